@@ -1,0 +1,1 @@
+"""Request quotas of the proxied routes."""

@@ -1,0 +1,19 @@
+"""What an operator can set about the proxy; main.py fills it from the gateway's settings."""
+
+from dataclasses import dataclass, field
+
+from shared.http import Timeouts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxyConfig:
+    """Limits and public facts of the edge. All times in seconds, all sizes in bytes."""
+
+    body_size_max: int = 32 * 1024 * 1024
+    cors_origins: frozenset[str] = frozenset()
+    """Origins (scheme://host:port) whose pages may call the API with a token; cookies never cross origins."""
+    https: bool = False
+    """The public URL is https: adds Strict-Transport-Security."""
+    breaker_failures_max: int = 5
+    breaker_open_s: float = 5.0
+    timeouts: Timeouts = field(default_factory=lambda: Timeouts(connect_s=3.0, first_byte_s=600.0, idle_s=120.0, write_s=60.0))
