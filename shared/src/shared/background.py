@@ -1,0 +1,70 @@
+"""Tracked detached tasks and periodic work: the one home of asyncio.create_task."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class TaskTracker:
+    """Owns tasks that must outlive the request that started them, and waits for them at shutdown."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def spawn(self, work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
+        """Start `work` detached; its failure is logged under `name` unless someone awaits the returned task."""
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("background task %s failed", task.get_name(), exc_info=error)
+
+    async def drain(self, timeout_s: float) -> int:
+        """Wait up to `timeout_s` for all tasks, then cancel the rest. Returns how many had to be cancelled."""
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=timeout_s)
+        late = set(self._tasks)
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late, timeout=5)
+        return len(late)
+
+
+class Periodic:
+    """Calls `work` every `interval_s` until closed; one failure is logged and the next turn tries again."""
+
+    def __init__(self, name: str, interval_s: float, work: Callable[[], Awaitable[Any]]) -> None:
+        self._name = name
+        self._interval_s = interval_s
+        self._work = work
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name=self._name)
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._work()
+            except Exception:
+                # A process edge: the job must outlive one bad turn.
+                log.exception("periodic job %s failed; it runs again in %s s", self._name, self._interval_s)
+            await asyncio.sleep(self._interval_s)
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task}, timeout=5)

@@ -1,0 +1,1 @@
+"""Wire models that two services share; additive only."""
