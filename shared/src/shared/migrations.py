@@ -1,0 +1,65 @@
+"""Alembic for every service: one history and one version table per schema, run by the supervisor or a Job, never at import."""
+
+import asyncio
+from operator import methodcaller
+from pathlib import Path
+from typing import Any, cast
+
+from alembic import command, context, op
+from alembic.config import Config
+from sqlalchemy import Connection, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+VERSION_TABLE = "alembic_version"
+_URL_ATTRIBUTE = "atrium_url"
+_LOCK_TIMEOUT = "5s"  # a migration that waits for a lock queues every query behind it
+
+
+def upgrade(service_root: Path, url: str, revision: str = "head") -> None:
+    """Bring the schema of the service in `service_root` (the folder with `migrations/`) to `revision`.
+
+    `url` is the postgresql:// address of the schema's owner. Runs its own event loop, so call it outside one
+    (a thread will do); two calls at once in one process are not possible, alembic keeps global state.
+    """
+    config = Config()
+    config.set_main_option("script_location", str(service_root / "migrations").replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes[_URL_ATTRIBUTE] = url
+    command.upgrade(config, revision)
+
+
+def run(schema: str) -> None:
+    """The whole content of a service's migrations/env.py: apply what is pending, each revision in its own transaction."""
+    asyncio.run(_run_online(schema, cast("str", context.config.attributes[_URL_ATTRIBUTE])))
+
+
+def execute_script(sql: str) -> None:
+    """Run several statements at once inside a migration, colons and dollar quotes untouched (functions, triggers).
+
+    `op.execute` takes one statement and reads `:name` as a parameter.
+    """
+    bind = op.get_bind()
+    bind.execute(text("SELECT 1"))  # opens the transaction, which the driver's own call below would not
+    adapted: Any = bind.connection.dbapi_connection
+    adapted.run_async(methodcaller("execute", sql))
+
+
+async def _run_online(schema: str, url: str) -> None:
+    engine = create_async_engine(make_url(url).set(drivername="postgresql+asyncpg"), poolclass=NullPool)
+    try:
+        async with engine.connect() as connection:
+            await connection.run_sync(_apply, schema)
+    finally:
+        await engine.dispose()
+
+
+def _apply(connection: Connection, schema: str) -> None:
+    connection.execute(text(f"SET lock_timeout = '{_LOCK_TIMEOUT}'"))
+    connection.execute(text(f"SET search_path = {schema}, public"))
+    connection.execute(text("SELECT pg_advisory_lock(hashtext(:name))"), {"name": f"atrium-migrations-{schema}"})
+    connection.commit()
+    context.configure(connection=connection, version_table=VERSION_TABLE, version_table_schema=schema, transaction_per_migration=True)
+    with context.begin_transaction():
+        context.run_migrations()
