@@ -1,0 +1,332 @@
+"""The shell of every service: errors, request ids, traces, metrics, health and one access line, around FastAPI and the hot routes."""
+
+import logging
+import re
+import secrets
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import cast
+
+import orjson
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import State
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+from starlette.types import Message, Receive, Scope, Send
+
+from shared.auth import Permission, ServiceTokens, TokenVerifier, bearer_token
+from shared.background import TaskTracker
+from shared.errors import AppError, Headers, Invalid, NotFound, PayloadTooLarge, Unavailable, render_for_path
+from shared.hotroutes import ClientGone, HotRequest, HotRoute, HotTable, openapi_with_hot_routes
+from shared.logs import request_id_var, setup_logging
+from shared.metrics import CONTENT_TYPE, Metrics
+from shared.settings import ServiceSettings
+from shared.telemetry import RequestTrace, Telemetry, traceparent_var
+
+VERSION = "0.1.0"
+BODY_BYTES_MAX = 4 * 1024 * 1024
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
+
+log = logging.getLogger(__name__)
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+ReadinessCheck = Callable[[State], Awaitable[None]]
+
+_QUIET_ROUTES = frozenset({"/healthz", "/readyz", "/metrics"})
+
+# Routes that need no principal, in every service; a service adds its own by `public_paths`.
+PUBLIC_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/docs", "/docs/oauth2-redirect", "/openapi.json"})
+
+
+def new_request_id() -> str:
+    """An id for one request of a client."""
+    return secrets.token_hex(16)
+
+
+def sane_request_id(value: bytes | None) -> str:
+    """The client's own request id when it is harmless, else a new one."""
+    return value.decode("ascii") if value and _REQUEST_ID.fullmatch(value) else new_request_id()
+
+
+class ServiceApp:
+    """The outer ASGI callable. `api` is the FastAPI application for everything that is not hot."""
+
+    def __init__(
+        self, api: FastAPI, *, hot_routes: Sequence[HotRoute], metrics: Metrics, telemetry: Telemetry, body_bytes_max: int
+    ) -> None:
+        self.api = api
+        self.hot_routes = tuple(hot_routes)
+        self.metrics = metrics
+        self.telemetry = telemetry
+        self._table = HotTable(self.hot_routes)
+        self._body_bytes_max = body_bytes_max
+
+    @property
+    def state(self) -> State:
+        return self.api.state
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.api(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        request_id = sane_request_id(headers.get(b"x-request-id"))
+        trace = self.telemetry.start(scope["method"], headers.get(b"traceparent"))
+        request_id_var.set(request_id)
+        traceparent_var.set(trace.traceparent)
+        scope["atrium.request_id"] = request_id
+        exchange = _Exchange(send, request_id)
+        started = time.perf_counter()
+        found = self._table.match(scope["method"], scope["path"])
+        try:
+            if found is not None:
+                await self._run_hot(*found, _Incoming(scope, receive, exchange, headers, request_id, trace))
+            else:
+                await self._run_api(scope, receive, exchange, headers)
+        finally:
+            route = found[0].path if found else _route_template(scope)
+            self._finish(scope["method"], route, exchange.status, trace, time.perf_counter() - started)
+
+    async def _run_hot(self, route: HotRoute, path_params: dict[str, str], incoming: "_Incoming") -> None:
+        exchange = incoming.exchange
+        try:
+            authorization = incoming.headers.get(b"authorization")
+            principal = self.state.verifier.verify(bearer_token(authorization.decode("latin-1") if authorization else None))
+            route.authorise(principal)
+            await route.handler(
+                HotRequest(
+                    scope=incoming.scope,
+                    receive=incoming.receive,
+                    send=exchange.send,
+                    principal=principal,
+                    request_id=incoming.request_id,
+                    trace=incoming.trace,
+                    path_params=path_params,
+                    state=self.state,
+                )
+            )
+        except ClientGone:
+            exchange.status = exchange.status or 499
+        except AppError as error:
+            await exchange.send_error(error, incoming.scope["path"])
+        except Exception:
+            # The process edge of a hot route: the client gets no exception text.
+            log.exception("hot route %s failed", route.path)
+            await exchange.send_error(
+                AppError("something went wrong on our side; quote the request id to your operator"), incoming.scope["path"]
+            )
+
+    async def _run_api(self, scope: Scope, receive: Receive, exchange: "_Exchange", headers: Mapping[bytes, bytes]) -> None:
+        declared = headers.get(b"content-length", b"0")
+        if not declared.isdigit() or int(declared) > self._body_bytes_max:
+            await exchange.send_error(self._too_large(), scope["path"])
+            return
+        size = 0
+
+        async def receive_limited() -> Message:
+            nonlocal size
+            message = await receive()
+            size += len(message.get("body", b""))
+            if size > self._body_bytes_max:
+                raise self._too_large()
+            return message
+
+        await self.api(scope, receive_limited, exchange.send)
+
+    def _too_large(self) -> PayloadTooLarge:
+        return PayloadTooLarge(f"the body is larger than {self._body_bytes_max} bytes; send less")
+
+    def _finish(self, method: str, route: str, status: int, trace: RequestTrace, duration_s: float) -> None:
+        self.metrics.observe_request(method, route, status, duration_s)
+        trace.annotate({"http.route": route, "http.response.status_code": status})
+        trace.end(failed=status >= 500)
+        if route not in _QUIET_ROUTES:
+            log.info("request", extra={"method": method, "route": route, "status": status, "duration_ms": round(duration_s * 1000, 2)})
+
+
+class _Incoming:
+    """One request on its way to a hot handler."""
+
+    __slots__ = ("exchange", "headers", "receive", "request_id", "scope", "trace")
+
+    def __init__(
+        self, scope: Scope, receive: Receive, exchange: "_Exchange", headers: Mapping[bytes, bytes], request_id: str, trace: RequestTrace
+    ) -> None:
+        self.scope = scope
+        self.receive = receive
+        self.exchange = exchange
+        self.headers = headers
+        self.request_id = request_id
+        self.trace = trace
+
+
+class _Exchange:
+    """Watches one answer go by: its status, and the request id it must carry."""
+
+    __slots__ = ("_request_id", "_send", "_started", "status")
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send = send
+        self._request_id = request_id
+        self._started = False
+        self.status = 0
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._started = True
+            self.status = message["status"]
+            headers: Headers = list(message.get("headers", ()))
+            if not any(name == b"x-request-id" for name, _ in headers):
+                headers.append((b"x-request-id", self._request_id.encode("ascii")))
+            message = {**message, "headers": headers}
+        await self._send(message)
+
+    async def send_error(self, error: AppError, path: str) -> None:
+        """`error` as the whole answer; nothing once the answer has begun."""
+        if self._started:
+            return
+        status, headers, body = render_for_path(error, path=path, request_id=self._request_id)
+        headers.append((b"content-length", str(len(body)).encode()))
+        await self.send({"type": "http.response.start", "status": status, "headers": headers})
+        await self.send({"type": "http.response.body", "body": body})
+
+
+def _route_template(scope: Scope) -> str:
+    # Unmatched paths share one label: a raw path would let strangers grow the metrics.
+    return str(getattr(scope.get("route"), "path", None) or "(unmatched)")
+
+
+def _error_response(request: Request, error: AppError) -> Response:
+    status, headers, body = render_for_path(error, path=request.url.path, request_id=request.scope.get("atrium.request_id", ""))
+    response = Response(content=body, status_code=status)
+    response.raw_headers = [*headers, (b"content-length", str(len(body)).encode())]
+    return response
+
+
+async def _on_app_error(request: Request, error: Exception) -> Response:
+    return _error_response(request, cast("AppError", error))
+
+
+async def _on_validation_error(request: Request, error: Exception) -> Response:
+    problems = [
+        {"field": ".".join(str(part) for part in item["loc"]), "code": item["type"], "detail": item["msg"]}
+        for item in cast("RequestValidationError", error).errors()[:20]
+    ]
+    first = problems[0] if problems else {"field": "body", "detail": "is not valid"}
+    return _error_response(request, Invalid(f"{first['field']}: {first['detail']}", errors=problems))
+
+
+class _StatusError(AppError):
+    """An error of the framework itself, with the framework's status."""
+
+    def __init__(self, error: HTTPException) -> None:
+        super().__init__(str(error.detail), code=f"http_{error.status_code}", headers=error.headers)
+        self.status = error.status_code  # pyright: ignore[reportAttributeAccessIssue] - one instance, one status
+
+
+async def _on_http_exception(request: Request, error: Exception) -> Response:
+    http_error = cast("HTTPException", error)
+    if http_error.status_code == 404:
+        return _error_response(request, NotFound("there is nothing at this address"))
+    return _error_response(request, _StatusError(http_error))
+
+
+async def _on_unexpected(request: Request, error: Exception) -> Response:
+    log.error("request failed", exc_info=error)
+    return _error_response(request, AppError("something went wrong on our side; quote the request id to your operator"))
+
+
+def create_service_app(
+    settings: ServiceSettings,
+    *,
+    title: str,
+    lifespan: Lifespan,
+    routers: Sequence[APIRouter] = (),
+    hot_routes: Sequence[HotRoute] = (),
+    readiness: Mapping[str, ReadinessCheck] | None = None,
+    body_bytes_max: int = BODY_BYTES_MAX,
+) -> ServiceApp:
+    """A service's outer ASGI callable.
+
+    `lifespan` opens what the service owns; when it starts, `state` already has settings, verifier, service_tokens, tasks (TaskTracker),
+    metrics and telemetry. `readiness` maps a dependency's name to a check that raises when it does not answer.
+    """
+    metrics = Metrics(service=settings.service)
+    telemetry = Telemetry(service=settings.service, endpoint=settings.otel_exporter_otlp_endpoint)
+    api = FastAPI(title=title, version=VERSION, lifespan=_with_drain(lifespan), default_response_class=JSONResponse, redoc_url=None)
+    api.state.settings = settings
+    api.state.metrics = metrics
+    api.state.telemetry = telemetry
+    api.state.tasks = TaskTracker()
+    api.state.draining = False
+    secret = settings.jwt_secret_key
+    api.state.verifier = TokenVerifier(
+        jwks=settings.token_jwks, audience=settings.service, hs256_secret=secret.get_secret_value() if secret else None
+    )
+    api.state.service_tokens = ServiceTokens(signing_key_pem=settings.service_signing_key.get_secret_value(), service=settings.service)
+    api.add_exception_handler(AppError, _on_app_error)
+    api.add_exception_handler(RequestValidationError, _on_validation_error)
+    api.add_exception_handler(HTTPException, _on_http_exception)
+    api.add_exception_handler(Exception, _on_unexpected)
+    api.include_router(_operations_router(settings, metrics, readiness or {}))
+    for router in routers:
+        api.include_router(router)
+    api.openapi = openapi_with_hot_routes(api, tuple(hot_routes))
+    return ServiceApp(api, hot_routes=hot_routes, metrics=metrics, telemetry=telemetry, body_bytes_max=body_bytes_max)
+
+
+def _with_drain(lifespan: Lifespan) -> Lifespan:
+    @asynccontextmanager
+    async def run(api: FastAPI) -> AsyncGenerator[None]:
+        settings = cast("ServiceSettings", api.state.settings)
+        setup_logging(service=settings.service, level=settings.log_level)
+        async with lifespan(api):
+            yield
+            api.state.draining = True
+            cancelled = await cast("TaskTracker", api.state.tasks).drain(settings.drain_timeout_s)
+            if cancelled:
+                log.warning("%d background tasks did not end within DRAIN_TIMEOUT_S=%s", cancelled, settings.drain_timeout_s)
+        cast("Telemetry", api.state.telemetry).shutdown()
+
+    return run
+
+
+def _operations_router(settings: ServiceSettings, metrics: Metrics, readiness: Mapping[str, ReadinessCheck]) -> APIRouter:
+    router = APIRouter(tags=["operations"])
+
+    @router.get("/healthz", summary="The process is alive")
+    async def healthz() -> dict[str, str]:
+        return {"status": "ok", "service": settings.service, "version": VERSION}
+
+    @router.get("/readyz", summary="The service can work", responses={503: {"description": "a dependency does not answer"}})
+    async def readyz(request: Request) -> Response:
+        results: dict[str, str] = {}
+        if request.app.state.draining:
+            results["shutdown"] = "draining"
+        for name, check in readiness.items():
+            try:
+                await check(request.app.state)
+                results[name] = "ok"
+            except AppError as error:
+                results[name] = error.detail
+        ready = all(result == "ok" for result in results.values())
+        body = orjson.dumps({"status": "ok" if ready else "down", "service": settings.service, "version": VERSION, "checks": results})
+        return Response(body, status_code=200 if ready else Unavailable.status, media_type="application/json")
+
+    @router.get("/metrics", summary="Prometheus metrics", include_in_schema=False)
+    async def prometheus() -> Response:
+        return Response(metrics.render(), headers={"content-type": CONTENT_TYPE.decode()})
+
+    return router
+
+
+async def check_database(state: State) -> None:
+    """Readiness check of services whose state has `database`."""
+    await state.database.ping()
+
+
+def guarded_routes(app: ServiceApp) -> list[tuple[str, str, Permission | None]]:
+    """Method, path and permission of every hot route; for walk tests."""
+    return [(route.method, route.path, route.permission) for route in app.hot_routes]

@@ -1,0 +1,228 @@
+"""Wire models of the chat-service: chats, messages and the events of a streaming reply. Additive only."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, RootModel
+
+TITLE_CHARS_MAX = 200
+MODEL_CHARS_MAX = 200
+CONTENT_CHARS_MAX = 1_000_000
+
+Role = Literal["user", "assistant"]
+MessageStatus = Literal["streaming", "complete", "stopped", "interrupted", "failed"]
+FinalStatus = Literal["complete", "stopped", "interrupted", "failed"]
+
+Title = Annotated[str, Field(min_length=1, max_length=TITLE_CHARS_MAX)]
+ModelId = Annotated[str, Field(min_length=1, max_length=MODEL_CHARS_MAX)]
+
+
+class ChatCreate(BaseModel):
+    """Body of POST /api/v1/chats. Without a title the first words of the first message become one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: Title | None = None
+    model: ModelId | None = None
+
+
+class ChatPatch(BaseModel):
+    """Body of PATCH /api/v1/chats/{id}: only what is present changes."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: Title | None = None
+    model: ModelId | None = None
+    archived: bool | None = None
+    current_message_id: UUID | None = Field(default=None, description="any message of the chat: its newest leaf becomes current")
+
+
+class Chat(BaseModel):
+    """One chat; `current_message_id` is the leaf of the branch that is shown."""
+
+    id: UUID
+    title: str
+    model: str | None
+    current_message_id: UUID | None
+    archived: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+class MessageError(BaseModel):
+    """Why a reply failed, in the words of the service that refused; `extra` carries its further members."""
+
+    code: str
+    detail: str
+    status: int | None = None
+    extra: dict[str, Any] = Field(default_factory=dict[str, Any])
+
+
+class MessageUsage(BaseModel):
+    """What a reply took, over all its turns. Null: not known yet."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cost_nano: int | None = Field(default=None, description="nano-USD")
+    remaining_nano: int | None = Field(default=None, description="nano-USD left to the payer after this reply; null when billing is away")
+
+
+class Message(BaseModel):
+    """One message. While `status` is `streaming`, `content` is what was there before the running turn; its stream has the rest."""
+
+    id: UUID
+    chat_id: UUID
+    parent_id: UUID | None
+    role: Role
+    content: str
+    model: str | None
+    status: MessageStatus
+    error: MessageError | None = None
+    usage: MessageUsage | None = None
+    sibling_ids: list[UUID] = Field(description="the messages with the same parent, this one included, oldest first")
+    created_at: datetime
+    updated_at: datetime
+
+
+class MessageCreate(BaseModel):
+    """Body of POST /api/v1/chats/{id}/messages. To edit a message, post with the parent_id of the edited one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    content: Annotated[str, Field(min_length=1, max_length=CONTENT_CHARS_MAX)]
+    parent_id: UUID | None = Field(default=None, description="reply this follows; absent: the current leaf; null: a new first message")
+    model: ModelId | None = None
+    max_tokens: int | None = Field(default=None, ge=1, le=1_000_000)
+    temperature: float | None = Field(default=None, ge=0, le=2)
+
+
+class ReplyOptions(BaseModel):
+    """Body of regenerate; absent members keep what the chat has."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: ModelId | None = None
+    max_tokens: int | None = Field(default=None, ge=1, le=1_000_000)
+    temperature: float | None = Field(default=None, ge=0, le=2)
+
+
+class MessageEventData(BaseModel):
+    """The stored user message and the id of the reply that follows."""
+
+    message: Message
+    reply_id: UUID
+
+
+class LoadProgress(BaseModel):
+    """How far the built-in model's download is."""
+
+    downloaded_bytes: int | None = None
+    total_bytes: int | None = None
+    eta_s: float | None = None
+
+
+class WaitingEventData(BaseModel):
+    """The model cannot answer yet; the turn goes on by itself."""
+
+    reason: Literal["model_loading", "model_busy"]
+    progress: LoadProgress | None = None
+
+
+class TextEventData(BaseModel):
+    """Text to append."""
+
+    text: str
+
+
+class ResetEventData(BaseModel):
+    """The text so far: it replaces what the reader has."""
+
+    text: str
+
+
+class DoneEventData(BaseModel):
+    """How the turn ended."""
+
+    status: FinalStatus
+
+
+class ErrorEventData(BaseModel):
+    """A problem after the stream began; further members are those of the problem (limit, resets_at, action ...)."""
+
+    model_config = ConfigDict(extra="allow")
+
+    code: str
+    detail: str
+    status: int | None = None
+
+
+class _Event(BaseModel):
+    id: int = Field(description="the SSE id; increases within a reply, a replay may skip ids")
+
+
+class MessageEvent(_Event):
+    """First event of a turn."""
+
+    event: Literal["message"]
+    data: MessageEventData
+
+
+class WaitingEvent(_Event):
+    """The model loads or is busy."""
+
+    event: Literal["waiting"]
+    data: WaitingEventData
+
+
+class DeltaEvent(_Event):
+    """Text of the reply."""
+
+    event: Literal["delta"]
+    data: TextEventData
+
+
+class ReasoningEvent(_Event):
+    """Text of the model's reasoning; shown, not stored."""
+
+    event: Literal["reasoning"]
+    data: TextEventData
+
+
+class UsageEvent(_Event):
+    """What the reply took; comes before `done` when it is known."""
+
+    event: Literal["usage"]
+    data: MessageUsage
+
+
+class DoneEvent(_Event):
+    """Last event of a turn."""
+
+    event: Literal["done"]
+    data: DoneEventData
+
+
+class ErrorEvent(_Event):
+    """The turn failed; `done` follows."""
+
+    event: Literal["error"]
+    data: ErrorEventData
+
+
+class ResetEvent(_Event):
+    """The id the reader sent is not in the journal: start again from this text."""
+
+    event: Literal["reset"]
+    data: ResetEventData
+
+
+class ChatEvent(
+    RootModel[
+        Annotated[
+            MessageEvent | WaitingEvent | DeltaEvent | ReasoningEvent | UsageEvent | DoneEvent | ErrorEvent | ResetEvent,
+            Field(discriminator="event"),
+        ]
+    ]
+):
+    """One server-sent event of a reply: `event:`, `id:` and `data:` (JSON of `data`)."""

@@ -1,0 +1,99 @@
+"""Events that leave in the transaction that caused them; a relay publishes them afterwards, at least once, in order per key."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.db import Database
+from shared.ids import uuid7
+
+BATCH_MAX = 100
+KEEP_DAYS = 7
+CHANNEL = "atrium_events"
+
+OUTBOX_SQL = """
+CREATE TABLE outbox (
+    id uuid PRIMARY KEY,
+    topic text NOT NULL,
+    key text NOT NULL,
+    payload jsonb NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    published_at timestamptz
+);
+CREATE INDEX ix_outbox_unpublished ON outbox (id) WHERE published_at IS NULL;
+"""
+
+
+# One relay at a time keeps the order of events; another replica's relay simply finds nothing to do.
+_LOCK_SQL = "SELECT pg_try_advisory_xact_lock(hashtext('outbox:' || current_schema()))"
+_BATCH_SQL = "SELECT id, topic, key, payload::text AS payload, created_at FROM outbox WHERE published_at IS NULL ORDER BY id LIMIT :n FOR UPDATE SKIP LOCKED"
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxEvent:
+    """One event as subscribers see it; `id` lets them ignore a repetition."""
+
+    id: UUID
+    topic: str
+    key: str
+    payload: dict[str, Any]
+    created_at: datetime
+
+
+Publish = Callable[[AsyncSession, OutboxEvent], Awaitable[None]]
+
+
+async def append(session: AsyncSession, *, topic: str, key: str, payload: dict[str, Any]) -> UUID:
+    """Add an event to the caller's transaction."""
+    event_id = uuid7()
+    await session.execute(
+        text("INSERT INTO outbox (id, topic, key, payload) VALUES (:id, :topic, :key, CAST(:payload AS jsonb))"),
+        {"id": event_id, "topic": topic, "key": key, "payload": orjson.dumps(payload, default=str).decode()},
+    )
+    return event_id
+
+
+async def notify_listeners(session: AsyncSession, event: OutboxEvent) -> None:
+    """The publisher of a single node: NOTIFY on CHANNEL with the event, or with its id alone when it is too large for NOTIFY."""
+    message = orjson.dumps({"id": event.id, "topic": event.topic, "key": event.key, "payload": event.payload}, default=str)
+    if len(message) > 7_500:  # PostgreSQL's limit is 8,000 bytes
+        message = orjson.dumps({"id": event.id, "topic": event.topic, "key": event.key})
+    await session.execute(text("SELECT pg_notify(:channel, :message)"), {"channel": CHANNEL, "message": message.decode()})
+
+
+class Relay:
+    """Publishes what is in the outbox, oldest first. Any number may run; one of them works at a time."""
+
+    def __init__(self, database: Database, publish: Publish = notify_listeners) -> None:
+        self._database = database
+        self._publish = publish
+
+    async def run_once(self) -> int:
+        """Publish one batch; returns how many."""
+        async with self._database.transaction() as session:
+            if not (await session.execute(text(_LOCK_SQL))).scalar_one():
+                return 0
+            rows = (await session.execute(text(_BATCH_SQL), {"n": BATCH_MAX})).all()
+            for row in rows:
+                await self._publish(session, OutboxEvent(row.id, row.topic, row.key, orjson.loads(row.payload), row.created_at))
+            if rows:
+                await session.execute(
+                    text("UPDATE outbox SET published_at = now() WHERE id = ANY(:ids)"), {"ids": [row.id for row in rows]}
+                )
+            return len(rows)
+
+    async def drain(self) -> None:
+        """Publish until nothing is left."""
+        while await self.run_once() == BATCH_MAX:
+            pass
+
+    async def forget_old(self) -> None:
+        """Delete what was published more than KEEP_DAYS ago."""
+        async with self._database.transaction() as session:
+            await session.execute(text("DELETE FROM outbox WHERE published_at < now() - make_interval(days => :days)"), {"days": KEEP_DAYS})
