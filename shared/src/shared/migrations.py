@@ -1,6 +1,7 @@
 """Alembic for every service: one history and one version table per schema, run by the supervisor or a Job, never at import."""
 
 import asyncio
+import sys
 from operator import methodcaller
 from pathlib import Path
 from typing import Any, cast
@@ -12,9 +13,17 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from shared.settings import environment
+
 VERSION_TABLE = "alembic_version"
 _URL_ATTRIBUTE = "atrium_url"
 _LOCK_TIMEOUT = "5s"  # a migration that waits for a lock queues every query behind it
+
+
+SCHEMA_INFO_SQL = """
+CREATE TABLE schema_info (only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row), min_code int NOT NULL);
+INSERT INTO schema_info (min_code) VALUES (1);
+"""
 
 
 def upgrade(service_root: Path, url: str, revision: str = "head") -> None:
@@ -63,3 +72,15 @@ def _apply(connection: Connection, schema: str) -> None:
     context.configure(connection=connection, version_table=VERSION_TABLE, version_table_schema=schema, transaction_per_migration=True)
     with context.begin_transaction():
         context.run_migrations()
+
+
+def main() -> None:
+    """`python -m shared.migrations <service folder>`: what a Kubernetes Job runs, with the owner's DATABASE_URL."""
+    url = environment().get("DATABASE_URL")
+    if len(sys.argv) != 2 or not url:
+        raise SystemExit("usage: DATABASE_URL=postgresql://<schema owner> python -m shared.migrations <service folder>")
+    upgrade(Path(sys.argv[1]), url)
+
+
+if __name__ == "__main__":
+    main()

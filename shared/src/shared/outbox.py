@@ -32,7 +32,10 @@ CREATE INDEX ix_outbox_unpublished ON outbox (id) WHERE published_at IS NULL;
 
 # One relay at a time keeps the order of events; another replica's relay simply finds nothing to do.
 _LOCK_SQL = "SELECT pg_try_advisory_xact_lock(hashtext('outbox:' || current_schema()))"
-_BATCH_SQL = "SELECT id, topic, key, payload::text AS payload, created_at FROM outbox WHERE published_at IS NULL ORDER BY id LIMIT :n FOR UPDATE SKIP LOCKED"
+_BATCH_SQL = """
+SELECT id, topic, key, payload::text AS payload, created_at FROM outbox
+WHERE published_at IS NULL ORDER BY id LIMIT :n FOR UPDATE SKIP LOCKED
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,41 @@
+"""Composition root of the agent-service."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from shared.app import ServiceApp, check_database, create_service_app
+from shared.db import Database, check_schema
+from shared.settings import load_settings_or_exit
+
+from agent_service.identity.endpoints import router as identity_router
+from agent_service.settings import SCHEMA_VERSION, AgentSettings
+
+SCHEMA = "agent"
+
+
+@asynccontextmanager
+async def lifespan(api: FastAPI) -> AsyncGenerator[None]:
+    """Open what the service owns, and close it after the drain."""
+    settings: AgentSettings = api.state.settings
+    database = Database(settings.database_url.get_secret_value(), schema=SCHEMA, pool_max=settings.database_pool_max)
+    api.state.database = database
+    try:
+        await check_schema(database, service=settings.service, code_version=SCHEMA_VERSION)
+        yield
+    finally:
+        await database.dispose()
+
+
+def create_app(settings: AgentSettings | None = None) -> ServiceApp:
+    """The service as an ASGI callable."""
+    return create_service_app(
+        settings or load_settings_or_exit(AgentSettings),
+        title="Atrium agent-service",
+        lifespan=lifespan,
+        routers=[identity_router],
+        readiness={"database": check_database},
+    )
+
+
+app = create_app()

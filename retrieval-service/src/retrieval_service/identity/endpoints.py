@@ -1,0 +1,31 @@
+"""GET /api/v1/retrieval/me: lets a client check that its token works here."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel
+from shared.auth import Permission, Principal, Role, require
+
+router = APIRouter(prefix="/api/v1/retrieval", tags=["identity"])
+
+
+class CallerView(BaseModel):
+    """The caller this service verified."""
+
+    user_id: UUID
+    organisation_id: UUID
+    team_id: UUID
+    role: Role
+    permissions: list[Permission]
+
+
+@router.get("/me", summary="Who the caller is")
+async def me(principal: Annotated[Principal, Depends(require(Permission.ME_READ))]) -> CallerView:
+    return CallerView(
+        user_id=principal.actor_id,
+        organisation_id=principal.organisation_id,
+        team_id=principal.team_id,
+        role=principal.role,
+        permissions=sorted(principal.permissions),
+    )
