@@ -155,7 +155,7 @@ class Connection(asyncio.Protocol):
             self.abort()  # bytes nobody asked for: the next answer on this connection could be a forged one
             return
         self.received = True
-        failure = self._feed(data)
+        failure = _feed(self._parser, data)
         if self._parts:
             chunk = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
             self._parts = []
@@ -192,18 +192,6 @@ class Connection(asyncio.Protocol):
         self._write_paused = False
         self._wake()
 
-    def _feed(self, data: bytes) -> str | None:
-        parser = self._parser
-        assert parser is not None
-        try:
-            parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            return "switched protocols without being asked"
-        except httptools.HttpParserError as error:
-            cause = error.__context__
-            return str(cause) if isinstance(cause, UpstreamProtocolError) else "broke the HTTP/1.1 framing"
-        return None
-
     def _store(self, chunk: bytes) -> None:
         self._chunks.append(chunk)
         self._buffered += len(chunk)
@@ -224,7 +212,8 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         parser = self._parser
-        assert parser is not None
+        if parser is None:
+            return
         status = parser.get_status_code()
         if status < 200:
             self._accept_interim(status)
@@ -272,3 +261,15 @@ class Connection(asyncio.Protocol):
         if encodings and (len(encodings) > 1 or encodings[0].lower() != b"chunked" or version == "1.0"):
             raise UpstreamProtocolError("used a transfer-encoding other than chunked")
         self._ends_at_eof = not lengths and not encodings
+
+
+def _feed(parser: httptools.HttpResponseParser, data: bytes) -> str | None:
+    """What the upstream did wrong, or None."""
+    try:
+        parser.feed_data(data)
+    except httptools.HttpParserUpgrade:
+        return "switched protocols without being asked"
+    except httptools.HttpParserError as error:
+        cause = error.__context__
+        return str(cause) if isinstance(cause, UpstreamProtocolError) else "broke the HTTP/1.1 framing"
+    return None

@@ -91,28 +91,29 @@ class UpstreamPool:
     # --- used by Exchange
 
     def slot(self, origin: str) -> _Slot:
-        """The entry of an origin, made when there is none."""
+        """The entry of an origin, made when there is none. Good until the next await: the last connection lost removes it."""
         slot = self._slots.get(origin)
         if slot is None:
             slot = self._slots[origin] = _Slot(parse_origin(origin))
         return slot
 
-    async def acquire(self, slot: _Slot, connect_s: float) -> tuple[Connection, bool]:
+    async def acquire(self, origin: str, connect_s: float) -> tuple[_Slot, Connection, bool]:
         """A connection for one exchange and whether it was used before. Raises UpstreamConnectError, UpstreamTimeout."""
         while True:
             if self._closing:
                 raise UpstreamBusy("the connection pool is closing")
+            slot = self.slot(origin)
             connection = self._pop_idle(slot)
             if connection is not None:
-                return self._activate(connection), True
+                return slot, self._activate(connection), True
             if slot.count < self._limits.connections_max:
                 slot.count += 1
-                return self._activate(await self._open(slot, connect_s)), False
+                return slot, self._activate(await self._open(slot, connect_s)), False
             granted = await self._queue(slot, connect_s)
             if granted is None:
-                return self._activate(await self._open(slot, connect_s)), False
+                return slot, self._activate(await self._open(slot, connect_s)), False
             if granted.usable:
-                return self._activate(granted), True
+                return slot, self._activate(granted), True
 
     def release(self, slot: _Slot, connection: Connection) -> None:
         """Keeps a connection whose exchange ended cleanly; closes any other."""
@@ -264,21 +265,19 @@ class Exchange:
         self._response: UpstreamResponse | None = None
 
     async def __aenter__(self) -> UpstreamResponse:
-        slot = self._pool.slot(self._origin)
         body = self._body
         at_hand = body is None or isinstance(body, bytes)
         head, body_size = request_head(
             self._method,
             self._target,
             self._headers,
-            host=slot.origin.host_header,
+            host=self._pool.slot(self._origin).origin.host_header,
             body_size=len(body) if isinstance(body, bytes) else None,
             streamed=not at_hand,
         )
         repeatable = at_hand and self._method in _IDEMPOTENT
         while True:
-            slot = self._slot = self._pool.slot(self._origin)
-            connection, reused = await self._pool.acquire(slot, self._timeouts.connect_s)
+            slot, connection, reused = await self._pool.acquire(self._origin, self._timeouts.connect_s)
             try:
                 await self._send(connection, head, body_size)
                 await connection.wait_head(self._timeouts.first_byte_s)
@@ -289,7 +288,7 @@ class Exchange:
                     self._pool.close_idle(slot)
                     continue
                 raise
-            self._connection = connection
+            self._slot, self._connection = slot, connection
             self._response = UpstreamResponse(connection, self._timeouts.idle_s)
             return self._response
 
