@@ -1,5 +1,5 @@
 """What `uvicorn app.main:app` runs."""
 
-from retrieval_service.main import app
+from retrieval_service.main import create_app
 
-__all__ = ["app"]
+app = create_app()

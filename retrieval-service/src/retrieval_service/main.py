@@ -36,6 +36,3 @@ def create_app(settings: RetrievalSettings | None = None) -> ServiceApp:
         routers=[identity_router],
         readiness={"database": check_database},
     )
-
-
-app = create_app()

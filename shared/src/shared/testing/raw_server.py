@@ -1,7 +1,7 @@
 """A server that sends exactly the bytes a test wants, to try HTTP clients with."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 from shared.http import PoolLimits, Timeouts, UpstreamPool
@@ -21,7 +21,7 @@ class RawServer:
 
 
 @asynccontextmanager
-async def serve(handler: Handler) -> AsyncIterator[RawServer]:
+async def serve(handler: Handler) -> AsyncGenerator[RawServer]:
     state = RawServer()
 
     async def on_client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -43,7 +43,7 @@ async def serve(handler: Handler) -> AsyncIterator[RawServer]:
 
 
 @asynccontextmanager
-async def pool_of(limits: PoolLimits | None = None) -> AsyncIterator[UpstreamPool]:
+async def pool_of(limits: PoolLimits | None = None) -> AsyncGenerator[UpstreamPool]:
     pool = UpstreamPool(limits)
     try:
         yield pool

@@ -1,0 +1,96 @@
+"""Tokens: what a service accepts, and what it refuses."""
+
+import time
+
+import jwt
+import pytest
+from shared.auth import ROLE_PERMISSIONS, USER_KEY_ID, Permission, Principal, Role, TokenVerifier, UserTokens
+from shared.errors import Forbidden, Unauthenticated
+from shared.testing.identity import KeyRing, make_principal
+
+KEYS = KeyRing()
+
+
+def verifier(audience: str = "billing-service", secret: str | None = None) -> TokenVerifier:
+    return TokenVerifier(jwks=KEYS.jwks, audience=audience, hs256_secret=secret)
+
+
+def test_a_user_token_gives_back_its_principal() -> None:
+    principal = make_principal(Role.FINANCE, models=("a", "b"), rpm=5)
+    assert verifier().verify(KEYS.user_token(principal)) == principal
+
+
+def test_scopes_only_ever_narrow_the_role() -> None:
+    claims = {**make_principal(Role.USER).to_claims(), "scopes": ["models:use", "prices:write"]}
+    assert Principal.from_claims(claims).permissions == {Permission.MODELS_USE}
+
+
+def test_an_expired_token_is_refused_even_when_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    subject = verifier()
+    token = KEYS.user_token(make_principal(), ttl_s=1)
+    subject.verify(token)
+    deadline = time.time() + 10
+    while time.time() < deadline:
+        try:
+            subject.verify(token)
+        except Unauthenticated:
+            return
+        time.sleep(0.2)
+    pytest.fail("the token outlived its expiry and leeway")
+
+
+def test_a_service_token_acts_for_its_principal_at_its_target_only() -> None:
+    principal = make_principal()
+    header = KEYS.service_headers("chat-service", target="inference-service", principal=principal)["authorization"]
+    token = header.removeprefix("Bearer ")
+    acting = verifier("inference-service").verify(token)
+    assert (acting.user_id, acting.service) == (principal.user_id, "chat-service")
+    with pytest.raises(Unauthenticated):
+        verifier("billing-service").verify(token)
+
+
+def test_a_bare_service_token_holds_no_permission() -> None:
+    header = KEYS.service_headers("chat-service", target="billing-service")["authorization"]
+    principal = verifier().verify(header.removeprefix("Bearer "))
+    assert principal.permissions == frozenset()
+    with pytest.raises(Forbidden):
+        _ = principal.actor_id
+
+
+def test_a_service_key_cannot_sign_user_tokens() -> None:
+    claims = {
+        **make_principal(Role.ADMIN).to_claims(),
+        "iss": "atrium",
+        "aud": "atrium",
+        "iat": int(time.time()),
+        "exp": int(time.time()) + 60,
+    }
+    forged = jwt.encode(claims, KEYS.pem("chat-service"), algorithm="EdDSA", headers={"kid": USER_KEY_ID})
+    with pytest.raises(Unauthenticated):
+        verifier().verify(forged)
+
+
+@pytest.mark.parametrize("header", [{"alg": "none", "kid": USER_KEY_ID}, {"alg": "HS256", "kid": USER_KEY_ID}])
+def test_algorithm_confusion_is_refused(header: dict[str, str]) -> None:
+    claims = {**make_principal().to_claims(), "iss": "atrium", "aud": "atrium", "iat": int(time.time()), "exp": int(time.time()) + 60}
+    key = "" if header["alg"] == "none" else "x" * 32
+    token = jwt.encode(claims, key, algorithm=header["alg"], headers={"kid": header["kid"]})
+    with pytest.raises(Unauthenticated):
+        verifier().verify(token)
+
+
+def test_hs256_counts_only_when_a_secret_is_set() -> None:
+    secret = "s" * 40
+    token = UserTokens(signing_key_pem=KEYS.pem(USER_KEY_ID), hs256_secret=secret).sign(make_principal())
+    assert verifier(secret=secret).verify(token).role is Role.USER
+    with pytest.raises(Unauthenticated):
+        verifier().verify(token)
+
+
+def test_the_read_only_administrator_holds_no_write_permission() -> None:
+    assert not [permission for permission in ROLE_PERMISSIONS[Role.ADMIN_READONLY] if "write" in permission or "manage" in permission]
+
+
+def test_finance_never_reads_chats_of_others_by_a_wider_permission_than_a_user() -> None:
+    extra = ROLE_PERMISSIONS[Role.FINANCE] - ROLE_PERMISSIONS[Role.USER]
+    assert not [permission for permission in extra if permission.startswith("chats")]
