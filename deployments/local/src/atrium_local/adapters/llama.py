@@ -1,0 +1,46 @@
+"""llama.cpp's HTTP server inside this process; the binding is a compiled module without types."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import xllamacpp  # pyright: ignore[reportMissingTypeStubs] - compiled, ships no types
+
+_TIMEOUT_S = 3600  # two threads under load answer slowly; the caller decides when to give up
+
+
+@dataclass(frozen=True, slots=True)
+class ServerOptions:
+    """How the model is served."""
+
+    model_path: Path
+    model_id: str
+    port: int
+    api_key: str
+    context_tokens: int  # shared by the parallel answers
+    parallel: int
+    threads: int  # 0: one less than there are cores
+    chat_template: str | None
+
+
+def start_server(options: ServerOptions) -> object:
+    """Load the model and serve it until the returned object is deleted. Blocks while it loads."""
+    module = cast("Any", xllamacpp)
+    parameters = module.CommonParams()
+    parameters.model.path = str(options.model_path)
+    parameters.model_alias = {options.model_id}
+    parameters.hostnames = ["127.0.0.1"]
+    parameters.port = options.port
+    parameters.n_parallel = options.parallel
+    parameters.n_ctx = options.context_tokens
+    threads = options.threads or max(1, (os.cpu_count() or 2) - 1)
+    parameters.cpuparams.n_threads = threads
+    parameters.cpuparams_batch.n_threads = threads
+    parameters.api_keys = [options.api_key]
+    parameters.timeout_read = _TIMEOUT_S
+    parameters.timeout_write = _TIMEOUT_S
+    parameters.endpoint_metrics = True
+    if options.chat_template is not None:
+        parameters.chat_template = options.chat_template
+    return cast("object", module.Server(parameters))

