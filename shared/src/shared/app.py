@@ -130,7 +130,9 @@ class ServiceApp:
             message = await receive()
             size += len(message.get("body", b""))
             if size > self._body_bytes_max:
-                raise self._too_large()
+                # FastAPI turns what is raised while it reads a body into a 400; _on_http_exception finds this instead.
+                scope["atrium.body_error"] = self._too_large()
+                raise scope["atrium.body_error"]
             return message
 
         await self.api(scope, receive_limited, exchange.send)
@@ -228,6 +230,8 @@ class _StatusError(AppError):
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
     http_error = cast("HTTPException", error)
+    if (body_error := request.scope.get("atrium.body_error")) is not None:
+        return _error_response(request, body_error)
     if http_error.status_code == 404:
         return _error_response(request, NotFound("there is nothing at this address"))
     return _error_response(request, _StatusError(http_error))

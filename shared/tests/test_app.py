@@ -1,0 +1,161 @@
+"""The shell of a service: errors, ids, limits, health and hot routes behave alike everywhere."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+from fastapi import APIRouter, FastAPI
+from pydantic import BaseModel
+from shared.app import create_service_app
+from shared.auth import CurrentPrincipal, Permission, Role
+from shared.errors import Invalid, TooManyRequests, Unavailable
+from shared.hotroutes import HotRequest, HotRoute
+from shared.settings import ServiceSettings
+from shared.testing.identity import KeyRing, make_principal
+from shared.testing.server import serve
+from starlette.datastructures import State
+
+KEYS = KeyRing()
+
+
+class Echo(BaseModel):
+    text: str
+
+
+class ChatSettings(ServiceSettings):
+    service = "chat-service"
+
+
+async def hot_echo(request: HotRequest) -> None:
+    body = await request.json_object(1000)
+    if body.get("fail") == "limit":
+        raise TooManyRequests("slow down", retry_after_s=3, extra={"scope": "key"})
+    if body.get("fail") == "input":
+        raise Invalid("text is missing", extra={"param": "text"})
+    if body.get("fail") == "crash":
+        raise RuntimeError("the secret is 42")
+    await request.send_json(200, {"text": body["text"], "user": str(request.principal.user_id)})
+
+
+router = APIRouter()
+
+
+@router.post("/api/v1/echo")
+async def echo(body: Echo, principal: CurrentPrincipal) -> Echo:
+    if body.text == "crash":
+        raise RuntimeError("the secret is 42")
+    return body
+
+
+@asynccontextmanager
+async def nothing(_: FastAPI) -> AsyncGenerator[None]:
+    yield
+
+
+async def away(_: State) -> None:
+    raise Unavailable("the engine does not answer")
+
+
+HOT = (
+    HotRoute(
+        "POST", "/v1/echo", hot_echo, "Echo", permission=Permission.MODELS_USE, envelope="openai", request_model=Echo, response_model=Echo
+    ),
+    HotRoute("POST", "/internal/v1/echo/{name}", hot_echo, "Echo inside", services=frozenset({"inference-service"})),
+)
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    settings = ChatSettings(**KEYS.settings_fields("chat-service", database_url="postgresql://unused"))
+    app = create_service_app(
+        settings, title="t", lifespan=nothing, routers=[router], hot_routes=HOT, readiness={"engine": away}, body_bytes_max=2000
+    )
+    async with serve(app) as base_url, httpx.AsyncClient(base_url=base_url) as http:
+        yield http
+
+
+USER = KEYS.user_headers(make_principal())
+
+
+async def test_a_hot_route_authenticates_and_answers(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/v1/echo", json={"text": "hi"}, headers=USER)
+    assert answer.json()["text"] == "hi"
+    assert len(answer.headers["x-request-id"]) == 32
+
+
+async def test_a_hot_route_refuses_strangers_and_the_unentitled_in_its_envelope(client: httpx.AsyncClient) -> None:
+    missing = await client.post("/v1/echo", json={})
+    assert (missing.status_code, missing.json()["error"]["type"]) == (401, "authentication_error")
+    pending = await client.post("/v1/echo", json={}, headers=KEYS.user_headers(make_principal(Role.PENDING)))
+    assert (pending.status_code, pending.json()["error"]["type"]) == (403, "permission_error")
+
+
+async def test_a_bare_service_token_is_no_person(client: httpx.AsyncClient) -> None:
+    headers = KEYS.service_headers("agent-service", target="chat-service")
+    assert (await client.post("/v1/echo", json={"text": "hi"}, headers=headers)).status_code == 401
+
+
+async def test_internal_routes_answer_named_services_only(client: httpx.AsyncClient) -> None:
+    allowed = KEYS.service_headers("inference-service", target="chat-service")
+    refused = KEYS.service_headers("agent-service", target="chat-service")
+    assert (await client.post("/internal/v1/echo/x", json={"text": "hi"}, headers=allowed)).status_code == 200
+    assert (await client.post("/internal/v1/echo/x", json={"text": "hi"}, headers=refused)).status_code == 403
+    assert (await client.post("/internal/v1/echo/x", json={"text": "hi"}, headers=USER)).status_code == 403
+
+
+async def test_bad_input_is_400_under_v1_and_422_elsewhere(client: httpx.AsyncClient) -> None:
+    openai = await client.post("/v1/echo", json={"fail": "input"}, headers=USER)
+    assert (openai.status_code, openai.json()["error"]["param"]) == (400, "text")
+    rest = await client.post("/api/v1/echo", json={}, headers=USER)
+    assert rest.status_code == 422
+    assert rest.json()["errors"][0]["field"] == "body.text"
+
+
+async def test_a_refusal_carries_its_extras_and_retry_after(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/v1/echo", json={"fail": "limit"}, headers=USER)
+    assert (answer.status_code, answer.headers["retry-after"], answer.json()["error"]["scope"]) == (429, "3", "key")
+
+
+@pytest.mark.parametrize(("path", "body"), [("/v1/echo", {"fail": "crash"}), ("/api/v1/echo", {"text": "crash"})])
+async def test_an_unexpected_error_tells_the_client_nothing(client: httpx.AsyncClient, path: str, body: dict[str, str]) -> None:
+    answer = await client.post(path, json=body, headers=USER)
+    assert answer.status_code == 500
+    assert "42" not in answer.text
+    assert answer.headers["x-request-id"] in answer.text
+
+
+async def test_a_body_over_the_limit_is_413_declared_or_streamed(client: httpx.AsyncClient) -> None:
+    assert (await client.post("/api/v1/echo", json={"text": "x" * 3000}, headers=USER)).status_code == 413
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(4):
+            yield b" " * 1000
+
+    assert (await client.post("/api/v1/echo", content=pieces(), headers=USER)).status_code == 413
+
+
+async def test_a_sane_request_id_is_kept_and_another_replaced(client: httpx.AsyncClient) -> None:
+    kept = await client.get("/healthz", headers={"x-request-id": "abc-12345678"})
+    assert kept.headers["x-request-id"] == "abc-12345678"
+    replaced = await client.get("/healthz", headers={"x-request-id": "bad id {}"})
+    assert replaced.headers["x-request-id"] != "bad id {}"
+
+
+async def test_readiness_names_what_is_missing(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["checks"] == {"engine": "the engine does not answer"}
+
+
+async def test_metrics_count_by_template_never_by_raw_path(client: httpx.AsyncClient) -> None:
+    await client.get("/no/such/path/1234")
+    text = (await client.get("/metrics")).text
+    assert "1234" not in text
+    assert 'route="(unmatched)"' in text
+
+
+async def test_openapi_describes_hot_routes(client: httpx.AsyncClient) -> None:
+    document = (await client.get("/openapi.json")).json()
+    assert "/v1/echo" in document["paths"]
+    assert "Echo" in document["components"]["schemas"]

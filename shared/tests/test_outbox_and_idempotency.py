@@ -1,0 +1,114 @@
+"""Events and answers live and die with the transaction that made them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from shared.db import Database
+from shared.errors import Invalid
+from shared.idempotency import IDEMPOTENCY_SQL, Operation, begin, finish
+from shared.outbox import OUTBOX_SQL, OutboxEvent, Relay, append
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+OPERATION = Operation(principal="p", method="POST", route="/x", key="k")
+
+
+@pytest.fixture
+async def database(postgres: Any) -> AsyncIterator[Database]:
+    database = Database(postgres.empty_database(), schema="public")
+    async with database.transaction() as session:
+        for statement in (OUTBOX_SQL + IDEMPOTENCY_SQL).split(";"):
+            if statement.strip():
+                await session.execute(text(statement))
+    yield database
+    await database.dispose()
+
+
+def collector(into: list[str]) -> Callable[[AsyncSession, OutboxEvent], Any]:
+    async def publish(_: AsyncSession, event: OutboxEvent) -> None:
+        into.append(event.payload["n"])
+
+    return publish
+
+
+async def test_an_event_of_a_rolled_back_transaction_never_leaves(database: Database) -> None:
+    with pytest.raises(RuntimeError):
+        async with database.transaction() as session:
+            await append(session, topic="t", key="a", payload={"n": 1})
+            raise RuntimeError
+    seen: list[str] = []
+    assert await Relay(database, collector(seen)).run_once() == 0
+
+
+async def test_events_leave_in_order_once_over_two_relays(database: Database) -> None:
+    async with database.transaction() as session:
+        for n in range(250):
+            await append(session, topic="t", key="a", payload={"n": n})
+    seen: list[int] = []
+    relays = [Relay(database, collector(seen)) for _ in range(2)]
+    while len(seen) < 250:
+        await asyncio.gather(*(relay.drain() for relay in relays))
+    assert seen == list(range(250))
+
+
+async def test_a_failed_publish_is_tried_again(database: Database) -> None:
+    async with database.transaction() as session:
+        await append(session, topic="t", key="a", payload={"n": 7})
+
+    async def broken(_: AsyncSession, __: OutboxEvent) -> None:
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        await Relay(database, broken).run_once()
+    seen: list[int] = []
+    assert await Relay(database, collector(seen)).run_once() == 1
+    assert seen == [7]
+
+
+async def test_a_repeated_operation_gets_the_first_answer(database: Database) -> None:
+    async with database.transaction() as session:
+        assert await begin(session, OPERATION, body=b"one") is None
+        await finish(session, OPERATION, status=201, body=b"answer")
+    async with database.transaction() as session:
+        stored = await begin(session, OPERATION, body=b"one")
+    assert stored is not None
+    assert (stored.status, stored.body) == (201, b"answer")
+
+
+async def test_another_body_under_the_same_key_is_refused(database: Database) -> None:
+    async with database.transaction() as session:
+        await begin(session, OPERATION, body=b"one")
+        await finish(session, OPERATION, status=201, body=b"answer")
+    with pytest.raises(Invalid):
+        async with database.transaction() as session:
+            await begin(session, OPERATION, body=b"two")
+
+
+async def test_concurrent_repetitions_do_the_work_once(database: Database) -> None:
+    done: list[int] = []
+
+    async def attempt(n: int) -> bytes:
+        async with database.transaction() as session:
+            stored = await begin(session, OPERATION, body=b"one")
+            if stored is not None:
+                return stored.body
+            await asyncio.sleep(0.05)
+            done.append(n)
+            await finish(session, OPERATION, status=200, body=str(n).encode())
+            return str(n).encode()
+
+    answers = await asyncio.gather(*(attempt(n) for n in range(4)))
+    assert len(done) == 1
+    assert set(answers) == {str(done[0]).encode()}
+
+
+async def test_work_that_failed_leaves_the_key_free(database: Database) -> None:
+    with pytest.raises(RuntimeError):
+        async with database.transaction() as session:
+            await begin(session, OPERATION, body=b"one")
+            raise RuntimeError
+    async with database.transaction() as session:
+        assert await begin(session, OPERATION, body=b"one") is None
+        await finish(session, OPERATION, status=200, body=b"")
