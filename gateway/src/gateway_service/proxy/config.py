@@ -12,6 +12,8 @@ class ProxyConfig:
     body_size_max: int = 32 * 1024 * 1024
     cors_origins: frozenset[str] = frozenset()
     """Origins (scheme://host:port) whose pages may call the API with a token; cookies never cross origins."""
+    hosts: frozenset[str] = frozenset({"*"})
+    """Host names (lower case, no port) that are answered; "*" for any. A page of another name cannot reach us by DNS rebinding."""
     https: bool = False
     """The public URL is https: adds Strict-Transport-Security."""
     breaker_failures_max: int = 5

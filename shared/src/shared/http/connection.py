@@ -100,10 +100,15 @@ class Connection(asyncio.Protocol):
             await self._wait("idle", idle_s)
         return self._pop()
 
+    @property
+    def drained(self) -> bool:
+        """The response is complete and all of it was read."""
+        return self.complete and not self._chunks
+
     def take(self) -> tuple[bytes, bool]:
         """What has arrived of the body without waiting, and whether that was the end."""
         data = b"" if not self._chunks else self._pop()
-        return data, self.complete and not self._chunks
+        return data, self.drained
 
     def abort(self, error: UpstreamError | None = None) -> None:
         """Closes at once; a waiting reader gets `error`."""

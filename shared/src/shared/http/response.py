@@ -39,6 +39,11 @@ class UpstreamResponse:
         """What is here already, without waiting, and whether the body ended with it."""
         return self._open().take()
 
+    @property
+    def ended(self) -> bool:
+        """True once the last byte of the body has been handed out."""
+        return self._open().drained
+
     async def read(self, size_max: int) -> bytes:
         """The whole body. Raises ResponseTooLarge beyond `size_max` bytes."""
         chunks: list[bytes] = []

@@ -1,0 +1,109 @@
+"""Token buckets of one process: the quota of each user, key and organisation, and of failed credentials per address."""
+
+import math
+import time
+from collections.abc import Callable
+
+from gateway_service.proxy.ports import Decision, Identity, Quota, RouteClass
+
+_MINUTE_S = 60.0
+_NO_HEADERS: tuple[tuple[bytes, bytes], ...] = ()
+
+
+class _Bucket:
+    __slots__ = ("at", "tokens")
+
+    def __init__(self, tokens: float, at: float) -> None:
+        self.tokens = tokens
+        self.at = at
+
+
+class TokenBuckets:
+    """Buckets that hold `per_minute` tokens and refill in one minute. After a minute unused a bucket is full and can be forgotten."""
+
+    def __init__(self, *, entries_max: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._entries_max = entries_max
+        self._clock = clock
+        self._buckets: dict[str, _Bucket] = {}
+
+    def __len__(self) -> int:
+        return len(self._buckets)
+
+    def level(self, key: str, per_minute: int) -> _Bucket:
+        """The bucket as of now."""
+        now = self._clock()
+        bucket = self._buckets.get(key)
+        if bucket is None:
+            if len(self._buckets) >= self._entries_max:
+                self._forget(now)
+            bucket = self._buckets[key] = _Bucket(float(per_minute), now)
+            return bucket
+        tokens = bucket.tokens + (now - bucket.at) * per_minute / _MINUTE_S
+        bucket.tokens = tokens if tokens < per_minute else float(per_minute)
+        bucket.at = now
+        return bucket
+
+    def _forget(self, now: float) -> None:
+        """Drops the full buckets, and a tenth of the rest when all are in use: those lose what they had spent."""
+        self._buckets = {key: bucket for key, bucket in self._buckets.items() if now - bucket.at < _MINUTE_S}
+        if len(self._buckets) >= self._entries_max:
+            oldest = sorted(self._buckets, key=lambda key: self._buckets[key].at)
+            for key in oldest[: max(1, self._entries_max // 10)]:
+                del self._buckets[key]
+
+
+class BucketLimiter:
+    """The Limiter of a gateway that runs as one process."""
+
+    def __init__(self, *, failures_per_minute: int = 30, entries_max: int = 100_000, clock: Callable[[], float] = time.monotonic) -> None:
+        self._failures = Quota(key="", per_minute=failures_per_minute)
+        self._by_class = {each: TokenBuckets(entries_max=entries_max, clock=clock) for each in RouteClass}
+        self._addresses = TokenBuckets(entries_max=entries_max, clock=clock)
+
+    def check(self, identity: Identity, route_class: RouteClass) -> Decision:
+        """Takes one request from each quota of the identity, or from none of them."""
+        buckets = self._by_class[route_class]
+        tightest: Quota | None = None
+        least = math.inf
+        taken: list[_Bucket] = []
+        for quota in identity.quotas:
+            bucket = buckets.level(quota.key, quota.per_minute)
+            taken.append(bucket)
+            if bucket.tokens < least:
+                tightest, least = quota, bucket.tokens
+        if tightest is None:
+            return Decision(True, _NO_HEADERS, 0)
+        if least < 1.0:
+            return _decision(tightest, least, allowed=False)
+        for bucket in taken:
+            bucket.tokens -= 1.0
+        return _decision(tightest, least - 1.0, allowed=True)
+
+    def refund(self, identity: Identity, route_class: RouteClass) -> None:
+        """Gives back what check() took."""
+        buckets = self._by_class[route_class]
+        for quota in identity.quotas:
+            bucket = buckets.level(quota.key, quota.per_minute)
+            bucket.tokens = min(bucket.tokens + 1.0, float(quota.per_minute))
+
+    def check_address(self, address: str) -> Decision:
+        """Whether this client address may still present credentials. Takes nothing."""
+        tokens = self._addresses.level(address, self._failures.per_minute).tokens
+        return _decision(self._failures, tokens, allowed=tokens >= 1.0)
+
+    def count_failure(self, address: str) -> None:
+        """Records a credential that was refused."""
+        bucket = self._addresses.level(address, self._failures.per_minute)
+        bucket.tokens = max(0.0, bucket.tokens - 1.0)
+
+
+def _decision(quota: Quota, tokens: float, *, allowed: bool) -> Decision:
+    """X-RateLimit-Reset is the number of seconds until the whole quota is there again."""
+    per_second = quota.per_minute / _MINUTE_S
+    headers = (
+        (b"x-ratelimit-limit", b"%d" % quota.per_minute),
+        (b"x-ratelimit-remaining", b"%d" % tokens),
+        (b"x-ratelimit-reset", b"%d" % (math.ceil((quota.per_minute - tokens) / per_second) if per_second else 60)),
+    )
+    wait_s = 0 if allowed else math.ceil((1.0 - tokens) / per_second) if per_second else 60
+    return Decision(allowed, headers, wait_s)

@@ -1,0 +1,182 @@
+"""Carries one authorised request to its service and the answer back, piece by piece."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterable
+
+from shared.background import TaskTracker
+from shared.errors import AppError, BadRequest, PayloadTooLarge, Unavailable, UpstreamFailed, UpstreamTimedOut, openai_error, problem_body
+from shared.http import (
+    InvalidRequest,
+    RawHeaders,
+    UpstreamBusy,
+    UpstreamConnectError,
+    UpstreamError,
+    UpstreamResponse,
+    UpstreamTimeout,
+)
+from shared.sse import encode
+from starlette.types import Message, Receive, Send
+
+from gateway_service.proxy.headers import response_headers
+
+log = logging.getLogger(__name__)
+
+_WATCH_AFTER_S = 0.02
+"""Only requests that take longer get a task that waits for the client to leave: starting one costs 5 us."""
+
+
+class ClientGone(Exception):
+    """The client closed its connection; nobody reads an answer."""
+
+
+class ClientWatch:
+    """Cancels the request's task as soon as the client disconnects, in whatever phase the request is."""
+
+    def __init__(self, receive: Receive, tasks: TaskTracker) -> None:
+        self._receive = receive
+        self._tasks = tasks
+        self._timer: asyncio.TimerHandle | None = None
+        self._watcher: asyncio.Task[None] | None = None
+        self._request: asyncio.Task[object] | None = None
+        self.gone = False
+
+    def start(self) -> None:
+        """To be called in the request's task, once its body has been read."""
+        self._request = asyncio.current_task()
+        self._timer = asyncio.get_running_loop().call_later(_WATCH_AFTER_S, self._spawn)
+
+    def stop(self) -> None:
+        """The request is over; a disconnect no longer cancels anything."""
+        self._request = None
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._watcher is not None:
+            self._watcher.cancel()
+
+    def _spawn(self) -> None:
+        if self._request is not None:
+            self._watcher = self._tasks.spawn(self._watch(), "client-watch")
+
+    async def _watch(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        if self._request is not None:
+            self.gone = True
+            self._request.cancel()
+
+
+class RequestBody:
+    """The client's body: at hand when it came in one piece, else a stream that counts what it passes on."""
+
+    def __init__(self, receive: Receive, *, size_max: int, watch: ClientWatch) -> None:
+        self._receive = receive
+        self._size_max = size_max
+        self._watch = watch
+
+    async def open(self) -> bytes | AsyncIterator[bytes]:
+        """Raises ClientGone, PayloadTooLarge."""
+        message = await self._receive()
+        piece = self._piece(message, 0)
+        if message.get("more_body", False):
+            return self._stream(piece)
+        self._watch.start()
+        return piece
+
+    async def _stream(self, piece: bytes) -> AsyncIterator[bytes]:
+        size = len(piece)
+        yield piece
+        more = True
+        while more:
+            message = await self._receive()
+            piece = self._piece(message, size)
+            size += len(piece)
+            more = message.get("more_body", False)
+            if not more:
+                self._watch.start()
+            yield piece
+
+    def _piece(self, message: Message, size: int) -> bytes:
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        piece: bytes = message.get("body", b"")
+        if size + len(piece) > self._size_max:
+            raise too_large(self._size_max)
+        return piece
+
+
+def too_large(size_max: int) -> PayloadTooLarge:
+    """The refusal of a body over the limit."""
+    return PayloadTooLarge(f"the body is larger than {size_max} bytes; send less")
+
+
+class Answer:
+    """What the client has been sent so far. An error can only become a status while nothing has."""
+
+    __slots__ = ("_extra", "_send", "event_stream", "status")
+
+    def __init__(self, send: Send, extra: RawHeaders) -> None:
+        self._send = send
+        self._extra = extra
+        self.status = 0
+        self.event_stream = False
+
+    def add_headers(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        """Fields that every answer to this request carries."""
+        self._extra += headers
+
+    async def relay(self, response: UpstreamResponse) -> None:
+        """Head and body: one write per read from the upstream's socket, none of them held back."""
+        self.status = response.status
+        self.event_stream = (response.header(b"content-type") or b"").startswith(b"text/event-stream")
+        headers = response_headers(response.headers, status=response.status) + self._extra
+        send = self._send
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        data, ended = response.take()
+        while not ended:
+            if data:
+                await send({"type": "http.response.body", "body": data, "more_body": True})
+            data = await response.next_chunk()
+            ended = response.ended
+        await send({"type": "http.response.body", "body": data, "more_body": False})
+
+    async def complete(self, status: int, headers: RawHeaders, body: bytes) -> None:
+        """A whole answer of our own."""
+        self.status = status
+        await self._send(
+            {"type": "http.response.start", "status": status, "headers": [*headers, (b"content-length", b"%d" % len(body)), *self._extra]}
+        )
+        await self._send({"type": "http.response.body", "body": body, "more_body": False})
+
+    async def end_stream(self, error: AppError, *, path: str, request_id: str) -> None:
+        """Tells a reader of events why they stop. Any other body is left unfinished, which the client sees as a cut."""
+        if not self.event_stream:
+            return
+        if path == "/v1" or path.startswith("/v1/"):
+            event = encode(None, openai_error(error, request_id=request_id))
+        else:
+            event = encode("error", problem_body(error, request_id=request_id, instance=path))
+        # The cut may lie within an event: the empty line ends that one first.
+        await self._send({"type": "http.response.body", "body": b"\n\n" + event, "more_body": False})
+
+
+def as_app_error(error: Exception, service: str) -> AppError:
+    """What the client is told about a failed call to `service`."""
+    match error:
+        case AppError():
+            return error
+        case UpstreamBusy():
+            return Unavailable(f"{service} is at its limit of connections; try again in a second", code="upstream_busy", retry_after_s=1)
+        case UpstreamConnectError():
+            return Unavailable(f"{service} does not answer; try again shortly", code="upstream_down", retry_after_s=2)
+        case UpstreamTimeout(phase="queue" | "connect"):
+            return Unavailable(f"{service} does not accept connections; try again shortly", code="upstream_down", retry_after_s=2)
+        case UpstreamTimeout():
+            return UpstreamTimedOut(f"{service} did not answer in time; try again")
+        case UpstreamError():
+            return UpstreamFailed(f"{service} broke off its answer; try again")
+        case InvalidRequest():
+            return BadRequest("the request holds characters that cannot be passed on")
+        case _:
+            log.error("the proxy failed", exc_info=error)
+            return AppError("something went wrong on our side; quote the request id to your operator")

@@ -1,0 +1,112 @@
+"""What crosses the edge in either direction: the header rules of the proxy, without I/O."""
+
+from dataclasses import dataclass
+
+from shared.errors import BadRequest
+from shared.http import HOP_BY_HOP, RawHeaders
+
+# Set by the proxy itself, or meant for the edge alone. A client that sends them is not believed.
+_NOT_FORWARDED = HOP_BY_HOP | {
+    b"host", b"expect", b"content-length", b"authorization", b"x-api-key", b"cookie", b"forwarded", b"x-real-ip", b"x-request-id",
+    b"traceparent",
+}  # fmt: skip
+_SPOOFABLE = (b"x-atrium-", b"x-forwarded-")
+# uvicorn writes date; cookies belong to the gateway's own sign-in routes; the edge answers for CORS.
+_NOT_RETURNED = HOP_BY_HOP | {
+    b"date", b"server", b"set-cookie", b"x-request-id", b"access-control-allow-origin", b"access-control-allow-credentials",
+    b"x-content-type-options", b"referrer-policy", b"x-frame-options",
+}  # fmt: skip
+
+
+@dataclass(slots=True)
+class RequestHeaders:
+    """The fields of a request sorted by who they are for. `forwarded` goes on; the rest is for the proxy."""
+
+    forwarded: RawHeaders
+    credential: bytes | None = None
+    api_key: bytes | None = None
+    content_length: bytes | None = None
+    host: bytes = b""
+    origin: bytes | None = None
+    request_id: bytes | None = None
+    traceparent: bytes | None = None
+    preflight_method: bytes | None = None
+    upgrade: bool = False
+    chunked: bool = False
+
+
+def sort_request_headers(headers: RawHeaders) -> RequestHeaders:
+    """Raises BadRequest when a field that decides identity or framing comes twice."""
+    sorted_ = RequestHeaders(forwarded=[])
+    named: bytes | None = None
+    for item in headers:
+        name, value = item
+        if name in _NOT_FORWARDED:
+            if name == b"connection":
+                named = value if named is None else named + b"," + value
+            else:
+                _note(sorted_, name, value)
+        elif not name.startswith(_SPOOFABLE) and b"_" not in name:
+            sorted_.forwarded.append(item)
+            if name == b"origin":
+                sorted_.origin = value
+            elif name == b"access-control-request-method":
+                sorted_.preflight_method = value
+    if named is not None and (dropped := {token.strip().lower() for token in named.split(b",")} - {b"keep-alive", b"close"}):
+        sorted_.forwarded = [item for item in sorted_.forwarded if item[0] not in dropped]
+    if sorted_.chunked and sorted_.content_length is not None:
+        raise BadRequest("a request has either content-length or transfer-encoding", code="ambiguous_framing")
+    return sorted_
+
+
+def _note(sorted_: RequestHeaders, name: bytes, value: bytes) -> None:
+    match name:
+        case b"host":
+            sorted_.host = value
+        case b"authorization":
+            if sorted_.credential is not None:
+                raise BadRequest("the authorization header comes twice; send it once")
+            sorted_.credential = value
+        case b"x-api-key":
+            sorted_.api_key = value
+        case b"content-length":
+            if sorted_.content_length is not None or not value.isdigit():
+                raise BadRequest("content-length must be given once, as digits", code="ambiguous_framing")
+            sorted_.content_length = value
+        case b"transfer-encoding":
+            sorted_.chunked = True
+        case b"x-request-id":
+            sorted_.request_id = value
+        case b"traceparent":
+            sorted_.traceparent = value
+        case b"upgrade":
+            sorted_.upgrade = True
+        case _:
+            pass
+
+
+def bearer_credential(sorted_: RequestHeaders) -> bytes | None:
+    """The token or key of the request: Authorization: Bearer, else x-api-key."""
+    value = sorted_.credential
+    if value is None:
+        return sorted_.api_key
+    if value[:7] == b"Bearer " or value[:7].lower() == b"bearer ":
+        return value[7:].strip() or None
+    return None
+
+
+def response_headers(headers: RawHeaders, *, status: int) -> RawHeaders:
+    """What of an upstream's answer reaches the client."""
+    kept: RawHeaders = []
+    named: bytes | None = None
+    for item in headers:
+        name = item[0]
+        if name not in _NOT_RETURNED:
+            kept.append(item)
+        elif name == b"connection":
+            named = item[1] if named is None else named + b"," + item[1]
+    if named is not None and (dropped := {token.strip().lower() for token in named.split(b",")} - {b"keep-alive", b"close"}):
+        kept = [item for item in kept if item[0] not in dropped]
+    if status in {204, 304}:  # no body follows, and uvicorn holds the length against us
+        kept = [item for item in kept if item[0] != b"content-length"]
+    return kept
