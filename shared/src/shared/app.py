@@ -20,7 +20,7 @@ from shared.auth import Permission, ServiceTokens, TokenVerifier, bearer_token
 from shared.background import TaskTracker
 from shared.errors import AppError, Headers, Invalid, NotFound, PayloadTooLarge, Unavailable, render_for_path
 from shared.hotroutes import ClientGone, HotRequest, HotRoute, HotTable, openapi_with_hot_routes
-from shared.logs import request_id_var, setup_logging
+from shared.logs import AccessLog, request_id_var, setup_logging
 from shared.metrics import CONTENT_TYPE, Metrics
 from shared.settings import ServiceSettings
 from shared.telemetry import RequestTrace, Telemetry, traceparent_var
@@ -62,6 +62,7 @@ class ServiceApp:
         self.telemetry = telemetry
         self._table = HotTable(self.hot_routes)
         self._body_bytes_max = body_bytes_max
+        self._access_log = AccessLog(api.state.settings.service)
 
     @property
     def state(self) -> State:
@@ -87,7 +88,7 @@ class ServiceApp:
                 await self._run_api(scope, receive, exchange, headers)
         finally:
             route = found[0].path if found else _route_template(scope)
-            self._finish(scope["method"], route, exchange.status, trace, time.perf_counter() - started)
+            self._finish(scope["method"], route, exchange, trace, time.perf_counter() - started)
 
     async def _run_hot(self, route: HotRoute, path_params: dict[str, str], incoming: "_Incoming") -> None:
         exchange = incoming.exchange
@@ -140,12 +141,13 @@ class ServiceApp:
     def _too_large(self) -> PayloadTooLarge:
         return PayloadTooLarge(f"the body is larger than {self._body_bytes_max} bytes; send less")
 
-    def _finish(self, method: str, route: str, status: int, trace: RequestTrace, duration_s: float) -> None:
+    def _finish(self, method: str, route: str, exchange: "_Exchange", trace: RequestTrace, duration_s: float) -> None:
+        status = exchange.status
         self.metrics.observe_request(method, route, status, duration_s)
         trace.annotate({"http.route": route, "http.response.status_code": status})
         trace.end(failed=status >= 500)
         if route not in _QUIET_ROUTES:
-            log.info("request", extra={"method": method, "route": route, "status": status, "duration_ms": round(duration_s * 1000, 2)})
+            self._access_log.write(request_id=exchange.request_id, method=method, route=route, status=status, duration_s=duration_s)
 
 
 class _Incoming:
@@ -167,11 +169,11 @@ class _Incoming:
 class _Exchange:
     """Watches one answer go by: its status, and the request id it must carry."""
 
-    __slots__ = ("_request_id", "_send", "_started", "status")
+    __slots__ = ("_send", "_started", "request_id", "status")
 
     def __init__(self, send: Send, request_id: str) -> None:
         self._send = send
-        self._request_id = request_id
+        self.request_id = request_id
         self._started = False
         self.status = 0
 
@@ -181,7 +183,7 @@ class _Exchange:
             self.status = message["status"]
             headers: Headers = list(message.get("headers", ()))
             if not any(name == b"x-request-id" for name, _ in headers):
-                headers.append((b"x-request-id", self._request_id.encode("ascii")))
+                headers.append((b"x-request-id", self.request_id.encode("ascii")))
             message = {**message, "headers": headers}
         await self._send(message)
 
@@ -189,7 +191,7 @@ class _Exchange:
         """`error` as the whole answer; nothing once the answer has begun."""
         if self._started:
             return
-        status, headers, body = render_for_path(error, path=path, request_id=self._request_id)
+        status, headers, body = render_for_path(error, path=path, request_id=self.request_id)
         headers.append((b"content-length", str(len(body)).encode()))
         await self.send({"type": "http.response.start", "status": status, "headers": headers})
         await self.send({"type": "http.response.body", "body": body})

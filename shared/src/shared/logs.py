@@ -1,5 +1,6 @@
 """JSON logs, one line an event, with the request id and without secrets."""
 
+import asyncio
 import logging
 import re
 import sys
@@ -18,6 +19,8 @@ _SECRET_TEXT = re.compile(
     r"|(?i:bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"
     r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"  # user:password@ of an address
 )
+_FLUSH_S = 0.2
+_BATCH_MAX = 200
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -69,3 +72,40 @@ def setup_logging(*, service: str, level: str) -> None:
     # One line a request is written by shared.app, with the request id.
     logging.getLogger("uvicorn.access").disabled = True
     logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+class AccessLog:
+    """One line a request, written in batches: formatting costs 2 us and the system call is shared."""
+
+    def __init__(self, service: str) -> None:
+        self._service = service
+        self._lines: list[bytes] = []
+        self._log = logging.getLogger("shared.access")
+
+    def write(self, *, request_id: str, method: str, route: str, status: int, duration_s: float) -> None:
+        """Queue one line; call it on a running event loop."""
+        if not self._log.isEnabledFor(logging.INFO):
+            return
+        entry = {
+            "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "level": "INFO",
+            "service": self._service,
+            "logger": "access",
+            "message": "request",
+            "request_id": request_id,
+            "method": method,
+            "route": route,
+            "status": status,
+            "duration_ms": round(duration_s * 1000, 2),
+        }
+        if not self._lines:
+            asyncio.get_running_loop().call_later(_FLUSH_S, self.flush)
+        self._lines.append(orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE))
+        if len(self._lines) >= _BATCH_MAX:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is queued."""
+        if self._lines:
+            lines, self._lines = self._lines, []
+            sys.stderr.write(b"".join(lines).decode())
