@@ -34,7 +34,7 @@ async def hot_echo(request: HotRequest) -> None:
     if body.get("fail") == "input":
         raise Invalid("text is missing", extra={"param": "text"})
     if body.get("fail") == "crash":
-        raise RuntimeError("the secret is 42")
+        raise RuntimeError("the secret is swordfish")
     await request.send_json(200, {"text": body["text"], "user": str(request.principal.user_id)})
 
 
@@ -44,7 +44,7 @@ router = APIRouter()
 @router.post("/api/v1/echo")
 async def echo(body: Echo, principal: CurrentPrincipal) -> Echo:
     if body.text == "crash":
-        raise RuntimeError("the secret is 42")
+        raise RuntimeError("the secret is swordfish")
     return body
 
 
@@ -121,7 +121,7 @@ async def test_a_refusal_carries_its_extras_and_retry_after(client: httpx.AsyncC
 async def test_an_unexpected_error_tells_the_client_nothing(client: httpx.AsyncClient, path: str, body: dict[str, str]) -> None:
     answer = await client.post(path, json=body, headers=USER)
     assert answer.status_code == 500
-    assert "42" not in answer.text
+    assert "swordfish" not in answer.text
     assert answer.headers["x-request-id"] in answer.text
 
 
@@ -159,3 +159,19 @@ async def test_openapi_describes_hot_routes(client: httpx.AsyncClient) -> None:
     document = (await client.get("/openapi.json")).json()
     assert "/v1/echo" in document["paths"]
     assert "Echo" in document["components"]["schemas"]
+
+
+async def test_direct_calls_are_limited_per_caller_and_gateway_calls_are_not() -> None:
+    settings = ChatSettings(**KEYS.settings_fields("chat-service", database_url="postgresql://unused"), direct_calls_per_minute=2)
+    app = create_service_app(settings, title="t", lifespan=nothing, routers=[router], hot_routes=HOT)
+    direct = KEYS.user_headers(make_principal())
+    limited_key = KEYS.user_headers(make_principal(rpm=1))
+    hop = KEYS.user_headers(make_principal(via_gateway=True))
+    async with serve(app) as base_url, httpx.AsyncClient(base_url=base_url) as http:
+
+        async def statuses(headers: dict[str, str], path: str) -> list[int]:
+            return [(await http.post(path, json={"text": "hi"}, headers=headers)).status_code for _ in range(3)]
+
+        assert await statuses(direct, "/v1/echo") == [200, 200, 429]
+        assert await statuses(limited_key, "/api/v1/echo") == [200, 429, 429]
+        assert await statuses(hop, "/v1/echo") == [200, 200, 200]

@@ -20,6 +20,7 @@ from shared.auth import Permission, ServiceTokens, TokenVerifier, bearer_token
 from shared.background import TaskTracker
 from shared.errors import AppError, Headers, Invalid, NotFound, PayloadTooLarge, Unavailable, render_for_path
 from shared.hotroutes import ClientGone, HotRequest, HotRoute, HotTable, openapi_with_hot_routes
+from shared.limits import DirectLimits
 from shared.logs import AccessLog, request_id_var, setup_logging
 from shared.metrics import CONTENT_TYPE, Metrics
 from shared.settings import ServiceSettings
@@ -62,7 +63,7 @@ class ServiceApp:
         self.telemetry = telemetry
         self._table = HotTable(self.hot_routes)
         self._body_bytes_max = body_bytes_max
-        self._access_log = AccessLog(api.state.settings.service)
+        self._access_log: AccessLog = api.state.access_log
 
     @property
     def state(self) -> State:
@@ -95,6 +96,7 @@ class ServiceApp:
         try:
             authorization = incoming.headers.get(b"authorization")
             principal = self.state.verifier.verify(bearer_token(authorization.decode("latin-1") if authorization else None))
+            self.state.direct_limits.check(principal)
             route.authorise(principal)
             await route.handler(
                 HotRequest(
@@ -267,6 +269,8 @@ def create_service_app(
     api.state.telemetry = telemetry
     api.state.tasks = TaskTracker()
     api.state.draining = False
+    api.state.direct_limits = DirectLimits(per_minute=settings.direct_calls_per_minute)
+    api.state.access_log = AccessLog(settings.service)
     secret = settings.jwt_secret_key
     api.state.verifier = TokenVerifier(
         jwks=settings.token_jwks, audience=settings.service, hs256_secret=secret.get_secret_value() if secret else None
@@ -295,6 +299,7 @@ def _with_drain(lifespan: Lifespan) -> Lifespan:
             if cancelled:
                 log.warning("%d background tasks did not end within DRAIN_TIMEOUT_S=%s", cancelled, settings.drain_timeout_s)
         cast("Telemetry", api.state.telemetry).shutdown()
+        cast("AccessLog", api.state.access_log).flush()
 
     return run
 

@@ -309,9 +309,11 @@ def bearer_token(authorization: str | None) -> str:
 
 
 def current_principal(request: Request) -> Principal:
-    """The verified caller of this request; /internal paths want a service acting for itself."""
+    """The verified caller of this request, within the limits of calls that did not pass the gateway."""
     verifier = cast("TokenVerifier", request.app.state.verifier)
-    return verifier.verify(bearer_token(request.headers.get("authorization")))
+    principal = verifier.verify(bearer_token(request.headers.get("authorization")))
+    request.app.state.direct_limits.check(principal)
+    return principal
 
 
 CurrentPrincipal = Annotated[Principal, Depends(current_principal)]

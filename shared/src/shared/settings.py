@@ -66,6 +66,12 @@ class ServiceSettings(BaseSettings):
     billing_service_url: str = Field(default="http://127.0.0.1:8005", description="where the billing-service answers")
 
     otel_exporter_otlp_endpoint: str | None = Field(default=None, description="OTLP/HTTP collector; unset: no spans leave or are made")
+    direct_calls_per_minute: int = Field(
+        default=600,
+        ge=1,
+        le=1_000_000,
+        description="calls a user or key may make straight to one process of this service, past the gateway",
+    )
     drain_timeout_s: float = Field(default=20, ge=0, le=600, description="seconds that running work gets at shutdown")
 
 

@@ -4,52 +4,11 @@ import math
 import time
 from collections.abc import Callable
 
+from shared.limits import MINUTE_S, Bucket, TokenBuckets
+
 from gateway_service.proxy.ports import Decision, Identity, Quota, RouteClass
 
-_MINUTE_S = 60.0
 _NO_HEADERS: tuple[tuple[bytes, bytes], ...] = ()
-
-
-class _Bucket:
-    __slots__ = ("at", "tokens")
-
-    def __init__(self, tokens: float, at: float) -> None:
-        self.tokens = tokens
-        self.at = at
-
-
-class TokenBuckets:
-    """Buckets that hold `per_minute` tokens and refill in one minute. After a minute unused a bucket is full and can be forgotten."""
-
-    def __init__(self, *, entries_max: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._entries_max = entries_max
-        self._clock = clock
-        self._buckets: dict[str, _Bucket] = {}
-
-    def __len__(self) -> int:
-        return len(self._buckets)
-
-    def level(self, key: str, per_minute: int) -> _Bucket:
-        """The bucket as of now."""
-        now = self._clock()
-        bucket = self._buckets.get(key)
-        if bucket is None:
-            if len(self._buckets) >= self._entries_max:
-                self._forget(now)
-            bucket = self._buckets[key] = _Bucket(float(per_minute), now)
-            return bucket
-        tokens = bucket.tokens + (now - bucket.at) * per_minute / _MINUTE_S
-        bucket.tokens = tokens if tokens < per_minute else float(per_minute)
-        bucket.at = now
-        return bucket
-
-    def _forget(self, now: float) -> None:
-        """Drops the full buckets, and a tenth of the rest when all are in use: those lose what they had spent."""
-        self._buckets = {key: bucket for key, bucket in self._buckets.items() if now - bucket.at < _MINUTE_S}
-        if len(self._buckets) >= self._entries_max:
-            oldest = sorted(self._buckets, key=lambda key: self._buckets[key].at)
-            for key in oldest[: max(1, self._entries_max // 10)]:
-                del self._buckets[key]
 
 
 class BucketLimiter:
@@ -65,7 +24,7 @@ class BucketLimiter:
         buckets = self._by_class[route_class]
         tightest: Quota | None = None
         least = math.inf
-        taken: list[_Bucket] = []
+        taken: list[Bucket] = []
         for quota in identity.quotas:
             bucket = buckets.level(quota.key, quota.per_minute)
             taken.append(bucket)
@@ -99,7 +58,7 @@ class BucketLimiter:
 
 def _decision(quota: Quota, tokens: float, *, allowed: bool) -> Decision:
     """X-RateLimit-Reset is the number of seconds until the whole quota is there again."""
-    per_second = quota.per_minute / _MINUTE_S
+    per_second = quota.per_minute / MINUTE_S
     headers = (
         (b"x-ratelimit-limit", b"%d" % quota.per_minute),
         (b"x-ratelimit-remaining", b"%d" % tokens),
