@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 
 import pytest
 from atrium_local.adapters.sql import admin_connection
+from atrium_local.addresses import RolePasswords, role_url, with_database
 from atrium_local.postgres import PostgresServer
-from atrium_local.provision import RolePasswords, create_database, provision_database, provision_roles, role_url, with_database
+from atrium_local.provision import create_database, provision_database, provision_roles
 from atrium_local.services import SERVICES, Service, service_named
 from shared.migrations import upgrade
 

@@ -35,15 +35,6 @@ class ModelServerSettings(LocalSettings):
         return self.local_model_status_path or self.atrium_home / "run" / "model.json"
 
 
-def model_id_of(settings: LocalSettings) -> str:
-    """What the model is called in the catalogue of the inference-service."""
-    if settings.model_path is not None:
-        return settings.model_path.stem.lower()
-    if settings.model_url is not None:
-        return Path(settings.model_url.partition("?")[0]).stem.lower()
-    return settings.atrium_model
-
-
 def find_weights(settings: LocalSettings, status: StatusFile) -> Path:
     """The GGUF file to serve: your own, or the built-in one, fetched when needed.
 
@@ -72,7 +63,7 @@ def options_for(settings: ModelServerSettings, model_path: Path) -> ServerOption
     key = settings.local_model_api_key
     return ServerOptions(
         model_path=model_path,
-        model_id=model_id_of(settings),
+        model_id=settings.model_id,
         port=settings.model_port,
         api_key=key.get_secret_value() if key else random_secret(),
         context_tokens=min(settings.model_context_tokens, per_answer * settings.model_parallel),
@@ -90,7 +81,7 @@ def serve(settings: ModelServerSettings) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, partial(_leave, settings.status_path))
-    model_id = model_id_of(settings)
+    model_id = settings.model_id
     model_path = find_weights(settings, StatusFile(settings.status_path, model_id))
     size = model_path.stat().st_size
     status = ModelStatus(state="starting", model=model_id, downloaded_bytes=size, total_bytes=size)
@@ -117,7 +108,7 @@ def main() -> int:
         serve(settings)
     except LocalError as error:
         print(error, file=sys.stderr, flush=True)
-        ModelStatus(state="failed", model=model_id_of(settings), detail=str(error)).write(settings.status_path)
+        ModelStatus(state="failed", model=settings.model_id, detail=str(error)).write(settings.status_path)
         return 1
     return 0
 

@@ -4,9 +4,9 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from atrium_local.errors import LocalError, explain_os_error
+from atrium_local.processes import Identity, bound_command
 
 SUPERUSER = "postgres"
 _NOBODY_ID = 65534
@@ -22,7 +23,6 @@ _SHARED_MEMORY_RETRY_S = 10.0
 _START_TIMEOUT_S = 60.0  # crash recovery after kill -9 takes 50 ms; a large WAL takes longer
 _STOP_TIMEOUT_S = 30.0
 _POLL_S = 0.01
-_LAUNCHER = Path(__file__).with_name("launch.py")
 _SERVER_SETTINGS = (
     "max_connections=200",  # the connection budget of docs/settings.md
     "shared_buffers=64MB",
@@ -75,7 +75,6 @@ class PostgresServer:
     log_path: Path
     bin_dir: Path = field(default_factory=bin_directory)
     throwaway: bool = False  # for tests: no fsync, so a power cut loses the data
-    dies_with_parent: bool = True
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     @property
@@ -122,13 +121,26 @@ class PostgresServer:
                 raise LocalError(f"PostgreSQL did not start: {self._last_log_line()} (log: {self.log_path})")
             time.sleep(0.3)
 
-    def spawn(self) -> subprocess.Popen[bytes]:
-        """Start the server process without waiting for it; `is_ready` tells when it answers."""
+    def command(self) -> list[str]:
+        """The server's command line, for whoever starts it."""
+        program = [*_drop_root(), str(self.bin_dir / "postgres"), "-D", str(self.data_dir)]
+        server = [*program, "-p", str(self.port), "-h", "127.0.0.1", "-k", ""]
+        for setting in _SERVER_SETTINGS + (_THROWAWAY_SETTINGS if self.throwaway else ()):
+            server += ["-c", setting]
+        return server
+
+    def prepare_start(self) -> None:
+        """What must be right before the server process starts: the log's folder, the owner, no lock of a dead server."""
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
         self._own(self.data_dir)
+        self._drop_zombie_lock()
+
+    def spawn(self) -> subprocess.Popen[bytes]:
+        """Start the server process without waiting for it; `is_ready` tells when it answers."""
+        self.prepare_start()
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
-                self._command(),
+                bound_command(self.command(), signal.SIGINT),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -137,12 +149,16 @@ class PostgresServer:
         return self._process
 
     def is_ready(self) -> bool:
-        """Whether our own process answers; a pid file left by a killed server does not count."""
+        """Whether the server we spawned answers."""
+        return self.pid is not None and self.answers_as(self.pid)
+
+    def answers_as(self, pid: int) -> bool:
+        """Whether the server with this process id answers; a pid file left by a killed server does not count."""
         try:
             lines = (self.data_dir / "postmaster.pid").read_text().splitlines()
         except OSError:
             return False
-        return len(lines) > _READY_LINE and self.pid == int(lines[0]) and lines[_READY_LINE].strip() == "ready"
+        return len(lines) > _READY_LINE and int(lines[0]) == pid and lines[_READY_LINE].strip() == "ready"
 
     def stop(self) -> None:
         """Fast shutdown: sessions are closed, the data is flushed. Kills the server when that takes too long."""
@@ -154,25 +170,6 @@ class PostgresServer:
         except subprocess.TimeoutExpired:
             self._process.send_signal(signal.SIGQUIT)
             self._process.wait(_STOP_TIMEOUT_S)
-
-    def _command(self) -> list[str]:
-        settings = _SERVER_SETTINGS + (_THROWAWAY_SETTINGS if self.throwaway else ())
-        server = [
-            *_drop_root(),
-            str(self.bin_dir / "postgres"),
-            "-D",
-            str(self.data_dir),
-            "-p",
-            str(self.port),
-            "-h",
-            "127.0.0.1",
-            "-k",
-            "",
-        ]
-        for setting in settings:
-            server += ["-c", setting]
-        death_signal = signal.SIGINT if self.dies_with_parent else 0
-        return [sys.executable, "-I", "-S", str(_LAUNCHER), str(os.getpid()), str(int(death_signal)), *server]
 
     def _initdb(self) -> None:
         password_file = self.data_dir.parent / f".{self.data_dir.name}.pw"
@@ -227,6 +224,28 @@ class PostgresServer:
             if self.pid is None:
                 return False
             time.sleep(_POLL_S)
+        return False
+
+    def _drop_zombie_lock(self) -> None:
+        """Remove postmaster.pid of a killed server that nobody reaped: PostgreSQL takes a zombie for a running server.
+
+        Containers whose first process does not reap orphans have such zombies. The file stays while any process works
+        in the data directory.
+        """
+        lock = self.data_dir / "postmaster.pid"
+        try:
+            pid = int(lock.read_text().split("\n", 1)[0])
+        except (OSError, ValueError):
+            return
+        exists = Path(f"/proc/{pid}").exists()
+        if exists and Identity.of(pid) is None and not self._is_worked_in():
+            lock.unlink(missing_ok=True)
+
+    def _is_worked_in(self) -> bool:
+        for link in Path("/proc").glob("[0-9]*/cwd"):
+            with suppress(OSError):
+                if link.readlink() == self.data_dir.resolve():
+                    return True
         return False
 
     def _own(self, *paths: Path) -> None:

@@ -2,57 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
-
-from shared.ids import random_secret
 
 from atrium_local.adapters.sql import AdminConnection, DuplicateDatabase, SqlError, admin_connection
+from atrium_local.addresses import RolePasswords, database_of, with_database
 from atrium_local.errors import LocalError
 from atrium_local.services import Service
 
 EXTENSIONS = ("btree_gist", "pg_trgm", "unaccent", "vector", "citext")
-DEFAULT_DATABASE = "atrium"
-_MAINTENANCE_DATABASES = {"", "postgres", "template1"}
-_PASSWORD_BYTES = 24
 _LOCK = 0x41747269756D  # "Atrium": two provisioners at once wait for each other
-
-
-@dataclass(frozen=True, slots=True)
-class RolePasswords:
-    """The passwords of a service's two roles."""
-
-    owner: str
-    app: str
-
-    @classmethod
-    def fresh(cls) -> "RolePasswords":
-        """New random ones."""
-        return cls(owner=random_secret(_PASSWORD_BYTES), app=random_secret(_PASSWORD_BYTES))
-
-
-def role_url(admin_url: str, database: str, *, role: str, password: str) -> str:
-    """The address of `database` on the administrator's server for another role; query parameters such as sslmode stay."""
-    parts = urlsplit(admin_url)
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{role}:{quote(password, safe='')}@{host}", path=f"/{database}"))
-
-
-def with_database(admin_url: str, database: str) -> str:
-    """The administrator's address of another database on the same server."""
-    return urlunsplit(urlsplit(admin_url)._replace(path=f"/{database}"))
-
-
-def password_of(url: str) -> str | None:
-    """The password inside a database address, unquoted."""
-    password = urlsplit(url).password
-    return None if password is None else unquote(password)
-
-
-def database_of(admin_url: str) -> str:
-    """The database the suite lives in: the one the administrator's address names, else `atrium`."""
-    name = urlsplit(admin_url).path.lstrip("/")
-    return DEFAULT_DATABASE if name in _MAINTENANCE_DATABASES else name
 
 
 async def provision(admin_url: str, passwords: Mapping[Service, RolePasswords]) -> str:

@@ -36,6 +36,7 @@ class LocalSettings(BaseSettings):
     retrieval_service_port: int = Field(default=8003, description="port of the retrieval-service")
     chat_service_port: int = Field(default=8004, description="port of the chat-service")
     billing_service_port: int = Field(default=8005, description="port of the billing-service")
+    postgres_fsync: bool = Field(default=True, description="off: tests start faster, and a power cut loses the data")
     postgres_port: int = Field(default=8010, description="port of the embedded PostgreSQL")
     model_port: int = Field(default=8011, description="port of the built-in model server")
 
@@ -84,6 +85,25 @@ class LocalSettings(BaseSettings):
     def weights_dir(self) -> Path:
         """Where weights are kept, named by their SHA-256."""
         return self.xdg_cache_home.expanduser() / "atrium"
+
+    @property
+    def model_id(self) -> str:
+        """What the built-in chat model is called."""
+        if self.model_path is not None:
+            return self.model_path.stem.lower()
+        if self.model_url is not None:
+            return Path(self.model_url.partition("?")[0]).stem.lower()
+        return self.atrium_model
+
+    @property
+    def runs_model(self) -> bool:
+        """Whether a model server of ours is to run."""
+        return self.local_model_url is None and (self.atrium_model != "none" or self.model_path is not None or self.model_url is not None)
+
+    @property
+    def runs_postgres(self) -> bool:
+        """Whether a PostgreSQL of ours is to run."""
+        return self.database_admin_url is None and self.database_url is None
 
     @property
     def index(self) -> str:

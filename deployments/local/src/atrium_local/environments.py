@@ -1,0 +1,139 @@
+"""The settings each process gets: files that a service started by hand reads too, and the environment of children."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from shared.settings import environment
+
+from atrium_local.addresses import database_of, role_url
+from atrium_local.catalogue import EMBEDDING_MODEL
+from atrium_local.credentials import Credentials
+from atrium_local.files import write_private
+from atrium_local.home import Home
+from atrium_local.services import GATEWAY, SERVICES, Service
+from atrium_local.settings import LocalSettings
+
+_PER_PROCESS = ("HOST", "PORT", "GATEWAY_PORT", "EXCEPT")
+_HEADER = "# Written at each start; put settings of your own into {own}, which wins over this file.\n"
+_DOTENV_LINE = re.compile(r"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*$")
+
+
+class Environments:
+    """What every process is told, from the settings and the secrets of this installation."""
+
+    def __init__(self, settings: LocalSettings, home: Home, credentials: Credentials, admin_url: str | None) -> None:
+        self._settings = settings
+        self._home = home
+        self._credentials = credentials
+        self._admin_url = admin_url  # None: DATABASE_URL names a prepared database
+
+    def write(self) -> None:
+        """The env files of all services, readable by this user only."""
+        for service in SERVICES:
+            own = self._home.env / f"{service.name}.local.env"
+            text = _HEADER.format(own=own.name) + _dotenv({**self.service_values(service), **read_dotenv(own)})
+            write_private(self._home.env / f"{service.name}.env", text)
+            write_private(self._home.env / f"{service.name}.migrate.env", _dotenv({"DATABASE_URL": self.owner_url(service)}))
+
+    def service_values(self, service: Service) -> dict[str, str]:
+        """The settings of one service that follow from this installation."""
+        values = {
+            "DATABASE_URL": self.app_url(service),
+            "SERVICE_SIGNING_KEY": self._credentials.signing_key(service),
+            "TOKEN_JWKS": self._credentials.jwks(),
+            "PORT": str(self._settings.port_of(service)),
+            **{other.url_variable: f"http://127.0.0.1:{self._settings.port_of(other)}" for other in SERVICES},
+        }
+        if service is GATEWAY:
+            values |= self._gateway_values()
+        if service.name == "inference-service":
+            values |= self._inference_values()
+        return values
+
+    def _gateway_values(self) -> dict[str, str]:
+        token = self._settings.setup_token.get_secret_value() if self._settings.setup_token else self._credentials.setup_token
+        return {
+            "HOST": self._settings.host,
+            "USER_SIGNING_KEY": self._credentials.user_signing_key,
+            "SETUP_TOKEN": token,
+            "PUBLIC_URL": f"http://{_reachable(self._settings.host)}:{self._settings.port}",
+        }
+
+    def _inference_values(self) -> dict[str, str]:
+        embedding = self._settings.embedding_model_path or self._home.root / "models" / EMBEDDING_MODEL
+        values = {"EMBEDDING_MODEL_PATH": str(embedding)}
+        if self._settings.local_model_url is not None:
+            return values | {"LOCAL_MODEL_URL": self._settings.local_model_url}
+        if not self._settings.runs_model:
+            return values | {"LOCAL_MODEL_URL": "off"}
+        return values | {
+            "LOCAL_MODEL_URL": f"http://127.0.0.1:{self._settings.model_port}",
+            "LOCAL_MODEL_API_KEY": self._credentials.local_model_api_key,
+            "LOCAL_MODEL_STATUS_PATH": str(self._home.model_status),
+            "LOCAL_MODEL_ID": self._settings.model_id,
+        }
+
+    def app_url(self, service: Service) -> str:
+        """Database address the service runs with."""
+        return self._database_url(service.app_role, self._credentials.role_passwords(service).app)
+
+    def owner_url(self, service: Service) -> str:
+        """Database address its migrations run with."""
+        return self._database_url(service.owner_role, self._credentials.role_passwords(service).owner)
+
+    def _database_url(self, role: str, password: str) -> str:
+        if self._admin_url is not None:
+            return role_url(self._admin_url, database_of(self._admin_url), role=role, password=password)
+        return self._settings.database_url.get_secret_value() if self._settings.database_url else ""
+
+    def for_service(self, service: Service) -> dict[str, str]:
+        """The whole environment of the service's process: ours, less what belongs to one process, plus its own file."""
+        inherited = {name: value for name, value in environment().items() if name not in _PER_PROCESS}
+        if self._admin_url is not None:
+            inherited.pop("DATABASE_URL", None)  # each service has its own role
+        own = read_dotenv(self._home.env / f"{service.name}.local.env")
+        fixed = {"ATRIUM_HOME": str(self._home.root), "PORT": str(self._settings.port_of(service)), "PYTHONUNBUFFERED": "1"}
+        fixed["HOST"] = self._settings.host if service is GATEWAY else "127.0.0.1"
+        return {**inherited, **own, **fixed}
+
+    def for_model(self) -> dict[str, str]:
+        """The environment of the model server."""
+        return {
+            **environment(),
+            "ATRIUM_HOME": str(self._home.root),
+            "MODEL_PORT": str(self._settings.model_port),
+            "LOCAL_MODEL_API_KEY": self._credentials.local_model_api_key,
+            "LOCAL_MODEL_STATUS_PATH": str(self._home.model_status),
+            "PYTHONUNBUFFERED": "1",
+        }
+
+
+def read_dotenv(path: Path) -> dict[str, str]:
+    """NAME=value lines of a file of the operator's own; quotes around a value are dropped. Empty without the file."""
+    try:
+        lines = path.read_text().splitlines()
+    except OSError:
+        return {}
+    found = (_DOTENV_LINE.match(line) for line in lines if not line.lstrip().startswith("#"))
+    return {match[1]: _unquoted(match[2]) for match in found if match}
+
+
+def _unquoted(value: str) -> str:
+    return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"" else value
+
+
+def _dotenv(values: Mapping[str, str]) -> str:
+    return "".join(f"{name}={_quoted(value)}\n" for name, value in values.items())
+
+
+def _quoted(value: str) -> str:
+    """Single quotes where the value allows it; else double ones, in which a line break is \\n."""
+    if "'" not in value and "\n" not in value and "\\" not in value:
+        return f"'{value}'"
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
+
+
+def _reachable(host: str) -> str:
+    return "127.0.0.1" if host in {"0.0.0.0", "::", ""} else host
