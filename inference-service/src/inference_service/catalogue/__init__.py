@@ -1,0 +1,1 @@
+"""The models clients can name."""

@@ -1,0 +1,63 @@
+"""GET /v1/models, /v1/models/{id} and /api/v1/inference/models."""
+
+from typing import Annotated, cast
+
+from fastapi import APIRouter, Depends, Request
+from shared.auth import Permission, Principal, require
+
+from inference_service.catalogue.errors import ModelNotFound
+from inference_service.catalogue.prices import PriceList
+from inference_service.catalogue.schemas import ModelList, ModelView, OpenAIModel, OpenAIModelList
+from inference_service.catalogue.service import Catalogue, Deployment
+
+router = APIRouter(tags=["models"])
+
+Reader = Annotated[Principal, Depends(require(Permission.MODELS_READ))]
+
+
+@router.get("/v1/models", summary="Models the caller may use, as OpenAI lists them")
+async def list_openai_models(request: Request, principal: Reader) -> OpenAIModelList:
+    return OpenAIModelList(data=[_openai(deployment) for deployment in _catalogue(request).visible_to(principal)])
+
+
+# Ids may hold slashes: `openai-1/llama`.
+@router.get("/v1/models/{model_id:path}", summary="One model, as OpenAI describes it")
+async def read_openai_model(model_id: str, request: Request, principal: Reader) -> OpenAIModel:
+    deployment = await _catalogue(request).find(model_id)
+    if principal.models and deployment.id not in principal.models:
+        raise ModelNotFound(f"the model {model_id!r} does not exist; GET /v1/models lists those that do", extra={"param": "model"})
+    return _openai(deployment)
+
+
+@router.get("/api/v1/inference/models", summary="Models the caller may use, with status, progress and capabilities")
+async def list_models(request: Request, principal: Reader) -> ModelList:
+    prices = cast("PriceList", request.app.state.prices)
+    await prices.refresh(principal)
+    views = [_view(deployment, prices) for deployment in _catalogue(request).visible_to(principal)]
+    return ModelList(data=views, last_id=views[-1].id if views else None)
+
+
+def _catalogue(request: Request) -> Catalogue:
+    return cast("Catalogue", request.app.state.catalogue)
+
+
+def _openai(deployment: Deployment) -> OpenAIModel:
+    return OpenAIModel(id=deployment.id, created=0, owned_by=deployment.provider.id)
+
+
+def _view(deployment: Deployment, prices: PriceList) -> ModelView:
+    model, readiness = deployment.model, deployment.readiness()
+    return ModelView(
+        id=deployment.id,
+        name=model.name or deployment.id,
+        provider=deployment.provider.id,
+        kind=model.kind,
+        context_length=model.context_length,
+        capabilities=list(model.capabilities),
+        builtin=model.builtin,
+        starter=model.starter,
+        status=readiness.status,
+        progress=readiness.progress,
+        detail=readiness.detail,
+        priced=prices.knows(deployment.id),
+    )

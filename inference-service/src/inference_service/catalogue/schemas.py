@@ -1,0 +1,52 @@
+"""Models as clients see them: OpenAI's list, and ours with status and progress."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+
+class OpenAIModel(BaseModel):
+    """One entry of OpenAI's /v1/models."""
+
+    id: str
+    object: Literal["model"] = "model"
+    created: int = Field(description="unix seconds; 0: unknown")
+    owned_by: str
+
+
+class OpenAIModelList(BaseModel):
+    object: Literal["list"] = "list"
+    data: list[OpenAIModel]
+
+
+class Progress(BaseModel):
+    """How far a built-in model is."""
+
+    state: str
+    downloaded_bytes: int | None = None
+    total_bytes: int | None = None
+    eta_s: float | None = None
+
+
+class ModelView(BaseModel):
+    """A model with what a picker shows."""
+
+    id: str
+    name: str
+    provider: str
+    kind: Literal["chat", "embedding"]
+    context_length: int | None
+    capabilities: list[str]
+    builtin: bool
+    starter: bool = Field(description="a small model to begin with; answers are short and not always right")
+    status: Literal["ready", "loading", "down"]
+    progress: Progress | dict[str, Any] | None
+    detail: str | None
+    priced: bool | None = Field(description="whether billing knows its price or that it is free; null: not known now")
+
+
+class ModelList(BaseModel):
+    object: Literal["list"] = "list"
+    data: list[ModelView]
+    has_more: bool = False
+    last_id: str | None = None

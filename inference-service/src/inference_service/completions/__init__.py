@@ -1,0 +1,1 @@
+"""Chat completions: parsed once, entitled, dispatched, streamed and settled."""

@@ -1,0 +1,73 @@
+"""POST /v1/chat/completions as a hot route."""
+
+from typing import cast
+
+from shared.auth import Permission
+from shared.background import TaskTracker
+from shared.errors import AppError, openai_error, render_openai
+from shared.hotroutes import HotRequest, HotRoute
+
+from inference_service.completions.downstream import Headers
+from inference_service.completions.request import RequestLimits, parse_chat
+from inference_service.completions.schemas import ChatCompletion, ChatCompletionRequest
+from inference_service.completions.service import Completions
+from inference_service.providers.protocol import Json
+from inference_service.settings import InferenceSettings
+
+_STREAM_HEADERS: Headers = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
+_JSON_TYPE = (b"content-type", b"application/json")
+
+
+class OpenAIDownstream:
+    """Writes to the ASGI connection; see completions/downstream.py."""
+
+    def __init__(self, hot: HotRequest) -> None:
+        self._hot = hot
+
+    async def answer(self, body: bytes, headers: Headers) -> None:
+        await self._hot.send_bytes(200, body, [_JSON_TYPE, *headers])
+
+    async def refuse(self, error: AppError) -> None:
+        status, headers, body = render_openai(error, request_id=self._hot.request_id)
+        await self._hot.send_bytes(status, body, headers)
+
+    async def begin(self, headers: Headers) -> None:
+        await self._hot.send({"type": "http.response.start", "status": 200, "headers": [*_STREAM_HEADERS, *headers]})
+
+    async def write(self, events: bytes) -> None:
+        await self._hot.send({"type": "http.response.body", "body": events, "more_body": True})
+
+    async def end(self, events: bytes) -> None:
+        await self._hot.send({"type": "http.response.body", "body": events})
+
+    def error_event(self, error: AppError) -> Json:
+        return openai_error(error, request_id=self._hot.request_id)
+
+
+async def create_chat_completion(hot: HotRequest) -> None:
+    """The connection is watched here while the exchange runs in a task of its own."""
+    settings = cast("InferenceSettings", hot.state.settings)
+    limits = RequestLimits(messages_max=settings.messages_max, choices_max=settings.choices_max)
+    request = parse_chat(await hot.body(settings.request_bytes_max), limits)
+    completions = cast("Completions", hot.state.completions)
+    exchange = await completions.prepare(request, hot.principal, OpenAIDownstream(hot), traceparent=hot.trace.traceparent)
+    cast("TaskTracker", hot.state.tasks).spawn(exchange.run(), "chat completion")
+    try:
+        # ASGI: this message comes when the client has left, and also once the answer is complete.
+        while (await hot.receive())["type"] != "http.disconnect":
+            pass
+    finally:
+        exchange.leave()
+
+
+ROUTE = HotRoute(
+    method="POST",
+    path="/v1/chat/completions",
+    handler=create_chat_completion,
+    summary="Answer a conversation",
+    permission=Permission.MODELS_USE,
+    metered=True,
+    request_model=ChatCompletionRequest,
+    response_model=ChatCompletion,
+    envelope="openai",
+)

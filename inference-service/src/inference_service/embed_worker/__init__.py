@@ -1,0 +1,1 @@
+"""The worker process that computes the built-in embeddings; only it imports numpy, onnx and onnxruntime."""

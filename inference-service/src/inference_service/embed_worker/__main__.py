@@ -1,0 +1,43 @@
+"""`python -m inference_service.embed_worker FOLDER THREADS`: answers frames on stdin until it is closed."""
+
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+from inference_service.embed_worker.encoder import Encoder
+from inference_service.embed_worker.frames import FRAME_BYTES_MAX, LENGTH, EmbedReply, decode_request, encode_reply
+
+
+def _read_frame(stream: BinaryIO) -> bytes | None:
+    """The next payload, or None once the service has closed the pipe."""
+    head = stream.read(LENGTH.size)
+    if len(head) < LENGTH.size:
+        return None
+    (size_bytes,) = LENGTH.unpack(head)
+    if size_bytes > FRAME_BYTES_MAX:
+        raise ValueError(f"a frame of {size_bytes} bytes is above the limit of {FRAME_BYTES_MAX}")
+    return stream.read(size_bytes)
+
+
+def _answer(encoder: Encoder, payload: bytes) -> EmbedReply:
+    request = decode_request(payload)
+    try:
+        vectors, tokens = encoder.encode(request.texts)
+    except Exception as error:  # noqa: BLE001 - the edge of the process: one bad batch must not end it
+        return EmbedReply(id=request.id, dimensions=0, tokens=[], vectors=b"", error=f"{type(error).__name__}: {error}")
+    return EmbedReply(id=request.id, dimensions=encoder.dimensions, tokens=tokens, vectors=vectors.astype("<f4").tobytes())
+
+
+def main(folder: str, threads: str) -> None:
+    """Load the model, say so with an empty reply of id 0, then serve until end of file."""
+    source, sink = sys.stdin.buffer, sys.stdout.buffer
+    encoder = Encoder(Path(folder), threads=int(threads))
+    sink.write(encode_reply(EmbedReply(id=0, dimensions=encoder.dimensions, tokens=[], vectors=b"")))
+    sink.flush()
+    while (payload := _read_frame(source)) is not None:
+        sink.write(encode_reply(_answer(encoder, payload)))
+        sink.flush()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:3])

@@ -1,0 +1,60 @@
+"""Turns texts into unit vectors with the built-in sentence encoder."""
+
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+from tokenizers import Encoding, Tokenizer
+
+from inference_service.embed_worker.graph import MINILM, build_sentence_encoder
+from inference_service.embed_worker.weights import read_float32_tensors
+
+# What the model was trained on; longer text is cut there, as its authors do.
+TOKENS_MAX = 256
+# Bounds the activations: 32 texts of 256 tokens need about 100 MB.
+_BATCH_TEXTS_MAX = 32
+_onnxruntime = cast("Any", onnxruntime)
+
+
+def _open_tokenizer(path: Path) -> Tokenizer:
+    tokenizer = Tokenizer.from_file(str(path))
+    cast("Any", tokenizer).enable_truncation(TOKENS_MAX)  # its stub leaves the keyword arguments untyped
+    tokenizer.no_padding()
+    return tokenizer
+
+
+class Encoder:
+    """Loaded once per process; not thread-safe."""
+
+    def __init__(self, folder: Path, *, threads: int) -> None:
+        self.dimensions = MINILM.hidden
+        self._tokenizer = _open_tokenizer(folder / "tokenizer.json")
+        options = _onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        # The arena keeps the largest batch ever seen; a lazily started helper should give memory back instead.
+        options.enable_cpu_mem_arena = False
+        model = build_sentence_encoder(read_float32_tensors(folder / "model.safetensors"), MINILM)
+        self._session = _onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+    def encode(self, texts: list[str]) -> tuple[npt.NDArray[np.float32], list[int]]:
+        """Unit vectors [len(texts), dimensions] in the order of `texts`, and the tokens read of each."""
+        encodings = self._tokenizer.encode_batch(texts)
+        vectors = np.empty((len(texts), self.dimensions), dtype=np.float32)
+        # Similar lengths together, so that little of a batch is padding.
+        order = sorted(range(len(texts)), key=lambda index: len(encodings[index].ids))
+        for start in range(0, len(order), _BATCH_TEXTS_MAX):
+            chosen = order[start : start + _BATCH_TEXTS_MAX]
+            vectors[chosen] = self._run([encodings[index] for index in chosen])
+        return vectors, [len(encoding.ids) for encoding in encodings]
+
+    def _run(self, encodings: list[Encoding]) -> npt.NDArray[np.float32]:
+        length = max(len(encoding.ids) for encoding in encodings)
+        ids = np.zeros((len(encodings), length), dtype=np.int64)
+        mask = np.zeros_like(ids)
+        for row, encoding in enumerate(encodings):
+            ids[row, : len(encoding.ids)] = encoding.ids
+            mask[row, : len(encoding.ids)] = 1
+        return cast("npt.NDArray[np.float32]", self._session.run(None, {"input_ids": ids, "attention_mask": mask})[0])

@@ -1,0 +1,41 @@
+"""POST /v1/embeddings as a hot route."""
+
+import asyncio
+from typing import cast
+
+from shared.auth import Permission
+from shared.background import TaskTracker
+from shared.hotroutes import HotRequest, HotRoute
+
+from inference_service.embeddings.request import parse_embeddings
+from inference_service.embeddings.schemas import EmbeddingsAnswer, EmbeddingsBody
+from inference_service.embeddings.service import Embeddings
+from inference_service.settings import InferenceSettings
+
+
+async def create_embeddings(hot: HotRequest) -> None:
+    """The work is short and runs to its end: a client that leaves pays for what was computed."""
+    settings = cast("InferenceSettings", hot.state.settings)
+    embeddings = cast("Embeddings", hot.state.embeddings)
+    request = parse_embeddings(await hot.body(settings.request_bytes_max), inputs_max=settings.embedding_inputs_max)
+    deployment = await embeddings.prepare(request, hot.principal)
+    work = embeddings.embed(request, deployment, hot.principal, traceparent=hot.trace.traceparent)
+    # Shielded: a cancelled request task must not take the settlement with it.
+    done = await asyncio.shield(cast("TaskTracker", hot.state.tasks).spawn(work, "embeddings"))
+    headers = [(b"x-atrium-dispatch-id", done.dispatch_id.encode())]
+    if done.charge.cost_nano is not None:
+        headers.append((b"x-atrium-cost-nano", str(done.charge.cost_nano).encode()))
+    await hot.send_json(200, done.body, headers)
+
+
+ROUTE = HotRoute(
+    method="POST",
+    path="/v1/embeddings",
+    handler=create_embeddings,
+    summary="Turn texts into vectors",
+    permission=Permission.MODELS_USE,
+    metered=True,
+    request_model=EmbeddingsBody,
+    response_model=EmbeddingsAnswer,
+    envelope="openai",
+)

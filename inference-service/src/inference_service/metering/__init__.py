@@ -1,0 +1,1 @@
+"""Holds, settlements and the queue of what billing could not take yet."""

@@ -1,0 +1,156 @@
+"""Every dispatch to a provider passes here: held before, settled or released after, exactly once, whatever breaks in between."""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+import asyncpg
+import orjson
+from shared.auth import Principal
+from shared.background import TaskTracker
+from shared.clients.billing import BillingClient, BillingUnavailable
+from shared.clock import utc_now
+from shared.errors import AppError, NotFound
+from shared.http import UpstreamDisconnected
+from shared.ids import uuid7
+
+from inference_service.metering.repository import Pending, SettlementQueue
+from inference_service.metering.usage import Outcome, Source, Usage
+
+log = logging.getLogger(__name__)
+
+_UNWRITTEN_MAX = 10_000
+_REASON_CHARS_MAX = 200
+_QUEUE_ERRORS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The most a dispatch can use. `output_tokens_max` is per choice."""
+
+    model: str
+    provider: str
+    kind: Literal["chat", "embedding"]
+    input_tokens_max: int
+    output_tokens_max: int
+    choices: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What a settlement answered; None while billing has not taken it yet."""
+
+    cost_nano: int | None
+    remaining_nano: int | None
+
+
+@dataclass(slots=True, eq=False)
+class Dispatch:
+    """One hold and the request it pays for. `output_tokens` grows while the answer streams and is checkpointed each second."""
+
+    id: UUID
+    output_tokens_granted: int
+    traceparent: bytes | None = None
+    output_tokens: int = 0
+    started_at: datetime = field(default_factory=utc_now)
+    started_s: float = field(default_factory=time.monotonic)
+
+    def latency_ms(self) -> int:
+        return round((time.monotonic() - self.started_s) * 1000)
+
+
+class Meter:
+    """Knows all live dispatches of the process."""
+
+    def __init__(self, billing: BillingClient, queue: SettlementQueue, tasks: TaskTracker) -> None:
+        self.live: dict[UUID, Dispatch] = {}
+        self.unwritten: deque[Pending] = deque(maxlen=_UNWRITTEN_MAX)
+        self._billing = billing
+        self._queue = queue
+        self._tasks = tasks
+
+    async def reserve(self, principal: Principal, bound: Bound, *, traceparent: bytes | None = None) -> Dispatch:
+        """Hold the most this dispatch can cost. Raises: AppError as billing refused it, or BillingUnavailable: closed, never open."""
+        try:
+            answer = await self._reserve_once(principal, bound, traceparent)
+        except BillingUnavailable as error:
+            # A kept connection that billing's restart closed: the next one is new.
+            if not isinstance(error.__cause__, UpstreamDisconnected):
+                raise
+            answer = await self._reserve_once(principal, bound, traceparent)
+        dispatch = Dispatch(UUID(answer["request_id"]), int(answer["granted_output_tokens"]), traceparent)
+        self.live[dispatch.id] = dispatch
+        return dispatch
+
+    async def settle(self, dispatch: Dispatch, usage: Usage, *, source: Source, outcome: Outcome) -> Charge:
+        """Charge what was used. Never fails: what billing cannot take now is in the queue when this returns."""
+        body = {
+            "usage": usage.to_wire(),
+            "source": source.value,
+            "outcome": outcome.value,
+            "occurred_at": dispatch.started_at.isoformat(),
+            "latency_ms": dispatch.latency_ms(),
+        }
+        try:
+            answer = await self._billing.settle(dispatch.id, body, traceparent=dispatch.traceparent)
+        except AppError as error:
+            log.warning("settlement queued", extra={"dispatch_id": str(dispatch.id), "detail": error.detail})
+            await self._enqueue(Pending(dispatch.id, "settle", orjson.dumps(body).decode()))
+            return Charge(None, None)
+        finally:
+            self.live.pop(dispatch.id, None)
+        return Charge(int(answer["cost_nano"]), answer["remaining_nano"])
+
+    async def release(self, dispatch: Dispatch, reason: str) -> None:
+        """Give the hold back: nothing of it was used. Never fails, as `settle`."""
+        self.live.pop(dispatch.id, None)
+        await self._release(dispatch.id, reason)
+
+    async def _reserve_once(self, principal: Principal, bound: Bound, traceparent: bytes | None) -> dict[str, Any]:
+        request_id = uuid7()
+        try:
+            return await self._billing.reserve(_reservation(request_id, principal, bound), traceparent=traceparent)
+        except BillingUnavailable:
+            # The hold may exist although its answer was lost; unused, it must not be charged when it expires.
+            self._tasks.spawn(self._release(request_id, "reservation not answered"), "release of an unanswered reservation")
+            raise
+
+    async def _release(self, request_id: UUID, reason: str) -> None:
+        try:
+            await self._billing.release(request_id, reason=reason[:_REASON_CHARS_MAX])
+        except NotFound:
+            return
+        except AppError:
+            await self._enqueue(Pending(request_id, "release", orjson.dumps({"reason": reason[:_REASON_CHARS_MAX]}).decode()))
+
+    async def _enqueue(self, entry: Pending) -> None:
+        try:
+            await self._queue.enqueue(entry)
+        except _QUEUE_ERRORS as error:
+            # Both stores are away. Kept in memory and written as soon as one is back; the hold's checkpoint covers a crash.
+            log.exception("settlement kept in memory only", exc_info=error, extra={"dispatch_id": str(entry.request_id)})
+            self.unwritten.append(entry)
+
+
+def _reservation(request_id: UUID, principal: Principal, bound: Bound) -> Mapping[str, Any]:
+    return {
+        "request_id": request_id,
+        "principal": {
+            "user_id": principal.user_id,
+            "organisation_id": principal.organisation_id,
+            "team_id": principal.team_id,
+            "key_id": principal.key_id,
+            "models": principal.models,
+        },
+        "model": bound.model,
+        "provider": bound.provider,
+        "kind": bound.kind,
+        "input_tokens_max": bound.input_tokens_max,
+        "output_tokens_max": bound.output_tokens_max,
+        "n": bound.choices,
+    }

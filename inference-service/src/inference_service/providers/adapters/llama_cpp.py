@@ -1,0 +1,81 @@
+"""The built-in chat model: llama.cpp's own HTTP server, run by the supervisor, whose progress is a file."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, cast
+
+import orjson
+from shared.errors import AppError
+from shared.http import UpstreamError, UpstreamResponse
+
+from inference_service.providers.adapters.openai_compatible import OpenAICompatibleProvider, positive
+from inference_service.providers.errors import ModelLoading, ProviderUnavailable
+from inference_service.providers.local_status import LocalModelStatus
+from inference_service.providers.protocol import ChatCall, Json, Readiness, UpstreamModel
+from inference_service.providers.transport import Remote, Transport
+
+_RETRY_AFTER_S = 2
+_COUNT_TIMEOUT_S = 2.0
+
+
+class LlamaCppProvider(OpenAICompatibleProvider):
+    """`remote` is the server's root, without /v1."""
+
+    kind = "llama.cpp"
+
+    def __init__(self, remote: Remote, transport: Transport, status: LocalModelStatus) -> None:
+        super().__init__("local", remote, transport)
+        self._status = status
+
+    def readiness(self) -> Readiness | None:
+        return self._status.read()
+
+    async def list_models(self) -> list[UpstreamModel]:
+        known = self._status.read()
+        if known is not None and known.status != "ready":
+            return [self._model(None)]
+        # n_ctx of the slots is what one conversation gets; /v1/models tells only what the weights were trained on.
+        answer = await self.transport.get_json(self.remote, b"/props")
+        settings = answer.get("default_generation_settings")
+        context = positive(cast("Json", settings).get("n_ctx")) if isinstance(settings, dict) else None
+        return [self._model(context)]
+
+    def open_chat(self, call: ChatCall) -> AbstractAsyncContextManager[UpstreamResponse]:
+        return self._open_supervised(call)
+
+    @asynccontextmanager
+    async def _open_supervised(self, call: ChatCall) -> AsyncGenerator[UpstreamResponse]:
+        body = orjson.dumps(self.chat_body(call))
+        opened = self.transport.open(self.remote, b"/v1/chat/completions", body, traceparent=call.traceparent)
+        try:
+            response = await opened.__aenter__()
+        except ProviderUnavailable as error:
+            # It died or is starting: the supervisor brings it back, so the client is told to wait and not to give up.
+            text = "the built-in model is starting again; it answers in a few seconds"
+            raise ModelLoading(text, retry_after_s=_RETRY_AFTER_S, extra={"progress": None}) from error
+        try:
+            yield response
+        finally:
+            await opened.__aexit__(None, None, None)
+
+    def limit_name(self, asked: Mapping[str, Any]) -> str:
+        return "max_tokens"
+
+    async def count_input_tokens(self, call: ChatCall) -> int | None:
+        """By the server's own template and tokenizer: two calls on the same machine, a few milliseconds."""
+        wanted = {name: call.body[name] for name in ("messages", "tools") if call.body.get(name)}
+        try:
+            async with asyncio.timeout(_COUNT_TIMEOUT_S):
+                prompt = await self.transport.post_json(self.remote, b"/apply-template", orjson.dumps(wanted))
+                text = orjson.dumps({"content": prompt.get("prompt", ""), "add_special": True, "parse_special": True})
+                tokens = (await self.transport.post_json(self.remote, b"/tokenize", text)).get("tokens")
+        except (AppError, UpstreamError, TimeoutError):
+            return None
+        return len(cast("list[object]", tokens)) if isinstance(tokens, list) and tokens else None
+
+    def _model(self, context_length: int | None) -> UpstreamModel:
+        return UpstreamModel(
+            id=self._status.model, name=self._status.model, context_length=context_length, capabilities=("tools", "json_schema"),
+            builtin=True, starter=True,
+        )  # fmt: skip

@@ -1,0 +1,142 @@
+"""HTTP to providers: the shared pool, with failures turned into the errors clients understand."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import cast
+
+import orjson
+from pydantic import SecretStr
+from shared.http import (
+    RawHeaders,
+    ResponseTooLarge,
+    Timeouts,
+    UpstreamBusy,
+    UpstreamConnectError,
+    UpstreamError,
+    UpstreamPool,
+    UpstreamResponse,
+)
+
+from inference_service.providers.errors import Answer, Origin, ProviderFailed, error_of_status, error_of_transport, message_of
+from inference_service.providers.protocol import Json
+
+_REFUSAL_BYTES_MAX = 64 * 1024
+_JSON_BYTES_MAX = 64 * 1024 * 1024
+_RETRY_AFTER_S_MAX = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """The address of one provider, taken apart once."""
+
+    origin: str
+    prefix: bytes
+    authorization: bytes | None = field(repr=False)
+    named: Origin
+
+    @classmethod
+    def of(cls, base_url: str, *, api_key: SecretStr | None, provider: str, setting: str) -> "Remote":
+        """`base_url` is scheme, host and an optional path that goes before every target."""
+        scheme, _, rest = base_url.rstrip("/").partition("://")
+        host, slash, path = rest.partition("/")
+        key = api_key.get_secret_value() if api_key else ""
+        return cls(
+            origin=f"{scheme}://{host}",
+            prefix=(slash + path).encode("ascii"),
+            authorization=b"Bearer " + key.encode("latin-1") if key else None,
+            named=Origin(provider=provider, address=f"{scheme}://{host}{slash}{path}", setting=setting),
+        )
+
+
+class Transport:
+    """One per process."""
+
+    def __init__(self, pool: UpstreamPool, *, timeouts: Timeouts, discovery_timeouts: Timeouts) -> None:
+        self._pool = pool
+        self._timeouts = timeouts
+        self._discovery_timeouts = discovery_timeouts
+
+    @asynccontextmanager
+    async def open(
+        self, remote: Remote, target: bytes, body: bytes, *, traceparent: bytes | None = None
+    ) -> AsyncGenerator[UpstreamResponse]:
+        """POST `body`; the block gets a response with status 200 and reads it under `reading`.
+
+        A failed connection is tried once more: nothing was sent, so nothing can be charged twice. Raises: AppError on entering.
+        """
+        headers = _headers(remote, traceparent)
+        exchange = self._pool.request("POST", remote.origin, remote.prefix + target, headers, body=body, timeouts=self._timeouts)
+        try:
+            try:
+                response = await exchange.__aenter__()
+            except UpstreamBusy:
+                raise
+            except UpstreamConnectError:
+                response = await exchange.__aenter__()
+        except UpstreamError as error:
+            raise error_of_transport(remote.named, error) from error
+        try:
+            if response.status != 200:
+                raise await _refusal(remote, response)
+            yield response
+        finally:
+            await exchange.__aexit__(None, None, None)
+
+    async def post_json(self, remote: Remote, target: bytes, body: bytes, *, traceparent: bytes | None = None) -> Json:
+        """Raises: AppError."""
+        async with self.open(remote, target, body, traceparent=traceparent) as response:
+            return parse_answer(remote, await read_all(remote, response))
+
+    async def get_json(self, remote: Remote, target: bytes) -> Json:
+        """For discovery, with its own short time-outs. Raises: AppError."""
+        request = self._pool.request(
+            "GET", remote.origin, remote.prefix + target, _headers(remote, None), timeouts=self._discovery_timeouts
+        )
+        try:
+            async with request as response:
+                if response.status != 200:
+                    raise await _refusal(remote, response)
+                return parse_answer(remote, await response.read(_JSON_BYTES_MAX))
+        except UpstreamError as error:
+            raise error_of_transport(remote.named, error) from error
+
+
+def _headers(remote: Remote, traceparent: bytes | None) -> RawHeaders:
+    headers: RawHeaders = [(b"content-type", b"application/json"), (b"accept-encoding", b"identity")]
+    if remote.authorization is not None:
+        headers.append((b"authorization", remote.authorization))
+    if traceparent is not None:
+        headers.append((b"traceparent", traceparent))
+    return headers
+
+
+async def _refusal(remote: Remote, response: UpstreamResponse) -> Exception:
+    try:
+        body = await response.read(_REFUSAL_BYTES_MAX)
+    except UpstreamError:
+        body = b""
+    retry_after = response.header(b"retry-after") or b""
+    seconds = min(int(retry_after), _RETRY_AFTER_S_MAX) if retry_after.isdigit() else None
+    return error_of_status(remote.named, Answer(status=response.status, message=message_of(body), retry_after_s=seconds))
+
+
+async def read_all(remote: Remote, response: UpstreamResponse) -> bytes:
+    """The whole body of an answer. Raises: AppError."""
+    try:
+        return await response.read(_JSON_BYTES_MAX)
+    except ResponseTooLarge as error:
+        raise ProviderFailed(f"provider {remote.named.provider} sent an answer above {_JSON_BYTES_MAX} bytes") from error
+    except UpstreamError as error:
+        raise error_of_transport(remote.named, error) from error
+
+
+def parse_answer(remote: Remote, body: bytes) -> Json:
+    """A JSON object. Raises: ProviderFailed."""
+    try:
+        parsed = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        parsed = None
+    if not isinstance(parsed, dict):
+        raise ProviderFailed(f"provider {remote.named.provider} sent something that is not a JSON object")
+    return cast("Json", parsed)

@@ -1,0 +1,114 @@
+"""Settings of the inference-service; see docs/settings for all of them on one page."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Self
+
+from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
+from shared.settings import ServiceSettings
+
+SCHEMA_VERSION = 1
+_OPENAI_BASE_URL = "https://api.openai.com/v1"
+_CORES = os.cpu_count() or 1
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One configured provider address; `setting` names the variable an operator edits when its key is wrong."""
+
+    base_url: str
+    api_key: SecretStr | None
+    setting: str
+
+
+def split_list(value: str) -> list[str]:
+    """Entries of a semicolon list; empty ones keep their place, so that keys line up with addresses."""
+    return [entry.strip() for entry in value.split(";")] if value.strip() else []
+
+
+def http_url(value: str) -> str:
+    """`value` without a trailing slash. Raises: ValueError when it is not an http(s) address."""
+    if not value.startswith(("http://", "https://")):
+        raise ValueError(f"{value!r} is not an http:// or https:// address")
+    return value.rstrip("/")
+
+
+class InferenceSettings(ServiceSettings):
+    """Where models come from, and the limits of a request."""
+
+    service: ClassVar[str] = "inference-service"
+
+    port: int = Field(default=8001, ge=0, le=65535, description="port the service binds")
+
+    local_model_url: str | None = Field(default="http://127.0.0.1:8011", description="the built-in model server; `off`: none")
+    local_model_api_key: SecretStr | None = Field(default=None, description="key of the built-in model server")
+    local_model_status_path: Path | None = Field(default=None, description="file in which the supervisor reports its progress")
+    local_model_id: str = Field(default="qwen2.5-coder-0.5b-instruct", max_length=200, description="name of the built-in chat model")
+
+    enable_ollama_api: bool | None = Field(default=None, description="use Ollama servers; unset: when OLLAMA_BASE_URLS is set")
+    ollama_base_urls: str = Field(
+        default="",
+        validation_alias=AliasChoices("OLLAMA_BASE_URLS", "OLLAMA_BASE_URL", "ollama_base_urls"),
+        description="Ollama servers, separated by semicolons",
+    )
+    enable_openai_api: bool | None = Field(default=None, description="use OpenAI-compatible servers; unset: when an address or key is set")
+    openai_api_base_urls: str = Field(default="", description="OpenAI-compatible servers with their /v1, separated by semicolons")
+    openai_api_keys: SecretStr = Field(
+        default=SecretStr(""),
+        validation_alias=AliasChoices("OPENAI_API_KEYS", "OPENAI_API_KEY", "openai_api_keys"),
+        description="their keys in the same order, separated by semicolons; empty entries: no key",
+    )
+
+    embedding_model: str = Field(default="all-minilm-l6-v2", max_length=200, description="name of the built-in embedding model")
+    embedding_model_path: Path | None = Field(default=None, description="folder with its model.safetensors and tokenizer.json")
+    embedding_threads: int = Field(default=min(2, _CORES), ge=1, le=64, description="threads of the embed worker")
+    embedding_idle_s: float = Field(default=300, gt=0, description="the embed worker stops after this many idle seconds")
+
+    discovery_interval_s: float = Field(default=60, gt=0, description="seconds between looks at what each provider serves")
+    connect_timeout_s: float = Field(default=5, gt=0, description="time-out to connect to a provider")
+    first_token_timeout_s: float = Field(default=300, gt=0, description="time-out to the first byte of a provider's answer")
+    token_timeout_s: float = Field(default=120, gt=0, description="time-out between two pieces of a streamed answer")
+    billing_timeout_s: float = Field(default=5, gt=0, description="time-out of one call to the billing-service")
+
+    request_bytes_max: int = Field(default=16 * 1024 * 1024, ge=1024, description="largest request body")
+    messages_max: int = Field(default=4096, ge=1, description="most messages in one request")
+    choices_max: int = Field(default=8, ge=1, le=128, description="largest n of one request")
+    output_tokens_default: int = Field(default=4096, ge=1, description="answer length when the request names none")
+    embedding_inputs_max: int = Field(default=2048, ge=1, description="most texts in one embeddings request")
+
+    @field_validator("local_model_url", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        # An empty variable counts as unset, so switching the built-in server off has a word of its own.
+        return None if value in ("", "off") else value
+
+    @model_validator(mode="after")
+    def _lists_make_sense(self) -> Self:
+        if self.local_model_url is not None:
+            http_url(self.local_model_url)
+        if self.enable_ollama_api and not split_list(self.ollama_base_urls):
+            raise ValueError("OLLAMA_BASE_URLS is empty; set it or ENABLE_OLLAMA_API=false")
+        self.ollama_endpoints()
+        self.openai_endpoints()
+        return self
+
+    def ollama_endpoints(self) -> list[Endpoint]:
+        """The Ollama servers to use; none when switched off."""
+        if self.enable_ollama_api is False:
+            return []
+        return [Endpoint(http_url(url), None, "OLLAMA_BASE_URLS") for url in split_list(self.ollama_base_urls) if url]
+
+    def openai_endpoints(self) -> list[Endpoint]:
+        """The OpenAI-compatible servers to use, each with its key; OpenAI itself when there is only a key."""
+        if self.enable_openai_api is False:
+            return []
+        keys = split_list(self.openai_api_keys.get_secret_value())
+        urls = split_list(self.openai_api_base_urls)
+        if not urls and (keys or self.enable_openai_api):
+            urls = [_OPENAI_BASE_URL]
+        if len(keys) > len(urls):
+            raise ValueError("OPENAI_API_KEYS has more entries than OPENAI_API_BASE_URLS; give each key its address")
+        padded = keys + [""] * (len(urls) - len(keys))
+        named = [(url, key, f"OPENAI_API_KEYS (entry {place})") for place, (url, key) in enumerate(zip(urls, padded, strict=True), start=1)]
+        return [Endpoint(http_url(url), SecretStr(key) if key else None, setting) for url, key, setting in named if url]
