@@ -29,6 +29,9 @@ class ReserveRequest(BaseModel):
     provider: str = Field(min_length=1, max_length=200)
     kind: Literal["chat", "embedding"] = "chat"
     input_tokens_max: int = Field(ge=0, le=TOKENS_MAX)
+    input_tokens_floor: int | None = Field(
+        default=None, ge=0, le=TOKENS_MAX, description="input charged if nobody ever settles; a quarter of input_tokens_max when absent"
+    )
     output_tokens_max: int = Field(ge=0, le=TOKENS_MAX)
     n: int = Field(default=1, ge=1, le=128)
 

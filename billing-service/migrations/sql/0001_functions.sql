@@ -1,0 +1,573 @@
+-- The money path: reserve, settle, release, checkpoint, expire, top-up. Run with the caller's rights.
+--
+-- Lock order, everywhere: hold row -> wallet row of the organisation -> windows by id -> other accounts -> roll-up. The wallet
+-- row is the gate: whoever touches an account or a window of an organisation holds it, so no two transactions can wait in a ring.
+-- A transaction never touches two organisations. reserve() inserts its hold last.
+
+CREATE FUNCTION window_start(p_window text, p_at timestamptz) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN p_window = 'total' THEN timestamptz '1970-01-01 00:00:00+00' ELSE date_trunc(p_window, p_at, 'UTC') END
+$$;
+
+CREATE FUNCTION window_end(p_window text, p_start timestamptz) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE p_window
+        WHEN 'hour' THEN p_start + interval '1 hour'
+        WHEN 'day' THEN (p_start AT TIME ZONE 'UTC' + interval '1 day') AT TIME ZONE 'UTC'
+        WHEN 'week' THEN (p_start AT TIME ZONE 'UTC' + interval '7 days') AT TIME ZONE 'UTC'
+        WHEN 'month' THEN (p_start AT TIME ZONE 'UTC' + interval '1 month') AT TIME ZONE 'UTC'
+    END
+$$;
+
+-- Cost in nano-USD of exclusive token buckets: NUMERIC inside, rounded up exactly once. (a + 999999) div 1000000 instead of
+-- ceil(a / 1000000), because NUMERIC division rounds its quotient and could lose a remainder.
+CREATE FUNCTION token_cost_nano(p_price price, p_input bigint, p_cache_read bigint, p_cache_write bigint, p_audio_in bigint,
+                                p_output bigint, p_reasoning bigint, p_audio_out bigint) RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT div(p_input::numeric * (p_price).input_nano_per_mtok
+        + p_cache_read::numeric * (p_price).cache_read_nano_per_mtok
+        + p_cache_write::numeric * (p_price).cache_write_nano_per_mtok
+        + p_audio_in::numeric * (p_price).audio_in_nano_per_mtok
+        + p_output::numeric * (p_price).output_nano_per_mtok
+        + p_reasoning::numeric * (p_price).reasoning_nano_per_mtok
+        + p_audio_out::numeric * (p_price).audio_out_nano_per_mtok + 999999, 1000000)
+$$;
+
+-- The accounts of an organisation, with its starting grant, made once however many callers race.
+CREATE FUNCTION open_book(p_organisation_id uuid, p_grant_nano bigint) RETURNS book
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_book book;
+BEGIN
+    INSERT INTO account (organisation_id, kind)
+    SELECT p_organisation_id, k FROM unnest(ARRAY['wallet', 'held', 'usage_revenue', 'provider_cost', 'grant', 'payment',
+                                                 'expired', 'rounding', 'house_loss']) AS k
+    ON CONFLICT DO NOTHING;
+    INSERT INTO book (organisation_id, wallet_id, held_id, usage_revenue_id, grant_id, payment_id, expired_id, house_loss_id)
+    SELECT p_organisation_id, (m ->> 'wallet')::uuid, (m ->> 'held')::uuid, (m ->> 'usage_revenue')::uuid, (m ->> 'grant')::uuid,
+           (m ->> 'payment')::uuid, (m ->> 'expired')::uuid, (m ->> 'house_loss')::uuid
+    FROM (SELECT jsonb_object_agg(kind, id) AS m FROM account WHERE organisation_id = p_organisation_id) AS accounts
+    ON CONFLICT DO NOTHING;
+    SELECT * INTO v_book FROM book WHERE organisation_id = p_organisation_id;
+    IF p_grant_nano > 0 THEN
+        INSERT INTO usage_key VALUES (p_organisation_id, 'grant:' || p_organisation_id) ON CONFLICT DO NOTHING;
+        IF FOUND THEN
+            UPDATE account SET balance_nano = balance_nano + p_grant_nano WHERE id = v_book.wallet_id;
+            UPDATE account SET balance_nano = balance_nano - p_grant_nano WHERE id = v_book.grant_id;
+            INSERT INTO transfer (organisation_id, debit_account, credit_account, amount_nano, reason, transaction_id)
+            VALUES (p_organisation_id, v_book.grant_id, v_book.wallet_id, p_grant_nano, 'grant', 'grant:' || p_organisation_id);
+        END IF;
+    END IF;
+    RETURN v_book;
+END $$;
+
+-- The monthly budget every person has until an administrator sets one. p_limit_nano NULL: none by policy.
+CREATE FUNCTION ensure_default_budget(p_organisation_id uuid, p_user_id uuid, p_limit_nano bigint) RETURNS void
+LANGUAGE sql AS $$
+    INSERT INTO budget (organisation_id, scope, scope_id, "window", limit_nano, is_default)
+    SELECT p_organisation_id, 'user', p_user_id, 'month', p_limit_nano, true WHERE p_limit_nano IS NOT NULL
+    ON CONFLICT DO NOTHING
+$$;
+
+-- What is left to a principal: the least of the wallet and of each budget's current window.
+CREATE FUNCTION remaining_nano(p_organisation_id uuid, p_team_id uuid, p_user_id uuid, p_key_id uuid, p_at timestamptz)
+RETURNS bigint LANGUAGE sql STABLE AS $$
+    SELECT greatest(0, least(
+        (SELECT a.balance_nano FROM book k JOIN account a ON a.id = k.wallet_id WHERE k.organisation_id = p_organisation_id),
+        (SELECT min(b.limit_nano - coalesce(w.spent_nano + w.held_nano, 0))
+         FROM budget b LEFT JOIN budget_window w ON w.budget_id = b.id AND w.window_start = window_start(b."window", p_at)
+         WHERE b.organisation_id = p_organisation_id AND b.scope_id IN (p_organisation_id, p_team_id, p_user_id, p_key_id))))
+$$;
+
+-- Hold the most a dispatch can cost, on the wallet and on every budget that applies, or say which limit refuses.
+-- outcome: held | price_unknown | insufficient_credits | budget_exceeded | request_id_reused. A repeat of the same
+-- reservation while it is held returns it. Amounts move only when outcome is held.
+CREATE FUNCTION reserve(
+    p_request_id uuid, p_organisation_id uuid, p_team_id uuid, p_user_id uuid, p_key_id uuid,
+    p_model text, p_provider text, p_kind text,
+    p_input_tokens_max bigint, p_input_tokens_floor bigint, p_output_tokens_max bigint, p_choices integer,
+    p_output_tokens_min bigint, p_ttl_s double precision, p_grant_nano bigint, p_default_budget_nano bigint,
+    p_now timestamptz DEFAULT now(),
+    OUT outcome text, OUT amount_nano bigint, OUT price_version uuid, OUT granted_output_tokens bigint, OUT free boolean,
+    OUT expires_at timestamptz, OUT remaining_nano bigint,
+    OUT scope text, OUT scope_id uuid, OUT limit_nano bigint, OUT spent_nano bigint, OUT held_nano bigint, OUT resets_at timestamptz)
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_price price;
+    v_book book;
+    v_hold hold;
+    v_wallet_nano bigint;
+    v_input_num numeric;
+    v_unit_num numeric;
+    v_headroom bigint;
+    v_left bigint;
+    v_window_id bigint;
+    v_window_ids bigint[] := '{}';
+    v_has_default boolean := false;
+    r record;
+BEGIN
+    SELECT * INTO v_hold FROM hold h WHERE h.request_id = p_request_id;
+    IF FOUND THEN
+        IF v_hold.state <> 'held' OR v_hold.organisation_id <> p_organisation_id OR v_hold.user_id <> p_user_id
+           OR v_hold.model <> p_model OR v_hold.input_tokens_max <> p_input_tokens_max THEN
+            outcome := 'request_id_reused';
+            RETURN;
+        END IF;
+        outcome := 'held'; amount_nano := v_hold.amount_nano; price_version := v_hold.price_id; free := v_hold.free;
+        granted_output_tokens := v_hold.output_tokens_max; expires_at := v_hold.expires_at;
+        remaining_nano := remaining_nano(p_organisation_id, p_team_id, p_user_id, p_key_id, p_now);
+        RETURN;
+    END IF;
+
+    SELECT * INTO v_price FROM price p
+    WHERE p.model = p_model AND p.effective_from <= p_now AND (p.effective_to IS NULL OR p.effective_to > p_now);
+    IF NOT FOUND THEN
+        outcome := 'price_unknown';
+        RETURN;
+    END IF;
+    price_version := v_price.id;
+    free := v_price.free;
+    expires_at := clock_timestamp() + make_interval(secs => p_ttl_s);
+
+    IF NOT free THEN
+        SELECT k.* INTO v_book FROM book k WHERE k.organisation_id = p_organisation_id;
+        IF NOT FOUND THEN
+            v_book := open_book(p_organisation_id, p_grant_nano);
+        END IF;
+        SELECT a.balance_nano INTO v_wallet_nano FROM account a WHERE a.id = v_book.wallet_id FOR NO KEY UPDATE;
+        -- Read under the gate: nobody else can move these until this transaction ends.
+        v_headroom := v_wallet_nano;
+        scope := 'wallet'; scope_id := v_book.wallet_id; limit_nano := v_wallet_nano; spent_nano := 0;
+        IF p_default_budget_nano IS NOT NULL THEN
+            PERFORM 1 FROM budget b WHERE b.organisation_id = p_organisation_id AND b.scope_id = p_user_id
+                AND b.scope = 'user' AND b."window" = 'month';
+            IF NOT FOUND THEN
+                PERFORM ensure_default_budget(p_organisation_id, p_user_id, p_default_budget_nano);
+            END IF;
+        END IF;
+        FOR r IN
+            SELECT b.id, b.scope, b.scope_id, b."window" AS width, b.limit_nano, s.start,
+                   w.id AS window_id, coalesce(w.spent_nano, 0) AS spent_nano, coalesce(w.held_nano, 0) AS held_nano
+            FROM budget b
+            CROSS JOIN LATERAL (SELECT window_start(b."window", p_now) AS start) AS s
+            LEFT JOIN budget_window w ON w.budget_id = b.id AND w.window_start = s.start
+            WHERE b.organisation_id = p_organisation_id AND b.scope_id IN (p_organisation_id, p_team_id, p_user_id, p_key_id)
+        LOOP
+            v_window_id := r.window_id;
+            IF v_window_id IS NULL THEN
+                INSERT INTO budget_window (budget_id, window_start, limit_nano) VALUES (r.id, r.start, r.limit_nano)
+                RETURNING id INTO v_window_id;
+            END IF;
+            v_window_ids := v_window_ids || v_window_id;
+            v_left := r.limit_nano - r.spent_nano - r.held_nano;
+            IF v_left < v_headroom THEN
+                v_headroom := v_left;
+                scope := r.scope; scope_id := r.scope_id; limit_nano := r.limit_nano;
+                spent_nano := r.spent_nano; held_nano := r.held_nano; resets_at := window_end(r.width, r.start);
+            END IF;
+        END LOOP;
+    END IF;
+
+    granted_output_tokens := p_output_tokens_max;
+    amount_nano := 0;
+    IF NOT free THEN
+        v_input_num := p_input_tokens_max::numeric * v_price.input_bound_nano_per_mtok;
+        v_unit_num := p_choices::numeric * v_price.output_bound_nano_per_mtok;
+        IF v_input_num + v_unit_num * p_output_tokens_max > v_headroom::numeric * 1000000 THEN
+            -- What the headroom buys; -1 when not even the input fits.
+            granted_output_tokens := CASE WHEN v_input_num > v_headroom::numeric * 1000000 OR v_unit_num = 0 THEN -1
+                ELSE div(v_headroom::numeric * 1000000 - v_input_num, v_unit_num) END;
+            IF granted_output_tokens < least(p_output_tokens_max, p_output_tokens_min) THEN
+                outcome := CASE scope WHEN 'wallet' THEN 'insufficient_credits' ELSE 'budget_exceeded' END;
+                IF scope = 'wallet' THEN
+                    SELECT a.balance_nano INTO held_nano FROM account a WHERE a.id = v_book.held_id;
+                END IF;
+                -- The least this request could be admitted with, so that the refusal can say how much is missing.
+                amount_nano := div(v_input_num + v_unit_num * least(p_output_tokens_max, p_output_tokens_min) + 999999, 1000000);
+                remaining_nano := greatest(v_headroom, 0);
+                granted_output_tokens := 0;
+                RETURN;
+            END IF;
+        END IF;
+        amount_nano := div(v_input_num + v_unit_num * granted_output_tokens + 999999, 1000000);
+        IF amount_nano > 0 THEN
+            UPDATE account a SET balance_nano = a.balance_nano - reserve.amount_nano WHERE a.id = v_book.wallet_id;
+            UPDATE account a SET balance_nano = a.balance_nano + reserve.amount_nano WHERE a.id = v_book.held_id;
+            UPDATE budget_window w SET held_nano = w.held_nano + reserve.amount_nano WHERE w.id = ANY (v_window_ids);
+            INSERT INTO transfer (organisation_id, debit_account, credit_account, amount_nano, reason, transaction_id)
+            VALUES (p_organisation_id, v_book.wallet_id, v_book.held_id, reserve.amount_nano, 'hold', p_request_id::text);
+        END IF;
+        remaining_nano := v_headroom - amount_nano;
+    ELSE
+        remaining_nano := remaining_nano(p_organisation_id, p_team_id, p_user_id, p_key_id, p_now);
+    END IF;
+
+    INSERT INTO hold (request_id, state, organisation_id, team_id, user_id, key_id, model, provider, kind, free, price_id, amount_nano,
+                      input_tokens_max, input_tokens_floor, output_tokens_max, choices, window_ids, ttl_s, created_at, expires_at)
+    VALUES (p_request_id, 'held', p_organisation_id, p_team_id, p_user_id, p_key_id, p_model, p_provider, p_kind, reserve.free, v_price.id,
+            reserve.amount_nano, p_input_tokens_max, p_input_tokens_floor, reserve.granted_output_tokens, p_choices, v_window_ids,
+            p_ttl_s, clock_timestamp(), reserve.expires_at);
+    outcome := 'held';
+    scope := NULL; scope_id := NULL; limit_nano := NULL; spent_nano := NULL; held_nano := NULL; resets_at := NULL;
+END $$;
+
+-- The usage event, the roll-up delta and the outbox row of one ended hold; one place, so that the three cannot disagree.
+CREATE FUNCTION record_usage(p_hold hold, p_at timestamptz, p_buckets bigint[], p_cost_nano bigint, p_house_loss_nano bigint,
+                             p_source text, p_outcome text, p_latency_ms integer) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_input bigint := p_buckets[1] + p_buckets[2] + p_buckets[3] + p_buckets[4];
+    v_output bigint := p_buckets[5] + p_buckets[6] + p_buckets[7];
+BEGIN
+    INSERT INTO usage_event VALUES (p_hold.request_id, p_at, p_hold.organisation_id, p_hold.team_id, p_hold.user_id, p_hold.key_id,
+        p_hold.model, p_hold.provider, v_input, v_output, p_buckets[1], p_buckets[2], p_buckets[3], p_buckets[4], p_buckets[5],
+        p_buckets[6], p_buckets[7], p_cost_nano, p_house_loss_nano, p_hold.price_id, p_source, p_outcome, p_latency_ms);
+    PERFORM add_to_rollup(p_hold, p_at, 1, v_input, v_output, p_cost_nano, p_house_loss_nano);
+    PERFORM publish_usage(p_hold, 'usage.recorded', p_hold.request_id::text, p_at, v_input, v_output, p_cost_nano);
+END $$;
+
+CREATE FUNCTION add_to_rollup(p_hold hold, p_at timestamptz, p_requests bigint, p_input bigint, p_output bigint,
+                              p_cost_nano bigint, p_house_loss_nano bigint) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO usage_rollup AS u VALUES ((p_at AT TIME ZONE 'UTC')::date, p_hold.organisation_id, p_hold.user_id, p_hold.team_id,
+        p_hold.key_id, p_hold.model, p_requests, p_input, p_output, p_cost_nano, p_house_loss_nano)
+    ON CONFLICT ON CONSTRAINT usage_rollup_once DO UPDATE SET
+        requests = u.requests + excluded.requests, input_tokens = u.input_tokens + excluded.input_tokens,
+        output_tokens = u.output_tokens + excluded.output_tokens, cost_nano = u.cost_nano + excluded.cost_nano,
+        house_loss_nano = u.house_loss_nano + excluded.house_loss_nano;
+END $$;
+
+-- The outbox row of a usage event, with the field names of the platform's contract. No NOTIFY here: it would take a lock that
+-- all commits of the server queue for; the relay polls instead.
+CREATE FUNCTION publish_usage(p_hold hold, p_topic text, p_transaction_id text, p_at timestamptz, p_input bigint, p_output bigint,
+                              p_cost_nano bigint) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO outbox (id, topic, key, payload)
+    VALUES (uuidv7(), p_topic, p_hold.organisation_id::text, jsonb_build_object(
+        'transaction_id', p_transaction_id, 'customer_id', p_hold.organisation_id, 'timestamp', p_at, 'model', p_hold.model,
+        'provider', p_hold.provider, 'tokens_input', p_input, 'tokens_output', p_output,
+        'cost_usd', trim_scale(p_cost_nano * 0.000000001), 'cost_nano', p_cost_nano, 'request_id', p_hold.request_id,
+        'user_id', p_hold.user_id, 'team_id', p_hold.team_id, 'key_id', p_hold.key_id));
+END $$;
+
+-- Settle a dispatch: charge what it cost up to the hold, return the rest. result: settled | released | unknown.
+-- Buckets: input, cache read, cache write, audio in, output, reasoning, audio out. A repeat returns the first result.
+CREATE FUNCTION settle(
+    p_request_id uuid, p_buckets bigint[], p_source text, p_outcome text, p_occurred_at timestamptz, p_latency_ms integer,
+    OUT result text, OUT cost_nano bigint, OUT house_loss_nano bigint, OUT remaining_nano bigint)
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_hold hold;
+    v_price price;
+    v_book book;
+    v_total numeric;
+    v_at timestamptz;
+    v_now timestamptz := clock_timestamp();
+    v_wallet_nano bigint;
+    v_left bigint;
+BEGIN
+    SELECT * INTO v_hold FROM hold h WHERE h.request_id = p_request_id FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        result := 'unknown';
+        RETURN;
+    END IF;
+    IF v_hold.state = 'expired' THEN
+        SELECT s.cost_nano, s.house_loss_nano INTO cost_nano, house_loss_nano
+        FROM settle_late(v_hold, p_buckets, p_source, p_outcome, p_latency_ms) AS s;
+        result := 'settled';
+    ELSIF v_hold.state <> 'held' THEN
+        result := v_hold.state; cost_nano := v_hold.cost_nano; house_loss_nano := v_hold.house_loss_nano;
+    END IF;
+    IF result IS NOT NULL THEN
+        remaining_nano := remaining_nano(v_hold.organisation_id, v_hold.team_id, v_hold.user_id, v_hold.key_id, v_now);
+        RETURN;
+    END IF;
+
+    cost_nano := 0; house_loss_nano := 0;
+    IF NOT v_hold.free THEN
+        SELECT * INTO v_price FROM price p WHERE p.id = v_hold.price_id;
+        v_total := token_cost_nano(v_price, p_buckets[1], p_buckets[2], p_buckets[3], p_buckets[4], p_buckets[5], p_buckets[6], p_buckets[7]);
+        cost_nano := least(v_total, v_hold.amount_nano);
+        house_loss_nano := v_total - cost_nano;
+        SELECT * INTO v_book FROM book k WHERE k.organisation_id = v_hold.organisation_id;
+        -- Always taken, even when nothing returns: this row is the gate.
+        UPDATE account a SET balance_nano = a.balance_nano + v_hold.amount_nano - settle.cost_nano
+        WHERE a.id = v_book.wallet_id RETURNING a.balance_nano INTO v_wallet_nano;
+        PERFORM move_windows(v_hold.window_ids, v_hold.amount_nano, cost_nano);
+        UPDATE account a SET balance_nano = a.balance_nano - v_hold.amount_nano WHERE a.id = v_book.held_id;
+        UPDATE account a SET balance_nano = a.balance_nano + v_total::bigint WHERE a.id = v_book.usage_revenue_id;
+        INSERT INTO transfer (organisation_id, debit_account, credit_account, amount_nano, reason, transaction_id)
+        SELECT v_hold.organisation_id, v_book.held_id, t.credit, t.amount, t.reason, p_request_id::text
+        FROM (VALUES (v_book.usage_revenue_id, settle.cost_nano, 'charge'),
+                     (v_book.wallet_id, v_hold.amount_nano - settle.cost_nano, 'return')) AS t (credit, amount, reason)
+        WHERE t.amount > 0;
+        IF house_loss_nano > 0 THEN
+            PERFORM post_house_loss(v_book, house_loss_nano, p_request_id);
+        END IF;
+    END IF;
+    -- Between the admission and now, whatever the caller's clock says: an event can neither predate its hold nor reach ahead.
+    v_at := greatest(v_hold.created_at, least(p_occurred_at, v_now));
+    INSERT INTO usage_key VALUES (v_hold.organisation_id, p_request_id::text);
+    PERFORM record_usage(v_hold, v_at, p_buckets, cost_nano, house_loss_nano, p_source, p_outcome, p_latency_ms);
+    UPDATE hold h SET state = 'settled', ended_at = v_now, event_at = v_at, cost_nano = settle.cost_nano,
+        house_loss_nano = settle.house_loss_nano,
+        input_tokens = p_buckets[1] + p_buckets[2] + p_buckets[3] + p_buckets[4], output_tokens = p_buckets[5] + p_buckets[6] + p_buckets[7]
+    WHERE h.request_id = p_request_id;
+    result := 'settled';
+    remaining_nano := remaining_nano(v_hold.organisation_id, v_hold.team_id, v_hold.user_id, v_hold.key_id, v_now);
+END $$;
+
+-- Give back a hold on the windows it was taken from and book what it cost there.
+CREATE FUNCTION move_windows(p_window_ids bigint[], p_held_nano bigint, p_spent_nano bigint) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE budget_window w SET held_nano = w.held_nano - p_held_nano, spent_nano = w.spent_nano + p_spent_nano
+    WHERE w.id = ANY (p_window_ids);
+END $$;
+
+-- What a provider billed beyond the hold is the operator's loss, never the customer's; revenue is booked gross.
+CREATE FUNCTION post_house_loss(p_book book, p_amount_nano bigint, p_request_id uuid) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE account a SET balance_nano = a.balance_nano - p_amount_nano WHERE a.id = p_book.house_loss_id;
+    INSERT INTO transfer (organisation_id, debit_account, credit_account, amount_nano, reason, transaction_id)
+    VALUES (p_book.organisation_id, p_book.house_loss_id, p_book.usage_revenue_id, p_amount_nano, 'house_loss', p_request_id::text);
+END $$;
+
+-- A settle that comes after the hold expired. Expiry booked a provisional charge to `expired`; only the difference is posted:
+-- more, as far as hold, wallet and budgets still reach (the rest is house_loss); less, as a refund.
+CREATE FUNCTION settle_late(p_hold hold, p_buckets bigint[], p_source text, p_outcome text, p_latency_ms integer,
+                            OUT cost_nano bigint, OUT house_loss_nano bigint)
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_price price;
+    v_book book;
+    v_total numeric := 0;
+    v_kept bigint;
+    v_extra bigint := 0;
+    v_wallet_nano bigint;
+    v_input bigint := p_buckets[1] + p_buckets[2] + p_buckets[3] + p_buckets[4];
+    v_output bigint := p_buckets[5] + p_buckets[6] + p_buckets[7];
+BEGIN
+    cost_nano := 0; house_loss_nano := 0;
+    IF NOT p_hold.free THEN
+        SELECT * INTO v_price FROM price p WHERE p.id = p_hold.price_id;
+        v_total := token_cost_nano(v_price, p_buckets[1], p_buckets[2], p_buckets[3], p_buckets[4], p_buckets[5], p_buckets[6], p_buckets[7]);
+        SELECT * INTO v_book FROM book k WHERE k.organisation_id = p_hold.organisation_id;
+        SELECT a.balance_nano INTO v_wallet_nano FROM account a WHERE a.id = v_book.wallet_id FOR NO KEY UPDATE;
+        v_kept := least(v_total, p_hold.cost_nano);
+        IF v_total > p_hold.cost_nano THEN
+            SELECT greatest(0, least(least(v_total, p_hold.amount_nano) - p_hold.cost_nano, v_wallet_nano,
+                                     min(least(b.limit_nano, w.limit_nano) - w.spent_nano - w.held_nano)))
+            INTO v_extra
+            FROM budget_window w JOIN budget b ON b.id = w.budget_id WHERE w.id = ANY (p_hold.window_ids);
+        END IF;
+        cost_nano := v_kept + v_extra;
+        house_loss_nano := v_total - cost_nano;
+        UPDATE account a SET balance_nano = a.balance_nano - v_extra + (p_hold.cost_nano - v_kept) WHERE a.id = v_book.wallet_id;
+        PERFORM move_windows(p_hold.window_ids, 0, cost_nano - p_hold.cost_nano);
+        UPDATE account a SET balance_nano = a.balance_nano - p_hold.cost_nano WHERE a.id = v_book.expired_id;
+        UPDATE account a SET balance_nano = a.balance_nano + v_total::bigint WHERE a.id = v_book.usage_revenue_id;
+        INSERT INTO transfer (organisation_id, debit_account, credit_account, amount_nano, reason, transaction_id)
+        SELECT p_hold.organisation_id, t.debit, t.credit, t.amount, t.reason, p_hold.request_id::text
+        FROM (VALUES (v_book.expired_id, v_book.usage_revenue_id, v_kept, 'late_confirm'),
+                     (v_book.expired_id, v_book.wallet_id, p_hold.cost_nano - v_kept, 'late_refund'),
+                     (v_book.wallet_id, v_book.usage_revenue_id, v_extra, 'late_charge')) AS t (debit, credit, amount, reason)
+        WHERE t.amount > 0;
+        IF house_loss_nano > 0 THEN
+            PERFORM post_house_loss(v_book, house_loss_nano, p_hold.request_id);
+        END IF;
+    END IF;
+    UPDATE usage_event e SET tokens_input = v_input, tokens_output = v_output, input_tokens = p_buckets[1],
+        cache_read_tokens = p_buckets[2], cache_write_tokens = p_buckets[3], audio_in_tokens = p_buckets[4], output_tokens = p_buckets[5],
+        reasoning_tokens = p_buckets[6], audio_out_tokens = p_buckets[7], cost_nano = settle_late.cost_nano,
+        house_loss_nano = settle_late.house_loss_nano, source = p_source, outcome = p_outcome, latency_ms = p_latency_ms
+    WHERE e.request_id = p_hold.request_id AND e."timestamp" = p_hold.event_at;
+    PERFORM add_to_rollup(p_hold, p_hold.event_at, 0, v_input - p_hold.input_tokens, v_output - p_hold.output_tokens,
+                          cost_nano - p_hold.cost_nano, house_loss_nano);
+    PERFORM publish_usage(p_hold, 'usage.corrected', 'late:' || p_hold.request_id, p_hold.event_at, v_input, v_output, cost_nano);
+    UPDATE hold h SET state = 'settled', late = true, ended_at = clock_timestamp(), cost_nano = settle_late.cost_nano,
+        house_loss_nano = settle_late.house_loss_nano, input_tokens = v_input, output_tokens = v_output
+    WHERE h.request_id = p_hold.request_id;
+END $$;
+
+-- Give a hold back whole: its request never reached the provider. An expired one gets its provisional charge back.
+-- result: released | settled | unknown.
+CREATE FUNCTION release(p_request_id uuid, OUT result text) LANGUAGE plpgsql AS $$
+DECLARE
+    v_hold hold;
+    v_book book;
+BEGIN
+    SELECT * INTO v_hold FROM hold h WHERE h.request_id = p_request_id FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        result := 'unknown';
+        RETURN;
+    END IF;
+    IF v_hold.state = 'expired' THEN
+        PERFORM settle_late(v_hold, ARRAY[0, 0, 0, 0, 0, 0, 0], 'reconciled', 'failed', NULL);
+        UPDATE hold h SET state = 'released' WHERE h.request_id = p_request_id;
+        result := 'released';
+        RETURN;
+    END IF;
+    IF v_hold.state <> 'held' THEN
+        result := v_hold.state;
+        RETURN;
+    END IF;
+    IF v_hold.amount_nano > 0 THEN
+        SELECT * INTO v_book FROM book k WHERE k.organisation_id = v_hold.organisation_id;
+        UPDATE account a SET balance_nano = a.balance_nano + v_hold.amount_nano WHERE a.id = v_book.wallet_id;
+        PERFORM move_windows(v_hold.window_ids, v_hold.amount_nano, 0);
+        UPDATE account a SET balance_nano = a.balance_nano - v_hold.amount_nano WHERE a.id = v_book.held_id;
+        INSERT INTO transfer (organisation_id, debit_account, credit_account, amount_nano, reason, transaction_id)
+        VALUES (v_hold.organisation_id, v_book.held_id, v_book.wallet_id, v_hold.amount_nano, 'release', p_request_id::text);
+    END IF;
+    UPDATE hold h SET state = 'released', ended_at = clock_timestamp() WHERE h.request_id = p_request_id;
+    result := 'released';
+END $$;
+
+-- Record the output so far of many holds and renew them, in one statement. Returns the ids that are still held.
+CREATE FUNCTION checkpoint(p_request_ids uuid[], p_output_tokens bigint[], p_ttl_s double precision) RETURNS SETOF uuid
+LANGUAGE sql AS $$
+    WITH reported AS (
+        SELECT i.request_id, max(i.output_tokens) AS output_tokens
+        FROM unnest(p_request_ids, p_output_tokens) AS i (request_id, output_tokens) GROUP BY i.request_id
+    ), locked AS (
+        SELECT h.request_id, r.output_tokens FROM hold h JOIN reported r USING (request_id)
+        WHERE h.state = 'held' ORDER BY h.request_id FOR NO KEY UPDATE OF h
+    )
+    UPDATE hold h SET checkpoint_output_tokens = greatest(h.checkpoint_output_tokens, l.output_tokens),
+        expires_at = clock_timestamp() + make_interval(secs => p_ttl_s)
+    FROM locked l WHERE h.request_id = l.request_id AND h.state = 'held'
+    RETURNING h.request_id
+$$;
+
+-- Expire one hold whose time is over: charge its checkpoint, or the input floor when there is none, to the provisional account
+-- `expired`, return the rest. One hold a call, because a transaction may touch one organisation only. false: nothing to do.
+CREATE FUNCTION expire_hold(p_request_id uuid, p_now timestamptz DEFAULT clock_timestamp()) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    v_hold hold;
+    v_price price;
+    v_book book;
+    v_cost bigint := 0;
+    v_output bigint;
+BEGIN
+    SELECT * INTO v_hold FROM hold h WHERE h.request_id = p_request_id AND h.state = 'held' AND h.expires_at <= p_now
+    FOR NO KEY UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    v_output := least(v_hold.checkpoint_output_tokens, v_hold.output_tokens_max * v_hold.choices);
+    IF NOT v_hold.free THEN
+        SELECT * INTO v_price FROM price p WHERE p.id = v_hold.price_id;
+        v_cost := least(token_cost_nano(v_price, v_hold.input_tokens_floor, 0, 0, 0, v_output, 0, 0), v_hold.amount_nano);
+        SELECT * INTO v_book FROM book k WHERE k.organisation_id = v_hold.organisation_id;
+        UPDATE account a SET balance_nano = a.balance_nano + v_hold.amount_nano - v_cost WHERE a.id = v_book.wallet_id;
+        PERFORM move_windows(v_hold.window_ids, v_hold.amount_nano, v_cost);
+        UPDATE account a SET balance_nano = a.balance_nano - v_hold.amount_nano WHERE a.id = v_book.held_id;
+        UPDATE account a SET balance_nano = a.balance_nano + v_cost WHERE a.id = v_book.expired_id;
+        INSERT INTO transfer (organisation_id, debit_account, credit_account, amount_nano, reason, transaction_id)
+        SELECT v_hold.organisation_id, v_book.held_id, t.credit, t.amount, t.reason, p_request_id::text
+        FROM (VALUES (v_book.expired_id, v_cost, 'expire'),
+                     (v_book.wallet_id, v_hold.amount_nano - v_cost, 'return')) AS t (credit, amount, reason)
+        WHERE t.amount > 0;
+    END IF;
+    INSERT INTO usage_key VALUES (v_hold.organisation_id, p_request_id::text);
+    PERFORM record_usage(v_hold, v_hold.created_at, ARRAY[v_hold.input_tokens_floor, 0, 0, 0, v_output, 0, 0], v_cost, 0,
+                         'partial', 'expired', NULL);
+    UPDATE hold h SET state = 'expired', ended_at = clock_timestamp(), event_at = v_hold.created_at, cost_nano = v_cost,
+        input_tokens = v_hold.input_tokens_floor, output_tokens = v_output
+    WHERE h.request_id = p_request_id;
+    RETURN true;
+END $$;
+
+-- Holds past their time, oldest first; none until Postgres itself has been up for a full TTL, because nobody could renew before.
+CREATE FUNCTION overdue_holds(p_ttl_s double precision, p_rows_max integer) RETURNS SETOF uuid LANGUAGE sql STABLE AS $$
+    SELECT h.request_id FROM hold h
+    WHERE h.state = 'held' AND h.expires_at <= clock_timestamp()
+      AND clock_timestamp() > pg_postmaster_start_time() + make_interval(secs => p_ttl_s)
+    ORDER BY h.created_at LIMIT p_rows_max
+$$;
+
+-- Put paid credit into a wallet. Returns the available balance after it, or NULL when the organisation has no such wallet.
+CREATE FUNCTION top_up(p_organisation_id uuid, p_wallet_id uuid, p_amount_nano bigint, p_transaction_id text) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_book book;
+    v_balance bigint;
+BEGIN
+    SELECT * INTO v_book FROM book k WHERE k.organisation_id = p_organisation_id AND k.wallet_id = p_wallet_id;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+    INSERT INTO usage_key VALUES (p_organisation_id, p_transaction_id) ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        SELECT a.balance_nano INTO v_balance FROM account a WHERE a.id = p_wallet_id;
+        RETURN v_balance;
+    END IF;
+    UPDATE account a SET balance_nano = a.balance_nano + p_amount_nano WHERE a.id = p_wallet_id RETURNING a.balance_nano INTO v_balance;
+    UPDATE account a SET balance_nano = a.balance_nano - p_amount_nano WHERE a.id = v_book.payment_id;
+    INSERT INTO transfer (organisation_id, debit_account, credit_account, amount_nano, reason, transaction_id)
+    VALUES (p_organisation_id, v_book.payment_id, p_wallet_id, p_amount_nano, 'top_up', p_transaction_id);
+    RETURN v_balance;
+END $$;
+
+-- Change a budget's limit under the gate, and the current window's with it. A limit below what is already spent and held
+-- refuses new holds at once; the window keeps the higher bound until it ends.
+CREATE FUNCTION set_budget(p_organisation_id uuid, p_scope text, p_scope_id uuid, p_window text, p_limit_nano bigint,
+                           p_is_default boolean, p_now timestamptz DEFAULT now()) RETURNS budget
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_budget budget;
+BEGIN
+    PERFORM 1 FROM book k JOIN account a ON a.id = k.wallet_id WHERE k.organisation_id = p_organisation_id FOR NO KEY UPDATE OF a;
+    INSERT INTO budget AS b (organisation_id, scope, scope_id, "window", limit_nano, is_default)
+    VALUES (p_organisation_id, p_scope, p_scope_id, p_window, p_limit_nano, p_is_default)
+    ON CONFLICT ON CONSTRAINT budget_one_per_window DO UPDATE
+        SET limit_nano = excluded.limit_nano, is_default = excluded.is_default, updated_at = now()
+    RETURNING b.* INTO v_budget;
+    UPDATE budget_window w SET limit_nano = greatest(p_limit_nano, w.spent_nano + w.held_nano)
+    WHERE w.budget_id = v_budget.id AND w.window_start >= window_start(p_window, p_now);
+    RETURN v_budget;
+END $$;
+
+-- Monthly partitions from this month to p_months ahead. Runs as the owner, because the service role may not create tables.
+CREATE FUNCTION ensure_partitions(p_months integer) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = billing, pg_temp AS $$
+DECLARE
+    v_from timestamptz;
+    v_name text;
+    v_made integer := 0;
+    r record;
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtext('billing.ensure_partitions'));
+    FOR r IN SELECT t, m FROM unnest(ARRAY['transfer', 'usage_event']) AS t, generate_series(0, least(p_months, 24)) AS m LOOP
+        v_from := (date_trunc('month', now() AT TIME ZONE 'UTC') + make_interval(months => r.m)) AT TIME ZONE 'UTC';
+        v_name := format('%s_%s', r.t, to_char(v_from AT TIME ZONE 'UTC', 'YYYY_MM'));
+        IF to_regclass('billing.' || v_name) IS NULL THEN
+            EXECUTE format('CREATE TABLE billing.%I PARTITION OF billing.%I FOR VALUES FROM (%L) TO (%L)', v_name, r.t, v_from,
+                           window_end('month', v_from));
+            IF r.t = 'transfer' AND EXISTS (SELECT FROM pg_roles WHERE rolname = 'billing_app') THEN
+                EXECUTE format('REVOKE UPDATE, DELETE, TRUNCATE ON billing.%I FROM billing_app', v_name);
+            END IF;
+            v_made := v_made + 1;
+        END IF;
+    END LOOP;
+    RETURN v_made;
+END $$;
+
+SELECT ensure_partitions(3);
+
+DO $$
+BEGIN
+    REVOKE EXECUTE ON FUNCTION ensure_partitions(integer) FROM PUBLIC;
+    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'billing_app') THEN
+        GRANT EXECUTE ON FUNCTION ensure_partitions(integer) TO billing_app;
+        REVOKE UPDATE, DELETE, TRUNCATE ON transfer, transfer_default, audit, usage_key FROM billing_app;
+        REVOKE UPDATE, DELETE, TRUNCATE ON price FROM billing_app;
+        GRANT UPDATE (effective_to) ON price TO billing_app;
+        REVOKE DELETE, TRUNCATE ON account, book, usage_event, usage_rollup FROM billing_app;
+        REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON schema_info FROM billing_app;
+    END IF;
+END $$;

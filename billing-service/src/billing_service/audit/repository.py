@@ -1,0 +1,64 @@
+"""All SQL of the audit trail."""
+
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from billing_service.audit.models import AuditAction, AuditRow
+
+_INSERT = text(
+    "INSERT INTO audit (organisation_id, actor_id, action, object_id, before, after)"
+    " VALUES (:organisation_id, :actor_id, :action, :object_id, CAST(:before AS jsonb), CAST(:after AS jsonb))"
+)
+_LIST = text(
+    "SELECT id, at, organisation_id, actor_id, action, object_id, before::text AS before, after::text AS after FROM audit"
+    " WHERE organisation_id = :organisation_id AND (CAST(:after_id AS uuid) IS NULL OR id < :after_id) ORDER BY id DESC LIMIT :n"
+)
+
+
+def _json(value: dict[str, Any] | None) -> str | None:
+    return None if value is None else orjson.dumps(value, default=str).decode()
+
+
+async def insert(
+    session: AsyncSession,
+    *,
+    organisation_id: UUID,
+    actor_id: UUID | None,
+    action: AuditAction,
+    object_id: str,
+    before: dict[str, Any] | None,
+    after: dict[str, Any] | None,
+) -> None:
+    await session.execute(
+        _INSERT,
+        {
+            "organisation_id": organisation_id,
+            "actor_id": actor_id,
+            "action": action,
+            "object_id": object_id,
+            "before": _json(before),
+            "after": _json(after),
+        },
+    )
+
+
+async def newest(session: AsyncSession, organisation_id: UUID, *, after_id: UUID | None, rows_max: int) -> list[AuditRow]:
+    """Newest first, older than `after_id`."""
+    rows = await session.execute(_LIST, {"organisation_id": organisation_id, "after_id": after_id, "n": rows_max})
+    return [
+        AuditRow(
+            id=row.id,
+            at=row.at,
+            organisation_id=row.organisation_id,
+            actor_id=row.actor_id,
+            action=row.action,
+            object_id=row.object_id,
+            before=orjson.loads(row.before) if row.before else None,
+            after=orjson.loads(row.after) if row.after else None,
+        )
+        for row in rows
+    ]

@@ -1,0 +1,87 @@
+"""What the money functions of the database take and answer, as plain values."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from shared.contracts.billing import UsageBuckets
+
+ReserveOutcome = Literal["held", "price_unknown", "insufficient_credits", "budget_exceeded", "request_id_reused"]
+Scope = Literal["wallet", "organisation", "team", "user", "key"]
+Window = Literal["hour", "day", "week", "month", "total"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReservePolicy:
+    """What the installation decides about every hold."""
+
+    ttl_s: float
+    output_tokens_min: int
+    grant_nano: int
+    default_budget_nano: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReserveResult:
+    """Columns of reserve(). Refused: `scope` and the rest name the tightest limit and `amount_nano` is the least that was needed."""
+
+    outcome: ReserveOutcome
+    amount_nano: int | None
+    price_version: UUID | None
+    granted_output_tokens: int | None
+    free: bool | None
+    expires_at: datetime | None
+    remaining_nano: int | None
+    scope: Scope | None
+    scope_id: UUID | None
+    limit_nano: int | None
+    spent_nano: int | None
+    held_nano: int | None
+    resets_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class SettleResult:
+    """Columns of settle()."""
+
+    result: Literal["settled", "released", "unknown"]
+    cost_nano: int | None
+    house_loss_nano: int | None
+    remaining_nano: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Wallet:
+    """`available_nano` is what a new hold may take; with `held_nano` it makes the balance."""
+
+    id: UUID
+    available_nano: int
+    held_nano: int
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetState:
+    """One budget in its current window."""
+
+    id: UUID
+    scope: Literal["organisation", "team", "user", "key"]
+    scope_id: UUID
+    window: Window
+    limit_nano: int
+    spent_nano: int
+    held_nano: int
+    resets_at: datetime | None
+
+
+def bucket_list(usage: UsageBuckets) -> list[int]:
+    """The buckets in the order the database functions take them."""
+    return [
+        usage.input_tokens,
+        usage.cache_read_tokens,
+        usage.cache_write_tokens,
+        usage.audio_in_tokens,
+        usage.output_tokens,
+        usage.reasoning_tokens,
+        usage.audio_out_tokens,
+    ]

@@ -1,0 +1,103 @@
+"""Turns a refused reservation into the error a person can act on. Pure."""
+
+from typing import Any
+from uuid import UUID
+
+from shared.errors import AppError
+from shared.money import nano_to_decimal_str
+
+from billing_service.entitlements.errors import BudgetExceeded, InsufficientCredits, ModelNotAllowed, PriceUnknown, RequestIdReused
+from billing_service.entitlements.models import ReserveResult
+
+# openai-python retries 429 on its own unless told; a budget does not come back within seconds.
+_NO_RETRY = {"x-should-retry": "false"}
+_PRICES_PATH = "/api/v1/billing/prices"
+_BUDGETS_PATH = "/api/v1/billing/budgets"
+
+
+def usd(amount_nano: int) -> str:
+    """An amount for a sentence: exact, without needless zeros, at least two decimals."""
+    whole, _, fraction = nano_to_decimal_str(amount_nano).partition(".")
+    return f"{whole}.{fraction.rstrip('0').ljust(2, '0')} USD"
+
+
+def _extras(result: ReserveResult, *, action: dict[str, str], upgrade_url: str) -> dict[str, Any]:
+    return {
+        "scope": result.scope,
+        "scope_id": result.scope_id,
+        "limit_nano": result.limit_nano,
+        "spent_nano": result.spent_nano,
+        "held_nano": result.held_nano,
+        "remaining_nano": result.remaining_nano,
+        "required_nano": result.amount_nano,
+        "resets_at": result.resets_at,
+        "action": action,
+        "upgrade_url": upgrade_url,
+    }
+
+
+def refusal(result: ReserveResult, *, model: str, request_id: UUID, public_url: str) -> AppError:
+    """The error for an outcome that is not `held`."""
+    if result.outcome == "price_unknown":
+        return price_unknown(model, public_url=public_url)
+    if result.outcome == "insufficient_credits":
+        return _insufficient_credits(result, public_url=public_url)
+    if result.outcome == "budget_exceeded":
+        return _budget_exceeded(result, public_url=public_url)
+    return RequestIdReused(f"request_id {request_id} was used by another reservation; make a new one for each dispatch")
+
+
+def price_unknown(model: str, *, public_url: str) -> PriceUnknown:
+    """Nobody has said what the model costs, so nobody may use it unmetered."""
+    return PriceUnknown(
+        f"the model {model} has no price yet; an administrator sets one with PUT {_PRICES_PATH} "
+        f'{{"model": "{model}", "input_nano_per_mtok": ..., "output_nano_per_mtok": ...}} or marks it free with {{"free": true}}',
+        extra={
+            "scope": "model",
+            "model": model,
+            "action": {"label": "Set a price or mark it free", "method": "PUT", "path": _PRICES_PATH},
+            "upgrade_url": f"{public_url}/admin/prices",
+        },
+        headers=_NO_RETRY,
+    )
+
+
+def _insufficient_credits(result: ReserveResult, *, public_url: str) -> InsufficientCredits:
+    available = result.remaining_nano or 0
+    return InsufficientCredits(
+        f"the wallet holds {usd(available)} and this request needs at least {usd(result.amount_nano or 0)}; "
+        "top up the wallet, shorten the request or choose a cheaper model",
+        extra=_extras(
+            result,
+            action={"label": "Top up the wallet", "method": "POST", "path": f"/api/v1/billing/wallets/{result.scope_id}/top-ups"},
+            upgrade_url=f"{public_url}/admin/wallet",
+        ),
+        headers=_NO_RETRY,
+    )
+
+
+def _budget_exceeded(result: ReserveResult, *, public_url: str) -> BudgetExceeded:
+    resets = f"it resets at {result.resets_at:%Y-%m-%d %H:%M} UTC" if result.resets_at else "it does not reset by itself"
+    return BudgetExceeded(
+        f"the budget of this {result.scope} is {usd(result.limit_nano or 0)}: {usd(result.spent_nano or 0)} are spent, "
+        f"{usd(result.held_nano or 0)} are held by running requests, and this one needs at least {usd(result.amount_nano or 0)}; "
+        f"{resets}; ask an administrator for a higher budget or choose a cheaper model",
+        extra=_extras(
+            result, action={"label": "Raise the budget", "method": "PUT", "path": _BUDGETS_PATH}, upgrade_url=f"{public_url}/usage"
+        ),
+        headers=_NO_RETRY,
+    )
+
+
+def model_not_allowed(model: str, allowed: list[str]) -> ModelNotAllowed:
+    """The team or key names the models it may use, and this is none of them."""
+    shown = ", ".join(allowed[:10])
+    return ModelNotAllowed(
+        f"{model} is not among the models this key or team may use ({shown}); choose one of them or ask an administrator",
+        extra={
+            "scope": "model",
+            "model": model,
+            "action": {"label": "Choose another model", "method": "GET", "path": "/api/v1/inference/models"},
+        },
+        headers=_NO_RETRY,
+    )

@@ -1,0 +1,134 @@
+"""All SQL of holds, accounts, windows and entitlements. The money path is one database function a call, without ORM."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from shared.contracts.billing import HoldProgress, RecordedUsage, ReserveRequest
+from shared.errors import Unavailable
+
+from billing_service.entitlements.models import BudgetState, ReservePolicy, ReserveResult, SettleResult, Wallet
+
+Pool = asyncpg.Pool[asyncpg.Record]
+
+_RESERVE = "SELECT * FROM reserve($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
+_SETTLE = "SELECT * FROM settle($1, $2, $3, $4, $5, $6)"
+_RELEASE = "SELECT release($1)"
+_CHECKPOINT = "SELECT checkpoint($1, $2, $3)"
+_USAGE = "SELECT request_id, state, cost_nano, input_tokens, output_tokens FROM hold WHERE request_id = $1"
+_WALLET = """
+    SELECT k.wallet_id AS id, w.balance_nano AS available_nano, h.balance_nano AS held_nano
+    FROM book k JOIN account w ON w.id = k.wallet_id JOIN account h ON h.id = k.held_id WHERE k.organisation_id = $1
+"""
+_BUDGETS = """
+    SELECT b.id, b.scope, b.scope_id, b."window", b.limit_nano, coalesce(w.spent_nano, 0) AS spent_nano,
+           coalesce(w.held_nano, 0) AS held_nano, window_end(b."window", window_start(b."window", now())) AS resets_at
+    FROM budget b LEFT JOIN budget_window w ON w.budget_id = b.id AND w.window_start = window_start(b."window", now())
+    WHERE b.organisation_id = $1 AND b.scope_id = ANY ($2) ORDER BY b.id
+"""
+_ACQUIRE_TIMEOUT_S = 5
+_CALL_TIMEOUT_S = 15
+_LOST = (asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError, asyncpg.CannotConnectNowError, OSError)
+
+
+class EntitlementRepository:
+    """Each call is one transaction. Every function repeats safely, so a connection that broke is tried once more."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def _rows(self, query: str, arguments: Sequence[Any]) -> list[asyncpg.Record]:
+        """Raises: Unavailable when the database does not answer."""
+        try:
+            return await self._fetch(query, arguments)
+        except _LOST:
+            pass
+        except (TimeoutError, asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError, asyncpg.TooManyConnectionsError) as error:
+            raise Unavailable("billing is too busy to decide; nothing was charged, try again", retry_after_s=1) from error
+        # A restarted server leaves every pooled connection dead: one pause, one fresh try, then say so.
+        await asyncio.sleep(0.05)
+        try:
+            await self._pool.expire_connections()
+            return await self._fetch(query, arguments)
+        except (*_LOST, TimeoutError) as error:
+            raise Unavailable("billing cannot reach its database; nothing is served unmetered, try again", retry_after_s=2) from error
+
+    async def _fetch(self, query: str, arguments: Sequence[Any]) -> list[asyncpg.Record]:
+        async with self._pool.acquire(timeout=_ACQUIRE_TIMEOUT_S) as connection:
+            return await connection.fetch(query, *arguments, timeout=_CALL_TIMEOUT_S)
+
+    async def reserve(self, request: ReserveRequest, policy: ReservePolicy) -> ReserveResult:
+        """Hold or refuse. Raises: Unavailable."""
+        chain = request.principal
+        floor = request.input_tokens_floor
+        arguments = (
+            request.request_id,
+            chain.organisation_id,
+            chain.team_id,
+            chain.user_id,
+            chain.key_id,
+            request.model,
+            request.provider,
+            request.kind,
+            request.input_tokens_max,
+            # Four bytes a token is what text costs at the least; the bound itself counts every byte.
+            -(-request.input_tokens_max // 4) if floor is None else min(floor, request.input_tokens_max),
+            request.output_tokens_max,
+            request.n,
+            policy.output_tokens_min,
+            policy.ttl_s,
+            policy.grant_nano,
+            policy.default_budget_nano,
+        )
+        try:
+            rows = await self._rows(_RESERVE, arguments)
+        except asyncpg.UniqueViolationError:
+            # The same request id raced itself: the winner has committed by now, so the second look finds it.
+            rows = await self._rows(_RESERVE, arguments)
+        return ReserveResult(*rows[0])
+
+    async def settle(
+        self, request_id: UUID, buckets: list[int], *, source: str, outcome: str, occurred_at: datetime, latency_ms: int
+    ) -> SettleResult:
+        rows = await self._rows(_SETTLE, (request_id, buckets, source, outcome, occurred_at, latency_ms))
+        return SettleResult(*rows[0])
+
+    async def release(self, request_id: UUID) -> str:
+        """released, settled or unknown."""
+        return (await self._rows(_RELEASE, (request_id,)))[0][0]
+
+    async def checkpoint(self, holds: list[HoldProgress], *, ttl_s: float) -> set[UUID]:
+        """The ids that are still held, now renewed."""
+        rows = await self._rows(_CHECKPOINT, ([hold.request_id for hold in holds], [hold.output_tokens for hold in holds], ttl_s))
+        return {row[0] for row in rows}
+
+    async def usage(self, request_id: UUID) -> RecordedUsage | None:
+        rows = await self._rows(_USAGE, (request_id,))
+        return RecordedUsage(**dict(rows[0])) if rows else None
+
+    async def open_book(self, organisation_id: UUID, *, grant_nano: int) -> None:
+        await self._rows("SELECT open_book($1, $2)", (organisation_id, grant_nano))
+
+    async def ensure_default_budget(self, organisation_id: UUID, user_id: UUID, *, limit_nano: int | None) -> None:
+        await self._rows("SELECT ensure_default_budget($1, $2, $3)", (organisation_id, user_id, limit_nano))
+
+    async def apply_default_budget(self, limit_nano: int | None) -> None:
+        """Bring the budgets nobody set to today's setting; None removes them. Windows only widen, so no hold breaks."""
+        if limit_nano is None:
+            await self._rows("DELETE FROM budget WHERE is_default", ())
+            return
+        await self._rows(
+            'SELECT set_budget(organisation_id, scope, scope_id, "window", $1, true) FROM budget WHERE is_default AND limit_nano <> $1'
+            " ORDER BY organisation_id, id",
+            (limit_nano,),
+        )
+
+    async def wallet(self, organisation_id: UUID) -> Wallet | None:
+        rows = await self._rows(_WALLET, (organisation_id,))
+        return Wallet(*rows[0]) if rows else None
+
+    async def budgets(self, organisation_id: UUID, scope_ids: list[UUID]) -> list[BudgetState]:
+        return [BudgetState(*row) for row in await self._rows(_BUDGETS, (organisation_id, scope_ids))]

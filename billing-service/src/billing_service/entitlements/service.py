@@ -1,0 +1,129 @@
+"""The rules of admission and charging."""
+
+from uuid import UUID
+
+from shared.auth import Principal
+from shared.contracts.billing import (
+    Checkpoint,
+    HoldProgress,
+    RecordedUsage,
+    Release,
+    Reservation,
+    ReserveRequest,
+    Settlement,
+    SettleRequest,
+)
+
+from billing_service.entitlements.errors import HoldEnded, HoldUnknown
+from billing_service.entitlements.models import BudgetState, ReservePolicy, ReserveResult, Wallet, bucket_list
+from billing_service.entitlements.refusals import model_not_allowed, refusal
+from billing_service.entitlements.repository import EntitlementRepository
+from billing_service.metrics import BillingMetrics
+
+
+class EntitlementService:
+    """Reserve before a dispatch, settle after it."""
+
+    def __init__(self, repository: EntitlementRepository, *, policy: ReservePolicy, public_url: str, metrics: BillingMetrics) -> None:
+        self._repository = repository
+        self._policy = policy
+        self._public_url = public_url.rstrip("/")
+        self._metrics = metrics
+
+    async def reserve(self, request: ReserveRequest) -> Reservation:
+        """Hold the most the dispatch can cost; fewer output tokens may be granted than asked for.
+
+        Raises:
+            PriceUnknown, InsufficientCredits, BudgetExceeded, ModelNotAllowed: refused; nothing is held.
+            RequestIdReused: the id belongs to another or an ended dispatch.
+        """
+        allowed = request.principal.models
+        if allowed and request.model not in allowed:
+            self._metrics.reserves.labels("model_not_allowed").inc()
+            raise model_not_allowed(request.model, allowed)
+        result = await self._repository.reserve(request, self._policy)
+        self._metrics.reserves.labels(result.outcome).inc()
+        if result.outcome != "held":
+            raise refusal(result, model=request.model, request_id=request.request_id, public_url=self._public_url)
+        return _reservation(request.request_id, result)
+
+    async def settle(self, request_id: UUID, request: SettleRequest) -> Settlement:
+        """Charge what was used, up to the hold. A repeat returns the first charge.
+
+        Raises:
+            HoldUnknown: no reservation was made under this id.
+            HoldEnded: it was released.
+        """
+        settled = await self._repository.settle(
+            request_id,
+            bucket_list(request.usage),
+            source=request.source,
+            outcome=request.outcome,
+            occurred_at=request.occurred_at,
+            latency_ms=request.latency_ms,
+        )
+        self._metrics.settles.labels(settled.result).inc()
+        if settled.result == "unknown":
+            raise HoldUnknown(f"no reservation {request_id} was made here; reserve before you dispatch")
+        if settled.result == "released":
+            raise HoldEnded(f"reservation {request_id} was released, so nothing may be charged to it; reserve again before a dispatch")
+        if settled.house_loss_nano:
+            self._metrics.report_house_loss(request_id, settled.house_loss_nano)
+        return Settlement(
+            request_id=request_id,
+            cost_nano=settled.cost_nano or 0,
+            house_loss_nano=settled.house_loss_nano or 0,
+            remaining_nano=settled.remaining_nano,
+        )
+
+    async def release(self, request_id: UUID) -> Release:
+        """Give back a hold whose request never reached a provider. Raises: HoldUnknown, HoldEnded (it was settled)."""
+        result = await self._repository.release(request_id)
+        if result == "unknown":
+            raise HoldUnknown(f"no reservation {request_id} was made here")
+        if result != "released":
+            raise HoldEnded(f"reservation {request_id} is {result}; only what was never dispatched can be released")
+        self._metrics.settles.labels("given_back").inc()
+        return Release(request_id=request_id)
+
+    async def checkpoint(self, holds: list[HoldProgress]) -> Checkpoint:
+        """Renew the holds of running streams and remember how far they are."""
+        renewed = await self._repository.checkpoint(holds, ttl_s=self._policy.ttl_s) if holds else set[UUID]()
+        asked = dict.fromkeys(hold.request_id for hold in holds)
+        return Checkpoint(renewed=[key for key in asked if key in renewed], lost=[key for key in asked if key not in renewed])
+
+    async def usage(self, request_id: UUID) -> RecordedUsage:
+        """What became of a dispatch. Raises: HoldUnknown."""
+        found = await self._repository.usage(request_id)
+        if found is None:
+            raise HoldUnknown(f"no reservation {request_id} was made here")
+        return found
+
+    async def entitlements(self, principal: Principal) -> tuple[Wallet, list[BudgetState]]:
+        """The wallet and every budget that applies to the principal; both are opened on first sight, as a reserve would."""
+        organisation_id = principal.organisation_id
+        scope_ids = [organisation_id, principal.team_id, principal.actor_id]
+        if principal.key_id:
+            scope_ids.append(principal.key_id)
+        wallet = await self._repository.wallet(organisation_id)
+        if wallet is None:
+            await self._repository.open_book(organisation_id, grant_nano=self._policy.grant_nano)
+            wallet = await self._repository.wallet(organisation_id)
+        await self._repository.ensure_default_budget(organisation_id, principal.actor_id, limit_nano=self._policy.default_budget_nano)
+        if wallet is None:
+            raise HoldUnknown("the wallet could not be opened; try again")
+        return wallet, await self._repository.budgets(organisation_id, scope_ids)
+
+
+def _reservation(request_id: UUID, result: ReserveResult) -> Reservation:
+    # model_construct: the values come typed from our own function; validating them again costs as much as the parse.
+    return Reservation.model_construct(
+        request_id=request_id,
+        state="held",
+        amount_nano=result.amount_nano,
+        price_version=result.price_version,
+        granted_output_tokens=result.granted_output_tokens,
+        free=result.free,
+        expires_at=result.expires_at,
+        remaining_nano=result.remaining_nano,
+    )

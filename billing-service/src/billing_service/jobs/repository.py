@@ -1,0 +1,86 @@
+"""All SQL of the periodic jobs."""
+
+from uuid import UUID
+
+import asyncpg
+
+Pool = asyncpg.Pool[asyncpg.Record]
+
+# Each statement sees one snapshot, so a running system never looks broken. The rows it returns are violations.
+INVARIANTS: dict[str, str] = {
+    "I1 spent + held <= limit": "SELECT id::text FROM budget_window WHERE spent_nano + held_nano > limit_nano",
+    "I1 no wallet is overdrawn": "SELECT id::text FROM account WHERE kind IN ('wallet', 'held', 'expired') AND balance_nano < 0",
+    "I2 balance = sum of entries": """
+        SELECT coalesce(a.id, e.account)::text FROM account a FULL JOIN (
+            SELECT account, sum(amount) AS balance FROM (
+                SELECT credit_account AS account, amount_nano AS amount FROM transfer
+                UNION ALL SELECT debit_account, -amount_nano FROM transfer) AS lines GROUP BY account) AS e ON e.account = a.id
+        WHERE coalesce(a.balance_nano, 0) <> coalesce(e.balance, 0)""",
+    "I2 the books sum to zero": "SELECT 'sum' FROM account HAVING sum(balance_nano) <> 0",
+    "I3 one charge per dispatch": """
+        SELECT transaction_id FROM transfer WHERE reason IN ('hold', 'charge', 'expire', 'late_charge', 'late_confirm', 'release')
+        GROUP BY transaction_id, reason HAVING count(*) > 1""",
+    "I4 no hold outlives its time": """
+        SELECT request_id::text FROM hold WHERE state = 'held'
+        AND clock_timestamp() > greatest(expires_at, pg_postmaster_start_time()) + make_interval(secs => 3 * ttl_s + 30)""",
+    "I4 held money belongs to open holds": """
+        SELECT a.organisation_id::text FROM account a
+        LEFT JOIN (SELECT organisation_id, sum(amount_nano) AS held FROM hold WHERE state = 'held' GROUP BY 1) AS h USING (organisation_id)
+        WHERE a.kind = 'held' AND a.balance_nano <> coalesce(h.held, 0)""",
+    "I4 held budget belongs to open holds": """
+        SELECT w.id::text FROM budget_window w
+        LEFT JOIN (SELECT unnest(window_ids) AS id, sum(amount_nano) AS held FROM hold WHERE state = 'held' GROUP BY 1) AS h ON h.id = w.id
+        WHERE w.held_nano <> coalesce(h.held, 0)""",
+    "I5 roll-ups = events": """
+        SELECT coalesce(u.organisation_id, e.customer_id)::text FROM
+            (SELECT organisation_id, sum(requests) AS n, sum(cost_nano) AS cost, sum(house_loss_nano) AS loss, sum(input_tokens) AS i,
+                    sum(output_tokens) AS o FROM usage_rollup GROUP BY 1) AS u
+        FULL JOIN (SELECT customer_id, count(*) AS n, sum(cost_nano) AS cost, sum(house_loss_nano) AS loss, sum(tokens_input) AS i,
+                          sum(tokens_output) AS o FROM usage_event GROUP BY 1) AS e ON e.customer_id = u.organisation_id
+        WHERE (u.n, u.cost, u.loss, u.i, u.o) IS DISTINCT FROM (e.n, e.cost, e.loss, e.i, e.o)""",
+    "I5 events = ledger": """
+        SELECT e.customer_id::text
+        FROM (SELECT customer_id, sum(cost_nano) AS cost, sum(house_loss_nano) AS loss FROM usage_event GROUP BY 1) AS e
+        JOIN (SELECT organisation_id, sum(balance_nano) FILTER (WHERE kind IN ('usage_revenue', 'expired')) AS earned,
+                     sum(balance_nano) FILTER (WHERE kind = 'house_loss') AS loss FROM account GROUP BY 1) AS a
+            ON a.organisation_id = e.customer_id
+        WHERE a.earned <> e.cost + e.loss OR a.loss <> -e.loss""",
+    "I6 charge <= hold": "SELECT request_id::text FROM hold WHERE cost_nano > amount_nano",
+    "I12 buckets sum to the total": """
+        SELECT request_id::text FROM usage_event
+        WHERE tokens_input <> input_tokens + cache_read_tokens + cache_write_tokens + audio_in_tokens
+           OR tokens_output <> output_tokens + reasoning_tokens + audio_out_tokens""",
+}
+_VIOLATIONS_SHOWN_MAX = 20
+
+
+class JobRepository:
+    """One connection of the pool a call."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def overdue_holds(self, *, ttl_s: float, rows_max: int) -> list[UUID]:
+        return [row[0] for row in await self._pool.fetch("SELECT overdue_holds($1, $2)", ttl_s, rows_max)]
+
+    async def expire_hold(self, request_id: UUID) -> bool:
+        """False: renewed, ended or being settled meanwhile."""
+        return await self._pool.fetchval("SELECT expire_hold($1)", request_id)
+
+    async def ensure_partitions(self, months: int) -> int:
+        return await self._pool.fetchval("SELECT ensure_partitions($1)", months)
+
+    async def forget_ended_holds(self, *, keep_days: int, rows_max: int) -> int:
+        """Delete up to `rows_max` holds that ended before the retention time; their events, entries and dedupe keys stay."""
+        status = await self._pool.execute(
+            "DELETE FROM hold WHERE request_id IN (SELECT request_id FROM hold WHERE state <> 'held'"
+            " AND ended_at < now() - make_interval(days => $1) ORDER BY ended_at LIMIT $2 FOR UPDATE SKIP LOCKED)",
+            keep_days,
+            rows_max,
+        )
+        return int(status.rpartition(" ")[2])
+
+    async def violations(self, invariant: str) -> list[str]:
+        """Ids of rows that break `invariant`, some of them at most."""
+        rows = await self._pool.fetch(f"{INVARIANTS[invariant]} LIMIT {_VIOLATIONS_SHOWN_MAX}", timeout=120)
+        return [row[0] for row in rows]

@@ -1,0 +1,50 @@
+"""Which job runs how often."""
+
+from shared.background import Periodic
+from shared.db import Database
+from shared.outbox import Relay
+
+from billing_service.jobs.invariants import check_invariants
+from billing_service.jobs.repository import JobRepository
+from billing_service.jobs.sweeper import Sweeper
+from billing_service.metrics import BillingMetrics
+from billing_service.settings import BillingSettings
+from shared import idempotency
+
+_RELAY_INTERVAL_S = 1.0
+_HOUSEKEEPING_INTERVAL_S = 3600.0
+_FORGET_BATCH = 1000
+
+
+class Housekeeping:
+    """Partitions ahead of time and rows past their retention."""
+
+    def __init__(self, repository: JobRepository, database: Database, relay: Relay, settings: BillingSettings) -> None:
+        self._repository = repository
+        self._database = database
+        self._relay = relay
+        self._settings = settings
+
+    async def run(self) -> None:
+        await self._repository.ensure_partitions(self._settings.partitions_ahead)
+        while await self._repository.forget_ended_holds(keep_days=self._settings.hold_keep_days, rows_max=_FORGET_BATCH) == _FORGET_BATCH:
+            pass
+        await self._relay.forget_old()
+        async with self._database.transaction() as session:
+            await idempotency.forget_old(session)
+
+
+def build_jobs(repository: JobRepository, database: Database, *, settings: BillingSettings, metrics: BillingMetrics) -> list[Periodic]:
+    """The jobs of one process, not started. Several processes may run them: each piece of work locks its own rows."""
+    sweeper = Sweeper(repository, ttl_s=settings.hold_ttl_s, metrics=metrics)
+    relay = Relay(database)
+
+    async def check() -> None:
+        await check_invariants(repository, metrics)
+
+    return [
+        Periodic("sweeper", sweeper.interval_s, sweeper.run),
+        Periodic("outbox relay", _RELAY_INTERVAL_S, relay.drain),
+        Periodic("invariants", settings.invariants_interval_s, check),
+        Periodic("housekeeping", _HOUSEKEEPING_INTERVAL_S, Housekeeping(repository, database, relay, settings).run),
+    ]

@@ -1,0 +1,28 @@
+"""GET /ledger/entries."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from shared.auth import Permission, Principal, require
+from shared.dependencies import SessionDep
+from shared.pagination import After, Limit, Page
+
+from billing_service.ledger import service
+from billing_service.ledger.schemas import LedgerEntry
+from billing_service.paging import cursor, page_of
+
+router = APIRouter(prefix="/api/v1/billing", tags=["ledger"])
+
+
+@router.get("/ledger/entries", summary="Transfers of the double-entry ledger, newest first")
+async def list_entries(
+    principal: Annotated[Principal, Depends(require(Permission.LEDGER_READ))],
+    session: SessionDep,
+    transaction_id: Annotated[str | None, Query(max_length=200, description="a dispatch id, `grant:<org>` or `top_up:<id>`")] = None,
+    limit: Limit = 50,
+    after: After = None,
+) -> Page[LedgerEntry]:
+    rows = await service.entries(
+        session, principal.organisation_id, transaction_id=transaction_id, after_id=cursor(after), rows_max=limit + 1
+    )
+    return page_of(rows, [LedgerEntry.of(row) for row in rows], limit=limit)

@@ -1,0 +1,81 @@
+"""Composition root of the billing-service."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from shared.app import ServiceApp, check_database, create_service_app
+from shared.db import Database, check_schema, create_raw_pool
+from shared.settings import load_settings_or_exit
+
+from billing_service.audit.endpoints import router as audit_router
+from billing_service.budgets.endpoints import router as budgets_router
+from billing_service.entitlements.endpoints import router as entitlements_router
+from billing_service.entitlements.hot import HOT_ROUTES
+from billing_service.entitlements.models import ReservePolicy
+from billing_service.entitlements.repository import EntitlementRepository
+from billing_service.entitlements.service import EntitlementService
+from billing_service.jobs.repository import JobRepository
+from billing_service.jobs.schedule import build_jobs
+from billing_service.ledger.endpoints import router as ledger_router
+from billing_service.metrics import BillingMetrics
+from billing_service.pricing.endpoints import router as pricing_router
+from billing_service.settings import SCHEMA, SCHEMA_VERSION, BillingSettings
+from billing_service.usage.endpoints import router as usage_router
+from billing_service.wallets.endpoints import router as wallets_router
+
+_ROUTERS = (entitlements_router, pricing_router, wallets_router, budgets_router, usage_router, ledger_router, audit_router)
+_ORM_POOL_MAX = 3
+
+
+def reserve_policy(settings: BillingSettings) -> ReservePolicy:
+    """What the settings say about every hold."""
+    return ReservePolicy(
+        ttl_s=settings.hold_ttl_s,
+        output_tokens_min=settings.min_granted_tokens,
+        grant_nano=settings.starting_grant_nano,
+        default_budget_nano=settings.default_user_budget_nano,
+    )
+
+
+def create_app(settings: BillingSettings | None = None) -> ServiceApp:
+    """The service's outer ASGI callable; settings come from the environment when not given."""
+    settings = settings or load_settings_or_exit(BillingSettings)
+
+    @asynccontextmanager
+    async def lifespan(api: FastAPI) -> AsyncGenerator[None]:
+        url = settings.database_url.get_secret_value()
+        database = Database(url, schema=SCHEMA, pool_max=_ORM_POOL_MAX)
+        await check_schema(database, service=settings.service, code_version=SCHEMA_VERSION)
+        pool = await create_raw_pool(url, schema=SCHEMA, size_min=1, size_max=settings.database_pool_max)
+        metrics = BillingMetrics(api.state.metrics)
+        repository = EntitlementRepository(pool)
+        await repository.apply_default_budget(settings.default_user_budget_nano)
+        api.state.database = database
+        api.state.entitlements = EntitlementService(
+            repository, policy=reserve_policy(settings), public_url=settings.public_url, metrics=metrics
+        )
+        jobs = build_jobs(JobRepository(pool), database, settings=settings, metrics=metrics) if settings.jobs_enabled else []
+        for job in jobs:
+            job.start()
+        yield
+        for job in jobs:
+            await job.close()
+        await pool.close()
+        await database.dispose()
+
+    return create_service_app(
+        settings,
+        title="Atrium billing-service",
+        lifespan=lifespan,
+        routers=_ROUTERS,
+        hot_routes=HOT_ROUTES,
+        readiness={"database": check_database},
+    )
+
+
+def __getattr__(name: str) -> ServiceApp:
+    """`app`, built when uvicorn asks for it: importing this module reads no environment."""
+    if name == "app":
+        return create_app()
+    raise AttributeError(name)

@@ -1,0 +1,83 @@
+"""Rules of prices: they begin now or later, never overlap, and what was charged stays charged."""
+
+from dataclasses import asdict
+from datetime import timedelta
+from uuid import UUID
+
+from shared.auth import Principal
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from billing_service.audit import service as audit
+from billing_service.pricing import repository
+from billing_service.pricing.errors import PriceAlreadyPlanned, PriceIncomplete, PriceInThePast
+from billing_service.pricing.models import PriceAmounts, PriceVersion
+from billing_service.pricing.schemas import PriceChange
+
+# A caller's clock may trail the database's by this much; such a price begins now.
+_CLOCK_TOLERANCE = timedelta(seconds=60)
+_FREE = PriceAmounts(*[0] * 7)
+
+
+def amounts_of(change: PriceChange) -> PriceAmounts:
+    """Every bucket's price. Raises: PriceIncomplete."""
+    base_input, base_output = change.input_nano_per_mtok, change.output_nano_per_mtok
+    if change.free:
+        named = {name: value for name, value in change.model_dump().items() if name.endswith("_per_mtok") and value}
+        if named:
+            raise PriceIncomplete(f"a free model has no price; leave out {', '.join(named)} or send free: false")
+        return _FREE
+    if base_input is None or base_output is None:
+        raise PriceIncomplete("send input_nano_per_mtok and output_nano_per_mtok, or free: true")
+    return PriceAmounts(
+        input_nano_per_mtok=base_input,
+        cache_read_nano_per_mtok=_or(change.cache_read_nano_per_mtok, base_input),
+        cache_write_nano_per_mtok=_or(change.cache_write_nano_per_mtok, base_input),
+        audio_in_nano_per_mtok=_or(change.audio_in_nano_per_mtok, base_input),
+        output_nano_per_mtok=base_output,
+        reasoning_nano_per_mtok=_or(change.reasoning_nano_per_mtok, base_output),
+        audio_out_nano_per_mtok=_or(change.audio_out_nano_per_mtok, base_output),
+    )
+
+
+def _or(value: int | None, default: int) -> int:
+    return default if value is None else value
+
+
+async def set_price(session: AsyncSession, principal: Principal, change: PriceChange) -> PriceVersion:
+    """Begin a new price version; the one in force until then ends where it begins.
+
+    Raises:
+        PriceInThePast, PriceIncomplete, PriceAlreadyPlanned.
+    """
+    amounts = amounts_of(change)
+    now = await repository.lock_model(session, change.model)
+    begin = change.effective_from or now
+    if begin < now - _CLOCK_TOLERANCE:
+        raise PriceInThePast(
+            "effective_from lies in the past; charges already made keep their price, so leave it out or choose a later time"
+        )
+    begin = max(begin, now)
+    before = await repository.price_at(session, change.model, begin)
+    if before is not None and before.effective_from == begin:
+        raise PriceAlreadyPlanned(f"a price of {change.model} already begins at {begin.isoformat()}; choose another time")
+    if before is not None:
+        await repository.close(session, before.id, begin)
+    after = await repository.insert(
+        session, model=change.model, free=change.free, amounts=amounts, effective_from=begin, created_by=principal.user_id
+    )
+    await audit.record(
+        session,
+        principal,
+        "price.set",
+        object_id=change.model,
+        before=asdict(before) if before else None,
+        after=asdict(after),
+    )
+    return after
+
+
+async def list_prices(
+    session: AsyncSession, *, model: str | None, history: bool, after_id: UUID | None, rows_max: int
+) -> list[PriceVersion]:
+    """What is in force or planned; with `history` also what was."""
+    return await repository.list_prices(session, model=model, history=history, after_id=after_id, rows_max=rows_max)

@@ -1,0 +1,53 @@
+"""What the billing-service reads from its environment."""
+
+from typing import ClassVar
+
+from pydantic import Field, field_validator
+from shared.money import decimal_str_to_nano
+from shared.settings import ServiceSettings
+
+SCHEMA = "billing"
+SCHEMA_VERSION = 1
+NO_BUDGET = "off"
+
+
+class BillingSettings(ServiceSettings):
+    """Settings of the billing-service. Amounts are decimal USD texts."""
+
+    service: ClassVar[str] = "billing-service"
+
+    port: int = Field(default=8005, ge=0, le=65535, description="port the service binds")
+    starting_grant: str = Field(default="5.00", description="USD that an organisation's wallet starts with, granted once; 0 for none")
+    default_user_budget: str = Field(
+        default="2.00",
+        description="USD a person may spend per calendar month (UTC) until an administrator sets a budget; `off` for no limit",
+    )
+    hold_ttl_s: float = Field(default=30, ge=0.5, le=3600, description="seconds a hold lives without a checkpoint")
+    min_granted_tokens: int = Field(default=16, ge=0, le=4096, description="fewer output tokens than this are refused instead of granted")
+    invariants_interval_s: float = Field(default=300, ge=1, description="seconds between two checks of the ledger's invariants")
+    hold_keep_days: int = Field(default=35, ge=1, le=400, description="days an ended hold answers a repeated settle before it is deleted")
+    partitions_ahead: int = Field(default=3, ge=1, le=24, description="monthly partitions kept ready ahead of time")
+    jobs_enabled: bool = Field(default=True, description="run the sweeper and the other jobs in this process")
+
+    @field_validator("starting_grant")
+    @classmethod
+    def _grant_is_an_amount(cls, value: str) -> str:
+        if decimal_str_to_nano(value) < 0:
+            raise ValueError("must not be negative")
+        return value
+
+    @field_validator("default_user_budget")
+    @classmethod
+    def _budget_is_an_amount(cls, value: str) -> str:
+        if value.lower() != NO_BUDGET and decimal_str_to_nano(value) < 0:
+            raise ValueError("must not be negative; `off` means no limit")
+        return value
+
+    @property
+    def starting_grant_nano(self) -> int:
+        return decimal_str_to_nano(self.starting_grant)
+
+    @property
+    def default_user_budget_nano(self) -> int | None:
+        """None: people have no budget of their own by default."""
+        return None if self.default_user_budget.lower() == NO_BUDGET else decimal_str_to_nano(self.default_user_budget)

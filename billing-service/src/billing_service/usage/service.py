@@ -1,0 +1,82 @@
+"""Who may see which usage, and over which days."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Literal, cast, get_args
+from uuid import UUID
+
+from shared.auth import Permission, Principal
+from shared.clock import utc_now
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from billing_service.usage import repository
+from billing_service.usage.errors import UsageNotYours, UsageQueryInvalid, UsageQueryTooWide
+from billing_service.usage.models import EventRow, Grouping, UsageSum
+
+DAYS_MAX = 400
+DAYS_DEFAULT = 30
+GROUPS_MAX = 10_000
+
+Whose = Literal["own", "organisation"]
+
+
+def visible_user(principal: Principal, whose: Whose) -> UUID | None:
+    """The one user whose usage may be read, or None for the whole organisation. Raises: UsageNotYours."""
+    if whose == "own":
+        return principal.actor_id
+    if not principal.allows(Permission.USAGE_READ_ALL):
+        raise UsageNotYours("the organisation's usage needs the permission usage:read_all; leave out scope=organisation to see your own")
+    return None
+
+
+def groupings(value: str | None) -> list[Grouping]:
+    """The members of `group_by=day,model`. Raises: UsageQueryInvalid."""
+    names = [name for name in (value or "").split(",") if name]
+    known = get_args(Grouping)
+    unknown = [name for name in names if name not in known]
+    if unknown or len(set(names)) != len(names):
+        raise UsageQueryInvalid(f"group_by takes each of {', '.join(known)} once, separated by commas")
+    return cast("list[Grouping]", names)
+
+
+def days(first: date | None, last: date | None) -> tuple[date, date]:
+    """The asked days, by default the last 30. Raises: UsageQueryInvalid, UsageQueryTooWide."""
+    end = last or utc_now().date()
+    begin = first or end - timedelta(days=DAYS_DEFAULT - 1)
+    if begin > end:
+        raise UsageQueryInvalid("from must not be after to")
+    if (end - begin).days >= DAYS_MAX:
+        raise UsageQueryTooWide(f"at most {DAYS_MAX} days at once; move from closer to to")
+    return begin, end
+
+
+async def report(
+    session: AsyncSession, principal: Principal, *, whose: Whose, first: date | None, last: date | None, group_by: Sequence[Grouping]
+) -> tuple[list[UsageSum], UsageSum]:
+    """Sums by group and the total of all. Raises: UsageNotYours, UsageQueryInvalid, UsageQueryTooWide."""
+    user_id = visible_user(principal, whose)
+    begin, end = days(first, last)
+    organisation_id = principal.organisation_id
+    total = (await repository.sums(session, organisation_id, user_id=user_id, first=begin, last=end, group_by=(), rows_max=1))[0]
+    if not group_by:
+        return [total], total
+    groups = await repository.sums(
+        session, organisation_id, user_id=user_id, first=begin, last=end, group_by=group_by, rows_max=GROUPS_MAX + 1
+    )
+    if len(groups) > GROUPS_MAX:
+        raise UsageQueryTooWide(f"more than {GROUPS_MAX} groups; ask for fewer days or group by less")
+    return groups, total
+
+
+async def events(
+    session: AsyncSession, principal: Principal, *, whose: Whose, request_id: UUID | None, after_id: UUID | None, rows_max: int
+) -> list[EventRow]:
+    """Single dispatches, newest first. Raises: UsageNotYours."""
+    return await repository.events(
+        session,
+        principal.organisation_id,
+        user_id=visible_user(principal, whose),
+        request_id=request_id,
+        after_id=after_id,
+        rows_max=rows_max,
+    )
