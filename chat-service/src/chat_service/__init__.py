@@ -1,0 +1,1 @@
+"""Chats, the message tree and the turns that write replies."""

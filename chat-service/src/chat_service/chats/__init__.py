@@ -1,0 +1,1 @@
+"""Chats: the list a person sees, names, archive, deletion."""

@@ -1,0 +1,66 @@
+"""HTTP of chats."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Response
+
+from chat_service.chats import service
+from chat_service.chats.errors import NoSuchChange
+from chat_service.messages import service as messages
+from shared import idempotency
+from shared.auth import Permission, Principal, require
+from shared.contracts.chat import Chat, ChatCreate, ChatPatch
+from shared.dependencies import SessionDep
+from shared.idempotency import IdempotencyKey, Operation
+from shared.pagination import After, Limit, Page
+
+Reader = Annotated[Principal, Depends(require(Permission.CHATS_READ))]
+Writer = Annotated[Principal, Depends(require(Permission.CHATS_WRITE))]
+
+router = APIRouter(prefix="/api/v1/chats", tags=["chats"])
+
+
+@router.post("", status_code=201, summary="Make a chat", response_model=Chat)
+async def create_chat(body: ChatCreate, session: SessionDep, principal: Writer, key: IdempotencyKey = None) -> Response:
+    operation = Operation(str(principal.actor_id), "POST", router.prefix, key) if key else None
+    if operation and (first := await idempotency.begin(session, operation, body=body.model_dump_json().encode())):
+        return Response(first.body, status_code=first.status, media_type="application/json")
+    answer = service.view(await service.create(session, principal, body)).model_dump_json().encode()
+    if operation:
+        await idempotency.finish(session, operation, status=201, body=answer)
+    return Response(answer, status_code=201, media_type="application/json")
+
+
+@router.get("", summary="Your chats, latest activity first")
+async def list_chats(
+    session: SessionDep,
+    principal: Reader,
+    limit: Limit = 50,
+    after: After = None,
+    archived: Annotated[bool, Query(description="the archive instead of the list")] = False,
+) -> Page[Chat]:
+    return await service.list_page(session, principal, archived=archived, after=after, limit=limit)
+
+
+@router.get("/{chat_id}", summary="One chat")
+async def read_chat(chat_id: UUID, session: SessionDep, principal: Reader) -> Chat:
+    return service.view(await service.own_chat(session, principal, chat_id))
+
+
+@router.patch("/{chat_id}", summary="Rename, archive, choose the model or the branch")
+async def patch_chat(chat_id: UUID, body: ChatPatch, session: SessionDep, principal: Writer) -> Chat:
+    chat = await service.own_chat(session, principal, chat_id, lock=True)
+    values = {name: getattr(body, name) for name in body.model_fields_set}
+    if "archived" in values and values["archived"] is None:
+        raise NoSuchChange("archived is true or false")
+    if "current_message_id" in values:
+        if body.current_message_id is None:
+            raise NoSuchChange("current_message_id names a message of this chat")
+        values["current_message_id"] = await messages.newest_leaf(session, chat_id, body.current_message_id)
+    return service.view(await service.patch(session, chat, values))
+
+
+@router.delete("/{chat_id}", status_code=204, summary="Delete a chat with its messages")
+async def delete_chat(chat_id: UUID, session: SessionDep, principal: Writer) -> None:
+    await service.delete(session, principal, chat_id)

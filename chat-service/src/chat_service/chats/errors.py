@@ -1,0 +1,27 @@
+"""What can be refused about chats."""
+
+from shared.errors import Invalid, NotFound
+
+
+class ChatNotFound(NotFound):
+    """The chat is not there or not the caller's; the two look the same from outside."""
+
+    code = "chat_not_found"
+
+    def __init__(self) -> None:
+        super().__init__("there is no such chat; GET /api/v1/chats lists yours")
+
+
+class CursorInvalid(Invalid):
+    """`after` is neither a chat id nor the last_id of a page."""
+
+    code = "cursor_invalid"
+
+    def __init__(self) -> None:
+        super().__init__("`after` must be the last_id of the page before")
+
+
+class NoSuchChange(Invalid):
+    """A member of the patch that cannot be null."""
+
+    code = "patch_invalid"

@@ -1,0 +1,26 @@
+"""What endpoints take from the process: the objects that main.py built."""
+
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+
+from chat_service.settings import ChatSettings
+from chat_service.streams.service import ReplyStreams
+from chat_service.turns.service import TurnService
+
+
+def _settings(request: Request) -> ChatSettings:
+    return cast("ChatSettings", request.app.state.settings)
+
+
+def _turns(request: Request) -> TurnService:
+    return cast("TurnService", request.app.state.turns)
+
+
+def _streams(request: Request) -> ReplyStreams:
+    return cast("ReplyStreams", request.app.state.streams)
+
+
+SettingsDep = Annotated[ChatSettings, Depends(_settings)]
+TurnsDep = Annotated[TurnService, Depends(_turns)]
+StreamsDep = Annotated[ReplyStreams, Depends(_streams)]

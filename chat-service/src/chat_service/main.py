@@ -1,0 +1,138 @@
+"""Composition root of the chat-service."""
+
+import asyncio
+import signal
+import threading
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from types import FrameType
+
+from fastapi import FastAPI
+from starlette.datastructures import State
+
+from chat_service.chats.endpoints import router as chats_router
+from chat_service.messages.endpoints import router as messages_router
+from chat_service.settings import SCHEMA_VERSION, ChatSettings
+from chat_service.streams.journal import Journal
+from chat_service.streams.service import ReplyStreams
+from chat_service.streams.signals import Signals
+from chat_service.turns import repository as turns_repository
+from chat_service.turns.completions import Completions
+from chat_service.turns.costs import Costs
+from chat_service.turns.endpoints import router as turns_router
+from chat_service.turns.reaper import Reaper
+from chat_service.turns.runner import TurnRunner
+from chat_service.turns.service import TurnService
+from shared import idempotency
+from shared.app import ServiceApp, check_database, create_service_app
+from shared.background import Periodic
+from shared.clients.billing import BillingClient
+from shared.db import Database, check_schema
+from shared.http import Timeouts, UpstreamPool
+from shared.ids import uuid7
+from shared.settings import load_settings_or_exit
+
+SCHEMA = "chat"
+_HOUSEKEEPING_S = 60
+_PURGE_TURNS_MAX = 500
+_LISTEN_AGAIN_S = 1
+
+
+@asynccontextmanager
+async def lifespan(api: FastAPI) -> AsyncGenerator[None]:
+    """Open what the service owns; close it after the drain."""
+    settings: ChatSettings = api.state.settings
+    database = Database(settings.database_url.get_secret_value(), schema=SCHEMA, pool_max=settings.database_pool_max)
+    pool = UpstreamPool()
+    api.state.database = database
+    try:
+        await check_schema(database, service=settings.service, code_version=SCHEMA_VERSION)
+        jobs = _wire(api.state, database, pool, settings)
+        for job in jobs:
+            job.start()
+        restore_signals = _drain_on_signal(api.state, settings.drain_timeout_s)
+        try:
+            yield
+        finally:
+            restore_signals()
+            for job in jobs:
+                await job.close()
+    finally:
+        await pool.aclose()
+        await database.dispose()
+
+
+def _wire(state: State, database: Database, pool: UpstreamPool, settings: ChatSettings) -> list[Periodic]:
+    """Build the objects of the process and its periodic jobs."""
+    billing = BillingClient(
+        pool, state.service_tokens, base_url=settings.billing_service_url, timeouts=Timeouts(connect_s=2, first_byte_s=5)
+    )
+    costs = Costs(database, billing, settings)
+    journal = Journal(database, owner=str(uuid7()))
+    completions = Completions(pool, state.service_tokens, settings)
+    runner = TurnRunner(database, journal, completions, costs, tasks=state.tasks, settings=settings)
+    signals = Signals(settings.database_url.get_secret_value(), on_stop=runner.stop)
+    reaper = Reaper(database, settings)
+    state.runner = runner
+    state.turns = TurnService(database, runner, settings)
+    state.streams = ReplyStreams(database, journal, signals, settings)
+
+    async def clean_up() -> None:
+        await costs.give_up_old()
+        async with database.transaction() as session:
+            await turns_repository.purge_journal(session, retention_s=settings.journal_retention_s, limit=_PURGE_TURNS_MAX)
+            await idempotency.forget_old(session)
+
+    return [
+        Periodic("journal flush", settings.journal_flush_interval_s, journal.flush),
+        Periodic("turn heartbeat", settings.turn_lease_s / 3, runner.heartbeat),
+        Periodic("turn reaper", settings.reaper_interval_s, reaper.run),
+        Periodic("turn costs", settings.cost_interval_s, costs.check_due),
+        Periodic("chat signals", _LISTEN_AGAIN_S, signals.listen),
+        Periodic("chat housekeeping", _HOUSEKEEPING_S, clean_up),
+    ]
+
+
+def _drain_on_signal(state: State, timeout_s: float) -> Callable[[], None]:
+    """Begin the drain with the signal: uvicorn runs the shutdown of the lifespan only when the last stream has ended.
+
+    Returns what puts the former handlers back.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return lambda: None
+    loop = asyncio.get_running_loop()
+    former = {number: handler for number in (signal.SIGTERM, signal.SIGINT) if callable(handler := signal.getsignal(number))}
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(_begin_drain, state, timeout_s)
+        former[signal.Signals(number)](number, frame)
+
+    for number in former:
+        signal.signal(number, handle)
+
+    def restore() -> None:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+    return restore
+
+
+def _begin_drain(state: State, timeout_s: float) -> None:
+    async def drain() -> None:
+        await state.runner.drain(timeout_s)
+        state.streams.closing = True
+
+    if not state.draining:
+        state.draining = True
+        state.tasks.spawn(drain(), name="drain")
+
+
+def create_app(settings: ChatSettings | None = None) -> ServiceApp:
+    """The service as an ASGI callable."""
+    return create_service_app(
+        settings or load_settings_or_exit(ChatSettings),
+        title="Atrium chat-service",
+        lifespan=lifespan,
+        routers=[chats_router, messages_router, turns_router],
+        readiness={"database": check_database},
+    )

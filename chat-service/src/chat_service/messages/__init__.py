@@ -1,0 +1,1 @@
+"""The message tree: branches, siblings, what a turn sends as history."""

@@ -1,0 +1,36 @@
+"""The table of messages: one row a message, a tree by parent_id."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, DateTime, Text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.contracts.chat import MessageStatus, Role
+from shared.db import Base
+
+
+class MessageRow(Base):
+    """One message. A reply also knows its newest turn and which event ids that turn has; `stream_to` null: it runs."""
+
+    __tablename__ = "message"
+
+    chat_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    parent_id: Mapped[UUID | None]
+    role: Mapped[Role] = mapped_column(Text)
+    content: Mapped[str] = mapped_column(Text)
+    model: Mapped[str | None] = mapped_column(Text)
+    status: Mapped[MessageStatus] = mapped_column(Text)
+    error: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    prompt_tokens: Mapped[int | None] = mapped_column(BigInteger)
+    completion_tokens: Mapped[int | None] = mapped_column(BigInteger)
+    cost_nano: Mapped[int | None] = mapped_column(BigInteger)
+    remaining_nano: Mapped[int | None] = mapped_column(BigInteger)
+    turn_id: Mapped[UUID | None]
+    stream_from: Mapped[int | None] = mapped_column(BigInteger)
+    stream_to: Mapped[int | None] = mapped_column(BigInteger)
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))

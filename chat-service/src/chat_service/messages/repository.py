@@ -1,0 +1,123 @@
+"""All SQL about messages. Every walk is bounded: the cost of a read does not grow with the chat."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, insert, or_, select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from chat_service.messages.models import MessageRow
+
+_DESCENT_MAX = 20_000
+
+_PATH = """
+WITH RECURSIVE path AS (
+    SELECT m.id, m.parent_id, 1 AS depth
+    FROM message m WHERE m.chat_id = :chat_id AND m.id = :leaf_id
+  UNION ALL
+    SELECT m.id, m.parent_id, p.depth + 1
+    FROM path p JOIN message m ON m.chat_id = :chat_id AND m.id = p.parent_id
+    WHERE p.depth < :depth_max
+)
+SELECT m.* FROM path p JOIN message m ON m.chat_id = :chat_id AND m.id = p.id ORDER BY p.depth DESC
+"""
+
+# The walk stops where the bytes are spent, so that a long branch is not read to be thrown away.
+_HISTORY = """
+WITH RECURSIVE path AS (
+    SELECT m.parent_id, m.role, m.content, 1 AS depth, octet_length(m.content) AS size_bytes
+    FROM message m WHERE m.chat_id = :chat_id AND m.id = :leaf_id
+  UNION ALL
+    SELECT m.parent_id, m.role, m.content, p.depth + 1, p.size_bytes + octet_length(m.content)
+    FROM path p JOIN message m ON m.chat_id = :chat_id AND m.id = p.parent_id
+    WHERE p.depth < :depth_max AND p.size_bytes < :bytes_max
+)
+SELECT role, content FROM path ORDER BY depth DESC
+"""
+
+_NEWEST_LEAF = """
+WITH RECURSIVE down AS (
+    SELECT CAST(:message_id AS uuid) AS id, 1 AS depth
+  UNION ALL
+    SELECT child.id, d.depth + 1
+    FROM down d CROSS JOIN LATERAL (
+        SELECT m.id FROM message m WHERE m.chat_id = :chat_id AND m.parent_id = d.id
+        ORDER BY m.created_at DESC, m.id DESC LIMIT 1
+    ) child
+    WHERE d.depth < :depth_max
+)
+SELECT id FROM down ORDER BY depth DESC LIMIT 1
+"""
+
+
+async def add(session: AsyncSession, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Insert in the given order, in one statement: a parent may come right before its child."""
+    await session.execute(insert(MessageRow), [dict(row) for row in rows])
+
+
+async def get(session: AsyncSession, *, chat_id: UUID, message_id: UUID, lock: bool = False) -> MessageRow | None:
+    query = select(MessageRow).where(MessageRow.chat_id == chat_id, MessageRow.id == message_id)
+    query = query.execution_options(populate_existing=True)
+    return (await session.execute(query.with_for_update() if lock else query)).scalar_one_or_none()
+
+
+async def path(session: AsyncSession, *, chat_id: UUID, leaf_id: UUID, depth_max: int) -> Sequence[MessageRow]:
+    """The last `depth_max` messages of the branch that ends in `leaf_id`, root first."""
+    query = select(MessageRow).from_statement(text(_PATH)).execution_options(populate_existing=True)
+    rows = await session.execute(query, {"chat_id": chat_id, "leaf_id": leaf_id, "depth_max": depth_max})
+    return rows.scalars().all()
+
+
+async def history(session: AsyncSession, *, chat_id: UUID, leaf_id: UUID, depth_max: int, bytes_max: int) -> Sequence[tuple[str, str]]:
+    """Role and content of the newest part of a branch, root first; the oldest row may pass the budget."""
+    values = {"chat_id": chat_id, "leaf_id": leaf_id, "depth_max": depth_max, "bytes_max": bytes_max}
+    return [(row.role, row.content) for row in await session.execute(text(_HISTORY), values)]
+
+
+async def siblings(
+    session: AsyncSession, *, chat_id: UUID, parent_ids: Iterable[UUID | None], limit: int
+) -> Sequence[tuple[UUID | None, UUID]]:
+    """(parent, child) of every child of the parents, oldest first; None is the parent of first messages."""
+    parents = set(parent_ids)
+    wanted = MessageRow.parent_id.in_([parent for parent in parents if parent is not None])
+    if None in parents:
+        wanted = or_(wanted, MessageRow.parent_id.is_(None))
+    query = select(MessageRow.parent_id, MessageRow.id).where(MessageRow.chat_id == chat_id, wanted)
+    rows = await session.execute(query.order_by(MessageRow.created_at, MessageRow.id).limit(limit))
+    return [(row.parent_id, row.id) for row in rows]
+
+
+async def count_children(session: AsyncSession, *, chat_id: UUID, parent_id: UUID | None, limit: int) -> int:
+    """How many children there are, counted up to `limit`."""
+    same_parent = MessageRow.parent_id.is_(None) if parent_id is None else MessageRow.parent_id == parent_id
+    children = select(MessageRow.id).where(MessageRow.chat_id == chat_id, same_parent).limit(limit)
+    return (await session.execute(select(func.count()).select_from(children.subquery()))).scalar_one()
+
+
+async def newest_leaf(session: AsyncSession, *, chat_id: UUID, message_id: UUID) -> UUID:
+    """The end of the branch reached from `message_id` by always taking the newest child."""
+    values = {"chat_id": chat_id, "message_id": message_id, "depth_max": _DESCENT_MAX}
+    return (await session.execute(text(_NEWEST_LEAF), values)).scalar_one()
+
+
+async def change(session: AsyncSession, *, chat_id: UUID, message_id: UUID, values: Mapping[str, Any]) -> None:
+    await session.execute(update(MessageRow).where(MessageRow.chat_id == chat_id, MessageRow.id == message_id).values(**values))
+
+
+async def fold(
+    session: AsyncSession,
+    *,
+    chat_id: UUID,
+    message_id: UUID,
+    text_added: str = "",
+    added: Mapping[str, int],
+    values: Mapping[str, Any],
+) -> MessageRow | None:
+    """Append what a turn wrote, once, add what it took, set the rest; one statement. None: the message is gone."""
+    counted: dict[str, Any] = {name: func.coalesce(getattr(MessageRow, name), 0) + amount for name, amount in added.items()}
+    if text_added:
+        counted["content"] = MessageRow.content + text_added
+    statement = update(MessageRow).where(MessageRow.chat_id == chat_id, MessageRow.id == message_id).values(**counted, **values)
+    statement = statement.returning(MessageRow).execution_options(synchronize_session=False, populate_existing=True)
+    return (await session.execute(statement)).scalar_one_or_none()

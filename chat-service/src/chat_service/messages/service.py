@@ -1,0 +1,203 @@
+"""Rules of the message tree. The caller has made sure that the chat is the person's (chats.service.own_chat)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from chat_service.messages import repository
+from chat_service.messages.errors import MessageNotFound, NotReply, ParentNotFound, ParentNotReply, ReplyRunning, TooManySiblings
+from chat_service.messages.history import Line
+from chat_service.messages.models import MessageRow
+from shared.clock import utc_now
+from shared.contracts.chat import FinalStatus, Message, MessageError, MessageUsage
+from shared.ids import uuid7
+from shared.pagination import Page
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a turn ended: the text and usage it adds, and why when it failed."""
+
+    status: FinalStatus
+    text: str = ""
+    error: MessageError | None = None
+    usage: MessageUsage | None = None
+
+
+def view(row: MessageRow, sibling_ids: Sequence[UUID]) -> Message:
+    """The message as the API shows it."""
+    return Message(
+        id=row.id,
+        chat_id=row.chat_id,
+        parent_id=row.parent_id,
+        role=row.role,
+        content=row.content,
+        model=row.model,
+        status=row.status,
+        error=None if row.error is None else MessageError.model_validate(row.error),
+        usage=usage_of(row),
+        sibling_ids=list(sibling_ids) or [row.id],
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+def usage_of(row: MessageRow) -> MessageUsage | None:
+    """What a reply took so far; None while nothing is known."""
+    if row.prompt_tokens is None and row.cost_nano is None:
+        return None
+    return MessageUsage(
+        prompt_tokens=row.prompt_tokens,
+        completion_tokens=row.completion_tokens,
+        cost_nano=row.cost_nano,
+        remaining_nano=row.remaining_nano,
+    )
+
+
+async def get(session: AsyncSession, chat_id: UUID, message_id: UUID, *, lock: bool = False) -> MessageRow:
+    """Raises: MessageNotFound, also for a message of another chat."""
+    row = await repository.get(session, chat_id=chat_id, message_id=message_id, lock=lock)
+    if row is None:
+        raise MessageNotFound
+    return row
+
+
+async def find(session: AsyncSession, chat_id: UUID, message_id: UUID) -> MessageRow | None:
+    """The message if it is (still) there."""
+    return await repository.get(session, chat_id=chat_id, message_id=message_id)
+
+
+async def get_reply(session: AsyncSession, chat_id: UUID, message_id: UUID, *, lock: bool = False) -> MessageRow:
+    """Raises: MessageNotFound, NotReply."""
+    row = await get(session, chat_id, message_id, lock=lock)
+    if row.role != "assistant":
+        raise NotReply
+    return row
+
+
+async def view_of(session: AsyncSession, row: MessageRow, *, siblings_max: int) -> Message:
+    """One message with its siblings."""
+    pairs = await repository.siblings(session, chat_id=row.chat_id, parent_ids=[row.parent_id], limit=siblings_max)
+    return view(row, [child for _, child in pairs])
+
+
+async def branch_page(
+    session: AsyncSession, *, chat_id: UUID, leaf_id: UUID | None, before: UUID | None, limit: int, siblings_max: int
+) -> Page[Message]:
+    """The last `limit` messages of the branch (root first) that ends in `leaf_id`, or right above `before`."""
+    end_id = leaf_id if before is None else (await get(session, chat_id, before)).parent_id
+    if end_id is None:
+        return Page[Message](data=[])
+    rows = await repository.path(session, chat_id=chat_id, leaf_id=end_id, depth_max=limit)
+    children: dict[UUID | None, list[UUID]] = {}
+    pairs = await repository.siblings(
+        session, chat_id=chat_id, parent_ids=[row.parent_id for row in rows], limit=siblings_max * max(1, len(rows))
+    )
+    for parent_id, child_id in pairs:
+        children.setdefault(parent_id, []).append(child_id)
+    data = [view(row, children.get(row.parent_id, ())) for row in rows]
+    has_more = bool(rows) and rows[0].parent_id is not None
+    return Page[Message](data=data, has_more=has_more, last_id=str(rows[0].id) if rows else None)
+
+
+async def newest_leaf(session: AsyncSession, chat_id: UUID, message_id: UUID) -> UUID:
+    """Where a switch to the branch of `message_id` lands. Raises: MessageNotFound."""
+    await get(session, chat_id, message_id)
+    return await repository.newest_leaf(session, chat_id=chat_id, message_id=message_id)
+
+
+async def check_parent(session: AsyncSession, chat_id: UUID, parent_id: UUID | None) -> None:
+    """A message may follow an ended reply of this chat, or nothing.
+
+    Raises:
+        ParentNotFound, ParentNotReply, ReplyRunning.
+    """
+    if parent_id is None:
+        return
+    parent = await repository.get(session, chat_id=chat_id, message_id=parent_id)
+    if parent is None:
+        raise ParentNotFound
+    if parent.role != "assistant":
+        raise ParentNotReply
+    if parent.status == "streaming":
+        raise ReplyRunning
+
+
+async def check_versions(session: AsyncSession, chat_id: UUID, parent_id: UUID | None, *, siblings_max: int) -> None:
+    """Raises: TooManySiblings when one more child would pass the bound."""
+    if await repository.count_children(session, chat_id=chat_id, parent_id=parent_id, limit=siblings_max) >= siblings_max:
+        raise TooManySiblings(siblings_max)
+
+
+def user_row(chat_id: UUID, *, parent_id: UUID | None, content: str) -> dict[str, Any]:
+    """A person's message, ready to insert. PostgreSQL text cannot hold NUL, so it is left out."""
+    return {**_row(chat_id, parent_id), "role": "user", "content": content.replace("\x00", ""), "status": "complete"}
+
+
+def reply_row(chat_id: UUID, *, parent_id: UUID, model: str, turn_id: UUID) -> dict[str, Any]:
+    """An empty reply whose first turn begins, ready to insert."""
+    return {**_row(chat_id, parent_id), "role": "assistant", "model": model, "status": "streaming", "turn_id": turn_id, "stream_from": 1}
+
+
+def _row(chat_id: UUID, parent_id: UUID | None) -> dict[str, Any]:
+    now = utc_now()
+    empty: dict[str, Any] = {"content": "", "model": None, "turn_id": None, "stream_from": None}
+    return {"id": uuid7(), "chat_id": chat_id, "parent_id": parent_id, **empty, "created_at": now, "updated_at": now}
+
+
+async def add(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
+    await repository.add(session, rows)
+
+
+async def reopen(session: AsyncSession, row: MessageRow, *, turn_id: UUID, model: str, stream_from: int) -> None:
+    """A cut reply goes on in a new turn."""
+    values = {
+        "status": "streaming",
+        "error": None,
+        "model": model,
+        "turn_id": turn_id,
+        "stream_from": stream_from,
+        "stream_to": None,
+        "updated_at": utc_now(),
+    }
+    await repository.change(session, chat_id=row.chat_id, message_id=row.id, values=values)
+
+
+async def close(session: AsyncSession, *, chat_id: UUID, message_id: UUID, ending: Ending, stream_to: int) -> MessageUsage | None:
+    """Fold a turn into its reply; returns what the reply took over all its turns."""
+    values: dict[str, Any] = {
+        "status": ending.status,
+        "error": None if ending.error is None else ending.error.model_dump(mode="json"),
+        "stream_to": stream_to,
+        "updated_at": utc_now(),
+    }
+    added, known = _counted(ending.usage)
+    row = await repository.fold(
+        session, chat_id=chat_id, message_id=message_id, text_added=ending.text, added=added, values={**values, **known}
+    )
+    return None if row is None else usage_of(row)
+
+
+async def add_usage(session: AsyncSession, *, chat_id: UUID, message_id: UUID, usage: MessageUsage) -> None:
+    """Add a turn's usage that became known late."""
+    added, known = _counted(usage)
+    if added:
+        await repository.fold(session, chat_id=chat_id, message_id=message_id, added=added, values=known)
+
+
+def _counted(usage: MessageUsage | None) -> tuple[dict[str, int], dict[str, Any]]:
+    """What adds up over the turns of a reply, and what the last turn knows best. Unknown members change nothing."""
+    if usage is None:
+        return {}, {}
+    sums = {"prompt_tokens": usage.prompt_tokens, "completion_tokens": usage.completion_tokens, "cost_nano": usage.cost_nano}
+    known = {} if usage.remaining_nano is None else {"remaining_nano": usage.remaining_nano}
+    return {name: amount for name, amount in sums.items() if amount is not None}, known
+
+
+async def history(session: AsyncSession, *, chat_id: UUID, leaf_id: UUID, messages_max: int, bytes_max: int) -> list[Line]:
+    """The newest part of the branch that ends in `leaf_id`, root first, read within the budget."""
+    rows = await repository.history(session, chat_id=chat_id, leaf_id=leaf_id, depth_max=messages_max, bytes_max=bytes_max)
+    return [Line("user" if role == "user" else "assistant", content) for role, content in rows]

@@ -1,0 +1,1 @@
+"""Streaming replies: the live log, its journal, and followers that can resume."""

@@ -1,0 +1,147 @@
+"""The log of a reply while it streams: its owner appends, any number of readers follow, the journal takes what is new."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, Literal
+from uuid import UUID
+
+import orjson
+
+from shared.sse import encode
+
+Kind = Literal["message", "waiting", "delta", "reasoning", "usage", "done", "error", "reset"]
+TEXT_KINDS = frozenset({"delta", "reasoning"})
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event. `text` is set for delta and reasoning, `data` (JSON) for the others; `frame` is what goes on the wire."""
+
+    id: int
+    kind: Kind
+    text: str
+    data: str
+    frame: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A journal row: neighbouring texts of one kind as a JSON list (one item an id), or the JSON of one other event."""
+
+    turn_id: UUID
+    first_id: int
+    last_id: int
+    kind: Kind
+    payload: str
+
+
+def text_event(event_id: int, kind: Kind, text: str) -> Event:
+    return Event(event_id, kind, text, "", encode(kind, {"text": text}, event_id))
+
+
+def data_event(event_id: int, kind: Kind, data: dict[str, Any]) -> Event:
+    raw = orjson.dumps(data)
+    return Event(event_id, kind, "", raw.decode(), encode(kind, raw, event_id))
+
+
+def _kind_of(event: Event) -> Kind:
+    return event.kind
+
+
+def coalesced(events: Sequence[Event]) -> bytes:
+    """The frames of a replay: neighbouring texts become one event that carries the last id."""
+    frames: list[bytes] = []
+    for kind, group in groupby(events, key=_kind_of):
+        run = list(group)
+        if kind in TEXT_KINDS and len(run) > 1:
+            frames.append(text_event(run[-1].id, kind, "".join(event.text for event in run)).frame)
+        else:
+            frames += [event.frame for event in run]
+    return b"".join(frames)
+
+
+def chunks_of(turn_id: UUID, events: Sequence[Event]) -> list[Chunk]:
+    """The journal rows of `events`. A `message` event is none: its rows are in the tables already."""
+    chunks: list[Chunk] = []
+    for kind, group in groupby(events, key=_kind_of):
+        run = list(group)
+        if kind in TEXT_KINDS:
+            payload = orjson.dumps([event.text for event in run]).decode()
+            chunks.append(Chunk(turn_id, run[0].id, run[-1].id, kind, payload))
+        elif kind != "message":
+            chunks += [Chunk(turn_id, event.id, event.id, kind, event.data) for event in run]
+    return chunks
+
+
+class LiveReply:
+    """One running turn. Ids are contiguous from `first_id`; `base_text` is what the reply held before this turn."""
+
+    def __init__(self, *, turn_id: UUID, message_id: UUID, first_id: int, base_text: str) -> None:
+        self.turn_id = turn_id
+        self.message_id = message_id
+        self.first_id = first_id
+        self.base_text = base_text
+        self.events: list[Event] = []
+        self.text_bytes = 0
+        self.closed = False
+        self.sealed = False
+        self._journaled = 0
+        self._in_flight: list[Chunk] = []
+        self._changed = asyncio.Event()
+
+    @property
+    def last_id(self) -> int:
+        return self.first_id + len(self.events) - 1
+
+    def text(self) -> str:
+        """What this turn wrote so far."""
+        return "".join(event.text for event in self.events if event.kind == "delta")
+
+    def emit_text(self, kind: Kind, text: str) -> None:
+        self.text_bytes += len(text.encode())
+        self.append([text_event(self.last_id + 1, kind, text)])
+
+    def emit(self, kind: Kind, data: dict[str, Any]) -> None:
+        self.append([data_event(self.last_id + 1, kind, data)])
+
+    def append(self, events: Sequence[Event]) -> None:
+        """Add events made elsewhere, with the ids that follow."""
+        self.events += events
+        self._wake()
+
+    def close(self) -> None:
+        """No event follows."""
+        self.closed = True
+        self._wake()
+
+    def _wake(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    def index_after(self, event_id: int) -> int | None:
+        """Where a reader that has `event_id` goes on; None when that id is none of this turn's."""
+        index = event_id - self.first_id + 1
+        return index if 0 <= index <= len(self.events) else None
+
+    async def wait(self, timeout_s: float) -> bool:
+        """Whether something happened within `timeout_s`."""
+        changed = self._changed
+        try:
+            async with asyncio.timeout(timeout_s):
+                await changed.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def take_unjournaled(self) -> list[Chunk]:
+        """Rows the journal lacks. Rows of a failed write come again unchanged, so that writing them twice is harmless."""
+        fresh = self.events[self._journaled :]
+        self._journaled = len(self.events)
+        self._in_flight += chunks_of(self.turn_id, fresh)
+        return list(self._in_flight)
+
+    def note_journaled(self) -> None:
+        """What was taken last is stored."""
+        self._in_flight.clear()

@@ -1,0 +1,81 @@
+"""All SQL about the journal."""
+
+from collections.abc import Sequence
+from typing import cast
+from uuid import UUID
+
+from sqlalchemy import func, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from chat_service.streams.live import Chunk, Kind
+from chat_service.streams.models import JournalRow
+
+JOURNAL_CHANNEL = "atrium_chat_journal"
+
+# The key-share lock on the turn's row makes the reaper (FOR UPDATE) wait for this write, and this write miss a reaped turn:
+# a process that lost its lease can never add to a reply that was folded.
+_WRITE = f"""
+WITH owned AS (
+    SELECT id FROM turn WHERE id = ANY(CAST(:turns AS uuid[])) AND owner = :owner AND status = 'running' FOR KEY SHARE
+), written AS (
+    INSERT INTO journal (turn_id, first_id, last_id, kind, payload)
+    SELECT c.turn_id, c.first_id, c.last_id, c.kind, c.payload
+    FROM unnest(
+        CAST(:turn_ids AS uuid[]), CAST(:first_ids AS bigint[]), CAST(:last_ids AS bigint[]),
+        CAST(:kinds AS text[]), CAST(:payloads AS text[])
+    ) AS c (turn_id, first_id, last_id, kind, payload) JOIN owned ON owned.id = c.turn_id
+    ON CONFLICT DO NOTHING
+)
+SELECT id, pg_notify('{JOURNAL_CHANNEL}', id::text) FROM owned
+"""  # noqa: S608 - the channel is a constant
+
+
+async def write(session: AsyncSession, chunks: Sequence[Chunk], *, owner: str) -> set[UUID]:
+    """Add rows of any number of turns in one statement and wake their followers; returns the turns that `owner` still owns."""
+    values = {
+        "owner": owner,
+        "turns": list({chunk.turn_id for chunk in chunks}),
+        "turn_ids": [chunk.turn_id for chunk in chunks],
+        "first_ids": [chunk.first_id for chunk in chunks],
+        "last_ids": [chunk.last_id for chunk in chunks],
+        "kinds": [chunk.kind for chunk in chunks],
+        "payloads": [chunk.payload for chunk in chunks],
+    }
+    return {row.id for row in await session.execute(text(_WRITE), values)}
+
+
+async def add(session: AsyncSession, chunks: Sequence[Chunk]) -> None:
+    """Add the last rows of a turn whose row the caller has locked, and wake its followers."""
+    session.add_all(
+        JournalRow(turn_id=chunk.turn_id, first_id=chunk.first_id, last_id=chunk.last_id, kind=chunk.kind, payload=chunk.payload)
+        for chunk in chunks
+    )
+    await session.flush()
+    await notify(session, chunks[0].turn_id)
+
+
+async def notify(session: AsyncSession, turn_id: UUID) -> None:
+    await session.execute(select(func.pg_notify(JOURNAL_CHANNEL, str(turn_id))))
+
+
+async def read(session: AsyncSession, *, turn_id: UUID, after: int, limit: int) -> list[Chunk]:
+    """Rows that hold an id above `after`, in order."""
+    query = select(JournalRow).where(JournalRow.turn_id == turn_id, JournalRow.last_id > after).order_by(JournalRow.first_id).limit(limit)
+    return [_chunk(row) for row in (await session.execute(query)).scalars()]
+
+
+async def holds(session: AsyncSession, *, turn_id: UUID, event_id: int) -> bool:
+    """Whether the journal has this very event."""
+    query = select(JournalRow.first_id).where(
+        JournalRow.turn_id == turn_id, JournalRow.first_id <= event_id, JournalRow.last_id >= event_id
+    )
+    return (await session.execute(query.limit(1))).first() is not None
+
+
+async def last_id(session: AsyncSession, *, turn_id: UUID) -> int | None:
+    query = select(func.max(JournalRow.last_id)).where(JournalRow.turn_id == turn_id)
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+def _chunk(row: JournalRow) -> Chunk:
+    return Chunk(row.turn_id, row.first_id, row.last_id, cast("Kind", row.kind), row.payload)

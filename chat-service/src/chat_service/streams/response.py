@@ -1,0 +1,41 @@
+"""The HTTP answer of a reply stream."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+
+from starlette.responses import StreamingResponse
+from starlette.types import Message, Receive, Scope, Send
+
+log = logging.getLogger(__name__)
+
+
+class EventStream(StreamingResponse):
+    """Server-sent events. A reader that takes nothing for `write_timeout_s` is cut off; it can resume by its last id."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, frames: AsyncIterator[bytes], *, write_timeout_s: float, on_close: Callable[[], None]) -> None:
+        headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+        super().__init__(frames, headers=headers, media_type=self.media_type)
+        self._write_timeout_s = write_timeout_s
+        self._on_close = on_close
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_in_time(message: Message) -> None:
+            try:
+                async with asyncio.timeout(self._write_timeout_s):
+                    await send(message)
+            except TimeoutError:
+                raise _ReaderTooSlowError from None
+
+        try:
+            await super().__call__(scope, receive, send_in_time)
+        except* _ReaderTooSlowError:
+            log.info("a reader took nothing for %s s; its stream was cut", self._write_timeout_s)
+        finally:
+            self._on_close()
+
+
+class _ReaderTooSlowError(Exception):
+    """The socket of this reader is full."""

@@ -1,0 +1,1 @@
+"""Turns: replies owned by the server, from the posted message to the folded text."""

@@ -1,0 +1,66 @@
+"""What stopped and interrupted replies cost: their stream ended before the price was told, so billing is asked."""
+
+import asyncio
+import logging
+from uuid import UUID
+
+from chat_service.messages import service as messages
+from chat_service.settings import ChatSettings
+from chat_service.turns import repository
+from chat_service.turns.repository import CostCheck
+from shared.clients.billing import BillingClient
+from shared.clock import monotonic_s
+from shared.contracts.billing import RecordedUsage
+from shared.contracts.chat import MessageUsage
+from shared.db import Database
+from shared.errors import AppError
+
+_BATCH_MAX = 20
+_ASK_AGAIN_S = 0.1
+
+log = logging.getLogger(__name__)
+
+
+class Costs:
+    """Asks billing for the cost of dispatches and adds it to their replies, once."""
+
+    def __init__(self, database: Database, billing: BillingClient, settings: ChatSettings) -> None:
+        self._database = database
+        self._billing = billing
+        self._settings = settings
+
+    async def ask(self, dispatch_id: str) -> MessageUsage | None:
+        """What a dispatch took; None while billing has not settled it or does not answer."""
+        try:
+            usage = RecordedUsage.model_validate(await self._billing.usage(UUID(dispatch_id)))
+        except (AppError, ValueError):
+            return None
+        if usage.state == "held":
+            return None
+        return MessageUsage(prompt_tokens=usage.input_tokens, completion_tokens=usage.output_tokens, cost_nano=usage.cost_nano)
+
+    async def ask_for(self, dispatch_id: str, wait_s: float) -> MessageUsage | None:
+        """As `ask`, repeated for up to `wait_s`: inference settles a cancelled stream within moments."""
+        deadline = monotonic_s() + wait_s
+        while (usage := await self.ask(dispatch_id)) is None and monotonic_s() < deadline:
+            await asyncio.sleep(_ASK_AGAIN_S)
+        return usage
+
+    async def check_due(self) -> None:
+        """Ask for every cost that is due. No transaction is open while billing is asked."""
+        async with self._database.transaction() as session:
+            due = await repository.claim_cost_checks(session, limit=_BATCH_MAX)
+        for check in due:
+            usage = await self.ask(check.dispatch_id)
+            if usage is not None:
+                await self._add(check, usage)
+
+    async def _add(self, check: CostCheck, usage: MessageUsage) -> None:
+        async with self._database.transaction() as session:
+            if await repository.settle_cost(session, turn_id=check.turn_id):
+                await messages.add_usage(session, chat_id=check.chat_id, message_id=check.message_id, usage=usage)
+
+    async def give_up_old(self) -> None:
+        """Stop asking for costs that nobody knows after COST_WAIT_MAX_S."""
+        async with self._database.transaction() as session:
+            await repository.give_up_costs(session, wait_max_s=self._settings.cost_wait_max_s)

@@ -1,0 +1,134 @@
+"""HTTP of turns and their streams."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from pydantic import BaseModel
+
+from chat_service.dependencies import SettingsDep, StreamsDep, TurnsDep
+from chat_service.streams.response import EventStream
+from chat_service.streams.service import Reply, ReplyStreams
+from chat_service.turns.service import KeyedWrite, Started, TurnService
+from shared.auth import Permission, Principal, require
+from shared.contracts.chat import ChatEvent, Message, MessageCreate, ReplyOptions
+from shared.idempotency import IdempotencyKey, Operation
+
+Reader = Annotated[Principal, Depends(require(Permission.CHATS_READ))]
+Writer = Annotated[Principal, Depends(require(Permission.CHATS_WRITE))]
+Asker = Annotated[Writer, Depends(require(Permission.MODELS_USE))]
+
+_EVENT_ID_MAX = 2**62
+_EVENTS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "the finished reply, or with `Accept: text/event-stream` its events",
+        "content": {"text/event-stream": {"schema": {"$ref": "#/components/schemas/ChatEvent"}}},
+    }
+}
+After = Annotated[int | None, Query(ge=0, le=_EVENT_ID_MAX, description="id of the last event already seen; Last-Event-ID says the same")]
+LastEventId = Annotated[str | None, Header(alias="Last-Event-ID", max_length=20)]
+
+router = APIRouter(prefix="/api/v1/chats/{chat_id}/messages", tags=["turns"])
+
+
+class _Answers:
+    """How a started turn is answered: as events, or as the finished reply."""
+
+    def __init__(self, request: Request, turns: TurnsDep, streams: StreamsDep, settings: SettingsDep) -> None:
+        self._wants_events = "text/event-stream" in request.headers.get("accept", "")
+        self._turns: TurnService = turns
+        self._streams: ReplyStreams = streams
+        self._settings = settings
+
+    async def of_turn(self, principal: Principal, started: Started) -> Response | Message:
+        if self._wants_events:
+            return self.stream(principal, started.reply, started.after)
+        self._streams.enter(principal)
+        try:
+            async for _ in self._streams.follow(started.reply, started.after):
+                pass
+        finally:
+            self._streams.leave(principal)
+        return await self._turns.read(principal, started.reply.chat_id, started.reply.message_id)
+
+    def stream(self, principal: Principal, reply: Reply, after: int) -> EventStream:
+        self._streams.enter(principal)
+        return EventStream(
+            self._streams.follow(reply, after),
+            write_timeout_s=self._settings.stream_write_timeout_s,
+            on_close=lambda: self._streams.leave(principal),
+        )
+
+
+Answers = Annotated[_Answers, Depends(_Answers)]
+
+
+def _keyed(request: Request, principal: Principal, key: str | None, body: BaseModel | None) -> KeyedWrite | None:
+    if key is None:
+        return None
+    # What was sent decides, so an absent parent_id and a null one are two bodies.
+    content = body.model_dump_json(exclude_unset=True).encode() if body is not None else b""
+    return KeyedWrite(Operation(str(principal.actor_id), request.method, request.url.path, key), content)
+
+
+@router.post("", summary="Send a message and get its reply", response_model=Message, responses=_EVENTS)
+async def post_message(
+    chat_id: UUID, body: MessageCreate, request: Request, principal: Asker, answers: Answers, turns: TurnsDep, key: IdempotencyKey = None
+) -> Any:
+    started = await turns.post(principal, chat_id, body, write=_keyed(request, principal, key, body))
+    return await answers.of_turn(principal, started)
+
+
+@router.post("/{message_id}/regenerate", summary="Another reply to the same message", response_model=Message, responses=_EVENTS)
+async def regenerate(
+    chat_id: UUID,
+    message_id: UUID,
+    request: Request,
+    principal: Asker,
+    answers: Answers,
+    turns: TurnsDep,
+    body: ReplyOptions | None = None,
+    key: IdempotencyKey = None,
+) -> Any:
+    options = body or ReplyOptions()
+    started = await turns.regenerate(principal, chat_id, message_id, options, write=_keyed(request, principal, key, options))
+    return await answers.of_turn(principal, started)
+
+
+@router.post("/{message_id}/continue", summary="A cut reply goes on", response_model=Message, responses=_EVENTS)
+async def go_on(
+    chat_id: UUID, message_id: UUID, request: Request, principal: Asker, answers: Answers, turns: TurnsDep, key: IdempotencyKey = None
+) -> Any:
+    started = await turns.go_on(principal, chat_id, message_id, write=_keyed(request, principal, key, None))
+    return await answers.of_turn(principal, started)
+
+
+@router.post("/{message_id}/stop", summary="Stop a reply; what it wrote is kept")
+async def stop(chat_id: UUID, message_id: UUID, principal: Writer, turns: TurnsDep) -> Message:
+    return await turns.stop(principal, chat_id, message_id)
+
+
+@router.get(
+    "/{message_id}/stream",
+    summary="The events of a reply, from any event id",
+    response_class=EventStream,
+    response_model=None,
+    responses={200: {"model": ChatEvent, "description": "events, each with an integer id"}},
+)
+async def stream(
+    chat_id: UUID,
+    message_id: UUID,
+    principal: Reader,
+    answers: Answers,
+    turns: TurnsDep,
+    after: After = None,
+    last_event_id: LastEventId = None,
+) -> EventStream:
+    await turns.read(principal, chat_id, message_id)
+    seen = after if after is not None else _event_id(last_event_id)
+    return answers.stream(principal, Reply(chat_id, message_id), seen)
+
+
+def _event_id(text: str | None) -> int:
+    """The header's integer; what is none of our ids starts from the beginning."""
+    return int(text) if text is not None and text.isascii() and text.isdigit() else 0

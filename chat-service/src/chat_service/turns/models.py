@@ -1,0 +1,36 @@
+"""The table of turns: who writes a reply, until when that counts, and what it cost."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import BigInteger, DateTime, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.db import Base
+
+
+class TurnRow(Base):
+    """One run of the model for one reply. Running: `owner` holds it until `lease_until`, by the database's clock."""
+
+    __tablename__ = "turn"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    chat_id: Mapped[UUID]
+    message_id: Mapped[UUID]
+    organisation_id: Mapped[UUID]
+    team_id: Mapped[UUID]
+    user_id: Mapped[UUID]
+    key_id: Mapped[UUID | None]
+    model: Mapped[str] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(Text)
+    owner: Mapped[str] = mapped_column(Text)
+    lease_until: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    stop_requested: Mapped[bool] = mapped_column(default=False)
+    first_event_id: Mapped[int] = mapped_column(BigInteger)
+    dispatch_id: Mapped[str | None] = mapped_column(Text)
+    cost_pending: Mapped[bool] = mapped_column(default=False)
+    cost_checks: Mapped[int] = mapped_column(default=0)
+    cost_check_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    journaled: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    ended_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))

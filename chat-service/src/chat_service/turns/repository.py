@@ -1,0 +1,130 @@
+"""All SQL about turns. Leases are measured by the database's clock only, so that processes need not agree on the time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from chat_service.streams.signals import STOP_CHANNEL
+from chat_service.turns.models import TurnRow
+
+
+@dataclass(frozen=True, slots=True)
+class CostCheck:
+    """A turn whose cost is not known yet."""
+
+    turn_id: UUID
+    chat_id: UUID
+    message_id: UUID
+    dispatch_id: str
+
+
+def _lease(lease_s: float) -> Any:
+    return func.now() + func.make_interval(0, 0, 0, 0, 0, 0, lease_s)
+
+
+async def count_running(session: AsyncSession, *, user_id: UUID, limit: int) -> int:
+    """The person's running turns, counted up to `limit`, under a lock that makes two posts at once count one after the other."""
+    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"turns:{user_id}", 0))))
+    running = select(TurnRow.id).where(TurnRow.user_id == user_id, TurnRow.status == "running").limit(limit)
+    return (await session.execute(select(func.count()).select_from(running.subquery()))).scalar_one()
+
+
+async def add(session: AsyncSession, values: dict[str, Any], *, lease_s: float) -> None:
+    await session.execute(insert(TurnRow).values(**values, status="running", lease_until=_lease(lease_s)))
+
+
+async def get(session: AsyncSession, *, turn_id: UUID) -> TurnRow | None:
+    return await session.get(TurnRow, turn_id, populate_existing=True)
+
+
+async def request_stop(session: AsyncSession, *, turn_id: UUID) -> None:
+    """Ask the owner, whichever process that is; also seen at its next heartbeat."""
+    statement = update(TurnRow).where(TurnRow.id == turn_id, TurnRow.status == "running", ~TurnRow.stop_requested)
+    await session.execute(statement.values(stop_requested=True))
+    await session.execute(select(func.pg_notify(STOP_CHANNEL, str(turn_id))))
+
+
+async def renew(session: AsyncSession, *, turn_ids: Sequence[UUID], owner: str, lease_s: float) -> dict[UUID, bool]:
+    """Heartbeat of all turns of a process in one statement: the turns still owned, and whether a stop was asked for."""
+    statement = (
+        update(TurnRow)
+        .where(TurnRow.id.in_(turn_ids), TurnRow.owner == owner, TurnRow.status == "running")
+        .values(lease_until=_lease(lease_s))
+        .returning(TurnRow.id, TurnRow.stop_requested)
+        .execution_options(synchronize_session=False)
+    )
+    return {row.id: row.stop_requested for row in await session.execute(statement)}
+
+
+async def note_dispatch(session: AsyncSession, *, turn_id: UUID, dispatch_id: str) -> None:
+    """Remember under which id billing knows the turn, so that its cost is found even when this process dies."""
+    await session.execute(update(TurnRow).where(TurnRow.id == turn_id).values(dispatch_id=dispatch_id))
+
+
+async def lock_expired(session: AsyncSession, *, limit: int) -> Sequence[TurnRow]:
+    """Running turns whose lease ended, locked; those that someone else is ending are left out."""
+    query = select(TurnRow).where(TurnRow.status == "running", TurnRow.lease_until < func.now())
+    return (await session.execute(query.limit(limit).with_for_update(skip_locked=True))).scalars().all()
+
+
+async def end(session: AsyncSession, *, turn_id: UUID, owner: str, status: str, dispatch_id: str | None, cost_pending: bool) -> bool:
+    """End a turn that still runs and is `owner`'s; False: someone else ended it, so nothing may be written for it."""
+    values: dict[str, Any] = {
+        "status": status,
+        "dispatch_id": dispatch_id,
+        "cost_pending": cost_pending,
+        "cost_check_at": func.now() if cost_pending else None,
+        "ended_at": func.now(),
+    }
+    mine = (TurnRow.id == turn_id, TurnRow.owner == owner, TurnRow.status == "running")
+    statement = update(TurnRow).where(*mine).values(**values).returning(TurnRow.id)
+    return (await session.execute(statement.execution_options(synchronize_session=False))).first() is not None
+
+
+_CLAIM_COSTS = """
+UPDATE turn SET cost_checks = cost_checks + 1,
+    cost_check_at = now() + make_interval(secs => least(60, 0.5 * power(2, least(cost_checks, 7))))
+WHERE id IN (
+    SELECT id FROM turn WHERE cost_pending AND cost_check_at <= now() ORDER BY cost_check_at LIMIT :limit FOR UPDATE SKIP LOCKED
+)
+RETURNING id, chat_id, message_id, dispatch_id
+"""
+
+
+async def claim_cost_checks(session: AsyncSession, *, limit: int) -> Sequence[CostCheck]:
+    """Turns whose cost is to be asked for now; each comes again later, with growing pauses, until it is settled."""
+    rows = await session.execute(text(_CLAIM_COSTS), {"limit": limit})
+    return [CostCheck(row.id, row.chat_id, row.message_id, row.dispatch_id) for row in rows]
+
+
+async def settle_cost(session: AsyncSession, *, turn_id: UUID) -> bool:
+    """Whether the cost was still pending; it no longer is."""
+    statement = update(TurnRow).where(TurnRow.id == turn_id, TurnRow.cost_pending).values(cost_pending=False).returning(TurnRow.id)
+    return (await session.execute(statement.execution_options(synchronize_session=False))).first() is not None
+
+
+async def give_up_costs(session: AsyncSession, *, wait_max_s: float) -> None:
+    old = TurnRow.ended_at < func.now() - func.make_interval(0, 0, 0, 0, 0, 0, wait_max_s)
+    await session.execute(
+        update(TurnRow).where(TurnRow.cost_pending, old).values(cost_pending=False).execution_options(synchronize_session=False)
+    )
+
+
+_PURGE_JOURNAL = """
+WITH old AS (
+    SELECT id FROM turn WHERE journaled AND ended_at < now() - make_interval(secs => :retention_s)
+    ORDER BY ended_at LIMIT :limit FOR UPDATE SKIP LOCKED
+), gone AS (
+    DELETE FROM journal WHERE turn_id IN (SELECT id FROM old)
+)
+UPDATE turn SET journaled = false WHERE id IN (SELECT id FROM old)
+"""
+
+
+async def purge_journal(session: AsyncSession, *, retention_s: float, limit: int) -> None:
+    """Drop the journal of turns that ended long ago: their text is in the message."""
+    await session.execute(text(_PURGE_JOURNAL), {"retention_s": retention_s, "limit": limit})

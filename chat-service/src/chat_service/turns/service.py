@@ -1,0 +1,228 @@
+"""Starting, continuing and stopping turns: all rows of a turn in one transaction, then a task that the process owns."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from chat_service.chats import service as chats
+from chat_service.chats.models import ChatRow
+from chat_service.messages import service as messages
+from chat_service.messages.errors import ContentTooLarge, NothingToContinue, ReplyRunning
+from chat_service.messages.models import MessageRow
+from chat_service.settings import ChatSettings
+from chat_service.streams.service import Reply
+from chat_service.turns import repository
+from chat_service.turns.errors import Draining, ProcessBusy, TooManyTurns
+from chat_service.turns.runner import TurnRunner, TurnSpec
+from shared import idempotency
+from shared.auth import Principal
+from shared.clock import monotonic_s, utc_now
+from shared.contracts.chat import Message, MessageCreate, MessageEventData, ReplyOptions
+from shared.db import Database
+from shared.idempotency import Operation
+from shared.ids import uuid7
+
+_STOP_LOOK_S = 0.05
+_STOP_GRACE_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The reply of a turn and the id after which its events begin."""
+
+    reply: Reply
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedWrite:
+    """A request that may come again: its operation and its body as JSON."""
+
+    operation: Operation
+    body: bytes
+
+
+class TurnService:
+    """The rules of turns; one a process."""
+
+    def __init__(self, database: Database, runner: TurnRunner, settings: ChatSettings) -> None:
+        self._database = database
+        self._runner = runner
+        self._settings = settings
+
+    async def post(self, principal: Principal, chat_id: UUID, body: MessageCreate, *, write: KeyedWrite | None) -> Started:
+        """Store the message with the reply that begins, and start it."""
+        if len(body.content.encode("utf-8", "surrogatepass")) > self._settings.message_content_max_bytes:
+            raise ContentTooLarge(self._settings.message_content_max_bytes)
+
+        async def prepare(session: AsyncSession, chat: ChatRow) -> TurnSpec:
+            follows_current = "parent_id" not in body.model_fields_set
+            parent_id = chat.current_message_id if follows_current else body.parent_id
+            await messages.check_parent(session, chat_id, parent_id)
+            if not follows_current:
+                await messages.check_versions(session, chat_id, parent_id, siblings_max=self._settings.siblings_max)
+            said = messages.user_row(chat_id, parent_id=parent_id, content=body.content)
+            model = body.model or chat.model or self._settings.default_model
+            reply = messages.reply_row(chat_id, parent_id=said["id"], model=model, turn_id=uuid7())
+            await messages.add(session, [said, reply])
+            await chats.note_turn(session, chat, leaf_id=reply["id"], model=body.model, first_words=body.content)
+            parent = await messages.get(session, chat_id, said["id"])
+            return await self._new_reply(session, principal, parent, reply, options=_options(body))
+
+        return await self._start(principal, chat_id, prepare, write=write)
+
+    async def regenerate(
+        self, principal: Principal, chat_id: UUID, message_id: UUID, body: ReplyOptions, *, write: KeyedWrite | None
+    ) -> Started:
+        """Another reply to the same message, as a sibling."""
+
+        async def prepare(session: AsyncSession, chat: ChatRow) -> TurnSpec:
+            old = await messages.get_reply(session, chat_id, message_id)
+            await messages.check_versions(session, chat_id, old.parent_id, siblings_max=self._settings.siblings_max)
+            parent = await self._asked(session, old)
+            model = body.model or chat.model or old.model or self._settings.default_model
+            reply = messages.reply_row(chat_id, parent_id=parent.id, model=model, turn_id=uuid7())
+            await messages.add(session, [reply])
+            await chats.note_turn(session, chat, leaf_id=reply["id"], model=None, first_words=None)
+            return await self._new_reply(session, principal, parent, reply, options=_options(body))
+
+        return await self._start(principal, chat_id, prepare, write=write)
+
+    async def go_on(self, principal: Principal, chat_id: UUID, message_id: UUID, *, write: KeyedWrite | None) -> Started:
+        """A reply that was cut goes on in the same message."""
+
+        async def prepare(session: AsyncSession, chat: ChatRow) -> TurnSpec:
+            row = await messages.get_reply(session, chat_id, message_id, lock=True)
+            if row.status == "streaming":
+                raise ReplyRunning
+            if row.status == "complete":
+                raise NothingToContinue
+            parent = await self._asked(session, row)
+            turn_id, first_id = uuid7(), (row.stream_to or 0) + 1
+            model = row.model or chat.model or self._settings.default_model
+            await messages.reopen(session, row, turn_id=turn_id, model=model, stream_from=first_id)
+            await chats.note_turn(session, chat, leaf_id=chat.current_message_id or row.id, model=None, first_words=None)
+            return TurnSpec(
+                turn_id=turn_id,
+                chat_id=chat_id,
+                message_id=row.id,
+                principal=principal,
+                model=model,
+                leaf_id=row.id,
+                go_on=bool(row.content),
+                first_event_id=first_id,
+                base_text=row.content,
+                options={},
+                message_event=await self._event(session, parent, row.id),
+            )
+
+        return await self._start(principal, chat_id, prepare, write=write)
+
+    async def stop(self, principal: Principal, chat_id: UUID, message_id: UUID) -> Message:
+        """Stop the reply, wherever it is written; its text is kept. Stopping an ended reply changes nothing."""
+        async with self._database.transaction() as session:
+            await chats.own_chat(session, principal, chat_id)
+            row = await messages.get_reply(session, chat_id, message_id)
+            if row.status == "streaming" and row.turn_id is not None:
+                await repository.request_stop(session, turn_id=row.turn_id)
+        if row.status == "streaming" and row.turn_id is not None:
+            self._runner.stop(row.turn_id)
+        deadline = monotonic_s() + self._settings.stop_cost_wait_s + _STOP_GRACE_S
+        while (shown := await self.read(principal, chat_id, message_id)).status == "streaming" and monotonic_s() < deadline:
+            await asyncio.sleep(_STOP_LOOK_S)
+        return shown
+
+    async def read(self, principal: Principal, chat_id: UUID, message_id: UUID) -> Message:
+        """A reply of the caller. Raises: ChatNotFound, MessageNotFound, NotReply."""
+        async with self._database.transaction() as session:
+            await chats.own_chat(session, principal, chat_id)
+            row = await messages.get_reply(session, chat_id, message_id)
+            return await messages.view_of(session, row, siblings_max=self._settings.siblings_max)
+
+    async def _start(
+        self,
+        principal: Principal,
+        chat_id: UUID,
+        prepare: Callable[[AsyncSession, ChatRow], Awaitable[TurnSpec]],
+        *,
+        write: KeyedWrite | None,
+    ) -> Started:
+        """Run `prepare` and add its turn in one transaction, then start it; a repeated write attaches to its first turn."""
+        async with self._database.transaction() as session:
+            chat = await chats.own_chat(session, principal, chat_id, lock=True)
+            if write is not None and (first := await idempotency.begin(session, write.operation, body=write.body)) is not None:
+                return _started_before(chat_id, first.body)
+            await self._check_room(session, principal)
+            spec = await prepare(session, chat)
+            await repository.add(session, self._turn_values(spec), lease_s=self._settings.turn_lease_s)
+            started = Started(Reply(chat_id, spec.message_id), spec.first_event_id - 1)
+            if write is not None:
+                remembered = orjson.dumps({"message_id": spec.message_id, "after": started.after})
+                await idempotency.finish(session, write.operation, status=200, body=remembered)
+        self._runner.start(spec)
+        return started
+
+    async def _check_room(self, session: AsyncSession, principal: Principal) -> None:
+        if self._runner.draining:
+            raise Draining
+        if len(self._runner) >= self._settings.turns_running_max:
+            raise ProcessBusy
+        count_max = self._settings.turns_running_per_user_max
+        if await repository.count_running(session, user_id=principal.actor_id, limit=count_max) >= count_max:
+            raise TooManyTurns(count_max)
+
+    async def _new_reply(
+        self, session: AsyncSession, principal: Principal, parent: MessageRow, reply: dict[str, Any], *, options: dict[str, Any]
+    ) -> TurnSpec:
+        return TurnSpec(
+            turn_id=reply["turn_id"],
+            chat_id=parent.chat_id,
+            message_id=reply["id"],
+            principal=principal,
+            model=reply["model"],
+            leaf_id=parent.id,
+            go_on=False,
+            first_event_id=1,
+            base_text="",
+            options=options,
+            message_event=await self._event(session, parent, reply["id"]),
+        )
+
+    async def _asked(self, session: AsyncSession, reply: MessageRow) -> MessageRow:
+        """The message a reply answers; a reply always has one."""
+        return await messages.get(session, reply.chat_id, reply.parent_id or reply.id)
+
+    async def _event(self, session: AsyncSession, parent: MessageRow, reply_id: UUID) -> dict[str, Any]:
+        shown = await messages.view_of(session, parent, siblings_max=self._settings.siblings_max)
+        return MessageEventData(message=shown, reply_id=reply_id).model_dump(mode="json")
+
+    def _turn_values(self, spec: TurnSpec) -> dict[str, Any]:
+        principal = spec.principal
+        return {
+            "id": spec.turn_id,
+            "chat_id": spec.chat_id,
+            "message_id": spec.message_id,
+            "organisation_id": principal.organisation_id,
+            "team_id": principal.team_id,
+            "user_id": principal.actor_id,
+            "key_id": principal.key_id,
+            "model": spec.model,
+            "owner": self._runner.owner,
+            "first_event_id": spec.first_event_id,
+            "created_at": utc_now(),
+        }
+
+
+def _options(body: MessageCreate | ReplyOptions) -> dict[str, Any]:
+    chosen = {"max_tokens": body.max_tokens, "temperature": body.temperature}
+    return {name: value for name, value in chosen.items() if value is not None}
+
+
+def _started_before(chat_id: UUID, answer: bytes) -> Started:
+    remembered = orjson.loads(answer)
+    return Started(Reply(chat_id, UUID(remembered["message_id"])), int(remembered["after"]))
