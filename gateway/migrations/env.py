@@ -1,0 +1,5 @@
+"""Migrations of the gateway's schema."""
+
+from shared.migrations import run
+
+run("gateway")

@@ -1,0 +1,120 @@
+"""Wire models of accounts."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from email_validator import EmailNotValidError, validate_email
+from pydantic import AfterValidator, BaseModel, Field, SecretStr
+from shared.auth import Role
+
+from gateway_service.accounts.account import Account, AccountStatus
+
+PASSWORD_CHARS_MIN = 8
+PASSWORD_CHARS_MAX = 256
+
+
+def _normalised(address: str) -> str:
+    try:
+        # globally_deliverable=False: company-internal domains such as corp.local are normal here.
+        parsed = validate_email(address, check_deliverability=False, globally_deliverable=False)
+    except EmailNotValidError as error:
+        raise ValueError(str(error)) from None
+    return parsed.normalized.lower()
+
+
+Email = Annotated[str, Field(min_length=3, max_length=254, examples=["ada@example.com"]), AfterValidator(_normalised)]
+NewPassword = Annotated[SecretStr, Field(min_length=PASSWORD_CHARS_MIN, max_length=PASSWORD_CHARS_MAX)]
+GivenPassword = Annotated[SecretStr, Field(min_length=1, max_length=PASSWORD_CHARS_MAX)]
+
+
+class SignUp(BaseModel):
+    name: str = Field(min_length=1, max_length=120)
+    email: Email
+    password: NewPassword
+    setup_token: SecretStr | None = Field(default=None, max_length=512, description="only the first account may need it")
+
+
+class SignIn(BaseModel):
+    email: Email
+    password: GivenPassword
+
+
+class PasswordChange(BaseModel):
+    current_password: GivenPassword
+    new_password: NewPassword
+
+
+class User(BaseModel):
+    """A person as they see themselves."""
+
+    id: UUID
+    email: str
+    name: str
+    role: Role
+    organisation_id: UUID
+    teams: list[UUID]
+
+    @classmethod
+    def of(cls, account: Account) -> "User":
+        return cls(
+            id=account.id,
+            email=account.email,
+            name=account.name,
+            role=account.role,
+            organisation_id=account.organisation_id,
+            teams=list(account.team_ids),
+        )
+
+
+class SignedIn(BaseModel):
+    """A short-lived access token; the refresh token travels in an HttpOnly cookie."""
+
+    access_token: str
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - the name of a scheme
+    expires_in: int = Field(description="seconds until the access token expires")
+    user: User
+
+
+class Me(User):
+    """The caller and what they may do."""
+
+    permissions: list[str]
+    key_id: UUID | None = None
+    session_id: UUID | None = None
+
+
+class AuthConfig(BaseModel):
+    """What the sign-in page must know before anyone is signed in."""
+
+    name: str
+    signup_open: bool
+    setup_required: bool = Field(description="no account exists yet; the first one becomes the administrator")
+    setup_token_required: bool
+
+
+class UserDetail(User):
+    """A person as administrators see them."""
+
+    status: AccountStatus
+    last_signin_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class OrganisationInfo(BaseModel):
+    """A customer."""
+
+    id: UUID
+    name: str
+    usage_mode: Literal["local", "external", "hybrid"]
+    created_at: datetime
+
+
+class TeamInfo(BaseModel):
+    """A team and how many belong to it."""
+
+    id: UUID
+    organisation_id: UUID
+    name: str
+    members: int

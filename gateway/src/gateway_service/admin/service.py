@@ -1,0 +1,83 @@
+"""Administrative acts: each with its audit entry, its events and its effect in one transaction."""
+
+from uuid import UUID
+
+from shared.auth import ROLE_PERMISSIONS, Principal, Role
+from shared.db import Database
+from shared.errors import Forbidden
+from shared.pagination import Page
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from gateway_service.accounts import directory
+from gateway_service.accounts.account import AccountStatus
+from gateway_service.accounts.directory import AccountChange
+from gateway_service.accounts.schemas import OrganisationInfo, TeamInfo, UserDetail
+from gateway_service.admin.schemas import UserChange
+from gateway_service.audit import service as audit
+from gateway_service.audit.schemas import AuditInfo
+from gateway_service.audit.service import Act
+from gateway_service.identity import changes
+
+
+class Admin:
+    """What administrators see and change, always within their own organisation."""
+
+    def __init__(self, *, database: Database) -> None:
+        self._database = database
+
+    async def users(self, principal: Principal, *, after: UUID | None, limit: int) -> Page[UserDetail]:
+        async with self._database.transaction() as db:
+            return await directory.page_of_users(db, principal.organisation_id, after=after, limit=limit)
+
+    async def organisations(self, principal: Principal) -> Page[OrganisationInfo]:
+        async with self._database.transaction() as db:
+            found = await directory.organisation(db, principal.organisation_id)
+        return Page(data=[found], last_id=str(found.id))
+
+    async def teams(self, principal: Principal, *, after: UUID | None, limit: int) -> Page[TeamInfo]:
+        async with self._database.transaction() as db:
+            return await directory.page_of_teams(db, principal.organisation_id, after=after, limit=limit)
+
+    async def audit_log(self, principal: Principal, *, after: UUID | None, limit: int) -> Page[AuditInfo]:
+        async with self._database.transaction() as db:
+            return await audit.page(db, principal.organisation_id, after=after, limit=limit)
+
+    async def change_user(self, principal: Principal, user_id: UUID, form: UserChange) -> UserDetail:
+        """Sets a person's role or status; their tokens and keys follow at once.
+
+        Raises:
+            NotFound, Conflict on the last administrator.
+            Forbidden: nobody hands out or takes away more than they hold, or suspends themselves.
+        """
+        if user_id == principal.user_id and form.status is AccountStatus.SUSPENDED:
+            raise Forbidden("you cannot suspend yourself; ask another administrator")
+        async with self._database.transaction() as db:
+            change = await directory.change_user(db, principal.organisation_id, user_id, role=form.role, status=form.status)
+            _require_within(principal, change)
+            if change.before != change.after:
+                await self._record(db, principal, change)
+        return change.detail
+
+    async def _record(self, db: AsyncSession, principal: Principal, change: AccountChange) -> None:
+        user_id = change.after.id
+        for topic, name in ((changes.Topic.USER_ROLE_CHANGED, "role"), (changes.Topic.USER_STATUS_CHANGED, "status")):
+            before, after = getattr(change.before, name), getattr(change.after, name)
+            if before == after:
+                continue
+            detail = {"before": before.value, "after": after.value}
+            act = Act(action=f"user.{name}_changed", target_type="user", target_id=user_id, detail=detail)
+            await audit.record(db, act, organisation_id=principal.organisation_id, actor=principal)
+            payload = {"user_id": user_id, "organisation_id": principal.organisation_id, **detail}
+            await changes.publish(db, topic, subject=changes.user_subject(user_id), payload=payload)
+
+
+def _require_within(principal: Principal, change: AccountChange) -> None:
+    """Nobody makes or unmakes people who hold permissions the caller lacks."""
+    for role in (change.before.role, change.after.role):
+        if not _role_within(principal, role):
+            raise Forbidden(f"you lack permissions of the role {role.value}; ask an administrator", code="role_exceeds_own")
+
+
+def _role_within(principal: Principal, role: Role) -> bool:
+    """Whether `role` allows nothing that `principal` may not do."""
+    return ROLE_PERMISSIONS[role] <= principal.permissions

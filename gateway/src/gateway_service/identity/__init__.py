@@ -1,0 +1,1 @@
+"""Who sends a request: credential -> principal and the token the services see."""

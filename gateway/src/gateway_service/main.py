@@ -1,0 +1,236 @@
+"""Composition root of the gateway: the proxy is the outer ASGI callable, FastAPI answers what no service claims."""
+
+import gc
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from fastapi import APIRouter, FastAPI
+from shared.app import VERSION, Lifespan, ServiceApp, check_database, create_service_app
+from shared.auth import UserTokens, current_principal
+from shared.background import Periodic
+from shared.db import Database, check_schema
+from shared.http import UpstreamPool, make_client
+from shared.outbox import Relay
+from shared.settings import load_settings_or_exit
+
+from gateway_service.accounts import endpoints as accounts_endpoints
+from gateway_service.accounts.passwords import Passwords
+from gateway_service.accounts.service import Accounts
+from gateway_service.admin import endpoints as admin_endpoints
+from gateway_service.admin.service import Admin
+from gateway_service.apikeys import endpoints as apikeys_endpoints
+from gateway_service.apikeys.service import ApiKeys
+from gateway_service.credential_limits import CredentialLimits
+from gateway_service.dependencies import gateway_principal
+from gateway_service.identity.authenticator import StoredAuthenticator
+from gateway_service.identity.hop import HopTokens
+from gateway_service.identity.listener import RETRY_S, ChangeListener
+from gateway_service.limits.bucket import BucketLimiter
+from gateway_service.proxy.app import ProxyApp
+from gateway_service.proxy.config import ProxyConfig
+from gateway_service.proxy.routes import Route, service_routes
+from gateway_service.sessions import endpoints as sessions_endpoints
+from gateway_service.sessions.service import Sessions
+from gateway_service.settings import SCHEMA_VERSION, GatewaySettings
+from gateway_service.status import endpoints as status_endpoints
+from gateway_service.status.service import Installation
+from gateway_service.web import endpoints as web_endpoints
+
+SCHEMA = "gateway"
+
+# Routes that need no credential; the walk test holds every other one to a permission.
+PUBLIC_PATHS = frozenset(
+    {
+        "/api/v1/auth/config",
+        "/api/v1/auth/signup",
+        "/api/v1/auth/signin",
+        "/api/v1/auth/refresh",
+        "/api/v1/auth/signout",
+        "/api/v1/auth/jwks",
+        "/api/v1/status",
+        "/api/v1/openapi.json",
+        "/health",
+        "/docs",
+        "/{path:path}",
+    }
+)
+
+_OUTBOX_INTERVAL_S = 1.0
+_SWEEP_INTERVAL_S = 3600.0
+
+
+def user_tokens(settings: GatewaySettings) -> UserTokens:
+    """The signer of user tokens."""
+    secret = settings.jwt_secret_key
+    return UserTokens(
+        signing_key_pem=settings.user_signing_key.get_secret_value(), hs256_secret=secret.get_secret_value() if secret else None
+    )
+
+
+def open_database(settings: GatewaySettings) -> Database:
+    """The engine over the gateway's schema; it connects on first use."""
+    return Database(settings.database_url.get_secret_value(), schema=SCHEMA, pool_max=settings.database_pool_max)
+
+
+def passwords(settings: GatewaySettings) -> Passwords:
+    """The hasher with the configured costs."""
+    return Passwords(
+        time_cost=settings.password_hash_time_cost,
+        memory_kib=settings.password_hash_memory_kib,
+        parallel_max=settings.password_hash_parallel_max,
+    )
+
+
+def service_urls(settings: GatewaySettings) -> dict[str, str]:
+    """Where each service behind the gateway answers."""
+    return {
+        "inference-service": settings.inference_service_url.rstrip("/"),
+        "agent-service": settings.agent_service_url.rstrip("/"),
+        "retrieval-service": settings.retrieval_service_url.rstrip("/"),
+        "chat-service": settings.chat_service_url.rstrip("/"),
+        "billing-service": settings.billing_service_url.rstrip("/"),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What one gateway process owns beside its FastAPI application."""
+
+    settings: GatewaySettings
+    database: Database
+    passwords: Passwords
+    pool: UpstreamPool
+    limits: CredentialLimits
+    limiter: BucketLimiter
+    tokens: UserTokens
+
+    @classmethod
+    def of(cls, settings: GatewaySettings) -> "Parts":
+        return cls(
+            settings=settings,
+            database=open_database(settings),
+            passwords=passwords(settings),
+            pool=UpstreamPool(),
+            limits=CredentialLimits(),
+            limiter=BucketLimiter(),
+            tokens=user_tokens(settings),
+        )
+
+    def routers(self) -> Sequence[APIRouter]:
+        """All routes of the gateway's own; the web client's catch-all comes last."""
+        return (
+            accounts_endpoints.build_router(self.limits, self.settings),
+            sessions_endpoints.build_router(self.limits, self.settings),
+            apikeys_endpoints.build_router(self.limits, self.settings, self.tokens),
+            admin_endpoints.build_router(),
+            status_endpoints.build_router(),
+            web_endpoints.build_router(self.settings.web_build_dir),
+        )
+
+
+def create_app(settings: GatewaySettings | None = None) -> ProxyApp:
+    """The gateway as an ASGI callable."""
+    settings = settings or load_settings_or_exit(GatewaySettings)
+    parts = Parts.of(settings)
+    service = _own_app(parts)
+    return ProxyApp(
+        routes=_routes(settings),
+        fallback=service,
+        authenticator=service.state.authenticator,
+        limiter=parts.limiter,
+        pool=parts.pool,
+        metrics=service.metrics,
+        telemetry=service.telemetry,
+        config=_proxy_config(settings),
+    )
+
+
+def _own_app(parts: Parts) -> ServiceApp:
+    settings = parts.settings
+    service = create_service_app(
+        settings,
+        title="Atrium gateway",
+        lifespan=_lifespan(parts),
+        routers=parts.routers(),
+        readiness={"database": check_database},
+        body_bytes_max=settings.own_body_max_bytes,
+    )
+    state = service.state
+    state.database = parts.database
+    state.credential_limits = parts.limits
+    state.limiter = parts.limiter
+    state.accounts = Accounts(database=parts.database, passwords=parts.passwords, settings=settings)
+    state.sessions = Sessions(database=parts.database, tokens=parts.tokens, settings=settings)
+    state.api_keys = ApiKeys(database=parts.database)
+    state.admin = Admin(database=parts.database)
+    state.authenticator = StoredAuthenticator(
+        database=parts.database, verifier=state.verifier, hop_tokens=HopTokens(parts.tokens), tasks=state.tasks, settings=settings
+    )
+    # The gateway knows revocations at once and takes API keys; the other services verify tokens offline.
+    service.api.dependency_overrides[current_principal] = gateway_principal
+    return service
+
+
+def _lifespan(parts: Parts) -> Lifespan:
+    settings, database = parts.settings, parts.database
+
+    @asynccontextmanager
+    async def lifespan(api: FastAPI) -> AsyncGenerator[None]:
+        await check_schema(database, service=settings.service, code_version=SCHEMA_VERSION)
+        authenticator: StoredAuthenticator = api.state.authenticator
+        sessions: Sessions = api.state.sessions
+        listener = ChangeListener(url=settings.database_url.get_secret_value(), memory=authenticator.memory)
+        relay = Relay(database)
+        jobs = (
+            Periodic("identity changes", RETRY_S, listener.listen),
+            Periodic("outbox", _OUTBOX_INTERVAL_S, relay.drain),
+            Periodic("old events", _SWEEP_INTERVAL_S, relay.forget_old),
+            Periodic("ended sessions", _SWEEP_INTERVAL_S, sessions.sweep),
+        )
+        client = make_client()
+        api.state.listener = listener
+        api.state.installation = Installation(
+            client=client, services=service_urls(settings), database=database, own_document=api.openapi, version=VERSION
+        )
+        for job in jobs:
+            job.start()
+        _settle_memory()
+        try:
+            yield
+        finally:
+            for job in jobs:
+                await job.close()
+            await client.aclose()
+            await parts.pool.aclose()
+            parts.passwords.close()
+            await database.dispose()
+
+    return lifespan
+
+
+def _settle_memory() -> None:
+    # What lives now lives for good; walking it again and again cost 28 of 34 ms at the 99th percentile.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+
+
+def _routes(settings: GatewaySettings) -> tuple[Route, ...]:
+    urls = service_urls(settings)
+    return service_routes(
+        chat_url=urls["chat-service"],
+        inference_url=urls["inference-service"],
+        agent_url=urls["agent-service"],
+        retrieval_url=urls["retrieval-service"],
+        billing_url=urls["billing-service"],
+    )
+
+
+def _proxy_config(settings: GatewaySettings) -> ProxyConfig:
+    return ProxyConfig(
+        body_size_max=settings.request_body_max_bytes,
+        cors_origins=frozenset(settings.cors_allow_origins),
+        hosts=settings.hosts,
+        https=settings.https,
+    )

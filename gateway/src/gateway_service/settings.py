@@ -1,0 +1,121 @@
+"""What an operator can set about the gateway."""
+
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
+from pydantic_settings import NoDecode
+from shared.settings import ServiceSettings, find_clone_root
+
+SCHEMA_VERSION = 1
+"""The migration this code needs at least."""
+
+SemicolonList = Annotated[tuple[str, ...], NoDecode]
+
+
+def _web_build_dir() -> Path:
+    return (find_clone_root() or Path.cwd()) / "web" / "build"
+
+
+class GatewaySettings(ServiceSettings):
+    """Settings of the gateway beside those every service has. Lists are separated by semicolons."""
+
+    service: ClassVar[str] = "gateway"
+
+    user_signing_key: SecretStr = Field(description="PEM of the Ed25519 private key that signs user tokens (kid user-1)")
+    access_token_ttl_s: int = Field(default=300, ge=30, le=3600, description="seconds a user token is valid")
+    refresh_token_ttl_s: int = Field(default=30 * 86_400, ge=300, le=365 * 86_400, description="seconds a session lives without being used")
+    session_ttl_max_s: int = Field(default=90 * 86_400, ge=300, le=365 * 86_400, description="seconds a session lives at most")
+    refresh_grace_s: int = Field(default=10, ge=0, le=60, description="seconds the previous refresh token still answers")
+
+    enable_signup: bool = Field(default=True, description="whether people can make their own account; the first one always can")
+    signup_default_role: Literal["user", "pending"] = Field(default="user", description="role of everyone after the first")
+    setup_token: SecretStr | None = Field(default=None, description="one-time secret of the first sign-up, part of the set-up link")
+    setup_token_required: bool = Field(default=False, description="ask for SETUP_TOKEN even when bound to loopback")
+
+    password_hash_time_cost: int = Field(default=2, ge=1, le=20, description="argon2id passes")
+    password_hash_memory_kib: int = Field(default=65_536, ge=8, le=1_048_576, description="argon2id memory in KiB")
+    password_hash_parallel_max: int = Field(default=2, ge=1, le=32, description="passwords hashed at the same time")
+
+    signin_limit: str = Field(default="20/minute", description="sign-in, token and password calls per client address")
+    signin_account_limit: str = Field(default="10/minute", description="sign-in and sign-up calls per e-mail address")
+    signup_limit: str = Field(default="10/minute", description="sign-up calls per client address")
+    refresh_limit: str = Field(default="60/minute", description="refresh and sign-out calls per client address")
+    user_rpm: int = Field(default=600, ge=1, le=1_000_000, description="requests a minute of one user")
+    key_rpm: int = Field(default=600, ge=1, le=1_000_000, description="requests a minute of one API key unless its own limit is lower")
+    organisation_rpm: int = Field(default=60_000, ge=1, le=10_000_000, description="requests a minute of one organisation")
+
+    cors_allow_origins: SemicolonList = Field(default=(), description="origins whose pages may call the API with a token")
+    trusted_hosts: SemicolonList = Field(
+        default=(), description="Host names answered; `*` for any. Default: loopback names when bound to loopback, else any"
+    )
+    request_body_max_bytes: int = Field(default=32 * 1024 * 1024, ge=1024, description="largest body passed on to a service")
+    own_body_max_bytes: int = Field(default=256 * 1024, ge=1024, description="largest body of the gateway's own routes")
+    web_build_dir: Path = Field(default_factory=_web_build_dir, description="folder of the built web client")
+    gateway_processes: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        validation_alias=AliasChoices("GATEWAY_PROCESSES", "WEB_CONCURRENCY", "gateway_processes"),
+        description="gateway processes behind one port; more than one needs REDIS_URL",
+    )
+
+    @field_validator("cors_allow_origins", "trusted_hosts", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(";") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("cors_allow_origins")
+    @classmethod
+    def _origins_only(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            parts = urlsplit(origin)
+            if parts.scheme not in {"http", "https"} or not parts.netloc or origin != f"{parts.scheme}://{parts.netloc}":
+                raise ValueError(f"{origin!r} is not an origin; write scheme://host[:port] without a path")
+        return origins
+
+    @model_validator(mode="after")
+    def _several_processes_share_counters(self) -> Self:
+        if self.gateway_processes > 1 and self.redis_url is None:
+            raise ValueError(
+                f"{self.gateway_processes} gateway processes need REDIS_URL so that they share rate limits; set it or GATEWAY_PROCESSES=1"
+            )
+        return self
+
+    @property
+    def bound_to_loopback(self) -> bool:
+        """Whether only this machine can reach the port."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def asks_for_setup_token(self) -> bool:
+        """Whether the first sign-up must prove that it is the operator's."""
+        return self.setup_token_required or not self.bound_to_loopback
+
+    @property
+    def https(self) -> bool:
+        """Whether people reach the gateway by https, by its public address."""
+        return self.public_url.startswith("https://")
+
+    @property
+    def public_origin(self) -> str:
+        """scheme://host[:port] of the public address."""
+        parts = urlsplit(self.public_url)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """Host names (lower case, no port) that are answered; holds `*` when any is."""
+        if self.trusted_hosts:
+            return frozenset(host.lower() for host in self.trusted_hosts)
+        if not self.bound_to_loopback:
+            return frozenset({"*"})
+        public = urlsplit(self.public_url).hostname or "localhost"
+        return frozenset({"localhost", "127.0.0.1", "[::1]", self.host.lower(), public.lower()})

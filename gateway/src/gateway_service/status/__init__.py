@@ -1,0 +1,1 @@
+"""The state of the whole installation and its one OpenAPI document."""

@@ -1,0 +1,92 @@
+"""Asks every service how it is, and what it offers."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, cast
+
+import httpx
+from shared.clock import monotonic_s
+from shared.db import Database
+from shared.errors import Unavailable
+
+from gateway_service.status.document import merge
+from gateway_service.status.remembered import Remembered
+from gateway_service.status.schemas import InstallationStatus, ServiceStatus
+
+_STATUS_REMEMBERED_S = 2.0
+_DOCUMENT_REMEMBERED_S = 30.0
+_ANSWER_MAX_S = 2.0
+_DOCUMENT_BYTES_MAX = 4 * 1024 * 1024
+
+
+class Installation:
+    """The services behind the gateway, by name and address."""
+
+    def __init__(
+        self,
+        *,
+        client: httpx.AsyncClient,
+        services: Mapping[str, str],
+        database: Database,
+        own_document: Callable[[], dict[str, Any]],
+        version: str,
+    ) -> None:
+        self._client = client
+        self._services = dict(services)
+        self._database = database
+        self._own_document = own_document
+        self._version = version
+        self._status = Remembered(self._ask_all, for_s=_STATUS_REMEMBERED_S)
+        self._document = Remembered(self._collect_documents, for_s=_DOCUMENT_REMEMBERED_S)
+
+    async def status(self) -> InstallationStatus:
+        """The state of all services, at most two seconds old."""
+        return await self._status.get()
+
+    async def document(self) -> dict[str, Any]:
+        """One OpenAPI document of the whole installation; services that are down are named in x-atrium-missing."""
+        return await self._document.get()
+
+    async def _ask_all(self) -> InstallationStatus:
+        gateway, *others = await asyncio.gather(self._ask_database(), *(self._ask(url) for url in self._services.values()))
+        services = {"gateway": gateway, **dict(zip(self._services, others, strict=True))}
+        return InstallationStatus(status=_overall(gateway, others), version=self._version, services=services)
+
+    async def _ask_database(self) -> ServiceStatus:
+        started_s = monotonic_s()
+        try:
+            await asyncio.wait_for(self._database.ping(), _ANSWER_MAX_S)
+        except (Unavailable, TimeoutError):
+            return ServiceStatus(status="down", latency_ms=None)
+        return ServiceStatus(status="ok", latency_ms=_ms_since(started_s))
+
+    async def _ask(self, url: str) -> ServiceStatus:
+        started_s = monotonic_s()
+        try:
+            answer = await self._client.get(f"{url}/readyz", timeout=_ANSWER_MAX_S)
+        except httpx.HTTPError:
+            return ServiceStatus(status="down", latency_ms=None)
+        return ServiceStatus(status="ok" if answer.status_code == 200 else "down", latency_ms=_ms_since(started_s))
+
+    async def _collect_documents(self) -> dict[str, Any]:
+        found = await asyncio.gather(*(self._document_of(url) for url in self._services.values()))
+        return merge(self._own_document(), dict(zip(self._services, found, strict=True)))
+
+    async def _document_of(self, url: str) -> dict[str, Any] | None:
+        try:
+            answer = await self._client.get(f"{url}/openapi.json", timeout=_ANSWER_MAX_S)
+            if answer.status_code != 200 or len(answer.content) > _DOCUMENT_BYTES_MAX:
+                return None
+            return cast("dict[str, Any]", answer.json())
+        except (httpx.HTTPError, ValueError):
+            return None
+
+
+def _overall(gateway: ServiceStatus, others: list[ServiceStatus]) -> Literal["ok", "degraded", "down"]:
+    if gateway.status == "down":
+        return "down"
+    return "ok" if all(service.status == "ok" for service in others) else "degraded"
+
+
+def _ms_since(started_s: float) -> float:
+    return round((monotonic_s() - started_s) * 1000, 1)

@@ -1,0 +1,1 @@
+"""The built web client and its Content-Security-Policy."""

@@ -1,0 +1,62 @@
+"""Serves the web client: files by name, and its one page for every other address a person may open."""
+
+from pathlib import Path
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import FileResponse, HTMLResponse
+
+from gateway_service.web.build import Asset, read_build
+from gateway_service.web.policy import page_headers
+from shared.errors import NotFound, Unavailable
+
+_API_PREFIXES = ("api/", "v1/", "internal/")
+_API_ROOTS = frozenset({"api", "v1", "internal", "metrics"})
+_MISSING = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Atrium</title>
+<h1>The web client is not built</h1><p>Run <code>make web</code> in the clone and restart the gateway.
+The API works: <a href="/docs">its reference</a>, <a href="/api/v1/status">status</a>.</p></html>"""
+
+
+def build_router(folder: Path) -> APIRouter:
+    """The catch-all route; include it last."""
+    router = APIRouter(include_in_schema=False)
+    build = read_build(folder)
+    page = build.index or _MISSING
+    headers = {**page_headers(page), "Cache-Control": "no-cache"}
+    page_status = Unavailable.status if build.index is None else 200
+
+    @router.api_route("/{path:path}", methods=["GET", "HEAD"], summary="The web client")
+    async def web_client(path: str, request: Request) -> Response:
+        asset = build.assets.get(path)
+        if asset is not None and path != "index.html":
+            return _file(asset, request)
+        if not _is_page_address(path):
+            raise NotFound("there is nothing at this address")
+        return HTMLResponse(page, status_code=page_status, headers=headers)
+
+    return router
+
+
+def _is_page_address(path: str) -> bool:
+    """Whether a person may have this in the address bar: no API path and no file name."""
+    if path in _API_ROOTS or path.startswith(_API_PREFIXES):
+        return False
+    return path == "index.html" or "." not in path.rpartition("/")[2]
+
+
+def _file(asset: Asset, request: Request) -> Response:
+    path, coding = asset.choose(request.headers.get("accept-encoding", ""))
+    headers = {"Cache-Control": asset.cache_control, "X-Content-Type-Options": "nosniff"}
+    if asset.variants:
+        headers["Vary"] = "Accept-Encoding"
+    if coding is not None:
+        headers["Content-Encoding"] = coding
+    response = FileResponse(path, media_type=asset.media_type, headers=headers)
+    if request.headers.get("if-none-match") == _etag(path):
+        return Response(status_code=304, headers={**headers, "ETag": _etag(path)})
+    response.headers["ETag"] = _etag(path)
+    return response
+
+
+def _etag(path: Path) -> str:
+    found = path.stat()
+    return f'"{found.st_mtime_ns:x}-{found.st_size:x}"'
