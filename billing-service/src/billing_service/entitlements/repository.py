@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import asyncpg
@@ -12,7 +12,7 @@ from shared.errors import Unavailable
 
 from billing_service.entitlements.models import BudgetState, ReservePolicy, ReserveResult, SettleResult, Wallet
 
-Pool = asyncpg.Pool[asyncpg.Record]
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 _RESERVE = "SELECT * FROM reserve($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
 _SETTLE = "SELECT * FROM settle($1, $2, $3, $4, $5, $6)"

@@ -1,10 +1,11 @@
 """All SQL of the periodic jobs."""
 
+from typing import TypeAlias
 from uuid import UUID
 
 import asyncpg
 
-Pool = asyncpg.Pool[asyncpg.Record]
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 # Each statement sees one snapshot, so a running system never looks broken. The rows it returns are violations.
 INVARIANTS: dict[str, str] = {

@@ -16,18 +16,17 @@ _COLUMNS = (
 )
 _LIST = text(
     f"SELECT {_COLUMNS} FROM price WHERE (:history OR effective_to IS NULL OR effective_to > now())"  # noqa: S608 - a constant of this module
-    " AND (CAST(:model AS text) IS NULL OR model = :model)"
-    " AND (CAST(:after AS text) IS NULL OR (model, effective_from, id) > (SELECT model, effective_from, id FROM price WHERE id = CAST(:after AS uuid)))"
-    " ORDER BY model, effective_from, id LIMIT :n"
+    " AND (CAST(:model AS text) IS NULL OR model = :model) AND (CAST(:after AS text) IS NULL OR (model, effective_from, id) >"
+    " (SELECT model, effective_from, id FROM price WHERE id = CAST(:after AS uuid))) ORDER BY model, effective_from, id LIMIT :n"
 )
-_INSERT = text(
-    "INSERT INTO price (model, free, input_nano_per_mtok, cache_read_nano_per_mtok, cache_write_nano_per_mtok, audio_in_nano_per_mtok,"
-    " output_nano_per_mtok, reasoning_nano_per_mtok, audio_out_nano_per_mtok, effective_from, effective_to, source, created_by)"
-    " VALUES (:model, :free, :input_nano_per_mtok, :cache_read_nano_per_mtok, :cache_write_nano_per_mtok, :audio_in_nano_per_mtok,"
-    " :output_nano_per_mtok, :reasoning_nano_per_mtok, :audio_out_nano_per_mtok, :effective_from,"
-    " (SELECT min(effective_from) FROM price WHERE model = :model AND effective_from > :effective_from), 'admin', :created_by)"
-    f" RETURNING {_COLUMNS}"
-)
+_INSERT = text("""
+    INSERT INTO price (model, free, input_nano_per_mtok, cache_read_nano_per_mtok, cache_write_nano_per_mtok, audio_in_nano_per_mtok,
+        output_nano_per_mtok, reasoning_nano_per_mtok, audio_out_nano_per_mtok, effective_from, effective_to, source, created_by)
+    VALUES (:model, :free, :input_nano_per_mtok, :cache_read_nano_per_mtok, :cache_write_nano_per_mtok, :audio_in_nano_per_mtok,
+        :output_nano_per_mtok, :reasoning_nano_per_mtok, :audio_out_nano_per_mtok, :effective_from,
+        (SELECT min(effective_from) FROM price WHERE model = :model AND effective_from > :effective_from), 'admin', :created_by)
+    RETURNING *
+""")
 _AT = text(
     f"SELECT {_COLUMNS} FROM price WHERE model = :model AND effective_from <= :at"  # noqa: S608 - a constant of this module
     " AND (effective_to IS NULL OR effective_to > :at)"
