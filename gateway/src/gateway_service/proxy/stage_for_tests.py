@@ -1,0 +1,142 @@
+"""A gateway's proxy on a real uvicorn in front of an upstream that shows what reached it."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared.errors import Unauthenticated
+from shared.http import UpstreamPool
+from shared.metrics import Metrics
+from shared.telemetry import Telemetry
+from shared.testing.identity import make_principal
+from shared.testing.server import serve
+
+from gateway_service.limits.bucket import BucketLimiter
+from gateway_service.proxy.app import ProxyApp
+from gateway_service.proxy.config import ProxyConfig
+from gateway_service.proxy.ports import Identity, Quota
+from gateway_service.proxy.routes import service_routes
+
+TOKEN = "good-" + "token"
+HOP = b"Bearer minted-for-the-hop"
+
+
+class KnownTokens:
+    """Accepts one token; remembers it after the first time, as the real one does."""
+
+    def __init__(self, per_minute: int) -> None:
+        self.identity = Identity(principal=make_principal(), hop_authorization=HOP, quotas=(Quota("user:a", per_minute),))
+        self.calls = 0
+        self._seen = False
+
+    def remembered(self, credential: bytes) -> Identity | None:
+        return self.identity if self._seen and credential == TOKEN.encode() else None
+
+    async def authenticate(self, credential: bytes) -> Identity:
+        self.calls += 1
+        await asyncio.sleep(0)
+        if credential != TOKEN.encode():
+            raise Unauthenticated("the token is not valid")
+        self._seen = True
+        return self.identity
+
+
+Upstream = Callable[[dict[str, Any], Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Awaitable[None]]
+
+
+@dataclass
+class Stage:
+    """`seen` are the scopes that reached the upstream, `left` counts the clients it saw leaving."""
+
+    url: str = ""
+    seen: list[dict[str, Any]] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
+    left: int = 0
+    authenticator: KnownTokens | None = None
+    pool: UpstreamPool | None = None
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    def headers(self, index: int = -1) -> dict[bytes, bytes]:
+        return dict(self.seen[index]["headers"])
+
+
+async def answer(send: Any, status: int = 200, body: bytes = b"ok", headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+    length = () if status in {204, 304} else ((b"content-length", str(len(body)).encode()),)
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, *length]})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def read_body(receive: Any) -> bytes:
+    body, more = b"", True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ConnectionResetError
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    return body
+
+
+async def own_application(scope: Any, receive: Any, send: Any) -> None:
+    """Stands for the gateway's own routes."""
+    if scope["type"] == "http":
+        await answer(send, body=b"own " + scope["path"].encode())
+
+
+@asynccontextmanager
+async def stage(
+    upstream: Upstream | None = None, *, config: ProxyConfig | None = None, per_minute: int = 1000, origin: str | None = None
+) -> AsyncGenerator[Stage]:
+    """With `origin` the proxy's services are at that address instead."""
+    setting = Stage()
+
+    async def recording(scope: Any, receive: Any, send: Any) -> None:
+        setting.seen.append(scope)
+        if upstream is not None:
+            try:
+                await upstream(scope, receive, send)
+            except ConnectionResetError:
+                setting.left += 1
+            return
+        setting.bodies.append(await read_body(receive))
+        await answer(send)
+
+    async with serve(recording, lifespan="off", proxy_headers=False) as url:
+        target = origin or url
+        pool = UpstreamPool()
+        setting.authenticator = KnownTokens(per_minute)
+        setting.pool = pool
+        app = ProxyApp(
+            routes=service_routes(chat_url=target, inference_url=target, agent_url=target, retrieval_url=target, billing_url=target),
+            fallback=own_application,
+            authenticator=setting.authenticator,
+            limiter=BucketLimiter(failures_per_minute=3),
+            pool=pool,
+            metrics=Metrics(service="gateway"),
+            telemetry=Telemetry(service="gateway", endpoint=None),
+            config=config,
+        )
+        async with serve(app, lifespan="off", proxy_headers=False, server_header=False, ws="none") as gateway:
+            setting.url = gateway
+            yield setting
+        await pool.aclose(drain_s=0.1)
+
+
+async def raw(port: int, data: bytes, *, read_until_close: bool = False) -> bytes:
+    """Sends bytes as they are; gives what came back within a moment."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(data)
+    received = b""
+    try:
+        async with asyncio.timeout(2 if read_until_close else 0.5):
+            while piece := await reader.read(65536):
+                received += piece
+    except TimeoutError:
+        pass
+    writer.close()
+    return received
