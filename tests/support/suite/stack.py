@@ -1,0 +1,136 @@
+"""The whole platform as `make run` starts it, in a folder of its own, on free ports, with short lives and generous limits."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+from atrium_local.processes import Identity
+from atrium_local.stack import SUPERVISOR
+from atrium_local.stack import Stack as LocalStack
+from shared.auth import USER_KEY_ID, Principal, ServiceTokens, UserTokens
+
+from suite.ledger import Ledger
+from suite.provider import Provider
+from suite.waiting import until
+
+__all__ = ["HOLD_TTL_S", "SUPERVISOR", "Ledger", "Stack"]
+
+HOLD_TTL_S = 3.0
+TURN_LEASE_S = 2.0
+MODEL_ID = "smollm2-135m-instruct"
+UNPRICED_MODEL = "fake-length"
+BACK_S = 40
+
+PROVIDER_KEYS = ("provider-secret-one", "provider-secret-two")
+
+_SETTINGS = {
+    "MODEL_CONTEXT_TOKENS": "4096",
+    "ACCESS_TOKEN_TTL_S": "3600",
+    "REFRESH_GRACE_S": "1",
+    "PASSWORD_HASH_TIME_COST": "1",
+    "PASSWORD_HASH_MEMORY_KIB": "1024",
+    "SIGNIN_LIMIT": "10000/minute",
+    "SIGNIN_ACCOUNT_LIMIT": "1000/minute",
+    "SIGNUP_LIMIT": "10000/minute",
+    "REFRESH_LIMIT": "10000/minute",
+    "USER_RPM": "100000",
+    "KEY_RPM": "100000",
+    "ORGANISATION_RPM": "1000000",
+    "STARTING_GRANT": "100.00",
+    "HOLD_TTL_S": str(HOLD_TTL_S),
+    "TURN_LEASE_S": str(TURN_LEASE_S),
+    "REAPER_INTERVAL_S": "0.5",
+    "COST_INTERVAL_S": "0.5",
+    "STOP_COST_WAIT_S": "2",
+    "FIRST_TOKEN_TIMEOUT_S": "8",
+    "TOKEN_TIMEOUT_S": "4",
+    "MODEL_WAIT_MAX_S": "90",
+    "DISCOVERY_INTERVAL_S": "5",
+    "DRAIN_TIMEOUT_S": "3",
+}
+
+
+class Stack(LocalStack):
+    """One installation under its supervisor, and the scripted providers behind it."""
+
+    model_id = MODEL_ID
+    unpriced_model = UNPRICED_MODEL
+
+    def __init__(self, home: Path) -> None:
+        self.provider = Provider()
+        self.other_provider = Provider()  # for tests that take a provider down
+        providers = {
+            "OPENAI_API_BASE_URLS": f"{self.provider.base_url};{self.other_provider.base_url}",
+            "OPENAI_API_KEYS": ";".join(PROVIDER_KEYS),
+        }
+        super().__init__(home, model=MODEL_ID, env={**_SETTINGS, **providers})
+
+    @property
+    def gateway_url(self) -> str:
+        return self.base_url
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger, read as the administrator of the database."""
+        password = self._secrets()["postgres_password"]
+        return Ledger(f"postgresql://postgres:{password}@127.0.0.1:{self.ports['postgres']}/atrium")
+
+    def _secrets(self) -> dict[str, str]:
+        secrets: dict[str, str] = json.loads(self.home.secrets.read_text())
+        return secrets
+
+    # Tokens, made with the installation's own keys
+
+    def user_headers(self, principal: Principal) -> dict[str, str]:
+        """Headers of a person, also of one the gateway has never seen."""
+        signer = UserTokens(signing_key_pem=self._secrets()[f"signing_key.{USER_KEY_ID}"])
+        return {"authorization": f"Bearer {signer.sign(principal)}"}
+
+    def service_tokens(self, service: str) -> ServiceTokens:
+        """The signer that `service` has."""
+        return ServiceTokens(signing_key_pem=self._secrets()[f"signing_key.{service}"], service=service)
+
+    # What runs
+
+    def identities(self) -> dict[str, Identity]:
+        """Every process that runs now, by name, without the supervisor."""
+        state = self._state()
+        assert state is not None
+        return {process.name: process.identity for process in state.processes if process.identity and process.identity.alive()}
+
+    def wait_back(self, name: str, killed_pid: int) -> None:
+        """Returns once another process has taken the place of the killed one and is ready."""
+        self.wait_ready(name, not_pid=killed_pid, timeout_s=BACK_S)
+
+    def all_ready(self) -> bool:
+        """Whether every service says that it can work."""
+        return all(self.answers(service) for service in self.ports if service not in {"postgres", "model-server"})
+
+    def wait_all_ready(self) -> None:
+        """Returns once every service can work."""
+        until(self.all_ready, within_s=BACK_S, what="every service to be ready", every_s=0.2)
+
+    def answers(self, service: str, path: str = "/readyz") -> bool:
+        """Whether the service says that it can work."""
+        try:
+            return httpx.get(self.url(service) + path, timeout=5, trust_env=False).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def memory_pss_bytes(self) -> dict[str, int]:
+        """Proportional set size of each process that runs now."""
+        return {name: _pss_bytes(identity.pid) for name, identity in self.identities().items()}
+
+
+def _pss_bytes(pid: int) -> int:
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+
+
+def set_prices(http: httpx.Client, models: dict[str, Any]) -> None:
+    """Administrator's prices in nano-USD per million tokens: {model: (input, output)}."""
+    for model, (input_nano, output_nano) in models.items():
+        body = {"model": model, "input_nano_per_mtok": input_nano, "output_nano_per_mtok": output_nano}
+        answer = http.put("/api/v1/billing/prices", json=body)
+        assert answer.status_code in {200, 201}, answer.text
