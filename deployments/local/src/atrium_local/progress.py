@@ -52,6 +52,11 @@ class ProgressLine:
             self._printed_share = share
             print(f"{self._label}: {share:.0%} of {total_bytes / 1e6:.0f} MB", file=self._stream, flush=True)
 
+    def finish(self) -> None:
+        """End a bar that was cut short."""
+        if self._bar and 0 <= self._printed_share < 1:
+            print(file=self._stream, flush=True)
+
     def _show_bar(self, share: float, done_bytes: int, total_bytes: int) -> None:
         now = time.monotonic()
         finished = share >= 1.0

@@ -19,8 +19,8 @@ async def provision(admin_url: str, passwords: Mapping[Service, RolePasswords]) 
     """
     database = database_of(admin_url)
     try:
-        await provision_roles(admin_url, passwords)
         await create_database(admin_url, database)
+        await provision_roles(with_database(admin_url, database), passwords)
         await provision_database(admin_url, database, list(passwords))
     except (OSError, TimeoutError) as error:
         raise LocalError(

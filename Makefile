@@ -1,0 +1,69 @@
+# Everything is run through uv in one environment; `make` alone lists what there is.
+.DEFAULT_GOAL := help
+.PHONY: help run deps status stop logs reset token admin-password doctor web sync test check format generate bench
+
+export PATH := $(CURDIR)/.uv/bin:$(PATH)
+UV := uv
+LOCAL := $(UV) run --no-sync python -m atrium_local
+EMAIL_OPTION := $(if $(EMAIL),--email $(EMAIL))
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2}'
+
+sync: ## install what the lock names (and uv itself when it is missing)
+	@command -v $(UV) >/dev/null || sh tools/install-uv.sh
+	@$(UV) sync --quiet --locked
+
+run: sync ## start everything; Ctrl-C stops it and keeps the data (EXCEPT=inference-service leaves one out)
+	@EXCEPT="$(EXCEPT)" exec $(LOCAL) up
+
+deps: sync ## start only PostgreSQL and the model server and leave them running
+	@$(LOCAL) deps
+
+status: sync ## what runs
+	@$(LOCAL) status
+
+stop: sync ## stop everything, keep the data
+	@$(LOCAL) stop
+
+logs: sync ## follow the logs (NAMES="gateway chat-service")
+	@$(LOCAL) logs $(NAMES)
+
+reset: sync ## delete all data of this installation, after asking (CONFIRM=yes)
+	@$(LOCAL) reset $(if $(filter yes,$(CONFIRM)),--yes)
+
+token: sync ## print a token of the first administrator (EMAIL=who)
+	@$(LOCAL) token $(EMAIL_OPTION)
+
+admin-password: sync ## give the first administrator a new password (EMAIL=who)
+	@$(LOCAL) admin-password $(EMAIL_OPTION)
+
+doctor: sync ## check what a run needs
+	@$(LOCAL) doctor
+
+web: sync ## build the web client
+	@$(UV) run --no-sync python -m atrium_local.webclient
+
+test: sync ## run every test (TESTS=path for some)
+	@$(UV) run --no-sync pytest $(TESTS)
+
+check: sync ## lint, types, layers, generated files
+	@$(UV) run --no-sync ruff check .
+	@$(UV) run --no-sync ruff format --check .
+	@$(UV) run --no-sync basedpyright
+	@$(UV) run --no-sync lint-imports
+	@$(UV) run --no-sync python tools/generate.py --check
+	@$(UV) run --no-sync pytest -q tests/test_tidy.py
+
+format: sync ## format and fix what can be fixed by itself
+	@$(UV) run --no-sync ruff check --fix .
+	@$(UV) run --no-sync ruff format .
+
+generate: sync ## write every derived file: OpenAPI, settings page, requirements, web types
+	@$(UV) run --no-sync python tools/generate.py
+
+bench: sync ## measure the gateway hop, the chain, chat turns and the ledger
+	@$(UV) run --no-sync python -m benchmarks
+
+bench-%: sync ## one of them
+	@$(UV) run --no-sync python -m benchmarks $*

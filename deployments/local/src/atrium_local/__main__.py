@@ -1,0 +1,67 @@
+"""`python -m atrium_local COMMAND`: what the Makefile calls."""
+
+import argparse
+import sys
+
+from pydantic import ValidationError
+
+from atrium_local import accounts, commands, doctor
+from atrium_local.errors import LocalError
+from atrium_local.settings import LocalSettings
+
+
+def main() -> int:
+    """Run one command; a problem the reader can act on is one line."""
+    arguments = _parser().parse_args()
+    try:
+        return _dispatch(arguments, LocalSettings())
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, item['loc'])).upper()}: {item['msg']}" for item in error.errors(include_input=False))
+        print(f"Atrium cannot start: {problems}", file=sys.stderr)
+        return 2
+    except LocalError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _dispatch(arguments: argparse.Namespace, settings: LocalSettings) -> int:
+    match arguments.command:
+        case "up":
+            return commands.up(settings)
+        case "deps":
+            return commands.deps(settings)
+        case "status":
+            return commands.status(settings)
+        case "stop":
+            return commands.stop(settings)
+        case "logs":
+            return commands.logs(settings, arguments.names)
+        case "reset":
+            return commands.reset(settings, sure=arguments.yes)
+        case "token":
+            return accounts.token(settings, email=arguments.email)
+        case "admin-password":
+            return accounts.admin_password(settings, email=arguments.email)
+        case _:
+            return doctor.run(settings)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="atrium_local", description="Run Atrium on this machine.")
+    commands_of = parser.add_subparsers(dest="command", required=True)
+    commands_of.add_parser("up", help="run everything until Ctrl-C")
+    commands_of.add_parser("deps", help="start only the engines and leave them running")
+    commands_of.add_parser("status", help="what runs")
+    commands_of.add_parser("stop", help="stop everything, keep the data")
+    commands_of.add_parser("logs", help="follow the logs").add_argument("names", nargs="*")
+    commands_of.add_parser("reset", help="delete all data, after asking").add_argument("--yes", action="store_true")
+    commands_of.add_parser("token", help="print a user token").add_argument("--email", default=None)
+    commands_of.add_parser("admin-password", help="set an administrator's password anew").add_argument("--email", default=None)
+    commands_of.add_parser("doctor", help="check what a run needs")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
