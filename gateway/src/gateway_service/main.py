@@ -24,8 +24,10 @@ from gateway_service.apikeys.service import ApiKeys
 from gateway_service.credential_limits import CredentialLimits
 from gateway_service.dependencies import gateway_principal
 from gateway_service.identity.authenticator import StoredAuthenticator
+from gateway_service.identity.changes import IdentityChanges
 from gateway_service.identity.hop import HopTokens
 from gateway_service.identity.listener import RETRY_S, ChangeListener
+from gateway_service.identity.memory import IdentityMemory
 from gateway_service.limits.bucket import BucketLimiter
 from gateway_service.proxy.app import ProxyApp
 from gateway_service.proxy.config import ProxyConfig
@@ -160,12 +162,19 @@ def _own_app(parts: Parts) -> ServiceApp:
     state.database = parts.database
     state.credential_limits = parts.limits
     state.limiter = parts.limiter
-    state.accounts = Accounts(database=parts.database, passwords=parts.passwords, settings=settings)
-    state.sessions = Sessions(database=parts.database, tokens=parts.tokens, settings=settings)
-    state.api_keys = ApiKeys(database=parts.database)
-    state.admin = Admin(database=parts.database)
+    memory = IdentityMemory()
+    changes = IdentityChanges(memory)
+    state.accounts = Accounts(database=parts.database, passwords=parts.passwords, changes=changes, settings=settings)
+    state.sessions = Sessions(database=parts.database, tokens=parts.tokens, changes=changes, settings=settings)
+    state.api_keys = ApiKeys(database=parts.database, changes=changes)
+    state.admin = Admin(database=parts.database, changes=changes)
     state.authenticator = StoredAuthenticator(
-        database=parts.database, verifier=state.verifier, hop_tokens=HopTokens(parts.tokens), tasks=state.tasks, settings=settings
+        database=parts.database,
+        verifier=state.verifier,
+        hop_tokens=HopTokens(parts.tokens),
+        tasks=state.tasks,
+        settings=settings,
+        memory=memory,
     )
     # The gateway knows revocations at once and takes API keys; the other services verify tokens offline.
     service.api.dependency_overrides[current_principal] = gateway_principal

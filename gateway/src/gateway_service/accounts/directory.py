@@ -36,7 +36,7 @@ async def page_of_users(db: AsyncSession, organisation_id: UUID, *, after: UUID 
 async def change_user(
     db: AsyncSession, organisation_id: UUID, user_id: UUID, *, role: Role | None, status: AccountStatus | None
 ) -> AccountChange:
-    """Sets role and status. Raises: NotFound; Conflict when nobody would be left to administrate."""
+    """Sets role and status; until the transaction ends nobody else does. Raises: NotFound."""
     await repository.lock_admins(db)
     user = await repository.user_for_update(db, organisation_id, user_id)
     if user is None:
@@ -49,9 +49,15 @@ async def change_user(
     if after != before:
         user.updated_at = utc_now()
     await db.flush()
-    if _is_admin(before) and not _is_admin(after) and await repository.active_admins(db, organisation_id) == 0:
-        raise Conflict("this is the last active administrator; make someone else one first", code="last_admin")
     return AccountChange(before, after, _detail(user, team_ids))
+
+
+async def require_an_admin_left(db: AsyncSession, change: AccountChange) -> None:
+    """Raises: Conflict when the change left nobody to administrate."""
+    if not _is_admin(change.before) or _is_admin(change.after):
+        return
+    if await repository.active_admins(db, change.after.organisation_id) == 0:
+        raise Conflict("this is the last active administrator; make someone else one first", code="last_admin")
 
 
 async def organisation(db: AsyncSession, organisation_id: UUID) -> OrganisationInfo:

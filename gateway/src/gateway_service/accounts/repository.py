@@ -99,10 +99,8 @@ async def page_of_users(db: AsyncSession, organisation_id: UUID, *, after: UUID 
     """Most recently changed first; `after` is the last id already seen."""
     statement = select(UserAccount).where(UserAccount.organisation_id == organisation_id)
     if after is not None:
-        seen = select(UserAccount.updated_at, UserAccount.id).where(UserAccount.id == after).subquery()
-        statement = statement.where(
-            tuple_(UserAccount.updated_at, UserAccount.id) < select(tuple_(seen.c.updated_at, seen.c.id)).scalar_subquery()
-        )
+        seen_at = select(UserAccount.updated_at).where(UserAccount.id == after).scalar_subquery()
+        statement = statement.where(tuple_(UserAccount.updated_at, UserAccount.id) < tuple_(seen_at, after))
     return list(await db.scalars(statement.order_by(UserAccount.updated_at.desc(), UserAccount.id.desc()).limit(limit)))
 
 

@@ -4,11 +4,14 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from email_validator import EmailNotValidError, validate_email
+from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 from pydantic import AfterValidator, BaseModel, Field, SecretStr
 from shared.auth import Role
 
 from gateway_service.accounts.account import Account, AccountStatus
+
+# Company-internal domains such as corp.local are normal here; emptying the list is the library's documented switch.
+SPECIAL_USE_DOMAIN_NAMES.clear()
 
 PASSWORD_CHARS_MIN = 8
 PASSWORD_CHARS_MAX = 256
@@ -16,7 +19,6 @@ PASSWORD_CHARS_MAX = 256
 
 def _normalised(address: str) -> str:
     try:
-        # globally_deliverable=False: company-internal domains such as corp.local are normal here.
         parsed = validate_email(address, check_deliverability=False, globally_deliverable=False)
     except EmailNotValidError as error:
         raise ValueError(str(error)) from None

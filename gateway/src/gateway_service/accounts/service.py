@@ -17,16 +17,17 @@ from gateway_service.accounts.account import Account, AccountStatus
 from gateway_service.accounts.errors import EmailTaken, SetupTokenWrong, SignInRefused, SignUpClosed
 from gateway_service.accounts.passwords import Passwords
 from gateway_service.accounts.schemas import AuthConfig, PasswordChange, SignIn, SignUp
-from gateway_service.identity import changes
+from gateway_service.identity.changes import IdentityChanges, Topic, user_subject
 from gateway_service.settings import GatewaySettings
 
 
 class Accounts:
     """Makes people and checks who they are."""
 
-    def __init__(self, *, database: Database, passwords: Passwords, settings: GatewaySettings) -> None:
+    def __init__(self, *, database: Database, passwords: Passwords, changes: IdentityChanges, settings: GatewaySettings) -> None:
         self._database = database
         self._passwords = passwords
+        self._changes = changes
         self._settings = settings
 
     async def config(self) -> AuthConfig:
@@ -132,10 +133,10 @@ class Accounts:
             team_ids=(DEFAULT_TEAM_ID,),
         )
         await repository.add(db, account, password_hash=password_hash, now=utc_now())
-        await changes.publish(
+        await self._changes.publish(
             db,
-            changes.Topic.USER_CREATED,
-            subject=changes.user_subject(account.id),
+            Topic.USER_CREATED,
+            subject=user_subject(account.id),
             payload={"user_id": account.id, "organisation_id": account.organisation_id, "email": account.email, "role": account.role.value},
         )
         return account

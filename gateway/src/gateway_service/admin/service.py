@@ -16,14 +16,15 @@ from gateway_service.admin.schemas import UserChange
 from gateway_service.audit import service as audit
 from gateway_service.audit.schemas import AuditInfo
 from gateway_service.audit.service import Act
-from gateway_service.identity import changes
+from gateway_service.identity.changes import IdentityChanges, Topic, user_subject
 
 
 class Admin:
     """What administrators see and change, always within their own organisation."""
 
-    def __init__(self, *, database: Database) -> None:
+    def __init__(self, *, database: Database, changes: IdentityChanges) -> None:
         self._database = database
+        self._changes = changes
 
     async def users(self, principal: Principal, *, after: UUID | None, limit: int) -> Page[UserDetail]:
         async with self._database.transaction() as db:
@@ -54,13 +55,14 @@ class Admin:
         async with self._database.transaction() as db:
             change = await directory.change_user(db, principal.organisation_id, user_id, role=form.role, status=form.status)
             _require_within(principal, change)
+            await directory.require_an_admin_left(db, change)
             if change.before != change.after:
                 await self._record(db, principal, change)
         return change.detail
 
     async def _record(self, db: AsyncSession, principal: Principal, change: AccountChange) -> None:
         user_id = change.after.id
-        for topic, name in ((changes.Topic.USER_ROLE_CHANGED, "role"), (changes.Topic.USER_STATUS_CHANGED, "status")):
+        for topic, name in ((Topic.USER_ROLE_CHANGED, "role"), (Topic.USER_STATUS_CHANGED, "status")):
             before, after = getattr(change.before, name), getattr(change.after, name)
             if before == after:
                 continue
@@ -68,7 +70,7 @@ class Admin:
             act = Act(action=f"user.{name}_changed", target_type="user", target_id=user_id, detail=detail)
             await audit.record(db, act, organisation_id=principal.organisation_id, actor=principal)
             payload = {"user_id": user_id, "organisation_id": principal.organisation_id, **detail}
-            await changes.publish(db, topic, subject=changes.user_subject(user_id), payload=payload)
+            await self._changes.publish(db, topic, subject=user_subject(user_id), payload=payload)
 
 
 def _require_within(principal: Principal, change: AccountChange) -> None:

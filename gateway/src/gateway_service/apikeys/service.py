@@ -15,7 +15,7 @@ from gateway_service.apikeys import repository
 from gateway_service.apikeys.models import ApiKey
 from gateway_service.apikeys.schemas import CreatedKey, KeyInfo, KeyLimits, NewKey
 from gateway_service.apikeys.secrets import KeySecret, new_secret
-from gateway_service.identity import changes
+from gateway_service.identity.changes import IdentityChanges, Topic, key_subject
 
 _KEYS_MAX = 200
 
@@ -23,8 +23,9 @@ _KEYS_MAX = 200
 class ApiKeys:
     """Makes, lists, rotates and revokes keys, each in its own transaction."""
 
-    def __init__(self, *, database: Database) -> None:
+    def __init__(self, *, database: Database, changes: IdentityChanges) -> None:
         self._database = database
+        self._changes = changes
 
     async def create(self, principal: Principal, form: NewKey) -> CreatedKey:
         """A new key of the caller. Raises: Forbidden when it would exceed the caller, Conflict when there are too many."""
@@ -79,7 +80,7 @@ class ApiKeys:
             key.previous_sha256 = key.key_sha256 if grace_s else None
             key.previous_expires_at = now + timedelta(seconds=grace_s) if grace_s else None
             key.key_sha256, key.prefix, key.updated_at = secret.digest, secret.prefix, now
-            await changes.forget(db, changes.key_subject(key_id))
+            await self._changes.forget(db, key_subject(key_id))
         return _created(key, secret)
 
     async def _own(self, db: AsyncSession, principal: Principal, key_id: UUID) -> ApiKey:
@@ -90,7 +91,7 @@ class ApiKeys:
 
     async def _announce_revoked(self, db: AsyncSession, key_id: UUID, user_id: UUID) -> None:
         payload = {"key_id": key_id, "user_id": user_id}
-        await changes.publish(db, changes.Topic.KEY_REVOKED, subject=changes.key_subject(key_id), payload=payload)
+        await self._changes.publish(db, Topic.KEY_REVOKED, subject=key_subject(key_id), payload=payload)
 
     async def _expiry_within(self, db: AsyncSession, principal: Principal, form: NewKey, now: datetime) -> datetime | None:
         asked = now + timedelta(seconds=form.expires_in_s) if form.expires_in_s else None

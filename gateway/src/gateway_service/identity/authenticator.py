@@ -14,7 +14,8 @@ from shared.errors import Unauthenticated
 
 from gateway_service.accounts.account import Account
 from gateway_service.apikeys import secrets
-from gateway_service.identity import changes, repository
+from gateway_service.identity import repository
+from gateway_service.identity.changes import key_subject, session_subject, user_subject
 from gateway_service.identity.hop import HopTokens
 from gateway_service.identity.memory import IdentityMemory
 from gateway_service.identity.repository import KeyOwner
@@ -44,7 +45,14 @@ class StoredAuthenticator:
     """
 
     def __init__(
-        self, *, database: Database, verifier: TokenVerifier, hop_tokens: HopTokens, tasks: TaskTracker, settings: GatewaySettings
+        self,
+        *,
+        database: Database,
+        verifier: TokenVerifier,
+        hop_tokens: HopTokens,
+        tasks: TaskTracker,
+        settings: GatewaySettings,
+        memory: IdentityMemory,
     ) -> None:
         self._database = database
         self._verifier = verifier
@@ -52,7 +60,7 @@ class StoredAuthenticator:
         self._tasks = tasks
         self._settings = settings
         self._running: dict[bytes, asyncio.Task[Identity]] = {}
-        self.memory = IdentityMemory()
+        self.memory = memory
 
     def remembered(self, credential: bytes) -> Identity | None:
         """See proxy.ports.Authenticator."""
@@ -136,7 +144,7 @@ def _expires_at_s(verified_token: str) -> float:
 
 def _of_session(account: Account, session_id: UUID, good_for_s: float) -> _Checked:
     account.require_active()
-    subjects = (changes.user_subject(account.id), changes.session_subject(session_id))
+    subjects = (user_subject(account.id), session_subject(session_id))
     return _Checked(account.principal(sid=str(session_id)), good_for_s, subjects)
 
 
@@ -145,4 +153,4 @@ def _of_key(owner: KeyOwner, good_for_s: float) -> _Checked:
     principal = owner.account.principal(
         key=str(owner.key_id), scopes=owner.scopes, models=owner.models or None, rpm=owner.rpm, team=str(owner.team_id)
     )
-    return _Checked(principal, good_for_s, (changes.user_subject(owner.account.id), changes.key_subject(owner.key_id)))
+    return _Checked(principal, good_for_s, (user_subject(owner.account.id), key_subject(owner.key_id)))

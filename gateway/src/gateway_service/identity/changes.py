@@ -5,9 +5,10 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from gateway_service.identity.memory import IdentityMemory
 from shared import outbox
 
 CHANNEL = "gateway_identity"
@@ -34,12 +35,22 @@ def key_subject(key_id: UUID) -> str:
     return f"key:{key_id}"
 
 
-async def forget(db: AsyncSession, subject: str) -> None:
-    """When this transaction commits, every gateway process drops what it remembers of `subject`."""
-    await db.execute(text("SELECT pg_notify(:channel, :subject)"), {"channel": CHANNEL, "subject": subject})
+class IdentityChanges:
+    """Announces changes in the transaction that makes them."""
 
+    def __init__(self, memory: IdentityMemory) -> None:
+        self._memory = memory
 
-async def publish(db: AsyncSession, topic: Topic, *, subject: str, payload: Mapping[str, Any]) -> None:
-    """forget() and, in the same transaction, an outbox event keyed by `subject`."""
-    await forget(db, subject)
-    await outbox.append(db, topic=topic.value, key=subject, payload=dict(payload))
+    async def forget(self, db: AsyncSession, subject: str) -> None:
+        """When this transaction commits, every gateway process drops what it remembers of `subject`; this one before the answer leaves."""
+
+        def drop(_session: object) -> None:
+            self._memory.drop(subject)
+
+        event.listen(db.sync_session, "after_commit", drop, once=True)
+        await db.execute(text("SELECT pg_notify(:channel, :subject)"), {"channel": CHANNEL, "subject": subject})
+
+    async def publish(self, db: AsyncSession, topic: Topic, *, subject: str, payload: Mapping[str, Any]) -> None:
+        """forget() and, in the same transaction, an outbox event keyed by `subject`."""
+        await self.forget(db, subject)
+        await outbox.append(db, topic=topic.value, key=subject, payload=dict(payload))

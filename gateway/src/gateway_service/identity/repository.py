@@ -1,7 +1,7 @@
 """The reads that turn a credential into a person: one statement each."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -24,10 +24,9 @@ _SESSION_SQL = text(_SESSION_OF_PERSON_SQL.format(person=_PERSON_SQL))
 _KEY_BY_DIGEST_SQL = text(_KEY_SQL.format(person=_PERSON_SQL, found=_DIGEST_FITS))
 _KEY_BY_ID_SQL = text(_KEY_SQL.format(person=_PERSON_SQL, found="k.id = :key_id AND k.user_id = :user_id"))
 
+_USED_PRECISION = timedelta(minutes=1)
 # A minute is fine enough for "last used" and spares a write per lookup.
-_KEY_USED_SQL = text(
-    "UPDATE api_key SET last_used_at = :now WHERE id = :key_id AND (last_used_at IS NULL OR last_used_at < :now - interval '1 minute')"
-)
+_KEY_USED_SQL = text("UPDATE api_key SET last_used_at = :now WHERE id = :key_id AND (last_used_at IS NULL OR last_used_at < :stale)")
 
 _KNOWN_SCOPES = frozenset(permission.value for permission in Permission)
 
@@ -64,7 +63,7 @@ async def owner_of_key(db: AsyncSession, *, key_id: UUID, user_id: UUID, now: da
 
 
 async def _used(db: AsyncSession, row: Row[Any], now: datetime, *, by_previous: bool) -> KeyOwner:
-    await db.execute(_KEY_USED_SQL, {"key_id": row.key_id, "now": now})
+    await db.execute(_KEY_USED_SQL, {"key_id": row.key_id, "now": now, "stale": now - _USED_PRECISION})
     ends = [moment for moment in (row.expires_at, row.previous_expires_at if by_previous else None) if moment is not None]
     return KeyOwner(
         account=_account(row),

@@ -13,7 +13,7 @@ from shared.ids import uuid7
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gateway_service.accounts.account import Account
-from gateway_service.identity import changes
+from gateway_service.identity.changes import IdentityChanges, session_subject
 from gateway_service.sessions import refresh, repository
 from gateway_service.sessions.errors import NoSession, RefreshTokenReused
 from gateway_service.sessions.models import UserSession
@@ -39,9 +39,10 @@ class Device:
 class Sessions:
     """Starts, continues and ends sessions. Opens its own transactions: a detected theft must be stored although the answer is an error."""
 
-    def __init__(self, *, database: Database, tokens: UserTokens, settings: GatewaySettings) -> None:
+    def __init__(self, *, database: Database, tokens: UserTokens, changes: IdentityChanges, settings: GatewaySettings) -> None:
         self._database = database
         self._tokens = tokens
+        self._changes = changes
         self._settings = settings
 
     def access_token(self, account: Account, session_id: UUID) -> str:
@@ -80,7 +81,7 @@ class Sessions:
             grant = await self._advance(db, session, token, now)
             if grant is None:
                 await repository.revoke(db, session.id, user_id=session.user_id, reason="refresh_token_reused", now=now)
-                await changes.forget(db, changes.session_subject(session.id))
+                await self._changes.forget(db, session_subject(session.id))
         if grant is None:
             log.warning("refresh token reuse: session ended", extra={"session_id": str(session.id), "user_id": str(session.user_id)})
             raise RefreshTokenReused
@@ -132,13 +133,13 @@ class Sessions:
         async with self._database.transaction() as db:
             if not await repository.revoke(db, session_id, user_id=user_id, reason=reason, now=utc_now()):
                 raise NotFound("there is no such session")
-            await changes.forget(db, changes.session_subject(session_id))
+            await self._changes.forget(db, session_subject(session_id))
 
     async def revoke_all(self, user_id: UUID, *, keep: UUID | None, reason: str) -> None:
         """Ends all sessions of a user, except `keep`."""
         async with self._database.transaction() as db:
             for session_id in await repository.revoke_all(db, user_id, keep=keep, reason=reason, now=utc_now()):
-                await changes.forget(db, changes.session_subject(session_id))
+                await self._changes.forget(db, session_subject(session_id))
 
     async def sign_out(self, token: str) -> None:
         """Ends the session of a refresh token; unknown tokens are ignored, signing out never fails."""
@@ -147,7 +148,7 @@ class Sessions:
             if session is None:
                 return
             await repository.revoke(db, session.id, user_id=session.user_id, reason="signed_out", now=utc_now())
-            await changes.forget(db, changes.session_subject(session.id))
+            await self._changes.forget(db, session_subject(session.id))
 
     async def sweep(self) -> None:
         """Deletes sessions that ended a week ago or longer."""
