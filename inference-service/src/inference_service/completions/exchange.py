@@ -15,7 +15,7 @@ from shared.http import ResponseTooLarge, UpstreamError, UpstreamResponse
 from inference_service.catalogue.service import Deployment
 from inference_service.completions.downstream import Downstream, Headers
 from inference_service.completions.request import ChatRequest
-from inference_service.completions.stream import EventRelay, StreamBrokenError
+from inference_service.completions.stream import EventRelay
 from inference_service.metering.meter import Bound, Charge, Dispatch, Meter
 from inference_service.metering.usage import Outcome, Source, Usage, from_openai
 from inference_service.providers.errors import Answer, Origin, ProviderFailed, error_of_status, error_of_transport, message_of
@@ -142,20 +142,7 @@ class Exchange:
     # --- a stream
 
     async def _stream(self, dispatch: Dispatch, response: UpstreamResponse, headers: Headers) -> None:
-        try:
-            await self._pump(dispatch, response, headers)
-            failure = None
-        except StreamBrokenError as error:
-            failure = ProviderFailed(f"provider {self._plan.deployment.provider.id} broke off: {error}")
-        except UpstreamError as error:
-            failure = error_of_transport(self._origin(), error)
-        relay = self._relay
-        if relay.error is not None:
-            status = relay.error.get("code")
-            known = status if isinstance(status, int) else 502
-            failure = error_of_status(self._origin(), Answer(known, message_of(relay.error), None))
-        elif failure is None and not relay.finished:
-            failure = ProviderFailed(f"provider {self._plan.deployment.provider.id} ended its answer too early")
+        failure = await self._pump(dispatch, response, headers) or self._failure()
         if failure is not None and not self._begun:
             raise failure
         self._phase = Phase.CLOSING
@@ -167,18 +154,34 @@ class Exchange:
             async with asyncio.timeout(_TRAILER_TIMEOUT_S):
                 await response.read(_BODY_BYTES_MAX)
 
-    async def _pump(self, dispatch: Dispatch, response: UpstreamResponse, headers: Headers) -> None:
-        """One write downstream per read upstream, until the provider says that it is done."""
+    async def _pump(self, dispatch: Dispatch, response: UpstreamResponse, headers: Headers) -> AppError | None:
+        """One write downstream per read upstream, until the provider says that it is done; gives what broke the connection."""
         relay, downstream = self._relay, self._downstream
-        while not relay.done and relay.error is None and (chunk := await response.next_chunk()):
-            events = relay.feed(chunk)
-            if not events:
-                continue
-            dispatch.output_tokens = relay.output_tokens
-            if not self._begun:
-                self._begun = True
-                await downstream.begin(headers)
-            await downstream.write(events)
+        try:
+            while not relay.ended and (chunk := await response.next_chunk()):
+                events = relay.feed(chunk)
+                if not events:
+                    continue
+                dispatch.output_tokens = relay.output_tokens
+                if not self._begun:
+                    self._begun = True
+                    await downstream.begin(headers)
+                await downstream.write(events)
+        except UpstreamError as error:
+            return error_of_transport(self._origin(), error)
+        return None
+
+    def _failure(self) -> AppError | None:
+        """What the stream itself says went wrong."""
+        relay = self._relay
+        if relay.error is not None:
+            code = relay.error.get("code")
+            return error_of_status(self._origin(), Answer(code if isinstance(code, int) else 502, message_of(relay.error), None))
+        if relay.broken is not None:
+            return ProviderFailed(f"provider {self._origin().provider} sent a stream that cannot be read: {relay.broken}")
+        if not relay.finished:
+            return ProviderFailed(f"provider {self._origin().provider} ended its answer too early")
+        return None
 
     async def _end_complete(self, dispatch: Dispatch, headers: Headers) -> None:
         """Settle, then tell: the figures in the last event are in the ledger before anybody reads them."""

@@ -9,7 +9,7 @@ Json = dict[str, Any]
 
 _EVENT_BYTES_MAX = 4 * 1024 * 1024
 _END = b"\n\n"
-_STARTS = (b"data:", b":", b"event:", b"id:", b"retry:", b"\n")
+_STARTS = (b"data:", b":", b"event:", b"id:", b"retry:")
 _USAGE = re.compile(rb'"usage"\s*:\s*\{')
 _ERROR = re.compile(rb'"error"\s*:\s*[{"]')
 _FINISH = re.compile(rb'"finish_reason"\s*:\s*"')
@@ -20,23 +20,27 @@ _TOKEN_BYTES_MAX = 32
 _BYTES_PER_TOKEN = 4
 
 
-class StreamBrokenError(Exception):
-    """The provider's stream is not what an OpenAI-compatible server sends."""
-
-
 def count_tokens(group: bytes) -> int:
     """Tokens in a group of events, taking each non-empty delta for one token; for when the provider reports none."""
-    return sum(1 if len(text) <= _TOKEN_BYTES_MAX else -(-len(text) // _BYTES_PER_TOKEN) for text in _TEXT.findall(group))
+    return sum(map(_tokens_of, _TEXT.findall(group)))
+
+
+def _tokens_of(text: bytes) -> int:
+    # An escape such as \\u00e9 stands for about two bytes of text.
+    size_bytes = len(text) - 4 * text.count(b"\\u")
+    return 1 if size_bytes <= _TOKEN_BYTES_MAX else -(-size_bytes // _BYTES_PER_TOKEN)
 
 
 class EventRelay:
     """Feeds on upstream bytes and gives back what may go downstream: whole events, in groups as they arrived, none joined or split.
 
-    Usage is kept and taken out of the stream; [DONE] and errors end it.
+    Usage is kept and taken out of the stream. [DONE], an error of the provider, and a stream that is not what an OpenAI-compatible
+    server sends (`broken` says how) end it.
     """
 
     def __init__(self) -> None:
         self.done = False
+        self.broken: str | None = None
         self.error: Json | None = None
         self.usage: Json | None = None
         self.output_tokens = 0
@@ -46,12 +50,19 @@ class EventRelay:
         self._last = b""
 
     @property
+    def ended(self) -> bool:
+        """Nothing that follows counts."""
+        return self.done or self.broken is not None or self.error is not None
+
+    @property
     def finished(self) -> bool:
         """The provider said that the answer is complete, with or without [DONE]."""
+        if self.broken is not None or self.error is not None:
+            return False
         return self.done or self.usage is not None or _FINISH.search(self._last) is not None
 
     def feed(self, chunk: bytes) -> bytes:
-        """The events completed by `chunk`, possibly none. Raises: StreamBrokenError."""
+        """The events completed by `chunk`, possibly none."""
         data = self._tail + chunk if self._tail else chunk
         if b"\r" in data:
             data = data.replace(b"\r\n", b"\n")
@@ -83,25 +94,32 @@ class EventRelay:
 
     def _keep(self, data: bytes) -> bytes:
         if len(data) > _EVENT_BYTES_MAX:
-            raise StreamBrokenError(f"an event of the provider is larger than {_EVENT_BYTES_MAX} bytes")
+            self.broken = f"an event is larger than {_EVENT_BYTES_MAX} bytes"
+            data = b""
         self._tail = data
         return b""
 
     @staticmethod
     def _looks_whole(group: bytes) -> bool:
-        """Cheap: starts like an event stream and ends like a JSON object. Anything else is looked at closely."""
-        return group.startswith(b"data:") and group.endswith(b"}\n\n")
+        """Cheap: every event starts as data and ends like a JSON object. Anything else is looked at closely."""
+        if not group.startswith(b"data:") or not group.endswith(b"}\n\n"):
+            return False
+        events = group.count(_END)
+        return events == 1 or group.count(b"}\n\ndata:") == events - 1
 
     def _sift(self, group: bytes) -> bytes:
         passed: list[bytes] = []
         for event in group.split(_END):
-            if self.done or self.error is not None:
+            if self.ended:
                 break
             if event.strip(b"\n"):
                 passed.append(self._sift_event(event))
         return b"".join(passed)
 
     def _sift_event(self, event: bytes) -> bytes:
+        if any(line and not line.startswith(_STARTS) for line in event.split(b"\n")):
+            self.broken = "it is not a stream of server-sent events"
+            return b""
         payload = _payload(event)
         if payload is None:
             return event + _END
@@ -109,7 +127,8 @@ class EventRelay:
             self.done = True
             return b""
         if not payload.endswith(b"}"):
-            raise StreamBrokenError("the provider sent an event that is not JSON")
+            self.broken = "an event is not JSON"
+            return b""
         if _ERROR.search(payload) is None and _USAGE.search(payload) is None:
             return event + _END
         return self._take(event, payload)
@@ -119,7 +138,8 @@ class EventRelay:
         try:
             parsed = cast("Json", orjson.loads(payload))
         except orjson.JSONDecodeError:
-            raise StreamBrokenError("the provider sent an event that is not JSON") from None
+            self.broken = "an event is not JSON"
+            return b""
         error = parsed.get("error")
         if error:
             self.error = cast("Json", error) if isinstance(error, dict) else {"message": str(error)}
@@ -145,11 +165,6 @@ class EventRelay:
 
 
 def _payload(event: bytes) -> bytes | None:
-    """The data of one event; None for comments. Raises: StreamBrokenError when the lines are not an event's."""
-    data: list[bytes] = []
-    for line in event.split(b"\n"):
-        if line and not line.startswith(_STARTS):
-            raise StreamBrokenError("the provider's stream is not server-sent events")
-        if line.startswith(b"data:"):
-            data.append(line[5:].strip())
+    """The data of one event; None for comments."""
+    data = [line[5:].strip() for line in event.split(b"\n") if line.startswith(b"data:")]
     return b"\n".join(data) if data else None
