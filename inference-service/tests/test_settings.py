@@ -13,7 +13,7 @@ def settings(keys: KeyRing, monkeypatch: pytest.MonkeyPatch, **variables: str) -
         monkeypatch.delenv(name, raising=False)
     for name, value in {**keys.environment("inference-service", database_url="postgresql://x"), **variables}.items():
         monkeypatch.setenv(name, value)
-    return InferenceSettings(_env_file=None)  # pyright: ignore[reportCallIssue]
+    return InferenceSettings(_env_file=None)  # pyright: ignore[reportCallIssue] - pydantic-settings' own parameter
 
 
 def test_keys_line_up_with_addresses(keys: KeyRing, monkeypatch: pytest.MonkeyPatch) -> None:

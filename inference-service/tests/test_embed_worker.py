@@ -1,0 +1,79 @@
+"""The ONNX graph against a plain reading of the paper: the same network, written out in float64."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from inference_service.embed_worker.encoder import Encoder
+from inference_service.embed_worker.frames import EmbedReply, EmbedRequest, decode_reply, decode_request, encode_reply, encode_request
+from inference_service.embed_worker.weights import Tensors, read_float32_tensors
+from tokenizers import Tokenizer
+
+Matrix = npt.NDArray[np.float64]
+TEXTS = ["This is an example sentence", "naïve café 東京", "x", "a much longer text " * 60]
+
+
+class Oracle:
+    """One text at a time, no batching, no padding."""
+
+    def __init__(self, weights: Tensors) -> None:
+        self.weights = {name: value.astype(np.float64) for name, value in weights.items()}
+
+    def linear(self, value: Matrix, name: str) -> Matrix:
+        return value @ self.weights[f"{name}.weight"].T + self.weights[f"{name}.bias"]
+
+    def norm(self, value: Matrix, name: str) -> Matrix:
+        centred = value - value.mean(-1, keepdims=True)
+        scaled = centred / np.sqrt((centred**2).mean(-1, keepdims=True) + 1e-12)
+        return scaled * self.weights[f"{name}.weight"] + self.weights[f"{name}.bias"]
+
+    def attention(self, value: Matrix, name: str) -> Matrix:
+        heads = []
+        query, key, content = (self.linear(value, f"{name}.attention.self.{part}") for part in ("query", "key", "value"))
+        for head in range(12):
+            own = slice(head * 32, head * 32 + 32)
+            scores = np.exp(query[:, own] @ key[:, own].T / math.sqrt(32))
+            heads.append(scores / scores.sum(-1, keepdims=True) @ content[:, own])
+        mixed = self.linear(np.concatenate(heads, -1), f"{name}.attention.output.dense")
+        return self.norm(mixed + value, f"{name}.attention.output.LayerNorm")
+
+    def embed(self, ids: list[int]) -> Matrix:
+        value = self.weights["embeddings.word_embeddings.weight"][ids] + self.weights["embeddings.position_embeddings.weight"][: len(ids)]
+        value = self.norm(value + self.weights["embeddings.token_type_embeddings.weight"][0], "embeddings.LayerNorm")
+        for layer in range(6):
+            name = f"encoder.layer.{layer}"
+            value = self.attention(value, name)
+            inner = self.linear(value, f"{name}.intermediate.dense")
+            inner = inner * 0.5 * (1 + np.vectorize(math.erf)(inner / math.sqrt(2)))
+            value = self.norm(self.linear(inner, f"{name}.output.dense") + value, f"{name}.output.LayerNorm")
+        mean = value.mean(0)
+        return mean / np.linalg.norm(mean)
+
+
+def test_the_graph_computes_what_the_paper_says(embedding_model: Path) -> None:
+    vectors, tokens = Encoder(embedding_model, threads=1).encode(TEXTS)
+    oracle = Oracle(read_float32_tensors(embedding_model / "model.safetensors"))
+    tokenizer = Tokenizer.from_file(str(embedding_model / "tokenizer.json"))
+    tokenizer.enable_truncation(256)
+    tokenizer.no_padding()
+    for place, text in enumerate(TEXTS):
+        ids = tokenizer.encode(text).ids
+        assert tokens[place] == len(ids)
+        assert vectors[place] @ oracle.embed(ids) == pytest.approx(1, abs=1e-5)
+        assert np.abs(vectors[place] - oracle.embed(ids)).max() < 1e-5
+
+
+def test_a_cut_off_file_is_refused(embedding_model: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "model.safetensors"
+    broken.write_bytes((embedding_model / "model.safetensors").read_bytes()[:1_000_000])
+    with pytest.raises(ValueError, match="cut off"):
+        read_float32_tensors(broken)
+
+
+def test_frames_survive_the_pipe() -> None:
+    request = EmbedRequest(id=7, texts=["a", "ü", ""])
+    assert decode_request(encode_request(request)[4:]) == request
+    reply = EmbedReply(id=7, dimensions=2, tokens=[1, 2], vectors=b"\x00" * 16, error=None)
+    assert decode_reply(encode_reply(reply)[4:]) == reply
