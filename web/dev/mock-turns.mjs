@@ -1,0 +1,92 @@
+// Turns of the development API: a scripted reply whose events are kept, so that a reload can join it.
+import { newId, REPLY } from './mock-data.mjs';
+
+const TOKEN_MS = Number(process.env.MOCK_TOKEN_MS ?? 24);
+const turns = new Map();
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+export function siblingsOf(chat, message) {
+	return chat.messages.filter((m) => m.parent_id === message.parent_id && m.role === message.role).map((m) => m.id);
+}
+
+export function view(chat, message) {
+	return { ...message, sibling_ids: siblingsOf(chat, message) };
+}
+
+export function addReply(chat, parent, model) {
+	const now = new Date().toISOString();
+	const reply = {
+		id: newId(), chat_id: chat.id, parent_id: parent.id, role: 'assistant', content: '', model: model ?? chat.model, status: 'streaming',
+		error: null, usage: null, created_at: now, updated_at: now
+	};
+	chat.messages.push(reply);
+	chat.current_message_id = reply.id;
+	chat.updated_at = now;
+	return reply;
+}
+
+/** Runs whether or not anybody listens. What the question says chooses what happens. */
+export function startTurn(chat, question, reply, world) {
+	const turn = { events: [], listeners: new Set(), stopped: false, over: false };
+	turns.set(reply.id, turn);
+	const emit = (event, data) => {
+		const line = `id: ${turn.events.length + 1}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+		turn.events.push(line);
+		for (const listener of turn.listeners) listener(line);
+	};
+	emit('message', { message: view(chat, question), reply_id: reply.id });
+	void play(turn, { chat, question, reply, world, emit }).finally(() => {
+		turn.over = true;
+		for (const listener of turn.listeners) listener(null);
+	});
+	return turn;
+}
+
+async function play(turn, { question, reply, world, emit }) {
+	const finish = (status) => {
+		reply.status = status;
+		emit('done', { status });
+	};
+	if (question.content.includes('#wallet')) {
+		reply.error = { code: 'insufficient_credits', status: 402, detail: 'the wallet holds 0.00 USD and this request needs at least 0.000041 USD; top up the wallet, shorten the request or choose a cheaper model', extra: { scope: 'wallet', remaining_nano: 0 } };
+		const { extra, ...problem } = reply.error;
+		emit('error', { ...problem, ...extra });
+		return finish('failed');
+	}
+	for (let i = 0; world.loadingTicks > 0; i += 1) {
+		emit('waiting', { reason: 'model_loading', progress: world.progress() });
+		await pause(500);
+	}
+	await pause(500);
+	const text = question.content.includes('#short') ? 'A short reply.' : REPLY;
+	for (const piece of text.match(/\S+\s*|\s+/g) ?? []) {
+		if (turn.stopped) break;
+		reply.content += piece;
+		emit('delta', { text: piece });
+		await pause(TOKEN_MS);
+	}
+	const cost = 40 + reply.content.length * 3;
+	world.remaining -= cost;
+	reply.usage = { prompt_tokens: 31, completion_tokens: Math.ceil(reply.content.length / 4), cost_nano: cost, remaining_nano: world.remaining };
+	emit('usage', reply.usage);
+	finish(turn.stopped ? 'stopped' : 'complete');
+}
+
+export function stopTurn(id) {
+	const turn = turns.get(id);
+	if (turn) turn.stopped = true;
+}
+
+export function stream(response, reply, after) {
+	const turn = turns.get(reply.id);
+	response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
+	if (!turn) {
+		response.end(`id: ${after + 1}\nevent: reset\ndata: ${JSON.stringify({ text: reply.content })}\n\nid: ${after + 2}\nevent: done\ndata: {"status":"complete"}\n\n`);
+		return;
+	}
+	for (const line of turn.events.slice(after)) response.write(line);
+	if (turn.over) return response.end();
+	const listener = (line) => (line === null ? response.end() : response.write(line));
+	turn.listeners.add(listener);
+	response.on('close', () => turn.listeners.delete(listener));
+}

@@ -1,0 +1,120 @@
+/** One error type for every failed call, so that pages can say what went wrong and what to do. */
+import type { ProblemExtras } from './types';
+
+const KNOWN = new Set(['type', 'title', 'status', 'detail', 'instance', 'code', 'request_id', 'errors']);
+
+export interface FieldProblem {
+	field: string;
+	message: string;
+}
+
+export class ApiError extends Error {
+	readonly status: number;
+	readonly code: string;
+	readonly title: string;
+	readonly requestId: string | null;
+	readonly fields: FieldProblem[];
+	readonly extra: ProblemExtras;
+
+	constructor(init: {
+		status: number;
+		code: string;
+		title: string;
+		detail: string;
+		requestId?: string | null;
+		fields?: FieldProblem[];
+		extra?: ProblemExtras;
+	}) {
+		super(init.detail);
+		this.name = 'ApiError';
+		this.status = init.status;
+		this.code = init.code;
+		this.title = init.title;
+		this.requestId = init.requestId ?? null;
+		this.fields = init.fields ?? [];
+		this.extra = init.extra ?? {};
+	}
+
+	/** True when nothing reached the server, so that trying again is worthwhile. */
+	get offline(): boolean {
+		return this.status === 0;
+	}
+
+	fieldMessage(name: string): string | undefined {
+		return this.fields.find((f) => f.field === name)?.message;
+	}
+}
+
+export function networkError(): ApiError {
+	return new ApiError({
+		status: 0,
+		code: 'network_unreachable',
+		title: 'No connection',
+		detail: 'The server did not answer. Check your connection and try again.'
+	});
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+	return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function text(value: unknown): string | undefined {
+	return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+function fieldProblems(value: unknown): FieldProblem[] {
+	if (!Array.isArray(value)) return [];
+	return value.filter(isRecord).flatMap((item) => {
+		const place: unknown = item.field ?? item.loc ?? item.pointer;
+		const field = Array.isArray(place) ? String(place.at(-1) ?? '') : text(place)?.split(/[./]/).at(-1);
+		const message = text(item.message) ?? text(item.msg) ?? text(item.detail);
+		return field && message ? [{ field, message }] : [];
+	});
+}
+
+/** What a body that is not problem+json (a proxy's page, an empty answer) still lets us say. */
+function fallbackDetail(status: number): string {
+	if (status >= 500) return 'The server could not answer just now. Try again in a moment.';
+	if (status === 429) return 'Too many requests. Wait a moment and try again.';
+	return `The server refused the request (${status}).`;
+}
+
+/** Reads problem+json and, under /v1, the OpenAI envelope. */
+export function errorFromBody(status: number, body: unknown, requestId: string | null = null): ApiError {
+	const source = isRecord(body) ? (isRecord(body.error) ? body.error : body) : {};
+	const extra = Object.fromEntries(Object.entries(source).filter(([key]) => !KNOWN.has(key)));
+	return new ApiError({
+		status,
+		code: text(source.code) ?? `http_${status}`,
+		title: text(source.title) ?? 'Request failed',
+		detail: text(source.detail) ?? text(source.message) ?? fallbackDetail(status),
+		requestId: text(source.request_id) ?? requestId,
+		fields: fieldProblems(source.errors),
+		extra: extra as ProblemExtras
+	});
+}
+
+export async function errorFromResponse(response: Response): Promise<ApiError> {
+	let body: unknown = null;
+	try {
+		body = await response.json();
+	} catch {
+		body = null;
+	}
+	const error = errorFromBody(response.status, body, response.headers.get('x-request-id'));
+	const retry = Number(response.headers.get('retry-after'));
+	if (Number.isFinite(retry) && retry > 0) error.extra.retry_after_s ??= retry;
+	return error;
+}
+
+/** Any thrown value as an ApiError, so that callers show one kind of message. */
+export function toApiError(thrown: unknown): ApiError {
+	if (thrown instanceof ApiError) return thrown;
+	if (thrown instanceof TypeError) return networkError();
+	const detail = thrown instanceof Error ? thrown.message : 'Something went wrong in this page. Reload it.';
+	return new ApiError({ status: -1, code: 'client_error', title: 'Something went wrong', detail });
+}
+
+export function isAbort(thrown: unknown): boolean {
+	return thrown instanceof DOMException && thrown.name === 'AbortError';
+}

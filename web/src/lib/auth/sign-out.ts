@@ -1,0 +1,31 @@
+/** Leaving: the server forgets the session, every tab forgets what it showed. */
+import { goto } from '$app/navigation';
+import { signOut } from '$lib/api/auth';
+import { toApiError } from '$lib/api/errors';
+import { chats } from '$lib/state/chats.svelte';
+import { entitlements } from '$lib/state/entitlements.svelte';
+import { models } from '$lib/state/models.svelte';
+import { toasts } from '$lib/state/toasts.svelte';
+import { endSession } from './current.svelte';
+
+export async function signOutHere(): Promise<void> {
+	try {
+		await signOut();
+	} catch (error) {
+		const problem = toApiError(error);
+		// Leaving the cookie behind would sign this browser in again at the next visit.
+		if (problem.status !== 401) {
+			toasts.danger(`You are still signed in. ${problem.message}`);
+			return;
+		}
+	}
+	forget();
+	endSession();
+	await goto('/signin');
+}
+
+export function forget(): void {
+	chats.clear();
+	models.stop();
+	entitlements.clear();
+}

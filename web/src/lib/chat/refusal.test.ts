@@ -1,0 +1,42 @@
+import { describe, expect, it } from 'vitest';
+import { describeRefusal } from './refusal';
+
+const admin = { writesWallets: true, writesPrices: true, writesBudgets: true };
+const member = { writesWallets: false, writesPrices: false, writesBudgets: false };
+
+describe('refusal', () => {
+	it('sends an admin to the top-up and gives a member the words to ask for one', () => {
+		const error = { code: 'insufficient_credits', detail: 'The wallet is empty.', status: 402 };
+		expect(describeRefusal(error, admin).action).toMatchObject({ kind: 'link', href: '/admin/wallet' });
+		expect(describeRefusal(error, member).action).toMatchObject({ kind: 'copy-request' });
+	});
+
+	it('says which limit, what is left and when it resets', () => {
+		const refusal = describeRefusal(
+			{
+				code: 'budget_exceeded',
+				detail: 'x',
+				extra: { scope: 'user', limit_nano: 5_000, spent_nano: 4_000, held_nano: 600, resets_at: '2026-12-01T00:00:00Z' }
+			},
+			member
+		);
+		expect(refusal.title).toBe('This would exceed your budget');
+		expect(refusal.facts).toEqual([
+			{ label: 'Limit', value: '$0.000005' },
+			{ label: 'Spent', value: '$0.000004' },
+			{ label: 'Held by running replies', value: '$0.0000006' },
+			{ label: 'Left', value: '$0.0000004' }
+		]);
+		expect(refusal.resetsAt).toBe('2026-12-01T00:00:00Z');
+	});
+
+	it('names the model whose price is missing', () => {
+		const refusal = describeRefusal({ code: 'price_unknown', detail: 'x' }, admin, 'a/b');
+		expect(refusal.action).toMatchObject({ href: '/admin/prices?model=a%2Fb' });
+	});
+
+	it('offers another try for a fault', () => {
+		const refusal = describeRefusal({ code: 'upstream_failed', detail: 'x', status: 502 }, member);
+		expect(refusal).toMatchObject({ tone: 'fault', action: { kind: 'retry' } });
+	});
+});

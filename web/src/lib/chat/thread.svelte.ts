@@ -1,0 +1,276 @@
+/** A chat as the page shows it: the active branch, the running reply, and what one can do with them. */
+import * as api from '$lib/api/chats';
+import { isAbort, toApiError, type ApiError } from '$lib/api/errors';
+import type { Chat, Message, ReplyError } from '$lib/api/types';
+import { chats } from '$lib/state/chats.svelte';
+import { entitlements } from '$lib/state/entitlements.svelte';
+import { toasts } from '$lib/state/toasts.svelte';
+import { before, lastOf, localMessage, mergeEnd, replaceById } from './branch';
+import { newReply, replyAsMessage, type Reply } from './reply';
+import { Turn } from './turn';
+
+/** A turn the server refused before it stored anything. */
+export interface Unsent {
+	/** What was typed; null when a stored message was to be answered again. */
+	content: string | null;
+	error: ReplyError;
+	/** Tries exactly the same again; what arrived the first time is not done twice. */
+	again: () => void;
+}
+
+interface TurnPlan {
+	/** The branch to show while the turn runs, ending with the reply's placeholder. */
+	shown: Message[];
+	reply: Reply;
+	start?: api.StartTurn;
+	/** The typed text, to give back when it is refused. */
+	content: string | null;
+}
+
+export class Thread {
+	readonly chatId: string;
+	chat = $state.raw<Chat | null>(null);
+	messages = $state.raw<Message[]>([]);
+	hasMore = $state(false);
+	loading = $state(true);
+	loadingEarlier = $state(false);
+	error = $state.raw<ApiError | null>(null);
+	reply = $state.raw<Reply | null>(null);
+	retrying = $state(false);
+	stopping = $state(false);
+	unsent = $state.raw<Unsent | null>(null);
+	/** Which message is being answered: the placeholder until the server named the reply. */
+	replyingId = $state<string | null>(null);
+	#turn: Turn | null = null;
+	/** Stored id -> the local id it was first shown under, so that its element stays. */
+	#keys = new Map<string, string>();
+	#onRefused: (content: string) => void;
+
+	constructor(chatId: string, onRefused: (content: string) => void) {
+		this.chatId = chatId;
+		this.#onRefused = onRefused;
+	}
+
+	get running(): boolean {
+		return this.reply !== null;
+	}
+
+	keyOf(message: Message): string {
+		return this.#keys.get(message.id) ?? message.id;
+	}
+
+	async load(): Promise<void> {
+		this.loading = true;
+		this.error = null;
+		try {
+			const [chat, page] = await Promise.all([api.getChat(this.chatId), api.listMessages(this.chatId)]);
+			this.chat = chat;
+			this.messages = page.data;
+			this.hasMore = page.has_more;
+			this.#resume();
+		} catch (error) {
+			this.error = toApiError(error);
+		} finally {
+			this.loading = false;
+		}
+	}
+
+	async loadEarlier(): Promise<void> {
+		const first = this.messages[0];
+		if (!first || !this.hasMore || this.loadingEarlier) return;
+		this.loadingEarlier = true;
+		try {
+			const page = await api.listMessages(this.chatId, first.id);
+			this.messages = [...page.data, ...this.messages];
+			this.hasMore = page.has_more;
+		} catch (error) {
+			toasts.danger(`Earlier messages did not load. ${toApiError(error).message}`);
+		} finally {
+			this.loadingEarlier = false;
+		}
+	}
+
+	/** Stops listening; a running reply goes on at the server. */
+	leave(): void {
+		this.#turn?.leave();
+		this.#turn = null;
+	}
+
+	send(content: string, model: string | null): Promise<void> {
+		const last = this.messages.at(-1);
+		// A message follows a reply; after a question that got none, the server finds the place.
+		const parent = last ? (last.role === 'assistant' ? last.id : undefined) : null;
+		return this.#post(content, model, { shown: this.messages, parent });
+	}
+
+	/** The edited text starts another branch beside the message it replaces. */
+	edit(message: Message, content: string, model: string | null): Promise<void> {
+		return this.#post(content, model, { shown: before(this.messages, message.id), parent: message.parent_id });
+	}
+
+	#post(content: string, model: string | null, at: { shown: Message[]; parent: string | null | undefined }): Promise<void> {
+		const question = localMessage(this.chatId, { role: 'user', content, parent_id: at.parent ?? null });
+		const answer = localMessage(this.chatId, { role: 'assistant', parent_id: question.id, model });
+		const body = { content, parent_id: at.parent, model: model ?? undefined };
+		return this.#run({
+			shown: [...at.shown, question, answer],
+			reply: newReply(),
+			start: api.postMessage(this.chatId, body),
+			content
+		});
+	}
+
+	regenerate(message: Message, model: string | null): Promise<void> {
+		const answer = localMessage(this.chatId, { role: 'assistant', parent_id: message.parent_id, model });
+		const body = { model: model ?? undefined };
+		return this.#run({
+			shown: [...before(this.messages, message.id), answer],
+			reply: newReply(),
+			start: api.regenerate(this.chatId, message.id, body),
+			content: null
+		});
+	}
+
+	continueReply(message: Message): Promise<void> {
+		return this.#run({
+			shown: replaceById(this.messages, message.id, { ...message, status: 'streaming', error: null }),
+			reply: newReply(message.id, message.content),
+			start: api.continueReply(this.chatId, message.id),
+			content: null
+		});
+	}
+
+	async stop(): Promise<void> {
+		const id = this.reply?.id;
+		if (!id || this.stopping) return;
+		this.stopping = true;
+		try {
+			await api.stopReply(this.chatId, id);
+		} catch (error) {
+			this.stopping = false;
+			toasts.danger(`The reply was not stopped. ${toApiError(error).message}`);
+		}
+	}
+
+	/** Shows the branch the given alternative is on. */
+	async switchTo(messageId: string): Promise<void> {
+		this.#detach();
+		try {
+			this.chat = await api.updateChat(this.chatId, { current_message_id: messageId });
+			await this.#readEnd();
+			this.#resume();
+		} catch (error) {
+			toasts.danger(`The other version did not open. ${toApiError(error).message}`);
+		}
+	}
+
+	async setModel(model: string): Promise<void> {
+		if (!this.chat) return;
+		const previous = this.chat;
+		this.chat = { ...previous, model };
+		try {
+			this.chat = await api.updateChat(this.chatId, { model });
+		} catch {
+			this.chat = previous;
+			toasts.danger('The model of this chat was not changed. Try again.');
+		}
+	}
+
+	lastQuestion(): Message | null {
+		return lastOf(this.messages, 'user');
+	}
+
+	#detach(): void {
+		this.leave();
+		this.reply = null;
+		this.replyingId = null;
+		this.stopping = false;
+		this.retrying = false;
+	}
+
+	#resume(): void {
+		const leaf = this.messages.at(-1);
+		if (leaf?.role !== 'assistant' || leaf.status !== 'streaming') return;
+		void this.#run({ shown: this.messages, reply: newReply(leaf.id, leaf.content), content: null });
+	}
+
+	async #run(plan: TurnPlan): Promise<void> {
+		this.#detach();
+		const previous = this.messages;
+		this.unsent = null;
+		this.messages = plan.shown;
+		this.reply = plan.reply;
+		this.replyingId = plan.reply.id ?? plan.shown.at(-1)?.id ?? null;
+		const turn = new Turn({
+			chatId: this.chatId,
+			reply: plan.reply,
+			start: plan.start,
+			changed: (reply) => this.#show(reply),
+			connection: (state) => (this.retrying = state === 'retrying')
+		});
+		this.#turn = turn;
+		try {
+			await this.#ended(turn, await turn.run());
+		} catch (error) {
+			if (!turn.left && !isAbort(error)) await this.#broken(turn, plan, { previous, error: toApiError(error) });
+		}
+	}
+
+	/** Takes the stored question and the reply's own id as soon as the server sends them. */
+	#show(reply: Reply): void {
+		const { question, id } = reply;
+		if (id !== null && this.replyingId !== null && id !== this.replyingId) this.#name(id, question);
+		this.reply = reply;
+	}
+
+	#name(id: string, question: Message | null): void {
+		const placeholder = this.messages.at(-1);
+		if (!placeholder) return;
+		this.#keys.set(id, placeholder.id);
+		const before = this.messages.at(-2);
+		let head = this.messages.slice(0, -1);
+		if (question?.role === 'user' && before?.role === 'user') {
+			if (question.id !== before.id) this.#keys.set(question.id, before.id);
+			head = [...head.slice(0, -1), question];
+		}
+		this.messages = [...head, { ...placeholder, id, parent_id: head.at(-1)?.id ?? null }];
+		this.replyingId = id;
+	}
+
+	async #ended(turn: Turn, reply: Reply): Promise<void> {
+		if (turn.left) return;
+		this.#show(reply);
+		const shown = this.messages.at(-1);
+		if (shown) this.messages = replaceById(this.messages, shown.id, replyAsMessage(reply, shown));
+		this.#detach();
+		chats.touch(this.chatId);
+		if (reply.usage?.remaining_nano != null) entitlements.learn(reply.usage.remaining_nano);
+		else void entitlements.refresh();
+		await this.#readEnd().catch(() => undefined);
+	}
+
+	async #broken(turn: Turn, plan: TurnPlan, failed: { previous: Message[]; error: ApiError }): Promise<void> {
+		const { previous, error } = failed;
+		const stored = turn.begun || plan.start === undefined;
+		this.#detach();
+		if (stored) {
+			toasts.danger(error.message);
+			await this.#readEnd().catch(() => undefined);
+			return;
+		}
+		const { code, status, extra, message: detail } = error;
+		const again = () => void this.#run(plan);
+		this.unsent = { content: plan.content, error: { code, detail, status, extra }, again };
+		this.messages = previous;
+		if (plan.content !== null) this.#onRefused(plan.content);
+	}
+
+	/** Reads the end of the branch again: alternatives, stored texts and costs as the server has them. */
+	async #readEnd(): Promise<void> {
+		const page = await api.listMessages(this.chatId);
+		if (this.running) return;
+		const { messages, kept } = mergeEnd(this.messages, page.data);
+		this.messages = messages;
+		if (!kept || messages.length === page.data.length) this.hasMore = page.has_more;
+	}
+}

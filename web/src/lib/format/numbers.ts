@@ -1,0 +1,15 @@
+/** Counts and sizes. */
+
+export function formatCount(value: number): string {
+	return value.toLocaleString();
+}
+
+export function formatBytes(bytes: number): string {
+	if (bytes < 1_000_000) return `${Math.max(0, Math.round(bytes / 1_000))} kB`;
+	if (bytes < 1_000_000_000) return `${Math.round(bytes / 1_000_000)} MB`;
+	return `${(bytes / 1_000_000_000).toFixed(1)} GB`;
+}
+
+export function plural(count: number, one: string, many: string = `${one}s`): string {
+	return `${formatCount(count)} ${count === 1 ? one : many}`;
+}

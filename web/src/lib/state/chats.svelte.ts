@@ -1,0 +1,115 @@
+/** The list of chats beside the page: paged, newest first, changed in place. */
+import { deleteChat, listChats, updateChat } from '$lib/api/chats';
+import { toApiError, type ApiError } from '$lib/api/errors';
+import type { Chat } from '$lib/api/types';
+import { toasts } from './toasts.svelte';
+
+class Chats {
+	all = $state.raw<Chat[]>([]);
+	hasMore = $state(false);
+	loading = $state(false);
+	loaded = $state(false);
+	error = $state.raw<ApiError | null>(null);
+	#lastId: string | null = null;
+	/** Deleted here, while the server's copy waits for the end of the undo. */
+	#leaving = new Set<string>();
+
+	async load(): Promise<void> {
+		this.#lastId = null;
+		await this.#page((page) => page);
+	}
+
+	async more(): Promise<void> {
+		if (!this.hasMore || this.loading) return;
+		await this.#page((page) => [...this.all, ...page.filter((c) => !this.all.some((known) => known.id === c.id))]);
+	}
+
+	async #page(merge: (page: Chat[]) => Chat[]): Promise<void> {
+		this.loading = true;
+		this.error = null;
+		try {
+			const page = await listChats(this.#lastId);
+			this.all = merge(page.data).filter((chat) => !this.#leaving.has(chat.id));
+			this.hasMore = page.has_more;
+			this.#lastId = page.last_id;
+			this.loaded = true;
+		} catch (error) {
+			this.error = toApiError(error);
+		} finally {
+			this.loading = false;
+		}
+	}
+
+	/** Adds or replaces a chat and puts it where its activity belongs. */
+	put(chat: Chat): void {
+		const rest = this.all.filter((c) => c.id !== chat.id);
+		const at = rest.findIndex((c) => c.updated_at < chat.updated_at);
+		this.all = at < 0 ? [...rest, chat] : [...rest.slice(0, at), chat, ...rest.slice(at)];
+	}
+
+	touch(id: string): void {
+		const chat = this.all.find((c) => c.id === id);
+		if (chat) this.put({ ...chat, updated_at: new Date().toISOString() });
+	}
+
+	async rename(chat: Chat, title: string): Promise<void> {
+		const wanted = title.trim();
+		if (wanted === '' || wanted === chat.title) return;
+		this.put({ ...chat, title: wanted });
+		try {
+			this.put(await updateChat(chat.id, { title: wanted }));
+		} catch (error) {
+			this.put(chat);
+			toasts.danger(`The chat was not renamed. ${toApiError(error).message}`);
+		}
+	}
+
+	/** Takes it off the list at once; the server is told when the undo has passed, or the page closes. */
+	remove(chat: Chat): void {
+		this.all = this.all.filter((c) => c.id !== chat.id);
+		this.#leaving.add(chat.id);
+		const finish = (keepalive: boolean) => {
+			removeEventListener('pagehide', onLeave);
+			if (this.#leaving.has(chat.id)) void this.#delete(chat, keepalive);
+		};
+		const onLeave = () => finish(true);
+		addEventListener('pagehide', onLeave);
+		toasts.show(`Deleted “${shorten(chat.title)}”`, {
+			action: {
+				label: 'Undo',
+				run: () => {
+					removeEventListener('pagehide', onLeave);
+					this.#leaving.delete(chat.id);
+					this.put(chat);
+				}
+			},
+			expired: () => finish(false)
+		});
+	}
+
+	async #delete(chat: Chat, keepalive: boolean): Promise<void> {
+		try {
+			await deleteChat(chat.id, keepalive);
+		} catch (error) {
+			const problem = toApiError(error);
+			if (problem.status === 404) return;
+			this.put(chat);
+			toasts.danger(`The chat was not deleted. ${problem.message}`);
+		} finally {
+			this.#leaving.delete(chat.id);
+		}
+	}
+
+	clear(): void {
+		this.all = [];
+		this.loaded = false;
+		this.hasMore = false;
+		this.#lastId = null;
+	}
+}
+
+function shorten(title: string): string {
+	return title.length > 32 ? `${title.slice(0, 31)}…` : title || 'Untitled';
+}
+
+export const chats = new Chats();
