@@ -68,4 +68,5 @@ class Telemetry:
 
 
 def _new_traceparent() -> bytes:
-    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00".encode()
+    digits = secrets.token_hex(24)
+    return f"00-{digits[:32]}-{digits[32:]}-00".encode()

@@ -118,7 +118,8 @@ class ProxyApp:
         trace = self._telemetry.start(scope["method"], headers.traceparent)
         call = _Call(scope, receive, route, headers, trace)
         request_id_var.set(call.request_id)
-        extra = [*self._edge.for_answer(headers.origin), (b"x-request-id", call.request_id.encode("ascii"))]
+        extra = self._edge.for_answer(headers.origin)
+        extra.append((b"x-request-id", call.request_id.encode("ascii")))
         call.answer = Answer(send, extra)
         call.watch = ClientWatch(receive, self._tasks)
         await self._serve(call)

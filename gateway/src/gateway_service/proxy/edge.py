@@ -15,25 +15,24 @@ class EdgeHeaders:
 
     def __init__(self, config: ProxyConfig) -> None:
         self._origins = frozenset(origin.encode("ascii") for origin in config.cors_origins)
-        self._security: RawHeaders = [
-            (b"x-content-type-options", b"nosniff"),
-            (b"referrer-policy", b"no-referrer"),
-            (b"x-frame-options", b"DENY"),
-        ]
+        self._api: RawHeaders = [(b"x-content-type-options", b"nosniff")]
         if config.https:
-            self._security.append((b"strict-transport-security", b"max-age=31536000; includeSubDomains"))
-        self._security_names = frozenset(name for name, _ in self._security)
+            self._api.append((b"strict-transport-security", b"max-age=31536000; includeSubDomains"))
+        self._pages: RawHeaders = [*self._api, (b"referrer-policy", b"no-referrer"), (b"x-frame-options", b"DENY")]
+        self._page_names = frozenset(name for name, _ in self._pages)
 
     def allows(self, origin: bytes) -> bool:
         """Whether pages of this origin may read our answers."""
         return origin in self._origins
 
     def for_answer(self, origin: bytes | None) -> RawHeaders:
-        """Security headers, and the CORS ones for an allowed origin."""
+        """What a service's answer gets: no sniffing, and CORS for an allowed origin. The rest only matters to pages."""
+        return self._api + self._cors(origin)
+
+    def _cors(self, origin: bytes | None) -> RawHeaders:
         if origin is None or origin not in self._origins:
-            return self._security
+            return []
         return [
-            *self._security,
             (b"access-control-allow-origin", origin),
             (b"access-control-expose-headers", _EXPOSED_HEADERS),
             (b"vary", b"origin"),
@@ -55,8 +54,8 @@ class EdgeHeaders:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers: RawHeaders = list(message.get("headers", ()))
-                present = {name.lower() for name, _ in headers} & self._security_names
-                headers += [item for item in self.for_answer(origin) if item[0] not in present]
+                present = {name.lower() for name, _ in headers} & self._page_names
+                headers += [item for item in self._pages + self._cors(origin) if item[0] not in present]
                 message = {**message, "headers": headers}
             await send(message)
 

@@ -14,7 +14,7 @@ _SPOOFABLE = (b"x-atrium-", b"x-forwarded-")
 # uvicorn writes date; cookies belong to the gateway's own sign-in routes; the edge answers for CORS.
 _NOT_RETURNED = HOP_BY_HOP | {
     b"date", b"server", b"set-cookie", b"x-request-id", b"access-control-allow-origin", b"access-control-allow-credentials",
-    b"x-content-type-options", b"referrer-policy", b"x-frame-options",
+    b"x-content-type-options",
 }  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from shared.http.headers import RawHeaders, has_control_bytes
 from shared.http.limits import PoolLimits
 
 _WRITE_SLICE = 128 * 1024
+_VERSIONS = frozenset({"1.1", "1.0"})
 
 
 class Connection(asyncio.Protocol):
@@ -251,16 +252,21 @@ class Connection(asyncio.Protocol):
             raise UpstreamProtocolError("sent too many interim responses")
 
     def _check_head(self, version: str, status: int) -> None:
-        headers = self.headers
-        values = [value for _, value in headers]
-        if version not in {"1.1", "1.0"} or status > 599:
+        values: list[bytes] = []
+        lengths: list[bytes] = []
+        encodings: list[bytes] = []
+        for name, value in self.headers:
+            values.append(value)
+            if name == b"content-length":
+                lengths.append(value)
+            elif name == b"transfer-encoding":
+                encodings.append(value)
+        if version not in _VERSIONS or status > 599:
             raise UpstreamProtocolError("answered in no version or status of HTTP/1.1")
-        if len(headers) > self._limits.head_fields_max or sum(map(len, values)) > self._limits.head_size_max:
+        if len(values) > self._limits.head_fields_max or sum(map(len, values)) > self._limits.head_size_max:
             raise UpstreamProtocolError("sent a response head over the limit")
         if has_control_bytes(values):
             raise UpstreamProtocolError("sent a control character in a header value")
-        lengths = [value for name, value in headers if name == b"content-length"]
-        encodings = [value for name, value in headers if name == b"transfer-encoding"]
         if len(lengths) > 1 or (lengths and (encodings or not lengths[0].isdigit())):
             raise UpstreamProtocolError("framed its body in two ways")
         if encodings and (len(encodings) > 1 or encodings[0].lower() != b"chunked" or version == "1.0"):

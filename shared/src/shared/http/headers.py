@@ -26,16 +26,17 @@ HOP_BY_HOP = frozenset(
 
 _OWNED_BY_POOL = HOP_BY_HOP | {b"host", b"expect"}
 _METHOD = re.compile(rb"[A-Z][A-Z0-9_-]{0,31}")
-_TARGET = re.compile(rb"/[\x21-\x7e]*")
-_NAMES = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z\n]+")
-_VALUE_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+# Deleting the good bytes and looking at what is left takes a tenth of the time of a regular expression.
+_TARGET_BYTES = bytes(range(0x21, 0x7F))
+_NAME_BYTES = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
+_VALUE_BYTES = b"\t" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100))
 _DIGITS = re.compile(rb"[0-9]{1,15}")
 _METHODS_WITH_BODY = frozenset({b"POST", b"PUT", b"PATCH"})
 
 
 def has_control_bytes(values: Sequence[bytes]) -> bool:
     """True when a header value holds a byte that a lenient parser could take for a line end."""
-    return _VALUE_CONTROL.search(b"".join(values)) is not None
+    return bool(b"".join(values).translate(None, _VALUE_BYTES))
 
 
 def _check_headers(headers: RawHeaders) -> bytes | None:
@@ -43,16 +44,18 @@ def _check_headers(headers: RawHeaders) -> bytes | None:
     if not headers:
         return None
     names = [name for name, _ in headers]
-    if b"" in names or not _NAMES.fullmatch(joined := b"\n".join(names)) or joined.count(b"\n") != len(names) - 1:
+    if b"" in names or b"".join(names).translate(None, _NAME_BYTES):
         raise InvalidRequest("a header name is empty, not lower-case, or not a token")
     if has_control_bytes([value for _, value in headers]):
         raise InvalidRequest("a header value holds a control character")
     if not _OWNED_BY_POOL.isdisjoint(names):
         raise InvalidRequest("host, expect and hop-by-hop headers are written by the pool; leave them out")
+    if b"content-length" not in names:
+        return None
     lengths = [value for name, value in headers if name == b"content-length"]
-    if len(lengths) > 1 or (lengths and not _DIGITS.fullmatch(lengths[0])):
+    if len(lengths) > 1 or not _DIGITS.fullmatch(lengths[0]):
         raise InvalidRequest("content-length must be given once, as digits")
-    return lengths[0] if lengths else None
+    return lengths[0]
 
 
 def request_head(
@@ -68,7 +71,7 @@ def request_head(
     """
     if not _METHOD.fullmatch(method):
         raise InvalidRequest("the method is not an upper-case token")
-    if not _TARGET.fullmatch(target):
+    if not target.startswith(b"/") or target.translate(None, _TARGET_BYTES):
         raise InvalidRequest("the target must start with / and hold visible ASCII only")
     declared = _check_headers(headers)
     lines = [method, b" ", target, b" HTTP/1.1\r\nhost: ", host, b"\r\n"]

@@ -1,0 +1,77 @@
+"""The gateway's proxy alone, for measuring: real token verification, real buckets, no database behind it."""
+
+import argparse
+import gc
+import hashlib
+import time
+from collections import OrderedDict
+from pathlib import Path
+
+import uvicorn
+from gateway_service.limits.bucket import BucketLimiter
+from gateway_service.proxy.app import ProxyApp
+from gateway_service.proxy.ports import Identity, Quota
+from gateway_service.proxy.routes import service_routes
+from shared.app import VERSION
+from shared.auth import TokenVerifier
+from shared.http import UpstreamPool
+from shared.metrics import Metrics
+from shared.telemetry import Telemetry
+
+_REMEMBERED_S = 30.0
+_REMEMBERED_MAX = 10_000
+
+
+class VerifyingAuthenticator:
+    """Verifies user tokens offline and remembers them by full hash for a while, as the gateway does."""
+
+    def __init__(self, verifier: TokenVerifier) -> None:
+        self._verifier = verifier
+        self._seen: OrderedDict[bytes, tuple[float, Identity]] = OrderedDict()
+
+    def remembered(self, credential: bytes) -> Identity | None:
+        found = self._seen.get(hashlib.sha256(credential).digest())
+        return found[1] if found is not None and found[0] > time.monotonic() else None
+
+    async def authenticate(self, credential: bytes) -> Identity:
+        principal = self._verifier.verify(credential.decode("ascii"))
+        quotas = (Quota(f"user:{principal.user_id}", 100_000_000), Quota(f"organisation:{principal.organisation_id}", 100_000_000))
+        identity = Identity(principal=principal, hop_authorization=b"Bearer " + credential, quotas=quotas)
+        self._seen[hashlib.sha256(credential).digest()] = (time.monotonic() + _REMEMBERED_S, identity)
+        if len(self._seen) > _REMEMBERED_MAX:
+            self._seen.popitem(last=False)
+        return identity
+
+
+async def own_application(scope: object, receive: object, send: object) -> None:
+    """Nothing but the proxied routes is asked for here."""
+
+
+def main() -> None:
+    """Serves until it is killed."""
+    parser = argparse.ArgumentParser(description=f"the gateway hop of Atrium {VERSION}, for benchmarks")
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--upstream", required=True)
+    parser.add_argument("--jwks", type=Path, required=True)
+    options = parser.parse_args()
+    target = options.upstream
+    app = ProxyApp(
+        routes=service_routes(chat_url=target, inference_url=target, agent_url=target, retrieval_url=target, billing_url=target),
+        fallback=own_application,
+        authenticator=VerifyingAuthenticator(TokenVerifier(jwks=options.jwks.read_text(), audience="gateway")),
+        limiter=BucketLimiter(),
+        pool=UpstreamPool(),
+        metrics=Metrics(service="gateway"),
+        telemetry=Telemetry(service="gateway", endpoint=None),
+    )
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+    uvicorn.run(
+        app, host="127.0.0.1", port=options.port, loop="uvloop", http="httptools", ws="none", lifespan="off", log_level="warning",
+        access_log=False, proxy_headers=False, server_header=False,
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
