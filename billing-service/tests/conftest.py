@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import httpx
 import pytest
+import pytest_asyncio
 from billing_service.entitlements.models import ReservePolicy
 from billing_service.entitlements.repository import EntitlementRepository
 from billing_service.jobs.repository import INVARIANTS, JobRepository
@@ -105,7 +106,7 @@ def keys() -> KeyRing:
     return KeyRing()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def start_billing(database: Any, keys: KeyRing) -> Callable[..., AbstractAsyncContextManager[Billing]]:
     """Starts a service; keyword arguments are settings."""
 
@@ -122,8 +123,9 @@ def start_billing(database: Any, keys: KeyRing) -> Callable[..., AbstractAsyncCo
     return start
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def billing(start_billing: Callable[..., AbstractAsyncContextManager[Billing]]) -> AsyncIterator[Billing]:
+    """One service a module: its tests run on the module's loop and each has a tenant of its own."""
     async with start_billing() as service:
         yield service
 

@@ -5,6 +5,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 QWEN_INPUT, QWEN_OUTPUT = 10, 40  # nano-USD per token of the built-in model
 
 

@@ -1,0 +1,190 @@
+"""The sweeper's patience, the invariants' alarm, retention and the outbox."""
+
+import asyncio
+import json
+import logging
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+import asyncpg
+import pytest
+from billing_service.jobs.invariants import check_invariants
+from billing_service.jobs.repository import JobRepository
+from billing_service.jobs.sweeper import Sweeper
+from billing_service.metrics import BillingMetrics
+from shared.db import Database
+from shared.metrics import Metrics
+from shared.outbox import CHANNEL, Relay
+
+TTL_S = 0.5
+
+
+class Clock:
+    """Seconds that pass when told to."""
+
+    now_s = 1000.0
+
+    def __call__(self):
+        return self.now_s
+
+
+class FlakyJobs(JobRepository):
+    """Loses the database when told to."""
+
+    lost = False
+
+    async def overdue_holds(self, **limits):
+        if self.lost:
+            raise asyncpg.ConnectionDoesNotExistError("gone")
+        return await super().overdue_holds(**limits)
+
+
+@pytest.fixture
+def metrics():
+    return BillingMetrics(Metrics(service="billing-service"))
+
+
+@pytest.fixture
+async def overdue(pool, repository, policy, tenant):
+    """A hold whose time is long over."""
+    request = tenant.request()
+    await repository.reserve(request, policy)
+    await pool.execute("UPDATE hold SET expires_at = now() - interval '1 hour', ttl_s = 0.1 WHERE request_id = $1", request.request_id)
+    return request.request_id
+
+
+async def state_of(pool, request_id):
+    return await pool.fetchval("SELECT state FROM hold WHERE request_id = $1", request_id)
+
+
+async def tick(sweeper, clock, seconds):
+    """Let `seconds` pass, sweeping as often as the schedule would."""
+    total = 0
+    while seconds > 0:
+        clock.now_s += sweeper.interval_s
+        seconds -= sweeper.interval_s
+        total += await sweeper.run()
+    return total
+
+
+async def test_the_sweeper_waits_a_full_ttl_after_its_start(pool, metrics, overdue):
+    clock = Clock()
+    sweeper = Sweeper(JobRepository(pool), ttl_s=TTL_S, metrics=metrics, clock=clock)
+    assert await sweeper.run() == 0
+    assert await state_of(pool, overdue) == "held"
+    assert await tick(sweeper, clock, TTL_S) >= 1
+    assert await state_of(pool, overdue) == "expired"
+
+
+async def test_the_sweeper_waits_a_full_ttl_after_it_lost_the_database(pool, metrics, overdue):
+    clock, jobs = Clock(), FlakyJobs(pool)
+    sweeper = Sweeper(jobs, ttl_s=TTL_S, metrics=metrics, clock=clock)
+    jobs.lost = True
+    clock.now_s += TTL_S
+    with pytest.raises(asyncpg.ConnectionDoesNotExistError):
+        await sweeper.run()
+    jobs.lost = False
+    assert await sweeper.run() == 0
+    assert await state_of(pool, overdue) == "held"
+    assert await tick(sweeper, clock, TTL_S) >= 1
+
+
+async def test_the_sweeper_waits_after_its_own_process_stood_still(pool, metrics, overdue):
+    clock = Clock()
+    sweeper = Sweeper(JobRepository(pool), ttl_s=TTL_S, metrics=metrics, clock=clock)
+    clock.now_s += 100 * TTL_S
+    assert await sweeper.run() == 0
+    assert await state_of(pool, overdue) == "held"
+
+
+async def test_no_hold_is_overdue_until_postgres_is_up_for_a_ttl(pool, overdue):
+    assert overdue in await JobRepository(pool).overdue_holds(ttl_s=0.01, rows_max=100)
+    assert await JobRepository(pool).overdue_holds(ttl_s=10**6, rows_max=100) == []
+
+
+async def test_a_renewed_hold_is_not_expired(pool, repository, policy, tenant):
+    request = tenant.request()
+    await repository.reserve(request, policy)
+    assert not await JobRepository(pool).expire_hold(request.request_id)
+    assert await state_of(pool, request.request_id) == "held"
+
+
+async def test_a_running_service_ends_abandoned_holds(start_billing, tenant, broken_invariants):
+    async with start_billing(jobs_enabled=True, hold_ttl_s=0.5) as billing:
+        held = (await billing.reserve(tenant)).json()
+        async with asyncio.timeout(20):
+            while await state_of(billing.pool, UUID(held["request_id"])) == "held":
+                await asyncio.sleep(0.05)
+        shown = await billing.http.get(f"/internal/v1/usage/{held['request_id']}", headers=billing.inference())
+        assert shown.json()["state"] == "expired"
+        assert await broken_invariants(billing.pool) == {}
+
+
+@pytest.mark.parametrize(
+    ("damage", "invariant"),
+    [
+        (
+            "UPDATE account SET balance_nano = balance_nano + 1 WHERE kind = 'wallet' AND organisation_id = $1",
+            "I2 balance = sum of entries",
+        ),
+        ("UPDATE usage_rollup SET cost_nano = cost_nano + 1 WHERE organisation_id = $1", "I5 roll-ups = events"),
+        ("UPDATE usage_event SET cost_nano = cost_nano + 1 WHERE customer_id = $1", "I5 events = ledger"),
+        ("DELETE FROM hold WHERE state = 'held' AND organisation_id = $1", "I4 held money belongs to open holds"),
+    ],
+)
+async def test_damage_raises_an_alarm(pool, repository, policy, tenant, metrics, caplog, damage, invariant):
+    settled, left_open = tenant.request(), tenant.request()
+    for request in (settled, left_open):
+        await repository.reserve(request, policy)
+    await pool.execute("SELECT settle($1, ARRAY[5, 0, 0, 0, 5, 0, 0], 'provider', 'complete', now(), 1)", settled.request_id)
+
+    @asynccontextmanager
+    async def undone():
+        async with pool.acquire() as connection:
+            transaction = connection.transaction()
+            await transaction.start()
+            yield connection
+            await transaction.rollback()
+
+    async with undone() as connection:
+        await connection.execute(damage, tenant.organisation_id)
+        with caplog.at_level(logging.ERROR):
+            broken = await check_invariants(JobRepository(connection), metrics)
+    assert invariant in broken
+    assert f"invariant broken: {invariant}" in caplog.text
+    assert metrics.violations.labels(invariant)._value.get() >= 1
+
+
+async def test_sound_books_raise_no_alarm(pool, metrics):
+    assert await check_invariants(JobRepository(pool), metrics) == {}
+
+
+async def test_ended_holds_are_forgotten_after_their_time_and_charges_stay(pool, repository, policy, tenant):
+    request = tenant.request()
+    await repository.reserve(request, policy)
+    await pool.execute("SELECT settle($1, ARRAY[5, 0, 0, 0, 5, 0, 0], 'provider', 'complete', now(), 1)", request.request_id)
+    await pool.execute("UPDATE hold SET ended_at = now() - interval '36 days' WHERE request_id = $1", request.request_id)
+    await JobRepository(pool).forget_ended_holds(keep_days=35, rows_max=1000)
+    assert await state_of(pool, request.request_id) is None
+    assert await pool.fetchval("SELECT count(*) FROM usage_event WHERE request_id = $1", request.request_id) == 1
+
+
+async def test_usage_leaves_by_the_outbox_exactly_when_it_is_charged(database, pool, repository, policy, tenant):
+    request = tenant.request()
+    await repository.reserve(request, policy)
+    for _ in range(2):
+        await pool.execute("SELECT settle($1, ARRAY[5, 0, 0, 0, 5, 0, 0], 'provider', 'complete', now(), 1)", request.request_id)
+    heard = []
+    listener = await asyncpg.connect(database.app_url)
+    await listener.add_listener(CHANNEL, lambda *message: heard.append(json.loads(message[3])))
+    orm = Database(database.app_url, schema="billing")
+    await Relay(orm).drain()
+    await Relay(orm).drain()
+    await listener.execute("SELECT 1")
+    mine = [event for event in heard if event["payload"]["request_id"] == str(request.request_id)]
+    assert len(mine) == 1
+    assert mine[0]["topic"] == "usage.recorded"
+    assert mine[0]["payload"]["cost_nano"] == 250
+    assert mine[0]["payload"]["cost_usd"] == 0.00000025
+    await listener.close()
+    await orm.dispose()
