@@ -10,6 +10,8 @@ from typing import Any
 
 import orjson
 
+from shared.clock import utc_now
+
 request_id_var: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 _SECRET_NAMES = re.compile(r"password|secret|token|authorization|api_?key|cookie|credential", re.IGNORECASE)
@@ -87,7 +89,7 @@ class AccessLog:
         if not self._log.isEnabledFor(logging.INFO):
             return
         entry = {
-            "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "time": utc_now().isoformat(timespec="milliseconds"),
             "level": "INFO",
             "service": self._service,
             "logger": "access",

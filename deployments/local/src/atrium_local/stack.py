@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 
+from dotenv import dotenv_values
 from shared.settings import environment
 
 from atrium_local.errors import LocalError
@@ -63,8 +64,6 @@ class Stack:
 
     def settings_of(self, service: str) -> dict[str, str]:
         """What the env file of `service` says: DATABASE_URL, SERVICE_SIGNING_KEY, TOKEN_JWKS..."""
-        from dotenv import dotenv_values
-
         values = dotenv_values(self.home.env / f"{service}.env")
         return {name: value for name, value in values.items() if value is not None}
 

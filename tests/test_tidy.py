@@ -1,0 +1,155 @@
+"""The rules of the house that no other tool checks: sizes, names with one home, imports at the top, decisions listed."""
+
+import ast
+import fnmatch
+import re
+import subprocess
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+FUNCTION_LINES_MAX = 70
+FILE_LINES_MAX = 500
+
+# Names that have one home; the patterns are where they may stand.
+HOMES = {
+    "os.environ": ["shared/src/shared/settings.py"],
+    "os.getenv": [],
+    "uuid4": [],
+    "uuid.uuid4": [],
+    "utcnow": [],
+    "datetime.utcnow": [],
+    "datetime.now": ["shared/src/shared/clock.py"],
+    "asyncio.create_task": [
+        "shared/src/shared/background.py",
+        "deployments/local/src/atrium_local/*.py",  # the supervisor keeps and ends its own tasks
+    ],
+    "httpx.AsyncClient()": ["shared/src/shared/http/*.py"],
+}
+NOT_OURS = ("*/tests/*", "tests/*", "conftest.py", "*/conftest.py", "shared/src/shared/testing/*", "*/testing.py", "benchmarks/*")
+UNFINISHED = re.compile(r"\b(FIXME|TODO|XXX)\b")
+TEXT = (".py", ".ts", ".svelte", ".sh", ".md", ".css", ".mjs")
+
+
+@cache
+def committed_files() -> list[Path]:
+    """Files git knows or would take, without ignored ones."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return [path for name in listed.stdout.splitlines() if (path := ROOT / name).is_file()]
+
+
+def python_files() -> Iterator[tuple[str, Path]]:
+    """(path in the clone, file) of our Python code, migrations left out."""
+    for path in committed_files():
+        name = path.relative_to(ROOT).as_posix()
+        if path.suffix == ".py" and "/migrations/" not in name:
+            yield name, path
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(), filename=str(path))
+
+
+def is_one_of(name: str, patterns: list[str] | tuple[str, ...]) -> bool:
+    return any(fnmatch.fnmatch(name, pattern) for pattern in patterns)
+
+
+def test_functions_fit_on_a_screen() -> None:
+    too_long = [
+        f"{name}:{node.lineno} {node.name} has {length} lines"
+        for name, path in python_files()
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (length := (node.end_lineno or node.lineno) - node.lineno + 1) > FUNCTION_LINES_MAX
+    ]
+    assert not too_long, f"functions of more than {FUNCTION_LINES_MAX} lines:\n" + "\n".join(too_long)
+
+
+def test_files_have_one_subject() -> None:
+    too_long = [f"{name} has {lines} lines" for name, path in python_files() if (lines := path.read_text().count("\n")) > FILE_LINES_MAX]
+    assert not too_long, f"files of more than {FILE_LINES_MAX} lines:\n" + "\n".join(too_long)
+
+
+def test_names_with_one_home_stay_there() -> None:
+    strays = [
+        f"{name}:{node.lineno} {found}; see HOMES in {Path(__file__).name}"
+        for name, path in python_files()
+        if not is_one_of(name, NOT_OURS)
+        for node in ast.walk(parsed(path))
+        for found in [_dotted(node)]
+        if found in HOMES and not is_one_of(name, HOMES[found])
+    ]
+    assert not strays, "\n".join(strays)
+
+
+def test_imports_stand_at_the_top() -> None:
+    inner = [
+        f"{name}:{statement.lineno}"
+        for name, path in python_files()
+        if "/adapters/" not in name
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        for statement in ast.walk(node)
+        if isinstance(statement, ast.Import | ast.ImportFrom)
+    ]
+    assert not inner, "imports inside functions are for adapters/ only:\n" + "\n".join(sorted(set(inner)))
+
+
+def test_nothing_is_marked_unfinished() -> None:
+    marks = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in committed_files()
+        if path.suffix in TEXT and path != Path(__file__)
+        for number, line in enumerate(path.read_text(errors="replace").splitlines(), start=1)
+        if UNFINISHED.search(line) and "test_tidy" not in line
+    ]
+    assert not marks, "finish it or file it:\n" + "\n".join(marks)
+
+
+def test_the_index_of_decisions_lists_each_one() -> None:
+    folder = ROOT / "docs" / "decisions"
+    index = (folder / "README.md").read_text()
+    missing = [path.name for path in sorted(folder.glob("[0-9]*.md")) if path.name not in index]
+    assert not missing, f"docs/decisions/README.md does not list {', '.join(missing)}"
+    dead = [link for link in re.findall(r"\]\((\d{4}-[^)]+\.md)\)", index) if not (folder / link).exists()]
+    assert not dead, f"docs/decisions/README.md lists {', '.join(dead)}, which do not exist"
+
+
+def test_every_dependency_says_why_it_is_there() -> None:
+    silent = [
+        f"{path.relative_to(ROOT)}:{number} {line.strip()}"
+        for path in committed_files()
+        if path.name == "pyproject.toml"
+        for number, line in enumerate(path.read_text().splitlines(), start=1)
+        if re.match(r'^\s+"[A-Za-z0-9_.\[\]-]+\s*[><=~!]', line) and "#" not in line
+    ]
+    assert not silent, "a one-line reason belongs beside each dependency:\n" + "\n".join(silent)
+
+
+def test_each_ignored_check_has_its_reason() -> None:
+    bare = [
+        f"{name}:{number}"
+        for name, path in python_files()
+        if not is_one_of(name, NOT_OURS)
+        for number, line in enumerate(path.read_text().splitlines(), start=1)
+        if re.search(r"#\s*(noqa|type: ignore|pyright: ignore)(\s*$|[^-]*$)", line)
+        and "# noqa: F401" not in line
+        and "re.search" not in line
+    ]
+    assert not bare, "say why after the rule, as in `# noqa: S310 - our own address`:\n" + "\n".join(bare)
+
+
+def _dotted(node: ast.AST) -> str:
+    """`a.b` for an attribute of a plain name, `a.b()` for the client's call, `b` for an imported name, else nothing."""
+    if isinstance(node, ast.Call) and _dotted(node.func) == "httpx.AsyncClient":
+        return "httpx.AsyncClient()"
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        return f"{node.value.id}.{node.attr}"
+    if isinstance(node, ast.ImportFrom):
+        names = {alias.name for alias in node.names}
+        return next((f"{name}" for name in sorted(names) if name in {"uuid4", "utcnow"}), "")
+    return ""
