@@ -69,7 +69,8 @@ def run(*, rounds: int, seconds: float, connections: int) -> dict[str, object]:
                 found = measure(port, pid, authorization=authorization, connections=connections, seconds=seconds)
                 measured[target].append(found)
                 print(
-                    f"{target:8} {found.cpu_us:7.1f} us CPU/request  {found.requests_per_s:8.0f}/s  p50 {found.p50_ms:.2f} ms  p99 {found.p99_ms:.2f} ms"
+                    f"{target:8} {found.cpu_us:7.1f} us CPU/request  {found.requests_per_s:8.0f}/s"
+                    f"  p50 {found.p50_ms:.2f} ms  p99 {found.p99_ms:.2f} ms"
                 )
     ratios = [ours.cpu_us / theirs.cpu_us for ours, theirs in zip(measured["gateway"], measured["nginx"], strict=True)]
     return {

@@ -1,11 +1,12 @@
 """Does a stream pass the gateway token by token? 600 tokens, 50 ms apart, straight and through the gateway at the same time.
 
 The added gap is the time between two tokens at the client minus the time between the same two when the gateway is left out;
-"merged" counts reads that held more than one event.
+an event must never hold two tokens.
 """
 
 import argparse
 import asyncio
+import itertools
 import json
 import tempfile
 import time
@@ -26,9 +27,11 @@ _PATIENT = Timeouts(first_byte_s=30, idle_s=30)
 
 @dataclass(slots=True)
 class Seen:
-    """Arrival times of one stream's tokens, in seconds; and how many reads held more than one."""
+    """Arrival times of one stream's tokens, in seconds. `crowded` counts events with more than one token, `merged` reads with more
+    than one event: those are a matter of who gets the processor, and happen without a gateway too."""
 
     at: list[float] = field(default_factory=list[float])
+    crowded: int = 0
     merged: int = 0
 
 
@@ -50,23 +53,24 @@ async def watch(pool: UpstreamPool, origin: str, headers: RawHeaders, *, tokens:
             raise RuntimeError(f"{origin} answered {response.status}: {(await response.read(10_000)).decode()}")
         async for chunk in response.iter_raw():
             now = time.perf_counter()
-            texts = [event for event in parser.feed(chunk) if _has_text(event.data)]
-            if texts:
-                seen.at.append(now)
-                seen.merged += len(texts) - 1
+            counts = [count for event in parser.feed(chunk) if (count := _tokens(event.data))]
+            seen.at += [now] * len(counts)
+            seen.crowded += sum(count > 1 for count in counts)
+            seen.merged += len(counts) > 1
     return seen
 
 
-def _has_text(data: bytes) -> bool:
+def _tokens(data: bytes) -> int:
+    """Words of one event's text: the scripted provider sends one word as one token."""
     if data == b"[DONE]":
-        return False
+        return 0
     choices = orjson.loads(data).get("choices") or []
-    return bool(choices and choices[0]["delta"].get("content"))
+    return len((choices[0]["delta"].get("content") or "").split()) if choices else 0
 
 
 def gaps(seen: Seen) -> list[float]:
     """Seconds between neighbouring tokens."""
-    return [later - earlier for earlier, later in zip(seen.at, seen.at[1:], strict=False)]
+    return [later - earlier for earlier, later in itertools.pairwise(seen.at)]
 
 
 async def measure(direct: str, gateway: str, authorization: bytes, *, streams: int, tokens: int, delay_ms: int) -> dict[str, object]:
@@ -82,15 +86,16 @@ async def measure(direct: str, gateway: str, authorization: bytes, *, streams: i
     added = sorted(max(0.0, gap - delay_ms / 1000) for seen in through for gap in gaps(seen))
     return {
         "streams": streams,
-        "tokens": sum(len(seen.at) + seen.merged for seen in through),
+        "tokens": sum(len(seen.at) for seen in through),
         "delay_ms": delay_ms,
-        "merged_events": sum(seen.merged for seen in through),
-        "merged_without_gateway": sum(seen.merged for seen in straight),
+        "events_with_two_tokens": sum(seen.crowded for seen in through),
+        "merged_reads": sum(seen.merged for seen in through),
+        "merged_reads_without_gateway": sum(seen.merged for seen in straight),
         "gap_p50_ms": round(percentile_ms(passed, 0.5), 2),
         "gap_p99_ms": round(percentile_ms(passed, 0.99), 2),
         "gap_p99_without_gateway_ms": round(percentile_ms(baseline, 0.99), 2),
         "added_gap_p99_ms": round(percentile_ms(added, 0.99), 2),
-        "target": "added_gap_p99_ms < 100, merged_events = 0",
+        "target": "added_gap_p99_ms < 100, events_with_two_tokens = 0",
     }
 
 
@@ -100,7 +105,7 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=600)
     parser.add_argument("--delay-ms", type=int, default=50)
     parser.add_argument(
-        "--gateway", help="measure this gateway (http://host:port) instead of a fresh proxy; needs --token and a fake provider behind it"
+        "--gateway", help="measure this running gateway (http://host:port), which has a fake-slow model, instead of a fresh proxy"
     )
     parser.add_argument("--token", help="token or API key for --gateway")
     options = parser.parse_args()
