@@ -8,6 +8,13 @@ from contextlib import asynccontextmanager
 from types import FrameType
 
 from fastapi import FastAPI
+from shared.app import ServiceApp, check_database, create_service_app
+from shared.background import Periodic
+from shared.clients.billing import BillingClient
+from shared.db import Database, check_schema
+from shared.http import Timeouts, UpstreamPool
+from shared.ids import uuid7
+from shared.settings import load_settings_or_exit
 from starlette.datastructures import State
 
 from chat_service.chats.endpoints import router as chats_router
@@ -24,13 +31,6 @@ from chat_service.turns.reaper import Reaper
 from chat_service.turns.runner import TurnRunner
 from chat_service.turns.service import TurnService
 from shared import idempotency
-from shared.app import ServiceApp, check_database, create_service_app
-from shared.background import Periodic
-from shared.clients.billing import BillingClient
-from shared.db import Database, check_schema
-from shared.http import Timeouts, UpstreamPool
-from shared.ids import uuid7
-from shared.settings import load_settings_or_exit
 
 SCHEMA = "chat"
 _HOUSEKEEPING_S = 60
@@ -83,6 +83,7 @@ def _wire(state: State, database: Database, pool: UpstreamPool, settings: ChatSe
             await turns_repository.purge_journal(session, retention_s=settings.journal_retention_s, limit=_PURGE_TURNS_MAX)
             await idempotency.forget_old(session)
 
+    state.clean_up = clean_up
     return [
         Periodic("journal flush", settings.journal_flush_interval_s, journal.flush),
         Periodic("turn heartbeat", settings.turn_lease_s / 3, runner.heartbeat),

@@ -3,7 +3,6 @@
 from typing import ClassVar
 
 from pydantic import Field
-
 from shared.settings import ServiceSettings
 
 SCHEMA_VERSION = 1

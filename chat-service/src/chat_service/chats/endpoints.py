@@ -4,16 +4,16 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
-
-from chat_service.chats import service
-from chat_service.chats.errors import NoSuchChange
-from chat_service.messages import service as messages
-from shared import idempotency
 from shared.auth import Permission, Principal, require
 from shared.contracts.chat import Chat, ChatCreate, ChatPatch
 from shared.dependencies import SessionDep
 from shared.idempotency import IdempotencyKey, Operation
 from shared.pagination import After, Limit, Page
+
+from chat_service.chats import service
+from chat_service.chats.errors import NoSuchChange
+from chat_service.messages import service as messages
+from shared import idempotency
 
 Reader = Annotated[Principal, Depends(require(Permission.CHATS_READ))]
 Writer = Annotated[Principal, Depends(require(Permission.CHATS_WRITE))]

@@ -3,10 +3,9 @@
 from datetime import datetime
 from uuid import UUID
 
+from shared.db import Base
 from sqlalchemy import DateTime, Text
 from sqlalchemy.orm import Mapped, mapped_column
-
-from shared.db import Base
 
 
 class ChatRow(Base):

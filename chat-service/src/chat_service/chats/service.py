@@ -4,17 +4,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from shared.auth import Principal
+from shared.clock import utc_now
+from shared.contracts.chat import Chat, ChatCreate
+from shared.ids import uuid7
+from shared.pagination import Page
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chat_service.chats import repository
 from chat_service.chats.errors import ChatNotFound, CursorInvalid
 from chat_service.chats.models import ChatRow
 from chat_service.chats.titles import UNTITLED, title_from
-from shared.auth import Principal
-from shared.clock import utc_now
-from shared.contracts.chat import Chat, ChatCreate
-from shared.ids import uuid7
-from shared.pagination import Page
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

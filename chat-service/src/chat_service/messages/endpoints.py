@@ -4,14 +4,14 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
-
-from chat_service.chats import service as chats
-from chat_service.dependencies import SettingsDep
-from chat_service.messages import service
 from shared.auth import Permission, Principal, require
 from shared.contracts.chat import Message
 from shared.dependencies import SessionDep
 from shared.pagination import Limit, Page
+
+from chat_service.chats import service as chats
+from chat_service.dependencies import SettingsDep
+from chat_service.messages import service
 
 Reader = Annotated[Principal, Depends(require(Permission.CHATS_READ))]
 Before = Annotated[UUID | None, Query(description="first message already seen; the page ends right above it")]

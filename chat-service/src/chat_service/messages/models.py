@@ -4,12 +4,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from shared.contracts.chat import MessageStatus, Role
+from shared.db import Base
 from sqlalchemy import BigInteger, DateTime, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
-
-from shared.contracts.chat import MessageStatus, Role
-from shared.db import Base
 
 
 class MessageRow(Base):

@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from shared.clock import utc_now
+from shared.contracts.chat import FinalStatus, Message, MessageError, MessageUsage
+from shared.ids import uuid7
+from shared.pagination import Page
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chat_service.messages import repository
 from chat_service.messages.errors import MessageNotFound, NotReply, ParentNotFound, ParentNotReply, ReplyRunning, TooManySiblings
 from chat_service.messages.history import Line
 from chat_service.messages.models import MessageRow
-from shared.clock import utc_now
-from shared.contracts.chat import FinalStatus, Message, MessageError, MessageUsage
-from shared.ids import uuid7
-from shared.pagination import Page
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +133,8 @@ async def check_versions(session: AsyncSession, chat_id: UUID, parent_id: UUID |
 
 
 def user_row(chat_id: UUID, *, parent_id: UUID | None, content: str) -> dict[str, Any]:
-    """A person's message, ready to insert. PostgreSQL text cannot hold NUL, so it is left out."""
-    return {**_row(chat_id, parent_id), "role": "user", "content": content.replace("\x00", ""), "status": "complete"}
+    """A person's message, ready to insert."""
+    return {**_row(chat_id, parent_id), "role": "user", "content": content, "status": "complete"}
 
 
 def reply_row(chat_id: UUID, *, parent_id: UUID, model: str, turn_id: UUID) -> dict[str, Any]:

@@ -5,9 +5,10 @@ import logging
 from collections.abc import Callable
 from uuid import UUID
 
+from shared.db import Database
+
 from chat_service.streams import repository
 from chat_service.streams.live import Chunk, LiveReply
-from shared.db import Database
 
 log = logging.getLogger(__name__)
 

@@ -1,18 +1,18 @@
 """The log of a reply while it streams: its owner appends, any number of readers follow, the journal takes what is new."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Literal
 from uuid import UUID
 
 import orjson
-
 from shared.sse import encode
 
 Kind = Literal["message", "waiting", "delta", "reasoning", "usage", "done", "error", "reset"]
 TEXT_KINDS = frozenset({"delta", "reasoning"})
+_REPLAY_CHARS_MAX = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +51,29 @@ def _kind_of(event: Event) -> Kind:
 
 
 def coalesced(events: Sequence[Event]) -> bytes:
-    """The frames of a replay: neighbouring texts become one event that carries the last id."""
+    """The frames of a replay: neighbouring texts become one event (up to a bound) that carries the last id."""
     frames: list[bytes] = []
     for kind, group in groupby(events, key=_kind_of):
         run = list(group)
-        if kind in TEXT_KINDS and len(run) > 1:
-            frames.append(text_event(run[-1].id, kind, "".join(event.text for event in run)).frame)
+        if kind in TEXT_KINDS:
+            frames += [_joined(part).frame for part in _parts(run)]
         else:
             frames += [event.frame for event in run]
     return b"".join(frames)
+
+
+def _parts(run: Sequence[Event]) -> Iterator[Sequence[Event]]:
+    start, chars = 0, 0
+    for index, event in enumerate(run):
+        if chars and chars + len(event.text) > _REPLAY_CHARS_MAX:
+            yield run[start:index]
+            start, chars = index, 0
+        chars += len(event.text)
+    yield run[start:]
+
+
+def _joined(run: Sequence[Event]) -> Event:
+    return run[0] if len(run) == 1 else text_event(run[-1].id, run[-1].kind, "".join(event.text for event in run))
 
 
 def chunks_of(turn_id: UUID, events: Sequence[Event]) -> list[Chunk]:

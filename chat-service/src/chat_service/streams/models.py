@@ -2,10 +2,9 @@
 
 from uuid import UUID
 
+from shared.db import Base
 from sqlalchemy import BigInteger, Text
 from sqlalchemy.orm import Mapped, mapped_column
-
-from shared.db import Base
 
 
 class JournalRow(Base):

@@ -8,6 +8,10 @@ from typing import cast
 from uuid import UUID
 
 import orjson
+from shared.auth import Principal
+from shared.contracts.chat import MessageEventData
+from shared.db import Database
+from shared.sse import comment
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chat_service.messages import service as messages
@@ -19,10 +23,6 @@ from chat_service.streams.errors import TooManyStreams
 from chat_service.streams.journal import Journal
 from chat_service.streams.live import TEXT_KINDS, Chunk, Event, LiveReply, coalesced, data_event, text_event
 from chat_service.streams.signals import Signals
-from shared.auth import Principal
-from shared.contracts.chat import MessageEventData
-from shared.db import Database
-from shared.sse import comment
 
 _READ_MAX = 500
 _CATCH_UP_POLLS_MAX = 4
@@ -227,6 +227,8 @@ def error_data(error: dict[str, object]) -> dict[str, object]:
 
 def _events_after(chunk: Chunk, after: int) -> Sequence[Event]:
     """The events of a journal row above `after`."""
+    if chunk.last_id <= after:
+        return []
     data = orjson.loads(chunk.payload)
     if chunk.kind not in TEXT_KINDS:
         return [data_event(chunk.last_id, chunk.kind, data)]

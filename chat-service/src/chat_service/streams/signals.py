@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from uuid import UUID
 
 import asyncpg
+from shared.db import postgres_url
 
 from chat_service.streams.repository import JOURNAL_CHANNEL
-from shared.db import postgres_url
 
 STOP_CHANNEL = "atrium_chat_stop"
 _CHECK_S = 5

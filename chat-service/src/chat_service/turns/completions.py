@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import orjson
-
-from chat_service.settings import ChatSettings
 from shared.auth import Principal, ServiceTokens
 from shared.contracts.chat import LoadProgress, MessageError, MessageUsage
 from shared.http import Timeouts, UpstreamPool, UpstreamResponse
 from shared.logs import request_id_var
 from shared.sse import SseEvent, SseParser
 from shared.telemetry import traceparent_var
+
+from chat_service.settings import ChatSettings
 
 SERVICE = "inference-service"
 _TARGET = b"/v1/chat/completions"

@@ -4,16 +4,17 @@ import asyncio
 import logging
 from uuid import UUID
 
-from chat_service.messages import service as messages
-from chat_service.settings import ChatSettings
-from chat_service.turns import repository
-from chat_service.turns.repository import CostCheck
 from shared.clients.billing import BillingClient
 from shared.clock import monotonic_s
 from shared.contracts.billing import RecordedUsage
 from shared.contracts.chat import MessageUsage
 from shared.db import Database
 from shared.errors import AppError
+
+from chat_service.messages import service as messages
+from chat_service.settings import ChatSettings
+from chat_service.turns import repository
+from chat_service.turns.repository import CostCheck
 
 _BATCH_MAX = 20
 _ASK_AGAIN_S = 0.1
@@ -42,7 +43,7 @@ class Costs:
     async def ask_for(self, dispatch_id: str, wait_s: float) -> MessageUsage | None:
         """As `ask`, repeated for up to `wait_s`: inference settles a cancelled stream within moments."""
         deadline = monotonic_s() + wait_s
-        while (usage := await self.ask(dispatch_id)) is None and monotonic_s() < deadline:
+        while (usage := await self.ask(dispatch_id)) is None and monotonic_s() < deadline:  # noqa: ASYNC110 - billing has no event to wait for
             await asyncio.sleep(_ASK_AGAIN_S)
         return usage
 

@@ -5,14 +5,15 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from pydantic import BaseModel
+from shared.auth import Permission, Principal, require
+from shared.contracts.chat import ChatEvent, Message, MessageCreate, ReplyOptions
+from shared.idempotency import IdempotencyKey, Operation
+from starlette.responses import JSONResponse
 
 from chat_service.dependencies import SettingsDep, StreamsDep, TurnsDep
 from chat_service.streams.response import EventStream
 from chat_service.streams.service import Reply, ReplyStreams
 from chat_service.turns.service import KeyedWrite, Started, TurnService
-from shared.auth import Permission, Principal, require
-from shared.contracts.chat import ChatEvent, Message, MessageCreate, ReplyOptions
-from shared.idempotency import IdempotencyKey, Operation
 
 Reader = Annotated[Principal, Depends(require(Permission.CHATS_READ))]
 Writer = Annotated[Principal, Depends(require(Permission.CHATS_WRITE))]
@@ -29,6 +30,12 @@ After = Annotated[int | None, Query(ge=0, le=_EVENT_ID_MAX, description="id of t
 LastEventId = Annotated[str | None, Header(alias="Last-Event-ID", max_length=20)]
 
 router = APIRouter(prefix="/api/v1/chats/{chat_id}/messages", tags=["turns"])
+
+
+class _DocumentedEvents(JSONResponse):
+    """Makes OpenAPI show the event models under the type that streams have; what is sent is an EventStream."""
+
+    media_type = "text/event-stream"
 
 
 class _Answers:
@@ -111,9 +118,8 @@ async def stop(chat_id: UUID, message_id: UUID, principal: Writer, turns: TurnsD
 @router.get(
     "/{message_id}/stream",
     summary="The events of a reply, from any event id",
-    response_class=EventStream,
-    response_model=None,
-    responses={200: {"model": ChatEvent, "description": "events, each with an integer id"}},
+    response_class=_DocumentedEvents,
+    response_model=ChatEvent,
 )
 async def stream(
     chat_id: UUID,
@@ -123,7 +129,7 @@ async def stream(
     turns: TurnsDep,
     after: After = None,
     last_event_id: LastEventId = None,
-) -> EventStream:
+) -> Any:
     await turns.read(principal, chat_id, message_id)
     seen = after if after is not None else _event_id(last_event_id)
     return answers.stream(principal, Reply(chat_id, message_id), seen)

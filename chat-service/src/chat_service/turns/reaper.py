@@ -3,6 +3,8 @@
 import logging
 
 import orjson
+from shared.clock import monotonic_s
+from shared.db import Database
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chat_service.messages import service as messages
@@ -13,8 +15,6 @@ from chat_service.streams.live import Chunk
 from chat_service.streams.service import journal_text
 from chat_service.turns import repository
 from chat_service.turns.models import TurnRow
-from shared.clock import monotonic_s
-from shared.db import Database
 
 EVENT_ID_GAP = 1_000_000
 """Readers may have seen ids that were never journaled; later ids start beyond them, so that no id means two things."""

@@ -7,6 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
+from shared.auth import Principal
+from shared.background import TaskTracker
+from shared.clock import monotonic_s
+from shared.contracts.chat import MessageError, MessageUsage
+from shared.db import Database
+from shared.http import UpstreamConnectError, UpstreamError, UpstreamTimeout
 from sqlalchemy.exc import SQLAlchemyError
 
 from chat_service.messages import service as messages
@@ -20,12 +26,6 @@ from chat_service.streams.service import error_data
 from chat_service.turns import repository
 from chat_service.turns.completions import CompletionRefusedError, Completions, Dispatched, Finished, ModelNotReadyError, Text
 from chat_service.turns.costs import Costs
-from shared.auth import Principal
-from shared.background import TaskTracker
-from shared.clock import monotonic_s
-from shared.contracts.chat import MessageError, MessageUsage
-from shared.db import Database
-from shared.http import UpstreamConnectError, UpstreamError, UpstreamTimeout
 
 _CONNECT_AGAIN_S = 0.5
 _RETRY_LEAST_S = 0.1
@@ -134,7 +134,7 @@ class TurnRunner:
         """Take no more turns, give those that run `timeout_s`, then interrupt them."""
         self.draining = True
         deadline = monotonic_s() + timeout_s
-        while self._running and monotonic_s() < deadline:
+        while self._running and monotonic_s() < deadline:  # noqa: ASYNC110 - once a process
             await asyncio.sleep(0.05)
         for running in list(self._running.values()):
             running.end("interrupted")

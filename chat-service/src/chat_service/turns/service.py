@@ -7,6 +7,12 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+from shared.auth import Principal
+from shared.clock import monotonic_s, utc_now
+from shared.contracts.chat import Message, MessageCreate, MessageEventData, ReplyOptions
+from shared.db import Database
+from shared.idempotency import Operation
+from shared.ids import uuid7
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chat_service.chats import service as chats
@@ -20,12 +26,6 @@ from chat_service.turns import repository
 from chat_service.turns.errors import Draining, ProcessBusy, TooManyTurns
 from chat_service.turns.runner import TurnRunner, TurnSpec
 from shared import idempotency
-from shared.auth import Principal
-from shared.clock import monotonic_s, utc_now
-from shared.contracts.chat import Message, MessageCreate, MessageEventData, ReplyOptions
-from shared.db import Database
-from shared.idempotency import Operation
-from shared.ids import uuid7
 
 _STOP_LOOK_S = 0.05
 _STOP_GRACE_S = 2.0
@@ -59,6 +59,7 @@ class TurnService:
         """Store the message with the reply that begins, and start it."""
         if len(body.content.encode("utf-8", "surrogatepass")) > self._settings.message_content_max_bytes:
             raise ContentTooLarge(self._settings.message_content_max_bytes)
+        content = body.content.replace("\x00", "")  # PostgreSQL text cannot hold NUL
 
         async def prepare(session: AsyncSession, chat: ChatRow) -> TurnSpec:
             follows_current = "parent_id" not in body.model_fields_set
@@ -66,11 +67,11 @@ class TurnService:
             await messages.check_parent(session, chat_id, parent_id)
             if not follows_current:
                 await messages.check_versions(session, chat_id, parent_id, siblings_max=self._settings.siblings_max)
-            said = messages.user_row(chat_id, parent_id=parent_id, content=body.content)
+            said = messages.user_row(chat_id, parent_id=parent_id, content=content)
             model = body.model or chat.model or self._settings.default_model
             reply = messages.reply_row(chat_id, parent_id=said["id"], model=model, turn_id=uuid7())
             await messages.add(session, [said, reply])
-            await chats.note_turn(session, chat, leaf_id=reply["id"], model=body.model, first_words=body.content)
+            await chats.note_turn(session, chat, leaf_id=reply["id"], model=body.model, first_words=content)
             parent = await messages.get(session, chat_id, said["id"])
             return await self._new_reply(session, principal, parent, reply, options=_options(body))
 
@@ -133,8 +134,10 @@ class TurnService:
         if row.status == "streaming" and row.turn_id is not None:
             self._runner.stop(row.turn_id)
         deadline = monotonic_s() + self._settings.stop_cost_wait_s + _STOP_GRACE_S
-        while (shown := await self.read(principal, chat_id, message_id)).status == "streaming" and monotonic_s() < deadline:
+        shown = await self.read(principal, chat_id, message_id)
+        while shown.status == "streaming" and monotonic_s() < deadline:
             await asyncio.sleep(_STOP_LOOK_S)
+            shown = await self.read(principal, chat_id, message_id)
         return shown
 
     async def read(self, principal: Principal, chat_id: UUID, message_id: UUID) -> Message:

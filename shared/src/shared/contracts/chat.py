@@ -10,12 +10,15 @@ TITLE_CHARS_MAX = 200
 MODEL_CHARS_MAX = 200
 CONTENT_CHARS_MAX = 1_000_000
 
+_NO_NUL = "^[^\\x00]*$"
+"""PostgreSQL text cannot hold NUL."""
+
 Role = Literal["user", "assistant"]
 MessageStatus = Literal["streaming", "complete", "stopped", "interrupted", "failed"]
 FinalStatus = Literal["complete", "stopped", "interrupted", "failed"]
 
-Title = Annotated[str, Field(min_length=1, max_length=TITLE_CHARS_MAX)]
-ModelId = Annotated[str, Field(min_length=1, max_length=MODEL_CHARS_MAX)]
+Title = Annotated[str, Field(min_length=1, max_length=TITLE_CHARS_MAX, pattern=_NO_NUL)]
+ModelId = Annotated[str, Field(min_length=1, max_length=MODEL_CHARS_MAX, pattern=_NO_NUL)]
 
 
 class ChatCreate(BaseModel):
