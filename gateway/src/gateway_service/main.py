@@ -158,6 +158,7 @@ def _own_app(parts: Parts) -> ServiceApp:
         readiness={"database": check_database},
         body_bytes_max=settings.own_body_max_bytes,
     )
+    _drop_default_docs(service.api)
     state = service.state
     state.database = parts.database
     state.credential_limits = parts.limits
@@ -179,6 +180,11 @@ def _own_app(parts: Parts) -> ServiceApp:
     # The gateway knows revocations at once and takes API keys; the other services verify tokens offline.
     service.api.dependency_overrides[current_principal] = gateway_principal
     return service
+
+
+def _drop_default_docs(api: FastAPI) -> None:
+    # FastAPI's page loads its scripts from another site and shows the gateway alone; status/page.py shows all services.
+    api.router.routes[:] = [route for route in api.router.routes if getattr(route, "path", "") not in {"/docs", "/docs/oauth2-redirect"}]
 
 
 def _lifespan(parts: Parts) -> Lifespan:

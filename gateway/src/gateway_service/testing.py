@@ -89,7 +89,7 @@ async def running_gateway(database: Any, **fields: Any) -> AsyncGenerator[Gatewa
     """A gateway over a migrated `database` (what the fixture service_database gives). Passwords are hashed cheaply, limits are wide."""
     settings = GatewaySettings(
         **cast("dict[str, Any]", KEYS.settings_fields("gateway", database_url=database.app_url)),
-        **{"password_hash_memory_kib": 8, "password_hash_time_cost": 1, **_GENEROUS, **fields},
+        **cast("dict[str, Any]", {"password_hash_memory_kib": 8, "password_hash_time_cost": 1, **_GENEROUS, **fields}),
     )
     app = create_app(settings)
     async with serve(app) as url:

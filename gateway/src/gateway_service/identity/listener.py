@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from contextlib import suppress
 from typing import Any
 
 import asyncpg
@@ -42,10 +43,13 @@ class ChangeListener:
             await connection.add_listener(CHANNEL, self._heard)
             self._memory.drop_all()
             self.listening.set()
-            while True:
+            closed = asyncio.Event()
+            connection.add_termination_listener(lambda _connection: closed.set())
+            while not closed.is_set():
                 # A connection that died without a word is noticed by asking.
                 await connection.execute("SELECT 1", timeout=_ANSWER_MAX_S)
-                await asyncio.sleep(_HEARTBEAT_S)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(closed.wait(), _HEARTBEAT_S)
         finally:
             connection.terminate()
 

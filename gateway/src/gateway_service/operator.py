@@ -1,4 +1,4 @@
-"""`python -m gateway_service.cli`: what an operator does without being signed in, directly on the database."""
+"""`python -m gateway_service.operator`: what an operator does without being signed in, directly on the database."""
 
 import argparse
 import asyncio
@@ -76,7 +76,7 @@ async def _run(command: str, email: str | None) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status: 0 done, 1 not possible."""
-    parser = argparse.ArgumentParser(prog="python -m gateway_service.cli", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m gateway_service.operator", description=__doc__)
     parser.add_argument("command", choices=("admin-password", "token"))
     parser.add_argument("--email", help="whose; the first administrator's when absent")
     chosen = parser.parse_args(arguments)
