@@ -30,9 +30,11 @@ def cpu_us(pid: int) -> float:
 
 
 def cpu_tree_us(pid: int) -> float:
-    """CPU time of a process, all its threads and all its descendants that are alive."""
+    """CPU time of a process, all its threads, its living descendants, and those it has waited for."""
     own = sum(_thread_cpu_us(task) for task in Path(f"/proc/{pid}/task").iterdir())
-    return own + sum(cpu_tree_us(child) for child in children(pid))
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    ended = (int(fields[13]) + int(fields[14])) / _TICKS_PER_S * 1e6
+    return own + ended + sum(cpu_tree_us(child) for child in children(pid))
 
 
 def _thread_cpu_us(task: Path) -> float:
