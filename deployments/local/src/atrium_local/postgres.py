@@ -30,7 +30,7 @@ _SERVER_SETTINGS = (
     "timezone=UTC",
     "log_timezone=UTC",
 )
-_THROWAWAY_SETTINGS = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "autovacuum=off")
+_THROWAWAY_SETTINGS = ("fsync=off", "full_page_writes=off", "autovacuum=off")  # a killed server still loses nothing
 
 
 def bin_directory(override: Path | None = None) -> Path:

@@ -14,7 +14,6 @@ Progress = Callable[[int], None]
 _TIMEOUT = httpx.Timeout(30, connect=5)
 _TRIES_MAX = 5  # without a single new byte in between
 _FIRST_PAUSE_S = 0.5
-_CHUNK_BYTES = 1 << 20
 _PARTIAL_CONTENT = 206
 _RANGE_NOT_SATISFIABLE = 416
 _RETRIED_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -64,7 +63,7 @@ def _continue(client: httpx.Client, url: str, target: Path, progress: Progress) 
         resumed = response.status_code == _PARTIAL_CONTENT and _starts_at(response, offset)
         written = offset if resumed else 0
         with target.open("ab" if resumed else "wb") as file:
-            for chunk in response.iter_bytes(_CHUNK_BYTES):
+            for chunk in response.iter_bytes():
                 file.write(chunk)
                 written += len(chunk)
                 progress(written)

@@ -1,0 +1,85 @@
+"""The embedded server: passwords only, survives kill -9, and says what is wrong in one line."""
+
+import asyncio
+import os
+import secrets
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+from atrium_local.errors import LocalError
+from atrium_local.postgres import PostgresServer, bin_directory
+from atrium_local.stack import _free_ports
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[PostgresServer]:
+    made = PostgresServer(
+        data_dir=tmp_path / "data",
+        port=_free_ports(["postgres"])["postgres"],
+        password=secrets.token_urlsafe(16),
+        log_path=tmp_path / "postgres.log",
+        throwaway=True,
+    )
+    yield made
+    made.stop()
+
+
+async def test_only_the_password_opens_it_and_it_listens_on_loopback_only(server: PostgresServer) -> None:
+    server.initialise()
+    server.start()
+    connection = await asyncpg.connect(server.admin_url)
+    assert await connection.fetchval("SHOW listen_addresses") == "127.0.0.1"
+    assert await connection.fetchval("SHOW unix_socket_directories") == ""
+    assert await connection.fetchval("SHOW password_encryption") == "scram-sha-256"
+    await connection.close()
+    with pytest.raises(asyncpg.InvalidPasswordError):
+        await asyncpg.connect(server.admin_url.replace(server.password, "guess"))
+    assert (server.data_dir.stat().st_mode & 0o777) == 0o700
+
+
+async def test_data_survives_kill_minus_nine(server: PostgresServer) -> None:
+    server.initialise()
+    server.start()
+    connection = await asyncpg.connect(server.admin_url)
+    await connection.execute("CREATE TABLE kept (a int)")
+    await connection.execute("INSERT INTO kept VALUES (7)")
+    pid = server.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    while server.pid is not None:  # noqa: ASYNC110 - the process is the operating system's
+        await asyncio.sleep(0.01)
+    server.start()
+    connection = await asyncpg.connect(server.admin_url)
+    assert await connection.fetchval("SELECT a FROM kept") == 7
+    await connection.close()
+
+
+def test_a_second_initialise_keeps_what_is_there(server: PostgresServer) -> None:
+    server.initialise()
+    marker = server.data_dir / "PG_VERSION"
+    before = marker.stat().st_mtime_ns
+    server.initialise()
+    assert marker.stat().st_mtime_ns == before
+
+
+def test_an_older_data_directory_is_refused_in_one_line(server: PostgresServer) -> None:
+    server.initialise()
+    (server.data_dir / "PG_VERSION").write_text("15\n")
+    with pytest.raises(LocalError, match=r"was made by PostgreSQL 15, these programs are 18: set PG_BIN") as refusal:
+        server.initialise()
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_server_that_cannot_start_says_why(server: PostgresServer) -> None:
+    server.initialise()
+    (server.data_dir / "postgresql.conf").write_text("no such setting = 1\n")
+    with pytest.raises(LocalError, match=r"PostgreSQL did not start: .*postgresql\.conf"):
+        server.start()
+
+
+def test_pg_bin_without_programs_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(LocalError, match="PG_BIN"):
+        bin_directory(tmp_path)

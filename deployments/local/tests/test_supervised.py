@@ -1,0 +1,183 @@
+"""A supervised process, shown on tiny programs: it comes back, with growing pauses, and goes when we go."""
+
+import asyncio
+import itertools
+import os
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from atrium_local import supervised
+from atrium_local.errors import LocalError
+from atrium_local.installation import check_port
+from atrium_local.processes import Identity, end
+from atrium_local.supervised import Spec, Supervised
+
+PATIENCE_S = 20.0
+SLEEPER = "import time\nprint('up', flush=True)\ntime.sleep(600)"
+
+
+def spec(tmp_path: Path, program: str, **changes: object) -> Spec:
+    settings: dict = {
+        "name": "tiny",
+        "command": [sys.executable, "-c", program],
+        "environment": None,
+        "cwd": tmp_path,
+        "log_path": tmp_path / "tiny.log",
+        "port": None,
+        "ready": None,
+        "stop_patience_s": 5,
+    }
+    return Spec(**(settings | changes))
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not condition():  # noqa: ASYNC110 - the condition is the operating system's
+            await asyncio.sleep(0.02)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+async def test_a_killed_process_comes_back_and_a_stopped_one_does_not(tmp_path: Path) -> None:
+    process = Supervised(spec(tmp_path, SLEEPER), lambda _: None)
+    running = asyncio.create_task(process.run())
+    assert await process.wait_ready(PATIENCE_S)
+    first = process.identity
+    assert first is not None
+    os.kill(first.pid, signal.SIGKILL)
+    await until(lambda: process.identity not in {None, first})
+    await process.stop()
+    await running
+    assert process.state == "stopped"
+    assert process.restarts == 1
+    assert process.identity is None
+
+
+async def test_a_process_that_keeps_failing_is_started_with_growing_pauses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervised, "_PAUSE_FIRST_S", 0.05)
+    began: list[float] = []
+    process = Supervised(
+        spec(tmp_path, "raise SystemExit(3)"), lambda it: began.append(time.monotonic()) if it.state == "starting" else None
+    )
+    running = asyncio.create_task(process.run())
+    await until(lambda: process.restarts >= 4)
+    await process.stop()
+    await running
+    pauses = [later - earlier for earlier, later in itertools.pairwise(began)]
+    assert process.last_exit == 3
+    assert pauses[2] > pauses[0] + 0.1
+
+
+async def test_a_job_that_succeeds_is_done_and_not_started_again(tmp_path: Path) -> None:
+    process = Supervised(spec(tmp_path, "pass", one_shot=True), lambda _: None)
+    await asyncio.wait_for(process.run(), PATIENCE_S)
+    assert process.state == "done"
+    assert process.restarts == 0
+
+
+async def test_a_process_that_ignores_the_polite_signal_is_killed(tmp_path: Path) -> None:
+    deaf = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('up', flush=True)\ntime.sleep(600)"
+    process = Supervised(spec(tmp_path, deaf, stop_patience_s=0.3), lambda _: None)
+    running = asyncio.create_task(process.run())
+    await until(lambda: (tmp_path / "tiny.log").exists() and "up" in (tmp_path / "tiny.log").read_text())
+    await process.stop()
+    await running
+    assert process.identity is None
+
+
+async def test_the_workers_of_a_dead_process_go_with_it(tmp_path: Path) -> None:
+    parent = textwrap.dedent(
+        """
+        import subprocess, sys, time
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+        print(child.pid, flush=True)
+        time.sleep(600)
+        """
+    )
+    process = Supervised(spec(tmp_path, parent), lambda _: None)
+    running = asyncio.create_task(process.run())
+    log = tmp_path / "tiny.log"
+    await until(lambda: log.exists() and log.read_text().strip() != "")
+    worker = Identity.of(int(log.read_text().split()[0]))
+    assert worker is not None
+    assert process.identity is not None
+    os.kill(process.identity.pid, signal.SIGKILL)
+    await until(lambda: not worker.alive())
+    await process.stop()
+    await running
+
+
+async def test_an_adopted_process_is_watched_replaced_when_it_dies_and_left_alone_at_the_end(tmp_path: Path) -> None:
+    def start_elsewhere() -> subprocess.Popen[bytes]:
+        return subprocess.Popen([sys.executable, "-c", SLEEPER], stdout=subprocess.DEVNULL, start_new_session=True)
+
+    engine = start_elsewhere()
+    process = Supervised(spec(tmp_path, SLEEPER), lambda _: None, adopt=Identity.of(engine.pid))
+    running = asyncio.create_task(process.run())
+    assert await process.wait_ready(PATIENCE_S)
+    await process.stop()
+    await asyncio.sleep(0.3)
+    assert engine.poll() is None
+    engine.kill()
+    engine.wait()
+    await asyncio.wait_for(running, PATIENCE_S)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's death signal is Linux's; elsewhere the next start cleans up")
+def test_children_die_when_the_supervisor_is_killed_with_minus_nine(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "import time; time.sleep(600)"]
+    parent = textwrap.dedent(
+        f"""
+        import signal, subprocess, time
+        from atrium_local.processes import bound_command
+        child = subprocess.Popen(bound_command({command!r}, signal.SIGKILL), start_new_session=True)
+        print(child.pid, flush=True)
+        time.sleep(600)
+        """
+    )
+    log = tmp_path / "parent.log"
+    with log.open("wb") as output:
+        supervisor = subprocess.Popen([sys.executable, "-c", parent], stdout=output)
+    wait_until(lambda: log.read_text().strip() != "")
+    time.sleep(0.2)  # let the child become the sleeper; it is bound before that
+    child = Identity.of(int(log.read_text()))
+    assert child is not None
+    supervisor.kill()
+    supervisor.wait()
+    wait_until(lambda: not child.alive())
+
+
+def test_another_process_with_the_same_id_is_not_taken_for_the_old_one() -> None:
+    ours = Identity.of(os.getpid())
+    assert ours is not None
+    assert ours.alive()
+    assert not Identity(pid=os.getpid(), started="1").alive()
+
+
+def test_ending_a_process_that_is_gone_is_no_error() -> None:
+    child = subprocess.Popen([sys.executable, "-c", "pass"])
+    identity = Identity.of(child.pid)
+    child.wait()
+    if identity is not None:
+        end(identity, first=signal.SIGTERM, patience_s=1)
+
+
+def test_a_port_in_use_names_the_port_its_owner_and_the_variable() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(LocalError, match=f"Port {port} for chat-service is in use: .* CHAT_SERVICE_PORT"):
+            check_port("127.0.0.1", port, owner="chat-service", variable="CHAT_SERVICE_PORT")
