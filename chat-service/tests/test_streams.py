@@ -104,9 +104,9 @@ async def test_a_silent_stream_sends_comments(start: Any, suite: Any, play: Any)
 
 
 async def test_a_slow_reader_is_cut_holds_up_nobody_and_can_resume(start: Any, suite: Any, play: Any) -> None:
-    service = await start(stream_write_timeout_s=0.3, reply_content_max_bytes=50_000_000)
+    service = await start(stream_write_timeout_s=1, reply_content_max_bytes=50_000_000)
     user = service.user()
-    piece = "x" * 500_000
+    piece = "x" * 250_000
     suite.default = play.says(*[piece] * 30, gap_s=0.03)
     chat = await user.new_chat()
     async with user.events("POST", f"/api/v1/chats/{chat}/messages", json={"content": "hi"}) as events:

@@ -71,7 +71,8 @@ class Running:
         """End the turn at its next await; the first reason stays."""
         if self.cut is None:
             self.cut = cut
-        if self.scope is not None:
+        # A stop comes twice (from the request and by NOTIFY), and a scope that expires takes no new time.
+        if self.scope is not None and not self.scope.expired():
             self.scope.reschedule(asyncio.get_running_loop().time())
 
 
