@@ -1,6 +1,7 @@
 """The service as a real server, a scripted billing over real HTTP, and the scripted provider."""
 
 import asyncio
+import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -221,3 +222,10 @@ def embedding_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _eventually() -> Callable[..., Awaitable[None]]:
     """`await eventually(check)`: polls until `check()` is true."""
     return eventually
+
+
+@pytest.fixture
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]

@@ -1,0 +1,109 @@
+"""The real built-in model behind the service: loading, answering, streaming, leaving, dying."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+MODEL = "smollm2-135m-instruct"
+KEY = "key-of-the-model-server"
+
+
+def start_model_server(home: Path, port: int) -> "subprocess.Popen[bytes]":
+    variables = {
+        "ATRIUM_HOME": str(home),
+        "ATRIUM_MODEL": MODEL,
+        "MODEL_PORT": str(port),
+        "LOCAL_MODEL_API_KEY": KEY,
+        "LOCAL_MODEL_STATUS_PATH": str(home / "model.json"),
+    }
+    log = (home / "model.log").open("ab")
+    return subprocess.Popen([sys.executable, "-m", "atrium_local.model_server"], env={**os.environ, **variables}, stdout=log, stderr=log)
+
+
+@pytest.fixture
+async def served(start: Any, tmp_path: Path, free_port: int) -> AsyncIterator[tuple[Any, "subprocess.Popen[bytes]"]]:
+    """The service is up before the model is."""
+    settings = {"local_model_url": f"http://127.0.0.1:{free_port}", "local_model_api_key": KEY}
+    async with start(**settings, local_model_status_path=tmp_path / "model.json", local_model_id=MODEL) as running:
+        process = start_model_server(tmp_path, free_port)
+        try:
+            yield running, process
+        finally:
+            process.kill()
+            process.wait()
+
+
+def ask(text: str, **members: Any) -> dict[str, Any]:
+    return {"model": MODEL, "messages": [{"role": "user", "content": text}], "max_tokens": 24, **members}
+
+
+async def ready(running: Any, eventually: Any) -> None:
+    async def is_ready() -> bool:
+        views = (await running.client.get("/api/v1/inference/models")).json()["data"]
+        return any(view["id"] == MODEL and view["status"] == "ready" and view["context_length"] for view in views)
+
+    await eventually(is_ready, timeout_s=90)
+
+
+async def post(running: Any, body: dict[str, Any]) -> Any:
+    return await running.client.post("/v1/chat/completions", json=body)
+
+
+async def test_it_loads_answers_streams_is_counted_and_comes_back(
+    served: Any, billing: Any, eventually: Any, tmp_path: Path, free_port: int
+) -> None:
+    running, process = served
+    loading = await post(running, ask("hi"))
+    assert (loading.status_code, loading.json()["error"]["code"]) == (503, "model_loading")
+    await ready(running, eventually)
+
+    answer = await post(running, ask("Say hello."))
+    assert answer.status_code == 200, answer.text
+    usage = answer.json()["usage"]
+    settled = billing.only_settlement()
+    assert settled["source"] == "provider"
+    counted = settled["usage"]
+    assert counted["input_tokens"] + counted["cache_read_tokens"] == usage["prompt_tokens"]
+    assert counted["output_tokens"] == usage["completion_tokens"] <= 24
+    hold = billing.holds[answer.headers["x-atrium-dispatch-id"]]
+    assert usage["prompt_tokens"] <= hold["input_tokens_max"]
+
+    streamed = await post(running, ask("Count to five.", stream=True, stream_options={"include_usage": True}))
+    chunks = [json.loads(line[6:]) for line in streamed.text.split("\n") if line.startswith("data: {")]
+    assert chunks[-1]["usage"]["cost_nano"] > 0
+    assert streamed.text.endswith("data: [DONE]\n\n")
+
+    long = await post(running, ask("word " * 20_000))
+    assert (long.status_code, long.json()["error"]["code"]) == (400, "context_length_exceeded")
+
+    before = len(billing.settled)
+    async with running.client.stream("POST", "/v1/chat/completions", json=ask("Tell a story.", stream=True, max_tokens=500)) as response:
+        dispatch_id = response.headers["x-atrium-dispatch-id"]
+        await anext(response.aiter_lines())
+    await eventually(lambda: len(billing.settled) == before + 1)
+    left = billing.settled[dispatch_id]
+    assert left["outcome"] == "stopped"
+    assert 10 < left["usage"]["input_tokens"] < 60
+
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    gone = await post(running, ask("hi"))
+    assert (gone.status_code, gone.json()["error"]["code"]) == (503, "model_loading")
+    again = start_model_server(tmp_path, free_port)
+    try:
+
+        async def answers() -> bool:
+            return (await post(running, ask("hi", max_tokens=1))).status_code == 200
+
+        await eventually(answers, timeout_s=90)
+    finally:
+        again.kill()
+        again.wait()
+    assert not billing.open_holds
