@@ -194,13 +194,13 @@ def test_editing_the_first_message_makes_a_second_root(person: Person) -> None:
 
 
 def test_a_stopped_reply_goes_on_in_the_same_message(person: Person) -> None:
-    chat = person.chat(SLOW)
-    with chat.begin("!tokens=300 !delay_ms=50") as running:
+    chat = person.chat(ECHO)
+    with chat.begin("!slow !tokens=300 !delay_ms=50") as running:
         running.until("delta", 3)
         chat.stop(running.reply_id)
         stopped = Turn.of(running.rest())
     before = chat.ended(stopped.reply_id)
-    going_on = chat.turn_of(f"/messages/{stopped.reply_id}/continue", max_tokens=5)
+    going_on = chat.turn_of(f"/messages/{stopped.reply_id}/continue")
     assert going_on.status in {"complete", "stopped"}
     after = chat.message(stopped.reply_id)
     assert after["content"].startswith(before["content"])

@@ -21,6 +21,7 @@ TURN_LEASE_S = 2.0
 MODEL_ID = "smollm2-135m-instruct"
 UNPRICED_MODEL = "fake-length"
 BACK_S = 40
+BODY_BYTES_MAX = 2 * 1024 * 1024
 
 PROVIDER_KEYS = ("provider-secret-one", "provider-secret-two")
 
@@ -48,6 +49,7 @@ _SETTINGS = {
     "MODEL_WAIT_MAX_S": "90",
     "DISCOVERY_INTERVAL_S": "5",
     "DRAIN_TIMEOUT_S": "3",
+    "REQUEST_BODY_MAX_BYTES": str(BODY_BYTES_MAX),
 }
 
 
@@ -56,6 +58,7 @@ class Stack(LocalStack):
 
     model_id = MODEL_ID
     unpriced_model = UNPRICED_MODEL
+    body_bytes_max = BODY_BYTES_MAX
 
     def __init__(self, home: Path) -> None:
         self.provider = Provider()
