@@ -1,6 +1,7 @@
 """What reaches the gateway's own routes: hosts, sizes, closed paths, origins."""
 
 import asyncio
+import socket
 
 import pytest
 from gateway_service.settings import GatewaySettings
@@ -100,3 +101,13 @@ def test_loopback_answers_loopback_names_only() -> None:
     assert settings(host="0.0.0.0").hosts == frozenset({"*"})
     assert settings(host="0.0.0.0").asks_for_setup_token
     assert not settings(host="::1").asks_for_setup_token
+
+
+async def test_metrics_have_a_port_of_their_own(start_gateway: StartGateway) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    async with start_gateway(metrics_port=port) as gateway, gateway.client() as http:
+        await http.get("/api/v1/auth/config")
+        metrics = await http.get(f"http://127.0.0.1:{port}/metrics")
+    assert 'route="/api/v1/auth/config"' in metrics.text

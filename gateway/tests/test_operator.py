@@ -1,5 +1,6 @@
 """`make admin-password` and `make token`."""
 
+import asyncio
 import sys
 from typing import Any
 
@@ -19,8 +20,6 @@ def environment(gateway: Gateway, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 
 async def run(arguments: list[str]) -> int:
     """The command as its own process would run it: with a loop of its own."""
-    import asyncio
-
     return await asyncio.to_thread(operator.main, arguments)
 
 

@@ -122,3 +122,11 @@ async def test_no_route_answers_without_a_token(gateway: Gateway) -> None:
         ):
             answer = await http.request(method, path)
             assert answer.status_code == 401, path
+
+
+async def test_the_own_routes_draw_from_the_callers_quota(start_gateway: StartGateway) -> None:
+    async with start_gateway(user_rpm=3) as gateway:
+        person = await gateway.sign_up("ada")
+        answers = [await person.get("/api/v1/auth/me") for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    assert int(answers[-1].headers["retry-after"]) >= 1

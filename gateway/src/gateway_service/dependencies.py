@@ -4,38 +4,39 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 from shared.auth import Principal, bearer_token
-from shared.errors import Forbidden, TooManyRequests, Unauthenticated
+from shared.errors import TooManyRequests, Unauthenticated
 
 from gateway_service.accounts.service import Accounts
 from gateway_service.admin.service import Admin
 from gateway_service.apikeys.service import ApiKeys
 from gateway_service.credential_limits import client_address
-from gateway_service.proxy.ports import Authenticator, Limiter
+from gateway_service.proxy.ports import Authenticator, Limiter, RouteClass
 from gateway_service.sessions.service import Device, Sessions
 from gateway_service.settings import GatewaySettings
 
 
-def _accounts(request: Request) -> Accounts:
+# async: FastAPI sends plain functions to a thread, which costs more than what these do.
+async def _accounts(request: Request) -> Accounts:
     return cast("Accounts", request.app.state.accounts)
 
 
-def _sessions(request: Request) -> Sessions:
+async def _sessions(request: Request) -> Sessions:
     return cast("Sessions", request.app.state.sessions)
 
 
-def _api_keys(request: Request) -> ApiKeys:
+async def _api_keys(request: Request) -> ApiKeys:
     return cast("ApiKeys", request.app.state.api_keys)
 
 
-def _admin(request: Request) -> Admin:
+async def _admin(request: Request) -> Admin:
     return cast("Admin", request.app.state.admin)
 
 
-def _settings(request: Request) -> GatewaySettings:
+async def _settings(request: Request) -> GatewaySettings:
     return cast("GatewaySettings", request.app.state.settings)
 
 
-def _device(request: Request) -> Device:
+async def _device(request: Request) -> Device:
     return Device(user_agent=request.headers.get("user-agent", ""), address=client_address(request))
 
 
@@ -57,9 +58,10 @@ async def gateway_principal(request: Request) -> Principal:
     """Takes the place of shared.auth.current_principal here: API keys work too, and what was revoked stops at once."""
     authenticator = cast("Authenticator", request.app.state.authenticator)
     credential = presented_credential(request)
+    limiter = cast("Limiter", request.app.state.limiter)
     identity = authenticator.remembered(credential)
     if identity is None:
-        limiter, address = cast("Limiter", request.app.state.limiter), client_address(request)
+        address = client_address(request)
         decision = limiter.check_address(address)
         if not decision.allowed:
             raise TooManyRequests("too many refused credentials from this address", retry_after_s=decision.retry_after_s)
@@ -68,6 +70,7 @@ async def gateway_principal(request: Request) -> Principal:
         except Unauthenticated:
             limiter.count_failure(address)
             raise
-    if identity.principal.user_id is None:
-        raise Forbidden("this route acts for a person")
+    decision = limiter.check(identity, RouteClass.REST)
+    if not decision.allowed:
+        raise TooManyRequests("you sent more requests than your limit allows", retry_after_s=decision.retry_after_s)
     return identity.principal

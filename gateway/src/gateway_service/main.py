@@ -1,16 +1,18 @@
 """Composition root of the gateway: the proxy is the outer ASGI callable, FastAPI answers what no service claims."""
 
 import gc
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from fastapi import APIRouter, FastAPI
+from prometheus_client import start_http_server
 from shared.app import VERSION, Lifespan, ServiceApp, check_database, create_service_app
 from shared.auth import UserTokens, current_principal
 from shared.background import Periodic
 from shared.db import Database, check_schema
 from shared.http import UpstreamPool, make_client
+from shared.metrics import Metrics
 from shared.outbox import Relay
 from shared.settings import load_settings_or_exit
 
@@ -208,12 +210,14 @@ def _lifespan(parts: Parts) -> Lifespan:
         api.state.installation = Installation(
             client=client, services=service_urls(settings), database=database, own_document=api.openapi, version=VERSION
         )
+        stop_metrics = _serve_metrics(settings, api.state.metrics)
         for job in jobs:
             job.start()
         _settle_memory()
         try:
             yield
         finally:
+            stop_metrics()
             for job in jobs:
                 await job.close()
             await client.aclose()
@@ -222,6 +226,14 @@ def _lifespan(parts: Parts) -> Lifespan:
             await database.dispose()
 
     return lifespan
+
+
+def _serve_metrics(settings: GatewaySettings, metrics: Metrics) -> Callable[[], None]:
+    """Opens METRICS_PORT, when set, in a thread of its own. Returns what closes it."""
+    if not settings.metrics_port:
+        return lambda: None
+    server, _thread = start_http_server(settings.metrics_port, addr=settings.host, registry=metrics.registry)
+    return server.shutdown
 
 
 def _settle_memory() -> None:

@@ -53,6 +53,7 @@ class GatewaySettings(ServiceSettings):
     )
     request_body_max_bytes: int = Field(default=32 * 1024 * 1024, ge=1024, description="largest body passed on to a service")
     own_body_max_bytes: int = Field(default=256 * 1024, ge=1024, description="largest body of the gateway's own routes")
+    metrics_port: int = Field(default=0, ge=0, le=65535, description="port of /metrics, which PORT does not answer; 0: none")
     web_build_dir: Path = Field(default_factory=_web_build_dir, description="folder of the built web client")
     gateway_processes: int = Field(
         default=1,
@@ -80,7 +81,7 @@ class GatewaySettings(ServiceSettings):
     def _several_processes_share_counters(self) -> Self:
         if self.gateway_processes > 1 and self.redis_url is None:
             raise ValueError(
-                f"{self.gateway_processes} gateway processes need REDIS_URL so that they share rate limits; set it or GATEWAY_PROCESSES=1"
+                f"{self.gateway_processes} gateway processes need REDIS_URL, the store they share; set it or GATEWAY_PROCESSES=1"
             )
         return self
 

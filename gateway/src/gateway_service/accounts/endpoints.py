@@ -17,17 +17,17 @@ MeReader = Annotated[Principal, Depends(require(Permission.ME_READ))]
 MeWriter = Annotated[Principal, Depends(require(Permission.ME_WRITE))]
 
 
-def _sign_up_form(request: Request, form: SignUp) -> SignUp:
+async def _sign_up_form(request: Request, form: SignUp) -> SignUp:
     name_account(request, form.email)
     return form
 
 
-def _sign_in_form(request: Request, form: SignIn) -> SignIn:
+async def _sign_in_form(request: Request, form: SignIn) -> SignIn:
     name_account(request, form.email)
     return form
 
 
-def _password_owner(request: Request, principal: MeWriter) -> Principal:
+async def _password_owner(request: Request, principal: MeWriter) -> Principal:
     name_account(request, str(principal.actor_id))
     return principal
 

@@ -128,13 +128,12 @@ class StoredAuthenticator:
         return _of_key(owner, min(remaining_s, KEY_REMEMBERED_S))
 
     def _quotas(self, principal: Principal) -> tuple[Quota, ...]:
-        quotas = [
-            Quota(f"user:{principal.user_id}", self._settings.user_rpm),
-            Quota(f"org:{principal.organisation_id}", self._settings.organisation_rpm),
-        ]
+        settings = self._settings
+        limits = {f"user:{principal.user_id}": settings.user_rpm, f"org:{principal.organisation_id}": settings.organisation_rpm}
         if principal.key_id is not None:
-            quotas.append(Quota(f"key:{principal.key_id}", principal.rpm or self._settings.key_rpm))
-        return tuple(quotas)
+            limits[f"key:{principal.key_id}"] = principal.rpm or settings.key_rpm
+        # Each process counts for itself, so each gets its share: together they never allow more than the limit.
+        return tuple(Quota(key, max(1, rpm // settings.gateway_processes)) for key, rpm in limits.items())
 
 
 def _expires_at_s(verified_token: str) -> float:

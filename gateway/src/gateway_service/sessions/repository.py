@@ -62,7 +62,8 @@ async def revoke_all(db: AsyncSession, user_id: UUID, *, keep: UUID | None, reas
 
 
 async def delete_ended(db: AsyncSession, *, before: datetime) -> None:
-    """Removes sessions that ended before `before`, with their tokens."""
+    """Removes sessions that ended before `before`, with their tokens, and links replaced before it: they are refused either way."""
+    await db.execute(delete(RefreshToken).where(RefreshToken.replaced_at < before))
     ended = select(UserSession.id).where((UserSession.expires_at < before) | (UserSession.revoked_at < before))
     await db.execute(delete(RefreshToken).where(RefreshToken.session_id.in_(ended)))
     await db.execute(delete(UserSession).where((UserSession.expires_at < before) | (UserSession.revoked_at < before)))

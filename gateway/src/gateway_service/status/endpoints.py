@@ -13,7 +13,7 @@ from gateway_service.status.service import Installation
 _DOCS_CSP = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 
-def _installation(request: Request) -> Installation:
+async def _installation(request: Request) -> Installation:
     return cast("Installation", request.app.state.installation)
 
 
