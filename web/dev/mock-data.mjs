@@ -23,7 +23,7 @@ export function seedUsers() {
 		person('Ada Moreau', 'ada@example.com', 'admin'),
 		person('Kenji Watanabe', 'kenji@example.com', 'user'),
 		person('Lucía Fernández-Ortiz', 'lucia.fernandez.ortiz@example.com', 'finance'),
-		person('Tom Okafor', 'tom@example.com', 'pending', 'pending'),
+		person('Tom Okafor', 'tom@example.com', 'pending'),
 		person('Old Account', 'old@example.com', 'user', 'suspended')
 	];
 }

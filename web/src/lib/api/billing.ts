@@ -1,6 +1,6 @@
 /** Money: /api/v1/billing. */
 import { call, idempotencyKey } from './client';
-import type { Budget, BudgetScope, BudgetWindow, Entitlements, Page, Price, TopUp, UsageReport, Wallet } from './types';
+import type { Budget, BudgetChange, Entitlements, Page, Price, PriceChange, TopUp, UsageReport, Wallet } from './types';
 
 const BILLING = '/api/v1/billing';
 
@@ -18,25 +18,11 @@ export const usage = (query: UsageQuery, signal?: AbortSignal) =>
 
 export const listPrices = () => call<Page<Price>>('GET', `${BILLING}/prices`, { query: { limit: 100 } });
 
-export interface PriceChange {
-	model: string;
-	free?: boolean;
-	input_nano_per_mtok?: number;
-	output_nano_per_mtok?: number;
-}
-
 export const setPrice = (body: PriceChange) => call<Price>('PUT', `${BILLING}/prices`, { body });
 
 export const listWallets = () => call<Page<Wallet>>('GET', `${BILLING}/wallets`, { query: { limit: 100 } });
 export const topUp = (walletId: string, body: { amount: string; note?: string }) =>
 	call<TopUp>('POST', `${BILLING}/wallets/${walletId}/top-ups`, { body, headers: idempotencyKey() });
-
-export interface BudgetChange {
-	scope: BudgetScope;
-	scope_id: string;
-	window: BudgetWindow;
-	limit: string;
-}
 
 export const listBudgets = () => call<Page<Budget>>('GET', `${BILLING}/budgets`, { query: { limit: 100 } });
 export const setBudget = (body: BudgetChange) => call<Budget>('PUT', `${BILLING}/budgets`, { body });

@@ -1,4 +1,5 @@
 /** One error type for every failed call, so that pages can say what went wrong and what to do. */
+import { asSentence } from '$lib/format/sentence';
 import type { ProblemExtras } from './types';
 
 const KNOWN = new Set(['type', 'title', 'status', 'detail', 'instance', 'code', 'request_id', 'errors']);
@@ -25,7 +26,7 @@ export class ApiError extends Error {
 		fields?: FieldProblem[];
 		extra?: ProblemExtras;
 	}) {
-		super(init.detail);
+		super(asSentence(init.detail));
 		this.name = 'ApiError';
 		this.status = init.status;
 		this.code = init.code;

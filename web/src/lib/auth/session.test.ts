@@ -3,7 +3,7 @@ import { ApiError } from '$lib/api/errors';
 import type { TokenAnswer, User } from '$lib/api/types';
 import { Session } from './session';
 
-const user: User = { id: 'u', email: 'a@b.c', name: 'A', role: 'user', organisation_id: 'o' };
+const user: User = { id: 'u', email: 'a@b.c', name: 'A', role: 'user', organisation_id: 'o', teams: [] };
 
 function answer(token: string, expires_in = 300): TokenAnswer {
 	return { access_token: token, token_type: 'Bearer', expires_in, user };

@@ -1,6 +1,7 @@
 /** Turns a failed reply into what its reader needs: which limit, what is left, when it resets, one thing to do. */
 import type { ProblemExtras, ReplyError } from '$lib/api/types';
 import { formatNano } from '$lib/format/money';
+import { asSentence } from '$lib/format/sentence';
 
 export type RefusalAction =
 	| { kind: 'link'; label: string; href: string }
@@ -50,7 +51,7 @@ function remaining(extra: ProblemExtras): number | null {
 }
 
 function request(what: string, error: ReplyError): RefusalAction {
-	const text = `Hello, Atrium refused my message: ${error.detail} Could you ${what}?`;
+	const text = `Hello, Atrium refused my message: ${asSentence(error.detail)} Could you ${what}?`;
 	return { kind: 'copy-request', label: 'Copy a request for your admin', text };
 }
 
@@ -65,7 +66,7 @@ function modelQuery(extra: ProblemExtras, model: string | null): string {
 
 export function describeRefusal(error: ReplyError, reader: Reader, model: string | null = null): Refusal {
 	const extra = error.extra ?? {};
-	const base = { detail: error.detail, facts: facts(extra), resetsAt: extra.resets_at ?? null };
+	const base = { detail: asSentence(error.detail), facts: facts(extra), resetsAt: extra.resets_at ?? null };
 	switch (error.code) {
 		case 'insufficient_credits':
 			return {

@@ -13,3 +13,8 @@ export function formatBytes(bytes: number): string {
 export function plural(count: number, one: string, many: string = `${one}s`): string {
 	return `${formatCount(count)} ${count === 1 ? one : many}`;
 }
+
+/** "33K", "1.2M": for sizes that nobody counts exactly. */
+export function formatCompact(value: number): string {
+	return new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 }).format(value);
+}

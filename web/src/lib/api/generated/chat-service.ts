@@ -1,0 +1,1103 @@
+/** Written by `npm run generate` from docs/openapi; edit the service, not this file. */
+
+export interface paths {
+    "/api/v1/chats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Your chats, latest activity first */
+        get: operations["list_chats_api_v1_chats_get"];
+        put?: never;
+        /** Make a chat */
+        post: operations["create_chat_api_v1_chats_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/chats/{chat_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One chat */
+        get: operations["read_chat_api_v1_chats__chat_id__get"];
+        put?: never;
+        post?: never;
+        /** Delete a chat with its messages */
+        delete: operations["delete_chat_api_v1_chats__chat_id__delete"];
+        options?: never;
+        head?: never;
+        /** Rename, archive, choose the model or the branch */
+        patch: operations["patch_chat_api_v1_chats__chat_id__patch"];
+        trace?: never;
+    };
+    "/api/v1/chats/{chat_id}/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The active branch, root first: its last messages, or those above `before` */
+        get: operations["read_branch_api_v1_chats__chat_id__messages_get"];
+        put?: never;
+        /** Send a message and get its reply */
+        post: operations["post_message_api_v1_chats__chat_id__messages_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/chats/{chat_id}/messages/{message_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One message */
+        get: operations["read_message_api_v1_chats__chat_id__messages__message_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/chats/{chat_id}/messages/{message_id}/continue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A cut reply goes on */
+        post: operations["go_on_api_v1_chats__chat_id__messages__message_id__continue_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/chats/{chat_id}/messages/{message_id}/regenerate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Another reply to the same message */
+        post: operations["regenerate_api_v1_chats__chat_id__messages__message_id__regenerate_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/chats/{chat_id}/messages/{message_id}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stop a reply; what it wrote is kept */
+        post: operations["stop_api_v1_chats__chat_id__messages__message_id__stop_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/chats/{chat_id}/messages/{message_id}/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The events of a reply, from any event id */
+        get: operations["stream_api_v1_chats__chat_id__messages__message_id__stream_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/healthz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The process is alive */
+        get: operations["healthz_healthz_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/readyz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The service can work */
+        get: operations["readyz_readyz_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
+export type webhooks = Record<string, never>;
+export interface components {
+    schemas: {
+        /**
+         * Chat
+         * @description One chat; `current_message_id` is the leaf of the branch that is shown.
+         */
+        Chat: {
+            /** Archived */
+            archived: boolean;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Current Message Id */
+            current_message_id: string | null;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Model */
+            model: string | null;
+            /** Title */
+            title: string;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+        };
+        /**
+         * ChatCreate
+         * @description Body of POST /api/v1/chats. Without a title the first words of the first message become one.
+         */
+        ChatCreate: {
+            /** Model */
+            model?: string | null;
+            /** Title */
+            title?: string | null;
+        };
+        /**
+         * ChatEvent
+         * @description One server-sent event of a reply: `event:`, `id:` and `data:` (JSON of `data`).
+         */
+        ChatEvent: components["schemas"]["MessageEvent"] | components["schemas"]["WaitingEvent"] | components["schemas"]["DeltaEvent"] | components["schemas"]["ReasoningEvent"] | components["schemas"]["UsageEvent"] | components["schemas"]["DoneEvent"] | components["schemas"]["ErrorEvent"] | components["schemas"]["ResetEvent"];
+        /**
+         * ChatPatch
+         * @description Body of PATCH /api/v1/chats/{id}: only what is present changes.
+         */
+        ChatPatch: {
+            /** Archived */
+            archived?: boolean | null;
+            /**
+             * Current Message Id
+             * @description any message of the chat: its newest leaf becomes current
+             */
+            current_message_id?: string | null;
+            /** Model */
+            model?: string | null;
+            /** Title */
+            title?: string | null;
+        };
+        /**
+         * DeltaEvent
+         * @description Text of the reply.
+         */
+        DeltaEvent: {
+            data: components["schemas"]["TextEventData"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event: "delta";
+            /**
+             * Id
+             * @description the SSE id; increases within a reply, a replay may skip ids
+             */
+            id: number;
+        };
+        /**
+         * DoneEvent
+         * @description Last event of a turn.
+         */
+        DoneEvent: {
+            data: components["schemas"]["DoneEventData"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event: "done";
+            /**
+             * Id
+             * @description the SSE id; increases within a reply, a replay may skip ids
+             */
+            id: number;
+        };
+        /**
+         * DoneEventData
+         * @description How the turn ended.
+         */
+        DoneEventData: {
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "complete" | "stopped" | "interrupted" | "failed";
+        };
+        /**
+         * ErrorEvent
+         * @description The turn failed; `done` follows.
+         */
+        ErrorEvent: {
+            data: components["schemas"]["ErrorEventData"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event: "error";
+            /**
+             * Id
+             * @description the SSE id; increases within a reply, a replay may skip ids
+             */
+            id: number;
+        };
+        /**
+         * ErrorEventData
+         * @description A problem after the stream began; further members are those of the problem (limit, resets_at, action ...).
+         */
+        ErrorEventData: {
+            /** Code */
+            code: string;
+            /** Detail */
+            detail: string;
+            /** Status */
+            status?: number | null;
+        } & {
+            [key: string]: unknown;
+        };
+        /** HTTPValidationError */
+        HTTPValidationError: {
+            /** Detail */
+            detail?: components["schemas"]["ValidationError"][];
+        };
+        /**
+         * LoadProgress
+         * @description How far the built-in model's download is.
+         */
+        LoadProgress: {
+            /** Downloaded Bytes */
+            downloaded_bytes?: number | null;
+            /** Eta S */
+            eta_s?: number | null;
+            /** Total Bytes */
+            total_bytes?: number | null;
+        };
+        /**
+         * Message
+         * @description One message. While `status` is `streaming`, `content` is what was there before the running turn; its stream has the rest.
+         */
+        Message: {
+            /**
+             * Chat Id
+             * Format: uuid
+             */
+            chat_id: string;
+            /** Content */
+            content: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            error?: components["schemas"]["MessageError"] | null;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Model */
+            model: string | null;
+            /** Parent Id */
+            parent_id: string | null;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "user" | "assistant";
+            /**
+             * Sibling Ids
+             * @description the messages with the same parent, this one included, oldest first
+             */
+            sibling_ids: string[];
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "streaming" | "complete" | "stopped" | "interrupted" | "failed";
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            usage?: components["schemas"]["MessageUsage"] | null;
+        };
+        /**
+         * MessageCreate
+         * @description Body of POST /api/v1/chats/{id}/messages. To edit a message, post with the parent_id of the edited one.
+         */
+        MessageCreate: {
+            /** Content */
+            content: string;
+            /** Max Tokens */
+            max_tokens?: number | null;
+            /** Model */
+            model?: string | null;
+            /**
+             * Parent Id
+             * @description reply this follows; absent: the current leaf; null: a new first message
+             */
+            parent_id?: string | null;
+            /** Temperature */
+            temperature?: number | null;
+        };
+        /**
+         * MessageError
+         * @description Why a reply failed, in the words of the service that refused; `extra` carries its further members.
+         */
+        MessageError: {
+            /** Code */
+            code: string;
+            /** Detail */
+            detail: string;
+            /** Extra */
+            extra?: {
+                [key: string]: unknown;
+            };
+            /** Status */
+            status?: number | null;
+        };
+        /**
+         * MessageEvent
+         * @description First event of a turn.
+         */
+        MessageEvent: {
+            data: components["schemas"]["MessageEventData"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event: "message";
+            /**
+             * Id
+             * @description the SSE id; increases within a reply, a replay may skip ids
+             */
+            id: number;
+        };
+        /**
+         * MessageEventData
+         * @description The stored user message and the id of the reply that follows.
+         */
+        MessageEventData: {
+            message: components["schemas"]["Message"];
+            /**
+             * Reply Id
+             * Format: uuid
+             */
+            reply_id: string;
+        };
+        /**
+         * MessageUsage
+         * @description What a reply took, over all its turns. Null: not known yet.
+         */
+        MessageUsage: {
+            /** Completion Tokens */
+            completion_tokens?: number | null;
+            /**
+             * Cost Nano
+             * @description nano-USD
+             */
+            cost_nano?: number | null;
+            /** Prompt Tokens */
+            prompt_tokens?: number | null;
+            /**
+             * Remaining Nano
+             * @description nano-USD left to the payer after this reply; null when billing is away
+             */
+            remaining_nano?: number | null;
+        };
+        /** Page[Chat] */
+        Page_Chat_: {
+            /** Data */
+            data: components["schemas"]["Chat"][];
+            /**
+             * Has More
+             * @default false
+             */
+            has_more: boolean;
+            /** Last Id */
+            last_id?: string | null;
+            /**
+             * Object
+             * @default list
+             * @constant
+             */
+            object: "list";
+        };
+        /** Page[Message] */
+        Page_Message_: {
+            /** Data */
+            data: components["schemas"]["Message"][];
+            /**
+             * Has More
+             * @default false
+             */
+            has_more: boolean;
+            /** Last Id */
+            last_id?: string | null;
+            /**
+             * Object
+             * @default list
+             * @constant
+             */
+            object: "list";
+        };
+        /**
+         * ReasoningEvent
+         * @description Text of the model's reasoning; shown, not stored.
+         */
+        ReasoningEvent: {
+            data: components["schemas"]["TextEventData"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event: "reasoning";
+            /**
+             * Id
+             * @description the SSE id; increases within a reply, a replay may skip ids
+             */
+            id: number;
+        };
+        /**
+         * ReplyOptions
+         * @description Body of regenerate; absent members keep what the chat has.
+         */
+        ReplyOptions: {
+            /** Max Tokens */
+            max_tokens?: number | null;
+            /** Model */
+            model?: string | null;
+            /** Temperature */
+            temperature?: number | null;
+        };
+        /**
+         * ResetEvent
+         * @description The id the reader sent is not in the journal: start again from this text.
+         */
+        ResetEvent: {
+            data: components["schemas"]["ResetEventData"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event: "reset";
+            /**
+             * Id
+             * @description the SSE id; increases within a reply, a replay may skip ids
+             */
+            id: number;
+        };
+        /**
+         * ResetEventData
+         * @description The text so far: it replaces what the reader has.
+         */
+        ResetEventData: {
+            /** Text */
+            text: string;
+        };
+        /**
+         * TextEventData
+         * @description Text to append.
+         */
+        TextEventData: {
+            /** Text */
+            text: string;
+        };
+        /**
+         * UsageEvent
+         * @description What the reply took; comes before `done` when it is known.
+         */
+        UsageEvent: {
+            data: components["schemas"]["MessageUsage"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event: "usage";
+            /**
+             * Id
+             * @description the SSE id; increases within a reply, a replay may skip ids
+             */
+            id: number;
+        };
+        /** ValidationError */
+        ValidationError: {
+            /** Context */
+            ctx?: Record<string, never>;
+            /** Input */
+            input?: unknown;
+            /** Location */
+            loc: (string | number)[];
+            /** Message */
+            msg: string;
+            /** Error Type */
+            type: string;
+        };
+        /**
+         * WaitingEvent
+         * @description The model loads or is busy.
+         */
+        WaitingEvent: {
+            data: components["schemas"]["WaitingEventData"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event: "waiting";
+            /**
+             * Id
+             * @description the SSE id; increases within a reply, a replay may skip ids
+             */
+            id: number;
+        };
+        /**
+         * WaitingEventData
+         * @description The model cannot answer yet; the turn goes on by itself.
+         */
+        WaitingEventData: {
+            progress?: components["schemas"]["LoadProgress"] | null;
+            /**
+             * Reason
+             * @enum {string}
+             */
+            reason: "model_loading" | "model_busy";
+        };
+    };
+    responses: never;
+    parameters: never;
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
+}
+export type $defs = Record<string, never>;
+export interface operations {
+    list_chats_api_v1_chats_get: {
+        parameters: {
+            query?: {
+                /** @description rows at most */
+                limit?: number;
+                /** @description id of the last row already seen */
+                after?: string | null;
+                /** @description the archive instead of the list */
+                archived?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Chat_"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    create_chat_api_v1_chats_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description repeat the call safely: the first answer comes again */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChatCreate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Chat"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    read_chat_api_v1_chats__chat_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                chat_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Chat"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    delete_chat_api_v1_chats__chat_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                chat_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    patch_chat_api_v1_chats__chat_id__patch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                chat_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChatPatch"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Chat"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    read_branch_api_v1_chats__chat_id__messages_get: {
+        parameters: {
+            query?: {
+                /** @description rows at most */
+                limit?: number;
+                /** @description first message already seen; the page ends right above it */
+                before?: string | null;
+            };
+            header?: never;
+            path: {
+                chat_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Message_"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    post_message_api_v1_chats__chat_id__messages_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description repeat the call safely: the first answer comes again */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                chat_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MessageCreate"];
+            };
+        };
+        responses: {
+            /** @description the finished reply, or with `Accept: text/event-stream` its events */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Message"];
+                    "text/event-stream": components["schemas"]["ChatEvent"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    read_message_api_v1_chats__chat_id__messages__message_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                chat_id: string;
+                message_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    go_on_api_v1_chats__chat_id__messages__message_id__continue_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description repeat the call safely: the first answer comes again */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                chat_id: string;
+                message_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the finished reply, or with `Accept: text/event-stream` its events */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Message"];
+                    "text/event-stream": components["schemas"]["ChatEvent"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    regenerate_api_v1_chats__chat_id__messages__message_id__regenerate_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description repeat the call safely: the first answer comes again */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                chat_id: string;
+                message_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ReplyOptions"] | null;
+            };
+        };
+        responses: {
+            /** @description the finished reply, or with `Accept: text/event-stream` its events */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Message"];
+                    "text/event-stream": components["schemas"]["ChatEvent"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    stop_api_v1_chats__chat_id__messages__message_id__stop_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                chat_id: string;
+                message_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    stream_api_v1_chats__chat_id__messages__message_id__stream_get: {
+        parameters: {
+            query?: {
+                /** @description id of the last event already seen; Last-Event-ID says the same */
+                after?: number | null;
+            };
+            header?: {
+                "Last-Event-ID"?: string | null;
+            };
+            path: {
+                chat_id: string;
+                message_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description events, each with an integer id */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["ChatEvent"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    healthz_healthz_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: string;
+                    };
+                };
+            };
+        };
+    };
+    readyz_readyz_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description a dependency does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+}
