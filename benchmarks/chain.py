@@ -64,11 +64,11 @@ def litellm(*, connections: int, seconds: float) -> dict[str, object] | None:
         path = Path(folder) / "config.yaml"
         path.write_text(json.dumps(config))  # JSON is YAML
         from_module = python_module("shared.testing.fake_provider", "--port", str(provider_port))
-        env = {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+        env = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
         serve = [command, "--config", str(path), "--port", str(port), "--host", "127.0.0.1"]
-        with running(from_module, port=provider_port), running(serve, port=port, env=env) as process:
+        with running(from_module, port=provider_port), running(serve, port=port, env=env, start_s=180) as process:
             url = f"http://127.0.0.1:{port}/v1/chat/completions"
-            _load(url, _body(MODEL), "Bearer sk-bench", connections=connections, seconds=2)
+            _load(url, _body(MODEL), "Bearer sk-bench", connections=2, seconds=15)  # its first request imports for seconds
             before = cpu_tree_us(process.pid)
             result = _load(url, _body(MODEL), "Bearer sk-bench", connections=connections, seconds=seconds)
             used = (cpu_tree_us(process.pid) - before) / result.requests

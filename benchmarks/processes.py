@@ -70,13 +70,13 @@ def wait_for_port(port: int, process: "subprocess.Popen[bytes]", seconds: float 
 
 @contextmanager
 def running(
-    command: Sequence[str], *, port: int, env: dict[str, str] | None = None, log: Path | None = None
+    command: Sequence[str], *, port: int, env: dict[str, str] | None = None, log: Path | None = None, start_s: float = 30.0
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """A child process that listens on `port`; ended with the block."""
     output = log.open("wb") if log else subprocess.DEVNULL
     with subprocess.Popen(list(command), env={**os.environ, **(env or {})}, stdout=output, stderr=subprocess.STDOUT) as process:
         try:
-            wait_for_port(port, process)
+            wait_for_port(port, process, start_s)
             yield process
         finally:
             process.terminate()
