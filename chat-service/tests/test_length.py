@@ -11,6 +11,7 @@ from uuid import UUID
 
 import asyncpg
 import pytest
+from chat_service.messages.repository import HISTORY
 from shared.ids import uuid7
 from sqlalchemy import event
 
@@ -112,10 +113,8 @@ async def test_the_history_walk_reads_no_more_rows_than_the_budget(service: Any,
 
 async def _rows_read(service: Any, admin: asyncpg.Connection, chat_id: UUID, leaf_id: UUID) -> int:
     """Rows that index and table scans of the walk return, by EXPLAIN ANALYZE of the statement that the service sends."""
-    from chat_service.messages.repository import _HISTORY
-
     values = {"chat_id": f"'{chat_id}'::uuid", "leaf_id": f"'{leaf_id}'::uuid", "depth_max": "40", "bytes_max": "7500"}
-    statement = _HISTORY
+    statement = HISTORY
     for name, value in values.items():
         statement = statement.replace(f":{name}", value)
     await admin.execute("SET search_path = chat")

@@ -7,7 +7,7 @@ from chat_service.chats.titles import title_from
 from chat_service.messages.history import Line, fit, to_prompt
 from chat_service.streams.live import LiveReply, coalesced
 from chat_service.streams.service import _events_after
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from shared.sse import SseParser
 
@@ -42,6 +42,7 @@ def _shown(frames: bytes) -> list[tuple[str, str]]:
     return shown
 
 
+@settings(max_examples=60, deadline=None)
 @given(STEPS, st.integers(min_value=1, max_value=45))
 def test_the_journal_replays_what_was_live_from_any_id(steps: list[tuple[str, str]], after: int) -> None:
     live, rows = _played(steps)
@@ -54,6 +55,7 @@ def test_the_journal_replays_what_was_live_from_any_id(steps: list[tuple[str, st
     assert _shown(coalesced(live.events[index:])) == _shown(from_memory)
 
 
+@settings(max_examples=60, deadline=None)
 @given(STEPS)
 def test_ids_are_contiguous_and_each_is_journaled_once(steps: list[tuple[str, str]]) -> None:
     live, rows = _played(steps)
@@ -72,6 +74,7 @@ def test_rows_of_a_failed_write_come_again_unchanged() -> None:
     assert live.take_unjournaled() == []
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["user", "assistant"]), st.text(max_size=20)), min_size=1), st.integers(1, 60))
 def test_history_is_the_newest_that_fits_and_starts_with_a_person(lines: list[tuple[str, str]], bytes_max: int) -> None:
     branch = [Line(role, content) for role, content in lines]  # type: ignore[arg-type]

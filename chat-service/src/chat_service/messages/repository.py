@@ -24,7 +24,7 @@ SELECT m.* FROM path p JOIN message m ON m.chat_id = :chat_id AND m.id = p.id OR
 """
 
 # The walk stops where the bytes are spent, so that a long branch is not read to be thrown away.
-_HISTORY = """
+HISTORY = """
 WITH RECURSIVE path AS (
     SELECT m.parent_id, m.role, m.content, 1 AS depth, octet_length(m.content) AS size_bytes
     FROM message m WHERE m.chat_id = :chat_id AND m.id = :leaf_id
@@ -72,7 +72,7 @@ async def path(session: AsyncSession, *, chat_id: UUID, leaf_id: UUID, depth_max
 async def history(session: AsyncSession, *, chat_id: UUID, leaf_id: UUID, depth_max: int, bytes_max: int) -> Sequence[tuple[str, str]]:
     """Role and content of the newest part of a branch, root first; the oldest row may pass the budget."""
     values = {"chat_id": chat_id, "leaf_id": leaf_id, "depth_max": depth_max, "bytes_max": bytes_max}
-    return [(row.role, row.content) for row in await session.execute(text(_HISTORY), values)]
+    return [(row.role, row.content) for row in await session.execute(text(HISTORY), values)]
 
 
 async def siblings(

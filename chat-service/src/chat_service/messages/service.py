@@ -84,6 +84,12 @@ async def view_of(session: AsyncSession, row: MessageRow, *, siblings_max: int) 
     return view(row, [child for _, child in pairs])
 
 
+async def view_stored(session: AsyncSession, values: dict[str, Any], *, alone: bool, siblings_max: int) -> Message:
+    """The message just added from `values`; `alone`: it has no siblings, so they are not looked up."""
+    row = MessageRow(**values)
+    return view(row, ()) if alone else await view_of(session, row, siblings_max=siblings_max)
+
+
 async def branch_page(
     session: AsyncSession, *, chat_id: UUID, leaf_id: UUID | None, before: UUID | None, limit: int, siblings_max: int
 ) -> Page[Message]:
@@ -144,7 +150,9 @@ def reply_row(chat_id: UUID, *, parent_id: UUID, model: str, turn_id: UUID) -> d
 
 def _row(chat_id: UUID, parent_id: UUID | None) -> dict[str, Any]:
     now = utc_now()
-    empty: dict[str, Any] = {"content": "", "model": None, "turn_id": None, "stream_from": None}
+    # Every column is named, so that rows of both roles go in one statement.
+    empty: dict[str, Any] = {"content": "", "model": None, "turn_id": None, "stream_from": None, "stream_to": None, "error": None}
+    empty |= {"prompt_tokens": None, "completion_tokens": None, "cost_nano": None, "remaining_nano": None}
     return {"id": uuid7(), "chat_id": chat_id, "parent_id": parent_id, **empty, "created_at": now, "updated_at": now}
 
 

@@ -70,11 +70,11 @@ class _Answers:
 Answers = Annotated[_Answers, Depends(_Answers)]
 
 
-def _keyed(request: Request, principal: Principal, key: str | None, body: BaseModel | None) -> KeyedWrite | None:
+def _keyed(request: Request, principal: Principal, key: str | None, body: BaseModel) -> KeyedWrite | None:
     if key is None:
         return None
     # What was sent decides, so an absent parent_id and a null one are two bodies.
-    content = body.model_dump_json(exclude_unset=True).encode() if body is not None else b""
+    content = body.model_dump_json(exclude_unset=True).encode()
     return KeyedWrite(Operation(str(principal.actor_id), request.method, request.url.path, key), content)
 
 
@@ -104,9 +104,17 @@ async def regenerate(
 
 @router.post("/{message_id}/continue", summary="A cut reply goes on", response_model=Message, responses=_EVENTS)
 async def go_on(
-    chat_id: UUID, message_id: UUID, request: Request, principal: Asker, answers: Answers, turns: TurnsDep, key: IdempotencyKey = None
+    chat_id: UUID,
+    message_id: UUID,
+    request: Request,
+    principal: Asker,
+    answers: Answers,
+    turns: TurnsDep,
+    body: ReplyOptions | None = None,
+    key: IdempotencyKey = None,
 ) -> Any:
-    started = await turns.go_on(principal, chat_id, message_id, write=_keyed(request, principal, key, None))
+    options = body or ReplyOptions()
+    started = await turns.go_on(principal, chat_id, message_id, options, write=_keyed(request, principal, key, options))
     return await answers.of_turn(principal, started)
 
 

@@ -72,8 +72,9 @@ class TurnService:
             reply = messages.reply_row(chat_id, parent_id=said["id"], model=model, turn_id=uuid7())
             await messages.add(session, [said, reply])
             await chats.note_turn(session, chat, leaf_id=reply["id"], model=body.model, first_words=content)
-            parent = await messages.get(session, chat_id, said["id"])
-            return await self._new_reply(session, principal, parent, reply, options=_options(body))
+            # A message that follows the current leaf is its first child; elsewhere it may have siblings.
+            shown = await messages.view_stored(session, said, alone=follows_current, siblings_max=self._settings.siblings_max)
+            return _new_reply(principal, shown, reply, options=_options(body))
 
         return await self._start(principal, chat_id, prepare, write=write)
 
@@ -90,11 +91,14 @@ class TurnService:
             reply = messages.reply_row(chat_id, parent_id=parent.id, model=model, turn_id=uuid7())
             await messages.add(session, [reply])
             await chats.note_turn(session, chat, leaf_id=reply["id"], model=None, first_words=None)
-            return await self._new_reply(session, principal, parent, reply, options=_options(body))
+            shown = await messages.view_of(session, parent, siblings_max=self._settings.siblings_max)
+            return _new_reply(principal, shown, reply, options=_options(body))
 
         return await self._start(principal, chat_id, prepare, write=write)
 
-    async def go_on(self, principal: Principal, chat_id: UUID, message_id: UUID, *, write: KeyedWrite | None) -> Started:
+    async def go_on(
+        self, principal: Principal, chat_id: UUID, message_id: UUID, body: ReplyOptions, *, write: KeyedWrite | None
+    ) -> Started:
         """A reply that was cut goes on in the same message."""
 
         async def prepare(session: AsyncSession, chat: ChatRow) -> TurnSpec:
@@ -105,9 +109,10 @@ class TurnService:
                 raise NothingToContinue
             parent = await self._asked(session, row)
             turn_id, first_id = uuid7(), (row.stream_to or 0) + 1
-            model = row.model or chat.model or self._settings.default_model
+            model = body.model or row.model or chat.model or self._settings.default_model
             await messages.reopen(session, row, turn_id=turn_id, model=model, stream_from=first_id)
             await chats.note_turn(session, chat, leaf_id=chat.current_message_id or row.id, model=None, first_words=None)
+            shown = await messages.view_of(session, parent, siblings_max=self._settings.siblings_max)
             return TurnSpec(
                 turn_id=turn_id,
                 chat_id=chat_id,
@@ -118,8 +123,8 @@ class TurnService:
                 go_on=bool(row.content),
                 first_event_id=first_id,
                 base_text=row.content,
-                options={},
-                message_event=await self._event(session, parent, row.id),
+                options=_options(body),
+                message_event=_first_event(shown, row.id),
             )
 
         return await self._start(principal, chat_id, prepare, write=write)
@@ -179,30 +184,9 @@ class TurnService:
         if await repository.count_running(session, user_id=principal.actor_id, limit=count_max) >= count_max:
             raise TooManyTurns(count_max)
 
-    async def _new_reply(
-        self, session: AsyncSession, principal: Principal, parent: MessageRow, reply: dict[str, Any], *, options: dict[str, Any]
-    ) -> TurnSpec:
-        return TurnSpec(
-            turn_id=reply["turn_id"],
-            chat_id=parent.chat_id,
-            message_id=reply["id"],
-            principal=principal,
-            model=reply["model"],
-            leaf_id=parent.id,
-            go_on=False,
-            first_event_id=1,
-            base_text="",
-            options=options,
-            message_event=await self._event(session, parent, reply["id"]),
-        )
-
     async def _asked(self, session: AsyncSession, reply: MessageRow) -> MessageRow:
         """The message a reply answers; a reply always has one."""
         return await messages.get(session, reply.chat_id, reply.parent_id or reply.id)
-
-    async def _event(self, session: AsyncSession, parent: MessageRow, reply_id: UUID) -> dict[str, Any]:
-        shown = await messages.view_of(session, parent, siblings_max=self._settings.siblings_max)
-        return MessageEventData(message=shown, reply_id=reply_id).model_dump(mode="json")
 
     def _turn_values(self, spec: TurnSpec) -> dict[str, Any]:
         principal = spec.principal
@@ -219,6 +203,26 @@ class TurnService:
             "first_event_id": spec.first_event_id,
             "created_at": utc_now(),
         }
+
+
+def _new_reply(principal: Principal, asked: Message, reply: dict[str, Any], *, options: dict[str, Any]) -> TurnSpec:
+    return TurnSpec(
+        turn_id=reply["turn_id"],
+        chat_id=asked.chat_id,
+        message_id=reply["id"],
+        principal=principal,
+        model=reply["model"],
+        leaf_id=asked.id,
+        go_on=False,
+        first_event_id=1,
+        base_text="",
+        options=options,
+        message_event=_first_event(asked, reply["id"]),
+    )
+
+
+def _first_event(asked: Message, reply_id: UUID) -> dict[str, Any]:
+    return MessageEventData(message=asked, reply_id=reply_id).model_dump(mode="json")
 
 
 def _options(body: MessageCreate | ReplyOptions) -> dict[str, Any]:

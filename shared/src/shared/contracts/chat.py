@@ -101,7 +101,7 @@ class MessageCreate(BaseModel):
 
 
 class ReplyOptions(BaseModel):
-    """Body of regenerate; absent members keep what the chat has."""
+    """Body of regenerate and continue; absent members keep what the chat has."""
 
     model_config = ConfigDict(extra="forbid")
 
