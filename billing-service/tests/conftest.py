@@ -1,5 +1,6 @@
 """A real billing-service on a real PostgreSQL, and the pieces its tests share."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -156,6 +157,20 @@ async def pool(database: Any) -> AsyncIterator[asyncpg.Pool]:
 @pytest.fixture
 def repository(pool: asyncpg.Pool) -> EntitlementRepository:
     return EntitlementRepository(pool)
+
+
+@pytest.fixture(scope="session")
+def until() -> Callable[..., Any]:
+    """`await until(check)`: polls an async check until it is true, for 60 s at most."""
+
+    async def wait(check: Callable[[], Any], *, pause_s: float = 0.02) -> None:
+        async with asyncio.timeout(60):
+            while True:
+                if await check():
+                    return
+                await asyncio.sleep(pause_s)
+
+    return wait
 
 
 @pytest.fixture

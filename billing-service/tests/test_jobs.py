@@ -1,6 +1,5 @@
 """The sweeper's patience, the invariants' alarm, retention and the outbox."""
 
-import asyncio
 import json
 import logging
 from contextlib import asynccontextmanager
@@ -109,12 +108,14 @@ async def test_a_renewed_hold_is_not_expired(pool, repository, policy, tenant):
     assert await state_of(pool, request.request_id) == "held"
 
 
-async def test_a_running_service_ends_abandoned_holds(start_billing, tenant, broken_invariants):
+async def test_a_running_service_ends_abandoned_holds(start_billing, tenant, broken_invariants, until):
     async with start_billing(jobs_enabled=True, hold_ttl_s=0.5) as billing:
         held = (await billing.reserve(tenant)).json()
-        async with asyncio.timeout(20):
-            while await state_of(billing.pool, UUID(held["request_id"])) == "held":
-                await asyncio.sleep(0.05)
+
+        async def ended():
+            return await state_of(billing.pool, UUID(held["request_id"])) != "held"
+
+        await until(ended)
         shown = await billing.http.get(f"/internal/v1/usage/{held['request_id']}", headers=billing.inference())
         assert shown.json()["state"] == "expired"
         assert await broken_invariants(billing.pool) == {}

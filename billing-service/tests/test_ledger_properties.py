@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import asyncpg
+import pytest
 from billing_service.entitlements.models import ReservePolicy, bucket_list
 from billing_service.entitlements.repository import EntitlementRepository
 from billing_service.jobs.repository import INVARIANTS
@@ -41,13 +42,12 @@ def oracle_cost(price, usage) -> int:
 class Books(RuleBasedStateMachine):
     """One organisation, two people, one model whose price moves."""
 
-    url = ""
+    runner: asyncio.Runner
+    pool: asyncpg.Pool
     holds = Bundle("holds")
 
     def __init__(self):
         super().__init__()
-        self.runner = asyncio.Runner()
-        self.pool = self.run(create_raw_pool(self.url, schema="billing", size_min=1, size_max=1))
         self.repository = EntitlementRepository(self.pool)
         self.organisation, self.team, self.users = uuid4(), uuid4(), [uuid4(), uuid4()]
         self.model = f"model-{uuid4()}"
@@ -63,8 +63,6 @@ class Books(RuleBasedStateMachine):
     def teardown(self):
         for name, query in INVARIANTS.items():
             assert self.run(self.pool.fetch(query)) == [], name
-        self.run(self.pool.close())
-        self.runner.close()
 
     @rule(price=prices)
     def change_price(self, price):
@@ -75,7 +73,8 @@ class Books(RuleBasedStateMachine):
         self.run(
             self.pool.execute(
                 f"INSERT INTO price (model, {columns}, effective_from, source)"
-                " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, coalesce((SELECT max(effective_to) FROM price WHERE model = $1), now()), 'admin')",
+                " VALUES ($1, $2, $3, $4, $5, $6, $7, $8,"
+                " coalesce((SELECT max(effective_to) FROM price WHERE model = $1), now()), 'admin')",
                 self.model,
                 *price,
             )
@@ -193,31 +192,42 @@ class Books(RuleBasedStateMachine):
         assert self.run(self.pool.fetch(INVARIANTS["I1 spent + held <= limit"])) == []
 
 
-def test_any_history_keeps_the_books(database):
-    Books.url = database.app_url
+@pytest.fixture
+def runner():
+    """One loop for all examples of a test."""
+    with asyncio.Runner() as made:
+        yield made
+
+
+def test_any_history_keeps_the_books(database, runner):
+    Books.runner = runner
+    Books.pool = runner.run(create_raw_pool(database.app_url, schema="billing", size_min=1, size_max=1))
     run_state_machine_as_test(Books)
+    runner.run(Books.pool.close())
 
 
-@given(price=st.tuples(*[st.integers(0, 10**15)] * 7), counts=st.lists(st.integers(0, 100_000_000), min_size=7, max_size=7))
-def test_cost_is_exact_beyond_64_bits_and_rounded_up_once(database, price, counts):
+@given(data=st.data())
+def test_cost_is_exact_beyond_64_bits_and_rounded_up_once(database, runner, data):
     columns = ", ".join(f"{name}_nano_per_mtok" for name in PRICE_NAMES)
 
-    async def cost() -> int:
+    async def check():
         connection = await asyncpg.connect(database.app_url)
-        transaction = connection.transaction()
-        await transaction.start()
         try:
-            return int(
-                await connection.fetchval(
+            for _ in range(10):
+                price = data.draw(st.tuples(*[st.integers(0, 10**15)] * 7))
+                counts = data.draw(st.tuples(*[st.integers(0, 100_000_000)] * 7))
+                transaction = connection.transaction()
+                await transaction.start()
+                cost = await connection.fetchval(
                     f"WITH p AS (INSERT INTO price (model, {columns}, effective_from, source)"
                     " VALUES ('cost', $1, $2, $3, $4, $5, $6, $7, now(), 'admin') RETURNING price.*)"
                     " SELECT token_cost_nano(p::price, $8, $9, $10, $11, $12, $13, $14) FROM p",
                     *price,
                     *counts,
                 )
-            )
+                await transaction.rollback()
+                assert int(cost) == ceil_div(sum(a * b for a, b in zip(price, counts, strict=True)), TOKENS_PER_PRICE)
         finally:
-            await transaction.rollback()
             await connection.close()
 
-    assert asyncio.run(cost()) == ceil_div(sum(a * b for a, b in zip(price, counts, strict=True)), TOKENS_PER_PRICE)
+    runner.run(check())

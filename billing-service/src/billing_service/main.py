@@ -47,7 +47,8 @@ def create_app(settings: BillingSettings | None = None) -> ServiceApp:
         url = settings.database_url.get_secret_value()
         database = Database(url, schema=SCHEMA, pool_max=_ORM_POOL_MAX)
         await check_schema(database, service=settings.service, code_version=SCHEMA_VERSION)
-        pool = await create_raw_pool(url, schema=SCHEMA, size_min=1, size_max=settings.database_pool_max)
+        # size_min=0: asyncpg logs a traceback a second for each missing connection while the server is away.
+        pool = await create_raw_pool(url, schema=SCHEMA, size_min=0, size_max=settings.database_pool_max)
         metrics = BillingMetrics(api.state.metrics)
         repository = EntitlementRepository(pool)
         await repository.apply_default_budget(settings.default_user_budget_nano)

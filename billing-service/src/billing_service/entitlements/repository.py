@@ -31,7 +31,16 @@ _BUDGETS = """
 """
 _ACQUIRE_TIMEOUT_S = 5
 _CALL_TIMEOUT_S = 15
-_LOST = (asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError, asyncpg.CannotConnectNowError, OSError)
+_RETRY_PAUSE_S = 0.05
+_LOST = (
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    OSError,
+)
+_BUSY = (TimeoutError, asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError, asyncpg.TooManyConnectionsError)
 
 
 class EntitlementRepository:
@@ -44,16 +53,15 @@ class EntitlementRepository:
         """Raises: Unavailable when the database does not answer."""
         try:
             return await self._fetch(query, arguments)
-        except _LOST:
-            pass
-        except (TimeoutError, asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError, asyncpg.TooManyConnectionsError) as error:
+        except _BUSY as error:  # before _LOST: TimeoutError is an OSError
             raise Unavailable("billing is too busy to decide; nothing was charged, try again", retry_after_s=1) from error
-        # A restarted server leaves every pooled connection dead: one pause, one fresh try, then say so.
-        await asyncio.sleep(0.05)
-        try:
+        except _LOST:
+            # A restarted server leaves every pooled connection dead: drop them and try once on a fresh one.
             await self._pool.expire_connections()
+        await asyncio.sleep(_RETRY_PAUSE_S)
+        try:
             return await self._fetch(query, arguments)
-        except (*_LOST, TimeoutError) as error:
+        except (*_BUSY, *_LOST) as error:
             raise Unavailable("billing cannot reach its database; nothing is served unmetered, try again", retry_after_s=2) from error
 
     async def _fetch(self, query: str, arguments: Sequence[Any]) -> list[asyncpg.Record]:
