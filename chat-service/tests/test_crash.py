@@ -1,10 +1,14 @@
 """What survives when a process dies, stalls or shuts down, and two processes over one database."""
 
 import asyncio
+import os
 import signal
+import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
+from atrium_local.postgres import PostgresServer
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.faults]
 
@@ -16,8 +20,8 @@ async def _read_into(seen: list[Any], events: Any) -> None:
         seen.append(event)  # noqa: PERF401 - the caller looks at it meanwhile
 
 
-async def test_a_killed_process_leaves_an_interrupted_reply_that_goes_on(start: Any, suite: Any, play: Any) -> None:
-    dying, other = await asyncio.gather(start.process(), start())
+async def test_a_killed_process_leaves_an_interrupted_reply_that_goes_on(start: Any, service: Any, suite: Any, play: Any) -> None:
+    dying, other = await start.process(), service
     writer = dying.user()
     reader = other.user(writer.principal)
     suite.plans.append(play.says(*TOKENS, gap_s=0.01))
@@ -49,8 +53,8 @@ async def test_a_killed_process_leaves_an_interrupted_reply_that_goes_on(start: 
     assert play.text_of(await reader.resume(chat, reply, seen[-1].id), shown) == stored["content"] + "and on"
 
 
-async def test_a_process_that_does_not_own_the_reply_streams_and_stops_it(start: Any, suite: Any, play: Any) -> None:
-    owner, other = await asyncio.gather(start.process(), start())
+async def test_a_process_that_does_not_own_the_reply_streams_and_stops_it(start: Any, service: Any, suite: Any, play: Any) -> None:
+    owner, other = await start.process(), service
     writer = owner.user()
     reader = other.user(writer.principal)
     suite.default = play.says(*TOKENS[:60], gap_s=0.02)
@@ -76,8 +80,8 @@ async def test_a_process_that_does_not_own_the_reply_streams_and_stops_it(start:
     assert rest[-1].data == {"status": "stopped"}
 
 
-async def test_a_process_that_stalled_past_its_lease_writes_nothing_more(start: Any, suite: Any, play: Any) -> None:
-    stalling, other = await asyncio.gather(start.process(), start())
+async def test_a_process_that_stalled_past_its_lease_writes_nothing_more(start: Any, service: Any, suite: Any, play: Any) -> None:
+    stalling, other = await start.process(), service
     writer = stalling.user()
     reader = other.user(writer.principal)
     suite.default = play.says(*TOKENS, gap_s=0.01)
@@ -97,8 +101,8 @@ async def test_a_process_that_stalled_past_its_lease_writes_nothing_more(start: 
     assert play.text_of(seen) == stored["content"]
 
 
-async def test_sigterm_lets_a_short_reply_end_and_interrupts_a_long_one(start: Any, suite: Any, play: Any) -> None:
-    leaving, other = await asyncio.gather(start.process(), start())
+async def test_sigterm_lets_a_short_reply_end_and_interrupts_a_long_one(start: Any, service: Any, suite: Any, play: Any) -> None:
+    leaving, other = await start.process(), service
     writer = leaving.user()
     reader = other.user(writer.principal)
     suite.plans += [play.says("short", gap_s=0.5), play.says("long", until=asyncio.Event())]
@@ -120,8 +124,8 @@ async def test_sigterm_lets_a_short_reply_end_and_interrupts_a_long_one(start: A
     assert [(message["status"], message["content"]) for message in stored] == [("complete", "short"), ("interrupted", "long")]
 
 
-async def test_a_running_reply_is_left_alone_when_another_process_starts(start: Any, suite: Any, play: Any) -> None:
-    first = await start()
+async def test_a_running_reply_is_left_alone_when_another_process_starts(start: Any, service: Any, suite: Any, play: Any) -> None:
+    first = service
     gate = asyncio.Event()
     suite.default = play.says("still", until=gate)
     user = first.user()
@@ -133,3 +137,41 @@ async def test_a_running_reply_is_left_alone_when_another_process_starts(start: 
         assert (await second.user(user.principal).message(chat, reply))["status"] == "streaming"
         gate.set()
         assert [event async for event in events][-1].data == {"status": "complete"}
+
+
+async def test_a_reply_streams_on_while_the_database_is_killed_and_comes_back(
+    start: Any, suite: Any, play: Any, postgres: Any, tmp_path: Path
+) -> None:
+    server = PostgresServer(
+        data_dir=tmp_path / "data", port=_free_port(), password="x" * 16, log_path=tmp_path / "server.log", throwaway=True
+    )
+    await asyncio.to_thread(server.initialise)
+    await asyncio.to_thread(server.start)
+    try:
+        database = await asyncio.to_thread(type(postgres)(server).clone, "chat-service")
+        user = (await start(database_url=database.app_url)).user()
+        suite.default = play.says(*TOKENS[:100], gap_s=0.02)
+        chat = await user.new_chat()
+        async with user.events("POST", f"/api/v1/chats/{chat}/messages", json={"content": "count"}) as events:
+            seen = await play.take(events, 20)
+            os.kill(_postmaster(tmp_path), signal.SIGKILL)
+            seen += await play.take(events, 20)
+            await asyncio.to_thread(server.start)
+            seen += [event async for event in events]
+        assert play.text_of(seen) == "".join(TOKENS[:100])
+        assert seen[-1].data == {"status": "complete"}
+        reply = seen[0].data["reply_id"]
+        assert (await user.message(chat, reply))["content"] == play.text_of(seen)
+        assert play.text_of(await user.resume(chat, reply)) == play.text_of(seen)
+    finally:
+        await asyncio.to_thread(server.stop)
+
+
+def _postmaster(folder: Path) -> int:
+    return int((folder / "data" / "postmaster.pid").read_text().splitlines()[0])
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]

@@ -245,6 +245,16 @@ async def test_a_model_that_loads_is_waited_for(user: Any, suite: Any, play: Any
     assert play.text_of(events) == "Hello there!"
 
 
+async def test_a_reply_that_waits_for_its_model_can_be_stopped(user: Any, suite: Any, play: Any) -> None:
+    suite.default = play.refuses(503, {"error": {"message": "loading", "code": "model_loading"}})
+    chat = await user.new_chat()
+    async with user.events("POST", f"/api/v1/chats/{chat}/messages", json={"content": "hi"}) as events:
+        reply = reply_id(await play.take(events, 2))
+        stopped = await user.http.post(f"/api/v1/chats/{chat}/messages/{reply}/stop")
+        assert [event async for event in events][-1].data == {"status": "stopped"}
+    assert (stopped.json()["status"], stopped.json()["content"]) == ("stopped", "")
+
+
 async def test_a_model_that_never_loads_fails_the_reply(start: Any, suite: Any, play: Any) -> None:
     user = (await start(model_wait_max_s=0.3)).user()
     suite.default = play.refuses(503, {"error": {"message": "loading", "code": "model_loading"}})

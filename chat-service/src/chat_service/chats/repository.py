@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select, tuple_, update
+from sqlalchemy import delete, select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chat_service.chats.models import ChatRow
@@ -39,4 +39,6 @@ async def change(session: AsyncSession, *, chat_id: UUID, values: Mapping[str, A
 
 async def remove(session: AsyncSession, *, chat_id: UUID) -> None:
     """Messages, turns and journal rows go with it."""
+    # Turns first: whoever ends a turn locks its row and then the message, and the cascade would go the other way round.
+    await session.execute(text("DELETE FROM turn WHERE chat_id = :chat_id"), {"chat_id": chat_id})
     await session.execute(delete(ChatRow).where(ChatRow.id == chat_id))
