@@ -150,12 +150,13 @@ def test_children_die_when_the_supervisor_is_killed_with_minus_nine(tmp_path: Pa
     log = tmp_path / "parent.log"
     with log.open("wb") as output:
         supervisor = subprocess.Popen([sys.executable, "-c", parent], stdout=output)
-    wait_until(lambda: log.read_text().strip() != "")
-    time.sleep(0.2)  # let the child become the sleeper; it is bound before that
-    child = Identity.of(int(log.read_text()))
-    assert child is not None
-    supervisor.kill()
-    supervisor.wait()
+    try:
+        wait_until(lambda: log.read_text().strip() != "")
+        child = Identity.of(int(log.read_text()))
+        assert child is not None
+    finally:
+        supervisor.kill()
+        supervisor.wait()
     wait_until(lambda: not child.alive())
 
 

@@ -10,7 +10,7 @@ from atrium_local.installation import Installation
 from atrium_local.services import GATEWAY
 from atrium_local.settings import LocalSettings
 
-_OPERATOR_MODULE = "gateway_service.cli"
+_OPERATOR_MODULE = "gateway_service.operator"
 
 
 def token(settings: LocalSettings, *, email: str | None) -> int:

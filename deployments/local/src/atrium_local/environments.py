@@ -53,12 +53,10 @@ class Environments:
 
     def _gateway_values(self) -> dict[str, str]:
         token = self._settings.setup_token.get_secret_value() if self._settings.setup_token else self._credentials.setup_token
-        return {
-            "HOST": self._settings.host,
-            "USER_SIGNING_KEY": self._credentials.user_signing_key,
-            "SETUP_TOKEN": token,
-            "PUBLIC_URL": f"http://{_reachable(self._settings.host)}:{self._settings.port}",
-        }
+        values = {"HOST": self._settings.host, "USER_SIGNING_KEY": self._credentials.user_signing_key, "SETUP_TOKEN": token}
+        if "PUBLIC_URL" in environment() or "WEBUI_URL" in environment():
+            return values
+        return values | {"PUBLIC_URL": f"http://{_reachable(self._settings.host)}:{self._settings.port}"}
 
     def _inference_values(self) -> dict[str, str]:
         embedding = self._settings.embedding_model_path or self._home.root / "models" / EMBEDDING_MODEL

@@ -74,6 +74,8 @@ class _Reader:
         length = int(self._number("<Q"))
         start = self._at
         self._at += length
+        if self._at > len(self._data):
+            raise ValueError("it ends in the middle of its metadata")
         return self._data[start : self._at].decode()
 
     def _number(self, layout: str) -> int | float | bool:

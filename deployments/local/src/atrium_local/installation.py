@@ -60,9 +60,11 @@ class Installation:
     @property
     def address(self) -> str:
         """Where people open Atrium."""
-        return f"http://{self._reachable_host()}:{self.settings.port}"
+        return f"http://{self.probe_host}:{self.settings.port}"
 
-    def _reachable_host(self) -> str:
+    @property
+    def probe_host(self) -> str:
+        """An address of the gateway that works from this machine."""
         return "127.0.0.1" if self.settings.host in {"0.0.0.0", "::", ""} else self.settings.host
 
     def postgres(self) -> PostgresServer:
@@ -135,7 +137,7 @@ class Installation:
         """How a service is run: the same uvicorn command a developer types."""
         port = self.settings.port_of(service)
         host = self.settings.host if service is GATEWAY else "127.0.0.1"
-        probe_host = self._reachable_host() if service is GATEWAY else "127.0.0.1"
+        probe_host = self.probe_host if service is GATEWAY else "127.0.0.1"
 
         async def ready(_pid: int) -> bool:
             return await answers_http(port, "/readyz", host=probe_host)

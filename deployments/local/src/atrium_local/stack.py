@@ -18,6 +18,7 @@ from shared.settings import environment
 
 from atrium_local.errors import LocalError
 from atrium_local.home import Home
+from atrium_local.processes import bound_command
 from atrium_local.services import GATEWAY, SERVICES
 from atrium_local.state import ProcessState, SuiteState, read_state
 
@@ -85,7 +86,7 @@ class Stack:
             (self.home.env / f"{service}.local.env").write_text(text)
         with self.output_path.open("ab") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "atrium_local", "up"],
+                bound_command([sys.executable, "-m", "atrium_local", "up"], signal.SIGTERM),
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

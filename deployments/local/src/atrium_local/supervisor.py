@@ -25,6 +25,7 @@ from atrium_local.webclient import WebClient
 _POSTGRES_START_S = 30.0
 _SERVICE_START_S = 60.0
 _HOUSEKEEPING_S = 30.0
+_CONFIG_TRIES_MAX = 10
 _PROCESS_ORDER = ("gateway", "chat-service", "agent-service", "retrieval-service", "inference-service", "billing-service")
 
 
@@ -46,7 +47,8 @@ class Supervisor:
         """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, self._on_signal)
+            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+                loop.add_signal_handler(number, self._on_signal)
         starting = asyncio.create_task(self._start())
         stopping = asyncio.create_task(self._stop.wait())
         try:
@@ -163,11 +165,13 @@ class Supervisor:
         say("Ctrl-C stops it and keeps the data.")
 
     async def _needs_first_person(self) -> bool:
-        answer = await get(self._installation.settings.port, "/api/v1/auth/config")
-        if answer is None or answer[0] != 200:
-            return False
-        config = cast("dict[str, Any]", json.loads(answer[1]))
-        return bool(config.get("setup_required"))
+        for _ in range(_CONFIG_TRIES_MAX):
+            answer = await get(self._installation.settings.port, "/api/v1/auth/config", host=self._installation.probe_host)
+            if answer is not None and answer[0] == 200:
+                config = cast("dict[str, Any]", json.loads(answer[1]))
+                return bool(config.get("setup_required"))
+            await asyncio.sleep(1)
+        return False
 
     # Running
 

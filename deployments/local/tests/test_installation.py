@@ -1,0 +1,128 @@
+"""Secrets, environments and the folder of an installation."""
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+from atrium_local.addresses import database_of, role_url
+from atrium_local.credentials import USER_KEY_ID, Credentials
+from atrium_local.environments import read_dotenv
+from atrium_local.errors import LocalError
+from atrium_local.home import Home
+from atrium_local.installation import Installation
+from atrium_local.services import SERVICES, service_named
+from atrium_local.settings import LocalSettings
+from dotenv import dotenv_values
+from shared.auth import USER_KEY_ID as SHARED_USER_KEY_ID
+from shared.auth import ServiceTokens, TokenVerifier
+from shared.testing.identity import make_principal
+
+
+@pytest.fixture
+def installation(tmp_path: Path) -> Installation:
+    return Installation.open(LocalSettings(atrium_home=tmp_path / "home"))
+
+
+def env_of(installation: Installation, service: str) -> dict[str, str | None]:
+    return dotenv_values(installation.home.env / f"{service}.env")
+
+
+def test_secrets_are_private_and_stay_the_same(installation: Installation) -> None:
+    path = installation.home.secrets
+    before = path.read_text()
+    again = Installation.open(installation.settings)
+    assert path.read_text() == before
+    assert again.credentials.postgres_password == installation.credentials.postgres_password
+    for private in (path, *installation.home.env.glob("*.env")):
+        assert stat.S_IMODE(private.stat().st_mode) == 0o600
+
+
+def test_every_service_has_its_own_role_and_key(installation: Installation) -> None:
+    values = [env_of(installation, service.name) for service in SERVICES]
+    assert len({each["DATABASE_URL"] for each in values}) == len(SERVICES)
+    assert len({each["SERVICE_SIGNING_KEY"] for each in values}) == len(SERVICES)
+    assert "USER_SIGNING_KEY" in env_of(installation, "gateway")
+    assert "USER_SIGNING_KEY" not in env_of(installation, "chat-service")
+
+
+def test_a_service_token_signed_with_one_file_is_verified_with_another(installation: Installation) -> None:
+    chat, billing = env_of(installation, "chat-service"), env_of(installation, "billing-service")
+    tokens = ServiceTokens(signing_key_pem=str(chat["SERVICE_SIGNING_KEY"]), service="chat-service")
+    principal = make_principal()
+    verifier = TokenVerifier(jwks=str(billing["TOKEN_JWKS"]), audience="billing-service")
+    verified = verifier.verify(tokens.header_for("billing-service", principal).removeprefix(b"Bearer "))
+    assert verified.service == "chat-service"
+    assert verified.user_id == principal.user_id
+
+
+def test_the_user_key_is_called_as_in_shared() -> None:
+    assert USER_KEY_ID == SHARED_USER_KEY_ID
+
+
+def test_own_settings_win_and_are_kept(installation: Installation) -> None:
+    own = installation.home.env / "chat-service.local.env"
+    own.write_text("# mine\nLOG_LEVEL='DEBUG'\nDATABASE_POOL_MAX = 9\n")
+    again = Installation.open(installation.settings)
+    assert env_of(again, "chat-service")["DATABASE_POOL_MAX"] == "9"
+    assert again.environments.for_service(service_named("chat-service"))["LOG_LEVEL"] == "DEBUG"
+    assert read_dotenv(own) == {"LOG_LEVEL": "DEBUG", "DATABASE_POOL_MAX": "9"}
+
+
+def test_a_damaged_secrets_file_is_never_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "secrets.json"
+    path.write_text("{half")
+    with pytest.raises(LocalError, match="restore it from a backup"):
+        Credentials.load(path)
+    assert path.read_text() == "{half"
+
+
+def test_a_key_that_a_newer_version_needs_is_added(installation: Installation) -> None:
+    path = installation.home.secrets
+    values = json.loads(path.read_text())
+    kept = values["postgres_password"]
+    del values["setup_token"]
+    path.write_text(json.dumps(values))
+    credentials = Credentials.load(path)
+    assert credentials.setup_token
+    assert credentials.postgres_password == kept
+
+
+def test_a_folder_of_another_layout_is_refused(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.prepare()
+    (tmp_path / "layout").write_text("99\n")
+    with pytest.raises(LocalError, match="laid out by another version"):
+        home.prepare()
+
+
+def test_only_one_supervisor_runs_on_a_home(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.prepare()
+    assert not home.is_locked()
+    with home.locked():
+        assert home.is_locked()
+        with pytest.raises(LocalError, match="already runs"), home.locked():
+            pass
+    assert not home.is_locked()
+
+
+def test_a_database_elsewhere_keeps_its_host_and_options() -> None:
+    admin = "postgresql://root:x@db.example:6432/postgres?sslmode=require"
+    assert database_of(admin) == "atrium"
+    assert role_url(admin, "atrium", role="chat_app", password="a/b@c") == (
+        "postgresql://chat_app:a%2Fb%40c@db.example:6432/atrium?sslmode=require"
+    )
+
+
+def test_a_name_in_except_that_is_no_service_is_refused(tmp_path: Path) -> None:
+    installation = Installation.open(LocalSettings(atrium_home=tmp_path, except_services="chat"))
+    with pytest.raises(LocalError, match="which is no service"):
+        installation.started_services()
+
+
+def test_a_prepared_database_is_given_to_every_service(tmp_path: Path) -> None:
+    settings = LocalSettings(atrium_home=tmp_path, database_url="postgresql://me:secret@db.example/mine")
+    installation = Installation.open(settings)
+    assert not settings.runs_postgres
+    assert env_of(installation, "chat-service")["DATABASE_URL"] == "postgresql://me:secret@db.example/mine"
