@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -31,8 +31,11 @@ def cpu_us(pid: int) -> float:
 
 def cpu_tree_us(pid: int) -> float:
     """CPU time of a process, all its threads, its living descendants, and those it has waited for."""
-    own = sum(_thread_cpu_us(task) for task in Path(f"/proc/{pid}/task").iterdir())
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    try:
+        own = sum(_thread_cpu_us(task) for task in Path(f"/proc/{pid}/task").iterdir())
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:  # it ended while we looked: its parent has the figure now
+        return 0.0
     ended = (int(fields[13]) + int(fields[14])) / _TICKS_PER_S * 1e6
     return own + ended + sum(cpu_tree_us(child) for child in children(pid))
 
@@ -47,11 +50,9 @@ def _thread_cpu_us(task: Path) -> float:
 def children(pid: int) -> list[int]:
     """Direct children of a process."""
     found: list[int] = []
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        try:
+    with suppress(OSError):  # it ended while we looked
+        for task in Path(f"/proc/{pid}/task").iterdir():
             found += [int(child) for child in (task / "children").read_text().split()]
-        except OSError:
-            continue
     return found
 
 
