@@ -51,7 +51,7 @@ def test_a_service_token_signed_with_one_file_is_verified_with_another(installat
     tokens = ServiceTokens(signing_key_pem=str(chat["SERVICE_SIGNING_KEY"]), service="chat-service")
     principal = make_principal()
     verifier = TokenVerifier(jwks=str(billing["TOKEN_JWKS"]), audience="billing-service")
-    verified = verifier.verify(tokens.header_for("billing-service", principal).removeprefix(b"Bearer "))
+    verified = verifier.verify(tokens.header_for("billing-service", principal).decode().removeprefix("Bearer "))
     assert verified.service == "chat-service"
     assert verified.user_id == principal.user_id
 
