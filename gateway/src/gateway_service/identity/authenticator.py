@@ -19,6 +19,7 @@ from gateway_service.identity.changes import key_subject, session_subject, user_
 from gateway_service.identity.hop import HopTokens
 from gateway_service.identity.memory import IdentityMemory
 from gateway_service.identity.repository import KeyOwner
+from gateway_service.outages import read_again_after_outage
 from gateway_service.proxy.ports import Identity, Quota
 from gateway_service.settings import GatewaySettings
 
@@ -84,7 +85,8 @@ class StoredAuthenticator:
 
     async def _look_up(self, credential: bytes) -> Identity:
         epoch, started_s = self.memory.epoch, monotonic_s()
-        checked = await (self._check_key(credential) if credential.startswith(_KEY_START) else self._check_token(credential))
+        check = self._check_key if credential.startswith(_KEY_START) else self._check_token
+        checked = await read_again_after_outage(lambda: check(credential))
         hop = self._hop_tokens.token_for(checked.principal)
         identity = Identity(checked.principal, hop.authorization, self._quotas(checked.principal))
         good_for_s = min(checked.good_for_s, hop.valid_s - _HOP_SPARE_S) - (monotonic_s() - started_s)

@@ -24,6 +24,7 @@ class ChangeListener:
     def __init__(self, *, url: str, memory: IdentityMemory) -> None:
         self._url = postgres_url(url)
         self._memory = memory
+        self._outage_logged = False
         self.listening = asyncio.Event()
 
     async def listen(self) -> None:
@@ -31,7 +32,10 @@ class ChangeListener:
         try:
             await self._listen_once()
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            log.warning("revocations cannot be heard; connecting again", extra={"reason": str(error)})
+            # Once per outage: it is tried twice a second.
+            if not self._outage_logged:
+                log.warning("revocations cannot be heard; connecting again", extra={"reason": str(error)})
+            self._outage_logged = True
         finally:
             self.listening.clear()
 
@@ -42,6 +46,7 @@ class ChangeListener:
         try:
             await connection.add_listener(CHANNEL, self._heard)
             self._memory.drop_all()
+            self._outage_logged = False
             self.listening.set()
             closed = asyncio.Event()
             connection.add_termination_listener(lambda _connection: closed.set())
