@@ -30,11 +30,13 @@ world.budgets.push(
 	{ id: newId(), scope: 'user', scope_id: world.users[0].id, window: 'month', limit_nano: 5_000_000_000, spent_nano: 4_120_000_000, held_nano: 0, remaining_nano: 880_000_000, resets_at: ahead(8e8), is_default: true },
 	{ id: newId(), scope: 'organisation', scope_id: ORGANISATION, window: 'day', limit_nano: 20_000_000_000, spent_nano: 1_250_000_000, held_nano: 20_000_000, remaining_nano: 18_730_000_000, resets_at: ahead(3e7), is_default: false }
 );
-setInterval(() => {
-	world.loadingTicks = Math.max(0, world.loadingTicks - 1);
+function tick() {
 	world.models[0].status = world.loadingTicks > 0 ? 'loading' : 'ready';
 	world.models[0].progress = world.loadingTicks > 0 ? world.progress() : null;
-}, 500).unref();
+	world.loadingTicks = Math.max(0, world.loadingTicks - 1);
+}
+tick();
+setInterval(tick, 500).unref();
 
 const page = (data, has_more = false) => ({ object: 'list', data, has_more, last_id: data.at(-1)?.id ?? null });
 const tokenFor = (user) => ({ access_token: `mock-${user.id}`, token_type: 'Bearer', expires_in: 300, user });

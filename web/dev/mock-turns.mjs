@@ -10,7 +10,9 @@ export function siblingsOf(chat, message) {
 }
 
 export function view(chat, message) {
-	return { ...message, sibling_ids: siblingsOf(chat, message) };
+	// While a reply runs its content is what was there before; its stream has the rest.
+	const content = message.status === 'streaming' ? (turns.get(message.id)?.base ?? '') : message.content;
+	return { ...message, content, sibling_ids: siblingsOf(chat, message) };
 }
 
 export function addReply(chat, parent, model) {
@@ -27,7 +29,7 @@ export function addReply(chat, parent, model) {
 
 /** Runs whether or not anybody listens. What the question says chooses what happens. */
 export function startTurn(chat, question, reply, world) {
-	const turn = { events: [], listeners: new Set(), stopped: false, over: false };
+	const turn = { events: [], listeners: new Set(), base: reply.content, stopped: false, over: false };
 	turns.set(reply.id, turn);
 	const emit = (event, data) => {
 		const line = `id: ${turn.events.length + 1}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
