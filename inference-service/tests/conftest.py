@@ -135,7 +135,8 @@ class Running:
 
 
 async def eventually(check: Callable[[], Awaitable[Any]] | Callable[[], Any], *, timeout_s: float = 10) -> None:
-    """Poll `check` until it is true."""
+    """Poll `check` until it is true, ever more gently: what is waited for may need the processor."""
+    pause_s = 0.01
     async with asyncio.timeout(timeout_s):
         while True:
             result = check()
@@ -143,7 +144,8 @@ async def eventually(check: Callable[[], Awaitable[Any]] | Callable[[], Any], *,
                 result = await result
             if result:
                 return
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 1.5, 0.2)
 
 
 @pytest.fixture

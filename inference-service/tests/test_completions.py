@@ -368,7 +368,7 @@ async def test_a_provider_that_cannot_be_reached_is_503_with_the_hold_released(s
 async def test_a_provider_that_stalls_before_any_output_is_504(
     start: Any, billing: Any, provider: FakeProvider, model: str, stream: bool
 ) -> None:
-    async with start(openai_api_base_urls=provider.url, first_token_timeout_s=0.3, token_timeout_s=0.3) as running:
+    async with start(openai_api_base_urls=provider.url, first_token_timeout_s=0.3, token_timeout_s=0.3, answer_timeout_s=0.3) as running:
         await running.models_found(model)
         response = await post(running, ask(model, stream=stream))
     assert (response.status_code, response.json()["error"]["code"]) == (504, "provider_timeout")

@@ -190,7 +190,8 @@ class Exchange:
         if not self._begun:
             self._begun = True
             await self._downstream.begin(headers)
-        last = _event(self._usage_event(usage, charge)) if self._plan.request.include_usage else b""
+        figures = self._relay.usage if source is Source.PROVIDER else None
+        last = _event(self._usage_event(figures or usage.to_openai(), charge)) if self._plan.request.include_usage else b""
         await self._downstream.end(last + _DONE)
 
     async def _end_failed(self, dispatch: Dispatch, failure: AppError) -> None:
@@ -198,9 +199,9 @@ class Exchange:
         await self._meter.settle(dispatch, usage, source=source, outcome=Outcome.FAILED)
         await self._downstream.end(b"event: error\n" + _event(self._downstream.error_event(failure)))
 
-    def _usage_event(self, usage: Usage, charge: Charge) -> dict[str, Any]:
-        figures = {**(self._relay.usage or usage.to_openai()), "cost_nano": charge.cost_nano, "remaining_nano": charge.remaining_nano}
-        return {**self._relay.final_event(self._plan.request.model), "usage": figures}
+    def _usage_event(self, figures: dict[str, Any], charge: Charge) -> dict[str, Any]:
+        usage = {**figures, "cost_nano": charge.cost_nano, "remaining_nano": charge.remaining_nano}
+        return {**self._relay.final_event(self._plan.request.model), "usage": usage}
 
     # --- counting
 

@@ -5,6 +5,7 @@ from typing import cast
 
 from shared.auth import Permission
 from shared.background import TaskTracker
+from shared.errors import AppError
 from shared.hotroutes import HotRequest, HotRoute
 
 from inference_service.embeddings.request import parse_embeddings
@@ -19,9 +20,11 @@ async def create_embeddings(hot: HotRequest) -> None:
     embeddings = cast("Embeddings", hot.state.embeddings)
     request = parse_embeddings(await hot.body(settings.request_bytes_max), inputs_max=settings.embedding_inputs_max)
     deployment = await embeddings.prepare(request, hot.principal)
-    work = embeddings.embed(request, deployment, hot.principal, traceparent=hot.trace.traceparent)
+    work = embeddings.run(request, deployment, hot.principal, traceparent=hot.trace.traceparent)
     # Shielded: a cancelled request task must not take the settlement with it.
     done = await asyncio.shield(cast("TaskTracker", hot.state.tasks).spawn(work, "embeddings"))
+    if isinstance(done, AppError):
+        raise done
     headers = [(b"x-atrium-dispatch-id", done.dispatch_id.encode())]
     if done.charge.cost_nano is not None:
         headers.append((b"x-atrium-cost-nano", str(done.charge.cost_nano).encode()))

@@ -40,6 +40,15 @@ class Embeddings:
             raise refusal(f"{request.model} has a fixed vector size; leave dimensions out", "dimensions")
         return deployment
 
+    async def run(
+        self, request: EmbeddingsRequest, deployment: Deployment, principal: Principal, *, traceparent: bytes | None
+    ) -> Embedded | AppError:
+        """`embed` for a tracked task, where an expected refusal is a result and no failure of the task."""
+        try:
+            return await self.embed(request, deployment, principal, traceparent=traceparent)
+        except AppError as error:
+            return error
+
     async def embed(
         self, request: EmbeddingsRequest, deployment: Deployment, principal: Principal, *, traceparent: bytes | None
     ) -> Embedded:

@@ -1,5 +1,6 @@
 """Periodic work of metering: renew the holds of live dispatches, deliver what billing could not take."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
@@ -19,9 +20,9 @@ log = logging.getLogger(__name__)
 
 CHECKPOINT_INTERVAL_S = 1.0
 DELIVERY_INTERVAL_S = 1.0
-_ROWS_MAX = 100
-# Longer than one delivery can take, so that a lease never ends under a living one.
-_LEASE = timedelta(seconds=60)
+_ROWS_MAX = 50
+# Longer than a delivery can take (they run side by side), and no longer: a killed process holds its rows back for this time.
+_LEASE = timedelta(seconds=20)
 _PAUSE_FIRST_S = 1
 _PAUSE_MAX_S = 300
 
@@ -66,8 +67,7 @@ class Delivery:
         try:
             await self._write_down()
             entries = await self._queue.claim(rows_max=_ROWS_MAX, lease=_LEASE)
-            for entry in entries:
-                await self._deliver(entry)
+            await asyncio.gather(*(self._deliver(entry) for entry in entries))
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             log.warning("the settlement queue cannot be read", extra={"detail": type(error).__name__})
 

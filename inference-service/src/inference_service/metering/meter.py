@@ -1,5 +1,6 @@
 """Every dispatch to a provider passes here: held before, settled or released after, exactly once, whatever breaks in between."""
 
+import asyncio
 import logging
 import time
 from collections import deque
@@ -93,7 +94,7 @@ class Meter:
             "usage": usage.to_wire(),
             "source": source.value,
             "outcome": outcome.value,
-            "occurred_at": dispatch.started_at.isoformat(),
+            "occurred_at": dispatch.started_at,
             "latency_ms": dispatch.latency_ms(),
         }
         try:
@@ -115,6 +116,9 @@ class Meter:
         request_id = uuid7()
         try:
             return await self._billing.reserve(_reservation(request_id, principal, bound), traceparent=traceparent)
+        except asyncio.CancelledError:
+            await self._release(request_id, "cancelled while reserving")
+            raise
         except BillingUnavailable:
             # The hold may exist although its answer was lost; unused, it must not be charged when it expires.
             self._tasks.spawn(self._release(request_id, "reservation not answered"), "release of an unanswered reservation")

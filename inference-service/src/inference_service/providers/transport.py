@@ -52,21 +52,23 @@ class Remote:
 class Transport:
     """One per process."""
 
-    def __init__(self, pool: UpstreamPool, *, timeouts: Timeouts, discovery_timeouts: Timeouts) -> None:
+    def __init__(self, pool: UpstreamPool, *, stream_timeouts: Timeouts, answer_timeouts: Timeouts, discovery_timeouts: Timeouts) -> None:
         self._pool = pool
-        self._timeouts = timeouts
+        self._stream_timeouts = stream_timeouts
+        self._answer_timeouts = answer_timeouts
         self._discovery_timeouts = discovery_timeouts
 
     @asynccontextmanager
     async def open(
-        self, remote: Remote, target: bytes, body: bytes, *, traceparent: bytes | None = None
+        self, remote: Remote, target: bytes, body: bytes, *, stream: bool = False, traceparent: bytes | None = None
     ) -> AsyncGenerator[UpstreamResponse]:
         """POST `body`; the block gets a response with status 200 and reads it under `reading`.
 
         A failed connection is tried once more: nothing was sent, so nothing can be charged twice. Raises: AppError on entering.
         """
         headers = _headers(remote, traceparent)
-        exchange = self._pool.request("POST", remote.origin, remote.prefix + target, headers, body=body, timeouts=self._timeouts)
+        timeouts = self._stream_timeouts if stream else self._answer_timeouts
+        exchange = self._pool.request("POST", remote.origin, remote.prefix + target, headers, body=body, timeouts=timeouts)
         try:
             try:
                 response = await exchange.__aenter__()

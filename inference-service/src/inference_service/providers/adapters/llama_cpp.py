@@ -47,7 +47,7 @@ class LlamaCppProvider(OpenAICompatibleProvider):
     @asynccontextmanager
     async def _open_supervised(self, call: ChatCall) -> AsyncGenerator[UpstreamResponse]:
         body = orjson.dumps(self.chat_body(call))
-        opened = self.transport.open(self.remote, b"/v1/chat/completions", body, traceparent=call.traceparent)
+        opened = self.transport.open(self.remote, b"/v1/chat/completions", body, stream=call.stream, traceparent=call.traceparent)
         try:
             response = await opened.__aenter__()
         except ProviderUnavailable as error:

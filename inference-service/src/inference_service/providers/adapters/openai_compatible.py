@@ -46,7 +46,7 @@ class OpenAICompatibleProvider:
 
     def open_chat(self, call: ChatCall) -> AbstractAsyncContextManager[UpstreamResponse]:
         body = orjson.dumps(self.chat_body(call))
-        return self.transport.open(self.remote, b"/chat/completions", body, traceparent=call.traceparent)
+        return self.transport.open(self.remote, b"/chat/completions", body, stream=call.stream, traceparent=call.traceparent)
 
     def chat_body(self, call: ChatCall) -> Json:
         """The client's body with the provider's model name, a bound on the answer, and usage asked for."""
