@@ -422,3 +422,20 @@ async def test_an_unknown_host_is_refused() -> None:
         assert (await http.get("/own")).status_code == 200
         assert (await http.get("/own", headers={"host": "evil.example"})).status_code == 400
         assert (await http.get("/own", headers={"host": "[::1]:8000"})).status_code == 200
+
+
+async def test_more_headers_than_the_limit_are_431() -> None:
+    async with stage() as setting, client(setting) as http:
+        assert (await http.get("/api/v1/chats", headers={f"x-{number}": "1" for number in range(120)})).status_code == 431
+        assert (await http.get("/api/v1/chats", headers={"x-large": "a" * 40_000})).status_code == 431
+        assert setting.seen == []
+
+
+async def test_an_upload_that_stalls_is_given_up() -> None:
+    async def upstream(_scope: Any, receive: Any, _send: Any) -> None:
+        await read_body(receive)
+
+    async with stage(upstream, config=ProxyConfig(body_idle_s=0.2)) as setting:
+        head = b"POST /api/v1/chats HTTP/1.1\r\nHost: x\r\n" + AUTH_LINE + b"Content-Length: 100\r\n\r\npart"
+        assert (await raw(setting.port, head)).startswith(b"HTTP/1.1 408")
+        await until(lambda: setting.left == 1)

@@ -75,6 +75,7 @@ class ProxyApp:
         self._config = config or ProxyConfig()
         self._edge = EdgeHeaders(self._config)
         self._routes = {route.prefix: route for route in routes}
+        self._labels = {route.prefix: route.prefix.decode("ascii") for route in routes}
         prefixes = sorted(self._routes, key=len, reverse=True)
         self._prefix = re.compile(b"(" + b"|".join(map(re.escape, prefixes)) + rb")(?=/|$)") if prefixes else re.compile(rb"(?!)")
         self._breakers = {
@@ -124,7 +125,7 @@ class ProxyApp:
         call.watch = ClientWatch(receive, self._tasks)
         await self._serve(call)
         status = call.answer.status or _CLIENT_CLOSED
-        self._metrics.observe_request(scope["method"], route.prefix.decode(), status, time.perf_counter() - started)
+        self._metrics.observe_request(scope["method"], self._labels[route.prefix], status, time.perf_counter() - started)
         trace.end(failed=status >= 500)
 
     async def _serve(self, call: _Call) -> None:
@@ -170,7 +171,7 @@ class ProxyApp:
             raise Unavailable(f"{route.service} is down; try again shortly", code="upstream_down", retry_after_s=int(wait_s) + 1)
         body: bytes | AsyncIterator[bytes] | None = None
         if headers.chunked or (headers.content_length is not None and int(headers.content_length) > 0):
-            body = await RequestBody(call.receive, size_max=size_max, watch=call.watch).open()
+            body = await RequestBody(call.receive, size_max=size_max, idle_s=self._config.body_idle_s, watch=call.watch).open()
         else:
             call.watch.start()
         await self._exchange(call, identity, breaker, body)

@@ -10,6 +10,8 @@ class ProxyConfig:
     """Limits and public facts of the edge. All times in seconds, all sizes in bytes."""
 
     body_size_max: int = 32 * 1024 * 1024
+    body_idle_s: float = 60.0
+    """Longest pause within an upload: it holds a connection to the service."""
     cors_origins: frozenset[str] = frozenset()
     """Origins (scheme://host:port) whose pages may call the API with a token; cookies never cross origins."""
     hosts: frozenset[str] = frozenset({"*"})

@@ -30,6 +30,12 @@ class ClientGone(Exception):
     """The client closed its connection; nobody reads an answer."""
 
 
+class UploadStalled(AppError):
+    """The client began to send a body and stopped."""
+
+    status, code, title = 408, "upload_stalled", "Request timed out"
+
+
 class ClientWatch:
     """Cancels the request's task as soon as the client disconnects, in whatever phase the request is."""
 
@@ -69,8 +75,9 @@ class ClientWatch:
 class RequestBody:
     """The client's body: at hand when it came in one piece, else a stream that counts what it passes on."""
 
-    def __init__(self, receive: Receive, *, size_max: int, watch: ClientWatch) -> None:
+    def __init__(self, receive: Receive, *, size_max: int, idle_s: float, watch: ClientWatch) -> None:
         self._receive = receive
+        self._idle_s = idle_s
         self._size_max = size_max
         self._watch = watch
 
@@ -88,7 +95,11 @@ class RequestBody:
         yield piece
         more = True
         while more:
-            message = await self._receive()
+            try:
+                async with asyncio.timeout(self._idle_s):
+                    message = await self._receive()
+            except TimeoutError:
+                raise UploadStalled(f"the upload paused for more than {self._idle_s:g} s; send it again") from None
             piece = self._piece(message, size)
             size += len(piece)
             more = message.get("more_body", False)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from shared.errors import BadRequest
+from shared.errors import AppError, BadRequest
 from shared.http import HOP_BY_HOP, RawHeaders
 
 # Set by the proxy itself, or meant for the edge alone. A client that sends them is not believed.
@@ -16,6 +16,17 @@ _NOT_RETURNED = HOP_BY_HOP | {
     b"date", b"server", b"set-cookie", b"x-request-id", b"access-control-allow-origin", b"access-control-allow-credentials",
     b"x-content-type-options",
 }  # fmt: skip
+
+
+FIELDS_MAX = 100
+SIZE_MAX = 32 * 1024
+"""Bytes of all names and values. The server below collects them without a bound of its own."""
+
+
+class HeadersTooLarge(AppError):
+    """More header fields than any honest client sends."""
+
+    status, code, title = 431, "headers_too_large", "Request header fields too large"
 
 
 @dataclass(slots=True)
@@ -36,11 +47,13 @@ class RequestHeaders:
 
 
 def sort_request_headers(headers: RawHeaders) -> RequestHeaders:
-    """Raises BadRequest when a field that decides identity or framing comes twice."""
+    """Raises HeadersTooLarge, and BadRequest when a field that decides identity or framing comes twice."""
     sorted_ = RequestHeaders(forwarded=[])
     named: bytes | None = None
+    size = 0
     for item in headers:
         name, value = item
+        size += len(name) + len(value)
         if name in _NOT_FORWARDED:
             if name == b"connection":
                 named = value if named is None else named + b"," + value
@@ -52,6 +65,8 @@ def sort_request_headers(headers: RawHeaders) -> RequestHeaders:
                 sorted_.origin = value
             elif name == b"access-control-request-method":
                 sorted_.preflight_method = value
+    if size > SIZE_MAX or len(headers) > FIELDS_MAX:
+        raise HeadersTooLarge(f"send at most {FIELDS_MAX} header fields and {SIZE_MAX} bytes of them")
     if named is not None and (dropped := {token.strip().lower() for token in named.split(b",")} - {b"keep-alive", b"close"}):
         sorted_.forwarded = [item for item in sorted_.forwarded if item[0] not in dropped]
     if sorted_.chunked and sorted_.content_length is not None:

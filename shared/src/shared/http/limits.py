@@ -22,7 +22,8 @@ class Timeouts:
 class PoolLimits:
     """Per origin: connections and requests waiting for one. Per response: size and number of header fields."""
 
-    connections_max: int = 256
+    connections_max: int = 512
+    """Each open stream holds one; a process has 1,024 file descriptors by default and a proxy needs two a stream."""
     queue_max: int = 1024
     keepalive_s: float = 4.0
     """Below uvicorn's 5 s, so that we close an idle connection before the other side does."""
