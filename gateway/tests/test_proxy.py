@@ -439,3 +439,21 @@ async def test_an_upload_that_stalls_is_given_up() -> None:
         head = b"POST /api/v1/chats HTTP/1.1\r\nHost: x\r\n" + AUTH_LINE + b"Content-Length: 100\r\n\r\npart"
         assert (await raw(setting.port, head)).startswith(b"HTTP/1.1 408")
         await until(lambda: setting.left == 1)
+
+
+async def test_a_client_that_does_not_read_is_cut_off() -> None:
+    async def upstream(_scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        while (await asyncio.wait_for(send({"type": "http.response.body", "body": b"x" * 65_536, "more_body": True}), 10)) is None:
+            if setting_done:
+                raise ConnectionResetError
+
+    setting_done: list[int] = []
+    async with stage(upstream, config=ProxyConfig(client_write_s=0.3)) as setting:
+        _, writer = await asyncio.open_connection("127.0.0.1", setting.port, limit=1024)
+        writer.write(b"GET /api/v1/chats HTTP/1.1\r\nHost: x\r\n" + AUTH_LINE + b"\r\n")
+        await until(lambda: len(setting.seen) == 1)
+        await until(lambda: setting.pool is not None and setting.pool.connections == 1)
+        await until(lambda: setting.pool is not None and setting.pool.connections == 0, seconds=6)
+        setting_done.append(1)
+        writer.close()

@@ -122,7 +122,7 @@ class ProxyApp:
         extra = self._edge.for_answer(headers.origin)
         extra.append((b"x-request-id", call.request_id.encode("ascii")))
         call.answer = Answer(send, extra)
-        call.watch = ClientWatch(receive, self._tasks)
+        call.watch = ClientWatch(receive, self._tasks, self._config.client_write_s)
         await self._serve(call)
         status = call.answer.status or _CLIENT_CLOSED
         self._metrics.observe_request(scope["method"], self._labels[route.prefix], status, time.perf_counter() - started)
@@ -187,7 +187,7 @@ class ProxyApp:
                 breaker.succeeded()
                 if response.status in _REFUNDED:
                     self._limiter.refund(identity, route.route_class)
-                await call.answer.relay(response)
+                await call.answer.relay(response, call.watch)
         except UpstreamError as error:
             if not call.answer.status:
                 if isinstance(error, UpstreamConnectError | UpstreamDisconnected) and not isinstance(error, UpstreamBusy):

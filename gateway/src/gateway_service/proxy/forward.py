@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Iterable
 
 from shared.background import TaskTracker
@@ -36,10 +37,18 @@ class UploadStalled(AppError):
     status, code, title = 408, "upload_stalled", "Request timed out"
 
 
-class ClientWatch:
-    """Cancels the request's task as soon as the client disconnects, in whatever phase the request is."""
+_LOOK_S = 1.0
 
-    def __init__(self, receive: Receive, tasks: TaskTracker) -> None:
+
+class ClientWatch:
+    """Cancels the request's task as soon as the client disconnects, in whatever phase the request is, or stops reading.
+
+    `writing_since` is set by the answer around each write: time.monotonic(), 0 when no write is under way.
+    """
+
+    def __init__(self, receive: Receive, tasks: TaskTracker, write_s: float) -> None:
+        self.writing_since = 0.0
+        self._write_s = write_s
         self._receive = receive
         self._tasks = tasks
         self._timer: asyncio.TimerHandle | None = None
@@ -65,11 +74,22 @@ class ClientWatch:
             self._watcher = self._tasks.spawn(self._watch(), "client-watch")
 
     async def _watch(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
+        while not (await self._disconnected() or self._stalled()):
             pass
         if self._request is not None:
             self.gone = True
             self._request.cancel()
+
+    async def _disconnected(self) -> bool:
+        """Waits a moment for it."""
+        try:
+            async with asyncio.timeout(_LOOK_S):
+                return (await self._receive())["type"] == "http.disconnect"
+        except TimeoutError:
+            return False
+
+    def _stalled(self) -> bool:
+        return self.writing_since > 0 and time.monotonic() - self.writing_since > self._write_s
 
 
 class RequestBody:
@@ -136,7 +156,7 @@ class Answer:
         """Fields that every answer to this request carries."""
         self._extra += headers
 
-    async def relay(self, response: UpstreamResponse) -> None:
+    async def relay(self, response: UpstreamResponse, watch: ClientWatch) -> None:
         """Head and body: one write per read from the upstream's socket, none of them held back."""
         self.status = response.status
         self.event_stream = (response.header(b"content-type") or b"").startswith(b"text/event-stream")
@@ -146,7 +166,9 @@ class Answer:
         data, ended = response.take()
         while not ended:
             if data:
+                watch.writing_since = time.monotonic()
                 await send({"type": "http.response.body", "body": data, "more_body": True})
+                watch.writing_since = 0.0
             data = await response.next_chunk()
             ended = response.ended
         await send({"type": "http.response.body", "body": data, "more_body": False})
