@@ -149,7 +149,7 @@ async def test_a_reply_streams_on_while_the_database_is_killed_and_comes_back(
     await asyncio.to_thread(server.start)
     try:
         database = await asyncio.to_thread(type(postgres)(server).clone, "chat-service")
-        user = (await start(database_url=database.app_url)).user()
+        user = (await start(database_url=database.app_url, turn_lease_s=15)).user()
         suite.default = play.says(*TOKENS[:100], gap_s=0.02)
         chat = await user.new_chat()
         async with user.events("POST", f"/api/v1/chats/{chat}/messages", json={"content": "count"}) as events:

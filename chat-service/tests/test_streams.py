@@ -5,6 +5,7 @@ import socket
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -137,6 +138,25 @@ def _read_all(connection: socket.socket) -> bytes:
         while chunk := connection.recv(65536):
             got += chunk
     return got
+
+
+async def test_a_reader_that_lags_too_far_is_broken_off_and_can_resume(start: Any, suite: Any, play: Any) -> None:
+    user = (await start(stream_lag_max=1)).user()
+
+    async def in_bursts(fake: Any, send: Any) -> None:
+        await play.begin(fake, send)
+        await play.token(send, "a")
+        await asyncio.sleep(0.2)
+        chunk = b'data: {"choices":[{"delta":{"content":"b"}}]}\n\n'
+        await send({"type": "http.response.body", "body": chunk * 5, "more_body": True})
+        await play.finish(send)
+
+    suite.default = in_bursts
+    chat = await user.new_chat()
+    with pytest.raises(httpx.RemoteProtocolError):
+        await user.say(chat)
+    page = await user.branch(chat)
+    assert play.text_of(await user.resume(chat, page["data"][1]["id"])) == "abbbbb"
 
 
 async def test_too_many_streams_of_one_person_are_refused_and_end_with_their_readers(start: Any, suite: Any, play: Any) -> None:

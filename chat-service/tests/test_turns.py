@@ -164,6 +164,24 @@ async def test_a_cost_that_is_settled_later_is_added_once(start: Any, suite: Any
     assert (await user.message(chat, reply))["usage"]["cost_nano"] == 500
 
 
+async def test_a_cost_that_comes_later_does_not_count_the_tokens_twice(user: Any, suite: Any, play: Any) -> None:
+    async def without_cost(fake: Any, send: Any) -> None:
+        await play.begin(fake, send)
+        fake.recorded[fake.dispatch_ids[-1]] = _recorded(fake.dispatch_ids[-1], 90)
+        await play.finish(send, {"prompt_tokens": 3, "completion_tokens": 2, "cost_nano": None, "remaining_nano": None})
+
+    suite.plans.append(without_cost)
+    chat = await user.new_chat()
+    reply = reply_id(await user.say(chat))
+
+    async def priced() -> bool:
+        return (await user.message(chat, reply))["usage"]["cost_nano"] is not None
+
+    await play.until(priced)
+    usage = (await user.message(chat, reply))["usage"]
+    assert (usage["prompt_tokens"], usage["completion_tokens"], usage["cost_nano"]) == (3, 2, 90)
+
+
 async def test_a_stopped_reply_goes_on_in_the_same_message(user: Any, suite: Any, play: Any) -> None:
     suite.plans.append(play.says("one two", until=asyncio.Event()))
     suite.plans.append(play.says(" three", " four"))

@@ -68,6 +68,7 @@ CREATE TABLE turn (
     stop_requested boolean NOT NULL DEFAULT false,
     first_event_id bigint NOT NULL,
     dispatch_id text,
+    tokens_known boolean NOT NULL DEFAULT false,
     cost_pending boolean NOT NULL DEFAULT false,
     cost_checks int NOT NULL DEFAULT 0,
     cost_check_at timestamptz,

@@ -70,7 +70,7 @@ def _wire(state: State, database: Database, pool: UpstreamPool, settings: ChatSe
     costs = Costs(database, billing, settings)
     journal = Journal(database, owner=str(uuid7()))
     completions = Completions(pool, state.service_tokens, settings)
-    runner = TurnRunner(database, journal, completions, costs, tasks=state.tasks, settings=settings)
+    runner = TurnRunner(database, journal, completions, costs, tasks=state.tasks, metrics=state.metrics, settings=settings)
     signals = Signals(settings.database_url.get_secret_value(), on_stop=runner.stop)
     reaper = Reaper(database, settings)
     state.runner = runner

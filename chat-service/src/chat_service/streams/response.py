@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Callable
 from starlette.responses import StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
+from chat_service.streams.errors import ReaderTooSlowError
+
 log = logging.getLogger(__name__)
 
 
@@ -27,15 +29,11 @@ class EventStream(StreamingResponse):
                 async with asyncio.timeout(self._write_timeout_s):
                     await send(message)
             except TimeoutError:
-                raise _ReaderTooSlowError from None
+                raise ReaderTooSlowError from None
 
         try:
             await super().__call__(scope, receive, send_in_time)
-        except* _ReaderTooSlowError:
-            log.info("a reader took nothing for %s s; its stream was cut", self._write_timeout_s)
+        except* ReaderTooSlowError:
+            log.info("a reader did not keep up and its stream was cut; it can resume")
         finally:
             self._on_close()
-
-
-class _ReaderTooSlowError(Exception):
-    """The socket of this reader is full."""

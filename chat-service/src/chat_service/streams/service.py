@@ -19,7 +19,7 @@ from chat_service.messages.errors import MessageNotFound
 from chat_service.messages.models import MessageRow
 from chat_service.settings import ChatSettings
 from chat_service.streams import repository
-from chat_service.streams.errors import TooManyStreams
+from chat_service.streams.errors import ReaderTooSlowError, TooManyStreams
 from chat_service.streams.journal import Journal
 from chat_service.streams.live import TEXT_KINDS, Chunk, Event, LiveReply, coalesced, data_event, text_event
 from chat_service.streams.signals import Signals
@@ -64,7 +64,7 @@ class ReplyStreams:
         if live is not None:
             async for frames in self._from_memory(live, after):
                 yield frames
-            if not live.closed or live.events[-1].kind == "done":
+            if live.events[-1].kind == "done":
                 return
             # The turn was taken from this process: how it ended is in the database.
             after = live.last_id
@@ -82,7 +82,7 @@ class ReplyStreams:
         while True:
             fresh = live.events[seen:]
             if len(fresh) > self._settings.stream_lag_max:
-                return
+                raise ReaderTooSlowError
             if fresh:
                 seen += len(fresh)
                 yield b"".join(event.frame for event in fresh)

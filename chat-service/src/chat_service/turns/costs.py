@@ -57,6 +57,8 @@ class Costs:
                 await self._add(check, usage)
 
     async def _add(self, check: CostCheck, usage: MessageUsage) -> None:
+        if check.tokens_known:
+            usage = MessageUsage(cost_nano=usage.cost_nano)
         async with self._database.transaction() as session:
             if await repository.settle_cost(session, turn_id=check.turn_id):
                 await messages.add_usage(session, chat_id=check.chat_id, message_id=check.message_id, usage=usage)

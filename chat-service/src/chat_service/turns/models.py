@@ -27,6 +27,7 @@ class TurnRow(Base):
     stop_requested: Mapped[bool] = mapped_column(default=False)
     first_event_id: Mapped[int] = mapped_column(BigInteger)
     dispatch_id: Mapped[str | None] = mapped_column(Text)
+    tokens_known: Mapped[bool] = mapped_column(default=False)
     cost_pending: Mapped[bool] = mapped_column(default=False)
     cost_checks: Mapped[int] = mapped_column(default=0)
     cost_check_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))

@@ -61,6 +61,7 @@ class Reaper:
             owner=turn.owner,
             status=status,
             dispatch_id=turn.dispatch_id,
+            tokens_known=False,
             cost_pending=turn.dispatch_id is not None,
         )
         ending = Ending(status=status, text=await journal_text(session, turn.id))

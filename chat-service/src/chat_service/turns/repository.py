@@ -14,12 +14,13 @@ from chat_service.turns.models import TurnRow
 
 @dataclass(frozen=True, slots=True)
 class CostCheck:
-    """A turn whose cost is not known yet."""
+    """A turn whose cost is not known yet; `tokens_known`: its reply has the tokens already."""
 
     turn_id: UUID
     chat_id: UUID
     message_id: UUID
     dispatch_id: str
+    tokens_known: bool
 
 
 def _lease(lease_s: float) -> Any:
@@ -71,11 +72,21 @@ async def lock_expired(session: AsyncSession, *, limit: int) -> Sequence[TurnRow
     return (await session.execute(query.limit(limit).with_for_update(skip_locked=True))).scalars().all()
 
 
-async def end(session: AsyncSession, *, turn_id: UUID, owner: str, status: str, dispatch_id: str | None, cost_pending: bool) -> bool:
+async def end(
+    session: AsyncSession,
+    *,
+    turn_id: UUID,
+    owner: str,
+    status: str,
+    dispatch_id: str | None,
+    tokens_known: bool,
+    cost_pending: bool,
+) -> bool:
     """End a turn that still runs and is `owner`'s; False: someone else ended it, so nothing may be written for it."""
     values: dict[str, Any] = {
         "status": status,
         "dispatch_id": dispatch_id,
+        "tokens_known": tokens_known,
         "cost_pending": cost_pending,
         "cost_check_at": func.now() if cost_pending else None,
         "ended_at": func.now(),
@@ -91,14 +102,14 @@ UPDATE turn SET cost_checks = cost_checks + 1,
 WHERE id IN (
     SELECT id FROM turn WHERE cost_pending AND cost_check_at <= now() ORDER BY cost_check_at LIMIT :limit FOR UPDATE SKIP LOCKED
 )
-RETURNING id, chat_id, message_id, dispatch_id
+RETURNING id, chat_id, message_id, dispatch_id, tokens_known
 """
 
 
 async def claim_cost_checks(session: AsyncSession, *, limit: int) -> Sequence[CostCheck]:
     """Turns whose cost is to be asked for now; each comes again later, with growing pauses, until it is settled."""
     rows = await session.execute(text(_CLAIM_COSTS), {"limit": limit})
-    return [CostCheck(row.id, row.chat_id, row.message_id, row.dispatch_id) for row in rows]
+    return [CostCheck(row.id, row.chat_id, row.message_id, row.dispatch_id, row.tokens_known) for row in rows]
 
 
 async def settle_cost(session: AsyncSession, *, turn_id: UUID) -> bool:

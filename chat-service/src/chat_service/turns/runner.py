@@ -13,6 +13,7 @@ from shared.clock import monotonic_s
 from shared.contracts.chat import MessageError, MessageUsage
 from shared.db import Database
 from shared.http import UpstreamConnectError, UpstreamError, UpstreamTimeout
+from shared.metrics import Metrics
 from sqlalchemy.exc import SQLAlchemyError
 
 from chat_service.messages import service as messages
@@ -80,7 +81,15 @@ class TurnRunner:
     """Owns this process's turns."""
 
     def __init__(
-        self, database: Database, journal: Journal, completions: Completions, costs: Costs, *, tasks: TaskTracker, settings: ChatSettings
+        self,
+        database: Database,
+        journal: Journal,
+        completions: Completions,
+        costs: Costs,
+        *,
+        tasks: TaskTracker,
+        metrics: Metrics,
+        settings: ChatSettings,
     ) -> None:
         self._database = database
         self._journal = journal
@@ -89,6 +98,8 @@ class TurnRunner:
         self._tasks = tasks
         self._settings = settings
         self._running: dict[UUID, Running] = {}
+        self._ended = metrics.counter("chat_turns", "Turns that ended in this process", ("status",))
+        metrics.gauge("chat_turns_running", "Turns under way in this process").set_function(lambda: len(self._running))
         self.owner = journal.owner
         journal.on_lost = self.lose
         self.draining = False
@@ -148,6 +159,7 @@ class TurnRunner:
             # Also after a cancellation at shutdown: what was written must be stored and marked.
             await self._finish(running, ending)
             self._running.pop(running.spec.turn_id, None)
+            self._ended.labels(ending.status).inc()
 
     async def _write(self, running: Running) -> Ending:
         try:
@@ -275,6 +287,7 @@ class TurnRunner:
                 owner=self._journal.owner,
                 status=ending.status,
                 dispatch_id=running.dispatch_id,
+                tokens_known=ending.usage is not None,
                 cost_pending=cost_pending,
             )
             if not owned:
