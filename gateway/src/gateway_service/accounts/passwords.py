@@ -22,7 +22,8 @@ class Passwords:
         self._hasher = PasswordHasher(time_cost=time_cost, memory_cost=memory_kib, parallelism=1)
         self._threads = ThreadPoolExecutor(max_workers=parallel_max, thread_name_prefix="argon2")
         self._waiting = 0
-        self._nobody = self._hasher.hash(random_secret())
+        # In a thread: the start of the gateway does not wait for it, and the first sign-in that needs it does.
+        self._nobody = self._threads.submit(self._hasher.hash, random_secret())
 
     async def hash(self, password: str) -> str:
         """The encoded argon2id hash."""
@@ -30,7 +31,7 @@ class Passwords:
 
     async def matches(self, stored: str | None, password: str) -> bool:
         """Whether `password` belongs to `stored`. Without a stored hash it takes the same time and is False."""
-        matched = await self._run(self._verify, stored or self._nobody, password)
+        matched = await self._run(self._verify, stored, password)
         return matched and stored is not None
 
     def outdated(self, stored: str) -> bool:
@@ -41,13 +42,13 @@ class Passwords:
         """Waits for running hashes and ends the threads."""
         self._threads.shutdown(wait=True, cancel_futures=True)
 
-    def _verify(self, stored: str, password: str) -> bool:
+    def _verify(self, stored: str | None, password: str) -> bool:
         try:
-            return self._hasher.verify(stored, password)
+            return self._hasher.verify(stored or self._nobody.result(), password)
         except (VerificationError, InvalidHashError):
             return False
 
-    async def _run(self, work: Callable[..., R], *args: str) -> R:
+    async def _run(self, work: Callable[..., R], *args: str | None) -> R:
         if self._waiting >= _WAITING_MAX:
             raise Unavailable("too many sign-ins at the same time; try again in a moment", retry_after_s=2)
         self._waiting += 1
