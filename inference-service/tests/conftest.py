@@ -197,7 +197,7 @@ def start(database: Any, keys: KeyRing, billing: FakeBilling, tmp_path: Path) ->
             **changes,
         }
         app = create_app(InferenceSettings(_env_file=None, **fields))
-        async with serve(app) as url, httpx.AsyncClient(base_url=url, headers=keys.user_headers(make_principal()), timeout=30) as client:
+        async with serve(app) as url, httpx.AsyncClient(base_url=url, headers=keys.user_headers(make_principal()), timeout=60) as client:
             yield Running(url, app, client, keys)
 
     return run

@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from inference_service.embed_worker.encoder import Encoder
+from hypothesis import given
+from hypothesis import strategies as st
+from inference_service.embed_worker.encoder import Encoder, batches
 from inference_service.embed_worker.frames import EmbedReply, EmbedRequest, decode_reply, decode_request, encode_reply, encode_request
 from inference_service.embed_worker.weights import Tensors, read_float32_tensors
 from tokenizers import Tokenizer
@@ -63,6 +65,16 @@ def test_the_graph_computes_what_the_paper_says(embedding_model: Path) -> None:
         assert tokens[place] == len(ids)
         assert vectors[place] @ oracle.embed(ids) == pytest.approx(1, abs=1e-5)
         assert np.abs(vectors[place] - oracle.embed(ids)).max() < 1e-5
+
+
+@given(st.lists(st.integers(2, 256), max_size=100))
+def test_batches_hold_every_text_once_and_little_padding(lengths: list[int]) -> None:
+    found = batches(lengths)
+    assert sorted(index for batch in found for index in batch) == list(range(len(lengths)))
+    for batch in found:
+        longest = max(lengths[index] for index in batch)
+        assert len(batch) <= 32
+        assert sum(lengths[index] for index in batch) * 2 >= longest * len(batch)
 
 
 def test_a_cut_off_file_is_refused(embedding_model: Path, tmp_path: Path) -> None:

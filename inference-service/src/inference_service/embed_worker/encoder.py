@@ -25,6 +25,18 @@ def _open_tokenizer(path: Path) -> Tokenizer:
     return tokenizer
 
 
+def batches(lengths: list[int]) -> list[list[int]]:
+    """Indexes of texts to run together: similar lengths, so that less than half of a batch is padding."""
+    found: list[list[int]] = []
+    for index in sorted(range(len(lengths)), key=lengths.__getitem__):
+        last = found[-1] if found else None
+        if last is None or len(last) == _BATCH_TEXTS_MAX or lengths[index] > 2 * lengths[last[0]]:
+            found.append([index])
+        else:
+            last.append(index)
+    return found
+
+
 class Encoder:
     """Loaded once per process; not thread-safe."""
 
@@ -43,10 +55,7 @@ class Encoder:
         """Unit vectors [len(texts), dimensions] in the order of `texts`, and the tokens read of each."""
         encodings = self._tokenizer.encode_batch(texts)
         vectors = np.empty((len(texts), self.dimensions), dtype=np.float32)
-        # Similar lengths together, so that little of a batch is padding.
-        order = sorted(range(len(texts)), key=lambda index: len(encodings[index].ids))
-        for start in range(0, len(order), _BATCH_TEXTS_MAX):
-            chosen = order[start : start + _BATCH_TEXTS_MAX]
+        for chosen in batches([len(encoding.ids) for encoding in encodings]):
             vectors[chosen] = self._run([encodings[index] for index in chosen])
         return vectors, [len(encoding.ids) for encoding in encodings]
 
