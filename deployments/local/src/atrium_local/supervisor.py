@@ -10,7 +10,7 @@ import time
 from collections.abc import Coroutine
 from typing import Any, cast
 
-from atrium_local.console import follow_model, report_change, say
+from atrium_local.console import follow_model, read_model_status, report_change, say
 from atrium_local.errors import LocalError
 from atrium_local.installation import MODEL_SERVER, POSTGRES, Installation, check_port
 from atrium_local.logfiles import rotate_all
@@ -161,7 +161,7 @@ class Supervisor:
             return
         if await self._needs_first_person():
             token = installation.environments.service_values(GATEWAY)["SETUP_TOKEN"]
-            say(f"Sign up as the administrator: {installation.address}/signup?setup_token={token}")
+            say(f"Sign up as the administrator: {installation.address}/signup?setup={token}")
         say("Ctrl-C stops it and keeps the data.")
 
     async def _needs_first_person(self) -> bool:
@@ -189,7 +189,10 @@ class Supervisor:
         self._write_state()
 
     def _model_is_away(self) -> None:
-        """A killed model server leaves `ready` behind in its file."""
+        """A killed model server leaves `ready` behind in its file; one that failed has said why, and that stays."""
+        status = read_model_status(self._installation.home.model_status) or {}
+        if status.get("state") not in {"ready", "starting"}:
+            return
         home, model_id = self._installation.home, self._installation.settings.model_id
         ModelStatus(state="starting", model=model_id, detail="the model server ended and is started again").write(home.model_status)
 
