@@ -521,7 +521,7 @@ export interface components {
         };
         /**
          * ReplyOptions
-         * @description Body of regenerate; absent members keep what the chat has.
+         * @description Body of regenerate and continue; absent members keep what the chat has.
          */
         ReplyOptions: {
             /** Max Tokens */
@@ -919,7 +919,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ReplyOptions"] | null;
+            };
+        };
         responses: {
             /** @description the finished reply, or with `Accept: text/event-stream` its events */
             200: {
@@ -1031,7 +1035,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description events, each with an integer id */
+            /** @description Successful Response */
             200: {
                 headers: {
                     [name: string]: unknown;
