@@ -9,6 +9,8 @@ from billing_service.jobs.repository import JobRepository
 from billing_service.metrics import BillingMetrics
 
 _BATCH_MAX = 200
+# A busy machine delays a run by a second or two; taking that for a stall would put the sweep off for ever with a short TTL.
+_STALL_MIN_S = 5.0
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +37,7 @@ class Sweeper:
     async def run(self) -> int:
         """Expire what is overdue. Returns how many holds ended. Raises whatever the database raises, and then waits a TTL."""
         now_s = self._clock()
-        if now_s - self._last_run_s > self._ttl_s / 2 + 2 * self.interval_s:
+        if now_s - self._last_run_s > max(self._ttl_s, _STALL_MIN_S):
             self._not_before_s = now_s + self._ttl_s
         self._last_run_s = now_s
         try:
