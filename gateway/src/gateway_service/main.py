@@ -31,7 +31,6 @@ from gateway_service.identity.hop import HopTokens
 from gateway_service.identity.listener import RETRY_S, ChangeListener
 from gateway_service.identity.memory import IdentityMemory
 from gateway_service.limits.bucket import BucketLimiter
-from gateway_service.outages import answer_outages
 from gateway_service.proxy.app import ProxyApp
 from gateway_service.proxy.config import ProxyConfig
 from gateway_service.proxy.routes import Route, service_routes
@@ -162,7 +161,6 @@ def _own_app(parts: Parts) -> ServiceApp:
         body_bytes_max=settings.own_body_max_bytes,
     )
     _drop_default_docs(service.api)
-    answer_outages(service.api)
     state = service.state
     state.database = parts.database
     state.credential_limits = parts.limits

@@ -23,6 +23,7 @@ from shared.hotroutes import ClientGone, HotRequest, HotRoute, HotTable, openapi
 from shared.limits import DirectLimits
 from shared.logs import AccessLog, request_id_var, setup_logging
 from shared.metrics import CONTENT_TYPE, Metrics
+from shared.outages import answer_outages
 from shared.settings import ServiceSettings
 from shared.telemetry import RequestTrace, Telemetry, traceparent_var
 
@@ -280,6 +281,7 @@ def create_service_app(
     api.add_exception_handler(RequestValidationError, _on_validation_error)
     api.add_exception_handler(HTTPException, _on_http_exception)
     api.add_exception_handler(Exception, _on_unexpected)
+    answer_outages(api)
     api.include_router(_operations_router(settings, metrics, readiness or {}))
     for router in routers:
         api.include_router(router)

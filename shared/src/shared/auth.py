@@ -308,7 +308,7 @@ def bearer_token(authorization: str | None) -> str:
     return token.strip()
 
 
-def current_principal(request: Request) -> Principal:
+async def current_principal(request: Request) -> Principal:
     """The verified caller of this request, within the limits of calls that did not pass the gateway."""
     verifier = cast("TokenVerifier", request.app.state.verifier)
     principal = verifier.verify(bearer_token(request.headers.get("authorization")))
@@ -325,7 +325,8 @@ class Require:
     def __init__(self, permission: Permission) -> None:
         self.permission = permission
 
-    def __call__(self, principal: CurrentPrincipal) -> Principal:
+    # async: FastAPI would send a plain function to a thread on every request.
+    async def __call__(self, principal: CurrentPrincipal) -> Principal:
         principal.require(self.permission)
         return principal
 
@@ -336,7 +337,8 @@ class RequireService:
     def __init__(self, *services: str) -> None:
         self.services = frozenset(services)
 
-    def __call__(self, principal: CurrentPrincipal) -> Principal:
+    # async: FastAPI would send a plain function to a thread on every request.
+    async def __call__(self, principal: CurrentPrincipal) -> Principal:
         require_service_in(principal, self.services)
         return principal
 

@@ -11,6 +11,7 @@ from shared.background import TaskTracker
 from shared.clock import monotonic_s, utc_now
 from shared.db import Database
 from shared.errors import Unauthenticated
+from shared.outages import read_again_after_outage
 
 from gateway_service.accounts.account import Account
 from gateway_service.apikeys import secrets
@@ -19,7 +20,6 @@ from gateway_service.identity.changes import key_subject, session_subject, user_
 from gateway_service.identity.hop import HopTokens
 from gateway_service.identity.memory import IdentityMemory
 from gateway_service.identity.repository import KeyOwner
-from gateway_service.outages import read_again_after_outage
 from gateway_service.proxy.ports import Identity, Quota
 from gateway_service.settings import GatewaySettings
 
