@@ -23,7 +23,7 @@ from atrium_local.services import GATEWAY, SERVICES
 from atrium_local.state import ProcessState, SuiteState, read_state
 
 SUPERVISOR = "supervisor"
-_START_TIMEOUT_S = 120.0
+_START_TIMEOUT_S = 240.0  # with a cold web build on a busy machine
 _READY_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 60.0
 _POLL_S = 0.05
