@@ -67,8 +67,8 @@ def sort_request_headers(headers: RawHeaders) -> RequestHeaders:
                 sorted_.preflight_method = value
     if size > SIZE_MAX or len(headers) > FIELDS_MAX:
         raise HeadersTooLarge(f"send at most {FIELDS_MAX} header fields and {SIZE_MAX} bytes of them")
-    if named is not None and (dropped := {token.strip().lower() for token in named.split(b",")} - {b"keep-alive", b"close"}):
-        sorted_.forwarded = [item for item in sorted_.forwarded if item[0] not in dropped]
+    if named is not None:
+        sorted_.forwarded = _without_named(sorted_.forwarded, named)
     if sorted_.chunked and sorted_.content_length is not None:
         raise BadRequest("a request has either content-length or transfer-encoding", code="ambiguous_framing")
     return sorted_
@@ -100,6 +100,14 @@ def _note(sorted_: RequestHeaders, name: bytes, value: bytes) -> None:
             pass
 
 
+def _without_named(headers: RawHeaders, connection: bytes) -> RawHeaders:
+    """The fields that the Connection field does not claim for its own hop."""
+    if connection in {b"keep-alive", b"close"}:
+        return headers
+    dropped = {token.strip().lower() for token in connection.split(b",")}
+    return [item for item in headers if item[0] not in dropped]
+
+
 def bearer_credential(sorted_: RequestHeaders) -> bytes | None:
     """The token or key of the request: Authorization: Bearer, else x-api-key."""
     value = sorted_.credential
@@ -120,8 +128,8 @@ def response_headers(headers: RawHeaders, *, status: int) -> RawHeaders:
             kept.append(item)
         elif name == b"connection":
             named = item[1] if named is None else named + b"," + item[1]
-    if named is not None and (dropped := {token.strip().lower() for token in named.split(b",")} - {b"keep-alive", b"close"}):
-        kept = [item for item in kept if item[0] not in dropped]
+    if named is not None:
+        kept = _without_named(kept, named)
     if status in {204, 304}:  # no body follows, and uvicorn holds the length against us
         kept = [item for item in kept if item[0] != b"content-length"]
     return kept
