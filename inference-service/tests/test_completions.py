@@ -122,6 +122,14 @@ async def test_the_official_client_reads_streams_tools_and_errors(running: Any) 
     await client.close()
 
 
+def assert_only_the_input_was_charged(billing: Any) -> None:
+    """The provider had the request and never said that it would not bill it."""
+    settlement = billing.only_settlement()
+    assert settlement["outcome"] == "failed"
+    assert settlement["usage"]["input_tokens"] > 0
+    assert settlement["usage"]["output_tokens"] == 0
+
+
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize(
     ("model", "status", "code"),
@@ -148,10 +156,10 @@ async def test_the_providers_retry_after_is_passed_on(running: Any) -> None:
     assert (await post(running, ask("fake-429"))).headers["retry-after"] == "1"
 
 
-async def test_malformed_json_is_an_upstream_failure_that_costs_nothing(running: Any, billing: Any) -> None:
+async def test_malformed_json_is_an_upstream_failure_that_costs_the_input(running: Any, billing: Any) -> None:
     response = await post(running, ask("fake-malformed"))
     assert response.status_code == 502
-    assert len(billing.released) == 1
+    assert_only_the_input_was_charged(billing)
 
 
 @pytest.mark.parametrize("model", ["fake-abort", "fake-malformed"])
@@ -372,7 +380,7 @@ async def test_a_provider_that_stalls_before_any_output_is_504(
         await running.models_found(model)
         response = await post(running, ask(model, stream=stream))
     assert (response.status_code, response.json()["error"]["code"]) == (504, "provider_timeout")
-    assert len(billing.released) == 1
+    assert_only_the_input_was_charged(billing)
 
 
 async def test_a_shutdown_settles_what_is_streaming(start: Any, billing: Any, provider: FakeProvider) -> None:

@@ -18,7 +18,7 @@ from inference_service.completions.request import ChatRequest
 from inference_service.completions.stream import EventRelay
 from inference_service.metering.meter import Bound, Charge, Dispatch, Meter
 from inference_service.metering.usage import Outcome, Source, Usage, from_openai
-from inference_service.providers.errors import Answer, Origin, ProviderFailed, error_of_status, error_of_transport, message_of
+from inference_service.providers.errors import MAY_BE_BILLED, Answer, AnswerBroken, Origin, error_of_status, error_of_transport, message_of
 from inference_service.providers.protocol import ChatCall
 
 log = logging.getLogger(__name__)
@@ -84,8 +84,13 @@ class Exchange:
             if self._task is not None:
                 self._task.uncancel()
             await self._settle_after_leave(dispatch)
+        except MAY_BE_BILLED as error:
+            self._phase = Phase.CLOSING
+            usage, source = await self._counted(0)
+            await self._meter.settle(dispatch, usage, source=source, outcome=Outcome.FAILED)
+            await self._downstream.refuse(error)
         except AppError as error:
-            # Nothing came of it, so nothing is charged.
+            # The provider refused or was never reached, so nothing is charged.
             self._phase = Phase.CLOSING
             await self._meter.release(dispatch, error.code)
             await self._downstream.refuse(error)
@@ -124,7 +129,7 @@ class Exchange:
         try:
             body = await response.read(_BODY_BYTES_MAX)
         except ResponseTooLarge as error:
-            raise ProviderFailed(f"the provider's answer is larger than {_BODY_BYTES_MAX} bytes") from error
+            raise AnswerBroken(f"the provider's answer is larger than {_BODY_BYTES_MAX} bytes") from error
         except UpstreamError as error:
             raise error_of_transport(self._origin(), error) from error
         parsed = _parse_completion(body)
@@ -178,9 +183,9 @@ class Exchange:
             code = relay.error.get("code")
             return error_of_status(self._origin(), Answer(code if isinstance(code, int) else 502, message_of(relay.error), None))
         if relay.broken is not None:
-            return ProviderFailed(f"provider {self._origin().provider} sent a stream that cannot be read: {relay.broken}")
+            return AnswerBroken(f"provider {self._origin().provider} sent a stream that cannot be read: {relay.broken}")
         if not relay.finished:
-            return ProviderFailed(f"provider {self._origin().provider} ended its answer too early")
+            return AnswerBroken(f"provider {self._origin().provider} ended its answer too early")
         return None
 
     async def _end_complete(self, dispatch: Dispatch, headers: Headers) -> None:
@@ -237,7 +242,7 @@ def _parse_completion(body: bytes) -> dict[str, Any]:
         parsed = None
     answer = cast("dict[str, Any]", parsed) if isinstance(parsed, dict) else {}
     if not isinstance(answer.get("choices"), list):
-        raise ProviderFailed("the provider's answer is not a chat completion")
+        raise AnswerBroken("the provider's answer is not a chat completion")
     return answer
 
 

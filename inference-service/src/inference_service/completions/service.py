@@ -37,6 +37,7 @@ class Completions:
             kind="chat",
             input_tokens_max=input_max,
             output_tokens_max=output_max,
+            input_tokens_floor=min(request.input_tokens_estimate, input_max),
             choices=request.choices,
         )
         return Exchange(self.meter, downstream, Plan(principal, request, deployment, call, bound))

@@ -12,6 +12,7 @@ from inference_service.embeddings.request import EmbeddingsRequest
 from inference_service.fields import refusal
 from inference_service.metering.meter import Bound, Charge, Dispatch, Meter
 from inference_service.metering.usage import Outcome, Source, Usage
+from inference_service.providers.errors import MAY_BE_BILLED
 from inference_service.providers.protocol import EmbeddingRequest
 
 _BYTES_PER_TOKEN = 4
@@ -54,11 +55,14 @@ class Embeddings:
     ) -> Embedded:
         """Run in a tracked task: cancelled or not, the hold ends settled or released. Raises: AppError."""
         input_max = _input_bound(request, deployment)
-        bound = Bound(deployment.id, deployment.provider.id, "embedding", input_max, 0)
+        bound = Bound(deployment.id, deployment.provider.id, "embedding", input_max, 0, _estimate(input_max).input_tokens)
         dispatch = await self.meter.reserve(principal, bound, traceparent=traceparent)
         wanted = EmbeddingRequest(deployment.model.id, request.texts, request.encoding, request.dimensions, traceparent)
         try:
             answer = await deployment.provider.embed(wanted)
+        except MAY_BE_BILLED:
+            await self._settle(dispatch, _estimate(input_max), Source.PARTIAL, Outcome.FAILED)
+            raise
         except AppError as error:
             await self.meter.release(dispatch, error.code)
             raise

@@ -32,13 +32,14 @@ _QUEUE_ERRORS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.Interface
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """The most a dispatch can use. `output_tokens_max` is per choice."""
+    """The most a dispatch can use. `output_tokens_max` is per choice; `input_tokens_floor` is charged when its end is never heard of."""
 
     model: str
     provider: str
     kind: Literal["chat", "embedding"]
     input_tokens_max: int
     output_tokens_max: int
+    input_tokens_floor: int
     choices: int = 1
 
 
@@ -155,6 +156,7 @@ def _reservation(request_id: UUID, principal: Principal, bound: Bound) -> Mappin
         "provider": bound.provider,
         "kind": bound.kind,
         "input_tokens_max": bound.input_tokens_max,
+        "input_tokens_floor": bound.input_tokens_floor,
         "output_tokens_max": bound.output_tokens_max,
         "n": bound.choices,
     }

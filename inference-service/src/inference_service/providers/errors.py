@@ -29,6 +29,18 @@ class ProviderTimedOut(UpstreamTimedOut):
     code = "provider_timeout"
 
 
+class AnswerTimedOut(ProviderTimedOut):
+    """The request was sent and no answer came; the provider may bill it."""
+
+
+class AnswerBroken(ProviderFailed):
+    """The request was sent and what came back is no answer; the provider may bill it."""
+
+
+# After these the provider has had the request, and no refusal of its own says that it will not bill it.
+MAY_BE_BILLED = (AnswerTimedOut, AnswerBroken)
+
+
 class ProviderUnavailable(Unavailable):
     """The provider cannot be reached or is overloaded."""
 
@@ -151,13 +163,13 @@ def error_of_transport(origin: Origin, error: UpstreamError) -> AppError:
     extra = {"provider": origin.provider}
     if isinstance(error, UpstreamTimeout) and error.phase not in {"queue", "connect"}:
         waited = "the first token" if error.phase == "first_byte" else "the next token"
-        return ProviderTimedOut(f"provider {origin.provider} at {origin.address} took too long to send {waited}", extra=extra)
+        return AnswerTimedOut(f"provider {origin.provider} at {origin.address} took too long to send {waited}", extra=extra)
     if isinstance(error, UpstreamBusy):
         return ProviderUnavailable(f"too many requests to provider {origin.provider} are waiting; try again", extra=extra)
     if isinstance(error, UpstreamConnectError | UpstreamTimeout):
         text = f"provider {origin.provider} cannot be reached at {origin.address}; check that it runs and that its address is right"
         return ProviderUnavailable(text, extra=extra)
-    return ProviderFailed(f"provider {origin.provider} at {origin.address} broke off its answer", extra=extra)
+    return AnswerBroken(f"provider {origin.provider} at {origin.address} broke off its answer", extra=extra)
 
 
 def message_of(body: bytes | object) -> str:

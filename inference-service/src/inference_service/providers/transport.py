@@ -18,7 +18,7 @@ from shared.http import (
     UpstreamResponse,
 )
 
-from inference_service.providers.errors import Answer, Origin, ProviderFailed, error_of_status, error_of_transport, message_of
+from inference_service.providers.errors import Answer, AnswerBroken, Origin, error_of_status, error_of_transport, message_of
 from inference_service.providers.protocol import Json
 
 _REFUSAL_BYTES_MAX = 64 * 1024
@@ -128,17 +128,17 @@ async def read_all(remote: Remote, response: UpstreamResponse) -> bytes:
     try:
         return await response.read(_JSON_BYTES_MAX)
     except ResponseTooLarge as error:
-        raise ProviderFailed(f"provider {remote.named.provider} sent an answer above {_JSON_BYTES_MAX} bytes") from error
+        raise AnswerBroken(f"provider {remote.named.provider} sent an answer above {_JSON_BYTES_MAX} bytes") from error
     except UpstreamError as error:
         raise error_of_transport(remote.named, error) from error
 
 
 def parse_answer(remote: Remote, body: bytes) -> Json:
-    """A JSON object. Raises: ProviderFailed."""
+    """A JSON object. Raises: AnswerBroken."""
     try:
         parsed = orjson.loads(body)
     except orjson.JSONDecodeError:
         parsed = None
     if not isinstance(parsed, dict):
-        raise ProviderFailed(f"provider {remote.named.provider} sent something that is not a JSON object")
+        raise AnswerBroken(f"provider {remote.named.provider} sent something that is not a JSON object")
     return cast("Json", parsed)
