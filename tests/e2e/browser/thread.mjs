@@ -1,0 +1,265 @@
+// Drives the web client in a real browser through one gateway and prints one JSON line a step: {step, ok, detail}.
+//   ATRIUM_URL, WEB_DIR (where playwright-core is installed), OUT_DIR (pictures), CHROMIUM,
+//   ADMIN_EMAIL and PASSWORD of an administrator, BUILTIN_MODEL, UNPRICED_MODEL
+import { mkdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+
+const { ATRIUM_URL, WEB_DIR, OUT_DIR, CHROMIUM, ADMIN_EMAIL, PASSWORD, BUILTIN_MODEL, UNPRICED_MODEL } = process.env;
+const { chromium } = createRequire(join(WEB_DIR, 'package.json'))('playwright-core');
+
+const WIDE = { width: 1280, height: 800 };
+const PHONE = { width: 390, height: 844 };
+const PAGES = ['/', '/usage', '/keys', '/settings'];
+const ADMIN_PAGES = ['/admin/wallet', '/admin/prices', '/admin/users', '/admin/status'];
+// Refusals that a step provokes on purpose arrive as failed requests, which the browser logs by itself.
+const PROVOKED = /the server responded with a status of (401|402|404|429)/;
+
+mkdirSync(OUT_DIR, { recursive: true });
+const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+const problems = [];
+
+async function open(options = {}) {
+	const context = await browser.newContext({ viewport: WIDE, baseURL: ATRIUM_URL, reducedMotion: 'reduce', ...options });
+	context.setDefaultTimeout(15_000);
+	const page = await context.newPage();
+	page.on('pageerror', (error) => problems.push(`${page.url()}: ${error.message}`));
+	page.on('console', (message) => {
+		if (message.type() === 'error' && !PROVOKED.test(message.text())) problems.push(`${page.url()}: ${message.text()}`);
+	});
+	return page;
+}
+
+const check = (condition, detail) => {
+	if (!condition) throw new Error(detail);
+};
+
+async function step(name, run) {
+	const started = Date.now();
+	try {
+		const detail = (await run()) ?? '';
+		console.log(JSON.stringify({ step: name, ok: true, detail: String(detail), ms: Date.now() - started }));
+	} catch (error) {
+		await page.screenshot({ path: join(OUT_DIR, `failed-${name.replaceAll(' ', '-')}.png`) }).catch(() => {});
+		console.log(JSON.stringify({ step: name, ok: false, detail: String(error.message ?? error), ms: Date.now() - started }));
+	}
+}
+
+const picture = (which, name) => which.screenshot({ path: join(OUT_DIR, `${name}.png`) });
+const newest = () => page.locator('[data-testid=message][data-role=assistant]').last();
+const textOf = async (message) => (await message.getByTestId('reply-text').innerText()).trim();
+const ended = (status, options) => page.locator(`[data-testid=message][data-role=assistant][data-status=${status}]`).last().waitFor(options);
+const numbers = (count) => Array.from({ length: count }, (_, index) => `t${index}`).join(' ');
+
+async function newChatWith(model) {
+	await page.goto('/');
+	await page.getByTestId('composer').waitFor();
+	await page.getByTestId('model-picker').click();
+	await page.locator(`[data-testid=model-option][data-model="${model}"]`).click();
+}
+
+async function send(text) {
+	await page.getByTestId('composer').fill(text);
+	await page.keyboard.press('Enter');
+	await page.locator('[data-testid=message][data-role=assistant]').last().waitFor();
+}
+
+/** Until the newest reply shows `word`, while it streams. */
+async function growing(word) {
+	await page.waitForFunction(
+		(wanted) => {
+			const message = [...document.querySelectorAll('[data-testid=message][data-role=assistant]')].at(-1);
+			return message?.dataset.status === 'streaming' && message.innerText.split(/\s+/).includes(wanted);
+		},
+		word,
+		{ polling: 50 }
+	);
+}
+
+const sideways = (which) => which.evaluate(() => document.documentElement.scrollWidth > window.innerWidth);
+const luminance = (which) =>
+	which.evaluate(() => {
+		const canvas = document.createElement('canvas').getContext('2d');
+		canvas.fillStyle = getComputedStyle(document.body).backgroundColor;
+		canvas.fillRect(0, 0, 1, 1);
+		const [red, green, blue] = canvas.getImageData(0, 0, 1, 1).data;
+		return (0.2126 * red + 0.7152 * green + 0.0722 * blue) / 255;
+	});
+
+let page = await open();
+const email = `browser-${Date.now()}@example.com`;
+
+await step('sign up', async () => {
+	await page.goto('/signup');
+	await page.getByTestId('name').fill('Berta Browser');
+	await page.getByTestId('email').fill(email);
+	await page.getByTestId('password').fill(PASSWORD);
+	await page.getByTestId('submit').click();
+	await page.getByTestId('composer').waitFor();
+});
+
+await step('the answer streams into the page', async () => {
+	await newChatWith('fake-slow');
+	await send('!tokens=40 !delay_ms=50');
+	await growing('t5');
+	check((await textOf(newest())).split(/\s+/).length < 40, 'the whole reply came at once');
+	await picture(page, 'streaming');
+	await ended('complete');
+	check((await textOf(newest())) === numbers(40), `the reply reads ${await textOf(newest())}`);
+});
+
+await step('the cost is under the reply and what is left in the composer', async () => {
+	const cost = Number(await newest().getByTestId('reply-cost').getAttribute('data-cost-nano'));
+	check(cost > 0, `the cost is ${cost}`);
+	const left = Number(await page.getByTestId('remaining').getAttribute('data-remaining-nano'));
+	check(left > 0, `remaining is ${left}`);
+	return cost;
+});
+
+await step('a reload in the middle of a reply resumes it', async () => {
+	await newChatWith('fake-slow');
+	await send('!tokens=80 !delay_ms=60');
+	await growing('t8');
+	await page.reload();
+	await growing('t20');
+	await ended('complete');
+	check((await textOf(newest())) === numbers(80), 'text was lost or repeated');
+});
+
+await step('stop keeps what came', async () => {
+	await newChatWith('fake-slow');
+	await send('!tokens=400 !delay_ms=50');
+	await growing('t5');
+	await page.getByTestId('stop').click();
+	await ended('stopped');
+	const words = (await textOf(newest())).split(/\s+/);
+	check(words[0] === 't0' && words.length < 200, `${words.length} words`);
+	check(await newest().getByTestId('reply-unfinished').isVisible(), 'nothing says that the reply was stopped');
+});
+
+await step('regenerate adds a version and both can be read', async () => {
+	await newChatWith('fake-echo');
+	await send('say this again');
+	await ended('complete');
+	await newest().getByTestId('regenerate').click();
+	await page.waitForFunction(() => document.querySelector('[data-testid=branch-position]')?.textContent === '2/2');
+	await ended('complete');
+	await newest().getByTestId('branch-previous').click();
+	await page.waitForFunction(() => document.querySelector('[data-testid=branch-position]')?.textContent === '1/2');
+	check((await textOf(newest())) === 'say this again', 'the first version is gone');
+});
+
+await step('editing a question starts another branch', async () => {
+	await page.locator('[data-testid=message][data-role=user]').last().hover();
+	await page.getByTestId('edit-message').last().click();
+	await page.getByTestId('edit-input').fill('say something else');
+	await page.getByTestId('edit-save').click();
+	await page.waitForFunction(() => {
+		const message = [...document.querySelectorAll('[data-testid=message][data-role=assistant]')].at(-1);
+		return message?.dataset.status === 'complete' && message.innerText.includes('say something else');
+	});
+});
+
+await step('a refusal is shown where the reply would be with what to do', async () => {
+	await newChatWith(UNPRICED_MODEL);
+	await send('what does this cost?');
+	const refusal = newest().getByTestId('refusal');
+	await refusal.waitFor();
+	check((await refusal.getAttribute('data-code')) === 'price_unknown', await refusal.innerText());
+	check(await refusal.getByTestId('refusal-action').isVisible(), 'no way out is offered');
+	check(await page.getByText('what does this cost?').first().isVisible(), 'the question is gone');
+	await picture(page, 'refusal');
+});
+
+await step('the built-in model answers', async () => {
+	await newChatWith(BUILTIN_MODEL);
+	await send('Write two short sentences about the sea.');
+	await ended('complete', { timeout: 90_000 });
+	check(/[a-z]/i.test(await textOf(newest())), 'the reply has no words');
+	await newest().getByTestId('reply-cost').waitFor();
+	await picture(page, 'chat');
+});
+
+await step('the usage page shows the total and a chart', async () => {
+	await page.goto('/usage');
+	check((await page.getByTestId('usage-total').innerText()).includes('$'), 'no total');
+	await page.locator('[data-testid=usage-chart] canvas, [data-testid=usage-chart] svg').first().waitFor();
+	check((await page.getByTestId('usage-table').innerText()).includes('fake-slow'), 'the table does not name the model');
+	await picture(page, 'usage');
+});
+
+await step('a new key is shown once', async () => {
+	await page.goto('/keys');
+	await page.getByTestId('create-key').click();
+	await page.getByTestId('key-name').fill('Laptop');
+	await page.getByTestId('key-submit').click();
+	const key = (await page.getByTestId('new-key').innerText()).trim();
+	check(key.startsWith('atr-'), key);
+	await page.getByTestId('key-done').click();
+	check((await page.getByTestId('keys-table').innerText()).includes('Laptop'), 'the key is not listed');
+	check(!(await page.content()).includes(key), 'the key is still in the page');
+	await picture(page, 'keys');
+});
+
+await step('dark mode is dark and light mode is light', async () => {
+	await page.goto('/settings');
+	const control = page.getByTestId('theme');
+	await control.getByText('Dark', { exact: true }).click();
+	await page.waitForFunction(() => getComputedStyle(document.documentElement).colorScheme.includes('dark') || document.documentElement.dataset.theme === 'dark');
+	check((await luminance(page)) < 0.25, `dark has luminance ${await luminance(page)}`);
+	await page.goto('/');
+	await page.getByTestId('chat-row').first().locator('a').first().click();
+	await page.getByTestId('transcript').waitFor();
+	await picture(page, 'chat-dark');
+	await page.goto('/settings');
+	await control.getByText('Light', { exact: true }).click();
+	check((await luminance(page)) > 0.75, `light has luminance ${await luminance(page)}`);
+});
+
+await step('nothing scrolls sideways on a phone', async () => {
+	await page.setViewportSize(PHONE);
+	const chat = await page.evaluate(() => document.querySelector('[data-testid=chat-row] a')?.getAttribute('href'));
+	for (const path of chat ? [...PAGES, chat] : PAGES) {
+		await page.goto(path);
+		await page.locator('main').first().waitFor();
+		await page.waitForLoadState('networkidle').catch(() => {});
+		check(!(await sideways(page)), `${path} scrolls sideways`);
+		await picture(page, `phone${path.replaceAll('/', '-').slice(0, 12)}`);
+	}
+	await page.setViewportSize(WIDE);
+});
+
+await step('an administrator tops up the wallet', async () => {
+	await page.context().close();
+	page = await open();
+	await page.goto('/signin');
+	await page.getByTestId('email').fill(ADMIN_EMAIL);
+	await page.getByTestId('password').fill(PASSWORD);
+	await page.getByTestId('submit').click();
+	await page.getByTestId('composer').waitFor();
+	await page.goto('/admin/wallet');
+	await page.getByTestId('wallet-available').waitFor();
+	await page.getByTestId('top-up').click();
+	await page.getByTestId('top-up-amount').fill('2.50');
+	await page.getByTestId('top-up-note').fill('from the browser');
+	await page.getByTestId('top-up-submit').click();
+	await page.getByTestId('toast').filter({ hasText: '2.50' }).waitFor();
+	await picture(page, 'admin-wallet');
+});
+
+await step('the pages of administration work', async () => {
+	for (const path of ADMIN_PAGES) {
+		await page.goto(path);
+		await page.waitForLoadState('networkidle').catch(() => {});
+		check(!(await page.getByTestId('error-state').isVisible()), `${path} shows an error`);
+		await picture(page, `admin${path.replace('/admin/', '-')}`);
+	}
+	check((await page.getByTestId('status-headline').innerText()) !== '', 'the status page says nothing');
+	check((await page.getByTestId('service-status').count()) >= 5, 'services are missing on the status page');
+});
+
+await step('no script error and no violation of the content policy', async () => {
+	check(problems.length === 0, problems.join('\n'));
+});
+
+await browser.close();
