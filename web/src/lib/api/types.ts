@@ -41,6 +41,8 @@ export interface ProblemExtras {
 	remaining_nano?: number | null;
 	resets_at?: string | null;
 	model?: string;
+	/** What an operator finds the failure by. */
+	request_id?: string | null;
 	retry_after_s?: number;
 }
 

@@ -111,7 +111,7 @@ function usageOf(data: Fields): Usage {
 	};
 }
 
-const ERROR_OWN = new Set(['code', 'detail', 'status', 'extra', 'type', 'title', 'instance', 'request_id']);
+const ERROR_OWN = new Set(['code', 'detail', 'status', 'extra', 'type', 'title', 'instance']);
 
 /** An error event carries the problem's extras beside its code; a stored error keeps them under `extra`. */
 export function errorOf(data: Fields): ReplyError {

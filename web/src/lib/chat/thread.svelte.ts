@@ -4,6 +4,7 @@ import { isAbort, toApiError, type ApiError } from '$lib/api/errors';
 import type { Chat, Message, ReplyError } from '$lib/api/types';
 import { chats } from '$lib/state/chats.svelte';
 import { entitlements } from '$lib/state/entitlements.svelte';
+import { models } from '$lib/state/models.svelte';
 import { toasts } from '$lib/state/toasts.svelte';
 import { before, lastOf, localMessage, mergeEnd, replaceById } from './branch';
 import { newReply, replyAsMessage, type Reply } from './reply';
@@ -220,6 +221,7 @@ export class Thread {
 	#show(reply: Reply): void {
 		const { question, id } = reply;
 		if (id !== null && this.replyingId !== null && id !== this.replyingId) this.#name(id, question);
+		if (reply.waiting && !this.reply?.waiting) models.wake();
 		this.reply = reply;
 	}
 
@@ -258,7 +260,8 @@ export class Thread {
 			await this.#readEnd().catch(() => undefined);
 			return;
 		}
-		const { code, status, extra, message: detail } = error;
+		const { code, status, message: detail } = error;
+		const extra = { ...error.extra, request_id: error.requestId };
 		const again = () => void this.#run(plan);
 		this.unsent = { content: plan.content, error: { code, detail, status, extra }, again };
 		this.messages = previous;

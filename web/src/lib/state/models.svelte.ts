@@ -49,6 +49,11 @@ class Models {
 		this.loaded = false;
 	}
 
+	/** Asks now and goes on at the pace the answer calls for: a reply just said that it waits for its model. */
+	wake(): void {
+		if (this.#running) void this.#poll();
+	}
+
 	async refresh(): Promise<void> {
 		try {
 			this.all = (await listModels()).data;
