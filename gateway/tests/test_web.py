@@ -95,6 +95,22 @@ async def test_a_link_out_of_the_build_folder_is_not_served(start_gateway: Start
         assert (await http.get("/leak.txt")).status_code == 404
 
 
+async def test_a_rebuild_is_served_without_a_restart_and_its_old_files_are_gone(start_gateway: StartGateway, build: Path) -> None:
+    old, new = build / "_app/immutable/app.abc123.js", build / "_app/immutable/app.def456.js"
+    async with start_gateway(web_build_dir=build) as gateway, gateway.client() as http:
+        before = await http.get("/")
+        for file in build.glob("_app/immutable/app.abc123.js*"):
+            file.unlink()
+        assert (await http.get(f"/_app/immutable/{old.name}")).status_code == 404
+        assert (await http.get("/")).text == INDEX, "the last page stays until the next is there"
+        new.write_bytes(CODE)
+        (build / "index.html").write_text(INDEX.replace("start(", "begin("))
+        after = await http.get("/")
+        assert (await http.get(f"/_app/immutable/{new.name}")).content == CODE
+    assert "begin(" in after.text
+    assert before.headers["content-security-policy"] != after.headers["content-security-policy"]
+
+
 async def test_without_a_build_the_page_says_how_to_make_one(gateway: Gateway) -> None:
     async with gateway.client() as http:
         answer = await http.get("/")

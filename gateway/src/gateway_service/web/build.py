@@ -1,4 +1,4 @@
-"""The files of the built web client, read once from the folder and answered from a closed list."""
+"""The files of the built web client, listed from the folder and answered from that closed list."""
 
 import mimetypes
 from dataclasses import dataclass, field
@@ -41,7 +41,7 @@ def accepted_codings(accept_encoding: str) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class WebBuild:
-    """The client as found at start. `index` None: it was not built."""
+    """The client as found when it was read. `index` None: it was not built."""
 
     assets: dict[str, Asset]
     index: str | None
@@ -56,6 +56,29 @@ def read_build(folder: Path) -> WebBuild:
     files = {path.relative_to(root).as_posix(): path for path in root.rglob("*") if path.is_file() and path.resolve().is_relative_to(root)}
     assets = {name: _asset(name, path, files) for name, path in files.items() if not _is_variant(name, files)}
     return WebBuild(assets, index.read_text(encoding="utf-8"))
+
+
+class LiveBuild:
+    """The client as it is now: read again when its page was replaced, so that a rebuild needs no restart of the gateway."""
+
+    def __init__(self, folder: Path) -> None:
+        self._index = folder / "index.html"
+        self._folder = folder
+        self._stamp = self._seen()
+        self._build = read_build(folder)
+
+    def current(self) -> WebBuild:
+        """One stat; the last good one while a new one is being written."""
+        stamp = self._seen()
+        if stamp is not None and stamp != self._stamp:
+            self._build, self._stamp = read_build(self._folder), stamp
+        return self._build
+
+    def _seen(self) -> int | None:
+        try:
+            return self._index.stat().st_mtime_ns
+        except OSError:
+            return None
 
 
 def _is_variant(name: str, files: dict[str, Path]) -> bool:

@@ -1,37 +1,56 @@
 """Serves the web client: files by name, and its one page for every other address a person may open."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse
 
-from gateway_service.web.build import Asset, read_build
+from gateway_service.web.build import Asset, LiveBuild, WebBuild
 from gateway_service.web.policy import page_headers
 from shared.errors import NotFound, Unavailable
 
 _API_PREFIXES = ("api/", "v1/", "internal/")
 _API_ROOTS = frozenset({"api", "v1", "internal", "metrics"})
 _MISSING = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Atrium</title>
-<h1>The web client is not built</h1><p>Run <code>make web</code> in the clone and restart the gateway.
+<h1>The web client is not built</h1><p>Run <code>make web</code> in the clone and load this page again.
 The API works: <a href="/docs">its reference</a>, <a href="/api/v1/status">status</a>.</p></html>"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """The one page of a build and the policy that fits its inline scripts."""
+
+    build: WebBuild
+    text: str
+    status: int
+    headers: dict[str, str]
+
+    @classmethod
+    def of(cls, build: WebBuild) -> "_Page":
+        text = build.index or _MISSING
+        status = Unavailable.status if build.index is None else 200
+        return cls(build, text, status, {**page_headers(text), "Cache-Control": "no-cache"})
 
 
 def build_router(folder: Path) -> APIRouter:
     """The catch-all route; include it last."""
     router = APIRouter(include_in_schema=False)
-    build = read_build(folder)
-    page = build.index or _MISSING
-    headers = {**page_headers(page), "Cache-Control": "no-cache"}
-    page_status = Unavailable.status if build.index is None else 200
+    live = LiveBuild(folder)
+    shown = _Page.of(live.current())
 
     @router.api_route("/{path:path}", methods=["GET", "HEAD"], summary="The web client")
     async def web_client(path: str, request: Request) -> Response:
+        nonlocal shown
+        build = live.current()
         asset = build.assets.get(path)
         if asset is not None and path != "index.html":
             return _file(asset, request)
         if not _is_page_address(path):
             raise NotFound("there is nothing at this address")
-        return HTMLResponse(page, status_code=page_status, headers=headers)
+        if shown.build is not build:
+            shown = _Page.of(build)
+        return HTMLResponse(shown.text, status_code=shown.status, headers=shown.headers)
 
     return router
 
@@ -50,11 +69,13 @@ def _file(asset: Asset, request: Request) -> Response:
         headers["Vary"] = "Accept-Encoding"
     if coding is not None:
         headers["Content-Encoding"] = coding
-    response = FileResponse(path, media_type=asset.media_type, headers=headers)
-    if request.headers.get("if-none-match") == _etag(path):
-        return Response(status_code=304, headers={**headers, "ETag": _etag(path)})
-    response.headers["ETag"] = _etag(path)
-    return response
+    try:
+        etag = _etag(path)
+    except FileNotFoundError:  # a rebuild has replaced it
+        raise NotFound("this file belongs to an earlier build; load the page again") from None
+    if request.headers.get("if-none-match") == etag:
+        return Response(status_code=304, headers={**headers, "ETag": etag})
+    return FileResponse(path, media_type=asset.media_type, headers={**headers, "ETag": etag})
 
 
 def _etag(path: Path) -> str:
