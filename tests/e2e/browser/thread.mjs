@@ -80,8 +80,12 @@ const sideways = (which) => which.evaluate(() => document.documentElement.scroll
 const luminance = (which) =>
 	which.evaluate(() => {
 		const canvas = document.createElement('canvas').getContext('2d');
-		canvas.fillStyle = getComputedStyle(document.body).backgroundColor;
+		canvas.fillStyle = 'white';
 		canvas.fillRect(0, 0, 1, 1);
+		for (const element of [document.documentElement, document.body]) {
+			canvas.fillStyle = getComputedStyle(element).backgroundColor;
+			canvas.fillRect(0, 0, 1, 1);
+		}
 		const [red, green, blue] = canvas.getImageData(0, 0, 1, 1).data;
 		return (0.2126 * red + 0.7152 * green + 0.0722 * blue) / 255;
 	});
@@ -100,7 +104,7 @@ await step('sign up', async () => {
 
 await step('the answer streams into the page', async () => {
 	await newChatWith('fake-slow');
-	await send('!tokens=40 !delay_ms=50');
+	await send('How does a ledger balance? !tokens=40 !delay_ms=50');
 	await growing('t5');
 	check((await textOf(newest())).split(/\s+/).length < 40, 'the whole reply came at once');
 	await picture(page, 'streaming');
@@ -118,7 +122,7 @@ await step('the cost is under the reply and what is left in the composer', async
 
 await step('a reload in the middle of a reply resumes it', async () => {
 	await newChatWith('fake-slow');
-	await send('!tokens=80 !delay_ms=60');
+	await send('Plan three days in Lisbon. !tokens=80 !delay_ms=60');
 	await growing('t8');
 	await page.reload();
 	await growing('t20');
@@ -128,7 +132,7 @@ await step('a reload in the middle of a reply resumes it', async () => {
 
 await step('stop keeps what came', async () => {
 	await newChatWith('fake-slow');
-	await send('!tokens=400 !delay_ms=50');
+	await send('Tell me a long story. !tokens=400 !delay_ms=50');
 	await growing('t5');
 	await page.getByTestId('stop').click();
 	await ended('stopped');
@@ -139,35 +143,35 @@ await step('stop keeps what came', async () => {
 
 await step('regenerate adds a version and both can be read', async () => {
 	await newChatWith('fake-echo');
-	await send('say this again');
+	await send('Translate good morning.');
 	await ended('complete');
 	await newest().getByTestId('regenerate').click();
 	await page.waitForFunction(() => document.querySelector('[data-testid=branch-position]')?.textContent === '2/2');
 	await ended('complete');
 	await newest().getByTestId('branch-previous').click();
 	await page.waitForFunction(() => document.querySelector('[data-testid=branch-position]')?.textContent === '1/2');
-	check((await textOf(newest())) === 'say this again', 'the first version is gone');
+	check((await textOf(newest())) === 'Translate good morning.', 'the first version is gone');
 });
 
 await step('editing a question starts another branch', async () => {
 	await page.locator('[data-testid=message][data-role=user]').last().hover();
 	await page.getByTestId('edit-message').last().click();
-	await page.getByTestId('edit-input').fill('say something else');
+	await page.getByTestId('edit-input').fill('Translate good night.');
 	await page.getByTestId('edit-save').click();
 	await page.waitForFunction(() => {
 		const message = [...document.querySelectorAll('[data-testid=message][data-role=assistant]')].at(-1);
-		return message?.dataset.status === 'complete' && message.innerText.includes('say something else');
+		return message?.dataset.status === 'complete' && message.innerText.includes('Translate good night.');
 	});
 });
 
 await step('a refusal is shown where the reply would be with what to do', async () => {
 	await newChatWith(UNPRICED_MODEL);
-	await send('what does this cost?');
+	await send('What does this model cost?');
 	const refusal = newest().getByTestId('refusal');
 	await refusal.waitFor();
 	check((await refusal.getAttribute('data-code')) === 'price_unknown', await refusal.innerText());
 	check(await refusal.getByTestId('refusal-action').isVisible(), 'no way out is offered');
-	check(await page.getByText('what does this cost?').first().isVisible(), 'the question is gone');
+	check(await page.getByText('What does this model cost?').first().isVisible(), 'the question is gone');
 	await picture(page, 'refusal');
 });
 
@@ -182,7 +186,7 @@ await step('the built-in model answers', async () => {
 
 await step('the usage page shows the total and a chart', async () => {
 	await page.goto('/usage');
-	check((await page.getByTestId('usage-total').innerText()).includes('$'), 'no total');
+	await page.getByTestId('usage-total').filter({ hasText: '$' }).waitFor();
 	await page.locator('[data-testid=usage-chart] canvas, [data-testid=usage-chart] svg').first().waitFor();
 	check((await page.getByTestId('usage-table').innerText()).includes('fake-slow'), 'the table does not name the model');
 	await picture(page, 'usage');
