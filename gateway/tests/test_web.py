@@ -96,7 +96,10 @@ async def test_a_link_out_of_the_build_folder_is_not_served(start_gateway: Start
 
 
 async def test_a_rebuild_is_served_without_a_restart_and_its_old_files_are_gone(start_gateway: StartGateway, build: Path) -> None:
-    new, old_files = build / "_app/immutable/app.def456.js", list(build.glob("_app/immutable/app.abc123.js*"))
+    new, old_files = (
+        build / "_app/immutable/app.def456.js",
+        [build / f"_app/immutable/app.abc123.js{suffix}" for suffix in ("", ".gz", ".br")],
+    )
     async with start_gateway(web_build_dir=build) as gateway, gateway.client() as http:
         before = await http.get("/")
         for file in old_files:
