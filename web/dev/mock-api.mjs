@@ -1,6 +1,6 @@
 // A stand-in for the gateway, for working on pages without the services: `npm run mock`, then `npm run dev`.
 // Everything lives in memory and is invented. It checks no password. Never part of a build.
-//   MOCK_PORT (8000)  MOCK_SETUP=1: no account yet  MOCK_EMPTY=1: no chats, keys or usage  MOCK_LOADING=n: the model loads for n half seconds
+//   MOCK_PORT (8000)  MOCK_SETUP=1: no account yet  MOCK_EMPTY=1: no chats, keys or usage  MOCK_LOADING=n: only the built-in model, which loads for n half seconds
 //   MOCK_TOKEN_MS (24): time between tokens. A message with #wallet is refused, one with #short gets a short reply.
 import { createServer } from 'node:http';
 import { ahead, ago, newId, ORGANISATION, PERMISSIONS, seedChats, seedModels, seedPrices, seedUsers, usageRows } from './mock-data.mjs';
@@ -13,7 +13,7 @@ const world = {
 	signedIn: process.env.MOCK_SIGNED_IN === '1',
 	users: seedUsers(),
 	chats: empty ? new Map() : seedChats(),
-	models: seedModels(),
+	models: seedModels().filter((model) => process.env.MOCK_LOADING === undefined || model.builtin),
 	prices: seedPrices(),
 	keys: empty ? [] : [{ id: newId(), name: 'Nightly report', prefix: 'atr-7Qx2', models: [], scopes: null, limits: {}, team_id: '', created_at: ago(9e8), expires_at: ahead(5e9), last_used_at: ago(7e6) }],
 	remaining: 4_999_995_540,
