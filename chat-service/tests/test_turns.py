@@ -192,7 +192,11 @@ async def test_a_stopped_reply_goes_on_in_the_same_message(user: Any, suite: Any
         suite.recorded[suite.dispatch_ids[-1]] = _recorded(suite.dispatch_ids[-1], 800)
         await user.http.post(f"/api/v1/chats/{chat}/messages/{reply}/stop")
         seen += [event async for event in events]
-    more = await user.collect("POST", f"/api/v1/chats/{chat}/messages/{reply}/continue")
+    key = {"Idempotency-Key": str(uuid4())}
+    more = await user.collect("POST", f"/api/v1/chats/{chat}/messages/{reply}/continue", headers=key)
+    again = await user.collect("POST", f"/api/v1/chats/{chat}/messages/{reply}/continue", headers=key)
+    assert play.text_of(again) == play.text_of(more)
+    assert len(suite.requests) == 2
     assert reply_id(more) == reply
     assert play.text_of(seen + more) == "one two three four"
     assert more[0].id > seen[-1].id

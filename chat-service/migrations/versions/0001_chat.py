@@ -98,4 +98,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    raise NotImplementedError("restore a backup instead: dropping chats is not a way back")
+    raise RuntimeError("there is no way back that keeps the chats; restore a backup instead")

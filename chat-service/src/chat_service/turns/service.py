@@ -170,7 +170,7 @@ class TurnService:
             await repository.add(session, self._turn_values(spec), lease_s=self._settings.turn_lease_s)
             started = Started(Reply(chat_id, spec.message_id), spec.first_event_id - 1)
             if write is not None:
-                remembered = orjson.dumps({"message_id": spec.message_id, "after": started.after})
+                remembered = orjson.dumps({"message_id": str(spec.message_id), "after": started.after})
                 await idempotency.finish(session, write.operation, status=200, body=remembered)
         self._runner.start(spec)
         return started
