@@ -10,7 +10,7 @@ const { chromium } = createRequire(join(WEB_DIR, 'package.json'))('playwright-co
 
 const WIDE = { width: 1280, height: 800 };
 const PHONE = { width: 390, height: 844 };
-const PAGES = ['/', '/usage', '/keys', '/settings'];
+const PAGES = { home: '/', usage: '/usage', keys: '/keys', settings: '/settings' };
 const ADMIN_PAGES = ['/admin/wallet', '/admin/prices', '/admin/users', '/admin/status'];
 // Refusals that a step provokes on purpose arrive as failed requests, which the browser logs by itself.
 const PROVOKED = /the server responded with a status of (401|402|404|429)/;
@@ -221,14 +221,15 @@ await step('dark mode is dark and light mode is light', async () => {
 });
 
 await step('nothing scrolls sideways on a phone', async () => {
+	await page.goto('/');
+	const chat = await page.getByTestId('chat-row').first().locator('a').first().getAttribute('href');
 	await page.setViewportSize(PHONE);
-	const chat = await page.evaluate(() => document.querySelector('[data-testid=chat-row] a')?.getAttribute('href'));
-	for (const path of chat ? [...PAGES, chat] : PAGES) {
+	for (const [name, path] of Object.entries({ ...PAGES, chat })) {
 		await page.goto(path);
 		await page.locator('main').first().waitFor();
 		await page.waitForLoadState('networkidle').catch(() => {});
 		check(!(await sideways(page)), `${path} scrolls sideways`);
-		await picture(page, `phone${path.replaceAll('/', '-').slice(0, 12)}`);
+		await picture(page, `phone-${name}`);
 	}
 	await page.setViewportSize(WIDE);
 });

@@ -45,6 +45,7 @@ _SETTINGS = {
     "COST_INTERVAL_S": "0.5",
     "STOP_COST_WAIT_S": "2",
     "FIRST_TOKEN_TIMEOUT_S": "8",
+    "ANSWER_TIMEOUT_S": "8",
     "TOKEN_TIMEOUT_S": "4",
     "MODEL_WAIT_MAX_S": "90",
     "BILLING_TIMEOUT_S": "2",
