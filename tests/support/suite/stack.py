@@ -1,5 +1,6 @@
 """The whole platform as `make run` starts it, in a folder of its own, on free ports, with short lives and generous limits."""
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ TURN_LEASE_S = 2.0
 MODEL_ID = "smollm2-135m-instruct"
 UNPRICED_MODEL = "fake-length"
 BACK_S = 40
+_SESSION_FIELD = 3  # of /proc/PID/stat after the program's name: each process of the stack leads a session
 BODY_BYTES_MAX = 2 * 1024 * 1024
 
 PROVIDER_KEYS = ("provider-secret-one", "provider-secret-two")
@@ -124,12 +126,19 @@ class Stack(LocalStack):
             return False
 
     def memory_pss_bytes(self) -> dict[str, int]:
-        """Proportional set size of each process that runs now."""
-        return {name: _pss_bytes(identity.pid) for name, identity in self.identities().items()}
+        """Proportional set size of each process that runs now, its own children (workers, database connections) included."""
+        roots = {identity.pid: name for name, identity in self.identities().items()}
+        sizes = dict.fromkeys(roots.values(), 0)
+        for status in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError, StopIteration):  # it ended while we looked
+                session = int(status.read_text().rpartition(")")[2].split()[_SESSION_FIELD])
+                if session in roots:
+                    sizes[roots[session]] += _pss_bytes(status.parent)
+        return sizes
 
 
-def _pss_bytes(pid: int) -> int:
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+def _pss_bytes(process: Path) -> int:
+    lines = (process / "smaps_rollup").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
 
 
