@@ -12,6 +12,7 @@ from suite.openapi import breaking_changes
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = "docs/openapi"
+COMMITS = 5  # so many changes of a document back
 
 
 def generated(service: Service) -> dict[str, Any]:
@@ -27,10 +28,11 @@ def git(*arguments: str) -> str | None:
 
 
 def previous_versions(service: Service) -> list[dict[str, Any]]:
-    """The documents that clients may have been written for: the last commit's and the last release's."""
+    """The documents that clients may have been written for: the last committed ones and that of the last release."""
     name = f"{FOLDER}/{service.name}.json"
-    tag = (git("describe", "--tags", "--abbrev=0") or "").strip()
-    texts = [git("show", f"{reference}:{name}") for reference in ("HEAD", tag) if reference]
+    commits = (git("log", "-n", str(COMMITS), "--format=%H", "--", name) or "").split()
+    tag = (git("describe", "--tags", "--abbrev=0") or "").split()
+    texts = [git("show", f"{reference}:{name}") for reference in commits + tag]
     return [json.loads(text) for text in texts if text]
 
 
