@@ -91,7 +91,7 @@ const luminance = (which) =>
 	});
 
 let page = await open();
-const email = `browser-${Date.now()}@example.com`;
+const email = `berta-${Date.now().toString(36)}@example.com`;
 
 await step('sign up', async () => {
 	await page.goto('/signup');
@@ -104,7 +104,7 @@ await step('sign up', async () => {
 
 await step('the answer streams into the page', async () => {
 	await newChatWith('fake-slow');
-	await send('How does a ledger balance? !tokens=40 !delay_ms=50');
+	await send('How does a double-entry ledger stay in balance? !tokens=40 !delay_ms=50');
 	await growing('t5');
 	check((await textOf(newest())).split(/\s+/).length < 40, 'the whole reply came at once');
 	await picture(page, 'streaming');
@@ -122,7 +122,7 @@ await step('the cost is under the reply and what is left in the composer', async
 
 await step('a reload in the middle of a reply resumes it', async () => {
 	await newChatWith('fake-slow');
-	await send('Plan three days in Lisbon. !tokens=80 !delay_ms=60');
+	await send('Plan three relaxed days in Lisbon for two people. !tokens=80 !delay_ms=60');
 	await growing('t8');
 	await page.reload();
 	await growing('t20');
@@ -132,7 +132,7 @@ await step('a reload in the middle of a reply resumes it', async () => {
 
 await step('stop keeps what came', async () => {
 	await newChatWith('fake-slow');
-	await send('Tell me a long story. !tokens=400 !delay_ms=50');
+	await send('Tell me a long story about a lighthouse and its keeper. !tokens=400 !delay_ms=50');
 	await growing('t5');
 	await page.getByTestId('stop').click();
 	await ended('stopped');
