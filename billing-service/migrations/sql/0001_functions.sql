@@ -2,7 +2,11 @@
 --
 -- Lock order, everywhere: hold row -> wallet row of the organisation -> windows by id -> other accounts -> roll-up. The wallet
 -- row is the gate: whoever touches an account or a window of an organisation holds it, so no two transactions can wait in a ring.
--- A transaction never touches two organisations. reserve() inserts its hold last.
+-- A transaction never touches two organisations. Holds are inserted last.
+--
+-- reserve_many and settle_many take a batch, so that calls which would queue for the gate share a transaction and its flush. They
+-- are planned once a session: planning anew for each batch took as long as running it, and a plan made while a table was small
+-- must not scan it when it is large.
 
 CREATE FUNCTION window_start(p_window text, p_at timestamptz) RETURNS timestamptz
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -79,9 +83,170 @@ RETURNS bigint LANGUAGE sql STABLE AS $$
          WHERE b.organisation_id = p_organisation_id AND b.scope_id IN (p_organisation_id, p_team_id, p_user_id, p_key_id))))
 $$;
 
--- Hold the most a dispatch can cost, on the wallet and on every budget that applies, or say which limit refuses.
+-- Hold the most each of many dispatches of one organisation can cost, on the wallet and on every budget that applies, or say
+-- which limit refuses. One row a call, `call` counts from 1; earlier calls come first, and a refused one leaves its neighbours alone.
 -- outcome: held | price_unknown | insufficient_credits | budget_exceeded | request_id_reused. A repeat of the same
 -- reservation while it is held returns it. Amounts move only when outcome is held.
+CREATE FUNCTION reserve_many(
+    p_organisation_id uuid, p_request_ids uuid[], p_team_ids uuid[], p_user_ids uuid[], p_key_ids uuid[],
+    p_models text[], p_providers text[], p_kinds text[],
+    p_input_tokens_max bigint[], p_input_tokens_floor bigint[], p_output_tokens_max bigint[], p_choices integer[],
+    p_output_tokens_min bigint, p_ttl_s double precision, p_grant_nano bigint, p_default_budget_nano bigint,
+    p_now timestamptz DEFAULT now())
+RETURNS TABLE (call integer, outcome text, amount_nano bigint, price_version uuid, granted_output_tokens bigint, free boolean,
+    expires_at timestamptz, remaining_nano bigint,
+    scope text, scope_id uuid, limit_nano bigint, spent_nano bigint, held_nano bigint, resets_at timestamptz)
+LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+#variable_conflict use_column
+DECLARE
+    v_book book;
+    v_clock timestamptz := clock_timestamp();
+    v_wallet_nano bigint;
+    v_total_nano bigint := 0;
+    v_headroom bigint;
+    v_input_num numeric;
+    v_unit_num numeric;
+    v_holds hold[] := '{}';
+    v_slot integer;
+    v_tightest integer;
+    -- The budgets of everybody in this batch, one slot each.
+    v_window_ids bigint[];
+    v_scope_ids uuid[];
+    v_left bigint[];
+    v_spent bigint[];
+    v_limits bigint[];
+    v_scopes text[];
+    v_resets timestamptz[];
+    v_added bigint[];
+    c record;
+BEGIN
+    SELECT k.* INTO v_book FROM book k WHERE k.organisation_id = p_organisation_id;
+    IF NOT FOUND AND EXISTS (SELECT FROM price p WHERE p.model = ANY (p_models) AND NOT p.free
+                             AND p.effective_from <= p_now AND (p.effective_to IS NULL OR p.effective_to > p_now)) THEN
+        v_book := open_book(p_organisation_id, p_grant_nano);
+    END IF;
+    IF v_book.wallet_id IS NOT NULL THEN
+        SELECT a.balance_nano INTO v_wallet_nano FROM account a WHERE a.id = v_book.wallet_id FOR NO KEY UPDATE;
+        -- Read under the gate: nobody else can move these until this transaction ends.
+        IF p_default_budget_nano IS NOT NULL THEN
+            PERFORM ensure_default_budget(p_organisation_id, u.id, p_default_budget_nano) FROM unnest(p_user_ids) AS u (id)
+            WHERE NOT EXISTS (SELECT FROM budget b WHERE b.organisation_id = p_organisation_id AND b.scope_id = u.id
+                              AND b.scope = 'user' AND b."window" = 'month');
+        END IF;
+        LOOP
+            SELECT array_agg(w.id), array_agg(b.scope_id), array_agg(b.limit_nano - w.spent_nano - w.held_nano), array_agg(w.spent_nano),
+                   array_agg(b.limit_nano), array_agg(b.scope), array_agg(window_end(b."window", s.start)), array_agg(0::bigint)
+            INTO v_window_ids, v_scope_ids, v_left, v_spent, v_limits, v_scopes, v_resets, v_added
+            FROM budget b
+            CROSS JOIN LATERAL (SELECT window_start(b."window", p_now) AS start) AS s
+            LEFT JOIN budget_window w ON w.budget_id = b.id AND w.window_start = s.start
+            WHERE b.organisation_id = p_organisation_id
+              AND b.scope_id = ANY (p_organisation_id || p_team_ids || p_user_ids || p_key_ids);
+            EXIT WHEN v_window_ids IS NULL OR array_position(v_window_ids, NULL) IS NULL;
+            INSERT INTO budget_window (budget_id, window_start, limit_nano)
+            SELECT b.id, window_start(b."window", p_now), b.limit_nano FROM budget b
+            WHERE b.organisation_id = p_organisation_id
+              AND b.scope_id = ANY (p_organisation_id || p_team_ids || p_user_ids || p_key_ids)
+            ON CONFLICT DO NOTHING;
+        END LOOP;
+    END IF;
+
+    FOR c IN
+        SELECT u.*, p.id AS price_id, p.free, p.input_bound_nano_per_mtok AS input_price, p.output_bound_nano_per_mtok AS output_price,
+               h AS earlier,
+               ARRAY(SELECT l.slot::integer FROM unnest(v_scope_ids) WITH ORDINALITY AS l (scope_id, slot)
+                     WHERE l.scope_id IN (p_organisation_id, u.team_id, u.user_id, u.key_id)) AS slots
+        FROM unnest(p_request_ids, p_team_ids, p_user_ids, p_key_ids, p_models, p_providers, p_kinds, p_input_tokens_max,
+                    p_input_tokens_floor, p_output_tokens_max, p_choices) WITH ORDINALITY
+            AS u (request_id, team_id, user_id, key_id, model, provider, kind, input_max, input_floor, output_max, choices, call)
+        LEFT JOIN price p ON p.model = u.model AND p.effective_from <= p_now AND (p.effective_to IS NULL OR p.effective_to > p_now)
+        LEFT JOIN hold h ON h.request_id = u.request_id
+        ORDER BY u.call
+    LOOP
+        call := c.call; price_version := NULL; free := NULL; expires_at := NULL; amount_nano := NULL; granted_output_tokens := NULL;
+        remaining_nano := NULL; scope := NULL; scope_id := NULL; limit_nano := NULL; spent_nano := NULL; held_nano := NULL; resets_at := NULL;
+        IF (c.earlier).request_id IS NOT NULL THEN
+            IF (c.earlier).state <> 'held' OR (c.earlier).organisation_id <> p_organisation_id OR (c.earlier).user_id <> c.user_id
+               OR (c.earlier).model <> c.model OR (c.earlier).input_tokens_max <> c.input_max THEN
+                outcome := 'request_id_reused';
+            ELSE
+                outcome := 'held'; amount_nano := (c.earlier).amount_nano; price_version := (c.earlier).price_id;
+                free := (c.earlier).free; granted_output_tokens := (c.earlier).output_tokens_max; expires_at := (c.earlier).expires_at;
+                remaining_nano := remaining_nano(p_organisation_id, c.team_id, c.user_id, c.key_id, p_now);
+            END IF;
+            RETURN NEXT;
+            CONTINUE;
+        END IF;
+        IF c.price_id IS NULL THEN
+            outcome := 'price_unknown';
+            RETURN NEXT;
+            CONTINUE;
+        END IF;
+        price_version := c.price_id; free := c.free; expires_at := v_clock + make_interval(secs => p_ttl_s);
+        granted_output_tokens := c.output_max; amount_nano := 0;
+        v_headroom := v_wallet_nano; v_tightest := NULL;
+        FOREACH v_slot IN ARRAY c.slots LOOP
+            IF v_left[v_slot] < v_headroom THEN
+                v_headroom := v_left[v_slot]; v_tightest := v_slot;
+            END IF;
+        END LOOP;
+        IF NOT free THEN
+            v_input_num := c.input_max::numeric * c.input_price;
+            v_unit_num := c.choices::numeric * c.output_price;
+            IF v_input_num + v_unit_num * c.output_max > v_headroom::numeric * 1000000 THEN
+                -- What the headroom buys; -1 when not even the input fits.
+                granted_output_tokens := CASE WHEN v_input_num > v_headroom::numeric * 1000000 OR v_unit_num = 0 THEN -1
+                    ELSE div(v_headroom::numeric * 1000000 - v_input_num, v_unit_num) END;
+                IF granted_output_tokens < least(c.output_max, p_output_tokens_min) THEN
+                    IF v_tightest IS NULL THEN
+                        outcome := 'insufficient_credits'; scope := 'wallet'; scope_id := v_book.wallet_id;
+                        limit_nano := v_wallet_nano; spent_nano := 0;
+                        held_nano := v_total_nano + (SELECT a.balance_nano FROM account a WHERE a.id = v_book.held_id);
+                    ELSE
+                        outcome := 'budget_exceeded'; scope := v_scopes[v_tightest]; scope_id := v_scope_ids[v_tightest];
+                        limit_nano := v_limits[v_tightest]; spent_nano := v_spent[v_tightest]; resets_at := v_resets[v_tightest];
+                        held_nano := limit_nano - spent_nano - v_headroom;
+                    END IF;
+                    -- The least this request could be admitted with, so that the refusal can say how much is missing.
+                    amount_nano := div(v_input_num + v_unit_num * least(c.output_max, p_output_tokens_min) + 999999, 1000000);
+                    remaining_nano := greatest(v_headroom, 0);
+                    granted_output_tokens := 0;
+                    RETURN NEXT;
+                    CONTINUE;
+                END IF;
+            END IF;
+            amount_nano := div(v_input_num + v_unit_num * granted_output_tokens + 999999, 1000000);
+            v_wallet_nano := v_wallet_nano - amount_nano;
+            v_total_nano := v_total_nano + amount_nano;
+            FOREACH v_slot IN ARRAY c.slots LOOP
+                v_left[v_slot] := v_left[v_slot] - amount_nano;
+                v_added[v_slot] := v_added[v_slot] + amount_nano;
+            END LOOP;
+        END IF;
+        outcome := 'held';
+        remaining_nano := CASE WHEN v_headroom IS NULL THEN remaining_nano(p_organisation_id, c.team_id, c.user_id, c.key_id, p_now)
+            ELSE greatest(v_headroom - amount_nano, 0) END;
+        v_holds := v_holds || ROW(c.request_id, 'held', p_organisation_id, c.team_id, c.user_id, c.key_id, c.model, c.provider, c.kind,
+            free, price_version, amount_nano, c.input_max, c.input_floor, granted_output_tokens, c.choices,
+            CASE WHEN free THEN '{}'::bigint[] ELSE ARRAY(SELECT v_window_ids[s] FROM unnest(c.slots) AS s) END,
+            0, p_ttl_s, v_clock, expires_at, NULL, NULL, 0, 0, 0, 0, false)::hold;
+        RETURN NEXT;
+    END LOOP;
+
+    IF v_total_nano > 0 THEN
+        UPDATE account a SET balance_nano = v_wallet_nano WHERE a.id = v_book.wallet_id;
+        UPDATE account a SET balance_nano = a.balance_nano + v_total_nano WHERE a.id = v_book.held_id;
+        UPDATE budget_window w SET held_nano = w.held_nano + d.amount
+        FROM unnest(v_window_ids, v_added) AS d (id, amount) WHERE w.id = d.id AND d.amount > 0;
+        INSERT INTO transfer (organisation_id, debit_account, credit_account, amount_nano, reason, transaction_id)
+        SELECT p_organisation_id, v_book.wallet_id, v_book.held_id, h.amount_nano, 'hold', h.request_id::text
+        FROM unnest(v_holds) AS h WHERE h.amount_nano > 0;
+    END IF;
+    -- By id: two batches of free models, which pass no gate, may hold the same ids.
+    INSERT INTO hold SELECT h.* FROM unnest(v_holds) AS h ORDER BY h.request_id;
+END $$;
+
+-- reserve_many() for one dispatch.
 CREATE FUNCTION reserve(
     p_request_id uuid, p_organisation_id uuid, p_team_id uuid, p_user_id uuid, p_key_id uuid,
     p_model text, p_provider text, p_kind text,
@@ -91,139 +256,42 @@ CREATE FUNCTION reserve(
     OUT outcome text, OUT amount_nano bigint, OUT price_version uuid, OUT granted_output_tokens bigint, OUT free boolean,
     OUT expires_at timestamptz, OUT remaining_nano bigint,
     OUT scope text, OUT scope_id uuid, OUT limit_nano bigint, OUT spent_nano bigint, OUT held_nano bigint, OUT resets_at timestamptz)
+LANGUAGE sql AS $$
+    SELECT r.outcome, r.amount_nano, r.price_version, r.granted_output_tokens, r.free, r.expires_at, r.remaining_nano,
+           r.scope, r.scope_id, r.limit_nano, r.spent_nano, r.held_nano, r.resets_at
+    FROM reserve_many(p_organisation_id, ARRAY[p_request_id], ARRAY[p_team_id], ARRAY[p_user_id], ARRAY[p_key_id], ARRAY[p_model],
+        ARRAY[p_provider], ARRAY[p_kind], ARRAY[p_input_tokens_max], ARRAY[p_input_tokens_floor], ARRAY[p_output_tokens_max],
+        ARRAY[p_choices], p_output_tokens_min, p_ttl_s, p_grant_nano, p_default_budget_nano, p_now) AS r
+$$;
+
+-- A hold at its end: what it was, and what it turned out to have used. buckets: input, cache read, cache write, audio in,
+-- output, reasoning, audio out.
+CREATE TYPE ended_hold AS (
+    call integer, was hold, at timestamptz, total_nano bigint, cost_nano bigint, buckets bigint[],
+    input_tokens bigint, output_tokens bigint, source text, outcome text, latency_ms integer
+);
+
+-- The usage events, the roll-up deltas and the outbox rows of ended holds; one place, so that the three cannot disagree.
+CREATE FUNCTION record_usage(p_ended ended_hold[]) RETURNS void
 LANGUAGE plpgsql AS $$
-DECLARE
-    v_price price;
-    v_book book;
-    v_hold hold;
-    v_wallet_nano bigint;
-    v_input_num numeric;
-    v_unit_num numeric;
-    v_headroom bigint;
-    v_left bigint;
-    v_window_id bigint;
-    v_window_ids bigint[] := '{}';
-    v_has_default boolean := false;
-    r record;
 BEGIN
-    SELECT * INTO v_hold FROM hold h WHERE h.request_id = p_request_id;
-    IF FOUND THEN
-        IF v_hold.state <> 'held' OR v_hold.organisation_id <> p_organisation_id OR v_hold.user_id <> p_user_id
-           OR v_hold.model <> p_model OR v_hold.input_tokens_max <> p_input_tokens_max THEN
-            outcome := 'request_id_reused';
-            RETURN;
-        END IF;
-        outcome := 'held'; amount_nano := v_hold.amount_nano; price_version := v_hold.price_id; free := v_hold.free;
-        granted_output_tokens := v_hold.output_tokens_max; expires_at := v_hold.expires_at;
-        remaining_nano := remaining_nano(p_organisation_id, p_team_id, p_user_id, p_key_id, p_now);
-        RETURN;
-    END IF;
-
-    SELECT * INTO v_price FROM price p
-    WHERE p.model = p_model AND p.effective_from <= p_now AND (p.effective_to IS NULL OR p.effective_to > p_now);
-    IF NOT FOUND THEN
-        outcome := 'price_unknown';
-        RETURN;
-    END IF;
-    price_version := v_price.id;
-    free := v_price.free;
-    expires_at := clock_timestamp() + make_interval(secs => p_ttl_s);
-
-    IF NOT free THEN
-        SELECT k.* INTO v_book FROM book k WHERE k.organisation_id = p_organisation_id;
-        IF NOT FOUND THEN
-            v_book := open_book(p_organisation_id, p_grant_nano);
-        END IF;
-        SELECT a.balance_nano INTO v_wallet_nano FROM account a WHERE a.id = v_book.wallet_id FOR NO KEY UPDATE;
-        -- Read under the gate: nobody else can move these until this transaction ends.
-        v_headroom := v_wallet_nano;
-        scope := 'wallet'; scope_id := v_book.wallet_id; limit_nano := v_wallet_nano; spent_nano := 0;
-        IF p_default_budget_nano IS NOT NULL THEN
-            PERFORM 1 FROM budget b WHERE b.organisation_id = p_organisation_id AND b.scope_id = p_user_id
-                AND b.scope = 'user' AND b."window" = 'month';
-            IF NOT FOUND THEN
-                PERFORM ensure_default_budget(p_organisation_id, p_user_id, p_default_budget_nano);
-            END IF;
-        END IF;
-        FOR r IN
-            SELECT b.id, b.scope, b.scope_id, b."window" AS width, b.limit_nano, s.start,
-                   w.id AS window_id, coalesce(w.spent_nano, 0) AS spent_nano, coalesce(w.held_nano, 0) AS held_nano
-            FROM budget b
-            CROSS JOIN LATERAL (SELECT window_start(b."window", p_now) AS start) AS s
-            LEFT JOIN budget_window w ON w.budget_id = b.id AND w.window_start = s.start
-            WHERE b.organisation_id = p_organisation_id AND b.scope_id IN (p_organisation_id, p_team_id, p_user_id, p_key_id)
-        LOOP
-            v_window_id := r.window_id;
-            IF v_window_id IS NULL THEN
-                INSERT INTO budget_window (budget_id, window_start, limit_nano) VALUES (r.id, r.start, r.limit_nano)
-                RETURNING id INTO v_window_id;
-            END IF;
-            v_window_ids := v_window_ids || v_window_id;
-            v_left := r.limit_nano - r.spent_nano - r.held_nano;
-            IF v_left < v_headroom THEN
-                v_headroom := v_left;
-                scope := r.scope; scope_id := r.scope_id; limit_nano := r.limit_nano;
-                spent_nano := r.spent_nano; held_nano := r.held_nano; resets_at := window_end(r.width, r.start);
-            END IF;
-        END LOOP;
-    END IF;
-
-    granted_output_tokens := p_output_tokens_max;
-    amount_nano := 0;
-    IF NOT free THEN
-        v_input_num := p_input_tokens_max::numeric * v_price.input_bound_nano_per_mtok;
-        v_unit_num := p_choices::numeric * v_price.output_bound_nano_per_mtok;
-        IF v_input_num + v_unit_num * p_output_tokens_max > v_headroom::numeric * 1000000 THEN
-            -- What the headroom buys; -1 when not even the input fits.
-            granted_output_tokens := CASE WHEN v_input_num > v_headroom::numeric * 1000000 OR v_unit_num = 0 THEN -1
-                ELSE div(v_headroom::numeric * 1000000 - v_input_num, v_unit_num) END;
-            IF granted_output_tokens < least(p_output_tokens_max, p_output_tokens_min) THEN
-                outcome := CASE scope WHEN 'wallet' THEN 'insufficient_credits' ELSE 'budget_exceeded' END;
-                IF scope = 'wallet' THEN
-                    SELECT a.balance_nano INTO held_nano FROM account a WHERE a.id = v_book.held_id;
-                END IF;
-                -- The least this request could be admitted with, so that the refusal can say how much is missing.
-                amount_nano := div(v_input_num + v_unit_num * least(p_output_tokens_max, p_output_tokens_min) + 999999, 1000000);
-                remaining_nano := greatest(v_headroom, 0);
-                granted_output_tokens := 0;
-                RETURN;
-            END IF;
-        END IF;
-        amount_nano := div(v_input_num + v_unit_num * granted_output_tokens + 999999, 1000000);
-        IF amount_nano > 0 THEN
-            UPDATE account a SET balance_nano = a.balance_nano - reserve.amount_nano WHERE a.id = v_book.wallet_id;
-            UPDATE account a SET balance_nano = a.balance_nano + reserve.amount_nano WHERE a.id = v_book.held_id;
-            UPDATE budget_window w SET held_nano = w.held_nano + reserve.amount_nano WHERE w.id = ANY (v_window_ids);
-            INSERT INTO transfer (organisation_id, debit_account, credit_account, amount_nano, reason, transaction_id)
-            VALUES (p_organisation_id, v_book.wallet_id, v_book.held_id, reserve.amount_nano, 'hold', p_request_id::text);
-        END IF;
-        remaining_nano := v_headroom - amount_nano;
-    ELSE
-        remaining_nano := remaining_nano(p_organisation_id, p_team_id, p_user_id, p_key_id, p_now);
-    END IF;
-
-    INSERT INTO hold (request_id, state, organisation_id, team_id, user_id, key_id, model, provider, kind, free, price_id, amount_nano,
-                      input_tokens_max, input_tokens_floor, output_tokens_max, choices, window_ids, ttl_s, created_at, expires_at)
-    VALUES (p_request_id, 'held', p_organisation_id, p_team_id, p_user_id, p_key_id, p_model, p_provider, p_kind, reserve.free, v_price.id,
-            reserve.amount_nano, p_input_tokens_max, p_input_tokens_floor, reserve.granted_output_tokens, p_choices, v_window_ids,
-            p_ttl_s, clock_timestamp(), reserve.expires_at);
-    outcome := 'held';
-    scope := NULL; scope_id := NULL; limit_nano := NULL; spent_nano := NULL; held_nano := NULL; resets_at := NULL;
-END $$;
-
--- The usage event, the roll-up delta and the outbox row of one ended hold; one place, so that the three cannot disagree.
-CREATE FUNCTION record_usage(p_hold hold, p_at timestamptz, p_buckets bigint[], p_cost_nano bigint, p_house_loss_nano bigint,
-                             p_source text, p_outcome text, p_latency_ms integer) RETURNS void
-LANGUAGE plpgsql AS $$
-DECLARE
-    v_input bigint := p_buckets[1] + p_buckets[2] + p_buckets[3] + p_buckets[4];
-    v_output bigint := p_buckets[5] + p_buckets[6] + p_buckets[7];
-BEGIN
-    INSERT INTO usage_event VALUES (p_hold.request_id, p_at, p_hold.organisation_id, p_hold.team_id, p_hold.user_id, p_hold.key_id,
-        p_hold.model, p_hold.provider, v_input, v_output, p_buckets[1], p_buckets[2], p_buckets[3], p_buckets[4], p_buckets[5],
-        p_buckets[6], p_buckets[7], p_cost_nano, p_house_loss_nano, p_hold.price_id, p_source, p_outcome, p_latency_ms);
-    PERFORM add_to_rollup(p_hold, p_at, 1, v_input, v_output, p_cost_nano, p_house_loss_nano);
-    PERFORM publish_usage(p_hold, 'usage.recorded', p_hold.request_id::text, p_at, v_input, v_output, p_cost_nano);
+    INSERT INTO usage_key SELECT (e.was).organisation_id, (e.was).request_id::text FROM unnest(p_ended) AS e;
+    INSERT INTO usage_event
+    SELECT (e.was).request_id, e.at, (e.was).organisation_id, (e.was).team_id, (e.was).user_id, (e.was).key_id, (e.was).model,
+        (e.was).provider, e.input_tokens, e.output_tokens, e.buckets[1], e.buckets[2], e.buckets[3], e.buckets[4], e.buckets[5],
+        e.buckets[6], e.buckets[7], e.cost_nano, e.total_nano - e.cost_nano, (e.was).price_id, e.source, e.outcome, e.latency_ms
+    FROM unnest(p_ended) AS e;
+    INSERT INTO usage_rollup AS u
+    SELECT (e.at AT TIME ZONE 'UTC')::date, (e.was).organisation_id, (e.was).user_id, (e.was).team_id, (e.was).key_id, (e.was).model,
+        count(*), sum(e.input_tokens), sum(e.output_tokens), sum(e.cost_nano), sum(e.total_nano - e.cost_nano)
+    FROM unnest(p_ended) AS e
+    GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6
+    ON CONFLICT ON CONSTRAINT usage_rollup_once DO UPDATE SET
+        requests = u.requests + excluded.requests, input_tokens = u.input_tokens + excluded.input_tokens,
+        output_tokens = u.output_tokens + excluded.output_tokens, cost_nano = u.cost_nano + excluded.cost_nano,
+        house_loss_nano = u.house_loss_nano + excluded.house_loss_nano;
+    PERFORM publish_usage(e.was, 'usage.recorded', (e.was).request_id::text, e.at, e.input_tokens, e.output_tokens, e.cost_nano)
+    FROM unnest(p_ended) AS e;
 END $$;
 
 CREATE FUNCTION add_to_rollup(p_hold hold, p_at timestamptz, p_requests bigint, p_input bigint, p_output bigint,
@@ -252,72 +320,120 @@ BEGIN
         'user_id', p_hold.user_id, 'team_id', p_hold.team_id, 'key_id', p_hold.key_id));
 END $$;
 
--- Settle a dispatch: charge what it cost up to the hold, return the rest. result: settled | released | unknown.
--- Buckets: input, cache read, cache write, audio in, output, reasoning, audio out. A repeat returns the first result.
-CREATE FUNCTION settle(
-    p_request_id uuid, p_buckets bigint[], p_source text, p_outcome text, p_occurred_at timestamptz, p_latency_ms integer,
-    OUT result text, OUT cost_nano bigint, OUT house_loss_nano bigint, OUT remaining_nano bigint)
+-- Settle many dispatches of one organisation: charge what each cost up to its hold, return the rest. One row a call, `call`
+-- counts from 1. result: settled | released | unknown. p_buckets has seven numbers a call, as in ended_hold. A repeat returns the
+-- first result; the same dispatch twice in one batch is refused whole by usage_key.
+CREATE FUNCTION settle_many(
+    p_request_ids uuid[], p_buckets bigint[], p_sources text[], p_outcomes text[], p_occurred_at timestamptz[], p_latency_ms integer[])
+RETURNS TABLE (call integer, result text, cost_nano bigint, house_loss_nano bigint, remaining_nano bigint)
+LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+#variable_conflict use_column
+DECLARE
+    v_now timestamptz := clock_timestamp();
+    v_holds hold[];
+    v_ended ended_hold[];
+    v_organisation_id uuid;
+BEGIN
+    SELECT array_agg(l.h) INTO v_holds FROM (
+        SELECT h FROM hold h WHERE h.request_id = ANY (p_request_ids) ORDER BY h.request_id FOR NO KEY UPDATE) AS l;
+    v_organisation_id := v_holds[1].organisation_id;
+    IF EXISTS (SELECT FROM unnest(v_holds) AS h WHERE h.organisation_id <> v_organisation_id) THEN
+        RAISE EXCEPTION 'a batch of settlements touches one organisation only';
+    END IF;
+    -- An event lies between the admission and now, whatever the caller's clock says: it can neither predate its hold nor reach ahead.
+    SELECT array_agg(ROW(u.call, h, greatest(h.created_at, least(u.occurred_at, v_now)), t.nano, least(t.nano, h.amount_nano), b.n,
+                         b.n[1] + b.n[2] + b.n[3] + b.n[4], b.n[5] + b.n[6] + b.n[7], u.source, u.outcome, u.latency_ms)::ended_hold)
+    INTO v_ended
+    FROM unnest(p_request_ids, p_sources, p_outcomes, p_occurred_at, p_latency_ms) WITH ORDINALITY
+        AS u (request_id, source, outcome, occurred_at, latency_ms, call)
+    JOIN unnest(v_holds) AS h ON h.request_id = u.request_id AND h.state = 'held'
+    JOIN price p ON p.id = h.price_id
+    CROSS JOIN LATERAL (SELECT p_buckets[u.call * 7 - 6 : u.call * 7] AS n OFFSET 0) AS b
+    CROSS JOIN LATERAL (SELECT CASE WHEN h.free THEN 0
+        ELSE token_cost_nano(p, b.n[1], b.n[2], b.n[3], b.n[4], b.n[5], b.n[6], b.n[7]) END AS nano OFFSET 0) AS t;
+    IF v_ended IS NOT NULL THEN
+        PERFORM charge(v_organisation_id, v_ended);
+        PERFORM record_usage(v_ended);
+        UPDATE hold h SET state = 'settled', ended_at = v_now, event_at = e.at, cost_nano = e.cost_nano,
+            house_loss_nano = e.total_nano - e.cost_nano, input_tokens = e.input_tokens, output_tokens = e.output_tokens
+        FROM unnest(v_ended) AS e WHERE h.request_id = (e.was).request_id;
+        RETURN QUERY
+        SELECT e.call, 'settled', e.cost_nano, e.total_nano - e.cost_nano, left_over.nano
+        FROM unnest(v_ended) AS e
+        JOIN (SELECT chain.*, remaining_nano(v_organisation_id, chain.team_id, chain.user_id, chain.key_id, v_now) AS nano
+              FROM (SELECT DISTINCT (d.was).team_id, (d.was).user_id, (d.was).key_id FROM unnest(v_ended) AS d) AS chain) AS left_over
+            ON left_over.team_id = (e.was).team_id AND left_over.user_id = (e.was).user_id
+            AND left_over.key_id IS NOT DISTINCT FROM (e.was).key_id;
+    END IF;
+    IF cardinality(v_ended) = cardinality(p_request_ids) THEN
+        RETURN;
+    END IF;
+    RETURN QUERY
+    SELECT u.call::integer, r.* FROM unnest(p_request_ids, p_sources, p_outcomes, p_latency_ms) WITH ORDINALITY
+        AS u (request_id, source, outcome, latency_ms, call)
+    LEFT JOIN unnest(v_holds) AS h ON h.request_id = u.request_id
+    CROSS JOIN LATERAL settle_ended(h, p_buckets[u.call * 7 - 6 : u.call * 7], u.source, u.outcome, u.latency_ms) AS r
+    WHERE h.state IS DISTINCT FROM 'held';
+END $$;
+
+-- Move the money of ended holds: what they cost to the revenue, the rest back. The wallet comes first: its row is the gate.
+-- A provider's bill beyond the hold is the operator's loss, never the customer's; revenue is booked gross.
+CREATE FUNCTION charge(p_organisation_id uuid, p_ended ended_hold[]) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
-    v_hold hold;
-    v_price price;
     v_book book;
-    v_total numeric;
-    v_at timestamptz;
-    v_now timestamptz := clock_timestamp();
-    v_wallet_nano bigint;
-    v_left bigint;
+    v_held bigint;
+    v_total bigint;
+    v_cost bigint;
 BEGIN
-    SELECT * INTO v_hold FROM hold h WHERE h.request_id = p_request_id FOR NO KEY UPDATE;
+    SELECT * INTO v_book FROM book k WHERE k.organisation_id = p_organisation_id;
     IF NOT FOUND THEN
+        RETURN;  -- nothing but free models so far
+    END IF;
+    SELECT sum((e.was).amount_nano), sum(e.total_nano), sum(e.cost_nano) INTO v_held, v_total, v_cost FROM unnest(p_ended) AS e;
+    UPDATE account a SET balance_nano = a.balance_nano + v_held - v_cost WHERE a.id = v_book.wallet_id;
+    UPDATE budget_window w SET held_nano = w.held_nano - d.held, spent_nano = w.spent_nano + d.spent
+    FROM (SELECT i.id, sum((e.was).amount_nano) AS held, sum(e.cost_nano) AS spent
+          FROM unnest(p_ended) AS e CROSS JOIN LATERAL unnest((e.was).window_ids) AS i (id) GROUP BY i.id) AS d
+    WHERE w.id = d.id;
+    UPDATE account a SET balance_nano = a.balance_nano + d.amount
+    FROM (VALUES (v_book.held_id, -v_held), (v_book.usage_revenue_id, v_total), (v_book.house_loss_id, v_cost - v_total)) AS d (id, amount)
+    WHERE a.id = d.id AND d.amount <> 0;
+    INSERT INTO transfer (organisation_id, debit_account, credit_account, amount_nano, reason, transaction_id)
+    SELECT p_organisation_id, t.debit, t.credit, t.amount, t.reason, (e.was).request_id::text
+    FROM unnest(p_ended) AS e CROSS JOIN LATERAL (VALUES
+        (v_book.held_id, v_book.usage_revenue_id, e.cost_nano, 'charge'),
+        (v_book.held_id, v_book.wallet_id, (e.was).amount_nano - e.cost_nano, 'return'),
+        (v_book.house_loss_id, v_book.usage_revenue_id, e.total_nano - e.cost_nano, 'house_loss')) AS t (debit, credit, amount, reason)
+    WHERE t.amount > 0;
+END $$;
+
+-- Settle what is no longer held: a repeat returns the first result, an expired hold is settled late.
+CREATE FUNCTION settle_ended(p_hold hold, p_buckets bigint[], p_source text, p_outcome text, p_latency_ms integer,
+    OUT result text, OUT cost_nano bigint, OUT house_loss_nano bigint, OUT remaining_nano bigint)
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF p_hold.request_id IS NULL THEN
         result := 'unknown';
         RETURN;
     END IF;
-    IF v_hold.state = 'expired' THEN
+    result := p_hold.state; cost_nano := p_hold.cost_nano; house_loss_nano := p_hold.house_loss_nano;
+    IF p_hold.state = 'expired' THEN
         SELECT s.cost_nano, s.house_loss_nano INTO cost_nano, house_loss_nano
-        FROM settle_late(v_hold, p_buckets, p_source, p_outcome, p_latency_ms) AS s;
+        FROM settle_late(p_hold, p_buckets, p_source, p_outcome, p_latency_ms) AS s;
         result := 'settled';
-    ELSIF v_hold.state <> 'held' THEN
-        result := v_hold.state; cost_nano := v_hold.cost_nano; house_loss_nano := v_hold.house_loss_nano;
     END IF;
-    IF result IS NOT NULL THEN
-        remaining_nano := remaining_nano(v_hold.organisation_id, v_hold.team_id, v_hold.user_id, v_hold.key_id, v_now);
-        RETURN;
-    END IF;
-
-    cost_nano := 0; house_loss_nano := 0;
-    IF NOT v_hold.free THEN
-        SELECT * INTO v_price FROM price p WHERE p.id = v_hold.price_id;
-        v_total := token_cost_nano(v_price, p_buckets[1], p_buckets[2], p_buckets[3], p_buckets[4], p_buckets[5], p_buckets[6], p_buckets[7]);
-        cost_nano := least(v_total, v_hold.amount_nano);
-        house_loss_nano := v_total - cost_nano;
-        SELECT * INTO v_book FROM book k WHERE k.organisation_id = v_hold.organisation_id;
-        -- Always taken, even when nothing returns: this row is the gate.
-        UPDATE account a SET balance_nano = a.balance_nano + v_hold.amount_nano - settle.cost_nano
-        WHERE a.id = v_book.wallet_id RETURNING a.balance_nano INTO v_wallet_nano;
-        PERFORM move_windows(v_hold.window_ids, v_hold.amount_nano, cost_nano);
-        UPDATE account a SET balance_nano = a.balance_nano - v_hold.amount_nano WHERE a.id = v_book.held_id;
-        UPDATE account a SET balance_nano = a.balance_nano + v_total::bigint WHERE a.id = v_book.usage_revenue_id;
-        INSERT INTO transfer (organisation_id, debit_account, credit_account, amount_nano, reason, transaction_id)
-        SELECT v_hold.organisation_id, v_book.held_id, t.credit, t.amount, t.reason, p_request_id::text
-        FROM (VALUES (v_book.usage_revenue_id, settle.cost_nano, 'charge'),
-                     (v_book.wallet_id, v_hold.amount_nano - settle.cost_nano, 'return')) AS t (credit, amount, reason)
-        WHERE t.amount > 0;
-        IF house_loss_nano > 0 THEN
-            PERFORM post_house_loss(v_book, house_loss_nano, p_request_id);
-        END IF;
-    END IF;
-    -- Between the admission and now, whatever the caller's clock says: an event can neither predate its hold nor reach ahead.
-    v_at := greatest(v_hold.created_at, least(p_occurred_at, v_now));
-    INSERT INTO usage_key VALUES (v_hold.organisation_id, p_request_id::text);
-    PERFORM record_usage(v_hold, v_at, p_buckets, cost_nano, house_loss_nano, p_source, p_outcome, p_latency_ms);
-    UPDATE hold h SET state = 'settled', ended_at = v_now, event_at = v_at, cost_nano = settle.cost_nano,
-        house_loss_nano = settle.house_loss_nano,
-        input_tokens = p_buckets[1] + p_buckets[2] + p_buckets[3] + p_buckets[4], output_tokens = p_buckets[5] + p_buckets[6] + p_buckets[7]
-    WHERE h.request_id = p_request_id;
-    result := 'settled';
-    remaining_nano := remaining_nano(v_hold.organisation_id, v_hold.team_id, v_hold.user_id, v_hold.key_id, v_now);
+    remaining_nano := remaining_nano(p_hold.organisation_id, p_hold.team_id, p_hold.user_id, p_hold.key_id, clock_timestamp());
 END $$;
+
+-- settle_many() for one dispatch.
+CREATE FUNCTION settle(
+    p_request_id uuid, p_buckets bigint[], p_source text, p_outcome text, p_occurred_at timestamptz, p_latency_ms integer,
+    OUT result text, OUT cost_nano bigint, OUT house_loss_nano bigint, OUT remaining_nano bigint)
+LANGUAGE sql AS $$
+    SELECT s.result, s.cost_nano, s.house_loss_nano, s.remaining_nano
+    FROM settle_many(ARRAY[p_request_id], p_buckets, ARRAY[p_source], ARRAY[p_outcome], ARRAY[p_occurred_at], ARRAY[p_latency_ms]) AS s
+$$;
 
 -- Give back a hold on the windows it was taken from and book what it cost there.
 CREATE FUNCTION move_windows(p_window_ids bigint[], p_held_nano bigint, p_spent_nano bigint) RETURNS void
@@ -473,9 +589,8 @@ BEGIN
                      (v_book.wallet_id, v_hold.amount_nano - v_cost, 'return')) AS t (credit, amount, reason)
         WHERE t.amount > 0;
     END IF;
-    INSERT INTO usage_key VALUES (v_hold.organisation_id, p_request_id::text);
-    PERFORM record_usage(v_hold, v_hold.created_at, ARRAY[v_hold.input_tokens_floor, 0, 0, 0, v_output, 0, 0], v_cost, 0,
-                         'partial', 'expired', NULL);
+    PERFORM record_usage(ARRAY[ROW(1, v_hold, v_hold.created_at, v_cost, v_cost, ARRAY[v_hold.input_tokens_floor, 0, 0, 0, v_output, 0, 0],
+        v_hold.input_tokens_floor, v_output, 'partial', 'expired', NULL)::ended_hold]);
     UPDATE hold h SET state = 'expired', ended_at = clock_timestamp(), event_at = v_hold.created_at, cost_nano = v_cost,
         input_tokens = v_hold.input_tokens_floor, output_tokens = v_output
     WHERE h.request_id = p_request_id;

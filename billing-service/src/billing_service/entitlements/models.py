@@ -42,6 +42,18 @@ class ReserveResult:
 
 
 @dataclass(frozen=True, slots=True)
+class SettleCall:
+    """What settle_many() takes for one dispatch; `buckets` as bucket_list() orders them."""
+
+    request_id: UUID
+    buckets: list[int]
+    source: str
+    outcome: str
+    occurred_at: datetime
+    latency_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class SettleResult:
     """Columns of settle()."""
 

@@ -10,12 +10,14 @@ import asyncpg
 from shared.contracts.billing import HoldProgress, RecordedUsage, ReserveRequest
 from shared.errors import Unavailable
 
-from billing_service.entitlements.models import BudgetState, ReservePolicy, ReserveResult, SettleResult, Wallet
+from billing_service.entitlements.batches import reserve_arguments, settle_arguments
+from billing_service.entitlements.group_commit import GroupCommit
+from billing_service.entitlements.models import BudgetState, ReservePolicy, ReserveResult, SettleCall, SettleResult, Wallet
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
-_RESERVE = "SELECT * FROM reserve($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
-_SETTLE = "SELECT * FROM settle($1, $2, $3, $4, $5, $6)"
+_RESERVE = "SELECT * FROM reserve_many($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
+_SETTLE = "SELECT * FROM settle_many($1, $2, $3, $4, $5, $6)"
 _RELEASE = "SELECT release($1)"
 _CHECKPOINT = "SELECT checkpoint($1, $2, $3)"
 _USAGE = "SELECT request_id, state, cost_nano, input_tokens, output_tokens FROM hold WHERE request_id = $1"
@@ -32,6 +34,7 @@ _BUDGETS = """
 _ACQUIRE_TIMEOUT_S = 5
 _CALL_TIMEOUT_S = 15
 _RETRY_PAUSE_S = 0.05
+_OPEN_HOLDS_MAX = 20_000
 _LOST = (
     asyncpg.InterfaceError,
     asyncpg.PostgresConnectionError,
@@ -44,10 +47,18 @@ _BUSY = (TimeoutError, asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError
 
 
 class EntitlementRepository:
-    """Each call is one transaction. Every function repeats safely, so a connection that broke is tried once more."""
+    """Each call is one transaction, shared with calls of its organisation that came at the same time.
+
+    Every function repeats safely, so a connection that broke is tried once more.
+    """
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self._reserves = GroupCommit(self._reserve_many)
+        self._settles = GroupCommit(self._settle_many)
+        self._deciding: dict[UUID, asyncio.Future[ReserveResult]] = {}
+        # Of the open holds of this process, so that a settlement finds its batch.
+        self._organisations: dict[UUID, UUID] = {}
 
     async def _rows(self, query: str, arguments: Sequence[Any]) -> list[asyncpg.Record]:
         """Raises: Unavailable when the database does not answer."""
@@ -70,43 +81,48 @@ class EntitlementRepository:
 
     async def reserve(self, request: ReserveRequest, policy: ReservePolicy) -> ReserveResult:
         """Hold or refuse. Raises: Unavailable."""
-        chain = request.principal
-        floor = request.input_tokens_floor
-        arguments = (
-            request.request_id,
-            chain.organisation_id,
-            chain.team_id,
-            chain.user_id,
-            chain.key_id,
-            request.model,
-            request.provider,
-            request.kind,
-            request.input_tokens_max,
-            # Four bytes a token is what text costs at the least; the bound itself counts every byte.
-            -(-request.input_tokens_max // 4) if floor is None else min(floor, request.input_tokens_max),
-            request.output_tokens_max,
-            request.n,
-            policy.output_tokens_min,
-            policy.ttl_s,
-            policy.grant_nano,
-            policy.default_budget_nano,
-        )
-        try:
-            rows = await self._rows(_RESERVE, arguments)
-        except asyncpg.UniqueViolationError:
-            # The same request id raced itself: the winner has committed by now, so the second look finds it.
-            rows = await self._rows(_RESERVE, arguments)
-        return ReserveResult(*rows[0])
+        organisation_id, request_id = request.principal.organisation_id, request.request_id
+        waiting = self._reserves.submit((organisation_id, policy), (request, policy))
+        self._deciding[request_id] = waiting.answer
+        waiting.answer.add_done_callback(lambda _: self._deciding.pop(request_id, None))
+        result = await self._reserves.result(waiting)
+        if result.outcome == "held":
+            self._organisations[request_id] = organisation_id
+            if len(self._organisations) > _OPEN_HOLDS_MAX:
+                del self._organisations[next(iter(self._organisations))]
+        return result
 
     async def settle(
         self, request_id: UUID, buckets: list[int], *, source: str, outcome: str, occurred_at: datetime, latency_ms: int
     ) -> SettleResult:
-        rows = await self._rows(_SETTLE, (request_id, buckets, source, outcome, occurred_at, latency_ms))
-        return SettleResult(*rows[0])
+        """Charge, or say why not. Raises: Unavailable."""
+        # Held by another process: it goes alone, because a transaction touches one organisation only.
+        key = self._organisations.pop(request_id, request_id)
+        call = SettleCall(request_id, buckets, source, outcome, occurred_at, latency_ms)
+        return await self._settles.result(self._settles.submit(key, call))
 
     async def release(self, request_id: UUID) -> str:
         """released, settled or unknown."""
+        self._organisations.pop(request_id, None)
+        if (answer := self._deciding.get(request_id)) is not None:  # its caller gave up before it was decided
+            await asyncio.wait({answer})
         return (await self._rows(_RELEASE, (request_id,)))[0][0]
+
+    async def _reserve_many(self, calls: list[tuple[ReserveRequest, ReservePolicy]]) -> list[ReserveResult]:
+        arguments = reserve_arguments(calls)
+        try:
+            rows = await self._rows(_RESERVE, arguments)
+        except asyncpg.UniqueViolationError:
+            if len(calls) > 1:
+                raise
+            # The same request id raced itself: the winner has committed by now, so the second look finds it.
+            rows = await self._rows(_RESERVE, arguments)
+        return [ReserveResult(*row[1:]) for row in rows]
+
+    async def _settle_many(self, calls: list[SettleCall]) -> list[SettleResult]:
+        rows = await self._rows(_SETTLE, settle_arguments(calls))
+        results = {row[0]: SettleResult(*row[1:]) for row in rows}
+        return [results[number] for number in range(1, len(calls) + 1)]
 
     async def checkpoint(self, holds: list[HoldProgress], *, ttl_s: float) -> set[UUID]:
         """The ids that are still held, now renewed."""
