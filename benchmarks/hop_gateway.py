@@ -1,7 +1,6 @@
 """The gateway's proxy alone, for measuring: real token verification, real buckets, no database behind it."""
 
 import argparse
-import gc
 import hashlib
 import time
 from collections import OrderedDict
@@ -12,7 +11,7 @@ from gateway_service.limits.bucket import BucketLimiter
 from gateway_service.proxy.app import ProxyApp
 from gateway_service.proxy.ports import Identity, Quota
 from gateway_service.proxy.routes import service_routes
-from shared.app import VERSION
+from shared.app import VERSION, settle_memory
 from shared.auth import TokenVerifier
 from shared.http import UpstreamPool
 from shared.metrics import Metrics
@@ -64,9 +63,7 @@ def main() -> None:
         metrics=Metrics(service="gateway"),
         telemetry=Telemetry(service="gateway", endpoint=None),
     )
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+    settle_memory()
     uvicorn.run(
         app, host="127.0.0.1", port=options.port, loop="uvloop", http="httptools", ws="none", lifespan="off", log_level="warning",
         access_log=False, proxy_headers=False, server_header=False,

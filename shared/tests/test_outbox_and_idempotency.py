@@ -1,7 +1,7 @@
 """Events and answers live and die with the transaction that made them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import pytest
@@ -26,9 +26,9 @@ async def database(postgres: Any) -> AsyncIterator[Database]:
     await database.dispose()
 
 
-def collector(into: list[str]) -> Callable[[AsyncSession, OutboxEvent], Any]:
-    async def publish(_: AsyncSession, event: OutboxEvent) -> None:
-        into.append(event.payload["n"])
+def collector(into: list[Any]) -> Callable[[AsyncSession, OutboxEvent], Any]:
+    async def publish(_: AsyncSession, events: Sequence[OutboxEvent]) -> None:
+        into.extend(event.payload["n"] for event in events)
 
     return publish
 
@@ -57,7 +57,7 @@ async def test_a_failed_publish_is_tried_again(database: Database) -> None:
     async with database.transaction() as session:
         await append(session, topic="t", key="a", payload={"n": 7})
 
-    async def broken(_: AsyncSession, __: OutboxEvent) -> None:
+    async def broken(_: AsyncSession, __: Sequence[OutboxEvent]) -> None:
         raise ConnectionError
 
     with pytest.raises(ConnectionError):

@@ -1,6 +1,5 @@
 """Composition root of the gateway: the proxy is the outer ASGI callable, FastAPI answers what no service claims."""
 
-import gc
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -213,7 +212,6 @@ def _lifespan(parts: Parts) -> Lifespan:
         stop_metrics = _serve_metrics(settings, api.state.metrics)
         for job in jobs:
             job.start()
-        _settle_memory()
         try:
             yield
         finally:
@@ -234,13 +232,6 @@ def _serve_metrics(settings: GatewaySettings, metrics: Metrics) -> Callable[[], 
         return lambda: None
     server, _thread = start_http_server(settings.metrics_port, addr=settings.host, registry=metrics.registry)
     return server.shutdown
-
-
-def _settle_memory() -> None:
-    # What lives now lives for good; walking it again and again cost 28 of 34 ms at the 99th percentile.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
 
 
 def _routes(settings: GatewaySettings) -> tuple[Route, ...]:

@@ -1,6 +1,5 @@
 """Composition root of the inference-service."""
 
-import gc
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -53,9 +52,6 @@ async def lifespan(api: FastAPI) -> AsyncGenerator[None]:
         for job in _jobs(api.state, meter, billing):
             job.start()
             stack.push_async_callback(job.close)
-        # What start-up made stays: the collector need not walk it again for every few hundred requests.
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 100)
         yield
 
 

@@ -1,5 +1,6 @@
 """The shell of every service: errors, request ids, traces, metrics, health and one access line, around FastAPI and the hot routes."""
 
+import gc
 import logging
 import re
 import secrets
@@ -289,12 +290,23 @@ def create_service_app(
     return ServiceApp(api, hot_routes=hot_routes, metrics=metrics, telemetry=telemetry, body_bytes_max=body_bytes_max)
 
 
+def settle_memory() -> None:
+    """Call once when a process has started: what lives then lives for good, and the collector need not walk it again.
+
+    Walking it cost 28 of 34 ms at the 99th percentile of the gateway's hop.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+
+
 def _with_drain(lifespan: Lifespan) -> Lifespan:
     @asynccontextmanager
     async def run(api: FastAPI) -> AsyncGenerator[None]:
         settings = cast("ServiceSettings", api.state.settings)
         setup_logging(service=settings.service, level=settings.log_level)
         async with lifespan(api):
+            settle_memory()
             yield
             api.state.draining = True
             cancelled = await cast("TaskTracker", api.state.tasks).drain(settings.drain_timeout_s)

@@ -1,6 +1,6 @@
 """Events that leave in the transaction that caused them; a relay publishes them afterwards, at least once, in order per key."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -36,6 +36,9 @@ _BATCH_SQL = """
 SELECT id, topic, key, payload::text AS payload, created_at FROM outbox
 WHERE published_at IS NULL ORDER BY id LIMIT :n FOR UPDATE SKIP LOCKED
 """
+# One statement a batch: a statement an event cost more than the charge it announced.
+_NOTIFY_SQL = "SELECT count(pg_notify(:channel, m)) FROM unnest(CAST(:messages AS text[])) WITH ORDINALITY AS t (m, n)"
+_MESSAGE_BYTES_MAX = 7_500  # PostgreSQL's limit is 8,000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ class OutboxEvent:
     created_at: datetime
 
 
-Publish = Callable[[AsyncSession, OutboxEvent], Awaitable[None]]
+Publish = Callable[[AsyncSession, Sequence[OutboxEvent]], Awaitable[None]]
 
 
 async def append(session: AsyncSession, *, topic: str, key: str, payload: dict[str, Any]) -> UUID:
@@ -62,12 +65,16 @@ async def append(session: AsyncSession, *, topic: str, key: str, payload: dict[s
     return event_id
 
 
-async def notify_listeners(session: AsyncSession, event: OutboxEvent) -> None:
-    """The publisher of a single node: NOTIFY on CHANNEL with the event, or with its id alone when it is too large for NOTIFY."""
+def _message(event: OutboxEvent) -> str:
     message = orjson.dumps({"id": event.id, "topic": event.topic, "key": event.key, "payload": event.payload}, default=str)
-    if len(message) > 7_500:  # PostgreSQL's limit is 8,000 bytes
+    if len(message) > _MESSAGE_BYTES_MAX:
         message = orjson.dumps({"id": event.id, "topic": event.topic, "key": event.key})
-    await session.execute(text("SELECT pg_notify(:channel, :message)"), {"channel": CHANNEL, "message": message.decode()})
+    return message.decode()
+
+
+async def notify_listeners(session: AsyncSession, events: Sequence[OutboxEvent]) -> None:
+    """The publisher of a single node: NOTIFY on CHANNEL with each event, or with its id alone when it is too large for NOTIFY."""
+    await session.execute(text(_NOTIFY_SQL), {"channel": CHANNEL, "messages": [_message(event) for event in events]})
 
 
 class Relay:
@@ -83,9 +90,9 @@ class Relay:
             if not (await session.execute(text(_LOCK_SQL))).scalar_one():
                 return 0
             rows = (await session.execute(text(_BATCH_SQL), {"n": BATCH_MAX})).all()
-            for row in rows:
-                await self._publish(session, OutboxEvent(row.id, row.topic, row.key, orjson.loads(row.payload), row.created_at))
             if rows:
+                events = [OutboxEvent(row.id, row.topic, row.key, orjson.loads(row.payload), row.created_at) for row in rows]
+                await self._publish(session, events)
                 await session.execute(
                     text("UPDATE outbox SET published_at = now() WHERE id = ANY(:ids)"), {"ids": [row.id for row in rows]}
                 )
