@@ -40,6 +40,7 @@ class FakeSuite:
         self.recorded: dict[str, dict[str, Any]] = {}
         self.cancelled = 0
         self.dispatch_ids: list[str] = []
+        self.contexts: dict[str, int] = {}
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         body = b""
@@ -50,6 +51,9 @@ class FakeSuite:
                 break
         if scope["path"].startswith("/internal/v1/usage/"):
             await self._usage(scope["path"].rsplit("/", 1)[1], send)
+            return
+        if scope["path"] == "/api/v1/inference/models":
+            await answer(send, 200, {"data": [{"id": model, "context_length": length} for model, length in self.contexts.items()]})
             return
         self.requests.append(json.loads(body))
         plan = self.plans.popleft() if self.plans else self.default

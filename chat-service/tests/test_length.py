@@ -96,7 +96,7 @@ async def test_a_turn_in_a_chat_of_4000_messages_costs_what_one_in_a_chat_of_2_c
     assert long.wal_bytes <= short.wal_bytes * RATIO_MAX
     # Some milliseconds of a loaded machine may fall on either side; the benchmark states the ratio of quiet runs.
     assert statistics.median(long.seconds) <= statistics.median(short.seconds) * RATIO_MAX + 0.03
-    assert len(suite.requests[-1]["messages"]) <= 40
+    assert len(suite.requests[-1]["messages"]) <= service.app.state.settings.history_messages_max
 
 
 async def test_the_history_walk_reads_no_more_rows_than_the_budget(service: Any, user: Any, database: Any) -> None:

@@ -30,6 +30,7 @@ from chat_service.turns.endpoints import router as turns_router
 from chat_service.turns.reaper import Reaper
 from chat_service.turns.runner import TurnRunner
 from chat_service.turns.service import TurnService
+from chat_service.turns.windows import ModelWindows
 from shared import idempotency
 
 SCHEMA = "chat"
@@ -70,7 +71,8 @@ def _wire(state: State, database: Database, pool: UpstreamPool, settings: ChatSe
     costs = Costs(database, billing, settings)
     journal = Journal(database, owner=str(uuid7()))
     completions = Completions(pool, state.service_tokens, settings)
-    runner = TurnRunner(database, journal, completions, costs, tasks=state.tasks, metrics=state.metrics, settings=settings)
+    windows = ModelWindows(pool, state.service_tokens, settings)
+    runner = TurnRunner(database, journal, completions, costs, windows=windows, tasks=state.tasks, metrics=state.metrics, settings=settings)
     signals = Signals(settings.database_url.get_secret_value(), on_stop=runner.stop)
     reaper = Reaper(database, settings)
     state.runner = runner

@@ -22,9 +22,12 @@ class ChatSettings(ServiceSettings):
 
     message_content_max_bytes: int = Field(default=256 * 1024, ge=1, le=4_000_000, description="largest message a person can send")
     reply_content_max_bytes: int = Field(default=1024 * 1024, ge=1024, description="text after which a reply is cut")
-    history_messages_max: int = Field(default=40, ge=1, le=1000, description="messages of the branch that a turn sends to the model")
+    history_messages_max: int = Field(default=100, ge=1, le=1000, description="messages of the branch that a turn sends to the model")
     history_tokens_max: int = Field(
-        default=2_500, ge=1, description="tokens of history a turn sends, estimated at three bytes each; the newest message always goes"
+        default=32_000,
+        ge=1,
+        description="tokens of history a turn sends at most, estimated at three bytes each, within what the model can read;"
+        " the newest message always goes",
     )
     siblings_max: int = Field(default=100, ge=2, le=1000, description="versions of one message")
 

@@ -27,6 +27,7 @@ from chat_service.streams.service import error_data
 from chat_service.turns import repository
 from chat_service.turns.completions import CompletionRefusedError, Completions, Dispatched, Finished, ModelNotReadyError, Text
 from chat_service.turns.costs import Costs
+from chat_service.turns.windows import ModelWindows
 
 _CONNECT_AGAIN_S = 0.5
 _RETRY_LEAST_S = 0.1
@@ -87,6 +88,7 @@ class TurnRunner:
         completions: Completions,
         costs: Costs,
         *,
+        windows: ModelWindows,
         tasks: TaskTracker,
         metrics: Metrics,
         settings: ChatSettings,
@@ -95,6 +97,7 @@ class TurnRunner:
         self._journal = journal
         self._completions = completions
         self._costs = costs
+        self._windows = windows
         self._tasks = tasks
         self._settings = settings
         self._running: dict[UUID, Running] = {}
@@ -211,7 +214,8 @@ class TurnRunner:
                 await asyncio.sleep(_CONNECT_AGAIN_S)
 
     async def _request_body(self, spec: TurnSpec) -> dict[str, Any]:
-        bytes_max = self._settings.history_tokens_max * BYTES_PER_TOKEN
+        answer_max = spec.options.get("max_tokens")
+        bytes_max = BYTES_PER_TOKEN * await self._windows.history_tokens(spec.principal, spec.model, answer_tokens_max=answer_max)
         async with self._database.transaction() as session:
             lines = await messages.history(
                 session, chat_id=spec.chat_id, leaf_id=spec.leaf_id, messages_max=self._settings.history_messages_max, bytes_max=bytes_max
