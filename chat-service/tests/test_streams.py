@@ -116,6 +116,11 @@ async def test_a_slow_reader_is_cut_holds_up_nobody_and_can_resume(start: Any, s
         slow = _open_without_reading(service.base_url, user, f"/api/v1/chats/{chat}/messages/{reply}/stream")
         seen += [event async for event in events]
     assert play.text_of(seen) == piece * 30
+
+    async def cut() -> bool:
+        return service.app.state.streams.open_count == 0
+
+    await play.until(cut)
     got = await asyncio.to_thread(_read_all, slow)
     assert b"event: done" not in got
     assert play.text_of(await user.resume(chat, reply)) == piece * 30

@@ -77,7 +77,8 @@ def _wire(state: State, database: Database, pool: UpstreamPool, settings: ChatSe
     reaper = Reaper(database, settings)
     state.runner = runner
     state.turns = TurnService(database, runner, settings)
-    state.streams = ReplyStreams(database, journal, signals, settings)
+    state.streams = streams = ReplyStreams(database, journal, signals, settings)
+    state.metrics.gauge("chat_streams_open", "Reply streams that readers hold open").set_function(lambda: streams.open_count)
 
     async def clean_up() -> None:
         await costs.give_up_old()

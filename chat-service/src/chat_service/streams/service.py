@@ -47,6 +47,11 @@ class ReplyStreams:
         self._open: Counter[UUID] = Counter()
         self.closing = False
 
+    @property
+    def open_count(self) -> int:
+        """Streams that readers hold open in this process."""
+        return self._open.total()
+
     def enter(self, principal: Principal) -> None:
         """Count one more stream of the person; `leave` ends it. Raises: TooManyStreams."""
         if self._open[principal.actor_id] >= self._settings.streams_per_user_max:
