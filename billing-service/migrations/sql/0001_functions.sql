@@ -234,8 +234,8 @@ BEGIN
     END LOOP;
 
     IF v_total_nano > 0 THEN
-        UPDATE account a SET balance_nano = v_wallet_nano WHERE a.id = v_book.wallet_id;
-        UPDATE account a SET balance_nano = a.balance_nano + v_total_nano WHERE a.id = v_book.held_id;
+        UPDATE account a SET balance_nano = a.balance_nano + CASE a.id WHEN v_book.held_id THEN v_total_nano ELSE -v_total_nano END
+        WHERE a.id IN (v_book.wallet_id, v_book.held_id);
         UPDATE budget_window w SET held_nano = w.held_nano + d.amount
         FROM unnest(v_window_ids, v_added) AS d (id, amount) WHERE w.id = d.id AND d.amount > 0;
         INSERT INTO transfer (organisation_id, debit_account, credit_account, amount_nano, reason, transaction_id)
@@ -290,7 +290,9 @@ BEGIN
         requests = u.requests + excluded.requests, input_tokens = u.input_tokens + excluded.input_tokens,
         output_tokens = u.output_tokens + excluded.output_tokens, cost_nano = u.cost_nano + excluded.cost_nano,
         house_loss_nano = u.house_loss_nano + excluded.house_loss_nano;
-    PERFORM publish_usage(e.was, 'usage.recorded', (e.was).request_id::text, e.at, e.input_tokens, e.output_tokens, e.cost_nano)
+    INSERT INTO outbox (id, topic, key, payload)
+    SELECT uuidv7(), 'usage.recorded', (e.was).organisation_id::text,
+        usage_payload(e.was, (e.was).request_id::text, e.at, e.input_tokens, e.output_tokens, e.cost_nano)
     FROM unnest(p_ended) AS e;
 END $$;
 
@@ -306,19 +308,16 @@ BEGIN
         house_loss_nano = u.house_loss_nano + excluded.house_loss_nano;
 END $$;
 
--- The outbox row of a usage event, with the field names of the platform's contract. No NOTIFY here: it would take a lock that
--- all commits of the server queue for; the relay polls instead.
-CREATE FUNCTION publish_usage(p_hold hold, p_topic text, p_transaction_id text, p_at timestamptz, p_input bigint, p_output bigint,
-                              p_cost_nano bigint) RETURNS void
-LANGUAGE plpgsql AS $$
-BEGIN
-    INSERT INTO outbox (id, topic, key, payload)
-    VALUES (uuidv7(), p_topic, p_hold.organisation_id::text, jsonb_build_object(
-        'transaction_id', p_transaction_id, 'customer_id', p_hold.organisation_id, 'timestamp', p_at, 'model', p_hold.model,
-        'provider', p_hold.provider, 'tokens_input', p_input, 'tokens_output', p_output,
-        'cost_usd', trim_scale(p_cost_nano * 0.000000001), 'cost_nano', p_cost_nano, 'request_id', p_hold.request_id,
-        'user_id', p_hold.user_id, 'team_id', p_hold.team_id, 'key_id', p_hold.key_id));
-END $$;
+-- A usage event as it leaves by the outbox, with the field names of the platform's contract. Nothing here sends NOTIFY: it would
+-- take a lock that all commits of the server queue for; the relay polls instead.
+CREATE FUNCTION usage_payload(p_hold hold, p_transaction_id text, p_at timestamptz, p_input bigint, p_output bigint, p_cost_nano bigint)
+RETURNS jsonb LANGUAGE sql STABLE AS $$
+    SELECT jsonb_build_object(
+        'transaction_id', p_transaction_id, 'customer_id', (p_hold).organisation_id, 'timestamp', p_at, 'model', (p_hold).model,
+        'provider', (p_hold).provider, 'tokens_input', p_input, 'tokens_output', p_output,
+        'cost_usd', trim_scale(p_cost_nano * 0.000000001), 'cost_nano', p_cost_nano, 'request_id', (p_hold).request_id,
+        'user_id', (p_hold).user_id, 'team_id', (p_hold).team_id, 'key_id', (p_hold).key_id)
+$$;
 
 -- Settle many dispatches of one organisation: charge what each cost up to its hold, return the rest. One row a call, `call`
 -- counts from 1. result: settled | released | unknown. p_buckets has seven numbers a call, as in ended_hold. A repeat returns the
@@ -503,7 +502,9 @@ BEGIN
     WHERE e.request_id = p_hold.request_id AND e."timestamp" = p_hold.event_at;
     PERFORM add_to_rollup(p_hold, p_hold.event_at, 0, v_input - p_hold.input_tokens, v_output - p_hold.output_tokens,
                           cost_nano - p_hold.cost_nano, house_loss_nano);
-    PERFORM publish_usage(p_hold, 'usage.corrected', 'late:' || p_hold.request_id, p_hold.event_at, v_input, v_output, cost_nano);
+    INSERT INTO outbox (id, topic, key, payload)
+    VALUES (uuidv7(), 'usage.corrected', p_hold.organisation_id::text,
+            usage_payload(p_hold, 'late:' || p_hold.request_id, p_hold.event_at, v_input, v_output, cost_nano));
     UPDATE hold h SET state = 'settled', late = true, ended_at = clock_timestamp(), cost_nano = settle_late.cost_nano,
         house_loss_nano = settle_late.house_loss_nano, input_tokens = v_input, output_tokens = v_output
     WHERE h.request_id = p_hold.request_id;

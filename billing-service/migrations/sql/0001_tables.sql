@@ -8,6 +8,19 @@ CREATE TABLE schema_info (
 
 INSERT INTO schema_info (min_code) VALUES (1);
 
+-- Sets of words as domains: a CHECK of the table would be parsed anew by every statement that writes a row, whatever it writes.
+CREATE DOMAIN account_kind AS text CHECK (VALUE IN
+    ('wallet', 'held', 'usage_revenue', 'provider_cost', 'grant', 'payment', 'expired', 'rounding', 'house_loss'));
+
+CREATE DOMAIN transfer_reason AS text CHECK (VALUE IN
+    ('grant', 'top_up', 'hold', 'charge', 'return', 'release', 'expire', 'late_charge', 'late_confirm', 'late_refund', 'house_loss'));
+
+CREATE DOMAIN hold_state AS text CHECK (VALUE IN ('held', 'settled', 'released', 'expired'));
+
+CREATE DOMAIN usage_source AS text CHECK (VALUE IN ('provider', 'partial', 'tokenizer', 'reconciled'));
+
+CREATE DOMAIN usage_outcome AS text CHECK (VALUE IN ('complete', 'stopped', 'failed', 'expired'));
+
 -- A price version. Its amounts never change; a new price closes the old one's range (only effective_to may be updated).
 CREATE TABLE price (
     id                          uuid PRIMARY KEY DEFAULT uuidv7(),
@@ -43,8 +56,7 @@ CREATE INDEX price_by_model ON price (model, effective_from DESC);
 CREATE TABLE account (
     id              uuid PRIMARY KEY DEFAULT uuidv7(),
     organisation_id uuid NOT NULL,
-    kind            text NOT NULL CHECK (kind IN
-        ('wallet', 'held', 'usage_revenue', 'provider_cost', 'grant', 'payment', 'expired', 'rounding', 'house_loss')),
+    kind            account_kind NOT NULL,
     balance_nano    bigint NOT NULL DEFAULT 0,
     created_at      timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT account_one_per_kind UNIQUE (organisation_id, kind),
@@ -72,8 +84,7 @@ CREATE TABLE transfer (
     debit_account   uuid NOT NULL,
     credit_account  uuid NOT NULL,
     amount_nano     bigint NOT NULL,
-    reason          text NOT NULL CHECK (reason IN
-        ('grant', 'top_up', 'hold', 'charge', 'return', 'release', 'expire', 'late_charge', 'late_confirm', 'late_refund', 'house_loss')),
+    reason          transfer_reason NOT NULL,
     transaction_id  text NOT NULL,
     PRIMARY KEY (id, at),
     CONSTRAINT transfer_two_accounts CHECK (debit_account <> credit_account),
@@ -113,7 +124,7 @@ CREATE TABLE budget_window (
 -- One row per dispatch to a provider. Terminal rows keep the first result, so that a repeated settle returns it.
 CREATE TABLE hold (
     request_id         uuid PRIMARY KEY,
-    state              text NOT NULL CHECK (state IN ('held', 'settled', 'released', 'expired')),
+    state              hold_state NOT NULL,
     organisation_id    uuid NOT NULL,
     team_id            uuid NOT NULL,
     user_id            uuid NOT NULL,
@@ -178,8 +189,8 @@ CREATE TABLE usage_event (
     cost_nano          bigint NOT NULL,
     house_loss_nano    bigint NOT NULL,
     price_version      uuid NOT NULL,
-    source             text NOT NULL CHECK (source IN ('provider', 'partial', 'tokenizer', 'reconciled')),
-    outcome            text NOT NULL CHECK (outcome IN ('complete', 'stopped', 'failed', 'expired')),
+    source             usage_source NOT NULL,
+    outcome            usage_outcome NOT NULL,
     latency_ms         integer,
     PRIMARY KEY (request_id, "timestamp"),
     CONSTRAINT usage_event_input_sums CHECK (tokens_input = input_tokens + cache_read_tokens + cache_write_tokens + audio_in_tokens),

@@ -5,6 +5,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
+from uuid import UUID
+from weakref import WeakValueDictionary
 
 import asyncpg
 from shared.background import TaskTracker
@@ -13,6 +15,7 @@ from shared.errors import AppError, Unavailable
 BATCH_MAX = 64
 _QUEUE_MAX = 2_000
 
+Key = tuple[UUID, Hashable]
 C = TypeVar("C")
 R = TypeVar("R")
 
@@ -26,18 +29,34 @@ class _Waiting(Generic[C, R]):
     abandoned: bool = False
 
 
+class Gates:
+    """One lock an organisation: a batch that waits here grows, one that waits in the database does not."""
+
+    def __init__(self) -> None:
+        self._locks: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
+
+    def of(self, organisation_id: UUID) -> asyncio.Lock:
+        lock = self._locks.get(organisation_id)
+        if lock is None:
+            lock = self._locks[organisation_id] = asyncio.Lock()
+        return lock
+
+
 class GroupCommit(Generic[C, R]):
-    """One batch of a key is in flight at a time; what arrives meanwhile makes up the next one. A lone call runs at once.
+    """One batch of an organisation is in flight at a time; what arrives meanwhile makes up the next one. A lone call runs at once.
+
+    A key is the organisation and what else a batch must have in common.
 
     `run` answers a batch in its order, in one transaction that is committed when it returns.
     """
 
-    def __init__(self, run: Callable[[list[C]], Awaitable[list[R]]]) -> None:
+    def __init__(self, run: Callable[[list[C]], Awaitable[list[R]]], gates: Gates) -> None:
         self._run = run
-        self._queues: dict[Hashable, deque[_Waiting[C, R]]] = {}
+        self._gates = gates
+        self._queues: dict[Key, deque[_Waiting[C, R]]] = {}
         self._tasks = TaskTracker()
 
-    def submit(self, key: Hashable, call: C) -> "_Waiting[C, R]":
+    def submit(self, key: Key, call: C) -> "_Waiting[C, R]":
         """Queue a call. Raises: Unavailable when too many wait already."""
         waiting = _Waiting[C, R](call, asyncio.get_running_loop().create_future())
         queue = self._queues.get(key)
@@ -58,11 +77,13 @@ class GroupCommit(Generic[C, R]):
             waiting.abandoned = True
             raise
 
-    async def _work(self, key: Hashable) -> None:
+    async def _work(self, key: Key) -> None:
         queue = self._queues[key]
+        gate = self._gates.of(key[0])
         try:
             while queue:
-                await self._batch([queue.popleft() for _ in range(min(BATCH_MAX, len(queue)))])
+                async with gate:
+                    await self._batch([queue.popleft() for _ in range(min(BATCH_MAX, len(queue)))])
         finally:
             del self._queues[key]
             _close(queue)  # empty, unless this task was ended

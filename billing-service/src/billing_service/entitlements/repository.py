@@ -11,7 +11,7 @@ from shared.contracts.billing import HoldProgress, RecordedUsage, ReserveRequest
 from shared.errors import Unavailable
 
 from billing_service.entitlements.batches import reserve_arguments, settle_arguments
-from billing_service.entitlements.group_commit import GroupCommit
+from billing_service.entitlements.group_commit import Gates, GroupCommit
 from billing_service.entitlements.models import BudgetState, ReservePolicy, ReserveResult, SettleCall, SettleResult, Wallet
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
@@ -54,8 +54,9 @@ class EntitlementRepository:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._reserves = GroupCommit(self._reserve_many)
-        self._settles = GroupCommit(self._settle_many)
+        gates = Gates()
+        self._reserves = GroupCommit(self._reserve_many, gates)
+        self._settles = GroupCommit(self._settle_many, gates)
         self._deciding: dict[UUID, asyncio.Future[ReserveResult]] = {}
         # Of the open holds of this process, so that a settlement finds its batch.
         self._organisations: dict[UUID, UUID] = {}
@@ -99,7 +100,7 @@ class EntitlementRepository:
         # Held by another process: it goes alone, because a transaction touches one organisation only.
         key = self._organisations.pop(request_id, request_id)
         call = SettleCall(request_id, buckets, source, outcome, occurred_at, latency_ms)
-        return await self._settles.result(self._settles.submit(key, call))
+        return await self._settles.result(self._settles.submit((key, None), call))
 
     async def release(self, request_id: UUID) -> str:
         """released, settled or unknown."""
