@@ -35,6 +35,13 @@ describe('refusal', () => {
 		expect(refusal.action).toMatchObject({ href: '/admin/prices?model=a%2Fb' });
 	});
 
+	it('says in words, not in calls, who makes an unpriced model answer', () => {
+		const detail = 'PUT /api/v1/billing/prices {"model": "a/b"}';
+		const shown = describeRefusal({ code: 'price_unknown', detail }, member, 'a/b');
+		expect(shown.detail).toContain('a/b answers once an administrator');
+		expect(shown.detail).not.toContain('PUT');
+	});
+
 	it('offers another try for a fault', () => {
 		const refusal = describeRefusal({ code: 'upstream_failed', detail: 'x', status: 502 }, member);
 		expect(refusal).toMatchObject({ tone: 'fault', action: { kind: 'retry' } });

@@ -85,6 +85,7 @@ export function describeRefusal(error: ReplyError, reader: Reader, model: string
 		case 'price_unknown':
 			return {
 				...base,
+				detail: priceDetail(extra.model ?? model, reader),
 				title: 'This model has no price yet',
 				tone: 'limit',
 				action: reader.writesPrices
@@ -106,6 +107,14 @@ export function describeRefusal(error: ReplyError, reader: Reader, model: string
 		default:
 			return { ...base, title: faultTitle(error), tone: 'fault', action: { kind: 'retry', label: 'Try again' } };
 	}
+}
+
+/** The API's own text names the call that sets a price; people here have a page for it. */
+function priceDetail(model: string | null, reader: Reader): string {
+	const name = model ?? 'It';
+	return reader.writesPrices
+		? `${name} answers once it has a price or is marked free.`
+		: `${name} answers once an administrator has set its price or marked it free. Your message is kept.`;
 }
 
 function faultTitle(error: ReplyError): string {
