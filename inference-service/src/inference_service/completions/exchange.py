@@ -242,7 +242,7 @@ def _parse_completion(body: bytes) -> dict[str, Any]:
         parsed = None
     answer = cast("dict[str, Any]", parsed) if isinstance(parsed, dict) else {}
     if not isinstance(answer.get("choices"), list):
-        raise AnswerBroken("the provider's answer is not a chat completion")
+        raise AnswerBroken("the provider's answer is not a chat completion; its address may be another kind of server")
     return answer
 
 
