@@ -45,6 +45,7 @@ web: sync ## build the web client
 	@$(UV) run --no-sync python -m atrium_local.webclient
 
 test: sync ## run every test (TESTS=path for some)
+	@$(UV) run --no-sync python -m atrium_local.webclient test
 	@$(UV) run --no-sync pytest $(TESTS)
 
 check: sync ## lint, types, layers, generated files
@@ -52,6 +53,7 @@ check: sync ## lint, types, layers, generated files
 	@$(UV) run --no-sync ruff format --check .
 	@$(UV) run --no-sync basedpyright
 	@$(UV) run --no-sync lint-imports
+	@$(UV) run --no-sync python -m atrium_local.webclient check
 	@$(UV) run --no-sync python tools/generate.py --check
 	@$(UV) run --no-sync pytest -q tests/test_tidy.py
 

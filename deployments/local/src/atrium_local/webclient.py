@@ -117,18 +117,24 @@ async def _node_major() -> int:
     return int(major) if major.isdigit() else 0
 
 
+async def run_script(folder: Path, script: str) -> int:
+    """Run one of the scripts of package.json on this terminal; its exit status. Raises: LocalError without any npm."""
+    process = await asyncio.create_subprocess_exec(*await _npm(), "run", "--silent", script, cwd=folder, stdin=asyncio.subprocess.DEVNULL)
+    return await process.wait()
+
+
 def main() -> int:
-    """`python -m atrium_local.webclient`: build it now when that is needed."""
+    """`python -m atrium_local.webclient [SCRIPT]`: build the client when that is needed, then run a script of its package.json."""
     settings = LocalSettings()
     home = Home(settings.atrium_home)
+    web = WebClient(settings.clone_root / "web", home.logs / "web-build.log")
     try:
         home.prepare()
-        web = WebClient(settings.clone_root / "web", home.logs / "web-build.log")
         asyncio.run(web.build_if_stale(lambda: print("building the web client", flush=True)))
+        return asyncio.run(run_script(web.folder, sys.argv[1])) if len(sys.argv) > 1 else 0
     except LocalError as error:
         print(error, file=sys.stderr)
         return 1
-    return 0
 
 
 if __name__ == "__main__":
