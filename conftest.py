@@ -27,6 +27,13 @@ def _outside_loop(coroutine: Coroutine[Any, Any, T]) -> T:
         return pool.submit(asyncio.run, coroutine).result()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several workers: everything that shares the one platform goes to one of them, other files stay whole."""
+    for item in items:
+        folder = item.path.relative_to(ROOT).parts[0]
+        item.add_marker(pytest.mark.xdist_group("platform" if folder == "tests" else str(item.path)))
+
+
 def free_port() -> int:
     """A TCP port that was free a moment ago."""
     with socket.socket() as listener:
