@@ -30,8 +30,9 @@ def _outside_loop(coroutine: Coroutine[Any, Any, T]) -> T:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With several workers: everything that shares the one platform goes to one of them, other files stay whole."""
     for item in items:
-        folder = item.path.relative_to(ROOT).parts[0]
-        item.add_marker(pytest.mark.xdist_group("platform" if folder == "tests" else str(item.path)))
+        place = item.path.relative_to(ROOT)
+        on_platform = place.parts[0] == "tests" and len(place.parts) > 2
+        item.add_marker(pytest.mark.xdist_group("platform" if on_platform else place.as_posix()))
 
 
 def free_port() -> int:
