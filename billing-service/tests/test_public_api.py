@@ -308,11 +308,12 @@ async def test_changes_leave_an_audit_trail(billing, tenant):
     assert UUID(newest["actor_id"]) == tenant.user_id
 
 
+SOME_ID = "01a200af-0000-7000-8000-000000000001"  # fixed: the names of tests are the same in every worker
 ADMIN_CALLS = [
     ("PUT", "/prices", {"model": "m", "free": True}),
-    ("POST", f"/wallets/{uuid4()}/top-ups", {"amount": "1.00"}),
-    ("PUT", "/budgets", {"scope": "user", "scope_id": str(uuid4()), "window": "day", "limit": "1"}),
-    ("DELETE", f"/budgets/{uuid4()}", None),
+    ("POST", f"/wallets/{SOME_ID}/top-ups", {"amount": "1.00"}),
+    ("PUT", "/budgets", {"scope": "user", "scope_id": SOME_ID, "window": "day", "limit": "1"}),
+    ("DELETE", f"/budgets/{SOME_ID}", None),
     ("GET", "/wallets", None),
     ("GET", "/budgets", None),
     ("GET", "/ledger/entries", None),
