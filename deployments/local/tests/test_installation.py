@@ -69,6 +69,18 @@ def test_own_settings_win_and_are_kept(installation: Installation) -> None:
     assert read_dotenv(own) == {"LOG_LEVEL": "DEBUG", "DATABASE_POOL_MAX": "9"}
 
 
+def test_children_keep_bytecode_in_the_cache_where_the_shell_forbids_it_beside_the_sources(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTHONPYCACHEPREFIX", raising=False)
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    child = installation.environments.for_service(service_named("chat-service"))
+    assert "PYTHONDONTWRITEBYTECODE" not in child
+    assert child["PYTHONPYCACHEPREFIX"].endswith("bytecode")
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE")
+    assert "PYTHONPYCACHEPREFIX" not in installation.environments.for_service(service_named("chat-service"))
+
+
 def test_a_damaged_secrets_file_is_never_replaced(tmp_path: Path) -> None:
     path = tmp_path / "secrets.json"
     path.write_text("{half")

@@ -127,7 +127,11 @@ class Supervisor:
         """Provision and migrate in a process of its own. Raises: LocalError."""
         command = bound_command([sys.executable, "-m", "atrium_local.prepare"], signal.SIGKILL)
         process = await asyncio.create_subprocess_exec(
-            *command, stdin=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE, start_new_session=True
+            *command,
+            env=self._installation.environments.child_base(),
+            stdin=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
         )
         _, errors = await process.communicate()
         log_path = self._installation.home.logs / "prepare.log"
