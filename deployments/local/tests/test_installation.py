@@ -138,3 +138,12 @@ def test_a_prepared_database_is_given_to_every_service(tmp_path: Path) -> None:
     installation = Installation.open(settings)
     assert not settings.runs_postgres
     assert env_of(installation, "chat-service")["DATABASE_URL"] == "postgresql://me:secret@db.example/mine"
+
+
+def test_the_index_is_the_configured_one_else_the_one_of_the_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL"):
+        monkeypatch.delenv(name, raising=False)
+    locked = LocalSettings().index
+    assert f'registry = "{locked}"' in (LocalSettings().clone_root / "uv.lock").read_text()
+    monkeypatch.setenv("UV_DEFAULT_INDEX", "mine=http://127.0.0.1:9/simple")
+    assert LocalSettings().index == "http://127.0.0.1:9/simple"

