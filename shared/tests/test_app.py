@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
+import asyncpg
 import httpx
 import pytest
 from fastapi import APIRouter, FastAPI
@@ -35,6 +36,8 @@ async def hot_echo(request: HotRequest) -> None:
         raise Invalid("text is missing", extra={"param": "text"})
     if body.get("fail") == "crash":
         raise RuntimeError("the secret is swordfish")
+    if body.get("fail") == "outage":
+        raise asyncpg.CannotConnectNowError("the database system is starting up")
     await request.send_json(200, {"text": body["text"], "user": str(request.principal.user_id)})
 
 
@@ -123,6 +126,11 @@ async def test_an_unexpected_error_tells_the_client_nothing(client: httpx.AsyncC
     assert answer.status_code == 500
     assert "swordfish" not in answer.text
     assert answer.headers["x-request-id"] in answer.text
+
+
+async def test_a_hot_route_answers_503_while_the_database_is_away(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/v1/echo", json={"fail": "outage"}, headers=USER)
+    assert (answer.status_code, answer.json()["error"]["code"], answer.headers["retry-after"]) == (503, "database_down", "2")
 
 
 async def test_a_body_over_the_limit_is_413_declared_or_streamed(client: httpx.AsyncClient) -> None:

@@ -24,7 +24,7 @@ from shared.hotroutes import ClientGone, HotRequest, HotRoute, HotTable, openapi
 from shared.limits import DirectLimits
 from shared.logs import AccessLog, request_id_var, setup_logging
 from shared.metrics import CONTENT_TYPE, Metrics
-from shared.outages import answer_outages
+from shared.outages import answer_outages, database_down, is_outage
 from shared.settings import ServiceSettings
 from shared.telemetry import RequestTrace, Telemetry, traceparent_var
 
@@ -116,8 +116,12 @@ class ServiceApp:
             exchange.status = exchange.status or 499
         except AppError as error:
             await exchange.send_error(error, incoming.scope["path"])
-        except Exception:
+        except Exception as error:
             # The process edge of a hot route: the client gets no exception text.
+            if is_outage(error):
+                log.warning("database out of reach", extra={"reason": type(error).__name__})
+                await exchange.send_error(database_down(), incoming.scope["path"])
+                return
             log.exception("hot route %s failed", route.path)
             await exchange.send_error(
                 AppError("something went wrong on our side; quote the request id to your operator"), incoming.scope["path"]
