@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from shared.app import ServiceApp, check_database, create_service_app
 from shared.background import Periodic
 from shared.clients.billing import BillingClient
+from shared.clients.completions import Completions
 from shared.db import Database, check_schema
 from shared.http import Timeouts, UpstreamPool
 from shared.ids import uuid7
@@ -24,7 +25,6 @@ from chat_service.streams.journal import Journal
 from chat_service.streams.service import ReplyStreams
 from chat_service.streams.signals import Signals
 from chat_service.turns import repository as turns_repository
-from chat_service.turns.completions import Completions
 from chat_service.turns.costs import Costs
 from chat_service.turns.endpoints import router as turns_router
 from chat_service.turns.reaper import Reaper
@@ -70,7 +70,16 @@ def _wire(state: State, database: Database, pool: UpstreamPool, settings: ChatSe
     )
     costs = Costs(database, billing, settings)
     journal = Journal(database, owner=str(uuid7()))
-    completions = Completions(pool, state.service_tokens, settings)
+    completions = Completions(
+        pool,
+        state.service_tokens,
+        base_url=settings.inference_service_url,
+        timeouts=Timeouts(
+            connect_s=settings.provider_connect_timeout_s,
+            first_byte_s=settings.provider_first_token_timeout_s,
+            idle_s=settings.provider_idle_timeout_s,
+        ),
+    )
     windows = ModelWindows(pool, state.service_tokens, settings)
     runner = TurnRunner(database, journal, completions, costs, windows=windows, tasks=state.tasks, metrics=state.metrics, settings=settings)
     signals = Signals(settings.database_url.get_secret_value(), on_stop=runner.stop)

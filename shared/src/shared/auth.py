@@ -40,6 +40,13 @@ class Permission(StrEnum):
     KEYS_MANAGE = "keys:manage"
     CHATS_READ = "chats:read"
     CHATS_WRITE = "chats:write"
+    FILES_READ = "files:read"
+    FILES_WRITE = "files:write"
+    AGENTS_READ = "agents:read"
+    AGENTS_WRITE = "agents:write"
+    AGENTS_RUN = "agents:run"
+    CODE_EXECUTE = "code:execute"
+    TOOLS_MANAGE = "tools:manage"
     MODELS_USE = "models:use"
     MODELS_READ = "models:read"
     USAGE_READ = "usage:read"
@@ -72,7 +79,8 @@ class Role(StrEnum):
 P = Permission
 _PENDING = frozenset({P.ME_READ, P.ME_WRITE})
 _USER = _PENDING | {
-    P.KEYS_MANAGE, P.CHATS_READ, P.CHATS_WRITE, P.MODELS_USE, P.MODELS_READ, P.USAGE_READ, P.PRICES_READ, P.STATUS_READ,
+    P.KEYS_MANAGE, P.CHATS_READ, P.CHATS_WRITE, P.FILES_READ, P.FILES_WRITE, P.AGENTS_READ, P.AGENTS_WRITE, P.AGENTS_RUN,
+    P.CODE_EXECUTE, P.MODELS_USE, P.MODELS_READ, P.USAGE_READ, P.PRICES_READ, P.STATUS_READ,
 }  # fmt: skip
 _READS = frozenset({
     P.ME_READ, P.MODELS_READ, P.USAGE_READ, P.USAGE_READ_ALL, P.PRICES_READ, P.WALLETS_READ, P.BUDGETS_READ, P.LEDGER_READ,

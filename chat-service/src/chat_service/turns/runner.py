@@ -9,6 +9,7 @@ from uuid import UUID
 
 from shared.auth import Principal
 from shared.background import TaskTracker
+from shared.clients.completions import CompletionRefusedError, Completions, Dispatched, Finished, ModelNotReadyError, Text, ToolCallPiece
 from shared.clock import monotonic_s
 from shared.contracts.chat import MessageError, MessageUsage
 from shared.db import Database
@@ -25,7 +26,6 @@ from chat_service.streams.journal import Journal
 from chat_service.streams.live import Chunk, Event, LiveReply, chunks_of, data_event
 from chat_service.streams.service import error_data
 from chat_service.turns import repository
-from chat_service.turns.completions import CompletionRefusedError, Completions, Dispatched, Finished, ModelNotReadyError, Text
 from chat_service.turns.costs import Costs
 from chat_service.turns.windows import ModelWindows
 
@@ -237,6 +237,8 @@ class TurnRunner:
                         running.finished = True
                     case Dispatched():
                         self._note_dispatch(running, part.dispatch_id)
+                    case ToolCallPiece():
+                        pass  # a plain turn offers no tools
         if not running.finished:
             raise UpstreamError("the stream ended before the answer did")
 

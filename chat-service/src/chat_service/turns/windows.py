@@ -6,11 +6,11 @@ from typing import Any, cast
 
 import orjson
 from shared.auth import Principal, ServiceTokens
+from shared.clients.completions import SERVICE
 from shared.clock import monotonic_s
 from shared.http import Timeouts, UpstreamError, UpstreamPool
 
 from chat_service.settings import ChatSettings
-from chat_service.turns.completions import SERVICE
 
 log = logging.getLogger(__name__)
 

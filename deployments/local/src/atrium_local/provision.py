@@ -85,6 +85,8 @@ async def _provision_schema(connection: AdminConnection, database: str, service:
         f"{defaults} EXECUTE ON FUNCTIONS TO {app}",
     ):
         await connection.execute(statement)
+    if service.durable:
+        await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {service.durable_schema} AUTHORIZATION {owner}")
 
 
 def _quoted(text: str) -> str:

@@ -15,6 +15,12 @@ class Service:
     port: int
     port_variable: str
     url_variable: str
+    durable: bool = False  # runs durable workflows, which keep their own tables beside the service's
+
+    @property
+    def durable_schema(self) -> str:
+        """The schema of the workflow engine's tables."""
+        return f"{self.schema}_dbos"
 
     @property
     def owner_role(self) -> str:
@@ -27,7 +33,7 @@ class Service:
         return f"{self.schema}_app"
 
 
-def _service(stem: str, port: int) -> Service:
+def _service(stem: str, port: int, *, durable: bool = False) -> Service:
     name = f"{stem}-service"
     return Service(
         name=name,
@@ -36,6 +42,7 @@ def _service(stem: str, port: int) -> Service:
         port=port,
         port_variable=f"{stem.upper()}_SERVICE_PORT",
         url_variable=f"{stem.upper()}_SERVICE_URL",
+        durable=durable,
     )
 
 
@@ -50,8 +57,8 @@ GATEWAY = Service(
 SERVICES: tuple[Service, ...] = (
     GATEWAY,
     _service("inference", 8001),
-    _service("agent", 8002),
-    _service("retrieval", 8003),
+    _service("agent", 8002, durable=True),
+    _service("retrieval", 8003, durable=True),
     _service("chat", 8004),
     _service("billing", 8005),
 )

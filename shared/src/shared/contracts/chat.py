@@ -6,6 +6,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
+from shared.contracts.runs import Citation, StepEventData, ToolEventData
+
 TITLE_CHARS_MAX = 200
 MODEL_CHARS_MAX = 200
 CONTENT_CHARS_MAX = 1_000_000
@@ -18,6 +20,7 @@ MessageStatus = Literal["streaming", "complete", "stopped", "interrupted", "fail
 FinalStatus = Literal["complete", "stopped", "interrupted", "failed"]
 
 Title = Annotated[str, Field(min_length=1, max_length=TITLE_CHARS_MAX, pattern=_NO_NUL)]
+KnowledgeBaseIds = Annotated[list[UUID], Field(max_length=20)]
 ModelId = Annotated[str, Field(min_length=1, max_length=MODEL_CHARS_MAX, pattern=_NO_NUL)]
 
 
@@ -28,6 +31,8 @@ class ChatCreate(BaseModel):
 
     title: Title | None = None
     model: ModelId | None = None
+    knowledge_base_ids: KnowledgeBaseIds = Field(default_factory=list[UUID])
+    agent_id: UUID | None = None
 
 
 class ChatPatch(BaseModel):
@@ -38,6 +43,8 @@ class ChatPatch(BaseModel):
     title: Title | None = None
     model: ModelId | None = None
     archived: bool | None = None
+    knowledge_base_ids: KnowledgeBaseIds | None = Field(default=None, description="what replies are to be looked up in")
+    agent_id: UUID | None = Field(default=None, description="who writes replies from now on; null: the bare model")
     current_message_id: UUID | None = Field(default=None, description="any message of the chat: its newest leaf becomes current")
 
 
@@ -49,6 +56,8 @@ class Chat(BaseModel):
     model: str | None
     current_message_id: UUID | None
     archived: bool
+    knowledge_base_ids: list[UUID] = Field(default_factory=list[UUID])
+    agent_id: UUID | None = None
     created_at: datetime
     updated_at: datetime
 
@@ -71,6 +80,15 @@ class MessageUsage(BaseModel):
     remaining_nano: int | None = Field(default=None, description="nano-USD left to the payer after this reply; null when billing is away")
 
 
+class Attachment(BaseModel):
+    """A file that was sent with a message."""
+
+    file_id: UUID
+    filename: str
+    content_type: str
+    size_bytes: int
+
+
 class Message(BaseModel):
     """One message. While `status` is `streaming`, `content` is what was there before the running turn; its stream has the rest."""
 
@@ -83,6 +101,12 @@ class Message(BaseModel):
     status: MessageStatus
     error: MessageError | None = None
     usage: MessageUsage | None = None
+    attachments: list[Attachment] = Field(default_factory=list[Attachment])
+    citations: list[Citation] = Field(default_factory=list[Citation])
+    steps: list[StepEventData | ToolEventData] = Field(
+        default_factory=list[StepEventData | ToolEventData], description="what was done for the reply, in order; tool calls as they ended"
+    )
+    agent_id: UUID | None = Field(default=None, description="the agent that wrote the reply; its run has the id of this message")
     sibling_ids: list[UUID] = Field(description="the messages with the same parent, this one included, oldest first")
     created_at: datetime
     updated_at: datetime
@@ -96,6 +120,7 @@ class MessageCreate(BaseModel):
     content: Annotated[str, Field(min_length=1, max_length=CONTENT_CHARS_MAX)]
     parent_id: UUID | None = Field(default=None, description="reply this follows; absent: the current leaf; null: a new first message")
     model: ModelId | None = None
+    attachments: Annotated[list[UUID], Field(max_length=20)] = Field(default_factory=list[UUID], description="ids of own files")
     max_tokens: int | None = Field(default=None, ge=1, le=1_000_000)
     temperature: float | None = Field(default=None, ge=0, le=2)
 
@@ -192,6 +217,27 @@ class ReasoningEvent(_Event):
     data: TextEventData
 
 
+class StepEvent(_Event):
+    """A step of the reply begins: a look-up, a model step or a tool call of an agent."""
+
+    event: Literal["step"]
+    data: StepEventData
+
+
+class ToolEvent(_Event):
+    """A tool call and how far it is."""
+
+    event: Literal["tool"]
+    data: ToolEventData
+
+
+class CitationEvent(_Event):
+    """A passage that was handed to the model."""
+
+    event: Literal["citation"]
+    data: Citation
+
+
 class UsageEvent(_Event):
     """What the reply took; comes before `done` when it is known."""
 
@@ -223,7 +269,17 @@ class ResetEvent(_Event):
 class ChatEvent(
     RootModel[
         Annotated[
-            MessageEvent | WaitingEvent | DeltaEvent | ReasoningEvent | UsageEvent | DoneEvent | ErrorEvent | ResetEvent,
+            MessageEvent
+            | WaitingEvent
+            | StepEvent
+            | ToolEvent
+            | CitationEvent
+            | DeltaEvent
+            | ReasoningEvent
+            | UsageEvent
+            | DoneEvent
+            | ErrorEvent
+            | ResetEvent,
             Field(discriminator="event"),
         ]
     ]

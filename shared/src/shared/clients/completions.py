@@ -1,18 +1,17 @@
-"""The call to inference-service: a completion stream taken apart into what a reply is made of."""
+"""Streaming completions of inference-service, taken apart into what a reply is made of."""
 
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
 import orjson
+
 from shared.auth import Principal, ServiceTokens
 from shared.contracts.chat import LoadProgress, MessageError, MessageUsage
 from shared.http import Timeouts, UpstreamPool, UpstreamResponse
 from shared.logs import request_id_var
 from shared.sse import SseEvent, SseParser
 from shared.telemetry import traceparent_var
-
-from chat_service.settings import ChatSettings
 
 SERVICE = "inference-service"
 _TARGET = b"/v1/chat/completions"
@@ -37,11 +36,23 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolCallPiece:
+    """A piece of a call the model makes: pieces of one call share `index`, id and name come with the first, arguments add up to JSON."""
+
+    index: int
+    call_id: str | None
+    name: str | None
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
-    """The provider said that the answer is complete."""
+    """The provider said that the answer is complete, and why: `stop`, `length`, `tool_calls`."""
+
+    reason: str = "stop"
 
 
-Part = Dispatched | Text | MessageUsage | Finished
+Part = Dispatched | Text | ToolCallPiece | MessageUsage | Finished
 
 
 class CompletionRefusedError(Exception):
@@ -65,15 +76,11 @@ class ModelNotReadyError(Exception):
 class Completions:
     """Streams completions for a principal; one a process."""
 
-    def __init__(self, pool: UpstreamPool, tokens: ServiceTokens, settings: ChatSettings) -> None:
+    def __init__(self, pool: UpstreamPool, tokens: ServiceTokens, *, base_url: str, timeouts: Timeouts) -> None:
         self._pool = pool
         self._tokens = tokens
-        self._origin = settings.inference_service_url.rstrip("/")
-        self._timeouts = Timeouts(
-            connect_s=settings.provider_connect_timeout_s,
-            first_byte_s=settings.provider_first_token_timeout_s,
-            idle_s=settings.provider_idle_timeout_s,
-        )
+        self._origin = base_url.rstrip("/")
+        self._timeouts = timeouts
 
     async def stream(self, principal: Principal, body: dict[str, Any]) -> AsyncGenerator[Part]:
         """The parts of one completion as they arrive. Closing the generator cancels the provider's work.
@@ -168,11 +175,23 @@ def _parts(event: SseEvent) -> list[Part]:
             parts.append(Text(reasoning=True, text=_storable(thought)))
         if said := delta.get("content"):
             parts.append(Text(reasoning=False, text=_storable(said)))
-        if choice.get("finish_reason"):
-            parts.append(Finished())
+        parts += [_tool_call(call) for call in cast("list[dict[str, Any]]", delta.get("tool_calls") or [])]
+        if reason := choice.get("finish_reason"):
+            parts.append(Finished(str(reason)))
     if usage := members.get("usage"):
         parts.append(_usage(cast("dict[str, Any]", usage)))
     return parts
+
+
+def _tool_call(call: dict[str, Any]) -> ToolCallPiece:
+    function = cast("dict[str, Any]", call.get("function") or {})
+    index = call.get("index")
+    return ToolCallPiece(
+        index=index if isinstance(index, int) else 0,
+        call_id=call.get("id"),
+        name=function.get("name"),
+        arguments=_storable(function.get("arguments") or ""),
+    )
 
 
 def _storable(text: object) -> str:

@@ -1,0 +1,199 @@
+"""Durable workflows: recorded steps, queues, cancellation, and what a process that died leaves to the next."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from shared.durable import DurableEngine, Queue, StepFailedError
+
+from shared import durable
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+class Trace:
+    """What workflows of these tests did, in order."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+        self.gate = asyncio.Event()
+
+    async def note(self, word: str) -> str:
+        self.done.append(word)
+        return word
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def url(service_database: Callable[[str], Any]) -> str:
+    return service_database("agent-service").app_url
+
+
+def engine_of(url: str, version: str = "1") -> DurableEngine:
+    return DurableEngine(service="agent-service", database_url=url, schema="agent_dbos", version=version, executor_id="test")
+
+
+async def until(check: Callable[[], Any], timeout_s: float = 20) -> None:
+    async with asyncio.timeout(timeout_s):
+        while not await check():  # noqa: ASYNC110 - nothing to wait on: the state is in the database
+            await asyncio.sleep(0.05)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def running(url: str) -> AsyncGenerator[tuple[DurableEngine, Trace]]:
+    engine, trace = engine_of(url), Trace()
+
+    async def three(argument: Any) -> None:
+        for number in range(3):
+            await durable.step(f"note {number}", lambda number=number: trace.note(f"{argument}-{number}"))
+
+    async def failing(argument: Any) -> None:
+        async def fail() -> str:
+            await trace.note(argument)
+            raise ValueError("the work cannot be done")
+
+        await durable.step("fail", fail, attempts=2, pause_s=0.01)
+
+    async def waiting(argument: Any) -> None:
+        await durable.step("wait", trace.gate.wait)
+        await durable.step("after", lambda: trace.note("after"))
+
+    async def asking(argument: Any) -> None:
+        await trace.note(str(await durable.receive("answer", timeout_s=10)))
+
+    for kind, workflow in {"three": three, "failing": failing, "waiting": waiting, "asking": asking}.items():
+        engine.register(kind, workflow)
+    engine.add_queue(Queue("one at a time", 1))
+    await engine.launch()
+    try:
+        yield engine, trace
+    finally:
+        await engine.close()
+
+
+async def test_a_workflow_runs_its_steps_once(running: tuple[DurableEngine, Trace]) -> None:
+    engine, trace = running
+    await engine.start("three", "a", workflow_id="three-a")
+    await engine.start("three", "a", workflow_id="three-a")
+
+    async def done() -> bool:
+        return await engine.state("three-a") == "done"
+
+    await until(done)
+    assert trace.done == ["a-0", "a-1", "a-2"]
+
+
+async def test_a_step_that_fails_is_tried_again_and_then_fails_its_workflow(running: tuple[DurableEngine, Trace]) -> None:
+    engine, trace = running
+    await engine.start("failing", "x", workflow_id="failing-x")
+
+    async def failed() -> bool:
+        return await engine.state("failing-x") == "failed"
+
+    await until(failed)
+    assert trace.done == ["x", "x"]
+
+
+async def test_a_queue_runs_one_at_a_time_and_a_waiting_workflow_can_be_cancelled(running: tuple[DurableEngine, Trace]) -> None:
+    engine, trace = running
+    await engine.start("waiting", None, workflow_id="queued-1", queue="one at a time")
+
+    async def first_runs() -> bool:
+        return await engine.state("queued-1") == "running"
+
+    await until(first_runs)
+    await engine.start("three", "b", workflow_id="queued-2", queue="one at a time")
+    await asyncio.sleep(0.5)
+    assert await engine.state("queued-2") == "waiting"
+    await engine.cancel("queued-2")
+    trace.gate.set()
+
+    async def first_done() -> bool:
+        return await engine.state("queued-1") == "done"
+
+    await until(first_done)
+    assert await engine.state("queued-2") == "cancelled"
+    assert trace.done == ["after"]
+
+
+async def test_a_message_is_received_once(running: tuple[DurableEngine, Trace]) -> None:
+    engine, trace = running
+    await engine.start("asking", None, workflow_id="asking-1")
+    await engine.send("asking-1", "answer", {"decision": "approve"}, key="k")
+    await engine.send("asking-1", "answer", {"decision": "approve"}, key="k")
+
+    async def answered() -> bool:
+        return bool(trace.done)
+
+    await until(answered)
+    assert trace.done == ["{'decision': 'approve'}"]
+
+
+async def test_unknown_workflows_have_no_state(running: tuple[DurableEngine, Trace]) -> None:
+    assert await running[0].state("nobody") is None
+
+
+async def test_failures_are_recorded_as_plain_data_and_never_as_code() -> None:
+    json = durable._Json()
+    text = json.serialize(ValueError("no such file"))
+    assert "pickle" not in text
+    found = json.deserialize(text)
+    assert isinstance(found, StepFailedError)
+    assert (found.kind, str(found)) == ("ValueError", "no such file")
+
+
+_CHILD = """
+import asyncio, sys
+from shared import durable
+from shared.durable import DurableEngine
+
+async def main(url, log, stop_after):
+    async def ten(argument):
+        for number in range(10):
+            async def work(number=number):
+                with open(log, "a") as sink:
+                    sink.write(f"{number}\\n")
+                if number == stop_after:
+                    await asyncio.sleep(60)
+                return number
+            await durable.step(f"step {number}", work)
+        with open(log, "a") as sink:
+            sink.write("end\\n")
+    engine = DurableEngine(service="agent-service", database_url=url, schema="agent_dbos", version="1", executor_id="child")
+    engine.register("ten", ten)
+    await engine.launch()
+    await engine.start("ten", None, workflow_id="ten")
+    while "end" not in open(log).read():
+        await asyncio.sleep(0.05)
+    await engine.close()
+
+asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+"""
+
+
+@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+async def test_a_process_that_ends_in_a_step_leaves_the_rest_to_the_next(
+    ending: signal.Signals, service_database: Callable[[str], Any], tmp_path: Path
+) -> None:
+    url, log = service_database("agent-service").app_url, tmp_path / "log"
+    log.touch()
+
+    async def child(stop_after: int) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(sys.executable, "-c", _CHILD, url, str(log), str(stop_after), env=dict(os.environ))
+
+    first = await child(4)
+
+    async def at_four() -> bool:
+        return "4" in log.read_text()
+
+    await until(at_four)
+    first.send_signal(ending)
+    await first.wait()
+    second = await child(-1)
+    assert await second.wait() == 0
+    assert log.read_text().split() == ["0", "1", "2", "3", "4", "4", "5", "6", "7", "8", "9", "end"]
