@@ -17,8 +17,6 @@ from atrium_local.provision import create_database, provision_database, provisio
 from atrium_local.services import SERVICES, Service, service_named
 from shared.migrations import upgrade
 
-from shared import durable
-
 ROOT = Path(__file__).parent
 T = TypeVar("T")
 
@@ -92,10 +90,7 @@ class PostgresForTests:
         _outside_loop(create_database(self.admin_url, name))
         _outside_loop(provision_database(self.admin_url, name, [service]))
         with ThreadPoolExecutor(max_workers=1) as pool:
-            owner_url = self._describe(service, name).owner_url
-            pool.submit(upgrade, ROOT / service.name, owner_url).result()
-            if service.durable:
-                pool.submit(durable.migrate, owner_url, schema=service.durable_schema, application_role=service.app_role).result()
+            pool.submit(upgrade, ROOT / service.name, self._describe(service, name).owner_url).result()
         self._templates[service.name] = name
         return name
 

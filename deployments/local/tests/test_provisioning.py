@@ -100,6 +100,18 @@ async def test_a_service_role_sees_no_other_schema(service_database: Callable) -
             await app.execute("SELECT * FROM chat.secret")
 
 
+async def test_the_workflow_engine_has_its_tables_and_its_service_may_only_fill_them(service_database: Callable) -> None:
+    database = service_database("agent-service")
+    async with connected(database.app_url) as app:
+        assert await app.fetchval("SELECT count(*) FROM agent_dbos.workflow_status") == 0
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await app.execute("CREATE TABLE agent_dbos.mine (a int)")
+    await provision_database(database.admin_url, database.name, [service_named("retrieval-service")])
+    async with connected(database.app_url) as app:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await app.execute("CREATE TABLE retrieval_dbos.mine (a int)")
+
+
 async def test_a_server_that_is_away_is_named_in_one_line() -> None:
     with pytest.raises(LocalError, match="DATABASE_ADMIN_URL"):
         await provision("postgresql://postgres:x@127.0.0.1:9/atrium", {})

@@ -39,9 +39,14 @@ def upgrade(service_root: Path, url: str, revision: str = "head") -> None:
     command.upgrade(config, revision)
 
 
+def owner_url() -> str:
+    """Inside env.py: the address of the schema's owner that `upgrade` was called with."""
+    return cast("str", context.config.attributes[_URL_ATTRIBUTE])
+
+
 def run(schema: str) -> None:
     """The whole content of a service's migrations/env.py: apply what is pending, each revision in its own transaction."""
-    asyncio.run(_run_online(schema, cast("str", context.config.attributes[_URL_ATTRIBUTE])))
+    asyncio.run(_run_online(schema, owner_url()))
 
 
 def execute_script(sql: str) -> None:

@@ -18,7 +18,6 @@ from atrium_local.installation import admin_url_of
 from atrium_local.provision import provision
 from atrium_local.services import SERVICES, Service
 from atrium_local.settings import LocalSettings
-from shared import durable
 
 
 def prepare(settings: LocalSettings) -> None:
@@ -45,8 +44,6 @@ def _migrate(settings: LocalSettings, service: Service, url: str) -> None:
     except (CommandError, SQLAlchemyError) as error:
         reason = str(error).splitlines()[0]
         raise LocalError(f"The migrations of {service.name} failed: {reason}. The data is as it was before this revision.") from error
-    if service.durable:
-        durable.migrate(url, schema=service.durable_schema, application_role=service.app_role)
 
 
 def main() -> int:
