@@ -106,10 +106,6 @@ async def test_the_workflow_engine_has_its_tables_and_its_service_may_only_fill_
         assert await app.fetchval("SELECT count(*) FROM agent_dbos.workflow_status") == 0
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await app.execute("CREATE TABLE agent_dbos.mine (a int)")
-    await provision_database(database.admin_url, database.name, [service_named("retrieval-service")])
-    async with connected(database.app_url) as app:
-        with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await app.execute("CREATE TABLE retrieval_dbos.mine (a int)")
 
 
 async def test_a_server_that_is_away_is_named_in_one_line() -> None:

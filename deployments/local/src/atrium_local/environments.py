@@ -49,6 +49,8 @@ class Environments:
             values |= self._gateway_values()
         if service.name == "inference-service":
             values |= self._inference_values()
+        if service.name in {"inference-service", "retrieval-service"}:
+            values["EMBEDDING_MODEL_PATH"] = str(self._settings.embedding_model_path or self._home.root / "models" / EMBEDDING_MODEL)
         return values
 
     def _gateway_values(self) -> dict[str, str]:
@@ -59,13 +61,11 @@ class Environments:
         return values | {"PUBLIC_URL": f"http://{_reachable(self._settings.host)}:{self._settings.port}"}
 
     def _inference_values(self) -> dict[str, str]:
-        embedding = self._settings.embedding_model_path or self._home.root / "models" / EMBEDDING_MODEL
-        values = {"EMBEDDING_MODEL_PATH": str(embedding)}
         if self._settings.local_model_url is not None:
-            return values | {"LOCAL_MODEL_URL": self._settings.local_model_url}
+            return {"LOCAL_MODEL_URL": self._settings.local_model_url}
         if not self._settings.runs_model:
-            return values | {"LOCAL_MODEL_URL": "off"}
-        return values | {
+            return {"LOCAL_MODEL_URL": "off"}
+        return {
             "LOCAL_MODEL_URL": f"http://127.0.0.1:{self._settings.model_port}",
             "LOCAL_MODEL_API_KEY": self._credentials.local_model_api_key,
             "LOCAL_MODEL_STATUS_PATH": str(self._home.model_status),
