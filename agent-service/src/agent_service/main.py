@@ -1,30 +1,68 @@
 """Composition root of the agent-service."""
 
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
 from shared.app import ServiceApp, check_database, create_service_app
+from shared.clients.billing import BillingClient
+from shared.clients.completions import Completions
+from shared.clients.retrieval import RetrievalClient
 from shared.db import Database, check_schema
+from shared.durable import DurableEngine
+from shared.http import Timeouts, UpstreamPool
 from shared.settings import load_settings_or_exit
+from starlette.datastructures import State
 
 from agent_service.identity.endpoints import router as identity_router
 from agent_service.settings import SCHEMA_VERSION, AgentSettings
 
 SCHEMA = "agent"
+_DURABLE_SCHEMA = "agent_dbos"
+_WORKFLOW_VERSION = "1"
+"""Raised when the steps of the workflows change: unfinished runs of another version are ended instead of continued."""
 
 
 @asynccontextmanager
 async def lifespan(api: FastAPI) -> AsyncGenerator[None]:
-    """Open what the service owns, and close it after the drain."""
+    """Open what the service owns, and close it after the drain, last opened first."""
     settings: AgentSettings = api.state.settings
-    database = Database(settings.database_url.get_secret_value(), schema=SCHEMA, pool_max=settings.database_pool_max)
-    api.state.database = database
-    try:
+    async with AsyncExitStack() as stack:
+        database = Database(settings.database_url.get_secret_value(), schema=SCHEMA, pool_max=settings.database_pool_max)
+        stack.push_async_callback(database.dispose)
+        api.state.database = database
         await check_schema(database, service=settings.service, code_version=SCHEMA_VERSION)
+        pool = UpstreamPool()
+        stack.push_async_callback(pool.aclose)
+        _build_clients(api.state, pool, settings)
+        engine = DurableEngine(
+            service=settings.service,
+            database_url=settings.database_url.get_secret_value(),
+            schema=_DURABLE_SCHEMA,
+            version=_WORKFLOW_VERSION,
+            executor_id=settings.executor_id,
+        )
+        await engine.launch()
+        stack.push_async_callback(engine.close)
         yield
-    finally:
-        await database.dispose()
+
+
+def _build_clients(state: State, pool: UpstreamPool, settings: AgentSettings) -> None:
+    tokens = state.service_tokens
+    state.completions = Completions(
+        pool,
+        tokens,
+        base_url=settings.inference_service_url,
+        timeouts=Timeouts(
+            connect_s=settings.provider_connect_timeout_s,
+            first_byte_s=settings.provider_first_token_timeout_s,
+            idle_s=settings.provider_idle_timeout_s,
+        ),
+    )
+    state.retrieval = RetrievalClient(
+        pool, tokens, base_url=settings.retrieval_service_url, timeouts=Timeouts(connect_s=2, first_byte_s=30)
+    )
+    state.billing = BillingClient(pool, tokens, base_url=settings.billing_service_url, timeouts=Timeouts(connect_s=2, first_byte_s=5))
 
 
 def create_app(settings: AgentSettings | None = None) -> ServiceApp:

@@ -1,16 +1,65 @@
-"""Settings of the agent-service."""
+"""What an operator can set about the agent-service."""
 
 from typing import ClassVar
 
 from pydantic import Field
 from shared.settings import ServiceSettings
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""The migration this code needs at least."""
 
 
 class AgentSettings(ServiceSettings):
-    """What the agent-service reads beyond the common settings."""
+    """Settings of the agent-service beside those every service has."""
 
     service: ClassVar[str] = "agent-service"
 
     port: int = Field(default=8002, ge=0, le=65535, description="port the service binds")
+    drain_timeout_s: float = Field(
+        default=10, ge=0, le=600, description="seconds steps under way get at shutdown; what is cut runs again at the next start"
+    )
+    executor_id: str = Field(
+        default="agent-service",
+        min_length=1,
+        max_length=200,
+        description="name of this replica; the process that comes back under it goes on with the runs it left",
+    )
+    default_model: str = Field(
+        default="qwen2.5-coder-0.5b-instruct", max_length=200, description="model of an agent or run that names none"
+    )
+
+    run_steps_max: int = Field(default=50, ge=1, le=50, description="most model steps the limits of an agent or run can allow")
+    run_tokens_max: int = Field(default=10_000_000, ge=1, description="most tokens the limits of an agent or run can allow")
+    run_duration_max_s: int = Field(default=86_400, ge=1, le=86_400, description="most seconds the limits of an agent or run can allow")
+    runs_open_per_user_max: int = Field(default=10, ge=1, description="runs of one person that may run or wait for approval at a time")
+    runs_running_max: int = Field(default=128, ge=1, description="runs that may be open in one process")
+    run_wait_max_s: float = Field(default=900, gt=0, description="seconds a request without event stream waits for the end of its run")
+    run_output_max_bytes: int = Field(default=1024 * 1024, ge=1024, description="text of the model after which a run is ended")
+    run_file_max_bytes: int = Field(default=10 * 1024 * 1024, ge=1, description="largest file a tool of a run may make")
+    run_files_max_bytes: int = Field(default=50 * 1024 * 1024, ge=1, description="all files of one run")
+    tool_calls_per_step_max: int = Field(default=8, ge=1, le=64, description="calls of one model step that are carried out")
+    tool_timeout_max_s: float = Field(default=300, gt=0, description="longest time-out of a tool call, whatever the tool says")
+    approval_wait_max_s: float = Field(default=86_400, gt=0, description="seconds after which a tool call nobody decided on is denied")
+
+    model_wait_max_s: float = Field(default=900, ge=0, description="seconds a step waits for a model that loads or is busy")
+    model_retry_max_s: float = Field(default=5, gt=0, description="longest pause between two tries while waiting for a model")
+    provider_connect_timeout_s: float = Field(default=5, gt=0, description="seconds to connect to the inference-service")
+    provider_connect_wait_max_s: float = Field(default=15, ge=0, description="seconds a step waits for an inference-service that is down")
+    provider_first_token_timeout_s: float = Field(default=180, gt=0, description="seconds until the model's answer must begin")
+    provider_idle_timeout_s: float = Field(default=90, gt=0, description="seconds of silence after which a model step has failed")
+
+    event_interval_s: float = Field(default=0.075, gt=0, le=1, description="seconds of text that one event gathers")
+    cancel_poll_s: float = Field(
+        default=0.5, gt=0, le=1, description="seconds between looks for runs that another process was asked to stop"
+    )
+    sweep_interval_s: float = Field(
+        default=2, gt=0, description="seconds between looks for runs that were not begun or lost their workflow"
+    )
+    cost_interval_s: float = Field(default=1, gt=0, description="seconds between looks for the cost of steps that were cut")
+    cost_wait_max_s: float = Field(default=3600, gt=0, description="seconds after which an unknown cost is given up")
+    stop_cost_wait_s: float = Field(default=1, ge=0, description="seconds a run waits at its end for costs that are not known yet")
+
+    streams_per_user_max: int = Field(default=40, ge=1, description="open event streams of one person in one process")
+    stream_ping_s: float = Field(default=15, gt=0, description="seconds of silence after which a stream sends a comment")
+    stream_write_timeout_s: float = Field(default=30, gt=0, description="seconds after which a reader that takes nothing is cut off")
+    follow_poll_s: float = Field(default=0.3, gt=0, description="seconds between looks at the events of a run of another process")
