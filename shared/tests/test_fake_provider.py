@@ -2,11 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from typing import Any
 
 import httpx
 import openai
+import orjson
 import pytest
 from shared.http import make_client
+from shared.testing import fake_replies
 from shared.testing.fake_provider import FakeProvider, running_provider
 
 KEY = "sk-test-only"
@@ -115,3 +118,17 @@ async def test_the_key_is_required_and_never_shown(provider: FakeProvider) -> No
         assert "[redacted]" in seen
         assert KEY not in seen
         assert (await http.get(f"{base}/_dispatches")).json()["dispatches"] == 0
+
+
+def test_a_script_calls_a_named_tool_for_some_rounds_and_then_says_its_last_result() -> None:
+    words = '!call=calculator !args={"expression":"{n}*2"} !rounds=2'
+    body: dict[str, Any] = {"model": "fake-echo", "tools": [{}], "messages": [{"role": "user", "content": words}]}
+    said: list[str] = []
+    for number in (1, 2):
+        (answer,) = fake_replies.chat(body).pieces
+        call = orjson.loads(answer.partition(b"\r\n\r\n")[2])["choices"][0]["message"]["tool_calls"][0]
+        said.append(call["function"]["arguments"])
+        body["messages"] += [{"role": "assistant", "tool_calls": [call]}, {"role": "tool", "content": f"result {number}"}]
+    (answer,) = fake_replies.chat(body).pieces
+    assert said == ['{"expression":"1*2"}', '{"expression":"2*2"}']
+    assert orjson.loads(answer.partition(b"\r\n\r\n")[2])["choices"][0]["message"]["content"] == "result 2"

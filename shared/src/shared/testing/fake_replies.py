@@ -93,7 +93,8 @@ def reply_words(body: dict[str, Any], script: Script) -> tuple[list[str], str]:
         count = script.tokens or limit or _SLOW_TOKENS
         words = [f"t{number}" for number in range(count)]
     else:
-        words = last_user_text(body).split() or ["(nothing)"]
+        results = tool_results(body) if "call" in script.values else []
+        words = (results[-1] if results else last_user_text(body)).split() or ["(nothing)"]
     if limit is not None and len(words) > limit:
         return words[:limit], "length"
     return words, "length" if script.mode == "length" else "stop"
@@ -154,7 +155,7 @@ def _unstreamed(body: dict[str, Any], script: Script) -> Plan:
     if script.mode == "reasoning":
         message["reasoning_content"] = "thinking it over"
     if wants_tool(body, script):
-        message, reason, words = {"role": "assistant", "content": None, "tool_calls": [_tool_call(body)]}, "tool_calls", ["call"]
+        message, reason, words = {"role": "assistant", "content": None, "tool_calls": [_tool_call(body, script)]}, "tool_calls", ["call"]
     answer = _envelope(body, "chat.completion")
     answer["choices"] = [
         {"index": index, "message": message, "finish_reason": reason, "logprobs": None} for index in range(int(body.get("n") or 1))
@@ -173,7 +174,7 @@ def _streamed(body: dict[str, Any], script: Script) -> Plan:
     words, reason = reply_words(body, script)
     envelope = _envelope(body, "chat.completion.chunk")
     if wants_tool(body, script):
-        deltas, reason, words = list(_tool_deltas(body)), "tool_calls", ["call"]
+        deltas, reason, words = list(_tool_deltas(body, script)), "tool_calls", ["call"]
     else:
         deltas = [{"role": "assistant", "content": ""}]
         if script.mode == "reasoning":
@@ -200,23 +201,40 @@ def _streamed(body: dict[str, Any], script: Script) -> Plan:
     return Plan([_SSE_HEAD + events[0], *events[1:-1], events[-1], b"".join(last)], delay_s=script.delay_s)
 
 
+def tool_results(body: dict[str, Any]) -> list[str]:
+    """The results of tools that came after the newest user message, oldest first."""
+    found: list[str] = []
+    for message in cast("list[dict[str, Any]]", body.get("messages") or []):
+        if message.get("role") == "user":
+            found.clear()
+        elif message.get("role") == "tool":
+            found.append(message_text(message))
+    return found
+
+
 def wants_tool(body: dict[str, Any], script: Script) -> bool:
-    """Mode "tools" calls the first offered tool until a tool result is there."""
-    messages = cast("list[dict[str, Any]]", body.get("messages") or [])
-    return script.mode == "tools" and not any(message.get("role") == "tool" for message in messages)
+    """Mode "tools" calls the first offered tool, "!call=name !args={json} !rounds=n" the named one, until n (1) results are there."""
+    rounds = int(script.values.get("rounds") or 1)
+    asked = "call" in script.values and bool(body.get("tools"))
+    return (asked or script.mode == "tools") and len(tool_results(body)) < rounds
 
 
-def _tool_call(body: dict[str, Any]) -> dict[str, Any]:
+def _tool_call(body: dict[str, Any], script: Script) -> dict[str, Any]:
+    """`{n}` in the arguments is the number of the round, so that no two calls are the same."""
     tools = cast("list[dict[str, Any]]", body.get("tools") or [])
-    name = str(tools[0].get("function", {}).get("name", "get_weather")) if tools else "get_weather"
-    return {"id": "call_fake_1", "type": "function", "function": {"name": name, "arguments": '{"city":"Paris"}'}}
+    offered = str(tools[0].get("function", {}).get("name", "get_weather")) if tools else "get_weather"
+    number = len(tool_results(body)) + 1
+    arguments = script.values.get("args", '{"city":"Paris"}').replace("{n}", str(number))
+    name = script.values.get("call", offered)
+    return {"id": f"call_fake_{number}", "type": "function", "function": {"name": name, "arguments": arguments}}
 
 
-def _tool_deltas(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    call = _tool_call(body)
+def _tool_deltas(body: dict[str, Any], script: Script) -> Iterator[dict[str, Any]]:
+    call = _tool_call(body, script)
     function = call["function"]
     yield {"role": "assistant", "content": None, "tool_calls": [{**call, "index": 0, "function": {**function, "arguments": ""}}]}
-    for part in ('{"ci', 'ty":"Par', 'is"}'):
+    text = function["arguments"]
+    for part in (text[:4], text[4:12], text[12:]):
         yield {"tool_calls": [{"index": 0, "function": {"arguments": part}}]}
 
 
