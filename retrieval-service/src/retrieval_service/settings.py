@@ -5,7 +5,7 @@ from typing import ClassVar
 from pydantic import Field
 from shared.settings import ServiceSettings
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class RetrievalSettings(ServiceSettings):

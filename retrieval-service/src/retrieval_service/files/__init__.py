@@ -1,0 +1,1 @@
+"""Files: what people uploaded, who may see it, and how far its ingestion is."""

@@ -1,0 +1,1 @@
+"""Knowledge bases: named sets of files, private or open to the organisation."""
