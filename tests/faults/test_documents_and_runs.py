@@ -25,9 +25,8 @@ def healthy(stack: Stack) -> Iterator[None]:
 
 def long_text() -> bytes:
     """About 300 chunks, each with a word of its own."""
-    sections = (
-        f"# Section {number}\n\nThe code word of this part is kestrel{number}. " + "Plain words follow here. " * 30 for number in range(300)
-    )
+    filler = "Plain words follow here. " * 30
+    sections = (f"# Section {number}\n\nThe code word of this part is kestrel{number}. {filler}" for number in range(300))
     return "\n\n".join(sections).encode()
 
 
@@ -67,15 +66,11 @@ def test_an_ingestion_goes_on_where_its_killed_service_left_it(stack: Stack, per
 def test_a_run_of_ten_steps_outlives_each_service_it_needs(stack: Stack, person: Person, name: str) -> None:
     chat = person.chat("fake-echo")
     assert person.http.patch(chat.path, json={"agent_id": agent(person, tools=["calculator"], limits={"steps_max": 20})}).status_code == 200
-    seen = []
     with chat.begin(TEN_STEPS) as reply:
         reply_id = reply.reply_id
         reply.until("tool", 5)
         pid = stack.kill(name)
-        if name == "chat-service":
-            seen = list(reply.seen)
-        else:
-            seen = reply.rest()
+        seen = list(reply.seen) if name == "chat-service" else reply.rest()
     stack.wait_back(name, pid)
     message = chat.ended(reply_id, within_s=60)
     run = until(
