@@ -1,0 +1,59 @@
+"""What an object store must do. Keys are ours, never a person's words."""
+
+from collections.abc import AsyncGenerator, AsyncIterable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+FILES_PREFIX = "files"
+UPLOADS_PREFIX = "uploads"
+
+
+class ObjectMissing(Exception):
+    """There is no object of this key."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """One object as a listing shows it."""
+
+    key: str
+    size_bytes: int
+    modified_at: datetime
+
+
+class ObjectStore(Protocol):
+    """One a process. An object appears whole or not at all; when a write returns, it survives the end of this process."""
+
+    async def put(self, key: str, chunks: AsyncIterable[bytes]) -> int:
+        """Store what `chunks` yields, a bounded part of it in memory at a time; returns its size in bytes.
+
+        Raises: what `chunks` raises, and then nothing is stored; Unavailable.
+        """
+        ...
+
+    def open(self, key: str, *, start: int = 0, end: int | None = None) -> AbstractAsyncContextManager[AsyncGenerator[bytes]]:
+        """The bytes from `start` to before `end` (None: the last one), in chunks; the object is there when the block begins.
+
+        Raises: ObjectMissing, Unavailable.
+        """
+        ...
+
+    async def delete(self, key: str) -> None:
+        """Deleting what is not there is no error. Raises: Unavailable."""
+        ...
+
+    def list(self, prefix: str) -> AsyncGenerator[StoredObject]:
+        """Every object below a folder. Raises: Unavailable."""
+        ...
+
+    async def check(self) -> None:
+        """Raises: Unavailable when the store does not answer."""
+        ...
+
+
+async def read_all(store: ObjectStore, key: str, *, start: int = 0, end: int | None = None) -> bytes:
+    """The bytes at once, for ranges that are known to be small. Raises: ObjectMissing, Unavailable."""
+    async with store.open(key, start=start, end=end) as chunks:
+        return b"".join([chunk async for chunk in chunks])
