@@ -1,0 +1,1 @@
+"""From an uploaded file to searchable passages, as a durable workflow."""
