@@ -1,11 +1,12 @@
 """Settings of the retrieval-service."""
 
+from pathlib import Path
 from typing import ClassVar
 
 from pydantic import Field
 from shared.settings import ServiceSettings
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class RetrievalSettings(ServiceSettings):
@@ -14,3 +15,28 @@ class RetrievalSettings(ServiceSettings):
     service: ClassVar[str] = "retrieval-service"
 
     port: int = Field(default=8003, ge=0, le=65535, description="port the service binds")
+
+    embedding_model: str = Field(default="all-minilm-l6-v2", max_length=200, description="model that passages and questions are embedded with")
+    embedding_model_path: Path | None = Field(default=None, description="folder with the tokenizer.json that passages are measured with")
+    embedding_timeout_s: float = Field(default=150, gt=0, description="seconds one batch of passages may take to be embedded")
+    embedding_wait_max_s: float = Field(
+        default=3600, ge=0, description="seconds an ingestion waits for the embedding model, or its tokenizer, before it fails"
+    )
+    embedding_cache_rows_max: int = Field(default=50_000, ge=0, description="vectors kept of texts that were embedded before")
+    embedding_cache_days: int = Field(default=30, ge=1, le=3650, description="days an unused one of them is kept")
+
+    ingestion_concurrency: int = Field(default=1, ge=1, le=16, description="files that one process reads at a time")
+    ingestion_batch_chunks: int = Field(default=64, ge=1, le=256, description="passages that are embedded and stored at a time")
+    ingestion_stale_s: float = Field(default=1800, ge=60, description="seconds without progress after which an ingestion counts as lost")
+
+    chunk_tokens_max: int = Field(default=200, ge=32, le=250, description="longest passage; the embedding model reads 254 tokens")
+    chunk_overlap_tokens: int = Field(default=40, ge=0, le=100, description="tokens that neighbouring passages share at most")
+    chunks_max: int = Field(default=50_000, ge=1, le=1_000_000, description="most passages of one file")
+
+    parser_memory_bytes_max: int = Field(default=1024**3, ge=256 * 1024**2, description="address space of the process that reads one file")
+    parser_cpu_s_max: int = Field(default=300, ge=1, le=3600, description="seconds of a core that reading one file may take")
+    parser_wall_s_max: float = Field(default=600, gt=0, le=7200, description="seconds that reading one file may take")
+    parser_pages_max: int = Field(default=2000, ge=1, le=100_000, description="most pages of a PDF")
+    parser_text_bytes_max: int = Field(default=64 * 1024**2, ge=1024, description="largest text, Markdown or HTML file that is read")
+    parser_text_chars_max: int = Field(default=20_000_000, ge=1000, description="most characters of text in one file")
+    parser_unpacked_bytes_max: int = Field(default=256 * 1024**2, ge=1024, description="what a DOCX may unpack to")
