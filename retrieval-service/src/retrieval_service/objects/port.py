@@ -1,7 +1,6 @@
 """What an object store must do. Keys are ours, never a person's words."""
 
 from collections.abc import AsyncGenerator, AsyncIterable
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -33,8 +32,8 @@ class ObjectStore(Protocol):
         """
         ...
 
-    def open(self, key: str, *, start: int = 0, end: int | None = None) -> AbstractAsyncContextManager[AsyncGenerator[bytes]]:
-        """The bytes from `start` to before `end` (None: the last one), in chunks; the object is there when the block begins.
+    async def open(self, key: str, *, start: int = 0, end: int | None = None) -> AsyncGenerator[bytes]:
+        """The bytes from `start` to before `end` (None: to the end), in chunks; the object is there when this returns.
 
         Raises: ObjectMissing, Unavailable.
         """
@@ -55,5 +54,4 @@ class ObjectStore(Protocol):
 
 async def read_all(store: ObjectStore, key: str, *, start: int = 0, end: int | None = None) -> bytes:
     """The bytes at once, for ranges that are known to be small. Raises: ObjectMissing, Unavailable."""
-    async with store.open(key, start=start, end=end) as chunks:
-        return b"".join([chunk async for chunk in chunks])
+    return b"".join([chunk async for chunk in await store.open(key, start=start, end=end)])

@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncGenerator, AsyncIterable, Generator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -50,8 +50,7 @@ class ObstoreObjects:
             raise
         return source.size_bytes
 
-    @asynccontextmanager
-    async def open(self, key: str, *, start: int = 0, end: int | None = None) -> AsyncGenerator[AsyncGenerator[bytes]]:
+    async def open(self, key: str, *, start: int = 0, end: int | None = None) -> AsyncGenerator[bytes]:
         with _translated():
             if end is None:
                 found = await obstore.get_async(self._store, key, options={"range": {"offset": start}} if start else None)
@@ -63,7 +62,7 @@ class ObstoreObjects:
                 async for chunk in found.stream(min_chunk_size=_READ_BYTES):
                     yield bytes(chunk)
 
-        yield read()
+        return read()
 
     async def delete(self, key: str) -> None:
         try:
