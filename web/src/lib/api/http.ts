@@ -3,9 +3,14 @@ import { errorFromResponse, isAbort, networkError } from './errors';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
+export type Query = Record<string, string | number | boolean | null | undefined>;
+
 export interface SendOptions {
+	/** Sent as JSON. */
 	body?: unknown;
-	query?: Record<string, string | number | boolean | null | undefined>;
+	/** Sent as it is, instead of a body. */
+	raw?: Blob;
+	query?: Query;
 	signal?: AbortSignal;
 	headers?: Record<string, string>;
 	/** Lets the request outlive the page (used when a tab closes). */
@@ -26,7 +31,7 @@ export async function send(method: Method, path: string, options: SendOptions = 
 		return await fetch(withQuery(path, options.query), {
 			method,
 			headers,
-			body: options.body === undefined ? undefined : JSON.stringify(options.body),
+			body: options.raw ?? (options.body === undefined ? undefined : JSON.stringify(options.body)),
 			signal: options.signal,
 			keepalive: options.keepalive,
 			credentials: 'same-origin',

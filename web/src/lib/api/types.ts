@@ -3,6 +3,7 @@ import type { components as Billing } from './generated/billing-service';
 import type { components as ChatService } from './generated/chat-service';
 import type { components as Gateway } from './generated/gateway';
 import type { components as Inference } from './generated/inference-service';
+import type { Attachment, Citation, Part } from './parts';
 
 /** Every list, whatever it holds. */
 export type Page<T> = Omit<ChatService['schemas']['Page_Chat_'], 'data' | 'last_id'> & { data: T[]; last_id: string | null };
@@ -26,8 +27,19 @@ export type ServiceState = PlatformStatus['status'];
 export type LoadProgress = ChatService['schemas']['LoadProgress'];
 export type Model = Omit<Inference['schemas']['ModelView'], 'progress'> & { progress: LoadProgress | null };
 
-export type Chat = ChatService['schemas']['Chat'];
-export type Message = Omit<ChatService['schemas']['Message'], 'error'> & { error?: ReplyError | null };
+export type Chat = Omit<ChatService['schemas']['Chat'], 'knowledge_base_ids' | 'agent_id'> & {
+	knowledge_base_ids: string[];
+	/** Who writes the replies; null: the bare model. */
+	agent_id: string | null;
+};
+export type Message = Omit<ChatService['schemas']['Message'], 'error' | 'attachments' | 'citations' | 'steps' | 'agent_id'> & {
+	error?: ReplyError | null;
+	attachments: Attachment[];
+	citations: Citation[];
+	/** What was done for the reply, in order; tool calls as they ended. */
+	steps: Part[];
+	agent_id: string | null;
+};
 export type MessageStatus = Message['status'];
 export type Usage = ChatService['schemas']['MessageUsage'];
 

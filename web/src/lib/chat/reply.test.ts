@@ -19,6 +19,23 @@ const TURN = [
 	event(6, 'done', { status: 'complete' })
 ];
 
+const passage = (n: number) => ({ n, file_id: 'f', chunk_id: `k${n}`, filename: 'a.pdf', page: n, heading: null, score: 0.5, text: 'x' });
+const tool = (status: string, result: string | null) => ({
+	step: 2, call_id: 'c1', name: 'calculator', title: 'Calculator', status, arguments: { expression: '37 * 91' }, result, files: [], duration_ms: null
+});
+const AGENT = [
+	event(1, 'step', { step: 1, attempt: 1, kind: 'model', title: 'Think' }),
+	event(2, 'delta', { text: 'I look it up. ' }),
+	event(3, 'step', { step: 2, attempt: 1, kind: 'tool', title: 'Calculator' }),
+	event(4, 'tool', tool('running', null)),
+	event(5, 'citation', passage(2)),
+	event(6, 'tool', tool('done', '3367')),
+	event(7, 'step', { step: 3, attempt: 1, kind: 'model', title: 'Answer' }),
+	event(8, 'delta', { text: 'It is 3367 [1].' }),
+	event(9, 'citation', passage(1)),
+	event(10, 'done', { status: 'complete' })
+];
+
 describe('reply', () => {
 	it('collects text, usage and the end', () => {
 		const reply = run(TURN);
@@ -55,7 +72,58 @@ describe('reply', () => {
 	});
 
 	it('goes on from the text an interrupted reply had', () => {
-		expect(run(TURN.slice(2, 4), newReply('r', 'So: ')).text).toBe('So: Hello');
+		expect(run(TURN.slice(2, 4), newReply('r', { content: 'So: ' })).text).toBe('So: Hello');
+	});
+
+	it('lists steps, tool calls as they change, and citations by their number', () => {
+		const reply = run(AGENT);
+		expect(reply.text).toBe('I look it up. It is 3367 [1].');
+		expect(reply.parts).toMatchObject([
+			{ step: 1, kind: 'model' },
+			{ step: 2, kind: 'tool' },
+			{ call_id: 'c1', status: 'done', result: '3367' },
+			{ step: 3, kind: 'model' }
+		]);
+		expect(reply.citations.map(({ n }) => n)).toEqual([1, 2]);
+	});
+
+	it('takes any cut and resume of a run with tools as the uncut stream', () => {
+		for (let cut = 0; cut <= AGENT.length; cut += 1) {
+			for (let back = 0; back <= cut; back += 1) {
+				expect(run(AGENT.slice(back), run(AGENT.slice(0, cut)))).toEqual(run(AGENT));
+			}
+		}
+	});
+
+	it('voids the text of a model step that runs again, and only that', () => {
+		const again = [
+			...AGENT.slice(0, 8),
+			event(9, 'step', { step: 3, attempt: 2, kind: 'model', title: 'Answer' }),
+			event(10, 'delta', { text: 'So: 3367.' })
+		];
+		const reply = run(again);
+		expect(reply.text).toBe('I look it up. So: 3367.');
+		expect(reply.parts.filter((part) => part.step === 3)).toEqual([{ step: 3, attempt: 2, kind: 'model', title: 'Answer' }]);
+		expect(run([event(11, 'step', { step: 3, attempt: 3, kind: 'model', title: '' })], reply).text).toBe('I look it up. ');
+		expect(run([event(11, 'step', { step: 2, attempt: 2, kind: 'tool', title: '' })], reply).text).toBe('I look it up. So: 3367.');
+	});
+
+	it('voids the reasoning of that step too, and keeps what an interrupted reply had before', () => {
+		const reply = run(
+			[
+				event(1, 'step', { step: 1, attempt: 1, kind: 'model', title: '' }),
+				event(2, 'reasoning', { text: 'hm' }),
+				event(3, 'delta', { text: 'wrong' }),
+				event(4, 'step', { step: 1, attempt: 2, kind: 'model', title: '' })
+			],
+			newReply('r', { content: 'Kept. ' })
+		);
+		expect(reply).toMatchObject({ text: 'Kept. ', reasoning: '' });
+	});
+
+	it('does not guess where a step began that it did not see', () => {
+		const reply = run([event(5, 'reset', { text: 'All so far' }), event(6, 'step', { step: 4, attempt: 2, kind: 'model', title: '' })]);
+		expect(reply.text).toBe('All so far');
 	});
 
 	it('keeps what a refusal says beside its code', () => {

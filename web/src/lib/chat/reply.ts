@@ -1,10 +1,18 @@
 /** What a running reply looks like after each event of its stream. Pure, so that resuming is testable. */
+import type { Citation, Part, Step, ToolCall } from '$lib/api/parts';
 import type { LoadProgress, Message, MessageStatus, ReplyError, Usage } from '$lib/api/types';
 import type { SseEvent } from '$lib/sse/parser';
+import { withCall, withCitation, withStep } from './activity';
 
 export interface Waiting {
 	reason: 'model_loading' | 'model_busy';
 	progress: LoadProgress | null;
+}
+
+/** Lengths of what was written before a step began. */
+interface Mark {
+	text: number;
+	reasoning: number;
 }
 
 export type ReplyPhase = 'sent' | 'waiting' | 'streaming' | 'ended';
@@ -17,6 +25,11 @@ export interface Reply {
 	phase: ReplyPhase;
 	text: string;
 	reasoning: string;
+	/** What was done for it: steps and tool calls in order. */
+	parts: Part[];
+	citations: Citation[];
+	/** Where each step's text begins, to take it back when the step is run again. */
+	marks: ReadonlyMap<number, Mark>;
 	waiting: Waiting | null;
 	usage: Usage | null;
 	error: ReplyError | null;
@@ -24,14 +37,17 @@ export interface Reply {
 	lastEventId: string | null;
 }
 
-/** @param base text the reply already has: empty, or what an interrupted reply goes on from */
-export function newReply(id: string | null = null, base = ''): Reply {
+/** @param base what the reply already has: nothing, or what an interrupted reply goes on from */
+export function newReply(id: string | null = null, base: Partial<Pick<Message, 'content' | 'steps' | 'citations'>> = {}): Reply {
 	return {
 		id,
 		question: null,
 		phase: 'sent',
-		text: base,
+		text: base.content ?? '',
 		reasoning: '',
+		parts: base.steps ?? [],
+		citations: base.citations ?? [],
+		marks: new Map(),
 		waiting: null,
 		usage: null,
 		error: null,
@@ -80,7 +96,13 @@ export function applyEvent(reply: Reply, event: SseEvent): Reply {
 		case 'reasoning':
 			return { ...base, phase: 'streaming', waiting: null, reasoning: base.reasoning + str(data.text) };
 		case 'reset':
-			return { ...base, phase: 'streaming', waiting: null, text: str(data.text) };
+			return { ...base, phase: 'streaming', waiting: null, text: str(data.text), marks: new Map() };
+		case 'step':
+			return onStep(base, stepOf(data));
+		case 'tool':
+			return { ...base, phase: 'streaming', waiting: null, parts: withCall(base.parts, callOf(data)) };
+		case 'citation':
+			return { ...base, citations: withCitation(base.citations, data as unknown as Citation) };
 		case 'usage':
 			return { ...base, usage: usageOf(data) };
 		case 'error':
@@ -95,6 +117,31 @@ export function applyEvent(reply: Reply, event: SseEvent): Reply {
 function onMessage(reply: Reply, data: Fields): Reply {
 	const question = data.message as Message | undefined;
 	return { ...reply, id: str(data.reply_id) || reply.id, question: question ?? reply.question };
+}
+
+/** A step that was cut runs again: what its earlier attempt wrote is void. */
+export function voidAttempt(reply: Reply, step: Pick<Step, 'step' | 'attempt'>): Reply {
+	const mark = reply.marks.get(step.step);
+	if (step.attempt <= 1 || !mark) return reply;
+	return { ...reply, text: reply.text.slice(0, mark.text), reasoning: reply.reasoning.slice(0, mark.reasoning) };
+}
+
+function onStep(reply: Reply, step: Step): Reply {
+	// Only a model writes; what a tool's next attempt follows stays.
+	const kept = step.kind === 'model' ? voidAttempt(reply, step) : reply;
+	const marks = new Map(kept.marks).set(step.step, { text: kept.text.length, reasoning: kept.reasoning.length });
+	return { ...kept, marks, waiting: null, parts: withStep(kept.parts, step) };
+}
+
+function stepOf(data: Fields): Step {
+	const kind = data.kind === 'tool' || data.kind === 'retrieval' ? data.kind : 'model';
+	return { step: int(data.step) ?? 1, attempt: int(data.attempt) ?? 1, kind, title: str(data.title) };
+}
+
+const CALL_DEFAULTS = { step: 1, call_id: '', name: '', title: '', status: 'running', arguments: {}, result: null, files: [], duration_ms: null };
+
+function callOf(data: Fields): ToolCall {
+	return { ...CALL_DEFAULTS, ...data } as ToolCall;
 }
 
 function waitingOf(data: Fields): Waiting {
@@ -140,6 +187,8 @@ export function replyAsMessage(reply: Reply, like: Message): Message {
 	return {
 		...like,
 		content: reply.text,
+		steps: reply.parts,
+		citations: reply.citations,
 		status: reply.status,
 		usage: reply.usage ?? like.usage,
 		error: reply.error

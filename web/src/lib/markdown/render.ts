@@ -28,6 +28,31 @@ const marked = new Marked({
 	}
 });
 
+/** The numbers that may be cited while one block is drawn; drawing is synchronous. */
+let citable: ReadonlySet<number> = new Set();
+
+// An inline rule, so that [1] in code stays text and [1](address) a link.
+const CITED = /^\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\](?!\()/;
+marked.use({
+	extensions: [
+		{
+			name: 'citation',
+			level: 'inline',
+			start: (source) => source.match(/\[\d/)?.index,
+			tokenizer(source) {
+				const [raw, list] = CITED.exec(source) ?? [];
+				const numbers = (list ?? '').split(',').map(Number);
+				if (!raw || this.lexer.state.inLink || !numbers.every((n) => citable.has(n))) return undefined;
+				return { type: 'citation', raw, numbers };
+			},
+			renderer: ({ numbers }) => (numbers as number[]).map(citationButton).join('')
+		}
+	]
+});
+
+const citationButton = (n: number) =>
+	`<button type="button" class="cite" data-cite="${n}" data-testid="citation" aria-label="Source ${n}">${n}</button>`;
+
 /** Code inside a list or quote; blocks of their own are CodeBlock components. */
 function nestedCode(text: string, info: string): string {
 	const language = info.split(/\s/)[0] ?? '';
@@ -43,7 +68,7 @@ const ALLOWED: Config = {
 		'p br hr h1 h2 h3 h4 h5 h6 strong em del code pre a ul ol li blockquote div span button ' +
 		'table thead tbody tr th td input sup sub'
 	).split(' '),
-	ALLOWED_ATTR: ['href', 'title', 'class', 'type', 'checked', 'disabled', 'start', 'style', 'data-copy', 'target', 'rel'],
+	ALLOWED_ATTR: ['href', 'title', 'class', 'type', 'checked', 'disabled', 'start', 'style', 'data-copy', 'data-cite', 'data-testid', 'aria-label', 'target', 'rel'],
 	ALLOWED_URI_REGEXP: /^(?:https?:|mailto:|#|\/(?!\/))/i
 };
 
@@ -59,7 +84,16 @@ function hookLinks(): void {
 	});
 }
 
-export function renderMarkdown(source: string): string {
+/** HTML as drawn, not yet cleaned. */
+export function drawMarkdown(source: string, numbers: ReadonlySet<number>): string {
+	citable = numbers;
+	return marked.parse(source, { async: false });
+}
+
+const NONE: ReadonlySet<number> = new Set();
+
+/** @param numbers what can be cited: [n] becomes a button where n is among them */
+export function renderMarkdown(source: string, numbers = NONE): string {
 	hookLinks();
-	return DOMPurify.sanitize(marked.parse(source, { async: false }), ALLOWED);
+	return DOMPurify.sanitize(drawMarkdown(source, numbers), ALLOWED);
 }

@@ -1,0 +1,92 @@
+/** Agents, their tools, runs and MCP servers: /api/v1/agents. */
+import { call, fetchAs, idempotencyKey } from './client';
+import { errorFromResponse } from './errors';
+import type { Access } from './retrieval';
+import type { Page } from './types';
+
+const AGENTS = '/api/v1/agents';
+
+export interface ToolChoice {
+	name: string;
+	/** Whether a person must agree to each call. */
+	approval: 'never' | 'always';
+}
+
+export interface RunLimits {
+	steps_max: number;
+	/** Prompt and completion tokens of all steps. */
+	tokens_max: number;
+	/** Null: only the budgets. */
+	cost_nano_max: number | null;
+	duration_s_max: number;
+}
+
+export interface AgentFields {
+	name: string;
+	description: string;
+	instructions: string;
+	/** Null: the model of the chat. */
+	model: string | null;
+	tools: ToolChoice[];
+	knowledge_base_ids: string[];
+	access: Access;
+	limits: RunLimits;
+}
+
+export interface Agent extends AgentFields {
+	id: string;
+	built_in: boolean;
+	writable: boolean;
+	created_at: string;
+	updated_at: string;
+}
+
+export interface Tool {
+	name: string;
+	title: string;
+	description: string;
+	parameters: Record<string, unknown>;
+	/** `built-in`, or the name of its MCP server. */
+	source: string;
+	available: boolean;
+	unavailable_reason?: string | null;
+}
+
+export const listAgents = () => call<Page<Agent>>('GET', AGENTS, { query: { limit: 100 } });
+export const createAgent = (body: AgentFields) => call<Agent>('POST', AGENTS, { body, headers: idempotencyKey() });
+export const updateAgent = (id: string, body: Partial<AgentFields>) => call<Agent>('PATCH', `${AGENTS}/${id}`, { body });
+export const deleteAgent = (id: string) => call<void>('DELETE', `${AGENTS}/${id}`);
+export const listTools = () => call<Page<Tool>>('GET', `${AGENTS}/tools`);
+
+/** An agent's run has the id of the reply it writes. */
+export const decide = (runId: string, callId: string, decision: 'approve' | 'deny') =>
+	call<void>('POST', `${AGENTS}/runs/${runId}/approvals/${encodeURIComponent(callId)}`, { body: { decision } });
+
+/** A file a tool made. The address comes with the reply: only an own path gets the token. */
+export async function runFile(url: string): Promise<Blob> {
+	if (!url.startsWith('/api/v1/')) throw new Error('This file has no address of this server.');
+	const response = await fetchAs('GET', url, { headers: { accept: '*/*' } });
+	if (!response.ok) throw await errorFromResponse(response);
+	return response.blob();
+}
+
+export interface McpServer {
+	id: string;
+	name: string;
+	transport: 'stdio' | 'http';
+	/** Null for a program on the server. */
+	url: string | null;
+	/** stdio servers are written in the configuration of the installation. */
+	configured: boolean;
+	status: 'ready' | 'failed' | 'unknown';
+	error?: string | null;
+	tool_count: number;
+	checked_at?: string | null;
+}
+
+const MCP = `${AGENTS}/mcp-servers`;
+
+export const listMcpServers = () => call<Page<McpServer>>('GET', MCP);
+export const addMcpServer = (body: { name: string; url: string; token?: string }) => call<McpServer>('POST', MCP, { body });
+export const checkMcpServer = (id: string) => call<McpServer>('POST', `${MCP}/${id}/check`);
+export const deleteMcpServer = (id: string) => call<void>('DELETE', `${MCP}/${id}`);

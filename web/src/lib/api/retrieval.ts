@@ -1,0 +1,169 @@
+/** Documents, knowledge bases and search: /api/v1/retrieval. */
+import { call, fetchAs, idempotencyKey } from './client';
+import { errorFromResponse } from './errors';
+import type { Page } from './types';
+
+const RETRIEVAL = '/api/v1/retrieval';
+
+export type Stage = 'queued' | 'parsing' | 'embedding' | 'ready' | 'failed' | 'cancelled';
+export type Access = 'private' | 'organisation';
+export type SearchMode = 'dense' | 'bm25' | 'hybrid';
+
+export interface Document {
+	document_id: string;
+	customer_id: string;
+	filename: string;
+	s3_key: string;
+	content_type: string;
+	size_bytes: number;
+	upload_timestamp: string;
+	embedding_status: 'pending' | 'completed' | 'failed';
+	qdrant_collection: string;
+	qdrant_point_id: string | null;
+	stage: Stage;
+	progress?: { done: number; total: number | null; unit: 'bytes' | 'pages' | 'chunks' } | null;
+	error?: { code: string; detail: string } | null;
+	sha256: string;
+	page_count?: number | null;
+	chunk_count?: number | null;
+	token_count?: number | null;
+	knowledge_base_ids: string[];
+	updated_at: string;
+}
+
+export interface KnowledgeBase {
+	id: string;
+	name: string;
+	description: string;
+	access: Access;
+	writable: boolean;
+	file_count: number;
+	created_at: string;
+	updated_at: string;
+}
+
+export interface Upload {
+	id: string;
+	/** How many bytes the server has. */
+	offset: number;
+	chunk_bytes_max: number;
+	/** Once the last byte arrived. */
+	document?: Document | null;
+}
+
+export interface NewUpload {
+	filename: string;
+	size_bytes: number;
+	content_type?: string;
+	knowledge_base_id?: string;
+}
+
+export const createUpload = (body: NewUpload, signal: AbortSignal) =>
+	call<Upload>('POST', `${RETRIEVAL}/uploads`, { body, signal, headers: idempotencyKey() });
+export const readUpload = (id: string, signal: AbortSignal) => call<Upload>('GET', `${RETRIEVAL}/uploads/${id}`, { signal });
+export const sendChunk = (id: string, offset: number, chunk: Blob, signal: AbortSignal) =>
+	call<Pick<Upload, 'offset' | 'document'>>('PATCH', `${RETRIEVAL}/uploads/${id}`, {
+		raw: chunk,
+		signal,
+		headers: { 'upload-offset': String(offset), 'content-type': 'application/octet-stream' }
+	});
+
+export interface Quota {
+	used_bytes: number;
+	limit_bytes: number;
+	used_files: number;
+	limit_files: number;
+}
+
+const FILES = `${RETRIEVAL}/files`;
+
+export const listFiles = (after: string | null, limit = 50) => call<Page<Document>>('GET', FILES, { query: { limit, after } });
+export const getFile = (id: string, signal?: AbortSignal) => call<Document>('GET', `${FILES}/${id}`, { signal });
+export const deleteFile = (id: string) => call<void>('DELETE', `${FILES}/${id}`);
+export const cancelFile = (id: string) => call<Document>('POST', `${FILES}/${id}/cancel`);
+export const retryFile = (id: string) => call<Document>('POST', `${FILES}/${id}/retry`);
+export const quota = () => call<Quota>('GET', `${FILES}/quota`);
+
+/** The file as it was uploaded. */
+export async function fileContent(id: string): Promise<Blob> {
+	const response = await fetchAs('GET', `${FILES}/${id}/content`, { headers: { accept: '*/*' } });
+	if (!response.ok) throw await errorFromResponse(response);
+	return response.blob();
+}
+
+export interface Chunk {
+	chunk_id: string;
+	text: string;
+	page?: number | null;
+	heading?: string | null;
+}
+
+/** A passage between its neighbours. */
+export interface PassageInPlace extends Chunk {
+	before: Chunk[];
+	after: Chunk[];
+}
+
+export const getPassage = (fileId: string, chunkId: string) =>
+	call<PassageInPlace>('GET', `${FILES}/${fileId}/chunks/${chunkId}`);
+
+const BASES = `${RETRIEVAL}/knowledge-bases`;
+
+export type KnowledgeFields = Pick<KnowledgeBase, 'name' | 'description' | 'access'>;
+
+export const listKnowledge = () => call<Page<KnowledgeBase>>('GET', BASES, { query: { limit: 100 } });
+export const createKnowledge = (body: KnowledgeFields) => call<KnowledgeBase>('POST', BASES, { body, headers: idempotencyKey() });
+export const updateKnowledge = (id: string, body: Partial<KnowledgeFields>) =>
+	call<KnowledgeBase>('PATCH', `${BASES}/${id}`, { body });
+export const deleteKnowledge = (id: string) => call<void>('DELETE', `${BASES}/${id}`);
+export const listKnowledgeFiles = (id: string, after: string | null, limit = 50) =>
+	call<Page<Document>>('GET', `${BASES}/${id}/files`, { query: { limit, after } });
+export const addToKnowledge = (id: string, fileId: string) =>
+	call<void>('POST', `${BASES}/${id}/files`, { body: { file_id: fileId } });
+export const removeFromKnowledge = (id: string, fileId: string) => call<void>('DELETE', `${BASES}/${id}/files/${fileId}`);
+
+export interface SearchRequest {
+	query: string;
+	knowledge_base_ids?: string[];
+	file_ids?: string[];
+	k: number;
+	mode: SearchMode;
+	rerank: boolean;
+	trace: boolean;
+}
+
+export interface Passage {
+	chunk_id: string;
+	text: string;
+	score: number;
+	file_id: string;
+	filename: string;
+	page: number | null;
+	heading: string | null;
+	start: number;
+	end: number;
+}
+
+/** A passage that was looked at, with its ranks (from 1) and scores, and why it was used or not. */
+export interface Candidate {
+	chunk_id: string;
+	file_id: string;
+	filename: string;
+	page: number | null;
+	dense_rank?: number | null;
+	dense_score?: number | null;
+	bm25_rank?: number | null;
+	bm25_score?: number | null;
+	fused_score?: number | null;
+	rerank_score?: number | null;
+	used: boolean;
+	reason: string;
+}
+
+export interface SearchAnswer {
+	data: Passage[];
+	trace?: { mode: SearchMode; files_searched: number; took_ms: Record<string, number>; candidates: Candidate[] } | null;
+}
+
+export const search = (body: SearchRequest, signal?: AbortSignal) =>
+	call<SearchAnswer>('POST', `${RETRIEVAL}/search`, { body, signal });

@@ -1,0 +1,43 @@
+import { describe, expect, it } from 'vitest';
+import { drawMarkdown } from './render';
+
+const draw = (source: string, ...numbers: number[]) => drawMarkdown(source, new Set(numbers));
+const cited = (html: string) => [...html.matchAll(/data-cite="(\d+)"/g)].map(([, n]) => Number(n));
+
+describe('citations in Markdown', () => {
+	it('become buttons where a passage has that number', () => {
+		expect(cited(draw('It rose [1], then fell [2].', 1, 2))).toEqual([1, 2]);
+		expect(draw('It rose [7].', 1)).toContain('[7]');
+		expect(cited(draw('It rose [7].', 1))).toEqual([]);
+	});
+
+	it('stand in lists, tables, emphasis and headings too', () => {
+		expect(cited(draw('# T [1]\n\n- a [2]\n\n| x |\n|---|\n| **b [3]** |', 1, 2, 3))).toEqual([1, 2, 3]);
+	});
+
+	it('may be several at once', () => {
+		expect(cited(draw('See [1][2] and [1, 3].', 1, 2, 3))).toEqual([1, 2, 1, 3]);
+		expect(cited(draw('See [1, 9].', 1))).toEqual([]);
+	});
+
+	it('stay text in code', () => {
+		const html = draw('`a[1]`\n\n```js\nx[1] = y[2];\n```\n\n    z[1]\n\n- in a list\n\n  ```\n  q[1]\n  ```', 1, 2);
+		expect(cited(html)).toEqual([]);
+		expect(html).toContain('<code>a[1]</code>');
+	});
+
+	it('leave links alone', () => {
+		const html = draw('[1](https://example.org) and [see [1]](https://example.org)', 1);
+		expect(cited(html)).toEqual([]);
+		expect(html).toContain('href="https://example.org"');
+	});
+
+	it('come from brackets only, never from HTML of the reply', () => {
+		expect(cited(draw('<button data-cite="1">1</button>', 1))).toEqual([]);
+		expect(draw('<button data-cite="1">1</button>', 1)).toContain('&#60;button');
+	});
+
+	it('are none without passages', () => {
+		expect(cited(draw('An index [1].'))).toEqual([]);
+	});
+});
