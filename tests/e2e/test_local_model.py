@@ -7,7 +7,7 @@ from suite.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
-WEIGHTS_S = 180  # a first run fetches 100 MB
+WEIGHTS_S = 230  # a first run fetches 490 MB
 
 
 @pytest.fixture

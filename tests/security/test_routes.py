@@ -7,6 +7,7 @@ import httpx
 import pytest
 from atrium_local.services import SERVICES, service_named
 from suite.apps import RouteInfo, all_routes, gateway_prefixes, public_paths
+from suite.documents import agent, knowledge_base, ready
 from suite.people import Chat, Person, client
 from suite.provider import Provider
 from suite.stack import Stack
@@ -31,7 +32,10 @@ WORLD = {
         "/{path:path}",
     }
 }
+PRIVATE = ("/api/v1/chats/", "/api/v1/retrieval/", "/api/v1/agents/")
 OPERATIONS = {"/healthz", "/readyz", "/metrics", "/docs", "/docs/oauth2-redirect", "/openapi.json"}
+
+NOBODY = str(uuid.uuid4())
 
 # Bodies that pass validation, so that a refusal comes from the guard and not from the parser.
 BODIES: dict[tuple[str, str], object] = {
@@ -41,6 +45,15 @@ BODIES: dict[tuple[str, str], object] = {
     ("POST", "/api/v1/auth/api-keys/{key_id}/rotate"): {"grace_s": 0},
     ("PATCH", "/api/v1/admin/users/{user_id}"): {"role": "admin"},
     ("POST", "/api/v1/billing/wallets/{wallet_id}/top-ups"): {"amount": "1.00"},
+    ("PATCH", "/api/v1/retrieval/knowledge-bases/{knowledge_base_id}"): {"name": "mine now"},
+    ("POST", "/api/v1/retrieval/knowledge-bases/{knowledge_base_id}/files"): {"file_id": NOBODY},
+    ("PATCH", "/api/v1/agents/{agent_id}"): {"name": "mine now"},
+    ("POST", "/api/v1/agents/{agent_id}/runs"): {"input": "hello", "model": "fake-echo"},
+    ("POST", "/api/v1/agents/runs/{run_id}/approvals/{call_id}"): {"decision": "approve"},
+    ("PATCH", "/api/v1/agents/mcp-servers/{server_id}"): {"enabled": False},
+}
+HEADERS: dict[tuple[str, str], dict[str, str]] = {
+    ("PATCH", "/api/v1/retrieval/uploads/{upload_id}"): {"upload-offset": "0", "content-type": "application/octet-stream"},
 }
 
 
@@ -56,12 +69,16 @@ def path_with(route: RouteInfo, **ids: str) -> str:
 def send(http: httpx.Client, route: RouteInfo, path: str) -> httpx.Response:
     """One request to the route with a body that passes validation."""
     body = BODIES.get((route.method, route.path), {} if route.method in {"POST", "PUT"} else None)
-    return http.request(route.method, path, json=body, headers={"accept": "application/json"})
+    headers = {"accept": "application/json", **HEADERS.get((route.method, route.path), {})}
+    return http.request(route.method, path, json=body, headers=headers)
 
 
 def nobodys_ids() -> dict[str, str]:
     """Well-formed ids of nothing."""
-    names = ("chat_id", "message_id", "session_id", "key_id", "user_id", "wallet_id", "budget_id", "request_id")
+    names = (
+        "chat_id", "message_id", "session_id", "key_id", "user_id", "wallet_id", "budget_id", "request_id",
+        "file_id", "upload_id", "chunk_id", "knowledge_base_id", "agent_id", "run_id", "call_id", "server_id",
+    )  # fmt: skip
     return {name: str(uuid.uuid4()) for name in names}
 
 
@@ -143,7 +160,30 @@ def owned(stack: Stack, admin: Person) -> dict[str, str]:
         "user_id": owner.id,
         "wallet_id": wallet["id"],
         "budget_id": budget["id"],
+        **owned_documents(owner),
+        **owned_agents(owner, admin),
     }
+
+
+def owned_documents(owner: Person) -> dict[str, str]:
+    """A file of private words, a passage of it, an upload that has begun, a knowledge base."""
+    base = knowledge_base(owner)
+    document = ready(owner, "private.txt", b"private words " * 50, "text/plain", knowledge_base_id=base)
+    file_id = document["document_id"]
+    chunk = owner.get(f"/api/v1/retrieval/files/{file_id}/chunks")["data"][0]
+    upload = owner.http.post("/api/v1/retrieval/uploads", json={"filename": "private words.txt", "size_bytes": 10}).json()
+    return {"file_id": file_id, "chunk_id": chunk.get("id") or chunk["chunk_id"], "upload_id": upload["id"], "knowledge_base_id": base}
+
+
+def owned_agents(owner: Person, admin: Person) -> dict[str, str]:
+    """An agent, a run of it that called a tool, and an MCP server of the administrator."""
+    agent_id = agent(owner, tools=["calculator"], instructions="private words")
+    body = {"input": '!call=calculator !args={"expression":"1+1"} private words', "model": "fake-echo"}
+    run = owner.http.post(f"/api/v1/agents/{agent_id}/runs", json=body, headers={"accept": "application/json"}).json()
+    (call_id,) = (step["call_id"] for step in run["steps"] if step["kind"] == "tool")
+    server = admin.http.post("/api/v1/agents/mcp-servers", json={"name": "nowhere", "url": "http://127.0.0.1:9/mcp"})
+    assert server.status_code == 201, server.text
+    return {"agent_id": agent_id, "run_id": run["id"], "call_id": call_id, "server_id": server.json()["id"]}
 
 
 def permissions_of(person: Person) -> set[str]:
@@ -167,8 +207,10 @@ def test_anothers_object_does_not_exist_for_a_stranger(
 
 
 @pytest.mark.e2e
-@pytest.mark.parametrize("route", [route for route in OBJECT_ROUTES if "/api/v1/chats/" in route.path], ids=str)
-def test_even_an_administrator_does_not_read_anothers_chat(admin: Person, owned: dict[str, str], route: RouteInfo) -> None:
+@pytest.mark.parametrize(
+    "route", [route for route in OBJECT_ROUTES if route.path.startswith(PRIVATE) and route.guard != "tools:manage"], ids=str
+)
+def test_even_an_administrator_does_not_reach_anothers_work(admin: Person, owned: dict[str, str], route: RouteInfo) -> None:
     assert send(admin.http, route, path_with(route, **owned)).status_code == 404
 
 

@@ -19,7 +19,7 @@ __all__ = ["HOLD_TTL_S", "SUPERVISOR", "Ledger", "Stack"]
 
 HOLD_TTL_S = 3.0
 TURN_LEASE_S = 2.0
-MODEL_ID = "smollm2-135m-instruct"
+MODEL_ID = "qwen2.5-coder-0.5b-instruct"
 UNPRICED_MODEL = "fake-length"
 BACK_S = 40
 _SESSION_FIELD = 3  # of /proc/PID/stat after the program's name: each process of the stack leads a session
@@ -28,7 +28,6 @@ BODY_BYTES_MAX = 2 * 1024 * 1024
 PROVIDER_KEYS = ("provider-secret-one", "provider-secret-two")
 
 _SETTINGS = {
-    "MODEL_CONTEXT_TOKENS": "4096",
     "ACCESS_TOKEN_TTL_S": "3600",
     "REFRESH_GRACE_S": "1",
     "PASSWORD_HASH_TIME_COST": "1",
