@@ -28,6 +28,7 @@ class AgentSettings(ServiceSettings):
         default="qwen2.5-coder-0.5b-instruct", max_length=200, description="model of an agent or run that names none"
     )
 
+    agents_per_user_max: int = Field(default=200, ge=1, description="agents one person may have")
     run_steps_max: int = Field(default=50, ge=1, le=50, description="most model steps the limits of an agent or run can allow")
     run_tokens_max: int = Field(default=10_000_000, ge=1, description="most tokens the limits of an agent or run can allow")
     run_duration_max_s: int = Field(default=86_400, ge=1, le=86_400, description="most seconds the limits of an agent or run can allow")
@@ -41,6 +42,11 @@ class AgentSettings(ServiceSettings):
     tool_timeout_max_s: float = Field(default=300, gt=0, description="longest time-out of a tool call, whatever the tool says")
     approval_wait_max_s: float = Field(default=86_400, gt=0, description="seconds after which a tool call nobody decided on is denied")
 
+    prompt_tokens_max: int = Field(
+        default=64_000,
+        ge=256,
+        description="tokens a model step sends at most, estimated at three bytes each, within what the model can read",
+    )
     model_wait_max_s: float = Field(default=900, ge=0, description="seconds a step waits for a model that loads or is busy")
     model_retry_max_s: float = Field(default=5, gt=0, description="longest pause between two tries while waiting for a model")
     provider_connect_timeout_s: float = Field(default=5, gt=0, description="seconds to connect to the inference-service")
@@ -63,3 +69,24 @@ class AgentSettings(ServiceSettings):
     stream_ping_s: float = Field(default=15, gt=0, description="seconds of silence after which a stream sends a comment")
     stream_write_timeout_s: float = Field(default=30, gt=0, description="seconds after which a reader that takes nothing is cut off")
     follow_poll_s: float = Field(default=0.3, gt=0, description="seconds between looks at the events of a run of another process")
+
+    code_enabled: bool = Field(default=True, description="false: no code is run, for people or agents")
+    code_concurrency: int = Field(default=2, ge=1, le=64, description="runs of code at a time in one process; one person gets all but one")
+    code_queue_max: int = Field(default=16, ge=0, description="runs of code that may wait for a place; more are answered 429")
+    code_queue_per_user_max: int = Field(default=4, ge=0, description="as CODE_QUEUE_MAX, of one person")
+    code_queue_wait_s: float = Field(default=60, gt=0, le=600, description="seconds a run of code waits for a place at most")
+    code_timeout_s: float = Field(default=30, gt=0, le=300, description="seconds a run of code gets when its caller names none")
+    code_memory_max_bytes: int = Field(
+        default=1024 * 1024 * 1024,
+        ge=512 * 1024 * 1024,
+        description="address space of one run of code; numpy, pandas and matplotlib take about 350 MB of it",
+    )
+    code_output_max_bytes: int = Field(default=1024 * 1024, ge=1024, description="output of one run of code, after which it is ended")
+    code_disk_max_bytes: int = Field(default=64 * 1024 * 1024, ge=1024 * 1024, description="files one run of code may hold at a time")
+    code_idle_s: float = Field(default=600, gt=0, description="seconds without code after which the warm process of the sandbox ends")
+    code_uid_first: int = Field(
+        default=61_000,
+        ge=1_000,
+        le=2_000_000_000,
+        description="first of CODE_CONCURRENCY unused user ids that code runs under when the service runs as root",
+    )

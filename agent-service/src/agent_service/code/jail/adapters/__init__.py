@@ -1,0 +1,1 @@
+"""Libraries without types, and those that may be missing."""

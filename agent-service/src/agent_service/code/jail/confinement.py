@@ -1,0 +1,109 @@
+"""All restrictions of one run in their order; the zygote prepares them, its child puts them on."""
+
+import os
+import sys
+import sysconfig
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agent_service.code.jail import landlock, mounts, privileges
+from agent_service.code.jail.adapters import seccomp
+from agent_service.code.jail.privileges import Rlimits
+
+_SYSTEM_FILES = (
+    "/etc/ld.so.cache",
+    "/etc/localtime",
+    "/etc/mime.types",
+    "/usr/share/zoneinfo",
+    "/usr/share/fonts",
+    "/usr/local/share/fonts",
+)
+_SHALLOW = 2  # a folder nearer to the root than this is never opened as a whole
+_PRIVATE = 0o077
+
+
+@dataclass(frozen=True, slots=True)
+class Confinement:
+    """What the children of this zygote get. `layers` names them for people."""
+
+    rules: tuple[landlock.Rule, ...]
+    calls: Any
+    layers: tuple[str, ...]
+
+
+def readable_paths(extra: Sequence[Path]) -> list[Path]:
+    """The Python installation, the folders of libraries that are mapped now, fonts, time zones and `extra`."""
+    wanted = [Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+    wanted += _mapped_libraries()
+    wanted += [Path(name) for name in _SYSTEM_FILES]
+    found: list[Path] = []
+    for path in sorted({path.absolute() for path in (*wanted, *extra) if path.exists()}):
+        if not any(path.is_relative_to(other) for other in found):
+            found.append(path)
+    return found
+
+
+def _mapped_libraries() -> list[Path]:
+    # None where /proc is closed to us: then libraries that are loaded later cannot be found, and the self-test says so.
+    mapped = {Path(line.split(maxsplit=5)[5]) for line in Path("/proc/self/maps").read_text().splitlines() if "/" in line}
+    libraries = [path for path in mapped if ".so" in path.name]
+    return [path.parent if len(path.parts) > _SHALLOW + 1 else path for path in libraries]
+
+
+def prepare(base: Path, *, uid_first: int | None, extra: Sequence[Path]) -> Confinement:
+    """Confine this process as far as its work allows, and get its children's restrictions ready. Call once, after all imports.
+
+    Args:
+        base: the folder with the work folders of the runs, and an empty folder `root`.
+        uid_first: set when this process is root: the first of the users its children become.
+        extra: further folders that runs can read.
+
+    Raises:
+        OSError: the kernel refuses what is indispensable.
+        RuntimeError: the same of a library; the message says what to do.
+    """
+    calls = seccomp.build()
+    version = landlock.abi()
+    if version < 1:
+        raise RuntimeError("the kernel has no Landlock; Linux 5.13 or newer with lsm=landlock is needed to run code")
+    readable = readable_paths(extra)
+    layers = [f"landlock {version}", "seccomp", "rlimits"]
+    _be_first_to_die()
+    if uid_first is not None:
+        layers.append("own users")
+        if mounts.supported() and privileges.has_capability(privileges.CAP_SYS_ADMIN):
+            mounts.enter(base / "root", readable=readable, writable=[base])
+            layers += ["own file tree", "no network device"]
+    found = [landlock.rule(path, landlock.READ) for path in readable]
+    found += [landlock.rule(path, landlock.READ_WRITE_FILE) for path in mounts.DEVICES]
+    rules = tuple(each for each in found if each is not None)
+    if uid_first is not None:
+        privileges.keep_few_capabilities()
+    return Confinement(rules, calls, tuple(layers))
+
+
+def _be_first_to_die() -> None:
+    """Ask the kernel to take this process and its children first when the machine is out of memory."""
+    try:
+        Path("/proc/self/oom_score_adj").write_text("1000")
+    except OSError:
+        sys.stderr.write("code zygote: oom_score_adj cannot be set\n")
+
+
+def confine(confinement: Confinement, *, work: Path, uid: int | None, limits: Rlimits, parent: int) -> None:
+    """Put everything on this process, a fresh child of the zygote. Raises: OSError; the child must end then."""
+    os.setsid()
+    os.umask(_PRIVATE)
+    privileges.limit(limits)
+    if uid is not None:
+        privileges.become(uid)
+    os.chdir(work)
+    own = landlock.rule(Path(), landlock.WORK)
+    if own is None:
+        raise OSError("the work folder is gone")
+    privileges.die_with(parent)
+    landlock.restrict((*confinement.rules, own))
+    os.closerange(4, 1 << 20)
+    seccomp.load(confinement.calls)
