@@ -1,38 +1,146 @@
 """Composition root of the retrieval-service."""
 
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from uuid import UUID
 
 from fastapi import FastAPI
 from shared.app import ServiceApp, check_database, create_service_app
+from shared.background import Periodic
 from shared.db import Database, check_schema
+from shared.durable import DurableEngine
+from shared.http import UpstreamPool
 from shared.settings import load_settings_or_exit
+from starlette.datastructures import State
 
+from retrieval_service.files.endpoints import router as files_router
+from retrieval_service.files.enqueue import Begin, Enqueuer
+from retrieval_service.files.quota import Quota
+from retrieval_service.files.receiving import FORM_BYTES_MAX, FileReceiver
+from retrieval_service.files.removal import DeletedFile, Removal, Remover
 from retrieval_service.identity.endpoints import router as identity_router
+from retrieval_service.knowledge.endpoints import router as knowledge_router
+from retrieval_service.objects.choice import open_object_store
+from retrieval_service.objects.port import ObjectStore
 from retrieval_service.settings import SCHEMA_VERSION, RetrievalSettings
+from retrieval_service.uploads.assembly import Assembler
+from retrieval_service.uploads.endpoints import router as uploads_router
+from retrieval_service.uploads.housekeeping import UploadHousekeeping
+from retrieval_service.uploads.service import UploadLimits, UploadService, reserved
+from shared import idempotency
 
 SCHEMA = "retrieval"
+_DURABLE_SCHEMA = "retrieval_dbos"
+_WORKFLOW_VERSION = "1"
+"""Raised when the steps of the workflows change: unfinished ones of another version are ended instead of continued."""
+
+_HOUSEKEEPING_S = 3600
 
 
 @asynccontextmanager
 async def lifespan(api: FastAPI) -> AsyncGenerator[None]:
-    """Open what the service owns, and close it after the drain."""
+    """Open what the service owns, and close it after the drain, last opened first."""
     settings: RetrievalSettings = api.state.settings
-    database = Database(settings.database_url.get_secret_value(), schema=SCHEMA, pool_max=settings.database_pool_max)
-    api.state.database = database
-    try:
+    async with AsyncExitStack() as stack:
+        database = Database(settings.database_url.get_secret_value(), schema=SCHEMA, pool_max=settings.database_pool_max)
+        stack.push_async_callback(database.dispose)
+        api.state.database = database
         await check_schema(database, service=settings.service, code_version=SCHEMA_VERSION)
+        api.state.objects = objects = _open_objects(settings)
+        pool = UpstreamPool()
+        stack.push_async_callback(pool.aclose)
+        engine = _engine(settings)
+        removals: list[Removal] = []
+
+        async def begin(file_id: UUID, attempt: int) -> None:
+            """Nothing ingests yet."""
+
+        await engine.launch()
+        stack.push_async_callback(engine.close)
+        for job in _wire_files(api.state, database, objects, settings, begin=begin, removals=removals):
+            job.start()
+            stack.push_async_callback(job.close)
         yield
-    finally:
-        await database.dispose()
+
+
+def _open_objects(settings: RetrievalSettings) -> ObjectStore:
+    return open_object_store(
+        url=settings.object_store_url,
+        default_folder=settings.atrium_home / "data" / "objects",
+        s3_region=settings.s3_region,
+        s3_endpoint=settings.s3_endpoint_url,
+        s3_access_key_id=settings.s3_access_key_id,
+        s3_secret_access_key=settings.s3_secret_access_key,
+    )
+
+
+def _engine(settings: RetrievalSettings) -> DurableEngine:
+    return DurableEngine(
+        service=settings.service,
+        database_url=settings.database_url.get_secret_value(),
+        schema=_DURABLE_SCHEMA,
+        version=_WORKFLOW_VERSION,
+        executor_id=settings.executor_id,
+    )
+
+
+def _wire_files(
+    state: State, database: Database, objects: ObjectStore, settings: RetrievalSettings, *, begin: Begin, removals: list[Removal]
+) -> list[Periodic]:
+    """Files and uploads: their objects for the endpoints, and their jobs. The stored bytes are removed last."""
+    state.quota = quota = Quota(
+        files_max=settings.file_quota_files,
+        bytes_max=settings.file_quota_bytes,
+        file_bytes_max=settings.file_size_max_bytes,
+        reserved=reserved,
+    )
+    state.enqueuer = enqueuer = Enqueuer(database, begin, state.tasks)
+    state.receiver = FileReceiver(database, objects, quota, enqueuer)
+    assembler = Assembler(database, objects, quota, enqueuer)
+    limits = UploadLimits(
+        chunk_bytes_max=settings.upload_chunk_max_bytes,
+        idle_max=timedelta(seconds=settings.upload_idle_max_s),
+        open_per_user_max=settings.uploads_open_per_user_max,
+    )
+    state.uploads = UploadService(database, objects, quota, assembler, limits)
+    uploads = UploadHousekeeping(database, objects, assembler)
+
+    async def remove_object(file: DeletedFile) -> None:
+        await objects.delete(file.s3_key)
+
+    state.remover = remover = Remover(database, [*removals, remove_object])
+
+    async def clean_up() -> None:
+        await uploads.sweep_strays()
+        async with database.transaction() as session:
+            await idempotency.forget_old(session)
+
+    return [
+        Periodic("ingestion of waiting files", settings.file_jobs_interval_s, enqueuer.run),
+        Periodic("removal of deleted files", settings.file_jobs_interval_s, remover.run),
+        Periodic("complete uploads", settings.file_jobs_interval_s, uploads.finish_complete),
+        Periodic("expired uploads", settings.file_jobs_interval_s, uploads.purge),
+        Periodic("retrieval housekeeping", _HOUSEKEEPING_S, clean_up),
+    ]
+
+
+async def _check_objects(state: State) -> None:
+    await state.objects.check()
 
 
 def create_app(settings: RetrievalSettings | None = None) -> ServiceApp:
     """The service as an ASGI callable."""
+    settings = settings or load_settings_or_exit(RetrievalSettings)
     return create_service_app(
-        settings or load_settings_or_exit(RetrievalSettings),
+        settings,
         title="Atrium retrieval-service",
         lifespan=lifespan,
-        routers=[identity_router],
-        readiness={"database": check_database},
+        routers=[identity_router, files_router, uploads_router, knowledge_router],
+        readiness={"database": check_database, "objects": _check_objects},
+        body_bytes_max_below={
+            # A little more than the largest file, whose own refusal says what to do.
+            "/api/v1/retrieval/files": settings.file_size_max_bytes + 2 * FORM_BYTES_MAX,
+            "/api/v1/retrieval/uploads/": settings.upload_chunk_max_bytes + FORM_BYTES_MAX,
+        },
     )

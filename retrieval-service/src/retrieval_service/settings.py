@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import ClassVar
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from shared.settings import ServiceSettings
 
 SCHEMA_VERSION = 3
@@ -15,8 +15,31 @@ class RetrievalSettings(ServiceSettings):
     service: ClassVar[str] = "retrieval-service"
 
     port: int = Field(default=8003, ge=0, le=65535, description="port the service binds")
+    executor_id: str = Field(
+        default="retrieval-service",
+        min_length=1,
+        max_length=200,
+        description="name of this replica; the process that comes back under it goes on with the ingestions it left",
+    )
 
-    embedding_model: str = Field(default="all-minilm-l6-v2", max_length=200, description="model that passages and questions are embedded with")
+    object_store_url: str | None = Field(default=None, description="s3://bucket/prefix or file:///folder; unset: ATRIUM_HOME/data/objects")
+    s3_endpoint_url: str | None = Field(default=None, description="address of an S3 that is not Amazon's")
+    s3_region: str | None = Field(default=None, description="region of the bucket; unset: AWS_REGION")
+    s3_access_key_id: str | None = Field(default=None, description="unset: AWS_ACCESS_KEY_ID or the machine's role")
+    s3_secret_access_key: SecretStr | None = Field(default=None, description="goes with S3_ACCESS_KEY_ID")
+    file_size_max_bytes: int = Field(default=200_000_000, ge=1024, le=50_000_000_000, description="largest file")
+    file_quota_bytes: int = Field(default=5_000_000_000, ge=1024, description="bytes of files one person may keep")
+    file_quota_files: int = Field(default=5_000, ge=1, le=10_000, description="files one person may keep")
+    upload_chunk_max_bytes: int = Field(
+        default=8 * 1024 * 1024, ge=64 * 1024, le=32 * 1024 * 1024, description="largest chunk of a resumable upload"
+    )
+    upload_idle_max_s: float = Field(default=86_400, gt=0, description="seconds after its last chunk that an upload is given up")
+    uploads_open_per_user_max: int = Field(default=50, ge=1, description="unfinished resumable uploads of one person")
+    file_jobs_interval_s: float = Field(
+        default=2, gt=0, description="seconds between looks for files to ingest, deleted files to remove and uploads to end"
+    )
+
+    embedding_model: str = Field(default="all-minilm-l6-v2", max_length=200, description="model that passages and questions share")
     embedding_model_path: Path | None = Field(default=None, description="folder with the tokenizer.json that passages are measured with")
     embedding_timeout_s: float = Field(default=150, gt=0, description="seconds one batch of passages may take to be embedded")
     embedding_wait_max_s: float = Field(

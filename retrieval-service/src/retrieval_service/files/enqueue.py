@@ -4,6 +4,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from uuid import UUID
 
+from shared.background import TaskTracker
 from shared.db import Database
 
 from retrieval_service.files import repository
@@ -19,9 +20,14 @@ log = logging.getLogger(__name__)
 class Enqueuer:
     """One a process: called after a commit, and periodically for what such a call missed."""
 
-    def __init__(self, database: Database, begin: Begin) -> None:
+    def __init__(self, database: Database, begin: Begin, tasks: TaskTracker) -> None:
         self._database = database
         self._begin = begin
+        self._tasks = tasks
+
+    def enqueue_soon(self, file_id: UUID, attempt: int) -> None:
+        """As `enqueue`, without waiting; call it after the commit."""
+        self._tasks.spawn(self.enqueue(file_id, attempt), name=f"enqueue {file_id}")
 
     async def enqueue(self, file_id: UUID, attempt: int) -> None:
         """Begin and note it, in this order: a crash between the two begins it again, which changes nothing."""

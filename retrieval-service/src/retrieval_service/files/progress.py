@@ -5,6 +5,7 @@ queued -> parsing -> embedding -> ready, or failed; a cancelled or deleted one e
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -116,6 +117,17 @@ async def fail(session: AsyncSession, file_id: UUID, attempt: int, *, code: str,
     values |= dict.fromkeys(("progress_done", "progress_total", "progress_unit"))
     stages = ("queued", "parsing", "embedding", "failed")
     return await repository.change_attempt(session, file_id=file_id, attempt=attempt, stages=stages, values=values) is not None
+
+
+async def begun(session: AsyncSession, file_id: UUID, attempt: int) -> FileWork | None:
+    """The file this attempt has begun and not ended, even when it should stop: whose passages and vectors are the attempt's to remove."""
+    row = await repository.get_active(session, file_id=file_id, attempt=attempt)
+    return None if row is None else _work(row)
+
+
+async def unfinished(session: AsyncSession, *, quiet_before: datetime, limit: int) -> list[tuple[UUID, int, datetime]]:
+    """(file, attempt, last change) of ingestions that were begun and have said nothing since `quiet_before`, oldest first."""
+    return await repository.unfinished(session, quiet_before=quiet_before, limit=limit)
 
 
 async def acknowledge(session: AsyncSession, file_id: UUID, attempt: int) -> bool:

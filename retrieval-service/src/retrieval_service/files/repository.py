@@ -122,6 +122,19 @@ async def get_attempt(session: AsyncSession, *, file_id: UUID, attempt: int) -> 
     return (await session.execute(query)).scalar_one_or_none()
 
 
+async def get_active(session: AsyncSession, *, file_id: UUID, attempt: int) -> FileRow | None:
+    """The file this attempt has begun and not ended, deleted or to be cancelled as it may be."""
+    query = select(FileRow).where(FileRow.id == file_id, FileRow.attempt == attempt, FileRow.stage.in_(_ACTIVE))
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def unfinished(session: AsyncSession, *, quiet_before: datetime, limit: int) -> list[tuple[UUID, int, datetime]]:
+    """(file, attempt, last change) of ingestions that were begun and have said nothing since."""
+    begun = or_(FileRow.stage.in_(_ACTIVE), and_(FileRow.stage == "queued", FileRow.enqueued_attempt >= FileRow.attempt))
+    query = select(FileRow.id, FileRow.attempt, FileRow.updated_at).where(begun, FileRow.updated_at < quiet_before)
+    return [row.tuple() for row in await session.execute(query.order_by(FileRow.updated_at).limit(limit))]
+
+
 async def end_unwanted(session: AsyncSession, *, file_id: UUID, attempt: int) -> bool:
     """An attempt that was cancelled, or whose file was deleted, has stopped. Whether there was one."""
     unwanted = or_(FileRow.cancel_requested, FileRow.deleted_at.is_not(None))

@@ -1,0 +1,44 @@
+"""What endpoints take from the process: the objects that main.py built."""
+
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+from shared.db import Database
+
+from retrieval_service.files.enqueue import Enqueuer
+from retrieval_service.files.quota import Quota
+from retrieval_service.files.receiving import FileReceiver
+from retrieval_service.objects.port import ObjectStore
+from retrieval_service.uploads.service import UploadService
+
+
+def _database(request: Request) -> Database:
+    return cast("Database", request.app.state.database)
+
+
+def _objects(request: Request) -> ObjectStore:
+    return cast("ObjectStore", request.app.state.objects)
+
+
+def _quota(request: Request) -> Quota:
+    return cast("Quota", request.app.state.quota)
+
+
+def _receiver(request: Request) -> FileReceiver:
+    return cast("FileReceiver", request.app.state.receiver)
+
+
+def _enqueuer(request: Request) -> Enqueuer:
+    return cast("Enqueuer", request.app.state.enqueuer)
+
+
+def _uploads(request: Request) -> UploadService:
+    return cast("UploadService", request.app.state.uploads)
+
+
+DatabaseDep = Annotated[Database, Depends(_database)]
+ObjectsDep = Annotated[ObjectStore, Depends(_objects)]
+QuotaDep = Annotated[Quota, Depends(_quota)]
+ReceiverDep = Annotated[FileReceiver, Depends(_receiver)]
+EnqueuerDep = Annotated[Enqueuer, Depends(_enqueuer)]
+UploadsDep = Annotated[UploadService, Depends(_uploads)]
