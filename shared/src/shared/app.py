@@ -57,7 +57,14 @@ class ServiceApp:
     """The outer ASGI callable. `api` is the FastAPI application for everything that is not hot."""
 
     def __init__(
-        self, api: FastAPI, *, hot_routes: Sequence[HotRoute], metrics: Metrics, telemetry: Telemetry, body_bytes_max: int
+        self,
+        api: FastAPI,
+        *,
+        hot_routes: Sequence[HotRoute],
+        metrics: Metrics,
+        telemetry: Telemetry,
+        body_bytes_max: int,
+        body_bytes_max_below: Mapping[str, int],
     ) -> None:
         self.api = api
         self.hot_routes = tuple(hot_routes)
@@ -65,6 +72,7 @@ class ServiceApp:
         self.telemetry = telemetry
         self._table = HotTable(self.hot_routes)
         self._body_bytes_max = body_bytes_max
+        self._body_bytes_max_below = tuple(body_bytes_max_below.items())
         self._access_log: AccessLog = api.state.access_log
 
     @property
@@ -129,8 +137,9 @@ class ServiceApp:
 
     async def _run_api(self, scope: Scope, receive: Receive, exchange: "_Exchange", headers: Mapping[bytes, bytes]) -> None:
         declared = headers.get(b"content-length", b"0")
-        if not declared.isdigit() or int(declared) > self._body_bytes_max:
-            await exchange.send_error(self._too_large(), scope["path"])
+        size_max = self._body_limit(scope["path"])
+        if not declared.isdigit() or int(declared) > size_max:
+            await exchange.send_error(_body_too_large(size_max), scope["path"])
             return
         size = 0
 
@@ -138,16 +147,19 @@ class ServiceApp:
             nonlocal size
             message = await receive()
             size += len(message.get("body", b""))
-            if size > self._body_bytes_max:
+            if size > size_max:
                 # FastAPI turns what is raised while it reads a body into a 400; _on_http_exception finds this instead.
-                scope["atrium.body_error"] = self._too_large()
+                scope["atrium.body_error"] = _body_too_large(size_max)
                 raise scope["atrium.body_error"]
             return message
 
         await self.api(scope, receive_limited, exchange.send)
 
-    def _too_large(self) -> PayloadTooLarge:
-        return PayloadTooLarge(f"the body is larger than {self._body_bytes_max} bytes; send less")
+    def _body_limit(self, path: str) -> int:
+        for prefix, size_max in self._body_bytes_max_below:
+            if path.startswith(prefix):
+                return size_max
+        return self._body_bytes_max
 
     def _finish(self, method: str, route: str, exchange: "_Exchange", trace: RequestTrace, duration_s: float) -> None:
         status = exchange.status
@@ -156,6 +168,10 @@ class ServiceApp:
         trace.end(failed=status >= 500)
         if route not in _QUIET_ROUTES:
             self._access_log.write(request_id=exchange.request_id, method=method, route=route, status=status, duration_s=duration_s)
+
+
+def _body_too_large(size_max: int) -> PayloadTooLarge:
+    return PayloadTooLarge(f"the body is larger than {size_max} bytes; send less")
 
 
 class _Incoming:
@@ -261,11 +277,13 @@ def create_service_app(
     hot_routes: Sequence[HotRoute] = (),
     readiness: Mapping[str, ReadinessCheck] | None = None,
     body_bytes_max: int = BODY_BYTES_MAX,
+    body_bytes_max_below: Mapping[str, int] | None = None,
 ) -> ServiceApp:
     """A service's outer ASGI callable.
 
     `lifespan` opens what the service owns; when it starts, `state` already has settings, verifier, service_tokens, tasks (TaskTracker),
-    metrics and telemetry. `readiness` maps a dependency's name to a check that raises when it does not answer.
+    metrics and telemetry. `readiness` maps a dependency's name to a check that raises when it does not answer. `body_bytes_max_below`
+    maps the beginning of a path to a limit of its own, for routes that read their body as a stream.
     """
     metrics = Metrics(service=settings.service)
     telemetry = Telemetry(service=settings.service, endpoint=settings.otel_exporter_otlp_endpoint)
@@ -291,7 +309,14 @@ def create_service_app(
     for router in routers:
         api.include_router(router)
     api.openapi = openapi_with_hot_routes(api, tuple(hot_routes))
-    return ServiceApp(api, hot_routes=hot_routes, metrics=metrics, telemetry=telemetry, body_bytes_max=body_bytes_max)
+    return ServiceApp(
+        api,
+        hot_routes=hot_routes,
+        metrics=metrics,
+        telemetry=telemetry,
+        body_bytes_max=body_bytes_max,
+        body_bytes_max_below=body_bytes_max_below or {},
+    )
 
 
 def settle_memory() -> None:
