@@ -6,7 +6,6 @@ import signal
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager, suppress
-from pathlib import Path
 
 from retrieval_service.parsing import frames
 from retrieval_service.parsing.errors import DocumentRefused, too_much_text
@@ -24,13 +23,15 @@ _SPARE_FRAMES = 16
 _ENVIRONMENT = {"LANG": "C.UTF-8", "TOKENIZERS_PARALLELISM": "false", "RAYON_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 
 
-async def parse(job: ParseJob, *, wall_s_max: float) -> AsyncGenerator[Progress | Chunks | Done]:
+async def parse(job: ParseJob, *, fd: int, wall_s_max: float) -> AsyncGenerator[Progress | Chunks | Done]:
     """The frames of the document as they come; `Done` is the last. Close the generator to end the process early.
+
+    The process inherits `fd`, which `job.path` names as /dev/fd/<fd>; nothing else of the service's is open in it.
 
     Raises:
         DocumentRefused: the document cannot be read, or not within its limits.
     """
-    async with _running(job) as process, aclosing(_frames(process, job)) as answers:
+    async with _running(job, fd) as process, aclosing(_frames(process, job)) as answers:
         deadline = asyncio.get_running_loop().time() + wall_s_max
         while True:
             try:
@@ -49,14 +50,15 @@ async def parse(job: ParseJob, *, wall_s_max: float) -> AsyncGenerator[Progress 
 
 
 @asynccontextmanager
-async def _running(job: ParseJob) -> AsyncGenerator[asyncio.subprocess.Process]:
+async def _running(job: ParseJob, fd: int) -> AsyncGenerator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(
         *_command(),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         env=_ENVIRONMENT,
-        cwd=str(Path(job.path).parent),
+        pass_fds=(fd,),
+        cwd="/",
     )
     try:
         if process.stdin is not None:
