@@ -57,6 +57,9 @@ async def test_the_event_models_are_part_of_the_openapi_document(user: Any) -> N
     assert set(schemas["ChatEvent"]["discriminator"]["mapping"]) == {
         "message",
         "waiting",
+        "step",
+        "tool",
+        "citation",
         "delta",
         "reasoning",
         "usage",

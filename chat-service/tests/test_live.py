@@ -5,8 +5,8 @@ from uuid import uuid4
 import orjson
 from chat_service.chats.titles import title_from
 from chat_service.messages.history import Line, fit, to_prompt
+from chat_service.streams.cursor import events_after
 from chat_service.streams.live import LiveReply, coalesced
-from chat_service.streams.service import _events_after
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from shared.sse import SseParser
@@ -50,7 +50,7 @@ def test_the_journal_replays_what_was_live_from_any_id(steps: list[tuple[str, st
     index = live.index_after(after)
     assert index is not None
     from_memory = b"".join(event.frame for event in live.events[index:])
-    from_journal = coalesced([event for row in rows for event in _events_after(row, after)])  # type: ignore[arg-type]
+    from_journal = coalesced([event for row in rows for event in events_after(row, after)])  # type: ignore[arg-type]
     assert _shown(from_journal) == _shown(from_memory)
     assert _shown(coalesced(live.events[index:])) == _shown(from_memory)
 

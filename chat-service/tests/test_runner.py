@@ -5,7 +5,7 @@ from typing import Any, cast
 from uuid import uuid4
 
 from chat_service.streams.live import LiveReply
-from chat_service.turns.runner import Running
+from chat_service.turns.specs import Running
 
 
 async def test_a_turn_that_is_ended_twice_ends_once_for_the_first_reason() -> None:

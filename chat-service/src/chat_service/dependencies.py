@@ -4,6 +4,7 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
+from chat_service.references.service import References
 from chat_service.settings import ChatSettings
 from chat_service.streams.service import ReplyStreams
 from chat_service.turns.service import TurnService
@@ -21,6 +22,11 @@ def _streams(request: Request) -> ReplyStreams:
     return cast("ReplyStreams", request.app.state.streams)
 
 
+def _references(request: Request) -> References:
+    return cast("References", request.app.state.references)
+
+
 SettingsDep = Annotated[ChatSettings, Depends(_settings)]
 TurnsDep = Annotated[TurnService, Depends(_turns)]
 StreamsDep = Annotated[ReplyStreams, Depends(_streams)]
+ReferencesDep = Annotated[References, Depends(_references)]

@@ -9,9 +9,12 @@ from types import FrameType
 
 from fastapi import FastAPI
 from shared.app import ServiceApp, check_database, create_service_app
+from shared.auth import ServiceTokens
 from shared.background import Periodic
+from shared.clients.agents import AgentClient
 from shared.clients.billing import BillingClient
 from shared.clients.completions import Completions
+from shared.clients.retrieval import RetrievalClient
 from shared.db import Database, check_schema
 from shared.http import Timeouts, UpstreamPool
 from shared.ids import uuid7
@@ -20,15 +23,22 @@ from starlette.datastructures import State
 
 from chat_service.chats.endpoints import router as chats_router
 from chat_service.messages.endpoints import router as messages_router
+from chat_service.references.service import References
 from chat_service.settings import SCHEMA_VERSION, ChatSettings
 from chat_service.streams.journal import Journal
 from chat_service.streams.service import ReplyStreams
 from chat_service.streams.signals import Signals
 from chat_service.turns import repository as turns_repository
+from chat_service.turns.cancellations import RunCancellations
+from chat_service.turns.closing import Closing
 from chat_service.turns.costs import Costs
 from chat_service.turns.endpoints import router as turns_router
+from chat_service.turns.histories import Histories
+from chat_service.turns.lookups import LookUps
+from chat_service.turns.plain import PlainWriter
 from chat_service.turns.reaper import Reaper
-from chat_service.turns.runner import TurnRunner
+from chat_service.turns.relay import AgentRelay
+from chat_service.turns.runner import TurnRunner, Writers
 from chat_service.turns.service import TurnService
 from chat_service.turns.windows import ModelWindows
 from shared import idempotency
@@ -68,7 +78,8 @@ def _wire(state: State, database: Database, pool: UpstreamPool, settings: ChatSe
     billing = BillingClient(
         pool, state.service_tokens, base_url=settings.billing_service_url, timeouts=Timeouts(connect_s=2, first_byte_s=5)
     )
-    costs = Costs(database, billing, settings)
+    agents, retrieval = _clients(pool, state.service_tokens, settings)
+    costs = Costs(database, billing, agents, settings)
     journal = Journal(database, owner=str(uuid7()))
     completions = Completions(
         pool,
@@ -80,17 +91,34 @@ def _wire(state: State, database: Database, pool: UpstreamPool, settings: ChatSe
             idle_s=settings.provider_idle_timeout_s,
         ),
     )
-    windows = ModelWindows(pool, state.service_tokens, settings)
-    runner = TurnRunner(database, journal, completions, costs, windows=windows, tasks=state.tasks, metrics=state.metrics, settings=settings)
+    histories = Histories(database, ModelWindows(pool, state.service_tokens, settings), settings)
+    references = References(retrieval, agents)
+    look_ups = LookUps(retrieval, references, settings)
+    cancellations = RunCancellations(database, agents, state.tasks)
+    runner = TurnRunner(
+        database,
+        journal,
+        writers=Writers(
+            PlainWriter(database, completions, look_ups, histories=histories, tasks=state.tasks, settings=settings),
+            AgentRelay(agents, references, cancellations, histories=histories, settings=settings),
+        ),
+        closing=Closing(database, cancellations, owner=journal.owner),
+        costs=costs,
+        tasks=state.tasks,
+        metrics=state.metrics,
+        settings=settings,
+    )
     signals = Signals(settings.database_url.get_secret_value(), on_stop=runner.stop)
-    reaper = Reaper(database, settings)
+    reaper = Reaper(database, runner, settings)
     state.runner = runner
-    state.turns = TurnService(database, runner, settings)
+    state.references = references
+    state.turns = TurnService(database, runner, references, cancellations, settings)
     state.streams = streams = ReplyStreams(database, journal, signals, settings)
     state.metrics.gauge("chat_streams_open", "Reply streams that readers hold open").set_function(lambda: streams.open_count)
 
     async def clean_up() -> None:
         await costs.give_up_old()
+        await cancellations.give_up_old()
         async with database.transaction() as session:
             await turns_repository.purge_journal(session, retention_s=settings.journal_retention_s, limit=_PURGE_TURNS_MAX)
             await idempotency.forget_old(session)
@@ -101,9 +129,27 @@ def _wire(state: State, database: Database, pool: UpstreamPool, settings: ChatSe
         Periodic("turn heartbeat", settings.turn_lease_s / 3, runner.heartbeat),
         Periodic("turn reaper", settings.reaper_interval_s, reaper.run),
         Periodic("turn costs", settings.cost_interval_s, costs.check_due),
+        Periodic("run cancellations", settings.cost_interval_s, cancellations.run_due),
         Periodic("chat signals", _LISTEN_AGAIN_S, signals.listen),
         Periodic("chat housekeeping", _HOUSEKEEPING_S, clean_up),
     ]
+
+
+def _clients(pool: UpstreamPool, tokens: ServiceTokens, settings: ChatSettings) -> tuple[AgentClient, RetrievalClient]:
+    connect_s = settings.provider_connect_timeout_s
+    agents = AgentClient(
+        pool,
+        tokens,
+        base_url=settings.agent_service_url,
+        timeouts=Timeouts(connect_s=connect_s, first_byte_s=15, idle_s=settings.agent_idle_timeout_s),
+    )
+    retrieval = RetrievalClient(
+        pool,
+        tokens,
+        base_url=settings.retrieval_service_url,
+        timeouts=Timeouts(connect_s=connect_s, first_byte_s=settings.retrieval_timeout_s),
+    )
+    return agents, retrieval
 
 
 def _drain_on_signal(state: State, timeout_s: float) -> Callable[[], None]:

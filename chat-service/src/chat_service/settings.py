@@ -5,7 +5,7 @@ from typing import ClassVar
 from pydantic import Field
 from shared.settings import ServiceSettings
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """The migration this code needs at least."""
 
 
@@ -41,6 +41,17 @@ class ChatSettings(ServiceSettings):
     provider_connect_wait_max_s: float = Field(default=15, ge=0, description="seconds a turn waits for an inference-service that is down")
     provider_first_token_timeout_s: float = Field(default=180, gt=0, description="seconds until the model's answer must begin")
     provider_idle_timeout_s: float = Field(default=90, gt=0, description="seconds of silence after which a reply has failed")
+
+    rag_k: int = Field(default=5, ge=1, le=50, description="passages a reply that is looked up gets at most")
+    rag_rerank: bool = Field(default=True, description="whether passages are ordered again by how well they fit the question")
+    branch_files_max: int = Field(default=200, ge=1, le=200, description="files of a branch that replies are looked up in, newest first")
+    retrieval_timeout_s: float = Field(default=30, gt=0, description="seconds until a look-up must answer")
+    agent_wait_max_s: float = Field(default=120, ge=0, description="seconds a reply waits for an agent-service that is down")
+    agent_stop_wait_s: float = Field(default=30, gt=0, description="seconds a stopped run gets to end before its reply does")
+    agent_turn_duration_max_s: float = Field(
+        default=90_000, gt=0, description="seconds after which the reply of an agent is ended; runs have shorter limits of their own"
+    )
+    agent_idle_timeout_s: float = Field(default=45, gt=15, description="seconds without a sign of life after which a run is asked again")
 
     turn_lease_s: float = Field(default=10, gt=0, description="seconds without a heartbeat after which a reply counts as interrupted")
     reaper_interval_s: float = Field(default=2, gt=0, description="seconds between looks for replies whose process died")

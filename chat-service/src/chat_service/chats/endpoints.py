@@ -12,6 +12,7 @@ from shared.pagination import After, Limit, Page
 
 from chat_service.chats import service
 from chat_service.chats.errors import NoSuchChange
+from chat_service.dependencies import ReferencesDep, TurnsDep
 from chat_service.messages import service as messages
 from shared import idempotency
 
@@ -22,7 +23,11 @@ router = APIRouter(prefix="/api/v1/chats", tags=["chats"])
 
 
 @router.post("", status_code=201, summary="Make a chat", response_model=Chat)
-async def create_chat(body: ChatCreate, session: SessionDep, principal: Writer, key: IdempotencyKey = None) -> Response:
+async def create_chat(
+    body: ChatCreate, session: SessionDep, principal: Writer, references: ReferencesDep, key: IdempotencyKey = None
+) -> Response:
+    # Before the session's first statement: no connection is held while other services are asked.
+    await references.check_chat(principal, knowledge_base_ids=body.knowledge_base_ids, agent_id=body.agent_id)
     operation = Operation(str(principal.actor_id), "POST", router.prefix, key) if key else None
     if operation and (first := await idempotency.begin(session, operation, body=body.model_dump_json().encode())):
         return Response(first.body, status_code=first.status, media_type="application/json")
@@ -48,12 +53,17 @@ async def read_chat(chat_id: UUID, session: SessionDep, principal: Reader) -> Ch
     return service.view(await service.own_chat(session, principal, chat_id))
 
 
-@router.patch("/{chat_id}", summary="Rename, archive, choose the model or the branch")
-async def patch_chat(chat_id: UUID, body: ChatPatch, session: SessionDep, principal: Writer) -> Chat:
+@router.patch("/{chat_id}", summary="Rename, archive, choose the model, the knowledge, the agent or the branch")
+async def patch_chat(chat_id: UUID, body: ChatPatch, session: SessionDep, principal: Writer, references: ReferencesDep) -> Chat:
+    await references.check_chat(principal, knowledge_base_ids=body.knowledge_base_ids or [], agent_id=body.agent_id)
     chat = await service.own_chat(session, principal, chat_id, lock=True)
     values = {name: getattr(body, name) for name in body.model_fields_set}
     if "archived" in values and values["archived"] is None:
         raise NoSuchChange("archived is true or false")
+    if "knowledge_base_ids" in values:
+        if body.knowledge_base_ids is None:
+            raise NoSuchChange("knowledge_base_ids is a list; an empty one takes all knowledge away")
+        values["knowledge_base_ids"] = list(dict.fromkeys(body.knowledge_base_ids))
     if "current_message_id" in values:
         if body.current_message_id is None:
             raise NoSuchChange("current_message_id names a message of this chat")
@@ -62,5 +72,5 @@ async def patch_chat(chat_id: UUID, body: ChatPatch, session: SessionDep, princi
 
 
 @router.delete("/{chat_id}", status_code=204, summary="Delete a chat with its messages")
-async def delete_chat(chat_id: UUID, session: SessionDep, principal: Writer) -> None:
-    await service.delete(session, principal, chat_id)
+async def delete_chat(chat_id: UUID, principal: Writer, turns: TurnsDep) -> None:
+    await turns.delete_chat(principal, chat_id)

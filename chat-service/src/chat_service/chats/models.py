@@ -4,7 +4,8 @@ from datetime import datetime
 from uuid import UUID
 
 from shared.db import Base
-from sqlalchemy import DateTime, Text
+from sqlalchemy import DateTime, Text, Uuid
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 
@@ -21,5 +22,7 @@ class ChatRow(Base):
     model: Mapped[str | None] = mapped_column(Text)
     current_message_id: Mapped[UUID | None]
     archived: Mapped[bool]
+    knowledge_base_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid))
+    agent_id: Mapped[UUID | None]
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))

@@ -27,6 +27,8 @@ def view(row: ChatRow) -> Chat:
         model=row.model,
         current_message_id=row.current_message_id,
         archived=row.archived,
+        knowledge_base_ids=row.knowledge_base_ids,
+        agent_id=row.agent_id,
         created_at=row.created_at,
         updated_at=row.updated_at,
     )
@@ -45,6 +47,7 @@ async def own_chat(session: AsyncSession, principal: Principal, chat_id: UUID, *
 
 
 async def create(session: AsyncSession, principal: Principal, body: ChatCreate) -> ChatRow:
+    """A new chat. The caller has authorised the ids in `body` (references.service)."""
     now = utc_now()
     row = ChatRow(
         id=uuid7(),
@@ -55,6 +58,8 @@ async def create(session: AsyncSession, principal: Principal, body: ChatCreate) 
         model=body.model,
         current_message_id=None,
         archived=False,
+        knowledge_base_ids=list(dict.fromkeys(body.knowledge_base_ids)),
+        agent_id=body.agent_id,
         created_at=now,
         updated_at=now,
     )
@@ -109,6 +114,9 @@ async def note_turn(session: AsyncSession, chat: ChatRow, *, leaf_id: UUID, mode
 
 
 async def delete(session: AsyncSession, principal: Principal, chat_id: UUID) -> None:
-    """A reply that still streams loses its turn row with the chat, which ends it at its next journal write."""
+    """A reply that still streams loses its turn row with the chat, which ends it at its next journal write.
+
+    turns.service sees to its run.
+    """
     await own_chat(session, principal, chat_id, lock=True)
     await repository.remove(session, chat_id=chat_id)

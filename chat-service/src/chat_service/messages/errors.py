@@ -57,6 +57,15 @@ class NothingToContinue(Conflict):
         super().__init__("only a stopped, interrupted or failed reply can go on; regenerate makes another one")
 
 
+class AgentReplyEnded(Conflict):
+    """What an agent wrote does not go on in its middle: its run has ended."""
+
+    code = "agent_reply_ended"
+
+    def __init__(self) -> None:
+        super().__init__("an agent wrote this reply and its run has ended; regenerate makes another one")
+
+
 class ContentTooLarge(PayloadTooLarge):
     """The message is larger than the installation allows."""
 

@@ -6,13 +6,16 @@ from uuid import UUID
 
 from shared.contracts.chat import MessageStatus, Role
 from shared.db import Base
-from sqlalchemy import BigInteger, DateTime, Text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import BigInteger, DateTime, Text, Uuid
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 
 class MessageRow(Base):
-    """One message. A reply also knows its newest turn and which event ids that turn has; `stream_to` null: it runs."""
+    """One message. A reply also knows its newest turn and which event ids that turn has; `stream_to` null: it runs.
+
+    `branch_file_ids` stands on people's messages: the files attached to this one and those above it, newest first.
+    """
 
     __tablename__ = "message"
 
@@ -28,6 +31,11 @@ class MessageRow(Base):
     completion_tokens: Mapped[int | None] = mapped_column(BigInteger)
     cost_nano: Mapped[int | None] = mapped_column(BigInteger)
     remaining_nano: Mapped[int | None] = mapped_column(BigInteger)
+    attachments: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    branch_file_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid))
+    citations: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    steps: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    agent_id: Mapped[UUID | None]
     turn_id: Mapped[UUID | None]
     stream_from: Mapped[int | None] = mapped_column(BigInteger)
     stream_to: Mapped[int | None] = mapped_column(BigInteger)

@@ -1,11 +1,14 @@
 """All SQL about messages. Every walk is bounded: the cost of a read does not grow with the chat."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from shared.contracts.chat import MessageStatus, Role
 from sqlalchemy import func, insert, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from chat_service.messages.models import MessageRow
 
@@ -60,6 +63,25 @@ async def get(session: AsyncSession, *, chat_id: UUID, message_id: UUID, lock: b
     query = select(MessageRow).where(MessageRow.chat_id == chat_id, MessageRow.id == message_id)
     query = query.execution_options(populate_existing=True)
     return (await session.execute(query.with_for_update() if lock else query)).scalar_one_or_none()
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """What a new message needs to know of the reply it follows; `branch_file_ids` are those of the message that one answers."""
+
+    role: Role
+    status: MessageStatus
+    branch_file_ids: Sequence[UUID]
+
+
+async def get_parent(session: AsyncSession, *, chat_id: UUID, message_id: UUID) -> Parent | None:
+    """One row of few columns: texts, steps and citations stay where they are."""
+    asked = aliased(MessageRow)
+    query = select(MessageRow.role, MessageRow.status, asked.branch_file_ids).outerjoin(
+        asked, (asked.chat_id == MessageRow.chat_id) & (asked.id == MessageRow.parent_id)
+    )
+    row = (await session.execute(query.where(MessageRow.chat_id == chat_id, MessageRow.id == message_id))).one_or_none()
+    return None if row is None else Parent(row.role, row.status, row.branch_file_ids or ())
 
 
 async def path(session: AsyncSession, *, chat_id: UUID, leaf_id: UUID, depth_max: int) -> Sequence[MessageRow]:

@@ -1,12 +1,13 @@
 """Rules of the message tree. The caller has made sure that the chat is the person's (chats.service.own_chat)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from shared.clock import utc_now
-from shared.contracts.chat import FinalStatus, Message, MessageError, MessageUsage
+from shared.contracts.chat import Attachment, FinalStatus, Message, MessageError, MessageUsage
+from shared.contracts.runs import Citation, StepEventData, ToolEventData
 from shared.ids import uuid7
 from shared.pagination import Page
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,10 +20,12 @@ from chat_service.messages.models import MessageRow
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a turn ended: the text and usage it adds, and why when it failed."""
+    """How a turn ended: the text and usage it adds, and why when it failed. Steps and citations replace what the reply has."""
 
     status: FinalStatus
     text: str = ""
+    steps: Sequence[Mapping[str, Any]] = ()
+    citations: Sequence[Mapping[str, Any]] = ()
     error: MessageError | None = None
     usage: MessageUsage | None = None
 
@@ -39,10 +42,18 @@ def view(row: MessageRow, sibling_ids: Sequence[UUID]) -> Message:
         status=row.status,
         error=None if row.error is None else MessageError.model_validate(row.error),
         usage=usage_of(row),
+        attachments=[Attachment.model_validate(attachment) for attachment in row.attachments],
+        citations=[Citation.model_validate(citation) for citation in row.citations],
+        steps=[_step(entry) for entry in row.steps],
+        agent_id=row.agent_id,
         sibling_ids=list(sibling_ids) or [row.id],
         created_at=row.created_at,
         updated_at=row.updated_at,
     )
+
+
+def _step(entry: Mapping[str, Any]) -> StepEventData | ToolEventData:
+    return ToolEventData.model_validate(entry) if "call_id" in entry else StepEventData.model_validate(entry)
 
 
 def usage_of(row: MessageRow) -> MessageUsage | None:
@@ -115,21 +126,22 @@ async def newest_leaf(session: AsyncSession, chat_id: UUID, message_id: UUID) ->
     return await repository.newest_leaf(session, chat_id=chat_id, message_id=message_id)
 
 
-async def check_parent(session: AsyncSession, chat_id: UUID, parent_id: UUID | None) -> None:
-    """A message may follow an ended reply of this chat, or nothing.
+async def check_parent(session: AsyncSession, chat_id: UUID, parent_id: UUID | None) -> Sequence[UUID]:
+    """A message may follow an ended reply of this chat, or nothing. Returns the files of the branch up to there.
 
     Raises:
         ParentNotFound, ParentNotReply, ReplyRunning.
     """
     if parent_id is None:
-        return
-    parent = await repository.get(session, chat_id=chat_id, message_id=parent_id)
+        return ()
+    parent = await repository.get_parent(session, chat_id=chat_id, message_id=parent_id)
     if parent is None:
         raise ParentNotFound
     if parent.role != "assistant":
         raise ParentNotReply
     if parent.status == "streaming":
         raise ReplyRunning
+    return parent.branch_file_ids
 
 
 async def check_versions(session: AsyncSession, chat_id: UUID, parent_id: UUID | None, *, siblings_max: int) -> None:
@@ -138,20 +150,26 @@ async def check_versions(session: AsyncSession, chat_id: UUID, parent_id: UUID |
         raise TooManySiblings(siblings_max)
 
 
-def user_row(chat_id: UUID, *, parent_id: UUID | None, content: str) -> dict[str, Any]:
+def user_row(
+    chat_id: UUID, *, parent_id: UUID | None, content: str, attachments: Sequence[Attachment], branch_file_ids: Sequence[UUID]
+) -> dict[str, Any]:
     """A person's message, ready to insert."""
-    return {**_row(chat_id, parent_id), "role": "user", "content": content, "status": "complete"}
+    stored = [attachment.model_dump(mode="json") for attachment in attachments]
+    files = {"attachments": stored, "branch_file_ids": list(branch_file_ids)}
+    return {**_row(chat_id, parent_id), "role": "user", "content": content, "status": "complete", **files}
 
 
-def reply_row(chat_id: UUID, *, parent_id: UUID, model: str, turn_id: UUID) -> dict[str, Any]:
+def reply_row(chat_id: UUID, *, parent_id: UUID, model: str, turn_id: UUID, agent_id: UUID | None) -> dict[str, Any]:
     """An empty reply whose first turn begins, ready to insert."""
-    return {**_row(chat_id, parent_id), "role": "assistant", "model": model, "status": "streaming", "turn_id": turn_id, "stream_from": 1}
+    turn = {"status": "streaming", "turn_id": turn_id, "stream_from": 1}
+    return {**_row(chat_id, parent_id), "role": "assistant", "model": model, "agent_id": agent_id, **turn}
 
 
 def _row(chat_id: UUID, parent_id: UUID | None) -> dict[str, Any]:
     now = utc_now()
     # Every column is named, so that rows of both roles go in one statement.
     empty: dict[str, Any] = {"content": "", "model": None, "turn_id": None, "stream_from": None, "stream_to": None, "error": None}
+    empty |= {"attachments": [], "branch_file_ids": [], "citations": [], "steps": [], "agent_id": None}
     empty |= {"prompt_tokens": None, "completion_tokens": None, "cost_nano": None, "remaining_nano": None}
     return {"id": uuid7(), "chat_id": chat_id, "parent_id": parent_id, **empty, "created_at": now, "updated_at": now}
 
@@ -182,6 +200,9 @@ async def close(session: AsyncSession, *, chat_id: UUID, message_id: UUID, endin
         "stream_to": stream_to,
         "updated_at": utc_now(),
     }
+    # Empty on a turn that goes on: what the reply was looked up in before stays with it.
+    if ending.steps or ending.citations:
+        values |= {"steps": list(ending.steps), "citations": list(ending.citations)}
     added, known = _counted(ending.usage)
     row = await repository.fold(
         session, chat_id=chat_id, message_id=message_id, text_added=ending.text, added=added, values={**values, **known}

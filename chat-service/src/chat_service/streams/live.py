@@ -10,7 +10,7 @@ from uuid import UUID
 import orjson
 from shared.sse import encode
 
-Kind = Literal["message", "waiting", "delta", "reasoning", "usage", "done", "error", "reset"]
+Kind = Literal["message", "waiting", "step", "tool", "citation", "delta", "reasoning", "usage", "done", "error", "reset"]
 TEXT_KINDS = frozenset({"delta", "reasoning"})
 _REPLAY_CHARS_MAX = 64 * 1024
 
@@ -44,6 +44,11 @@ def text_event(event_id: int, kind: Kind, text: str) -> Event:
 def data_event(event_id: int, kind: Kind, data: dict[str, Any]) -> Event:
     raw = orjson.dumps(data)
     return Event(event_id, kind, "", raw.decode(), encode(kind, raw, event_id))
+
+
+def reset_events(event_id: int, text: str, body: Sequence[Event]) -> list[Event]:
+    """Replace what a reader has by `text` and the steps and citations in `body`."""
+    return [data_event(event_id, "reset", {"text": text}), *body]
 
 
 def _kind_of(event: Event) -> Kind:
@@ -90,13 +95,26 @@ def chunks_of(turn_id: UUID, events: Sequence[Event]) -> list[Chunk]:
 
 
 class LiveReply:
-    """One running turn. Ids are contiguous from `first_id`; `base_text` is what the reply held before this turn."""
+    """One running turn. Ids are contiguous from `first_id`. What the reply held before this turn: `base_text`, and `base_events`
+    with its steps and citations. `relayed`: the ids are a run's, so an id that is not here yet will be.
+    """
 
-    def __init__(self, *, turn_id: UUID, message_id: UUID, first_id: int, base_text: str) -> None:
+    def __init__(
+        self,
+        *,
+        turn_id: UUID,
+        message_id: UUID,
+        first_id: int,
+        base_text: str,
+        base_events: Sequence[Event] = (),
+        relayed: bool = False,
+    ) -> None:
         self.turn_id = turn_id
         self.message_id = message_id
         self.first_id = first_id
         self.base_text = base_text
+        self.base_events = base_events
+        self.relayed = relayed
         self.events: list[Event] = []
         self.text_bytes = 0
         self.closed = False
@@ -109,9 +127,15 @@ class LiveReply:
     def last_id(self) -> int:
         return self.first_id + len(self.events) - 1
 
-    def text(self) -> str:
-        """What this turn wrote so far."""
-        return "".join(event.text for event in self.events if event.kind == "delta")
+    def begin_again(self) -> list[Event]:
+        """For a reader whose place is unknown: what the reply held before this turn; the turn's events follow (from index 1)."""
+        return reset_events(self.first_id, self.base_text, self.base_events)
+
+    def restore(self, events: Sequence[Event]) -> None:
+        """Take over a turn of another process: its events so far, which the journal has."""
+        self.events += events
+        self._journaled = len(self.events)
+        self.text_bytes = sum(len(event.text.encode()) for event in events)
 
     def emit_text(self, kind: Kind, text: str) -> None:
         self.text_bytes += len(text.encode())

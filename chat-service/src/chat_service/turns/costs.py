@@ -1,9 +1,11 @@
-"""What stopped and interrupted replies cost: their stream ended before the price was told, so billing is asked."""
+"""What stopped and interrupted replies cost: their stream ended before the price was told, so billing or the run is asked."""
 
 import asyncio
 import logging
 from uuid import UUID
 
+from shared.auth import Principal
+from shared.clients.agents import AgentClient
 from shared.clients.billing import BillingClient
 from shared.clock import monotonic_s
 from shared.contracts.billing import RecordedUsage
@@ -23,11 +25,12 @@ log = logging.getLogger(__name__)
 
 
 class Costs:
-    """Asks billing for the cost of dispatches and adds it to their replies, once."""
+    """Asks billing for the cost of dispatches, agents for that of runs, and adds it to their replies, once."""
 
-    def __init__(self, database: Database, billing: BillingClient, settings: ChatSettings) -> None:
+    def __init__(self, database: Database, billing: BillingClient, agents: AgentClient, settings: ChatSettings) -> None:
         self._database = database
         self._billing = billing
+        self._agents = agents
         self._settings = settings
 
     async def ask(self, dispatch_id: str) -> MessageUsage | None:
@@ -47,12 +50,27 @@ class Costs:
             await asyncio.sleep(_ASK_AGAIN_S)
         return usage
 
+    async def _ask_run(self, claims: dict[str, object], run_id: UUID) -> MessageUsage | None:
+        """What a run took; None while it goes on, its price is not known, or nobody answers."""
+        try:
+            run = await self._agents.run(Principal.from_claims(claims), run_id)
+        except (AppError, KeyError, ValueError):
+            return None
+        if run.ended_at is None or run.usage is None or run.usage.cost_nano is None:
+            return None
+        return run.usage
+
+    async def _ask_again(self, check: CostCheck) -> MessageUsage | None:
+        if check.principal is not None:
+            return await self._ask_run(check.principal, check.message_id)
+        return None if check.dispatch_id is None else await self.ask(check.dispatch_id)
+
     async def check_due(self) -> None:
-        """Ask for every cost that is due. No transaction is open while billing is asked."""
+        """Ask for every cost that is due. No transaction is open while others are asked."""
         async with self._database.transaction() as session:
             due = await repository.claim_cost_checks(session, limit=_BATCH_MAX)
         for check in due:
-            usage = await self.ask(check.dispatch_id)
+            usage = await self._ask_again(check)
             if usage is not None:
                 await self._add(check, usage)
 

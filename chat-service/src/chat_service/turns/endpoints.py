@@ -11,8 +11,9 @@ from shared.idempotency import IdempotencyKey, Operation
 from starlette.responses import JSONResponse
 
 from chat_service.dependencies import SettingsDep, StreamsDep, TurnsDep
+from chat_service.streams.cursor import Reply
 from chat_service.streams.response import EventStream
-from chat_service.streams.service import Reply, ReplyStreams
+from chat_service.streams.service import ReplyStreams
 from chat_service.turns.service import KeyedWrite, Started, TurnService
 
 Reader = Annotated[Principal, Depends(require(Permission.CHATS_READ))]

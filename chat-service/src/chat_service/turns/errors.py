@@ -1,6 +1,6 @@
 """What can be refused about turns."""
 
-from shared.errors import TooManyRequests, Unavailable
+from shared.errors import Conflict, TooManyRequests, Unavailable
 
 
 class TooManyTurns(TooManyRequests):
@@ -12,6 +12,15 @@ class TooManyTurns(TooManyRequests):
         super().__init__(
             f"{count_max} of your replies are being written already; wait for one or stop one", retry_after_s=5, extra={"limit": count_max}
         )
+
+
+class ChatChanging(Conflict):
+    """The chat's agent changed each time it was looked at."""
+
+    code = "chat_changing"
+
+    def __init__(self) -> None:
+        super().__init__("the agent of this chat is being changed elsewhere; send the message again")
 
 
 class ProcessBusy(Unavailable):

@@ -1,15 +1,23 @@
-"""The table of turns: who writes a reply, until when that counts, and what it cost."""
+"""The tables of turns: who writes a reply, until when that counts, what it cost, and which runs must still end."""
 
 from datetime import datetime
+from typing import Any, Literal
 from uuid import UUID
 
 from shared.db import Base
 from sqlalchemy import BigInteger, DateTime, Text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
+
+TurnKind = Literal["plain", "agent"]
 
 
 class TurnRow(Base):
-    """One run of the model for one reply. Running: `owner` holds it until `lease_until`, by the database's clock."""
+    """One run of the model for one reply. Running: `owner` holds it until `lease_until`, by the database's clock.
+
+    A turn of kind `agent` relays the run with the id of its message. `principal` (claims) and `request` are what another
+    process needs to take it over.
+    """
 
     __tablename__ = "turn"
 
@@ -20,6 +28,10 @@ class TurnRow(Base):
     team_id: Mapped[UUID]
     user_id: Mapped[UUID]
     key_id: Mapped[UUID | None]
+    kind: Mapped[TurnKind] = mapped_column(Text, default="plain")
+    agent_id: Mapped[UUID | None]
+    principal: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    request: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     model: Mapped[str] = mapped_column(Text)
     status: Mapped[str] = mapped_column(Text)
     owner: Mapped[str] = mapped_column(Text)
@@ -34,3 +46,15 @@ class TurnRow(Base):
     journaled: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     ended_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+class RunCancellationRow(Base):
+    """A run that is to end; the row goes when the agent-service has heard it."""
+
+    __tablename__ = "run_cancellation"
+
+    run_id: Mapped[UUID] = mapped_column(primary_key=True)
+    principal: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    tries: Mapped[int] = mapped_column(default=0)
+    next_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))

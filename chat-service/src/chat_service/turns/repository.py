@@ -5,21 +5,27 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, insert, select, text, update
+from shared.clock import utc_now
+from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chat_service.streams.signals import STOP_CHANNEL
-from chat_service.turns.models import TurnRow
+from chat_service.turns.models import RunCancellationRow, TurnKind, TurnRow
 
 
 @dataclass(frozen=True, slots=True)
 class CostCheck:
-    """A turn whose cost is not known yet; `tokens_known`: its reply has the tokens already."""
+    """A turn whose cost is not known yet; `tokens_known`: its reply has the tokens already.
+
+    A plain turn is known to billing by its `dispatch_id`; for a run, the agent-service is asked as `principal` (claims).
+    """
 
     turn_id: UUID
     chat_id: UUID
     message_id: UUID
-    dispatch_id: str
+    dispatch_id: str | None
+    principal: dict[str, Any] | None
     tokens_known: bool
 
 
@@ -42,11 +48,13 @@ async def get(session: AsyncSession, *, turn_id: UUID) -> TurnRow | None:
     return await session.get(TurnRow, turn_id, populate_existing=True)
 
 
-async def request_stop(session: AsyncSession, *, turn_id: UUID) -> None:
-    """Ask the owner, whichever process that is; also seen at its next heartbeat."""
+async def request_stop(session: AsyncSession, *, turn_id: UUID) -> bool:
+    """Ask the owner, whichever process that is; also seen at its next heartbeat. Whether the turn has a run to cancel."""
     statement = update(TurnRow).where(TurnRow.id == turn_id, TurnRow.status == "running", ~TurnRow.stop_requested)
-    await session.execute(statement.values(stop_requested=True))
+    statement = statement.values(stop_requested=True).returning(TurnRow.kind).execution_options(synchronize_session=False)
+    kind = (await session.execute(statement)).scalar_one_or_none()
     await session.execute(select(func.pg_notify(STOP_CHANNEL, str(turn_id))))
+    return kind == "agent"
 
 
 async def renew(session: AsyncSession, *, turn_ids: Sequence[UUID], owner: str, lease_s: float) -> dict[UUID, bool]:
@@ -66,10 +74,27 @@ async def note_dispatch(session: AsyncSession, *, turn_id: UUID, dispatch_id: st
     await session.execute(update(TurnRow).where(TurnRow.id == turn_id).values(dispatch_id=dispatch_id))
 
 
-async def lock_expired(session: AsyncSession, *, limit: int) -> Sequence[TurnRow]:
-    """Running turns whose lease ended, locked; those that someone else is ending are left out."""
-    query = select(TurnRow).where(TurnRow.status == "running", TurnRow.lease_until < func.now())
-    return (await session.execute(query.limit(limit).with_for_update(skip_locked=True))).scalars().all()
+async def lock_expired(session: AsyncSession, *, kinds: Sequence[TurnKind]) -> TurnRow | None:
+    """A running turn whose lease ended, locked; those that someone else is ending are left out."""
+    query = select(TurnRow).where(TurnRow.status == "running", TurnRow.lease_until < func.now(), TurnRow.kind.in_(kinds))
+    return (await session.execute(query.limit(1).with_for_update(skip_locked=True))).scalar_one_or_none()
+
+
+async def take_over(session: AsyncSession, *, turn_id: UUID, owner: str, lease_s: float) -> None:
+    """A locked turn is `owner`'s from now on: nobody else can write to its journal any more."""
+    await session.execute(update(TurnRow).where(TurnRow.id == turn_id).values(owner=owner, lease_until=_lease(lease_s)))
+
+
+async def release(session: AsyncSession, *, turn_id: UUID, owner: str) -> None:
+    """Let another process take the turn over at once."""
+    mine = (TurnRow.id == turn_id, TurnRow.owner == owner, TurnRow.status == "running")
+    await session.execute(update(TurnRow).where(*mine).values(lease_until=func.now()))
+
+
+async def running_runs(session: AsyncSession, *, chat_id: UUID) -> Sequence[UUID]:
+    """Ids of the runs that write replies of the chat."""
+    query = select(TurnRow.message_id).where(TurnRow.chat_id == chat_id, TurnRow.status == "running", TurnRow.kind == "agent")
+    return (await session.execute(query)).scalars().all()
 
 
 async def end(
@@ -102,14 +127,14 @@ UPDATE turn SET cost_checks = cost_checks + 1,
 WHERE id IN (
     SELECT id FROM turn WHERE cost_pending AND cost_check_at <= now() ORDER BY cost_check_at LIMIT :limit FOR UPDATE SKIP LOCKED
 )
-RETURNING id, chat_id, message_id, dispatch_id, tokens_known
+RETURNING id, chat_id, message_id, dispatch_id, principal, tokens_known
 """
 
 
 async def claim_cost_checks(session: AsyncSession, *, limit: int) -> Sequence[CostCheck]:
     """Turns whose cost is to be asked for now; each comes again later, with growing pauses, until it is settled."""
     rows = await session.execute(text(_CLAIM_COSTS), {"limit": limit})
-    return [CostCheck(row.id, row.chat_id, row.message_id, row.dispatch_id, row.tokens_known) for row in rows]
+    return [CostCheck(row.id, row.chat_id, row.message_id, row.dispatch_id, row.principal, row.tokens_known) for row in rows]
 
 
 async def settle_cost(session: AsyncSession, *, turn_id: UUID) -> bool:
@@ -139,3 +164,32 @@ UPDATE turn SET journaled = false WHERE id IN (SELECT id FROM old)
 async def purge_journal(session: AsyncSession, *, retention_s: float, limit: int) -> None:
     """Drop the journal of turns that ended long ago: their text is in the message."""
     await session.execute(text(_PURGE_JOURNAL), {"retention_s": retention_s, "limit": limit})
+
+
+async def add_cancellation(session: AsyncSession, *, run_id: UUID, principal: dict[str, Any]) -> None:
+    """The run is to be cancelled from now on, until the row is removed."""
+    values = {"run_id": run_id, "principal": principal, "tries": 0, "next_at": func.now(), "created_at": utc_now()}
+    again = {"tries": 0, "next_at": func.now()}
+    await session.execute(upsert(RunCancellationRow).values(**values).on_conflict_do_update(index_elements=["run_id"], set_=again))
+
+
+_CLAIM_CANCELLATIONS = """
+UPDATE run_cancellation SET tries = tries + 1, next_at = now() + make_interval(secs => least(60, 0.5 * power(2, least(tries, 7))))
+WHERE run_id IN (SELECT run_id FROM run_cancellation WHERE next_at <= now() ORDER BY next_at LIMIT :limit FOR UPDATE SKIP LOCKED)
+RETURNING run_id, principal, tries
+"""
+
+
+async def claim_cancellations(session: AsyncSession, *, limit: int) -> Sequence[tuple[UUID, dict[str, Any]]]:
+    """Runs (and claims of their principals) to cancel now; each comes again later, with growing pauses, until it is removed."""
+    rows = await session.execute(text(_CLAIM_CANCELLATIONS), {"limit": limit})
+    return [(row.run_id, row.principal) for row in rows]
+
+
+async def remove_cancellation(session: AsyncSession, *, run_id: UUID) -> None:
+    await session.execute(delete(RunCancellationRow).where(RunCancellationRow.run_id == run_id))
+
+
+async def give_up_cancellations(session: AsyncSession, *, wait_max_s: float) -> None:
+    old = RunCancellationRow.created_at < func.now() - func.make_interval(0, 0, 0, 0, 0, 0, wait_max_s)
+    await session.execute(delete(RunCancellationRow).where(old))

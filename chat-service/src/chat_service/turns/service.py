@@ -1,15 +1,17 @@
 """Starting, continuing and stopping turns: all rows of a turn in one transaction, then a task that the process owns."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import orjson
 from shared.auth import Principal
 from shared.clock import monotonic_s, utc_now
-from shared.contracts.chat import Message, MessageCreate, MessageEventData, ReplyOptions
+from shared.contracts.agents import Agent
+from shared.contracts.chat import Attachment, Message, MessageCreate, ReplyOptions
 from shared.db import Database
 from shared.idempotency import Operation
 from shared.ids import uuid7
@@ -18,17 +20,22 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from chat_service.chats import service as chats
 from chat_service.chats.models import ChatRow
 from chat_service.messages import service as messages
-from chat_service.messages.errors import ContentTooLarge, NothingToContinue, ReplyRunning
+from chat_service.messages.errors import AgentReplyEnded, ContentTooLarge, NothingToContinue, ReplyRunning
 from chat_service.messages.models import MessageRow
+from chat_service.references.service import References, Sources
 from chat_service.settings import ChatSettings
-from chat_service.streams.service import Reply
-from chat_service.turns import repository
-from chat_service.turns.errors import Draining, ProcessBusy, TooManyTurns
-from chat_service.turns.runner import TurnRunner, TurnSpec
+from chat_service.streams.cursor import Reply
+from chat_service.turns import cancellations, repository
+from chat_service.turns.cancellations import RunCancellations
+from chat_service.turns.drafts import Known, NotKnownError, Prepare, Reopened, continued_reply, new_reply, options_of
+from chat_service.turns.errors import ChatChanging, Draining, ProcessBusy, TooManyTurns
+from chat_service.turns.runner import TurnRunner
+from chat_service.turns.specs import TurnSpec
 from shared import idempotency
 
 _STOP_LOOK_S = 0.05
 _STOP_GRACE_S = 2.0
+_TRIES_MAX = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +57,18 @@ class KeyedWrite:
 class TurnService:
     """The rules of turns; one a process."""
 
-    def __init__(self, database: Database, runner: TurnRunner, settings: ChatSettings) -> None:
+    def __init__(
+        self,
+        database: Database,
+        runner: TurnRunner,
+        references: References,
+        run_cancellations: RunCancellations,
+        settings: ChatSettings,
+    ) -> None:
         self._database = database
         self._runner = runner
+        self._references = references
+        self._cancellations = run_cancellations
         self._settings = settings
 
     async def post(self, principal: Principal, chat_id: UUID, body: MessageCreate, *, write: KeyedWrite | None) -> Started:
@@ -61,20 +77,23 @@ class TurnService:
             raise ContentTooLarge(self._settings.message_content_max_bytes)
         content = body.content.replace("\x00", "")  # PostgreSQL text cannot hold NUL
 
-        async def prepare(session: AsyncSession, chat: ChatRow) -> TurnSpec:
+        async def prepare(session: AsyncSession, chat: ChatRow, known: Known) -> TurnSpec:
             follows_current = "parent_id" not in body.model_fields_set
             parent_id = chat.current_message_id if follows_current else body.parent_id
-            await messages.check_parent(session, chat_id, parent_id)
+            above = await messages.check_parent(session, chat_id, parent_id)
             if not follows_current:
                 await messages.check_versions(session, chat_id, parent_id, siblings_max=self._settings.siblings_max)
-            said = messages.user_row(chat_id, parent_id=parent_id, content=content)
-            model = body.model or chat.model or self._settings.default_model
-            reply = messages.reply_row(chat_id, parent_id=said["id"], model=model, turn_id=uuid7())
+            known.check(chat, body.attachments)
+            file_ids = self._branch_files(known.attachments, above)
+            said = messages.user_row(chat_id, parent_id=parent_id, content=content, attachments=known.attachments, branch_file_ids=file_ids)
+            model = self._model(known.agent, body.model, chat.model)
+            reply = messages.reply_row(chat_id, parent_id=said["id"], model=model, turn_id=uuid7(), agent_id=chat.agent_id)
             await messages.add(session, [said, reply])
             await chats.note_turn(session, chat, leaf_id=reply["id"], model=body.model, first_words=content)
             # A message that follows the current leaf is its first child; elsewhere it may have siblings.
             shown = await messages.view_stored(session, said, alone=follows_current, siblings_max=self._settings.siblings_max)
-            return _new_reply(principal, shown, reply, options=_options(body))
+            sources = Sources(tuple(chat.knowledge_base_ids), file_ids)
+            return new_reply(principal, shown, reply, options=options_of(body), sources=sources, agent=known.agent)
 
         return await self._start(principal, chat_id, prepare, write=write)
 
@@ -83,16 +102,18 @@ class TurnService:
     ) -> Started:
         """Another reply to the same message, as a sibling."""
 
-        async def prepare(session: AsyncSession, chat: ChatRow) -> TurnSpec:
+        async def prepare(session: AsyncSession, chat: ChatRow, known: Known) -> TurnSpec:
             old = await messages.get_reply(session, chat_id, message_id)
             await messages.check_versions(session, chat_id, old.parent_id, siblings_max=self._settings.siblings_max)
+            known.check(chat)
             parent = await self._asked(session, old)
-            model = body.model or chat.model or old.model or self._settings.default_model
-            reply = messages.reply_row(chat_id, parent_id=parent.id, model=model, turn_id=uuid7())
+            model = self._model(known.agent, body.model, chat.model, old.model)
+            reply = messages.reply_row(chat_id, parent_id=parent.id, model=model, turn_id=uuid7(), agent_id=chat.agent_id)
             await messages.add(session, [reply])
             await chats.note_turn(session, chat, leaf_id=reply["id"], model=None, first_words=None)
             shown = await messages.view_of(session, parent, siblings_max=self._settings.siblings_max)
-            return _new_reply(principal, shown, reply, options=_options(body))
+            sources = Sources(tuple(chat.knowledge_base_ids), tuple(parent.branch_file_ids))
+            return new_reply(principal, shown, reply, options=options_of(body), sources=sources, agent=known.agent)
 
         return await self._start(principal, chat_id, prepare, write=write)
 
@@ -101,31 +122,18 @@ class TurnService:
     ) -> Started:
         """A reply that was cut goes on in the same message."""
 
-        async def prepare(session: AsyncSession, chat: ChatRow) -> TurnSpec:
+        async def prepare(session: AsyncSession, chat: ChatRow, known: Known) -> TurnSpec:
             row = await messages.get_reply(session, chat_id, message_id, lock=True)
-            if row.status == "streaming":
-                raise ReplyRunning
-            if row.status == "complete":
-                raise NothingToContinue
+            _check_continuable(row)
             parent = await self._asked(session, row)
             turn_id, first_id = uuid7(), (row.stream_to or 0) + 1
-            model = body.model or row.model or chat.model or self._settings.default_model
+            model = self._model(None, body.model, row.model, chat.model)
             await messages.reopen(session, row, turn_id=turn_id, model=model, stream_from=first_id)
             await chats.note_turn(session, chat, leaf_id=chat.current_message_id or row.id, model=None, first_words=None)
             shown = await messages.view_of(session, parent, siblings_max=self._settings.siblings_max)
-            return TurnSpec(
-                turn_id=turn_id,
-                chat_id=chat_id,
-                message_id=row.id,
-                principal=principal,
-                model=model,
-                leaf_id=row.id,
-                go_on=bool(row.content),
-                first_event_id=first_id,
-                base_text=row.content,
-                options=_options(body),
-                message_event=_first_event(shown, row.id),
-            )
+            sources = Sources(tuple(chat.knowledge_base_ids), tuple(parent.branch_file_ids))
+            reopened = Reopened(turn_id=turn_id, first_event_id=first_id, model=model)
+            return continued_reply(principal, shown, row, reopened, options=options_of(body), sources=sources)
 
         return await self._start(principal, chat_id, prepare, write=write)
 
@@ -134,16 +142,28 @@ class TurnService:
         async with self._database.transaction() as session:
             await chats.own_chat(session, principal, chat_id)
             row = await messages.get_reply(session, chat_id, message_id)
-            if row.status == "streaming" and row.turn_id is not None:
-                await repository.request_stop(session, turn_id=row.turn_id)
+            if row.status == "streaming" and row.turn_id is not None and await repository.request_stop(session, turn_id=row.turn_id):
+                await cancellations.note(session, principal, row.id)
         if row.status == "streaming" and row.turn_id is not None:
             self._runner.stop(row.turn_id)
+            self._cancellations.kick()
         deadline = monotonic_s() + self._settings.stop_cost_wait_s + _STOP_GRACE_S
         shown = await self.read(principal, chat_id, message_id)
         while shown.status == "streaming" and monotonic_s() < deadline:
             await asyncio.sleep(_STOP_LOOK_S)
             shown = await self.read(principal, chat_id, message_id)
         return shown
+
+    async def delete_chat(self, principal: Principal, chat_id: UUID) -> None:
+        """The chat with its messages; a run that writes in it is cancelled."""
+        async with self._database.transaction() as session:
+            await chats.own_chat(session, principal, chat_id, lock=True)
+            run_ids = await repository.running_runs(session, chat_id=chat_id)
+            for run_id in run_ids:
+                await cancellations.note(session, principal, run_id)
+            await chats.delete(session, principal, chat_id)
+        if run_ids:
+            self._cancellations.kick()
 
     async def read(self, principal: Principal, chat_id: UUID, message_id: UUID) -> Message:
         """A reply of the caller. Raises: ChatNotFound, MessageNotFound, NotReply."""
@@ -152,7 +172,20 @@ class TurnService:
             row = await messages.get_reply(session, chat_id, message_id)
             return await messages.view_of(session, row, siblings_max=self._settings.siblings_max)
 
-    async def _start(
+    async def _start(self, principal: Principal, chat_id: UUID, prepare: Prepare, *, write: KeyedWrite | None) -> Started:
+        """Start the turn. What other services must authorise is asked for between two tries, so that no transaction waits for it."""
+        known = Known()
+        for _ in range(_TRIES_MAX):
+            try:
+                return await self._try_start(principal, chat_id, partial(prepare, known=known), write=write)
+            except NotKnownError as missing:
+                known = Known(
+                    agent=None if missing.agent_id is None else await self._references.agent(principal, missing.agent_id),
+                    attachments=await self._references.attachments(principal, missing.file_ids),
+                )
+        raise ChatChanging
+
+    async def _try_start(
         self,
         principal: Principal,
         chat_id: UUID,
@@ -174,6 +207,16 @@ class TurnService:
                 await idempotency.finish(session, write.operation, status=200, body=remembered)
         self._runner.start(spec)
         return started
+
+    def _model(self, agent: Agent | None, *choices: str | None) -> str:
+        """The agent's model, else the first choice there is, else the installation's."""
+        named = None if agent is None else agent.model
+        return named or next((choice for choice in choices if choice), self._settings.default_model)
+
+    def _branch_files(self, attachments: Sequence[Attachment], above: Sequence[UUID]) -> tuple[UUID, ...]:
+        """The files of a branch with those of its new message, newest first."""
+        newest_first = dict.fromkeys([*(attachment.file_id for attachment in attachments), *above])
+        return tuple(newest_first)[: self._settings.branch_files_max]
 
     async def _check_room(self, session: AsyncSession, principal: Principal) -> None:
         if self._runner.draining:
@@ -198,6 +241,7 @@ class TurnService:
             "team_id": principal.team_id,
             "user_id": principal.actor_id,
             "key_id": principal.key_id,
+            **_run_values(spec),
             "model": spec.model,
             "owner": self._runner.owner,
             "first_event_id": spec.first_event_id,
@@ -205,29 +249,20 @@ class TurnService:
         }
 
 
-def _new_reply(principal: Principal, asked: Message, reply: dict[str, Any], *, options: dict[str, Any]) -> TurnSpec:
-    return TurnSpec(
-        turn_id=reply["turn_id"],
-        chat_id=asked.chat_id,
-        message_id=reply["id"],
-        principal=principal,
-        model=reply["model"],
-        leaf_id=asked.id,
-        go_on=False,
-        first_event_id=1,
-        base_text="",
-        options=options,
-        message_event=_first_event(asked, reply["id"]),
-    )
+def _run_values(spec: TurnSpec) -> dict[str, Any]:
+    """What another process needs to take a run over; a plain turn ends with its process."""
+    if spec.run is None:
+        return {"kind": "plain"}
+    return {"kind": "agent", "agent_id": spec.run.agent_id, "principal": spec.principal.to_claims(), "request": spec.request()}
 
 
-def _first_event(asked: Message, reply_id: UUID) -> dict[str, Any]:
-    return MessageEventData(message=asked, reply_id=reply_id).model_dump(mode="json")
-
-
-def _options(body: MessageCreate | ReplyOptions) -> dict[str, Any]:
-    chosen = {"max_tokens": body.max_tokens, "temperature": body.temperature}
-    return {name: value for name, value in chosen.items() if value is not None}
+def _check_continuable(row: MessageRow) -> None:
+    if row.status == "streaming":
+        raise ReplyRunning
+    if row.status == "complete":
+        raise NothingToContinue
+    if row.agent_id is not None:
+        raise AgentReplyEnded
 
 
 def _started_before(chat_id: UUID, answer: bytes) -> Started:

@@ -1,0 +1,168 @@
+"""A reader's place in a journal, and what a reply whose journal is gone still tells."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+from uuid import UUID
+
+import orjson
+from shared.clock import monotonic_s
+from shared.contracts.chat import MessageEventData
+from shared.db import Database
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from chat_service.messages import service as messages
+from chat_service.messages.models import MessageRow
+from chat_service.settings import ChatSettings
+from chat_service.streams import repository
+from chat_service.streams.fold import body_events
+from chat_service.streams.live import TEXT_KINDS, Chunk, Event, coalesced, data_event, reset_events, text_event
+
+_READ_MAX = 500
+_CATCH_UP_POLLS_MAX = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Which reply is followed."""
+
+    chat_id: UUID
+    message_id: UUID
+
+
+class JournalCursor:
+    """A reader's place in the journal of the turn that was the reply's newest when it came. No session outlives a call."""
+
+    def __init__(self, database: Database, reply: Reply, after: int, settings: ChatSettings) -> None:
+        self._database = database
+        self._reply = reply
+        self._after = after
+        self._placed = False
+        self._polls = 0
+        # Another process takes a run over when the lease of a dead one ends; what it had shown is shown again.
+        self._relay_deadline_s = monotonic_s() + 2 * settings.turn_lease_s + settings.reaper_interval_s
+        self.turn_id = reply.message_id
+        self.behind = False
+
+    async def open(self) -> bool:
+        """Whether there is a turn to follow."""
+        async with self._database.transaction() as session:
+            row = await messages.find(session, self._reply.chat_id, self._reply.message_id)
+        if row is None or row.turn_id is None:
+            return False
+        self.turn_id = row.turn_id
+        return True
+
+    async def next_frames(self) -> tuple[bytes, bool]:
+        """What is new, and whether the turn has ended with it."""
+        async with self._database.transaction() as session:
+            # The state is read before the rows: when it says ended, the rows below are all there are.
+            row = await messages.get_reply(session, self._reply.chat_id, self._reply.message_id)
+            if not self._placed and row.turn_id is not None:
+                self.turn_id = row.turn_id
+            ended = row.turn_id != self.turn_id or row.status != "streaming"
+            head = b""
+            if not self._placed:
+                placed = await self._place(session, row, ended=ended)
+                if placed is None:
+                    return b"", False
+                head, finished = placed
+                if finished:
+                    return head, True
+            chunks = await repository.read(session, turn_id=self.turn_id, after=self._after, limit=_READ_MAX)
+        events = [event for chunk in chunks for event in events_after(chunk, self._after)]
+        # A backlog is joined; what comes later is shown piece by piece, as in the owner's process.
+        body = coalesced(events) if not self._placed or ended else b"".join(event.frame for event in events)
+        self._placed = True
+        if events:
+            self._after = events[-1].id
+        self.behind = len(chunks) == _READ_MAX
+        return head + body, ended and not self.behind
+
+    async def _place(self, session: AsyncSession, row: MessageRow, *, ended: bool) -> tuple[bytes, bool] | None:
+        """Where the reader stands: frames to begin with and whether they are all; None: look again later."""
+        first_id = cast("int", row.stream_from)
+        journal_last = await repository.last_id(session, turn_id=self.turn_id)
+        if ended and journal_last is None:
+            return _final_frames(row, self._after), True
+        if self._after == first_id - 1:
+            self._after = first_id
+            return await self._message_frame(session, row, first_id), False
+        if self._after == first_id or await repository.holds(session, turn_id=self.turn_id, event_id=self._after):
+            return b"", False
+        if not ended and self._after > first_id and self._may_follow(row):
+            return None
+        return await self._reset(session, row, ended=ended, first_id=first_id)
+
+    def _may_follow(self, row: MessageRow) -> bool:
+        """Whether an id that was shown by the owner but is not journaled may still come."""
+        self._polls += 1
+        if row.agent_id is not None:
+            return monotonic_s() < self._relay_deadline_s
+        return self._polls <= _CATCH_UP_POLLS_MAX  # within a flush interval, or it was lost
+
+    async def _message_frame(self, session: AsyncSession, row: MessageRow, event_id: int) -> bytes:
+        if row.parent_id is None:
+            return b""
+        return data_event(event_id, "message", await message_event(session, row, siblings_max=_READ_MAX)).frame
+
+    async def _reset(self, session: AsyncSession, row: MessageRow, *, ended: bool, first_id: int) -> tuple[bytes, bool]:
+        if ended:
+            return _final_frames(row, self._after, reset=True), True
+        self._after = first_id
+        return _frames(_stored_events(row, first_id)), False
+
+
+def _stored_events(row: MessageRow, event_id: int) -> list[Event]:
+    """What the reply's row holds, in place of what the reader has."""
+    return reset_events(event_id, row.content, body_events(row.steps, row.citations, event_id=event_id))
+
+
+def _final_frames(row: MessageRow, after: int, *, reset: bool = False) -> bytes:
+    """The end of a reply whose journal is gone (or useless to this reader), from its row. All carry its last id."""
+    last_id = row.stream_to or 1
+    events = _stored_events(row, last_id) if reset or after != last_id else []
+    if (usage := messages.usage_of(row)) is not None:
+        events.append(data_event(last_id, "usage", usage.model_dump(mode="json")))
+    if row.error is not None:
+        events.append(data_event(last_id, "error", error_data(row.error)))
+    events.append(data_event(last_id, "done", {"status": row.status}))
+    return _frames(events)
+
+
+def _frames(events: Sequence[Event]) -> bytes:
+    return b"".join(event.frame for event in events)
+
+
+def error_data(error: dict[str, object]) -> dict[str, object]:
+    """An `error` event's data: the problem's further members stand beside the standard ones."""
+    extra = cast("dict[str, object]", error.get("extra") or {})
+    return {**extra, "code": error.get("code"), "detail": error.get("detail"), "status": error.get("status")}
+
+
+def events_after(chunk: Chunk, after: int) -> Sequence[Event]:
+    """The events of a journal row above `after`."""
+    if chunk.last_id <= after:
+        return []
+    data = orjson.loads(chunk.payload)
+    if chunk.kind not in TEXT_KINDS:
+        return [data_event(chunk.last_id, chunk.kind, data)]
+    texts = cast("list[str]", data)
+    return [text_event(chunk.first_id + i, chunk.kind, piece) for i, piece in enumerate(texts) if chunk.first_id + i > after]
+
+
+async def message_event(session: AsyncSession, reply: MessageRow, *, siblings_max: int) -> dict[str, object]:
+    """Data of the first event of a reply's turn: the message it answers."""
+    asked = await messages.get(session, reply.chat_id, reply.parent_id or reply.id)
+    shown = await messages.view_of(session, asked, siblings_max=siblings_max)
+    return MessageEventData(message=shown, reply_id=reply.id).model_dump(mode="json")
+
+
+async def journal_events(session: AsyncSession, turn_id: UUID) -> list[Event]:
+    """The events that the journal of a turn holds: all but its `message`, and those that its process could not store."""
+    events: list[Event] = []
+    after = 0
+    while chunks := await repository.read(session, turn_id=turn_id, after=after, limit=_READ_MAX):
+        after = chunks[-1].last_id
+        events += [event for chunk in chunks for event in events_after(chunk, 0)]
+    return events

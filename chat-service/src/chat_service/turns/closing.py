@@ -1,0 +1,81 @@
+"""The one transaction that ends a turn."""
+
+from shared.contracts.chat import MessageUsage
+from shared.db import Database
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from chat_service.messages import service as messages
+from chat_service.messages.service import Ending
+from chat_service.streams import repository as journal_rows
+from chat_service.streams.cursor import error_data
+from chat_service.streams.live import Chunk, Event, chunks_of, data_event
+from chat_service.turns import cancellations, repository
+from chat_service.turns.cancellations import RunCancellations
+from chat_service.turns.specs import Running
+
+EVENT_ID_GAP = 1_000_000
+"""Readers may have seen ids that were never journaled; later ids start beyond them, so that no id means two things."""
+
+
+class Closing:
+    """Ends turns of one process."""
+
+    def __init__(self, database: Database, run_cancellations: RunCancellations, *, owner: str) -> None:
+        self._database = database
+        self._cancellations = run_cancellations
+        self._owner = owner
+
+    async def store(self, running: Running, ending: Ending, chunks: list[Chunk]) -> list[Event]:
+        """Fold the turn into its reply; returns its last events. Nothing is written when the turn was taken away."""
+        async with self._database.transaction() as session:
+            last = await self._close(session, running, ending, chunks)
+        if _run_goes_on(running):
+            self._cancellations.kick()
+        return last
+
+    async def _close(self, session: AsyncSession, running: Running, ending: Ending, chunks: list[Chunk]) -> list[Event]:
+        live, spec = running.live, running.spec
+        owned = await repository.end(
+            session,
+            turn_id=spec.turn_id,
+            owner=self._owner,
+            status=ending.status,
+            dispatch_id=running.dispatch_id,
+            tokens_known=ending.usage is not None,
+            cost_pending=_charged(running) and (ending.usage is None or ending.usage.cost_nano is None),
+        )
+        if not owned:
+            if _run_goes_on(running) and await repository.get(session, turn_id=spec.turn_id) is None:
+                await cancellations.note(session, spec.principal, spec.message_id)  # the chat was deleted
+            return []
+        if _run_goes_on(running):
+            await cancellations.note(session, spec.principal, spec.message_id)
+        before_id = live.last_id if spec.run is None or running.told else live.last_id + EVENT_ID_GAP
+        count = 1 if running.told else 1 + (ending.usage is not None) + (ending.error is not None)
+        total = await messages.close(session, chat_id=spec.chat_id, message_id=spec.message_id, ending=ending, stream_to=before_id + count)
+        last = _done(before_id, ending) if running.told else _last_events(before_id, ending, total)
+        await journal_rows.add(session, [*chunks, *chunks_of(spec.turn_id, last)])
+        return last
+
+
+def _charged(running: Running) -> bool:
+    """Whether the turn may have cost something."""
+    return running.dispatch_id is not None or running.begun
+
+
+def _run_goes_on(running: Running) -> bool:
+    """Whether the turn ends before its run did."""
+    return running.begun and not running.told
+
+
+def _done(after_id: int, ending: Ending) -> list[Event]:
+    return [data_event(after_id + 1, "done", {"status": ending.status})]
+
+
+def _last_events(after_id: int, ending: Ending, total: MessageUsage | None) -> list[Event]:
+    events: list[Event] = []
+    if ending.usage is not None and total is not None:
+        events.append(data_event(after_id + 1, "usage", total.model_dump(mode="json")))
+    if ending.error is not None:
+        events.append(data_event(after_id + len(events) + 1, "error", error_data(ending.error.model_dump(mode="json"))))
+    return events + _done(after_id + len(events), ending)

@@ -1,0 +1,52 @@
+"""Looking up passages for a reply."""
+
+from shared.auth import Principal
+from shared.clients.retrieval import RetrievalClient
+from shared.contracts.chat import MessageError
+from shared.contracts.retrieval import Passage, SearchRequest
+from shared.errors import AppError, NotFound, Unavailable
+
+from chat_service.references.service import References, Sources
+from chat_service.settings import ChatSettings
+from chat_service.turns.specs import TurnFailedError
+
+
+class LookUps:
+    """Searches as the person; one a process."""
+
+    def __init__(self, retrieval: RetrievalClient, references: References, settings: ChatSettings) -> None:
+        self._retrieval = retrieval
+        self._references = references
+        self._k = settings.rag_k
+        self._rerank = settings.rag_rerank
+
+    async def search(self, principal: Principal, query: str, sources: Sources) -> list[Passage]:
+        """The best passages of what is left of `sources`. Raises: TurnFailedError."""
+        try:
+            try:
+                return await self._ask(principal, query, sources)
+            except NotFound:
+                # A file or knowledge base was deleted since it was chosen; the rest still answers.
+                left = await self._references.still_there(principal, sources)
+                return await self._ask(principal, query, left) if left else []
+        except Unavailable as error:
+            detail = "the documents cannot be searched at the moment; your message is kept, regenerate tries again"
+            raise TurnFailedError(MessageError(code="retrieval_unavailable", detail=detail, status=503)) from error
+        except AppError as error:
+            raise TurnFailedError(message_error(error)) from error
+
+    async def _ask(self, principal: Principal, query: str, sources: Sources) -> list[Passage]:
+        request = SearchRequest(
+            query=query,
+            knowledge_base_ids=list(sources.knowledge_base_ids),
+            file_ids=list(sources.file_ids),
+            k=self._k,
+            mode="hybrid",
+            rerank=self._rerank,
+        )
+        return (await self._retrieval.search(principal, request)).data
+
+
+def message_error(error: AppError) -> MessageError:
+    """What another service refused, as a reply shows it."""
+    return MessageError(code=error.code, detail=error.detail, status=error.status, extra=error.extra)

@@ -1,0 +1,78 @@
+"""Passages in a prompt: short enough for a small model, numbered as they are cited."""
+
+from collections.abc import Sequence
+
+from shared.contracts.retrieval import QUERY_CHARS_MAX, Passage
+from shared.contracts.runs import Citation
+
+from chat_service.messages.history import Line
+
+OVERHEAD_BYTES = 300
+"""Room for what stands around the passages of a question."""
+
+PASSAGES_SHARE = 2
+"""Passages get at most half of what the model can read beside its answer; history has the rest."""
+
+_INSTRUCTION = (
+    "Answer the question from the passages above. After each fact write the number of its passage in brackets, like [1]."
+    " If the passages do not hold the answer, say so."
+)
+_NOTHING_FOUND = "(A search in the attached documents found nothing about this. Say so if the answer needs them.)"
+
+
+def asked_text(content: str, filenames: Sequence[str]) -> str:
+    """What was asked: a message without words stands for its files."""
+    return content if content.strip() or not filenames else f"What do these files say: {', '.join(filenames)}?"
+
+
+def query_of(asked: str) -> str:
+    """What is looked up; never empty."""
+    return " ".join(asked.replace("\x00", "").split())[:QUERY_CHARS_MAX].strip() or "summary"
+
+
+def numbered(passages: Sequence[Passage], *, bytes_max: int) -> list[Citation]:
+    """The passages that fit, best first, numbered from 1."""
+    kept: list[Citation] = []
+    left = bytes_max
+    for passage in passages:
+        citation = Citation(
+            n=len(kept) + 1,
+            file_id=passage.file_id,
+            chunk_id=passage.chunk_id,
+            filename=passage.filename,
+            page=passage.page,
+            heading=passage.heading,
+            score=passage.score,
+            text=passage.text,
+        )
+        size_bytes = len(_block(citation).encode()) + 2
+        if size_bytes <= left:
+            left -= size_bytes
+            kept.append(citation)
+    return kept
+
+
+def with_passages(asked: str, citations: Sequence[Citation]) -> str:
+    """The question behind its passages."""
+    if not citations:
+        return f"{asked}\n\n{_NOTHING_FOUND}"
+    passages = "\n\n".join(_block(citation) for citation in citations)
+    return f"Passages:\n\n{passages}\n\n{_INSTRUCTION}\n\nQuestion: {asked}"
+
+
+def _block(citation: Citation) -> str:
+    place = citation.filename if citation.page is None else f"{citation.filename}, page {citation.page}"
+    return f"[{citation.n}] {place}\n{citation.text.strip()}"
+
+
+def replace_question(lines: Sequence[Line], content: str) -> list[Line]:
+    """`lines` with the newest message of a person saying `content`."""
+    at = max((index for index, line in enumerate(lines) if line.role == "user"), default=None)
+    if at is None:
+        return [Line("user", content), *lines]
+    return [*lines[:at], Line("user", content), *lines[at + 1 :]]
+
+
+def question_of(lines: Sequence[Line]) -> str:
+    """The newest message of a person."""
+    return next((line.content for line in reversed(lines) if line.role == "user"), "")

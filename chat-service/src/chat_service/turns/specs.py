@@ -1,0 +1,106 @@
+"""What one turn needs to run, and a turn under way."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from uuid import UUID
+
+from shared.auth import Principal
+from shared.contracts.chat import MessageError, MessageUsage
+
+from chat_service.references.service import Sources
+from chat_service.streams.live import LiveReply
+
+Cut = Literal["stopped", "interrupted", "lost", "released"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunOrder:
+    """An agent writes the reply. `model`: for an agent that names none."""
+
+    agent_id: UUID
+    model: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TurnSpec:
+    """What one turn needs; `leaf_id` ends the history, `message_event` is the data of its first event.
+
+    `base_*` is what the reply held before; a turn that goes on (`go_on`) answers from `base_citations` instead of looking up again.
+    """
+
+    turn_id: UUID
+    chat_id: UUID
+    message_id: UUID
+    principal: Principal
+    model: str
+    leaf_id: UUID
+    first_event_id: int
+    message_event: Mapping[str, Any]
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    sources: Sources = field(default_factory=Sources)
+    run: RunOrder | None = None
+    go_on: bool = False
+    base_text: str = ""
+    base_steps: Sequence[Mapping[str, Any]] = ()
+    base_citations: Sequence[Mapping[str, Any]] = ()
+
+    @property
+    def filenames(self) -> list[str]:
+        """Names of the files that were sent with the message."""
+        return [str(attachment["filename"]) for attachment in self.message_event["message"].get("attachments", ())]
+
+    def request(self) -> dict[str, Any]:
+        """What another process needs beside the turn's row to take the turn over; JSON."""
+        return {
+            "options": dict(self.options),
+            "model": None if self.run is None else self.run.model,
+            "knowledge_base_ids": [str(object_id) for object_id in self.sources.knowledge_base_ids],
+            "file_ids": [str(object_id) for object_id in self.sources.file_ids],
+        }
+
+
+@dataclass(slots=True)
+class Running:
+    """A turn under way. `cut` says why it was ended from outside.
+
+    `begun`: an agent's run may exist. `told`: its last event is known, so its usage and error were shown already.
+    """
+
+    spec: TurnSpec
+    live: LiveReply
+    scope: asyncio.Timeout | None = None
+    cut: Cut | None = None
+    stop_wait_s: float = 0.0
+    dispatch_id: str | None = None
+    usage: MessageUsage | None = None
+    error: MessageError | None = None
+    finished: bool = False
+    begun: bool = False
+    told: bool = False
+    waiting_shown: str = ""
+
+    def end(self, cut: Cut) -> None:
+        """End the turn at its next await; the first reason stays. A stopped run gets `stop_wait_s` to end by itself."""
+        stopping = self.cut == "stopped" and self.stop_wait_s > 0
+        if stopping and cut == "stopped":
+            return  # its time runs already
+        if self.cut is None or stopping:
+            self.cut = cut
+        self.expire()
+
+    def expire(self) -> None:
+        """Let the scope end as `cut` says."""
+        # A stop comes twice (from the request and by NOTIFY), and a scope that expires takes no new time.
+        if self.cut is not None and self.scope is not None and not self.scope.expired():
+            wait_s = self.stop_wait_s if self.cut == "stopped" else 0.0
+            self.scope.reschedule(asyncio.get_running_loop().time() + wait_s)
+
+
+class TurnFailedError(Exception):
+    """The turn ends here, for a reason the person can act on."""
+
+    def __init__(self, error: MessageError) -> None:
+        super().__init__(error.code)
+        self.error = error
