@@ -7,10 +7,18 @@ const STREAM = { accept: 'text/event-stream' };
 
 export const listChats = (after: string | null, limit = 40) =>
 	call<Page<Chat>>('GET', CHATS, { query: { limit, after } });
-export const createChat = (body: { title?: string; model?: string }) => call<Chat>('POST', CHATS, { body });
+
+export interface NewChat {
+	title?: string;
+	model?: string;
+	knowledge_base_ids?: string[];
+	agent_id?: string | null;
+}
+
+export const createChat = (body: NewChat) => call<Chat>('POST', CHATS, { body });
 export const getChat = (id: string) => call<Chat>('GET', `${CHATS}/${id}`);
 
-export type ChatChange = Partial<Pick<Chat, 'title' | 'model' | 'archived' | 'current_message_id'>>;
+export type ChatChange = Partial<Pick<Chat, 'title' | 'model' | 'archived' | 'current_message_id' | 'knowledge_base_ids' | 'agent_id'>>;
 export const updateChat = (id: string, body: ChatChange) => call<Chat>('PATCH', `${CHATS}/${id}`, { body });
 export const deleteChat = (id: string, keepalive = false) =>
 	call<void>('DELETE', `${CHATS}/${id}`, { keepalive });
@@ -24,6 +32,8 @@ export interface NewMessage {
 	/** Absent: after the current leaf. Null: a new root. */
 	parent_id?: string | null;
 	model?: string;
+	/** Ids of own files. */
+	attachments?: string[];
 }
 
 /** Starts a turn and streams it; called again it joins the turn it started, thanks to its key. */

@@ -46,9 +46,13 @@ export interface Upload {
 	id: string;
 	/** How many bytes the server has. */
 	offset: number;
+	/** Least bytes of a chunk that is not the last. */
+	chunk_bytes_min?: number;
 	chunk_bytes_max: number;
 	/** Once the last byte arrived. */
 	document?: Document | null;
+	/** Why it was refused. */
+	error?: { code: string; detail: string } | null;
 }
 
 export interface NewUpload {
@@ -68,21 +72,25 @@ export const sendChunk = (id: string, offset: number, chunk: Blob, signal: Abort
 		headers: { 'upload-offset': String(offset), 'content-type': 'application/octet-stream' }
 	});
 
+/** What one keeps, unfinished uploads counted, and may keep. */
 export interface Quota {
-	used_bytes: number;
-	limit_bytes: number;
-	used_files: number;
-	limit_files: number;
+	files: number;
+	files_max: number;
+	bytes: number;
+	bytes_max: number;
+	file_bytes_max: number;
 }
 
 const FILES = `${RETRIEVAL}/files`;
 
-export const listFiles = (after: string | null, limit = 50) => call<Page<Document>>('GET', FILES, { query: { limit, after } });
+/** The own files, newest first; or those of a knowledge base. */
+export const listFiles = (after: string | null, knowledgeBaseId: string | null = null, limit = 50) =>
+	call<Page<Document>>('GET', FILES, { query: { limit, after, knowledge_base_id: knowledgeBaseId } });
 export const getFile = (id: string, signal?: AbortSignal) => call<Document>('GET', `${FILES}/${id}`, { signal });
 export const deleteFile = (id: string) => call<void>('DELETE', `${FILES}/${id}`);
 export const cancelFile = (id: string) => call<Document>('POST', `${FILES}/${id}/cancel`);
 export const retryFile = (id: string) => call<Document>('POST', `${FILES}/${id}/retry`);
-export const quota = () => call<Quota>('GET', `${FILES}/quota`);
+export const quota = () => call<Quota>('GET', `${RETRIEVAL}/quota`);
 
 /** The file as it was uploaded. */
 export async function fileContent(id: string): Promise<Blob> {
@@ -91,17 +99,19 @@ export async function fileContent(id: string): Promise<Blob> {
 	return response.blob();
 }
 
-export interface Chunk {
+/** A passage with what stands around it. */
+export interface PassageInPlace {
 	chunk_id: string;
 	text: string;
-	page?: number | null;
-	heading?: string | null;
-}
-
-/** A passage between its neighbours. */
-export interface PassageInPlace extends Chunk {
-	before: Chunk[];
-	after: Chunk[];
+	page: number | null;
+	/** The headings it stands under, outermost first. */
+	heading: string | null;
+	/** Null: it is the first. */
+	before: string | null;
+	/** Null: it is the last. */
+	after: string | null;
+	previous_chunk_id: string | null;
+	next_chunk_id: string | null;
 }
 
 export const getPassage = (fileId: string, chunkId: string) =>
@@ -116,8 +126,6 @@ export const createKnowledge = (body: KnowledgeFields) => call<KnowledgeBase>('P
 export const updateKnowledge = (id: string, body: Partial<KnowledgeFields>) =>
 	call<KnowledgeBase>('PATCH', `${BASES}/${id}`, { body });
 export const deleteKnowledge = (id: string) => call<void>('DELETE', `${BASES}/${id}`);
-export const listKnowledgeFiles = (id: string, after: string | null, limit = 50) =>
-	call<Page<Document>>('GET', `${BASES}/${id}/files`, { query: { limit, after } });
 export const addToKnowledge = (id: string, fileId: string) =>
 	call<void>('POST', `${BASES}/${id}/files`, { body: { file_id: fileId } });
 export const removeFromKnowledge = (id: string, fileId: string) => call<void>('DELETE', `${BASES}/${id}/files/${fileId}`);

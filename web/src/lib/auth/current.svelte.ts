@@ -60,6 +60,12 @@ export interface Abilities {
 	readBudgets: boolean;
 	writeBudgets: boolean;
 	readAllUsage: boolean;
+	readFiles: boolean;
+	writeFiles: boolean;
+	readAgents: boolean;
+	writeAgents: boolean;
+	runAgents: boolean;
+	manageTools: boolean;
 	administer: boolean;
 }
 
@@ -71,6 +77,7 @@ function abilities(permissions: string[]): Abilities {
 	// Everyone may look up a price; the page is for those who keep the books.
 	const readPrices = has('prices:write') || (has('prices:read') && (readWallets || readUsers));
 	const readStatus = has('status:read');
+	const manageTools = has('tools:manage');
 	return {
 		readStatus,
 		readUsers,
@@ -82,6 +89,12 @@ function abilities(permissions: string[]): Abilities {
 		readBudgets: has('budgets:read'),
 		writeBudgets: has('budgets:write'),
 		readAllUsage: has('usage:read_all'),
-		administer: readStatus || readUsers || readPrices || readWallets
+		readFiles: has('files:read'),
+		writeFiles: has('files:write'),
+		readAgents: has('agents:read'),
+		writeAgents: has('agents:write'),
+		runAgents: has('agents:run'),
+		manageTools,
+		administer: readStatus || readUsers || readPrices || readWallets || manageTools
 	};
 }

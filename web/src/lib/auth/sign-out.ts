@@ -2,8 +2,10 @@
 import { goto } from '$app/navigation';
 import { signOut } from '$lib/api/auth';
 import { toApiError } from '$lib/api/errors';
+import { agents } from '$lib/state/agents.svelte';
 import { chats } from '$lib/state/chats.svelte';
 import { entitlements } from '$lib/state/entitlements.svelte';
+import { knowledge } from '$lib/state/knowledge.svelte';
 import { models } from '$lib/state/models.svelte';
 import { toasts } from '$lib/state/toasts.svelte';
 import { endSession } from './current.svelte';
@@ -28,4 +30,6 @@ export function forget(): void {
 	chats.clear();
 	models.stop();
 	entitlements.clear();
+	agents.clear();
+	knowledge.clear();
 }

@@ -1,4 +1,5 @@
 /** What is typed but not sent, per chat, across reloads. */
+import type { Attachment } from '$lib/api/parts';
 import { readStored, writeStored } from '$lib/state/storage';
 
 const PREFIX = 'atrium-draft:';
@@ -12,18 +13,23 @@ export function writeDraft(chatId: string, text: string): void {
 	writeStored(PREFIX + chatId, text.trim() === '' ? null : text);
 }
 
-/** The first message of a chat that was just made travels here from the start page to the chat's own. */
-let first: { chatId: string; content: string } | null = null;
-
-export function leaveFirstMessage(chatId: string, content: string): void {
-	first = { chatId, content };
+export interface FirstMessage {
+	content: string;
+	attachments: Attachment[];
 }
 
-export function takeFirstMessage(chatId: string): string | null {
+/** The first message of a chat that was just made travels here from the start page to the chat's own. */
+let first: { chatId: string; message: FirstMessage } | null = null;
+
+export function leaveFirstMessage(chatId: string, message: FirstMessage): void {
+	first = { chatId, message };
+}
+
+export function takeFirstMessage(chatId: string): FirstMessage | null {
 	if (first?.chatId !== chatId) return null;
-	const { content } = first;
+	const { message } = first;
 	first = null;
-	return content;
+	return message;
 }
 
 /** A chat's first title: the first line of its first message, shortened at a word. */

@@ -1,12 +1,15 @@
 /** A chat as the page shows it: the active branch, the running reply, and what one can do with them. */
+import { decide } from '$lib/api/agents';
 import * as api from '$lib/api/chats';
 import { isAbort, toApiError, type ApiError } from '$lib/api/errors';
+import type { Attachment } from '$lib/api/parts';
 import type { Chat, Message, ReplyError } from '$lib/api/types';
 import { chats } from '$lib/state/chats.svelte';
 import { entitlements } from '$lib/state/entitlements.svelte';
 import { models } from '$lib/state/models.svelte';
 import { toasts } from '$lib/state/toasts.svelte';
 import { before, lastOf, localMessage, mergeEnd, replaceById } from './branch';
+import type { FirstMessage } from './drafts';
 import { newReply, replyAsMessage, type Reply } from './reply';
 import { Turn } from './turn';
 
@@ -14,6 +17,7 @@ import { Turn } from './turn';
 export interface Unsent {
 	/** What was typed; null when a stored message was to be answered again. */
 	content: string | null;
+	attachments: Attachment[];
 	error: ReplyError;
 	/** Tries exactly the same again; what arrived the first time is not done twice. */
 	again: () => void;
@@ -26,6 +30,7 @@ interface TurnPlan {
 	start?: api.StartTurn;
 	/** The typed text, to give back when it is refused. */
 	content: string | null;
+	attachments?: Attachment[];
 }
 
 export class Thread {
@@ -45,9 +50,9 @@ export class Thread {
 	#turn: Turn | null = null;
 	/** Stored id -> the local id it was first shown under, so that its element stays. */
 	#keys = new Map<string, string>();
-	#onRefused: (content: string) => void;
+	#onRefused: (content: string, attachments: Attachment[]) => void;
 
-	constructor(chatId: string, onRefused: (content: string) => void) {
+	constructor(chatId: string, onRefused: (content: string, attachments: Attachment[]) => void) {
 		this.chatId = chatId;
 		this.#onRefused = onRefused;
 	}
@@ -97,32 +102,40 @@ export class Thread {
 		this.#turn = null;
 	}
 
-	send(content: string, model: string | null): Promise<void> {
+	send(content: string, model: string | null, attachments: Attachment[] = []): Promise<void> {
 		const last = this.messages.at(-1);
 		// A message follows a reply; after a question that got none, the server finds the place.
 		const parent = last ? (last.role === 'assistant' ? last.id : undefined) : null;
-		return this.#post(content, model, { shown: this.messages, parent });
+		return this.#post({ content, attachments }, model, { shown: this.messages, parent });
 	}
 
-	/** The edited text starts another branch beside the message it replaces. */
+	/** The edited text starts another branch beside the message it replaces, with the same files. */
 	edit(message: Message, content: string, model: string | null): Promise<void> {
-		return this.#post(content, model, { shown: before(this.messages, message.id), parent: message.parent_id });
+		return this.#post({ content, attachments: message.attachments }, model, { shown: before(this.messages, message.id), parent: message.parent_id });
 	}
 
-	#post(content: string, model: string | null, at: { shown: Message[]; parent: string | null | undefined }): Promise<void> {
-		const question = localMessage(this.chatId, { role: 'user', content, parent_id: at.parent ?? null });
-		const answer = localMessage(this.chatId, { role: 'assistant', parent_id: question.id, model });
-		const body = { content, parent_id: at.parent, model: model ?? undefined };
+	#post(message: FirstMessage, model: string | null, at: { shown: Message[]; parent: string | null | undefined }): Promise<void> {
+		const { content, attachments } = message;
+		const question = localMessage(this.chatId, { role: 'user', content, attachments, parent_id: at.parent ?? null });
+		const answer = this.#answer(question.id, model);
+		const files = attachments.map((file) => file.file_id);
+		const body = { content, parent_id: at.parent, model: model ?? undefined, attachments: files.length > 0 ? files : undefined };
 		return this.#run({
 			shown: [...at.shown, question, answer],
 			reply: newReply(),
 			start: api.postMessage(this.chatId, body),
-			content
+			content,
+			attachments
 		});
 	}
 
+	/** Where a reply will be, with who writes it. */
+	#answer(parent_id: string | null, model: string | null): Message {
+		return localMessage(this.chatId, { role: 'assistant', parent_id, model, agent_id: this.chat?.agent_id ?? null });
+	}
+
 	regenerate(message: Message, model: string | null): Promise<void> {
-		const answer = localMessage(this.chatId, { role: 'assistant', parent_id: message.parent_id, model });
+		const answer = this.#answer(message.parent_id, model);
 		const body = { model: model ?? undefined };
 		return this.#run({
 			shown: [...before(this.messages, message.id), answer],
@@ -135,7 +148,7 @@ export class Thread {
 	continueReply(message: Message): Promise<void> {
 		return this.#run({
 			shown: replaceById(this.messages, message.id, { ...message, status: 'streaming', error: null }),
-			reply: newReply(message.id, message.content),
+			reply: newReply(message.id, message),
 			start: api.continueReply(this.chatId, message.id),
 			content: null
 		});
@@ -165,15 +178,27 @@ export class Thread {
 		}
 	}
 
-	async setModel(model: string): Promise<void> {
+	/** What replies from now on are written by and looked up in. */
+	async set(change: Pick<api.ChatChange, 'model' | 'agent_id' | 'knowledge_base_ids'>): Promise<void> {
 		if (!this.chat) return;
 		const previous = this.chat;
-		this.chat = { ...previous, model };
+		this.chat = { ...previous, ...change };
 		try {
-			this.chat = await api.updateChat(this.chatId, { model });
-		} catch {
+			this.chat = await api.updateChat(this.chatId, change);
+		} catch (error) {
 			this.chat = previous;
-			toasts.danger('The model of this chat was not changed. Try again.');
+			toasts.danger(`This chat was not changed. ${toApiError(error).message}`);
+		}
+	}
+
+	/** Lets an agent go on with a call it asked about, or not. */
+	async decide(callId: string, decision: 'approve' | 'deny'): Promise<void> {
+		const id = this.reply?.id;
+		if (!id) return;
+		try {
+			await decide(id, callId, decision);
+		} catch (error) {
+			toasts.danger(`Your decision did not arrive. ${toApiError(error).message}`);
 		}
 	}
 
@@ -192,7 +217,7 @@ export class Thread {
 	#resume(): void {
 		const leaf = this.messages.at(-1);
 		if (leaf?.role !== 'assistant' || leaf.status !== 'streaming') return;
-		void this.#run({ shown: this.messages, reply: newReply(leaf.id, leaf.content), content: null });
+		void this.#run({ shown: this.messages, reply: newReply(leaf.id, leaf), content: null });
 	}
 
 	async #run(plan: TurnPlan): Promise<void> {
@@ -263,9 +288,9 @@ export class Thread {
 		const { code, status, message: detail } = error;
 		const extra = { ...error.extra, request_id: error.requestId };
 		const again = () => void this.#run(plan);
-		this.unsent = { content: plan.content, error: { code, detail, status, extra }, again };
+		this.unsent = { content: plan.content, attachments: plan.attachments ?? [], error: { code, detail, status, extra }, again };
 		this.messages = previous;
-		if (plan.content !== null) this.#onRefused(plan.content);
+		if (plan.content !== null) this.#onRefused(plan.content, plan.attachments ?? []);
 	}
 
 	/** Reads the end of the branch again: alternatives, stored texts and costs as the server has them. */

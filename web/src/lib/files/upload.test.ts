@@ -21,7 +21,7 @@ function server(size: number, trouble: (chunk: number) => 'lost' | 'answer lost'
 			const wrong = trouble(chunks++);
 			if (wrong === 'lost') throw networkError();
 			if (wrong instanceof ApiError) throw wrong;
-			if (offset !== stored) throw refusal(409, 'upload_offset_mismatch');
+			if (offset !== stored) throw refusal(409, 'offset_conflict');
 			stored += chunk.size;
 			sizes.push(chunk.size);
 			log.push(`chunk at ${offset}`);
@@ -84,6 +84,27 @@ describe('resumable upload', () => {
 		expect(log).toEqual(['read', `chunk at ${MIB / 2}`]);
 	});
 
+	it('begins again when the server forgot the upload', async () => {
+		const { port, log } = server(MIB / 2);
+		port.read = () => Promise.reject(refusal(404));
+		await runUpload(file(MIB / 2), { ...newUpload(), id: 'old', offset: 7 }, port, quiet, forever);
+		expect(log).toEqual(['create', 'chunk at 0']);
+	});
+
+	it('says why the server refused what arrived', async () => {
+		const { port } = server(MIB);
+		port.read = async () => ({ id: 'u', offset: MIB, chunk_bytes_max: MIB, error: { code: 'type_refused', detail: 'it is a picture' } });
+		await expect(runUpload(file(MIB), { ...newUpload(), id: 'u' }, port, quiet, forever)).rejects.toThrow('It is a picture.');
+	});
+
+	it('sends no chunk below what the server takes', async () => {
+		const { port, sizes } = server(3 * MIB);
+		const create = port.create;
+		port.create = async (signal) => ({ ...(await create(signal)), chunk_bytes_min: 2 * MIB, chunk_bytes_max: 2 * MIB });
+		await runUpload(file(3 * MIB), newUpload(), port, quiet, forever);
+		expect(sizes).toEqual([2 * MIB, MIB]);
+	});
+
 	it('does not try a refusal again', async () => {
 		const { port, log } = server(MIB, () => refusal(413));
 		await expect(runUpload(file(MIB), newUpload(), port, quiet, forever)).rejects.toMatchObject({ status: 413 });
@@ -99,11 +120,12 @@ describe('resumable upload', () => {
 
 describe('pace', () => {
 	it('doubles on a fast line, halves on a slow one, stays in between', () => {
-		expect(nextChunkBytes(1000, 10, 4000)).toBe(2000);
-		expect(nextChunkBytes(3000, 10, 4000)).toBe(4000);
-		expect(nextChunkBytes(MIB, 9_000, 4 * MIB)).toBe(MIB / 2);
-		expect(nextChunkBytes(100, 9_000, 200)).toBe(200);
-		expect(nextChunkBytes(1000, 1_500, 4000)).toBe(1000);
+		const limits = { min: 500, max: 4000 };
+		expect(nextChunkBytes(1000, 10, limits)).toBe(2000);
+		expect(nextChunkBytes(3000, 10, limits)).toBe(4000);
+		expect(nextChunkBytes(3000, 9_000, limits)).toBe(1500);
+		expect(nextChunkBytes(600, 9_000, limits)).toBe(500);
+		expect(nextChunkBytes(1000, 1_500, limits)).toBe(1000);
 	});
 
 	it('waits longer after each failure, up to a limit', () => {
@@ -111,7 +133,7 @@ describe('pace', () => {
 	});
 
 	it('knows what may pass', () => {
-		expect([networkError(), refusal(503), refusal(429), refusal(409, 'upload_offset_mismatch')].every(isPassing)).toBe(true);
+		expect([networkError(), refusal(503), refusal(429), refusal(409, 'offset_conflict')].every(isPassing)).toBe(true);
 		expect([refusal(413), refusal(404), refusal(409), new Error('x')].some(isPassing)).toBe(false);
 	});
 });

@@ -15,6 +15,7 @@ export interface UploadState {
 	id: string | null;
 	offset: number;
 	chunkBytes: number;
+	chunkBytesMin: number;
 	chunkBytesMax: number;
 }
 
@@ -25,13 +26,23 @@ const CHUNK_BYTES_MIN = 128 * 1024;
 const CHUNK_MS = 1_500;
 const TRIES_MAX = 8;
 
-export const newUpload = (): UploadState => ({ id: null, offset: 0, chunkBytes: CHUNK_BYTES_FIRST, chunkBytesMax: CHUNK_BYTES_MAX });
+export const newUpload = (): UploadState => ({
+	id: null,
+	offset: 0,
+	chunkBytes: CHUNK_BYTES_FIRST,
+	chunkBytesMin: CHUNK_BYTES_MIN,
+	chunkBytesMax: CHUNK_BYTES_MAX
+});
+
+interface ChunkLimits {
+	min: number;
+	max: number;
+}
 
 /** Larger chunks on a fast line, smaller ones on a slow line. */
-export function nextChunkBytes(bytes: number, tookMs: number, max: number): number {
-	if (tookMs < CHUNK_MS / 2) return Math.min(max, bytes * 2);
-	if (tookMs > CHUNK_MS * 2) return Math.max(Math.min(max, CHUNK_BYTES_MIN), Math.floor(bytes / 2));
-	return bytes;
+export function nextChunkBytes(bytes: number, tookMs: number, { min, max }: ChunkLimits): number {
+	const wanted = tookMs < CHUNK_MS / 2 ? bytes * 2 : tookMs > CHUNK_MS * 2 ? Math.floor(bytes / 2) : bytes;
+	return Math.min(max, Math.max(min, wanted));
 }
 
 export function backOffMs(failures: number): number {
@@ -41,7 +52,7 @@ export function backOffMs(failures: number): number {
 /** Worth another try: no connection, an overloaded or restarting server, an offset the server sees otherwise. */
 export function isPassing(error: unknown): boolean {
 	if (!(error instanceof ApiError)) return error instanceof TypeError;
-	if (error.status === 409) return error.code === 'upload_offset_mismatch' || error.code.includes('offset');
+	if (error.code === 'offset_conflict') return true;
 	return error.status === 0 || error.status === 408 || error.status === 429 || error.status >= 500;
 }
 
@@ -89,22 +100,36 @@ export async function runUpload(
 /** The next thing to do: begin, ask where the server is, or send a chunk. */
 async function step(file: Blob, state: UploadState, port: UploadPort, stale: boolean, signal: AbortSignal): Promise<Document | null> {
 	if (state.id === null) return learn(state, await port.create(signal));
-	if (stale) return learn(state, await port.read(state.id, signal));
-	const chunk = file.slice(state.offset, state.offset + Math.min(state.chunkBytes, state.chunkBytesMax));
+	if (stale) return learn(state, await found(state, port, state.id, signal));
+	const chunk = file.slice(state.offset, state.offset + state.chunkBytes);
 	const from = port.now();
 	const answer = await port.send(state.id, state.offset, chunk, signal);
 	if (answer.offset <= state.offset && !answer.document) {
 		throw new ApiError({ status: -1, code: 'upload_stuck', title: 'Upload stopped', detail: 'The server took none of the bytes sent.' });
 	}
 	state.offset = answer.offset;
-	state.chunkBytes = nextChunkBytes(state.chunkBytes, port.now() - from, state.chunkBytesMax);
+	state.chunkBytes = nextChunkBytes(state.chunkBytes, port.now() - from, { min: state.chunkBytesMin, max: state.chunkBytesMax });
 	return answer.document ?? null;
 }
 
+/** An upload that expired meanwhile begins again. */
+async function found(state: UploadState, port: UploadPort, id: string, signal: AbortSignal): Promise<Upload> {
+	try {
+		return await port.read(id, signal);
+	} catch (error) {
+		if (!(error instanceof ApiError) || error.status !== 404) throw error;
+		state.offset = 0;
+		return port.create(signal);
+	}
+}
+
 function learn(state: UploadState, upload: Upload): Document | null {
+	if (upload.error) throw new ApiError({ status: 422, code: upload.error.code, title: 'Upload refused', detail: upload.error.detail });
 	state.id = upload.id;
 	state.offset = upload.offset;
-	state.chunkBytesMax = Math.max(1, Math.min(CHUNK_BYTES_MAX, upload.chunk_bytes_max));
+	state.chunkBytesMin = Math.max(CHUNK_BYTES_MIN, upload.chunk_bytes_min ?? 0);
+	state.chunkBytesMax = Math.max(state.chunkBytesMin, Math.min(CHUNK_BYTES_MAX, upload.chunk_bytes_max));
+	state.chunkBytes = Math.min(state.chunkBytesMax, Math.max(state.chunkBytesMin, state.chunkBytes));
 	return upload.document ?? null;
 }
 

@@ -14,11 +14,21 @@ export const OWN_PAGES: Destination[] = [
 	{ href: '/settings', label: 'Settings', icon: 'settings' }
 ];
 
+/** Where the material of chats is kept: beside the chats themselves. */
+export function workPages(can: Abilities): Destination[] {
+	const pages: (Destination & { shown: boolean })[] = [
+		{ href: '/files', label: 'Files', icon: 'file', shown: can.readFiles },
+		{ href: '/agents', label: 'Agents', icon: 'agent', shown: can.readAgents }
+	];
+	return pages.filter((page) => page.shown);
+}
+
 export function adminPages(can: Abilities): Destination[] {
 	const pages: (Destination & { shown: boolean })[] = [
 		{ href: '/admin/prices', label: 'Prices', icon: 'tag', shown: can.readPrices },
 		{ href: '/admin/wallet', label: 'Wallet and budgets', icon: 'wallet', shown: can.readWallets },
 		{ href: '/admin/users', label: 'Users', icon: 'users', shown: can.readUsers },
+		{ href: '/admin/tools', label: 'Tools and servers', icon: 'tool', shown: can.manageTools },
 		{ href: '/admin/status', label: 'Status', icon: 'pulse', shown: can.readStatus }
 	];
 	return pages.filter((page) => page.shown);

@@ -1,0 +1,86 @@
+/** The files beside a message that is being written; kept, with the draft, across reloads. */
+import type { Attachment } from '$lib/api/parts';
+import { Transfer } from '$lib/files/transfer.svelte';
+import { plural } from '$lib/format/numbers';
+import { readStored, writeStored } from '$lib/state/storage';
+
+export const ATTACHMENTS_MAX = 20;
+const PREFIX = 'atrium-draft-files:';
+
+export class Attachments {
+	all = $state.raw<Transfer[]>([]);
+	#key: string;
+
+	constructor(chatId: string) {
+		this.#key = PREFIX + chatId;
+		this.put(readDraftFiles(this.#key));
+	}
+
+	get pending(): number {
+		return this.all.filter(({ phase }) => phase === 'uploading' || phase === 'indexing').length;
+	}
+
+	get failed(): number {
+		return this.all.filter(({ phase }) => phase === 'failed').length;
+	}
+
+	/** What a message waits for before it can go; null when nothing. */
+	get blocker(): string | null {
+		if (this.failed > 0) return `${plural(this.failed, 'file')} could not be read. Try again or remove it.`;
+		return this.pending > 0 ? `Waits for ${plural(this.pending, 'file')}` : null;
+	}
+
+	/** @returns how many found no room */
+	add(files: Iterable<File>): number {
+		const wanted = [...files];
+		const taken = wanted.slice(0, Math.max(0, ATTACHMENTS_MAX - this.all.length));
+		this.all = [...this.all, ...taken.map((file) => Transfer.of(file, () => this.#keep()))];
+		return wanted.length - taken.length;
+	}
+
+	/** Files that are already there: of a draft, or of a message that was refused. */
+	put(files: Attachment[]): void {
+		const known = new Set(this.all.map(({ fileId }) => fileId));
+		const more = files.filter(({ file_id }) => !known.has(file_id)).map((file) => Transfer.stored(file.file_id, file));
+		if (more.length > 0) this.all = [...this.all, ...more];
+	}
+
+	remove(key: string): void {
+		this.all.find((transfer) => transfer.key === key)?.leave();
+		this.all = this.all.filter((transfer) => transfer.key !== key);
+		this.#keep();
+	}
+
+	/** The files as a message carries them; afterwards there are none. */
+	take(): Attachment[] {
+		const files = this.all.flatMap(attachmentOf);
+		this.leave();
+		this.all = [];
+		this.#keep();
+		return files;
+	}
+
+	leave(): void {
+		for (const transfer of this.all) transfer.leave();
+	}
+
+	#keep(): void {
+		const files = this.all.flatMap(attachmentOf);
+		writeStored(this.#key, files.length > 0 ? JSON.stringify(files) : null);
+	}
+}
+
+function attachmentOf({ document }: Transfer): Attachment[] {
+	if (!document) return [];
+	const { document_id: file_id, filename, content_type, size_bytes } = document;
+	return [{ file_id, filename, content_type, size_bytes }];
+}
+
+function readDraftFiles(key: string): Attachment[] {
+	try {
+		const stored: unknown = JSON.parse(readStored(key) ?? '[]');
+		return Array.isArray(stored) ? stored.filter((file) => typeof file?.file_id === 'string').slice(0, ATTACHMENTS_MAX) : [];
+	} catch {
+		return [];
+	}
+}
