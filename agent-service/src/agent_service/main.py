@@ -1,29 +1,54 @@
 """Composition root of the agent-service."""
 
-from collections.abc import AsyncGenerator
+import asyncio
+import signal
+import threading
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from types import FrameType
 
 from fastapi import FastAPI
 from shared.app import ServiceApp, check_database, create_service_app
+from shared.background import Periodic, TaskTracker
 from shared.clients.billing import BillingClient
 from shared.clients.completions import Completions
 from shared.clients.retrieval import RetrievalClient
 from shared.db import Database, check_schema
 from shared.durable import DurableEngine
 from shared.http import Timeouts, UpstreamPool
+from shared.ids import uuid7
 from shared.settings import load_settings_or_exit
 from starlette.datastructures import State
 
+from agent_service.agents.endpoints import router as agents_router
+from agent_service.agents.service import FieldChecks
+from agent_service.agents.sources import Sources
 from agent_service.code.endpoints import router as code_router
 from agent_service.code.limits import BODY_BYTES_MAX, CodeLimits
 from agent_service.code.service import CodeRunner
 from agent_service.identity.endpoints import router as identity_router
+from agent_service.runs.costs import Costs
+from agent_service.runs.endpoints import internal_router as internal_runs_router
+from agent_service.runs.endpoints import router as runs_router
+from agent_service.runs.follow import RunStreams
+from agent_service.runs.live import LiveRuns
+from agent_service.runs.model_step import ModelSteps
+from agent_service.runs.service import RunService
+from agent_service.runs.sweeper import Sweeper
+from agent_service.runs.tool_step import ToolSteps
+from agent_service.runs.windows import ModelWindows
+from agent_service.runs.workflow import KIND as RUN
+from agent_service.runs.workflow import RunWorkflow
 from agent_service.settings import SCHEMA_VERSION, AgentSettings
+from agent_service.tools.port import Toolbox
+from agent_service.tools.service import ToolRegistry
+from shared import idempotency
 
 SCHEMA = "agent"
 _DURABLE_SCHEMA = "agent_dbos"
 _WORKFLOW_VERSION = "1"
-"""Raised when the steps of the workflows change: unfinished runs of another version are ended instead of continued."""
+"""Raised when the order of a workflow's steps changes; a process goes on with unfinished runs of its own version only."""
+_HOUSEKEEPING_S = 60
 
 
 @asynccontextmanager
@@ -41,6 +66,7 @@ async def lifespan(api: FastAPI) -> AsyncGenerator[None]:
         api.state.code = code = CodeRunner(_code_limits(settings), tasks=api.state.tasks)
         stack.push_async_callback(code.close)
         code.open()
+        api.state.toolbox = api.state.toolbox or ToolRegistry((), ())
         engine = DurableEngine(
             service=settings.service,
             database_url=settings.database_url.get_secret_value(),
@@ -48,9 +74,16 @@ async def lifespan(api: FastAPI) -> AsyncGenerator[None]:
             version=_WORKFLOW_VERSION,
             executor_id=settings.executor_id,
         )
+        workflow, jobs = _build_runs(api.state, engine, pool, settings, stack)
         await engine.launch()
         stack.push_async_callback(engine.close)
+        for job in jobs:
+            job.start()
+            stack.push_async_callback(job.close)
+        stack.callback(_drain_on_signal(api.state, workflow, settings.drain_timeout_s))
         yield
+        # Without a signal (a test, an embedding process) the drain begins here.
+        await _drain(api.state, workflow, settings.drain_timeout_s)
 
 
 def _build_clients(state: State, pool: UpstreamPool, settings: AgentSettings) -> None:
@@ -88,13 +121,82 @@ def _code_limits(settings: AgentSettings) -> CodeLimits:
     )
 
 
-def create_app(settings: AgentSettings | None = None) -> ServiceApp:
-    """The service as an ASGI callable."""
-    return create_service_app(
+def _build_runs(
+    state: State, engine: DurableEngine, pool: UpstreamPool, settings: AgentSettings, stack: AsyncExitStack
+) -> tuple[RunWorkflow, list[Periodic]]:
+    """The objects of agents and runs, and their periodic jobs."""
+    database: Database = state.database
+    owner, live, sources, flushes = str(uuid7()), LiveRuns(), Sources(state.retrieval), TaskTracker()
+    stack.push_async_callback(flushes.drain, 5)
+    costs = Costs(database, state.billing, settings)
+    windows = ModelWindows(pool, state.service_tokens, settings)
+    models = ModelSteps(database, state.completions, state.toolbox, windows=windows, tasks=flushes, settings=settings)
+    tools = ToolSteps(database, state.toolbox, settings)
+    workflow = RunWorkflow(database, models, tools, costs=costs, live=live, owner=owner, settings=settings, metrics=state.metrics)
+    engine.register(RUN, workflow.run)
+    sweeper = Sweeper(database, engine, live, owner=owner)
+    state.field_checks = FieldChecks(state.toolbox, sources, settings)
+    state.runs = RunService(database, engine, live, sources=sources, settings=settings)
+    state.streams = streams = RunStreams(database, live, settings)
+    state.metrics.gauge("agent_streams_open", "Event streams that readers hold open").set_function(lambda: streams.open_count)
+
+    async def clean_up() -> None:
+        await costs.give_up_old()
+        async with database.transaction() as session:
+            await idempotency.forget_old(session)
+
+    return workflow, [
+        Periodic("runs to stop", settings.cancel_poll_s, sweeper.stop_cancelled),
+        Periodic("run sweeper", settings.sweep_interval_s, sweeper.sweep),
+        Periodic("run costs", settings.cost_interval_s, costs.check_due),
+        Periodic("agent housekeeping", _HOUSEKEEPING_S, clean_up),
+    ]
+
+
+def _drain_on_signal(state: State, workflow: RunWorkflow, timeout_s: float) -> Callable[[], None]:
+    """Begin the drain with the signal: uvicorn runs the shutdown of the lifespan only when the last stream has ended.
+
+    Returns what puts the former handlers back.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return lambda: None
+    loop = asyncio.get_running_loop()
+    former = {number: handler for number in (signal.SIGTERM, signal.SIGINT) if callable(handler := signal.getsignal(number))}
+
+    def begin() -> None:
+        state.tasks.spawn(_drain(state, workflow, timeout_s), name="drain")
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(begin)
+        former[signal.Signals(number)](number, frame)
+
+    for number in former:
+        signal.signal(number, handle)
+
+    def restore() -> None:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+    return restore
+
+
+async def _drain(state: State, workflow: RunWorkflow, timeout_s: float) -> None:
+    """Take no more runs and let go of those there are; they go on in the next process."""
+    state.draining = state.runs.draining = True
+    await workflow.drain(timeout_s)
+    state.streams.close()
+
+
+def create_app(settings: AgentSettings | None = None, *, toolbox: Toolbox | None = None) -> ServiceApp:
+    """The service as an ASGI callable. `toolbox`: other tools than those of the settings."""
+    app = create_service_app(
         settings or load_settings_or_exit(AgentSettings),
         title="Atrium agent-service",
         lifespan=lifespan,
-        routers=[identity_router, code_router],
+        # Routes with fixed names before those of agents, whose ids are UUIDs.
+        routers=[identity_router, code_router, runs_router, internal_runs_router, agents_router],
         readiness={"database": check_database},
         body_bytes_max=BODY_BYTES_MAX,
     )
+    app.state.toolbox = toolbox
+    return app

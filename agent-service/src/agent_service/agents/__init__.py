@@ -1,0 +1,1 @@
+"""Agents: instructions, a model, tools and knowledge under a name."""

@@ -1,0 +1,62 @@
+"""HTTP of agents."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Response
+from shared.auth import Permission, Principal, require
+from shared.contracts.agents import Agent, AgentFields
+from shared.dependencies import SessionDep
+from shared.idempotency import IdempotencyKey, Operation
+from shared.pagination import After, Limit, Page
+
+from agent_service.agents import service
+from agent_service.agents.schemas import AgentPatch
+from agent_service.dependencies import FieldChecksDep, SettingsDep
+from shared import idempotency
+
+Reader = Annotated[Principal, Depends(require(Permission.AGENTS_READ))]
+Writer = Annotated[Principal, Depends(require(Permission.AGENTS_WRITE))]
+
+router = APIRouter(prefix="/api/v1/agents", tags=["agents"])
+
+
+@router.post("", status_code=201, summary="Make an agent", response_model=Agent)
+async def create_agent(
+    body: AgentFields,
+    session: SessionDep,
+    principal: Writer,
+    checks: FieldChecksDep,
+    settings: SettingsDep,
+    key: IdempotencyKey = None,
+) -> Response:
+    await checks.check(principal, body, names=set(AgentFields.model_fields))
+    operation = Operation(str(principal.actor_id), "POST", router.prefix, key) if key else None
+    if operation and (first := await idempotency.begin(session, operation, body=body.model_dump_json().encode())):
+        return Response(first.body, status_code=first.status, media_type="application/json")
+    agent = await service.create(session, principal, body, count_max=settings.agents_per_user_max)
+    answer = agent.model_dump_json().encode()
+    if operation:
+        await idempotency.finish(session, operation, status=201, body=answer)
+    return Response(answer, status_code=201, media_type="application/json")
+
+
+@router.get("", summary="Agents you can use: the built-in one, then the newest first")
+async def list_agents(session: SessionDep, principal: Reader, limit: Limit = 50, after: After = None) -> Page[Agent]:
+    return await service.list_page(session, principal, after=after, limit=limit)
+
+
+@router.get("/{agent_id}", summary="One agent")
+async def read_agent(agent_id: UUID, session: SessionDep, principal: Reader) -> Agent:
+    return await service.visible(session, principal, agent_id)
+
+
+@router.patch("/{agent_id}", summary="Change an agent of yours")
+async def patch_agent(agent_id: UUID, body: AgentPatch, session: SessionDep, principal: Writer, checks: FieldChecksDep) -> Agent:
+    await checks.check(principal, body, names=set(body.model_fields_set))
+    return await service.patch(session, principal, agent_id, body)
+
+
+@router.delete("/{agent_id}", status_code=204, summary="Delete an agent of yours; its runs stay")
+async def delete_agent(agent_id: UUID, session: SessionDep, principal: Writer) -> None:
+    await service.delete(session, principal, agent_id)

@@ -1,0 +1,78 @@
+"""What a model wrote in one step, as its parts arrive."""
+
+import re
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+
+from shared.clients.completions import Text, ToolCallPiece
+from shared.contracts.chat import MessageUsage
+
+from agent_service.runs.spec import ModelCall
+
+_CALL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_NAME_CHARS_MAX = 128
+_CALLS_KEPT_MAX = 128
+
+
+@dataclass(slots=True)
+class _CallParts:
+    call_id: str = ""
+    name: str = ""
+    arguments: list[str] = field(default_factory=list[str])
+
+
+class Answer:
+    """`bytes_max` bounds text, reasoning and arguments together."""
+
+    def __init__(self, bytes_max: int) -> None:
+        self._bytes_left = bytes_max
+        self._texts: list[str] = []
+        self._calls: dict[int, _CallParts] = {}
+        self.dispatched = False
+        self.dispatch_id: str | None = None
+        self.usage: MessageUsage | None = None
+        self.finished = False
+        self.reason = "stop"
+
+    @property
+    def too_long(self) -> bool:
+        return self._bytes_left < 0
+
+    @property
+    def has_text(self) -> bool:
+        return bool(self._texts)
+
+    def text(self) -> str:
+        return "".join(self._texts)
+
+    def add_text(self, part: Text) -> None:
+        self._bytes_left -= len(part.text.encode())
+        if not part.reasoning:
+            self._texts.append(part.text)
+
+    def add_call_piece(self, piece: ToolCallPiece) -> None:
+        if piece.index not in self._calls and len(self._calls) >= _CALLS_KEPT_MAX:
+            return
+        parts = self._calls.setdefault(piece.index, _CallParts())
+        parts.call_id = parts.call_id or piece.call_id or ""
+        parts.name = parts.name or (piece.name or "")[:_NAME_CHARS_MAX]
+        parts.arguments.append(piece.arguments)
+        self._bytes_left -= len(piece.arguments.encode())
+
+    def note_finish(self, reason: str) -> None:
+        """The end of the stream says `stop` once more; the first reason is the model's."""
+        if not self.finished:
+            self.reason = reason
+        self.finished = True
+
+    def calls(self, *, step: int, taken: AbstractSet[str], calls_max: int) -> list[ModelCall]:
+        """The first `calls_max` calls under ids that are unique within the run: some providers number anew in each answer."""
+        calls: list[ModelCall] = []
+        used = set(taken)
+        for place, index in enumerate(sorted(self._calls)[:calls_max]):
+            parts = self._calls[index]
+            own = _CALL_ID.fullmatch(parts.call_id) is not None and parts.call_id not in used
+            call_id = parts.call_id if own else f"call-{step}-{place + 1}"
+            used.add(call_id)
+            calls.append(ModelCall(id=call_id, name=parts.name.replace("\x00", ""), arguments="".join(parts.arguments)))
+        return calls

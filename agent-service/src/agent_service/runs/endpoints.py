@@ -1,0 +1,168 @@
+"""HTTP of runs."""
+
+import asyncio
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from shared.auth import Permission, Principal, require, require_service
+from shared.contracts.agents import ApprovalDecision, InternalRunCreate, Run, RunCreate, RunEvent, RunStep
+from shared.idempotency import IdempotencyKey, Operation
+from shared.pagination import After, Limit, Page
+from starlette.responses import JSONResponse
+
+from agent_service.dependencies import RunsDep, SettingsDep, StreamsDep
+from agent_service.runs.disposition import file_headers
+from agent_service.runs.follow import RunStreams
+from agent_service.runs.response import RUN_ID_HEADER, EventStream
+from agent_service.runs.service import KeyedWrite, RunService
+
+Reader = Annotated[Principal, Depends(require(Permission.AGENTS_READ))]
+Runner = Annotated[Principal, Depends(require(Permission.AGENTS_RUN))]
+Chat = Annotated[Principal, Depends(require_service("chat-service"))]
+
+_EVENT_ID_MAX = 2**62
+_EVENTS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "the finished run, or with `Accept: text/event-stream` its events",
+        "content": {"text/event-stream": {"schema": {"$ref": "#/components/schemas/RunEvent"}}},
+        "headers": {RUN_ID_HEADER: {"description": "id of the run", "schema": {"type": "string", "format": "uuid"}}},
+    }
+}
+_FILE: dict[int | str, dict[str, Any]] = {200: {"description": "the file", "content": {"application/octet-stream": {}}}}
+EventsAfter = Annotated[
+    int | None, Query(ge=0, le=_EVENT_ID_MAX, description="id of the last event already seen; Last-Event-ID says the same")
+]
+LastEventId = Annotated[str | None, Header(alias="Last-Event-ID", max_length=20)]
+CallId = Annotated[str, Path(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
+
+router = APIRouter(prefix="/api/v1/agents", tags=["runs"])
+internal_router = APIRouter(prefix="/internal/v1", tags=["internal"])
+
+
+class _DocumentedEvents(JSONResponse):
+    """Makes OpenAPI show the event models under the type that streams have; what is sent is an EventStream."""
+
+    media_type = "text/event-stream"
+
+
+class _Answers:
+    """How a run is answered: as events, or as it is when it has ended."""
+
+    def __init__(self, request: Request, runs: RunsDep, streams: StreamsDep, settings: SettingsDep) -> None:
+        self._wants_events = "text/event-stream" in request.headers.get("accept", "")
+        self._runs: RunService = runs
+        self._streams: RunStreams = streams
+        self._settings = settings
+
+    async def of_run(self, principal: Principal, run_id: UUID, response: Response) -> Response | Run:
+        if self._wants_events:
+            return self.stream(principal, run_id, 0)
+        response.headers[RUN_ID_HEADER] = str(run_id)
+        self._streams.enter(principal)
+        try:
+            async with asyncio.timeout(self._settings.run_wait_max_s):
+                async for _ in self._streams.follow(run_id, 0):
+                    pass
+        except TimeoutError:
+            pass  # the run goes on; the answer says how far it is
+        finally:
+            self._streams.leave(principal)
+        return await self._runs.read(principal, run_id)
+
+    def stream(self, principal: Principal, run_id: UUID, after: int) -> EventStream:
+        self._streams.enter(principal)
+        return EventStream(
+            self._streams.follow(run_id, after),
+            run_id=run_id,
+            write_timeout_s=self._settings.stream_write_timeout_s,
+            on_close=lambda: self._streams.leave(principal),
+        )
+
+
+Answers = Annotated[_Answers, Depends(_Answers)]
+
+
+@router.post("/{agent_id}/runs", summary="Let an agent work", response_model=Run, responses=_EVENTS)
+async def start_run(
+    agent_id: UUID,
+    body: RunCreate,
+    request: Request,
+    response: Response,
+    principal: Runner,
+    answers: Answers,
+    runs: RunsDep,
+    key: IdempotencyKey = None,
+) -> Any:
+    write = None
+    if key is not None:
+        content = body.model_dump_json(exclude_unset=True).encode()
+        write = KeyedWrite(Operation(str(principal.actor_id), "POST", request.url.path, key), content)
+    run_id = await runs.start(principal, agent_id, body, write=write)
+    return await answers.of_run(principal, run_id, response)
+
+
+@internal_router.post("/runs", summary="Chat begins a run under the id of a reply; safe to repeat")
+async def start_run_of_chat(body: InternalRunCreate, principal: Chat, runs: RunsDep) -> Run:
+    principal.require(Permission.AGENTS_RUN)
+    return await runs.start_named(principal, body)
+
+
+@router.get("/runs", summary="Your runs, the newest first, without their steps")
+async def list_runs(
+    principal: Reader,
+    runs: RunsDep,
+    limit: Limit = 50,
+    after: After = None,
+    agent_id: Annotated[UUID | None, Query(description="only runs of this agent")] = None,
+) -> Page[Run]:
+    return await runs.list_page(principal, agent_id=agent_id, after=after, limit=limit)
+
+
+@router.get("/runs/{run_id}", summary="One run with its steps")
+async def read_run(run_id: UUID, principal: Reader, runs: RunsDep) -> Run:
+    return await runs.read(principal, run_id)
+
+
+@router.get(
+    "/runs/{run_id}/events",
+    summary="The events of a run, from any event id",
+    response_class=_DocumentedEvents,
+    response_model=RunEvent,
+)
+async def stream_events(
+    run_id: UUID,
+    principal: Reader,
+    answers: Answers,
+    runs: RunsDep,
+    after: EventsAfter = None,
+    last_event_id: LastEventId = None,
+) -> Any:
+    await runs.authorise(principal, run_id)
+    return answers.stream(principal, run_id, after if after is not None else _event_id(last_event_id))
+
+
+@router.post("/runs/{run_id}/cancel", summary="Stop a run; what it wrote is kept")
+async def cancel_run(run_id: UUID, principal: Runner, runs: RunsDep) -> Run:
+    return await runs.cancel(principal, run_id)
+
+
+@router.get("/runs/{run_id}/approvals/{call_id}", summary="A tool call that needs a person's word, and what became of it")
+async def read_call(run_id: UUID, call_id: CallId, principal: Reader, runs: RunsDep) -> RunStep:
+    return await runs.call(principal, run_id, call_id)
+
+
+@router.post("/runs/{run_id}/approvals/{call_id}", summary="Allow a tool call, or not")
+async def decide(run_id: UUID, call_id: CallId, body: ApprovalDecision, principal: Runner, runs: RunsDep) -> RunStep:
+    return await runs.decide(principal, run_id, call_id, decision=body.decision)
+
+
+@router.get("/runs/{run_id}/files/{file_id}", summary="A file that a tool of the run made", response_class=Response, responses=_FILE)
+async def read_file(run_id: UUID, file_id: UUID, principal: Reader, runs: RunsDep) -> Response:
+    file = await runs.file(principal, run_id, file_id)
+    return Response(file.content, headers=file_headers(file.name, file.content_type))
+
+
+def _event_id(text: str | None) -> int:
+    """The header's integer; what is none of our ids starts from the beginning."""
+    return int(text) if text is not None and text.isascii() and text.isdigit() else 0

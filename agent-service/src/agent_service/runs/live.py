@@ -1,0 +1,121 @@
+"""The runs of this process while they are under way, and who waits for their events."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
+from typing import Literal, TypeVar
+from uuid import UUID
+
+from shared.auth import Principal
+
+from agent_service.runs.spec import RunSpec
+from agent_service.runs.writer import EventWriter, RunLostError
+
+T = TypeVar("T")
+
+
+class RunCutError(Exception):
+    """A step was ended from outside: by a stop, or because the run took too long."""
+
+    def __init__(self, reason: Literal["stopped", "too_long"]) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class LiveRun:
+    """One run under way in this process."""
+
+    def __init__(self, *, run_id: UUID, agent_name: str, model: str, principal: Principal, spec: RunSpec, writer: EventWriter) -> None:
+        self.run_id = run_id
+        self.agent_name = agent_name
+        self.model = model
+        self.principal = principal
+        self.spec = spec
+        self.writer = writer
+        self.stopped = False
+        self._abandoned = False
+        self._scope: asyncio.Timeout | None = None
+
+    def stop(self) -> None:
+        """End what is under way at its next await."""
+        self.stopped = True
+        self._end_scope()
+
+    def abandon(self) -> None:
+        """Leave what is under way as it is: this process ends, and the next one begins the step again."""
+        self._abandoned = True
+        self._end_scope()
+
+    def _end_scope(self) -> None:
+        # A stop may come twice, and a scope that expires takes no new time.
+        if self._scope is not None and not self._scope.expired():
+            self._scope.reschedule(asyncio.get_running_loop().time())
+
+    async def within(self, work: Callable[[], Awaitable[T]], *, timeout_s: float) -> T:
+        """What `work` gives, unless the run is stopped or `timeout_s` pass.
+
+        Raises:
+            RunCutError: it was ended.
+            RunLostError: the process ends.
+        """
+        if self._abandoned:
+            raise RunLostError
+        if self.stopped:
+            raise RunCutError("stopped")
+        scope = asyncio.timeout(timeout_s)
+        try:
+            async with scope:
+                self._scope = scope
+                return await work()
+        except TimeoutError:
+            if not scope.expired():
+                raise
+            if self._abandoned:
+                raise RunLostError from None
+            raise RunCutError("stopped" if self.stopped else "too_long") from None
+        finally:
+            self._scope = None
+
+
+class Wakeups:
+    """Tells followers in this process that a run has new events."""
+
+    def __init__(self) -> None:
+        self._watchers: dict[UUID, set[asyncio.Event]] = {}
+
+    @contextmanager
+    def watch(self, run_id: UUID) -> Generator[asyncio.Event]:
+        """An event that is set whenever the run stored something."""
+        changed = asyncio.Event()
+        self._watchers.setdefault(run_id, set()).add(changed)
+        try:
+            yield changed
+        finally:
+            watchers = self._watchers[run_id]
+            watchers.discard(changed)
+            if not watchers:
+                del self._watchers[run_id]
+
+    def wake(self, run_id: UUID) -> None:
+        for changed in self._watchers.get(run_id, ()):
+            changed.set()
+
+    def wake_all(self) -> None:
+        for run_id in self._watchers:
+            self.wake(run_id)
+
+
+class LiveRuns:
+    """All of them by run id, and the followers of any run in this process."""
+
+    def __init__(self) -> None:
+        self.runs: dict[UUID, LiveRun] = {}
+        self.wakeups = Wakeups()
+
+    def __len__(self) -> int:
+        return len(self.runs)
+
+    def stop(self, run_id: UUID) -> None:
+        """Stop the run if it is this process's."""
+        if (live := self.runs.get(run_id)) is not None:
+            live.stop()

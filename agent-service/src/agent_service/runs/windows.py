@@ -1,0 +1,61 @@
+"""How much a model can read, so that a step sends no more than fits it."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any, cast
+
+from shared.auth import Principal, ServiceTokens
+from shared.clients.completions import SERVICE
+from shared.clients.json_calls import JsonCalls
+from shared.clock import monotonic_s
+from shared.errors import AppError
+from shared.http import Timeouts, UpstreamPool
+
+from agent_service.settings import AgentSettings
+
+log = logging.getLogger(__name__)
+
+CONTEXT_TOKENS_UNKNOWN = 4096
+_ANSWER_BYTES_MAX = 4 * 1024 * 1024
+_REMEMBER_S = 60.0
+_ANSWER_SHARE = 4
+"""A quarter of the window is left for the answer."""
+
+
+class ModelWindows:
+    """Context lengths by model, asked of the inference-service once a minute."""
+
+    def __init__(self, pool: UpstreamPool, tokens: ServiceTokens, settings: AgentSettings) -> None:
+        timeouts = Timeouts(connect_s=settings.provider_connect_timeout_s, first_byte_s=5, idle_s=5)
+        self._calls = JsonCalls(
+            pool,
+            tokens,
+            service=SERVICE,
+            base_url=settings.inference_service_url,
+            timeouts=timeouts,
+            answer_bytes_max=_ANSWER_BYTES_MAX,
+        )
+        self._tokens_max = settings.prompt_tokens_max
+        self._contexts: Mapping[str, int] = {}
+        self._asked_at_s = -_REMEMBER_S
+
+    async def prompt_tokens(self, principal: Principal, model: str) -> int:
+        """Tokens of prompt that leave room for the answer; never fails, an unknown model counts as a small one."""
+        if monotonic_s() - self._asked_at_s >= _REMEMBER_S:
+            await self._ask(principal)
+        context = self._contexts.get(model, CONTEXT_TOKENS_UNKNOWN)
+        return min(self._tokens_max, context - context // _ANSWER_SHARE)
+
+    async def _ask(self, principal: Principal) -> None:
+        self._asked_at_s = monotonic_s()
+        try:
+            answer = cast("object", await self._calls.call("GET", "/api/v1/inference/models", principal))
+        except (AppError, ValueError) as error:
+            log.warning("context lengths are not known", extra={"reason": type(error).__name__})
+            return
+        self._contexts = {**self._contexts, **_contexts(answer)}
+
+
+def _contexts(answer: object) -> dict[str, int]:
+    page = cast("dict[str, list[dict[str, Any]]]", answer) if isinstance(answer, dict) else {}
+    return {str(model["id"]): int(length) for model in page.get("data", []) if (length := model.get("context_length"))}
