@@ -40,10 +40,10 @@ class Section:
 
 
 def clean(text: str) -> str:
-    """NFC, line feeds only, no control characters, no spaces at the end of lines, one blank line at most."""
+    """NFC, line feeds only, no control characters, no spaces at the end of lines, one blank line at a time, none around it."""
     text = _SPACES.sub(" ", _LINE_ENDS.sub("\n", text))
     text = unicodedata.normalize("NFC", _DROPPED.sub("", text))
-    return _BLANK_LINES.sub(BETWEEN_BLOCKS, _TRAILING.sub("", text)).strip("\n ")
+    return _BLANK_LINES.sub(BETWEEN_BLOCKS, _TRAILING.sub("", text)).strip("\n")
 
 
 def clean_line(text: str) -> str:

@@ -39,14 +39,15 @@ def read(source: Source) -> Iterator[Block]:
 
 
 def _open(source: Source) -> Any:
-    try:
-        document = _pdfium.PdfDocument(str(source.path))
-        if len(document) == 0:
-            raise broken("PDF")
-    except _pdfium.PdfiumError as error:
-        if getattr(error, "err_code", None) in (_raw.FPDF_ERR_PASSWORD, _raw.FPDF_ERR_SECURITY):
-            raise DocumentRefused("encrypted", "this PDF asks for a password; save a copy without one and upload that") from None
-        raise broken("PDF") from None
+    # Opened by its plain path: the library's own way in would resolve that, and the file has no name to resolve to.
+    handle = _raw.FPDF_LoadDocument(str(source.path).encode(), None)
+    if not handle:
+        if _raw.FPDF_GetLastError() in (_raw.FPDF_ERR_PASSWORD, _raw.FPDF_ERR_SECURITY):
+            raise DocumentRefused("encrypted", "this PDF asks for a password; save a copy without one and upload that")
+        raise broken("PDF")
+    document = _pdfium.PdfDocument(handle)
+    if len(document) == 0:
+        raise broken("PDF")
     return document
 
 
