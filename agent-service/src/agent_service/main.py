@@ -27,6 +27,7 @@ from agent_service.code.endpoints import router as code_router
 from agent_service.code.limits import BODY_BYTES_MAX, CodeLimits
 from agent_service.code.service import CodeRunner
 from agent_service.identity.endpoints import router as identity_router
+from agent_service.mcp.endpoints import router as mcp_router
 from agent_service.runs.costs import Costs
 from agent_service.runs.endpoints import internal_router as internal_runs_router
 from agent_service.runs.endpoints import router as runs_router
@@ -40,8 +41,9 @@ from agent_service.runs.windows import ModelWindows
 from agent_service.runs.workflow import KIND as RUN
 from agent_service.runs.workflow import RunWorkflow
 from agent_service.settings import SCHEMA_VERSION, AgentSettings
+from agent_service.toolbox import build_tools
+from agent_service.tools.endpoints import router as tools_router
 from agent_service.tools.port import Toolbox
-from agent_service.tools.service import ToolRegistry
 from shared import idempotency
 
 SCHEMA = "agent"
@@ -66,7 +68,8 @@ async def lifespan(api: FastAPI) -> AsyncGenerator[None]:
         api.state.code = code = CodeRunner(_code_limits(settings), tasks=api.state.tasks)
         stack.push_async_callback(code.close)
         code.open()
-        api.state.toolbox = api.state.toolbox or ToolRegistry((), ())
+        api.state.tools, look_after_servers = build_tools(api.state, settings, stack)
+        api.state.toolbox = api.state.toolbox or api.state.tools
         engine = DurableEngine(
             service=settings.service,
             database_url=settings.database_url.get_secret_value(),
@@ -77,7 +80,7 @@ async def lifespan(api: FastAPI) -> AsyncGenerator[None]:
         workflow, jobs = _build_runs(api.state, engine, pool, settings, stack)
         await engine.launch()
         stack.push_async_callback(engine.close)
-        for job in jobs:
+        for job in (look_after_servers, *jobs):
             job.start()
             stack.push_async_callback(job.close)
         stack.callback(_drain_on_signal(api.state, workflow, settings.drain_timeout_s))
@@ -194,7 +197,7 @@ def create_app(settings: AgentSettings | None = None, *, toolbox: Toolbox | None
         title="Atrium agent-service",
         lifespan=lifespan,
         # Routes with fixed names before those of agents, whose ids are UUIDs.
-        routers=[identity_router, code_router, runs_router, internal_runs_router, agents_router],
+        routers=[identity_router, code_router, tools_router, mcp_router, runs_router, internal_runs_router, agents_router],
         readiness={"database": check_database},
         body_bytes_max=BODY_BYTES_MAX,
     )

@@ -1,11 +1,13 @@
 """What an operator can set about the agent-service."""
 
+from pathlib import Path
 from typing import ClassVar
 
-from pydantic import Field
+from pydantic import Field, SecretStr
+from shared.contracts.runs import TOOL_RESULT_CHARS_MAX
 from shared.settings import ServiceSettings
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """The migration this code needs at least."""
 
 
@@ -69,6 +71,30 @@ class AgentSettings(ServiceSettings):
     stream_ping_s: float = Field(default=15, gt=0, description="seconds of silence after which a stream sends a comment")
     stream_write_timeout_s: float = Field(default=30, gt=0, description="seconds after which a reader that takes nothing is cut off")
     follow_poll_s: float = Field(default=0.3, gt=0, description="seconds between looks at the events of a run of another process")
+
+    tool_result_chars_max: int = Field(
+        default=16_000, ge=500, le=TOOL_RESULT_CHARS_MAX, description="characters of an MCP tool's answer that a model gets to read"
+    )
+    search_result_chars_max: int = Field(
+        default=6_000, ge=500, le=TOOL_RESULT_CHARS_MAX - 1_000, description="characters of passages that search_documents gives a model"
+    )
+    search_rerank: bool = Field(default=False, description="true: search_documents has its passages ranked again by their words")
+    mcp_servers_file: Path | None = Field(
+        default=None, description="YAML file of MCP servers for all or some organisations; the only way to have programs started"
+    )
+    mcp_allow_private_addresses: bool | None = Field(
+        default=None,
+        description="whether MCP servers that administrators add may have addresses of the own network;"
+        " unset: in ENV=dev only. Link-local and metadata addresses are always refused",
+    )
+    mcp_secrets_key: SecretStr | None = Field(
+        default=None, description="secret that headers of MCP servers are encrypted under; unset: derived from SERVICE_SIGNING_KEY"
+    )
+    mcp_servers_per_organisation_max: int = Field(default=50, ge=1, le=1000, description="MCP servers an organisation can add")
+    mcp_check_interval_s: float = Field(default=300, gt=0, description="seconds between checks of an MCP server")
+    mcp_idle_s: float = Field(default=120, gt=0, description="seconds without a call after which the connection to an MCP server is closed")
+    mcp_calls_max: int = Field(default=8, ge=1, le=256, description="calls to one MCP server at a time; more wait")
+    mcp_answer_max_bytes: int = Field(default=16 * 1024 * 1024, ge=64 * 1024, description="largest message an MCP server can send")
 
     code_enabled: bool = Field(default=True, description="false: no code is run, for people or agents")
     code_concurrency: int = Field(default=2, ge=1, le=64, description="runs of code at a time in one process; one person gets all but one")

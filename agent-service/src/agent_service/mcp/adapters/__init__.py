@@ -1,0 +1,1 @@
+"""The official SDK and what it talks through; imported when the first server is connected."""
