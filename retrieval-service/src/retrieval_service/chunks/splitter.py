@@ -8,7 +8,7 @@ heading share one, and a heading with hardly any text of its own goes with what 
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Final
 
 from retrieval_service.parsing.blocks import Section
@@ -129,7 +129,7 @@ class Splitter:
         atoms, at = group.atoms, 0
         carried_start, carried_tokens = atoms[0].start, 0
         while at < len(atoms):
-            if not self._fits(carried_start, carried_tokens, atoms[at]):
+            if carried_tokens == 0 or not self._fits(carried_start, carried_tokens, atoms[at]):
                 carried_start, carried_tokens = atoms[at].start, 0
             end = self._end(atoms, at, carried_start, carried_tokens)
             start, end, tokens = self._measured(text, atoms, at, end, carried_start, carried_tokens)
@@ -159,7 +159,7 @@ class Splitter:
     ) -> tuple[int, int, int]:
         """(start, end index, tokens), counted again where the sum of the atoms may not be what the model reads."""
         start = carried_start
-        while any(atom.glued for atom in atoms[at:end]):
+        while _has_glue(atoms, start, end):
             (tokens,) = self._count([text[start : atoms[end - 1].end]])
             if tokens <= self._tokens_max:
                 return start, end, tokens
@@ -173,13 +173,19 @@ class Splitter:
 
     def _overlap_before(self, text: str, atoms: Sequence[_Atom], at: int, end: int) -> tuple[int, int]:
         """(start, tokens) of what the next passage repeats: whole sentences, else the last words of a long one."""
-        start, tokens = atoms[end - 1].end, 0
+        stop = atoms[end - 1].end
+        start, tokens, total = stop, 0, 0
         for atom in reversed(atoms[at + 1 : end]):
-            if tokens + atom.tokens > self._overlap:
+            total += atom.tokens
+            if total > self._overlap:
                 break
-            start, tokens = atom.start, tokens + atom.tokens
-        if tokens or self._overlap == 0:
+            if not atom.glued:
+                start, tokens = atom.start, total
+        if tokens:
+            (tokens,) = self._count([text[start:stop]])
+        if self._overlap == 0 or 0 < tokens <= self._overlap:
             return start, tokens
+        start, tokens = stop, 0
         last = atoms[end - 1]
         words = list(_WORD.finditer(text, last.start, last.end))[1:]
         counts = self._count([word[0] for word in words])
@@ -212,6 +218,12 @@ def _trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     if kept := stretch.strip():
         first = start + len(stretch) - len(stretch.lstrip())
         yield first, first + len(kept)
+
+
+def _has_glue(atoms: Sequence[_Atom], start: int, end: int) -> bool:
+    """Whether neighbours touch between `start` and the end of the last of `atoms[:end]`."""
+    inside = takewhile(lambda atom: atom.start > start, (atoms[index] for index in range(end - 1, -1, -1)))
+    return any(atom.glued for atom in inside)
 
 
 def _is_glued(text: str, start: int) -> bool:

@@ -10,24 +10,21 @@ import os
 import resource
 import sys
 import threading
-from collections.abc import Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, cast
 
-from tokenizers import Tokenizer
-
-from retrieval_service.chunks.splitter import CountTokens, Splitter
+from retrieval_service.chunks.splitter import Splitter
 from retrieval_service.parsing import errors, frames
 from retrieval_service.parsing.blocks import DocumentText
 from retrieval_service.parsing.errors import DocumentRefused
 from retrieval_service.parsing.formats import format_of
 from retrieval_service.parsing.job import ParseJob, ParseLimits
 from retrieval_service.parsing.reading import Reader, Source
+from retrieval_service.parsing.tokens import token_counter
 
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
-_WORDS_MAX = 200_000
 _NICE = 10
 _FILES_MAX = 64
 _FILE_BYTES_MAX = 4 * 1024 * 1024  # compiled modules of the libraries; no document needs to write
@@ -82,7 +79,7 @@ def _end_with_the_service(source: BinaryIO) -> None:
 
 
 def _answer(job: ParseJob, sink: BinaryIO) -> frames.Done:
-    count = _counter(Path(job.tokenizer_path))
+    count = token_counter(Path(job.tokenizer_path))
     document, pages = _read(job, sink)
     text = document.text
     splitter = Splitter(count, tokens_max=job.chunk_tokens_max, overlap_tokens=job.chunk_overlap_tokens)
@@ -115,29 +112,6 @@ def _read(job: ParseJob, sink: BinaryIO) -> tuple[DocumentText, int | None]:
     for block in cast("Reader", module).read(Source(Path(job.path), job.limits, report)):
         document.add(block)
     return document, pages
-
-
-def _counter(path: Path) -> CountTokens:
-    """Counts tokens as the embedding model does, without the two that frame every text.
-
-    Its tokenizer looks at one word at a time, and most words of a document were seen before: remembering them is ten times faster.
-    """
-    tokenizer = cast("Any", Tokenizer).from_file(str(path))
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-
-    known: dict[str, int] = {}
-
-    def count(texts: Sequence[str]) -> list[int]:
-        split = [text.split() for text in texts]
-        if len(known) > _WORDS_MAX:
-            known.clear()
-        new = list({word for words in split for word in words if word not in known})
-        for word, encoding in zip(new, tokenizer.encode_batch_fast(new, add_special_tokens=False), strict=True):
-            known[word] = len(encoding.ids)
-        return [sum(map(known.__getitem__, words)) for words in split]
-
-    return count
 
 
 def _send(sink: BinaryIO, frame: frames.Frame) -> None:
