@@ -7,7 +7,7 @@ from inference_service.main import HOT_ROUTES
 from shared.app import PUBLIC_PATHS
 from shared.auth import Require, RequireService
 
-REACHES_A_PROVIDER = {"/v1/chat/completions", "/v1/embeddings"}
+REACHES_A_PROVIDER = {"/v1/chat/completions", "/v1/embeddings", "/v1/rerank"}
 
 
 def guards(dependant: Any) -> list[object]:

@@ -28,10 +28,12 @@ from inference_service.providers.discovery import TICK_S, Discovery
 from inference_service.providers.endpoints import router as providers_router
 from inference_service.providers.registry import DISCOVERY_TIMEOUT_S, build_providers
 from inference_service.providers.transport import Transport
+from inference_service.rerank.endpoints import ROUTE as RERANK_ROUTE
+from inference_service.rerank.service import Reranking
 from inference_service.settings import SCHEMA_VERSION, InferenceSettings
 
 SCHEMA = "inference"
-HOT_ROUTES = (CHAT_ROUTE, EMBEDDINGS_ROUTE)
+HOT_ROUTES = (CHAT_ROUTE, EMBEDDINGS_ROUTE, RERANK_ROUTE)
 
 
 @asynccontextmanager
@@ -46,6 +48,7 @@ async def lifespan(api: FastAPI) -> AsyncGenerator[None]:
         catalogue = await _open_models(api.state, settings, pool, stack)
         api.state.completions = Completions(catalogue, meter, settings.output_tokens_default)
         api.state.embeddings = Embeddings(catalogue, meter)
+        api.state.reranking = Reranking(catalogue, meter, api.state.embed_worker)
         api.state.prices = PriceList(
             pool, api.state.service_tokens, base_url=settings.billing_service_url, timeouts=_billing_timeouts(settings)
         )

@@ -6,6 +6,7 @@ from typing import BinaryIO
 
 from inference_service.embed_worker.encoder import Encoder
 from inference_service.embed_worker.frames import FRAME_BYTES_MAX, LENGTH, EmbedReply, decode_request, encode_reply
+from inference_service.embed_worker.scoring import Scorer, TokenCache
 
 
 def _read_frame(stream: BinaryIO) -> bytes | None:
@@ -19,23 +20,27 @@ def _read_frame(stream: BinaryIO) -> bytes | None:
     return stream.read(size_bytes)
 
 
-def _answer(encoder: Encoder, payload: bytes) -> EmbedReply:
+def _answer(encoder: Encoder, scorer: Scorer, payload: bytes) -> EmbedReply:
     request = decode_request(payload)
     try:
-        vectors, tokens = encoder.encode(request.texts)
+        if request.query is None:
+            dimensions, (values, tokens) = encoder.dimensions, encoder.encode(request.texts)
+        else:
+            dimensions, (values, tokens) = 1, scorer.score(request.query, request.texts)
     except Exception as error:  # noqa: BLE001 - the edge of the process: one bad batch must not end it
         return EmbedReply(id=request.id, dimensions=0, tokens=[], vectors=b"", error=f"{type(error).__name__}: {error}")
-    return EmbedReply(id=request.id, dimensions=encoder.dimensions, tokens=tokens, vectors=vectors.astype("<f4").tobytes())
+    return EmbedReply(id=request.id, dimensions=dimensions, tokens=tokens, vectors=values.astype("<f4").tobytes())
 
 
 def main(folder: str, threads: str) -> None:
     """Load the model, say so with an empty reply of id 0, then serve until end of file."""
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     encoder = Encoder(Path(folder), threads=int(threads))
+    scorer = Scorer(encoder.encode_tokens, TokenCache())
     sink.write(encode_reply(EmbedReply(id=0, dimensions=encoder.dimensions, tokens=[], vectors=b"")))
     sink.flush()
     while (payload := _read_frame(source)) is not None:
-        sink.write(encode_reply(_answer(encoder, payload)))
+        sink.write(encode_reply(_answer(encoder, scorer, payload)))
         sink.flush()
 
 

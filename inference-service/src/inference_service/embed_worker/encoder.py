@@ -8,13 +8,14 @@ import numpy.typing as npt
 import onnxruntime
 from tokenizers import Encoding, Tokenizer
 
-from inference_service.embed_worker.graph import MINILM, build_sentence_encoder
+from inference_service.embed_worker.graph import MINILM, SENTENCE, TOKENS, build_sentence_encoder
 from inference_service.embed_worker.weights import read_float32_tensors
 
 # What the model was trained on; longer text is cut there, as its authors do.
 TOKENS_MAX = 256
 # Bounds the activations: 32 texts of 256 tokens need about 100 MB.
 _BATCH_TEXTS_MAX = 32
+Floats = npt.NDArray[np.float32]
 _onnxruntime = cast("Any", onnxruntime)
 
 
@@ -51,19 +52,30 @@ class Encoder:
         model = build_sentence_encoder(read_float32_tensors(folder / "model.safetensors"), MINILM)
         self._session = _onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
-    def encode(self, texts: list[str]) -> tuple[npt.NDArray[np.float32], list[int]]:
+    def encode(self, texts: list[str]) -> tuple[Floats, list[int]]:
         """Unit vectors [len(texts), dimensions] in the order of `texts`, and the tokens read of each."""
         encodings = self._tokenizer.encode_batch(texts)
         vectors = np.empty((len(texts), self.dimensions), dtype=np.float32)
         for chosen in batches([len(encoding.ids) for encoding in encodings]):
-            vectors[chosen] = self._run([encodings[index] for index in chosen])
+            vectors[chosen] = self._run([encodings[index] for index in chosen], SENTENCE)
         return vectors, [len(encoding.ids) for encoding in encodings]
 
-    def _run(self, encodings: list[Encoding]) -> npt.NDArray[np.float32]:
+    def encode_tokens(self, texts: list[str]) -> list[Floats]:
+        """Of each text the unit vectors [tokens, dimensions] of what was read of it, its begin and end markers included."""
+        encodings = self._tokenizer.encode_batch(texts)
+        found: dict[int, Floats] = {}
+        for chosen in batches([len(encoding.ids) for encoding in encodings]):
+            rows = self._run([encodings[index] for index in chosen], TOKENS)
+            for row, index in zip(rows, chosen, strict=True):
+                read = row[: len(encodings[index].ids)]
+                found[index] = read / np.linalg.norm(read, axis=1, keepdims=True)
+        return [found[index] for index in range(len(texts))]
+
+    def _run(self, encodings: list[Encoding], output: str) -> Floats:
         length = max(len(encoding.ids) for encoding in encodings)
         ids = np.zeros((len(encodings), length), dtype=np.int64)
         mask = np.zeros_like(ids)
         for row, encoding in enumerate(encodings):
             ids[row, : len(encoding.ids)] = encoding.ids
             mask[row, : len(encoding.ids)] = 1
-        return cast("npt.NDArray[np.float32]", self._session.run(None, {"input_ids": ids, "attention_mask": mask})[0])
+        return cast("Floats", self._session.run([output], {"input_ids": ids, "attention_mask": mask})[0])

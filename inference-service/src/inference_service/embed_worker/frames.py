@@ -12,15 +12,19 @@ FRAME_BYTES_MAX = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class EmbedRequest:
-    """One batch of texts; `id` comes back with the answer."""
+    """One batch of texts; `id` comes back with the answer. With a `query` the texts are scored against it instead of embedded."""
 
     id: int
     texts: list[str]
+    query: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class EmbedReply:
-    """The vectors of one batch, concatenated, or the error that stopped it. `tokens` counts what the model read, per text."""
+    """The vectors of one batch, concatenated, or the error that stopped it. `tokens` counts what the model read, per text.
+
+    Scores are vectors of one dimension; `tokens` then begins with those of the query.
+    """
 
     id: int
     dimensions: int
@@ -30,13 +34,13 @@ class EmbedReply:
 
 
 def encode_request(request: EmbedRequest) -> bytes:
-    payload = orjson.dumps({"id": request.id, "texts": request.texts})
+    payload = orjson.dumps({"id": request.id, "texts": request.texts, "query": request.query})
     return LENGTH.pack(len(payload)) + payload
 
 
 def decode_request(payload: bytes) -> EmbedRequest:
     fields = cast("dict[str, Any]", orjson.loads(payload))
-    return EmbedRequest(id=fields["id"], texts=fields["texts"])
+    return EmbedRequest(id=fields["id"], texts=fields["texts"], query=fields["query"])
 
 
 def encode_reply(reply: EmbedReply) -> bytes:

@@ -13,6 +13,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from inference_service.embed_worker.weights import Tensors
 
+SENTENCE = "sentence"
+TOKENS = "tokens"
 _OPSET = 17
 _IR_VERSION = 9
 _LAYER_NORM_EPSILON = 1e-12
@@ -53,6 +55,10 @@ class _Graph:
         output = f"v{len(self.nodes)}"
         self.nodes.append(_onnx.make_node(kind, list(inputs), [output], **attributes))
         return output
+
+    def name(self, value: str, output: str) -> None:
+        """Give a value the name of an output of the model."""
+        self.nodes.append(_onnx.make_node("Identity", [value], [output]))
 
     def constant(self, name: str, value: npt.NDArray[Any]) -> str:
         if name not in self._added:
@@ -121,7 +127,10 @@ def _pooled(graph: _Graph, value: str, mask: str) -> str:
 
 
 def build_sentence_encoder(weights: Tensors, shape: BertShape) -> bytes:
-    """A serialised ONNX model: int64 `input_ids` and `attention_mask` [batch, length] -> unit vectors [batch, hidden]."""
+    """A serialised ONNX model: int64 `input_ids` and `attention_mask` [batch, length] -> `sentence`, unit vectors [batch, hidden].
+
+    `tokens` [batch, length, hidden], the last layer itself, is there for those who ask for it; its rows are not of unit length.
+    """
     graph = _Graph(weights)
     mask = graph.op("Cast", "attention_mask", to=_types.FLOAT)
     inverse = graph.op("Mul", graph.op("Sub", graph.scalar(1.0), mask), graph.scalar(_MASKED))
@@ -130,9 +139,11 @@ def build_sentence_encoder(weights: Tensors, shape: BertShape) -> bytes:
     for layer in range(shape.layers):
         value = _attention(graph, value, f"encoder.layer.{layer}.attention", bias, shape)
         value = _feed_forward(graph, value, f"encoder.layer.{layer}")
-    output = _pooled(graph, value, mask)
+    graph.name(_pooled(graph, value, mask), SENTENCE)
+    graph.name(value, TOKENS)
     ids = [_onnx.make_tensor_value_info(name, _types.INT64, ["batch", "length"]) for name in ("input_ids", "attention_mask")]
-    result = _onnx.make_tensor_value_info(output, _types.FLOAT, ["batch", shape.hidden])
-    body = _onnx.make_graph(graph.nodes, "sentence-encoder", ids, [result], graph.initializers)
+    sentence = _onnx.make_tensor_value_info(SENTENCE, _types.FLOAT, ["batch", shape.hidden])
+    tokens = _onnx.make_tensor_value_info(TOKENS, _types.FLOAT, ["batch", "length", shape.hidden])
+    body = _onnx.make_graph(graph.nodes, "sentence-encoder", ids, [sentence, tokens], graph.initializers)
     model = _onnx.make_model(body, opset_imports=[_onnx.make_opsetid("", _OPSET)], ir_version=_IR_VERSION)
     return cast("bytes", model.SerializeToString())

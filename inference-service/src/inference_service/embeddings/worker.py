@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 START_TIMEOUT_S = 60.0
 ANSWER_TIMEOUT_S = 120.0
 _BATCH_TEXTS_MAX = 128
+# Their tokens are compared too, and a question that waits for its vector should not wait for a hundred passages.
+_BATCH_DOCUMENTS_MAX = 16
 _QUEUE_MAX = 256
 _IDLE_CHECK_S = 5.0
 
@@ -65,22 +67,31 @@ class EmbedWorker:
 
     async def embed(self, texts: list[str]) -> EmbedReply:
         """Vectors in the order of `texts`. Raises: EmbeddingsUnavailable."""
+        parts = await self._batches(texts, _BATCH_TEXTS_MAX, None)
+        tokens = [count for part in parts for count in part.tokens]
+        return EmbedReply(id=0, dimensions=parts[0].dimensions, tokens=tokens, vectors=b"".join(part.vectors for part in parts))
+
+    async def rerank(self, query: str, documents: list[str]) -> EmbedReply:
+        """One score per document in their order; tokens of the query first. Raises: EmbeddingsUnavailable."""
+        parts = await self._batches(documents, _BATCH_DOCUMENTS_MAX, query)
+        tokens = parts[0].tokens[:1] + [count for part in parts for count in part.tokens[1:]]
+        return EmbedReply(id=0, dimensions=1, tokens=tokens, vectors=b"".join(part.vectors for part in parts))
+
+    async def _batches(self, texts: list[str], size: int, query: str | None) -> list[EmbedReply]:
         if self._waiting >= _QUEUE_MAX:
             raise EmbeddingsUnavailable("too many texts are waiting to be embedded; send fewer at once or try again")
         self._waiting += 1
         try:
-            parts = [await self._embed_batch(texts[at : at + _BATCH_TEXTS_MAX]) for at in range(0, len(texts), _BATCH_TEXTS_MAX)]
+            return [await self._batch(texts[at : at + size], query) for at in range(0, len(texts), size)]
         finally:
             self._waiting -= 1
-        tokens = [count for part in parts for count in part.tokens]
-        return EmbedReply(id=0, dimensions=parts[0].dimensions, tokens=tokens, vectors=b"".join(part.vectors for part in parts))
 
-    async def _embed_batch(self, texts: list[str]) -> EmbedReply:
+    async def _batch(self, texts: list[str], query: str | None) -> EmbedReply:
         # The lock is taken per batch, so that a long list does not keep short ones waiting.
         async with self._turn:
             for attempt in (1, 2):
                 try:
-                    reply = await self._exchange(texts)
+                    reply = await self._exchange(texts, query)
                     break
                 except WorkerDiedError:
                     log.warning("embed worker died", extra={"attempt": attempt})
@@ -90,12 +101,12 @@ class EmbedWorker:
             raise EmbeddingsUnavailable(f"the embed worker failed: {reply.error}")
         return reply
 
-    async def _exchange(self, texts: list[str]) -> EmbedReply:
+    async def _exchange(self, texts: list[str], query: str | None) -> EmbedReply:
         process = await self._running()
         if process.stdin is None:
             raise WorkerDiedError
         self._next_id += 1
-        request = EmbedRequest(id=self._next_id, texts=texts)
+        request = EmbedRequest(id=self._next_id, texts=texts, query=query)
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
                 process.stdin.write(encode_request(request))

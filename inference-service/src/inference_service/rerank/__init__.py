@@ -1,0 +1,1 @@
+"""Passages by how well they answer a question: POST /v1/rerank."""
