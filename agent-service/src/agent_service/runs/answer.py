@@ -1,6 +1,7 @@
 """What a model wrote in one step, as its parts arrive."""
 
 import re
+from collections.abc import Collection
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
@@ -8,6 +9,7 @@ from shared.clients.completions import Text, ToolCallPiece
 from shared.contracts.chat import MessageUsage
 
 from agent_service.runs.spec import ModelCall
+from agent_service.runs.written_calls import HeldText
 
 _CALL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _NAME_CHARS_MAX = 128
@@ -28,6 +30,7 @@ class Answer:
         self._bytes_left = bytes_max
         self._texts: list[str] = []
         self._calls: dict[int, _CallParts] = {}
+        self._held = HeldText(())
         self.dispatched = False
         self.dispatch_id: str | None = None
         self.usage: MessageUsage | None = None
@@ -38,17 +41,29 @@ class Answer:
     def too_long(self) -> bool:
         return self._bytes_left < 0
 
-    @property
-    def has_text(self) -> bool:
-        return bool(self._texts)
-
     def text(self) -> str:
         return "".join(self._texts)
 
-    def add_text(self, part: Text) -> None:
+    def offer(self, tool_names: Collection[str]) -> None:
+        """Before the first part: the tools the model may call, in which form ever."""
+        self._held = HeldText(tool_names)
+
+    def add_text(self, part: Text) -> str:
+        """What may be shown of the answer now."""
         self._bytes_left -= len(part.text.encode())
-        if not part.reasoning:
-            self._texts.append(part.text)
+        return part.text if part.reasoning else self._keep(self._held.feed(part.text))
+
+    def end_text(self) -> str:
+        """At the end: what was kept back and turned out to be no call."""
+        written, rest = self._held.end()
+        if written is not None and not self._calls:
+            self._calls[0] = _CallParts(name=written.name, arguments=[written.arguments])
+        return self._keep(rest)
+
+    def _keep(self, shown: str) -> str:
+        if shown:
+            self._texts.append(shown)
+        return shown
 
     def add_call_piece(self, piece: ToolCallPiece) -> None:
         if piece.index not in self._calls and len(self._calls) >= _CALLS_KEPT_MAX:

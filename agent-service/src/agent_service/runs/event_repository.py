@@ -48,4 +48,4 @@ async def read(session: AsyncSession, run_id: UUID, *, after: int, limit: int) -
 async def last_ids(session: AsyncSession, run_ids: Sequence[UUID]) -> dict[UUID, int]:
     """Of the runs that have events."""
     query = select(EventRow.run_id, func.max(EventRow.id)).where(EventRow.run_id.in_(run_ids)).group_by(EventRow.run_id)
-    return dict([row.tuple() for row in await session.execute(query)])
+    return {row[0]: row[1] for row in await session.execute(query)}

@@ -60,6 +60,16 @@ class _Attempt:
     started_s: float = field(default_factory=monotonic_s)
     waiting_shown: str = ""
     broken: bool = False
+    shown: bool = False
+
+    def show(self, text: str) -> None:
+        """Text of the answer, set off from that of earlier steps."""
+        if not text:
+            return
+        if not self.shown and self.history.has_text(self.key.step):
+            text = f"\n\n{text}"
+        self.shown = True
+        self.live.writer.add_text("delta", text)
 
 
 class ModelSteps:
@@ -152,6 +162,7 @@ class ModelSteps:
     async def _request_body(self, attempt: _Attempt) -> dict[str, Any]:
         live, spec = attempt.live, attempt.live.spec
         tools = [] if attempt.last else await self._offered(live)
+        attempt.answer.offer([tool.name for tool in tools])
         schemas = prompt.tool_schemas(tools)
         tokens = await self._windows.prompt_tokens(live.principal, live.model)
         bytes_max = tokens * BYTES_PER_TOKEN - prompt.size_of(schemas)
@@ -171,16 +182,14 @@ class ModelSteps:
         return await self._toolbox.find(live.principal, names) if names else []
 
     async def _stream_once(self, attempt: _Attempt, body: dict[str, Any]) -> None:
-        answer, writer = attempt.answer, attempt.live.writer
-        after_text = attempt.history.has_text(attempt.key.step)
+        answer = attempt.answer
         async with aclosing(self._completions.stream(attempt.live.principal, body)) as parts:
             async for part in parts:
                 match part:
+                    case Text(reasoning=True):
+                        attempt.live.writer.add_text("reasoning", answer.add_text(part))
                     case Text():
-                        if not part.reasoning and not answer.has_text and after_text:
-                            writer.add_text("delta", "\n\n")
-                        writer.add_text("reasoning" if part.reasoning else "delta", part.text)
-                        answer.add_text(part)
+                        attempt.show(answer.add_text(part))
                     case ToolCallPiece():
                         answer.add_call_piece(part)
                     case MessageUsage():
@@ -213,6 +222,7 @@ class ModelSteps:
     async def _finish(self, attempt: _Attempt, ending: Ending | None) -> Outcome:
         """Record how the step ended, in one transaction with its last events."""
         answer, live = attempt.answer, attempt.live
+        attempt.show(answer.end_text())
         calls = [] if ending is not None else self._calls(attempt)
         outcome = Outcome(calls=len(calls), ending=ending or self._next(attempt, calls))
         if outcome.ending is not None:
