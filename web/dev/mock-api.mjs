@@ -1,9 +1,12 @@
 // A stand-in for the gateway, for working on pages without the services: `npm run mock`, then `npm run dev`.
 // Everything lives in memory and is invented. It checks no password. Never part of a build.
 //   MOCK_PORT (8000)  MOCK_SETUP=1: no account yet  MOCK_EMPTY=1: no chats, keys or usage  MOCK_LOADING=n: only the built-in model, which loads for n half seconds
-//   MOCK_TOKEN_MS (24): time between tokens. A message with #wallet is refused, one with #short gets a short reply.
+//   MOCK_TOKEN_MS (24): time between tokens. A message with #wallet is refused, one with #short gets a short reply;
+//   #tools, #approval, #cite and #again (together too) play what an agent does. MOCK_INGEST_MS (250): pace of indexing. MOCK_UPLOAD_MS: of a chunk.
 import { createServer } from 'node:http';
-import { ahead, ago, newId, ORGANISATION, PERMISSIONS, seedChats, seedModels, seedPrices, seedUsers, usageRows } from './mock-data.mjs';
+import { agentRoutes, seedAgents } from './mock-agents.mjs';
+import { fileRoutes, seedFiles } from './mock-files.mjs';
+import { ahead, ago, newId, ORGANISATION, PERMISSIONS, Problem, seedChats, seedModels, seedPrices, seedUsers, usageRows } from './mock-data.mjs';
 import { addReply, startTurn, stopTurn, stream, view } from './mock-turns.mjs';
 
 const empty = process.env.MOCK_EMPTY === '1';
@@ -16,6 +19,8 @@ const world = {
 	models: seedModels().filter((model) => process.env.MOCK_LOADING === undefined || model.builtin),
 	prices: seedPrices(),
 	keys: empty ? [] : [{ id: newId(), name: 'Nightly report', prefix: 'atr-7Qx2', models: [], scopes: null, limits: {}, team_id: '', created_at: ago(9e8), expires_at: ahead(5e9), last_used_at: ago(7e6) }],
+	agents: seedAgents(empty),
+	...seedFiles(empty),
 	remaining: 4_999_995_540,
 	wallet: { id: newId(), organisation_id: ORGANISATION, balance_nano: 42_180_000_000, held_nano: 20_000_000, available_nano: 42_160_000_000 },
 	budgets: [],
@@ -42,13 +47,6 @@ const page = (data, has_more = false) => ({ object: 'list', data, has_more, last
 const tokenFor = (user) => ({ access_token: `mock-${user.id}`, token_type: 'Bearer', expires_in: 300, user });
 const chatView = ({ messages: _, ...chat }) => chat;
 
-class Problem extends Error {
-	constructor(status, code, detail, extra = {}) {
-		super(detail);
-		this.body = { type: 'about:blank', title: code, status, detail, code, request_id: newId(), ...extra };
-	}
-}
-
 function branch(chat) {
 	const byId = new Map(chat.messages.map((m) => [m.id, m]));
 	const out = [];
@@ -72,6 +70,7 @@ function post(chat, body) {
 	const parent_id = body.parent_id === undefined ? chat.current_message_id : body.parent_id;
 	const now = new Date().toISOString();
 	const question = { id: newId(), chat_id: chat.id, parent_id, role: 'user', content: body.content, model: null, status: 'complete', error: null, usage: null, created_at: now, updated_at: now };
+	question.attachments = (body.attachments ?? []).map((id) => world.files.find((f) => f.document_id === id)).map((f) => ({ file_id: f.document_id, filename: f.filename, content_type: f.content_type, size_bytes: f.size_bytes }));
 	chat.messages.push(question);
 	const reply = addReply(chat, question, body.model);
 	startTurn(chat, question, reply, world);
@@ -151,7 +150,7 @@ const routes = [
 	['DELETE', '/api/v1/billing/budgets/:id', ({ id }) => ((world.budgets = world.budgets.filter((b) => b.id !== id)), [204])],
 	['GET', '/api/v1/chats', () => page([...world.chats.values()].sort((a, b) => b.updated_at.localeCompare(a.updated_at)).map(chatView))],
 	['POST', '/api/v1/chats', ({ body }) => {
-		const chat = { id: newId(), title: body.title ?? 'New chat', model: body.model ?? null, current_message_id: null, archived: false, created_at: ago(0), updated_at: ago(0), messages: [] };
+		const chat = { id: newId(), title: body.title ?? 'New chat', model: body.model ?? null, knowledge_base_ids: body.knowledge_base_ids ?? [], agent_id: body.agent_id ?? null, current_message_id: null, archived: false, created_at: ago(0), updated_at: ago(0), messages: [] };
 		world.chats.set(chat.id, chat);
 		return [201, chatView(chat)];
 	}],
@@ -189,7 +188,9 @@ const routes = [
 	['GET', '/api/v1/chats/:id/messages/:mid/stream', ({ id, mid, request, response }) => {
 		const reply = chatOf(id).messages.find((m) => m.id === mid);
 		stream(response, reply, Number(request.headers['last-event-id'] ?? 0));
-	}]
+	}],
+	...fileRoutes(world),
+	...agentRoutes(world)
 ].map(([method, path, handler]) => ({ method, handler, pattern: new RegExp(`^${path.replace(/:(\w+)/g, '(?<$1>[^/]+)')}$`) }));
 
 function answer(response, status, body, type = 'application/json') {
@@ -198,9 +199,11 @@ function answer(response, status, body, type = 'application/json') {
 }
 
 async function readBody(request) {
-	let text = '';
-	for await (const chunk of request) text += chunk;
-	return text ? JSON.parse(text) : undefined;
+	const parts = [];
+	for await (const chunk of request) parts.push(chunk);
+	const raw = Buffer.concat(parts);
+	const json = raw.length > 0 && request.headers['content-type'] !== 'application/octet-stream';
+	return { raw, body: json ? JSON.parse(raw.toString()) : undefined };
 }
 
 createServer(async (request, response) => {
@@ -208,8 +211,8 @@ createServer(async (request, response) => {
 	const route = routes.find((r) => r.method === request.method && r.pattern.test(url.pathname));
 	try {
 		if (!route) throw new Problem(404, 'not_found', `The mock has no ${request.method} ${url.pathname}.`);
-		const body = await readBody(request);
-		const result = route.handler({ ...route.pattern.exec(url.pathname).groups, query: url.searchParams, body, request, response });
+		const { raw, body } = await readBody(request);
+		const result = await route.handler({ ...route.pattern.exec(url.pathname).groups, query: url.searchParams, raw, body, request, response });
 		if (result === undefined) return;
 		if (Array.isArray(result)) answer(response, result[0], result[1]);
 		else answer(response, 200, result);

@@ -11,6 +11,13 @@ export function newId() {
 	return `0193f000-0000-7000-8000-${String(count).padStart(12, '0')}`;
 }
 
+export class Problem extends Error {
+	constructor(status, code, detail, extra = {}) {
+		super(detail);
+		this.body = { type: 'about:blank', title: code, status, detail, code, request_id: newId(), ...extra };
+	}
+}
+
 export const ago = (ms) => new Date(Date.now() - ms).toISOString();
 export const ahead = (ms) => new Date(Date.now() + ms).toISOString();
 
@@ -30,7 +37,8 @@ export function seedUsers() {
 
 export const PERMISSIONS = (
 	'me:read me:write keys:manage chats:read chats:write models:use models:read usage:read usage:read_all prices:read ' +
-	'prices:write wallets:read wallets:write budgets:read budgets:write ledger:read users:read users:write audit:read status:read'
+	'prices:write wallets:read wallets:write budgets:read budgets:write ledger:read users:read users:write audit:read status:read ' +
+	'files:read files:write agents:read agents:write agents:run code:execute tools:manage'
 ).split(' ');
 
 export function seedModels() {
@@ -107,7 +115,7 @@ export function seedChats() {
 	];
 	const chats = new Map();
 	for (const [title, age] of titles) {
-		const chat = { id: newId(), title, model: MODEL, current_message_id: null, archived: false, created_at: ago(age), updated_at: ago(age), messages: [] };
+		const chat = { id: newId(), title, model: MODEL, knowledge_base_ids: [], agent_id: null, current_message_id: null, archived: false, created_at: ago(age), updated_at: ago(age), messages: [] };
 		const question = message(chat.id, { content: title });
 		const usage = { prompt_tokens: 34, completion_tokens: 412, cost_nano: 4_460, remaining_nano: 4_999_995_540 };
 		const answer = message(chat.id, { role: 'assistant', parent_id: question.id, content: REPLY, usage });

@@ -1,4 +1,5 @@
 // Turns of the development API: a scripted reply whose events are kept, so that a reload can join it.
+import { playTools } from './mock-agents.mjs';
 import { newId, REPLY } from './mock-data.mjs';
 
 const TOKEN_MS = Number(process.env.MOCK_TOKEN_MS ?? 24);
@@ -12,14 +13,15 @@ export function siblingsOf(chat, message) {
 export function view(chat, message) {
 	// While a reply runs its content is what was there before; its stream has the rest.
 	const content = message.status === 'streaming' ? (turns.get(message.id)?.base ?? '') : message.content;
-	return { ...message, content, sibling_ids: siblingsOf(chat, message) };
+	const none = { attachments: [], citations: [], steps: [], agent_id: null };
+	return { ...none, ...message, content, ...(message.status === 'streaming' ? { citations: [], steps: [] } : {}), sibling_ids: siblingsOf(chat, message) };
 }
 
 export function addReply(chat, parent, model) {
 	const now = new Date().toISOString();
 	const reply = {
 		id: newId(), chat_id: chat.id, parent_id: parent.id, role: 'assistant', content: '', model: model ?? chat.model, status: 'streaming',
-		error: null, usage: null, created_at: now, updated_at: now
+		error: null, usage: null, attachments: [], citations: [], steps: [], agent_id: chat.agent_id ?? null, created_at: now, updated_at: now
 	};
 	chat.messages.push(reply);
 	chat.current_message_id = reply.id;
@@ -27,11 +29,23 @@ export function addReply(chat, parent, model) {
 	return reply;
 }
 
+/** Keeps steps, tool calls and citations with the reply, as the chat service does. */
+function keep(reply, event, data) {
+	if (event === 'citation') reply.citations.push(data);
+	if (event !== 'step' && event !== 'tool') return;
+	const same = (part) => (event === 'tool' ? part.call_id === data.call_id : part.call_id === undefined && part.step === data.step);
+	const at = reply.steps.findIndex(same);
+	if (at < 0) reply.steps.push(data);
+	else reply.steps[at] = data;
+	if (event === 'step' && data.attempt > 1) reply.content = '';
+}
+
 /** Runs whether or not anybody listens. What the question says chooses what happens. */
 export function startTurn(chat, question, reply, world) {
 	const turn = { events: [], listeners: new Set(), base: reply.content, stopped: false, over: false };
 	turns.set(reply.id, turn);
 	const emit = (event, data) => {
+		keep(reply, event, data);
 		const line = `id: ${turn.events.length + 1}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
 		turn.events.push(line);
 		for (const listener of turn.listeners) listener(line);
@@ -60,13 +74,16 @@ async function play(turn, { question, reply, world, emit }) {
 		await pause(500);
 	}
 	await pause(500);
-	const text = question.content.includes('#short') ? 'A short reply.' : REPLY;
-	for (const piece of text.match(/\S+\s*|\s+/g) ?? []) {
-		if (turn.stopped) break;
-		reply.content += piece;
-		emit('delta', { text: piece });
-		await pause(TOKEN_MS);
-	}
+	const say = async (text) => {
+		for (const piece of text.match(/\S+\s*|\s+/g) ?? []) {
+			if (turn.stopped) break;
+			reply.content += piece;
+			emit('delta', { text: piece });
+			await pause(TOKEN_MS);
+		}
+	};
+	const played = await playTools(question.content, { reply, world, emit, pause, say });
+	if (played === null) await say(question.content.includes('#short') ? 'A short reply.' : REPLY);
 	const cost = 40 + reply.content.length * 3;
 	world.remaining -= cost;
 	reply.usage = { prompt_tokens: 31, completion_tokens: Math.ceil(reply.content.length / 4), cost_nano: cost, remaining_nano: world.remaining };

@@ -52,7 +52,8 @@ export interface Tool {
 	unavailable_reason?: string | null;
 }
 
-export const listAgents = () => call<Page<Agent>>('GET', AGENTS, { query: { limit: 100 } });
+export const listAgents = (after: string | null = null) =>
+	call<Page<Agent>>('GET', AGENTS, { query: { limit: 100, after } });
 export const createAgent = (body: AgentFields) => call<Agent>('POST', AGENTS, { body, headers: idempotencyKey() });
 export const updateAgent = (id: string, body: Partial<AgentFields>) => call<Agent>('PATCH', `${AGENTS}/${id}`, { body });
 export const deleteAgent = (id: string) => call<void>('DELETE', `${AGENTS}/${id}`);
@@ -70,23 +71,49 @@ export async function runFile(url: string): Promise<Blob> {
 	return response.blob();
 }
 
+export interface McpStatus {
+	state: 'ok' | 'failing' | 'unchecked' | 'disabled';
+	connected: boolean;
+	checked_at: string | null;
+	latency_ms: number | null;
+	tool_count: number | null;
+	error: string | null;
+	calls: number;
+	failures: number;
+}
+
 export interface McpServer {
 	id: string;
 	name: string;
-	transport: 'stdio' | 'http';
-	/** Null for a program on the server. */
+	/** `file`: written in the configuration of the installation, and changed only there. */
+	source: 'file' | 'api';
+	transport: 'stdio' | 'streamable_http';
 	url: string | null;
-	/** stdio servers are written in the configuration of the installation. */
-	configured: boolean;
-	status: 'ready' | 'failed' | 'unknown';
-	error?: string | null;
-	tool_count: number;
-	checked_at?: string | null;
+	command: string | null;
+	header_names: string[];
+	/** Only these of its tools; null: all. */
+	tools: string[] | null;
+	enabled: boolean;
+	status: McpStatus;
+}
+
+export interface McpCheck {
+	ok: boolean;
+	latency_ms: number | null;
+	error: string | null;
+	tools: Tool[];
+}
+
+export interface NewMcpServer {
+	name: string;
+	url: string;
+	headers?: Record<string, string>;
 }
 
 const MCP = `${AGENTS}/mcp-servers`;
 
 export const listMcpServers = () => call<Page<McpServer>>('GET', MCP);
-export const addMcpServer = (body: { name: string; url: string; token?: string }) => call<McpServer>('POST', MCP, { body });
-export const checkMcpServer = (id: string) => call<McpServer>('POST', `${MCP}/${id}/check`);
+export const addMcpServer = (body: NewMcpServer) => call<McpServer>('POST', MCP, { body });
+export const updateMcpServer = (id: string, body: { enabled: boolean }) => call<McpServer>('PATCH', `${MCP}/${id}`, { body });
+export const checkMcpServer = (id: string) => call<McpCheck>('POST', `${MCP}/${id}/check`);
 export const deleteMcpServer = (id: string) => call<void>('DELETE', `${MCP}/${id}`);

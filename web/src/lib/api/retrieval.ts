@@ -62,8 +62,10 @@ export interface NewUpload {
 	knowledge_base_id?: string;
 }
 
-export const createUpload = (body: NewUpload, signal: AbortSignal) =>
-	call<Upload>('POST', `${RETRIEVAL}/uploads`, { body, signal, headers: idempotencyKey() });
+/** @param headers the idempotency key: an answer that was lost must not begin a second upload */
+export const createUpload = (body: NewUpload, headers: Record<string, string>, signal: AbortSignal) =>
+	call<Upload>('POST', `${RETRIEVAL}/uploads`, { body, signal, headers });
+export const dropUpload = (id: string) => call<void>('DELETE', `${RETRIEVAL}/uploads/${id}`);
 export const readUpload = (id: string, signal: AbortSignal) => call<Upload>('GET', `${RETRIEVAL}/uploads/${id}`, { signal });
 export const sendChunk = (id: string, offset: number, chunk: Blob, signal: AbortSignal) =>
 	call<Pick<Upload, 'offset' | 'document'>>('PATCH', `${RETRIEVAL}/uploads/${id}`, {
@@ -121,13 +123,14 @@ const BASES = `${RETRIEVAL}/knowledge-bases`;
 
 export type KnowledgeFields = Pick<KnowledgeBase, 'name' | 'description' | 'access'>;
 
-export const listKnowledge = () => call<Page<KnowledgeBase>>('GET', BASES, { query: { limit: 100 } });
+export const listKnowledge = (after: string | null = null) =>
+	call<Page<KnowledgeBase>>('GET', BASES, { query: { limit: 100, after } });
 export const createKnowledge = (body: KnowledgeFields) => call<KnowledgeBase>('POST', BASES, { body, headers: idempotencyKey() });
 export const updateKnowledge = (id: string, body: Partial<KnowledgeFields>) =>
 	call<KnowledgeBase>('PATCH', `${BASES}/${id}`, { body });
 export const deleteKnowledge = (id: string) => call<void>('DELETE', `${BASES}/${id}`);
 export const addToKnowledge = (id: string, fileId: string) =>
-	call<void>('POST', `${BASES}/${id}/files`, { body: { file_id: fileId } });
+	call<Document>('POST', `${BASES}/${id}/files`, { body: { file_id: fileId } });
 export const removeFromKnowledge = (id: string, fileId: string) => call<void>('DELETE', `${BASES}/${id}/files/${fileId}`);
 
 export interface SearchRequest {

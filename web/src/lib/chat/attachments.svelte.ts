@@ -46,7 +46,7 @@ export class Attachments {
 	}
 
 	remove(key: string): void {
-		this.all.find((transfer) => transfer.key === key)?.leave();
+		this.all.find((transfer) => transfer.key === key)?.giveUp();
 		this.all = this.all.filter((transfer) => transfer.key !== key);
 		this.#keep();
 	}

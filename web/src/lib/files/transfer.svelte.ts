@@ -1,4 +1,5 @@
 /** One file on its way: uploaded in chunks, then read and indexed by the server, until it is ready. */
+import { idempotencyKey } from '$lib/api/client';
 import { isAbort, toApiError } from '$lib/api/errors';
 import * as api from '$lib/api/retrieval';
 import type { Document } from '$lib/api/retrieval';
@@ -25,6 +26,7 @@ export class Transfer {
 	#file: File | null;
 	#knowledgeBaseId: string | null;
 	#upload = newUpload();
+	#createKey = idempotencyKey();
 	#abort = new AbortController();
 	#changed: (transfer: Transfer) => void;
 
@@ -90,9 +92,15 @@ export class Transfer {
 		else void this.#go();
 	}
 
-	/** Ends what runs here; what the server has, it keeps. */
+	/** Ends what runs here; a file that has arrived stays with the server. */
 	leave(): void {
 		this.#abort.abort();
+	}
+
+	/** Ends it for good: a half upload takes no more room. */
+	giveUp(): void {
+		this.leave();
+		if (this.#upload.id !== null && !this.document) void api.dropUpload(this.#upload.id).catch(() => undefined);
 	}
 
 	#show(document: Document): void {
@@ -125,7 +133,11 @@ export class Transfer {
 			knowledge_base_id: this.#knowledgeBaseId ?? undefined
 		};
 		const port = {
-			create: (s: AbortSignal) => api.createUpload(about, s),
+			create: async (s: AbortSignal) => {
+				const upload = await api.createUpload(about, this.#createKey, s);
+				this.#createKey = idempotencyKey();
+				return upload;
+			},
 			read: api.readUpload,
 			send: api.sendChunk,
 			wait: pause,

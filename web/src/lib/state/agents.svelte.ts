@@ -1,5 +1,6 @@
 /** The agents one can chat with. */
 import { listAgents, type Agent } from '$lib/api/agents';
+import { everyPage } from '$lib/api/pages';
 import { toApiError, type ApiError } from '$lib/api/errors';
 
 class Agents {
@@ -13,7 +14,7 @@ class Agents {
 
 	async refresh(): Promise<void> {
 		try {
-			this.all = (await listAgents()).data;
+			this.all = await everyPage(listAgents);
 			this.error = null;
 			this.loaded = true;
 		} catch (error) {

@@ -1,4 +1,5 @@
 /** The knowledge bases one can look things up in. */
+import { everyPage } from '$lib/api/pages';
 import { toApiError, type ApiError } from '$lib/api/errors';
 import { listKnowledge, type KnowledgeBase } from '$lib/api/retrieval';
 
@@ -13,7 +14,7 @@ class Knowledge {
 
 	async refresh(): Promise<void> {
 		try {
-			this.all = (await listKnowledge()).data.sort((a, b) => a.name.localeCompare(b.name));
+			this.all = (await everyPage(listKnowledge)).sort((a, b) => a.name.localeCompare(b.name));
 			this.error = null;
 			this.loaded = true;
 		} catch (error) {
