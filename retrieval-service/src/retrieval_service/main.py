@@ -3,23 +3,28 @@
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
-from uuid import UUID
 
 from fastapi import FastAPI
 from shared.app import ServiceApp, check_database, create_service_app
 from shared.background import Periodic
+from shared.clients.inference import InferenceClient
 from shared.db import Database, check_schema
 from shared.durable import DurableEngine
-from shared.http import UpstreamPool
+from shared.http import Timeouts, UpstreamPool
 from shared.settings import load_settings_or_exit
 from starlette.datastructures import State
 
+from retrieval_service.chunks.endpoints import router as chunks_router
 from retrieval_service.files.endpoints import router as files_router
 from retrieval_service.files.enqueue import Begin, Enqueuer
 from retrieval_service.files.quota import Quota
 from retrieval_service.files.receiving import FORM_BYTES_MAX, FileReceiver
 from retrieval_service.files.removal import DeletedFile, Removal, Remover
 from retrieval_service.identity.endpoints import router as identity_router
+from retrieval_service.ingestion.embedding import Embedder
+from retrieval_service.ingestion.reading import DocumentReader
+from retrieval_service.ingestion.rescue import Rescue
+from retrieval_service.ingestion.workflow import Ingestion
 from retrieval_service.knowledge.endpoints import router as knowledge_router
 from retrieval_service.objects.choice import open_object_store
 from retrieval_service.objects.port import ObjectStore
@@ -28,6 +33,8 @@ from retrieval_service.uploads.assembly import Assembler
 from retrieval_service.uploads.endpoints import router as uploads_router
 from retrieval_service.uploads.housekeeping import UploadHousekeeping
 from retrieval_service.uploads.service import UploadLimits, UploadService, reserved
+from retrieval_service.vectors.choice import open_vector_store
+from retrieval_service.vectors.port import VectorStore
 from shared import idempotency
 
 SCHEMA = "retrieval"
@@ -36,6 +43,7 @@ _WORKFLOW_VERSION = "1"
 """Raised when the steps of the workflows change: unfinished ones of another version are ended instead of continued."""
 
 _HOUSEKEEPING_S = 3600
+_RESCUE_S = 60
 
 
 @asynccontextmanager
@@ -51,14 +59,18 @@ async def lifespan(api: FastAPI) -> AsyncGenerator[None]:
         pool = UpstreamPool()
         stack.push_async_callback(pool.aclose)
         engine = _engine(settings)
-        removals: list[Removal] = []
+        api.state.vectors = vectors = _open_vectors(settings)
+        await vectors.open()
+        stack.push_async_callback(vectors.close)
+        ingestion, ingestion_jobs = _wire_ingestion(api.state, database, engine, pool, settings)
 
-        async def begin(file_id: UUID, attempt: int) -> None:
-            """Nothing ingests yet."""
+        async def remove_passages(file: DeletedFile) -> None:
+            await ingestion.remove(file.collection, file.id)
 
         await engine.launch()
         stack.push_async_callback(engine.close)
-        for job in _wire_files(api.state, database, objects, settings, begin=begin, removals=removals):
+        file_jobs = _wire_files(api.state, database, objects, settings, begin=ingestion.begin, removals=[remove_passages])
+        for job in [*file_jobs, *ingestion_jobs]:
             job.start()
             stack.push_async_callback(job.close)
         yield
@@ -73,6 +85,51 @@ def _open_objects(settings: RetrievalSettings) -> ObjectStore:
         s3_access_key_id=settings.s3_access_key_id,
         s3_secret_access_key=settings.s3_secret_access_key,
     )
+
+
+def _open_vectors(settings: RetrievalSettings) -> VectorStore:
+    return open_vector_store(
+        name=settings.vector_db,
+        folder=settings.atrium_home / "data" / "vectors",
+        qdrant_url=settings.qdrant_url,
+        qdrant_api_key=settings.qdrant_api_key,
+        chroma_url=settings.chroma_url,
+    )
+
+
+def _wire_ingestion(
+    state: State, database: Database, engine: DurableEngine, pool: UpstreamPool, settings: RetrievalSettings
+) -> tuple[Ingestion, list[Periodic]]:
+    """The workflow, registered before the engine is launched, and what keeps its house."""
+    state.inference = inference = InferenceClient(
+        pool,
+        state.service_tokens,
+        base_url=settings.inference_service_url,
+        timeouts=Timeouts(connect_s=2, first_byte_s=settings.embedding_timeout_s),
+    )
+    embedder = Embedder(
+        database,
+        inference,
+        model=settings.embedding_model,
+        wait_max_s=settings.embedding_wait_max_s,
+        cache_rows_max=settings.embedding_cache_rows_max,
+        cache_days=settings.embedding_cache_days,
+    )
+    state.ingestion = ingestion = Ingestion(
+        database,
+        engine,
+        reader=DocumentReader(database, state.objects, settings),
+        embedder=embedder,
+        vectors=state.vectors,
+        batch_chunks=settings.ingestion_batch_chunks,
+        concurrency=settings.ingestion_concurrency,
+    )
+    ingestion.register()
+    rescue = Rescue(database, engine, ingestion, stale_s=settings.ingestion_stale_s)
+    return ingestion, [
+        Periodic("lost ingestions", _RESCUE_S, rescue.run),
+        Periodic("cached vectors", _HOUSEKEEPING_S, embedder.purge),
+    ]
 
 
 def _engine(settings: RetrievalSettings) -> DurableEngine:
@@ -116,6 +173,7 @@ def _wire_files(
         async with database.transaction() as session:
             await idempotency.forget_old(session)
 
+    state.clean_up = clean_up
     return [
         Periodic("ingestion of waiting files", settings.file_jobs_interval_s, enqueuer.run),
         Periodic("removal of deleted files", settings.file_jobs_interval_s, remover.run),
@@ -136,7 +194,7 @@ def create_app(settings: RetrievalSettings | None = None) -> ServiceApp:
         settings,
         title="Atrium retrieval-service",
         lifespan=lifespan,
-        routers=[identity_router, files_router, uploads_router, knowledge_router],
+        routers=[identity_router, files_router, chunks_router, uploads_router, knowledge_router],
         readiness={"database": check_database, "objects": _check_objects},
         body_bytes_max_below={
             # A little more than the largest file, whose own refusal says what to do.

@@ -48,6 +48,24 @@ class RetrievalSettings(ServiceSettings):
     embedding_cache_rows_max: int = Field(default=50_000, ge=0, description="vectors kept of texts that were embedded before")
     embedding_cache_days: int = Field(default=30, ge=1, le=3650, description="days an unused one of them is kept")
 
+    vector_db: str = Field(default="qdrant", max_length=64, description="vector store: `qdrant` (embedded without QDRANT_URL) or `chroma`")
+    qdrant_url: str | None = Field(default=None, pattern="^https?://", description="a Qdrant server; unset: embedded, for one process")
+    qdrant_api_key: SecretStr | None = Field(default=None, description="key of the Qdrant server")
+    chroma_url: str | None = Field(
+        default=None, pattern="^https?://", description="a Chroma server, with VECTOR_DB=chroma; unset: embedded, for one process"
+    )
+
+    enable_rag_hybrid_search: bool = Field(
+        default=True, description="searches that name no mode go by meaning and by words; false: by meaning alone"
+    )
+    search_inference_timeout_s: float = Field(
+        default=20, gt=0, le=120, description="seconds a search waits for the vector of its question, and for the scores of a rerank"
+    )
+    reconciliation_interval_s: float = Field(default=3600, ge=10, description="seconds between comparisons of files, passages and vectors")
+    reconciliation_grace_s: float = Field(
+        default=3600, ge=0, description="what belongs to no file is removed when it is still there after so many seconds"
+    )
+
     ingestion_concurrency: int = Field(default=1, ge=1, le=16, description="files that one process reads at a time")
     ingestion_batch_chunks: int = Field(default=64, ge=1, le=256, description="passages that are embedded and stored at a time")
     ingestion_stale_s: float = Field(default=1800, ge=60, description="seconds without progress after which an ingestion counts as lost")
