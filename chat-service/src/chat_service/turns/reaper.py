@@ -54,6 +54,8 @@ class Reaper:
             turn = await repository.lock_expired(session, kinds=kinds)
             if turn is None:
                 return False
+            if turn.id in self._runner and turn.owner != self._runner.owner:
+                return False  # this process lost it and has not noticed yet; it is taken over when it has
             if turn.kind == "agent":
                 taken = await self._take_over(session, turn)
             else:
