@@ -33,4 +33,4 @@ class CodeLimits:
     disk_bytes_max: int = 64 * 1024 * 1024
     disk_free_bytes_min: int = 256 * 1024 * 1024
     idle_s: float = 600
-    uid_first: int = 61_000
+    uid_first: int | None = 61_000  # None: code runs under the service's own user even when that is root

@@ -46,7 +46,6 @@ def readable_paths(extra: Sequence[Path]) -> list[Path]:
 
 
 def _mapped_libraries() -> list[Path]:
-    # None where /proc is closed to us: then libraries that are loaded later cannot be found, and the self-test says so.
     mapped = {Path(line.split(maxsplit=5)[5]) for line in Path("/proc/self/maps").read_text().splitlines() if "/" in line}
     libraries = [path for path in mapped if ".so" in path.name]
     return [path.parent if len(path.parts) > _SHALLOW + 1 else path for path in libraries]
@@ -100,6 +99,7 @@ def confine(confinement: Confinement, *, work: Path, uid: int | None, limits: Rl
     if uid is not None:
         privileges.become(uid)
     os.chdir(work)
+    privileges.drop_capabilities()
     own = landlock.rule(Path(), landlock.WORK)
     if own is None:
         raise OSError("the work folder is gone")

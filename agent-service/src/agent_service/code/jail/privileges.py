@@ -48,8 +48,17 @@ def keep_few_capabilities() -> None:
     for number in range(_CAPS_MAX):
         if not _KEPT >> number & 1:
             LIBC.prctl(PR_CAPBSET_DROP, ctypes.c_ulong(number), ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0))
+    _set_capabilities(_KEPT)
+
+
+def drop_capabilities() -> None:
+    """None is left; a change of user has done this already, a run under the service's own user needs it."""
+    _set_capabilities(0)
+
+
+def _set_capabilities(mask: int) -> None:
     header, caps = _Header(_VERSION_3, 0), (_Caps * 2)()
-    caps[0] = _Caps(_KEPT, _KEPT, 0)
+    caps[0] = _Caps(mask, mask, 0)
     check(LIBC.capset(ctypes.byref(header), caps), "capset")
 
 

@@ -64,6 +64,7 @@ def build() -> Any:
         raise RuntimeError("libseccomp cannot be loaded; install it (Debian: libseccomp2) to run code") from error
     argument, allow = library.Arg, library.ALLOW
     rules = library.SyscallFilter(library.ERRNO(errno.EPERM))
+    rules.set_attr(library.Attr.ACT_BADARCH, library.KILL_PROCESS)  # 32-bit and x32 calls have other numbers
     answers = (
         (allow, _ALLOWED),
         (library.ERRNO(0), _PRETENDED),
