@@ -72,6 +72,11 @@ def test_a_call_is_kept_as_it_ended_where_it_began() -> None:
     assert [(call["call_id"], call["status"]) for call in folded.steps] == [("x", "done"), ("y", "running")]
 
 
+def test_calls_of_two_steps_are_two_although_the_model_gave_them_one_id() -> None:
+    folded = _folded(_call(1, "x", "done"), _call(2, "x", "running"), _call(2, "x", "done"))
+    assert [(call["step"], call["status"]) for call in folded.steps] == [(1, "done"), (2, "done")]
+
+
 def test_text_of_other_steps_stays_when_a_later_one_runs_again() -> None:
     first, cut, again = ("delta", "first "), ("delta", "cut"), ("delta", "again")
     assert _folded(_step(1, 1), first, _step(2, 1), cut, _step(2, 2), cut, _step(2, 3), again).text == "first again"

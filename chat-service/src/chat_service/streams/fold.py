@@ -25,7 +25,8 @@ def fold(events: Iterable[Event], start: Folded | None = None) -> Folded:
     """`start` and the events after it. Folding all at once gives what folding piece by piece gives.
 
     A step that was cut begins again with a higher `attempt`: what its earlier attempt wrote and called is void. A tool call
-    comes again with each change under its `call_id`, a citation at most with the same `n`; the last one counts.
+    comes again with each change under its step and `call_id` (models repeat ids in later steps), a citation with its `n`; the
+    last one counts.
     """
     state = _State(start or Folded())
     for event in events:
@@ -71,7 +72,7 @@ class _State:
 
     def note_call(self, call: Mapping[str, Any]) -> None:
         for index, entry in enumerate(self.steps):
-            if entry.get("call_id") == call["call_id"]:
+            if (entry["step"], entry.get("call_id")) == (call["step"], call["call_id"]):
                 self.steps[index] = call
                 return
         self.steps.append(call)
