@@ -9,6 +9,7 @@ from retrieval_service.files.enqueue import Enqueuer
 from retrieval_service.files.quota import Quota
 from retrieval_service.files.receiving import FileReceiver
 from retrieval_service.objects.port import ObjectStore
+from retrieval_service.search.service import Searcher
 from retrieval_service.uploads.service import UploadService
 
 
@@ -36,9 +37,14 @@ def _uploads(request: Request) -> UploadService:
     return cast("UploadService", request.app.state.uploads)
 
 
+def _searcher(request: Request) -> Searcher:
+    return cast("Searcher", request.app.state.searcher)
+
+
 DatabaseDep = Annotated[Database, Depends(_database)]
 ObjectsDep = Annotated[ObjectStore, Depends(_objects)]
 QuotaDep = Annotated[Quota, Depends(_quota)]
 ReceiverDep = Annotated[FileReceiver, Depends(_receiver)]
 EnqueuerDep = Annotated[Enqueuer, Depends(_enqueuer)]
 UploadsDep = Annotated[UploadService, Depends(_uploads)]
+SearcherDep = Annotated[Searcher, Depends(_searcher)]

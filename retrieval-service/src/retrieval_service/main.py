@@ -28,6 +28,9 @@ from retrieval_service.ingestion.workflow import Ingestion
 from retrieval_service.knowledge.endpoints import router as knowledge_router
 from retrieval_service.objects.choice import open_object_store
 from retrieval_service.objects.port import ObjectStore
+from retrieval_service.search.endpoints import router as search_router
+from retrieval_service.search.questions import Questions
+from retrieval_service.search.service import Searcher
 from retrieval_service.settings import SCHEMA_VERSION, RetrievalSettings
 from retrieval_service.uploads.assembly import Assembler
 from retrieval_service.uploads.endpoints import router as uploads_router
@@ -67,8 +70,10 @@ async def lifespan(api: FastAPI) -> AsyncGenerator[None]:
         async def remove_passages(file: DeletedFile) -> None:
             await ingestion.remove(file.collection, file.id)
 
+        api.state.searcher = _searcher(api.state, pool, settings)
         await engine.launch()
         stack.push_async_callback(engine.close)
+        stack.push_async_callback(ingestion.close)
         file_jobs = _wire_files(api.state, database, objects, settings, begin=ingestion.begin, removals=[remove_passages])
         for job in [*file_jobs, *ingestion_jobs]:
             job.start()
@@ -107,7 +112,7 @@ def _wire_ingestion(
         base_url=settings.inference_service_url,
         timeouts=Timeouts(connect_s=2, first_byte_s=settings.embedding_timeout_s),
     )
-    embedder = Embedder(
+    state.embedder = embedder = Embedder(
         database,
         inference,
         model=settings.embedding_model,
@@ -125,11 +130,24 @@ def _wire_ingestion(
         concurrency=settings.ingestion_concurrency,
     )
     ingestion.register()
-    rescue = Rescue(database, engine, ingestion, stale_s=settings.ingestion_stale_s)
+    state.rescue = rescue = Rescue(database, engine, ingestion, stale_s=settings.ingestion_stale_s)
     return ingestion, [
         Periodic("lost ingestions", _RESCUE_S, rescue.run),
         Periodic("cached vectors", _HOUSEKEEPING_S, embedder.purge),
     ]
+
+
+def _searcher(state: State, pool: UpstreamPool, settings: RetrievalSettings) -> Searcher:
+    """Its calls to inference give up sooner than those of ingestion: a person waits."""
+    inference = InferenceClient(
+        pool,
+        state.service_tokens,
+        base_url=settings.inference_service_url,
+        timeouts=Timeouts(connect_s=2, first_byte_s=settings.search_inference_timeout_s),
+    )
+    questions = Questions(inference, model=settings.embedding_model)
+    mode = "hybrid" if settings.enable_rag_hybrid_search else "dense"
+    return Searcher(state.database, state.vectors, questions, default_mode=mode)
 
 
 def _engine(settings: RetrievalSettings) -> DurableEngine:
@@ -187,6 +205,10 @@ async def _check_objects(state: State) -> None:
     await state.objects.check()
 
 
+async def _check_vectors(state: State) -> None:
+    await state.vectors.check()
+
+
 def create_app(settings: RetrievalSettings | None = None) -> ServiceApp:
     """The service as an ASGI callable."""
     settings = settings or load_settings_or_exit(RetrievalSettings)
@@ -194,8 +216,8 @@ def create_app(settings: RetrievalSettings | None = None) -> ServiceApp:
         settings,
         title="Atrium retrieval-service",
         lifespan=lifespan,
-        routers=[identity_router, files_router, chunks_router, uploads_router, knowledge_router],
-        readiness={"database": check_database, "objects": _check_objects},
+        routers=[identity_router, files_router, chunks_router, uploads_router, knowledge_router, search_router],
+        readiness={"database": check_database, "objects": _check_objects, "vectors": _check_vectors},
         body_bytes_max_below={
             # A little more than the largest file, whose own refusal says what to do.
             "/api/v1/retrieval/files": settings.file_size_max_bytes + 2 * FORM_BYTES_MAX,

@@ -48,7 +48,9 @@ class RetrievalSettings(ServiceSettings):
     embedding_cache_rows_max: int = Field(default=50_000, ge=0, description="vectors kept of texts that were embedded before")
     embedding_cache_days: int = Field(default=30, ge=1, le=3650, description="days an unused one of them is kept")
 
-    vector_db: str = Field(default="qdrant", max_length=64, description="vector store: `qdrant` (embedded without QDRANT_URL) or `chroma`")
+    vector_db: str = Field(
+        default="qdrant", max_length=100, description="vector store: qdrant (embedded, or a server by QDRANT_URL) or chroma"
+    )
     qdrant_url: str | None = Field(default=None, pattern="^https?://", description="a Qdrant server; unset: embedded, for one process")
     qdrant_api_key: SecretStr | None = Field(default=None, description="key of the Qdrant server")
     chroma_url: str | None = Field(

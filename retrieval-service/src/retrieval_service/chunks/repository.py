@@ -27,6 +27,12 @@ async def stretch(session: AsyncSession, *, file_id: UUID, first: int, limit: in
     return (await session.execute(query)).scalars().all()
 
 
+async def first_of(session: AsyncSession, *, file_ids: Sequence[UUID], limit: int) -> Sequence[ChunkRow]:
+    """Of several files, file by file in order."""
+    query = select(ChunkRow).where(ChunkRow.file_id.in_(file_ids)).order_by(ChunkRow.file_id, ChunkRow.ordinal).limit(limit)
+    return (await session.execute(query)).scalars().all()
+
+
 async def get(session: AsyncSession, *, file_id: UUID, chunk_id: UUID) -> ChunkRow | None:
     query = select(ChunkRow).where(ChunkRow.file_id == file_id, ChunkRow.id == chunk_id)
     return (await session.execute(query)).scalar_one_or_none()

@@ -98,6 +98,11 @@ async def stretch(session: AsyncSession, file_id: UUID, *, first: int, limit: in
     return [_stored(row) for row in await repository.stretch(session, file_id=file_id, first=first, limit=limit)]
 
 
+async def first_of(session: AsyncSession, file_ids: Sequence[UUID], *, limit: int) -> list[StoredChunk]:
+    """File by file in order, of files the caller already knows to be visible."""
+    return [_stored(row) for row in await repository.first_of(session, file_ids=file_ids, limit=limit)]
+
+
 async def totals(session: AsyncSession, file_id: UUID) -> Totals:
     count, tokens = await repository.totals(session, file_id=file_id)
     return Totals(count, tokens, await repository.first_id(session, file_id=file_id))

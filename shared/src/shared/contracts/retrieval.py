@@ -77,7 +77,7 @@ class SearchRequest(BaseModel):
     knowledge_base_ids: list[UUID] = Field(default_factory=list[UUID], max_length=20)
     file_ids: list[UUID] = Field(default_factory=list[UUID], max_length=200)
     k: int = Field(default=8, ge=1, le=PASSAGES_MAX)
-    mode: SearchMode = "hybrid"
+    mode: SearchMode | None = Field(default=None, description="unset: hybrid, or dense where ENABLE_RAG_HYBRID_SEARCH is false")
     rerank: bool = False
     trace: bool = False
 
@@ -114,9 +114,10 @@ class Candidate(BaseModel):
 
 
 class SearchTrace(BaseModel):
-    """How the answer came about; durations in milliseconds by phase."""
+    """How the answer came about; durations in milliseconds by phase. `mode` is the one used; `notes` say why it is another."""
 
     mode: SearchMode
+    notes: list[str] = Field(default_factory=list[str])
     files_searched: int
     took_ms: dict[str, float]
     candidates: list[Candidate]

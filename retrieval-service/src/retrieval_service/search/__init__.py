@@ -1,0 +1,1 @@
+"""Search in documents: by meaning, by words, or both."""

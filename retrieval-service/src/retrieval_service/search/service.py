@@ -1,0 +1,202 @@
+"""Finds passages: access by SQL, candidates by the vector store, order by fusion and reranking."""
+
+import asyncio
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from shared.auth import Principal
+from shared.clock import monotonic_s
+from shared.contracts.retrieval import Candidate, Passage, SearchMode, SearchRequest, SearchResponse, SearchTrace
+from shared.db import Database
+from shared.errors import AppError
+
+from retrieval_service.chunks import service as chunks
+from retrieval_service.chunks.service import StoredChunk
+from retrieval_service.files import service as files
+from retrieval_service.search import fusion
+from retrieval_service.search.choosing import Choice, choose
+from retrieval_service.search.errors import QueryEmpty
+from retrieval_service.search.fusion import Hit
+from retrieval_service.search.questions import Questions, in_words
+from retrieval_service.vectors.port import Scope, Scored, VectorStore
+
+CANDIDATES = 50
+RERANKED = 30
+_SCORE_DIGITS = 6
+
+
+@dataclass(slots=True)
+class _Run:
+    """One search as it goes."""
+
+    principal: Principal
+    request: SearchRequest
+    mode: SearchMode
+    notes: list[str] = field(default_factory=list[str])
+    took_ms: dict[str, float] = field(default_factory=dict[str, float])
+
+    @contextmanager
+    def phase(self, name: str) -> Generator[None]:
+        started_s = monotonic_s()
+        try:
+            yield
+        finally:
+            self.took_ms[name] = round((monotonic_s() - started_s) * 1000, 2)
+
+
+class Searcher:
+    """One a process."""
+
+    def __init__(self, database: Database, store: VectorStore, questions: Questions, *, default_mode: SearchMode) -> None:
+        self._database = database
+        self._store = store
+        self._questions = questions
+        self._default_mode: SearchMode = default_mode
+
+    async def search(self, principal: Principal, request: SearchRequest) -> SearchResponse:
+        """The best passages of what the caller named and may see.
+
+        Raises:
+            KnowledgeBaseNotFound, FileNotFound: a name the caller may not see.
+            QueryEmpty, ScopeTooLarge, MeaningUnavailable, VectorStoreUnavailable.
+        """
+        if not request.query.strip():
+            raise QueryEmpty
+        run = _Run(principal, request, request.mode or self._default_mode)
+        with run.phase("total"):
+            with run.phase("access"):
+                async with self._database.transaction() as session:
+                    scope = await files.readable_selection(session, principal, request.knowledge_base_ids, request.file_ids)
+            file_ids = _file_ids(scope)
+            choices = await self._choices(run, scope, file_ids)
+            async with self._database.transaction() as session:
+                names = await files.names_of(session, list({choice.chunk.file_id for choice in choices}))
+        return _response(run, choices, names, files_searched=len(file_ids))
+
+    async def _choices(self, run: _Run, scope: Scope, file_ids: frozenset[UUID]) -> list[Choice]:
+        if not file_ids:
+            run.notes.append("there is no ready file to search in")
+            return []
+        if (everything := await self._everything(run, file_ids)) is not None:
+            return everything
+        hits = await self._hits(run, scope)
+        found = await self._loaded(run, hits, file_ids)
+        if run.request.rerank:
+            found = await self._reranked(run, found)
+        return choose(found, run.request.k)
+
+    async def _everything(self, run: _Run, file_ids: frozenset[UUID]) -> list[Choice] | None:
+        """All passages in reading order when they are no more than what was asked for: there is nothing to choose."""
+        k = run.request.k
+        if len(file_ids) > k:
+            return None
+        with run.phase("passages"):
+            async with self._database.transaction() as session:
+                few = await chunks.first_of(session, list(file_ids), limit=k + 1)
+        if len(few) > k:
+            return None
+        return [Choice(Hit(chunk.id), chunk, True, f"all {len(few)} passages fit, in reading order") for chunk in few]
+
+    async def _hits(self, run: _Run, scope: Scope) -> list[Hit]:
+        match run.mode:
+            case "dense":
+                return fusion.fuse(await self._by_meaning(run, scope), None)
+            case "bm25":
+                return fusion.fuse(None, await self._by_words(run, scope))
+            case "hybrid":
+                dense, bm25 = await asyncio.gather(self._by_meaning_if_possible(run, scope), self._by_words(run, scope))
+                return fusion.fuse(dense, bm25)
+
+    async def _by_meaning(self, run: _Run, scope: Scope) -> list[Scored]:
+        with run.phase("embed"):
+            vector = await self._questions.vector(run.principal, run.request.query)
+        with run.phase("dense"):
+            return await self._store.search_dense(scope, vector, CANDIDATES)
+
+    async def _by_meaning_if_possible(self, run: _Run, scope: Scope) -> list[Scored] | None:
+        """None when the embedding model cannot be asked: words alone are better than no answer."""
+        with run.phase("embed"):
+            try:
+                vector = await self._questions.vector(run.principal, run.request.query)
+            except AppError as error:
+                run.mode = "bm25"
+                run.notes.append(f"searched by words alone: the embedding model was not used, {in_words(error)}")
+                return None
+        with run.phase("dense"):
+            return await self._store.search_dense(scope, vector, CANDIDATES)
+
+    async def _by_words(self, run: _Run, scope: Scope) -> list[Scored]:
+        with run.phase("bm25"):
+            return await self._store.search_bm25(scope, run.request.query, CANDIDATES)
+
+    async def _loaded(self, run: _Run, hits: Sequence[Hit], allowed: frozenset[UUID]) -> list[tuple[Hit, StoredChunk]]:
+        """With their texts; what is gone, or not of a file that was allowed, is dropped."""
+        with run.phase("passages"):
+            async with self._database.transaction() as session:
+                stored = await chunks.passages(session, [hit.id for hit in hits])
+        return [(hit, chunk) for hit in hits if (chunk := stored.get(hit.id)) is not None and chunk.file_id in allowed]
+
+    async def _reranked(self, run: _Run, found: list[tuple[Hit, StoredChunk]]) -> list[tuple[Hit, StoredChunk]]:
+        """The first of them in a new order; all as they were when the model cannot be asked."""
+        first = found[: max(RERANKED, run.request.k)]
+        if not first:
+            return found
+        with run.phase("rerank"):
+            try:
+                scores = await self._questions.scores(run.principal, run.request.query, [chunk.search_text for _, chunk in first])
+            except AppError as error:
+                run.notes.append(f"not reranked: the embedding model was not used, {in_words(error)}")
+                return found
+        for (hit, _), score in zip(first, scores, strict=True):
+            hit.rerank_score = score
+        return [*sorted(first, key=lambda pair: -pair[0].score), *found[len(first) :]]
+
+
+def _file_ids(scope: Scope) -> frozenset[UUID]:
+    return frozenset(file_id for selection in scope.selections for file_id in selection.file_ids or ())
+
+
+def _response(run: _Run, choices: Sequence[Choice], names: dict[UUID, str], *, files_searched: int) -> SearchResponse:
+    """A file that was deleted meanwhile has no name any more, and nothing of it is shown."""
+    kept = [choice for choice in choices if choice.chunk.file_id in names]
+    data = [_passage(choice, names) for choice in kept if choice.used]
+    if not run.request.trace:
+        return SearchResponse(data=data)
+    candidates = [_candidate(choice, names) for choice in kept]
+    trace = SearchTrace(mode=run.mode, notes=run.notes, files_searched=files_searched, took_ms=run.took_ms, candidates=candidates)
+    return SearchResponse(data=data, trace=trace)
+
+
+def _passage(choice: Choice, names: dict[UUID, str]) -> Passage:
+    chunk = choice.chunk
+    return Passage(
+        chunk_id=chunk.id,
+        text=chunk.text,
+        score=round(choice.hit.score, _SCORE_DIGITS),
+        file_id=chunk.file_id,
+        filename=names[chunk.file_id],
+        page=chunk.page,
+        heading=chunk.heading,
+        start=chunk.start,
+        end=chunk.end,
+    )
+
+
+def _candidate(choice: Choice, names: dict[UUID, str]) -> Candidate:
+    hit, chunk = choice.hit, choice.chunk
+    return Candidate(
+        chunk_id=chunk.id,
+        file_id=chunk.file_id,
+        filename=names[chunk.file_id],
+        page=chunk.page,
+        dense_rank=hit.dense_rank,
+        dense_score=hit.dense_score,
+        bm25_rank=hit.bm25_rank,
+        bm25_score=hit.bm25_score,
+        fused_score=hit.fused_score,
+        rerank_score=hit.rerank_score,
+        used=choice.used,
+        reason=choice.reason,
+    )
