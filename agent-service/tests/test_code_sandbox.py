@@ -63,6 +63,21 @@ async def test_without_a_sandbox_the_answer_says_why_and_the_service_is_ready(li
     assert ready.status_code == 200
 
 
+async def test_a_no_is_asked_again_after_a_while(tmp_path: Path) -> None:
+    answers: list[str | None] = ["short of memory", "not asked", None]
+
+    async def self_test() -> str | None:
+        return answers.pop(0)
+
+    async with sandbox(tmp_path, self_test=self_test) as made:
+        assert await made.runner.unavailable_reason() == "short of memory"
+        assert await made.runner.unavailable_reason() == "short of memory"
+        answers.remove("not asked")
+        made.runner._judged_at -= 3600
+        assert await made.runner.unavailable_reason() is None
+        assert await made.runner.unavailable_reason() is None
+
+
 async def test_without_a_sandbox_the_tool_says_why(tmp_path: Path) -> None:
     async with sandbox(tmp_path, self_test=no_landlock) as made:
         tool = PythonTool(made.runner, None, timeout_s=5)  # pyright: ignore[reportArgumentType] - never asked
@@ -124,9 +139,13 @@ async def test_folders_of_a_killed_process_are_removed_and_those_in_use_stay(tmp
     left = tmp_path / "atrium-code-left"
     (left / "work" / "deep").mkdir(parents=True)
     (left / "lock").touch()
+    os.utime(left, (1, 1))
+    just_made = tmp_path / "atrium-code-new"
+    just_made.mkdir()
     first = CodeRunner(CodeLimits(cache_dir=tmp_path), tasks=TaskTracker())
     used = first._open_base()
     assert not left.exists()
+    just_made.rmdir()
     second = CodeRunner(CodeLimits(cache_dir=tmp_path), tasks=TaskTracker())
     second._open_base()
     assert used.exists()
@@ -238,10 +257,10 @@ def test_a_tree_of_any_depth_and_mode_is_removed(tmp_path: Path) -> None:
     here = Path.cwd()
     try:
         os.chdir(top)
-        for n in range(1_500):
+        for n in range(1_100):
             Path("file").touch()
-            Path("d" * 200).mkdir(0o700 if n else stat.S_IWUSR | stat.S_IXUSR)
-            os.chdir("d" * 200)
+            Path("d" * 20).mkdir(0o700 if n else stat.S_IWUSR | stat.S_IXUSR)
+            os.chdir("d" * 20)
     finally:
         os.chdir(here)
     remove_tree(top)

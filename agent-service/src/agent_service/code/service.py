@@ -10,12 +10,14 @@ import os
 import secrets
 import sys
 import tempfile
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from uuid import UUID
 
 from shared.auth import Permission, Principal
 from shared.background import TaskTracker
+from shared.clock import utc_now
 from shared.contracts.agents import CodeRequest, CodeResult
 from shared.errors import Unavailable
 
@@ -31,6 +33,7 @@ log = logging.getLogger(__name__)
 
 _BASE_PREFIX = "atrium-code-"
 _LOCK = "lock"
+_NEW_S = 60
 _RETRY_AFTER_S = 60
 
 SelfTest = Callable[[], Awaitable[str | None]]
@@ -56,6 +59,7 @@ class CodeRunner:
         self._base: Path | None = None
         self._lock: int | None = None
         self._verdict: asyncio.Task[str | None] | None = None
+        self._judged_at = 0.0
         self._starting: asyncio.Task[Zygote | SandboxUnavailable] | None = None
         self._zygote: Zygote | None = None
         self._idle: asyncio.TimerHandle | None = None
@@ -81,9 +85,18 @@ class CodeRunner:
             return "running code is switched off; CODE_ENABLED=true switches it on"
         if sys.platform != "linux":
             return "code runs on Linux only: its sandbox is made of Landlock and seccomp"
-        if self._verdict is None:
-            self.open()
-        return await asyncio.shield(self._verdict) if self._verdict is not None else "the sandbox is closed"
+        verdict = self._verdict
+        if verdict is None or self._is_stale(verdict):
+            verdict = self._verdict = self._tasks.spawn(self._judge(), "sandbox self-test")
+        return await asyncio.shield(verdict)
+
+    def _is_stale(self, verdict: "asyncio.Task[str | None]") -> bool:
+        """A no is asked again after a while: the machine may have been short of something."""
+        if not verdict.done():
+            return False
+        if verdict.cancelled() or verdict.exception() is not None:
+            return True
+        return verdict.result() is not None and time.monotonic() - self._judged_at > _RETRY_AFTER_S
 
     def prepare(self) -> None:
         """Have a warm process soon: call when a run is likely. Costs nothing when there is one."""
@@ -155,6 +168,7 @@ class CodeRunner:
         if not self._limits.enabled or sys.platform != "linux":
             return None  # unavailable_reason says it
         reason = await self._self_test()
+        self._judged_at = time.monotonic()
         if reason is None:
             log.info("code sandbox holds")
         else:
@@ -273,10 +287,11 @@ def _make_base(uid_first: int | None) -> tuple[Path, int]:
 
 
 def _remove_leftovers() -> None:
-    """Folders of a process that was killed: nobody holds their lock."""
+    """Folders of a process that was killed: nobody holds their lock. One that was just made may not be locked yet."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_BASE_PREFIX}*"):
         with contextlib.suppress(OSError):
-            if folder.is_symlink() or folder.stat().st_uid != os.geteuid():
+            status = folder.lstat()
+            if status.st_uid != os.geteuid() or utc_now().timestamp() - status.st_mtime < _NEW_S:
                 continue
             lock = os.open(folder / _LOCK, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
             try:
