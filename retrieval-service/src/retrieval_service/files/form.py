@@ -131,7 +131,8 @@ async def _read_part(
         if form.file is not None:
             raise FormInvalid("the form holds several files; send one at a time")
         claimed = part.headers.get(b"content-type")
-        incoming = IncomingFile(_text(disposition[b"filename"]), _text(claimed) if claimed else None, events.data())
+        filename = _text(disposition[b"filename"]).replace("%22", '"')  # how browsers write a quotation mark here
+        incoming = IncomingFile(filename, _text(claimed) if claimed else None, events.data())
         form.file = await take(incoming)
         return
     if name not in fields or name in form.fields:

@@ -92,7 +92,7 @@ async def ready_of(
 
 async def _places(session: AsyncSession, condition: ColumnElement[bool], *, limit: int) -> list[tuple[UUID, str]]:
     rows = await session.execute(select(FileRow.id, FileRow.collection).where(condition).limit(limit))
-    return [row.tuple() for row in rows]
+    return [(row[0], row[1]) for row in rows]
 
 
 async def names_of(session: AsyncSession, *, file_ids: Sequence[UUID]) -> dict[UUID, str]:
@@ -132,7 +132,7 @@ async def unfinished(session: AsyncSession, *, quiet_before: datetime, limit: in
     """(file, attempt, last change) of ingestions that were begun and have said nothing since."""
     begun = or_(FileRow.stage.in_(_ACTIVE), and_(FileRow.stage == "queued", FileRow.enqueued_attempt >= FileRow.attempt))
     query = select(FileRow.id, FileRow.attempt, FileRow.updated_at).where(begun, FileRow.updated_at < quiet_before)
-    return [row.tuple() for row in await session.execute(query.order_by(FileRow.updated_at).limit(limit))]
+    return [(row[0], row[1], row[2]) for row in await session.execute(query.order_by(FileRow.updated_at).limit(limit))]
 
 
 async def end_unwanted(session: AsyncSession, *, file_id: UUID, attempt: int) -> bool:
@@ -166,7 +166,7 @@ async def waiting(session: AsyncSession, *, limit: int) -> list[tuple[UUID, int]
         .order_by(FileRow.id)
         .limit(limit)
     )
-    return [row.tuple() for row in await session.execute(query)]
+    return [(row[0], row[1]) for row in await session.execute(query)]
 
 
 async def note_enqueued(session: AsyncSession, *, file_id: UUID, attempt: int) -> None:
@@ -178,7 +178,7 @@ async def tombstones(session: AsyncSession, *, stuck_before: datetime, limit: in
     """(file, collection, key) of deleted files that no attempt works on any more, or whose attempt never said it stopped."""
     quiet = or_(FileRow.stage.not_in(_ACTIVE), FileRow.deleted_at < stuck_before)
     query = select(FileRow.id, FileRow.collection, FileRow.s3_key).where(FileRow.deleted_at.is_not(None), quiet)
-    return [row.tuple() for row in await session.execute(query.order_by(FileRow.deleted_at).limit(limit))]
+    return [(row[0], row[1]) for row in await session.execute(query.order_by(FileRow.deleted_at).limit(limit))]
 
 
 async def forget(session: AsyncSession, *, file_id: UUID) -> None:

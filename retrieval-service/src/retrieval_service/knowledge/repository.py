@@ -80,7 +80,7 @@ async def readable_links(
         .where(KnowledgeBaseFileRow.file_id.in_(file_ids), _readable(user_id=user_id, organisation_id=organisation_id))
         .order_by(KnowledgeBaseFileRow.created_at, KnowledgeBaseFileRow.knowledge_base_id)
     )
-    return [row.tuple() for row in await session.execute(query)]
+    return [(row[0], row[1]) for row in await session.execute(query)]
 
 
 async def file_counts(session: AsyncSession, *, ids: Sequence[UUID]) -> dict[UUID, int]:

@@ -20,6 +20,10 @@ _READ_BYTES = 256 * 1024
 _LIST_ROWS = 500
 
 
+def _down() -> Unavailable:
+    return Unavailable("the object store does not answer; see its log and OBJECT_STORE_URL", code="object_store_down")
+
+
 @contextmanager
 def _translated() -> Generator[None]:
     """The store's own errors as ours; those of the bytes' source pass."""
@@ -28,7 +32,7 @@ def _translated() -> Generator[None]:
     except FileNotFoundError as error:
         raise ObjectMissing from error
     except (BaseError, OSError) as error:
-        raise Unavailable("the object store does not answer; see its log and OBJECT_STORE_URL", code="object_store_down") from error
+        raise _down() from error
 
 
 class ObstoreObjects:
@@ -44,9 +48,11 @@ class ObstoreObjects:
                 await obstore.put_async(
                     self._store, key, source.read(), use_multipart=True, chunk_size=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE_MAX
                 )
-        except Exception:
+        except Exception as error:
             if source.error is not None:
                 raise source.error from None
+            if isinstance(error, ObjectMissing):
+                raise _down() from error  # the bucket itself
             raise
         return source.size_bytes
 
@@ -79,10 +85,11 @@ class ObstoreObjects:
 
     async def check(self) -> None:
         try:
-            with _translated():
-                await obstore.head_async(self._store, "ready")
-        except ObjectMissing:
-            return
+            # A listing, because a bucket that is not there looks like a missing object to everything else.
+            async for _ in self.list("ready"):
+                break
+        except ObjectMissing as error:
+            raise _down() from error
 
 
 class _Source:
