@@ -4,6 +4,7 @@ A step that was cut by a crash runs again, so each of them first removes or over
 attempt should go on is read from the file's row in every step; when it should not, what it wrote is removed and the row says so.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -26,6 +27,7 @@ KIND = "ingestion"
 QUEUE = "ingestion"
 _ATTEMPTS = 8  # about a minute: a store that is away for longer ends the attempt, not the file
 _PAUSE_S = 0.5
+_CLOSING_S = 10
 _GOES_ON, _FAILED, _UNWANTED = "goes on", "failed", "unwanted"
 
 log = logging.getLogger(__name__)
@@ -55,6 +57,8 @@ class Ingestion:
         self._vectors = vectors
         self._batch_chunks = batch_chunks
         self._concurrency = concurrency
+        self._running: set[asyncio.Task[Any]] = set()
+        self._closing = False
 
     def register(self) -> None:
         self._engine.register(KIND, self._run)
@@ -65,12 +69,29 @@ class Ingestion:
         argument = {"file_id": str(file_id), "attempt": attempt}
         await self._engine.start(KIND, argument, workflow_id=workflow_id(file_id, attempt), queue=QUEUE)
 
+    async def close(self) -> None:
+        """Let go of what runs, before the engine and the stores close: it is left unfinished, and goes on at the next start."""
+        self._closing = True
+        running = set(self._running)
+        for task in running:
+            task.cancel()
+        if running:
+            await asyncio.wait(running, timeout=_CLOSING_S)
+
     async def give_up(self, file_id: UUID, attempt: int, *, code: str, detail: str) -> None:
         """End an attempt that no workflow works on, as its workflow would have."""
         await self._end(file_id, attempt, {"end": _FAILED, "code": code, "detail": detail})
 
     async def _run(self, argument: Any) -> None:
-        file_id, attempt = UUID(argument["file_id"]), int(argument["attempt"])
+        if self._closing:
+            raise asyncio.CancelledError
+        task = asyncio.current_task()
+        if task is not None:
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+        await self._work(UUID(argument["file_id"]), int(argument["attempt"]))
+
+    async def _work(self, file_id: UUID, attempt: int) -> None:
         try:
             outcome = await self._ingest(file_id, attempt)
         except Exception as error:
