@@ -178,7 +178,7 @@ async def tombstones(session: AsyncSession, *, stuck_before: datetime, limit: in
     """(file, collection, key) of deleted files that no attempt works on any more, or whose attempt never said it stopped."""
     quiet = or_(FileRow.stage.not_in(_ACTIVE), FileRow.deleted_at < stuck_before)
     query = select(FileRow.id, FileRow.collection, FileRow.s3_key).where(FileRow.deleted_at.is_not(None), quiet)
-    return [(row[0], row[1]) for row in await session.execute(query.order_by(FileRow.deleted_at).limit(limit))]
+    return [(row[0], row[1], row[2]) for row in await session.execute(query.order_by(FileRow.deleted_at).limit(limit))]
 
 
 async def forget(session: AsyncSession, *, file_id: UUID) -> None:
