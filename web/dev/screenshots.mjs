@@ -7,7 +7,7 @@ import { RUNS, start, visit } from './pages.mjs';
 
 const [out = 'shots', ...only] = process.argv.slice(2);
 const SIZES = { wide: { width: 1280, height: 800 }, narrow: { width: 390, height: 844 } };
-const EXPECTED = /status of (401|404|402|429)|Not found: /;
+const EXPECTED = /status of (401|402|404|415|429)|Not found: /;
 mkdirSync(out, { recursive: true });
 
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] });
