@@ -1,5 +1,7 @@
 """Builds the configured providers, in the order in which they win a model id that several serve."""
 
+from dataclasses import replace
+
 from inference_service.providers.adapters.embed_worker import EmbedWorkerProvider
 from inference_service.providers.adapters.llama_cpp import LlamaCppProvider
 from inference_service.providers.adapters.ollama import OllamaProvider
@@ -22,6 +24,7 @@ def _builtin(settings: InferenceSettings, transport: Transport, embed_worker: Em
     if settings.local_model_url is not None:
         key, url = settings.local_model_api_key, settings.local_model_url
         remote = Remote.of(url, api_key=key, provider="local", setting="LOCAL_MODEL_API_KEY")
+        remote = replace(remote, first_byte_s=settings.local_model_first_token_timeout_s)
         status = LocalModelStatus(settings.local_model_status_path, default_model=settings.local_model_id)
         providers.append(LlamaCppProvider(remote, transport, status))
     if settings.embedding_model_path is not None:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 import orjson
@@ -34,6 +34,7 @@ class Remote:
     prefix: bytes
     authorization: bytes | None = field(repr=False)
     named: Origin
+    first_byte_s: float | None = None  # instead of the usual time-out of a streamed answer
 
     @classmethod
     def of(cls, base_url: str, *, api_key: SecretStr | None, provider: str, setting: str) -> "Remote":
@@ -68,6 +69,8 @@ class Transport:
         """
         headers = _headers(remote, traceparent)
         timeouts = self._stream_timeouts if stream else self._answer_timeouts
+        if stream and remote.first_byte_s is not None:
+            timeouts = replace(timeouts, first_byte_s=remote.first_byte_s)
         exchange = self._pool.request("POST", remote.origin, remote.prefix + target, headers, body=body, timeouts=timeouts)
         try:
             try:
