@@ -90,7 +90,7 @@ class Others:
         self.charges_known = True
         self.cancelled = 0
         self.bases: dict[str, set[str]] = {}
-        self.contexts: dict[str, int] = {}
+        self.contexts: dict[str, int] = {"tiny": 1200}
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         body = b""
@@ -351,9 +351,12 @@ class Processes:
         self.people.append(Person(self.base_url, self.keys, make_principal()))
         return self.people[-1]
 
-    async def close(self) -> None:
+    async def kill(self) -> None:
         if self._pid:
-            os.kill(self._pid, 9)
+            await self.end(9)
+
+    async def close(self) -> None:
+        await self.kill()
         self._maker.kill()
         await asyncio.to_thread(self._maker.wait)
         self._listener.close()
@@ -398,6 +401,7 @@ def runs_fields(service_database: Any, keys: KeyRing, served_others: tuple[Other
         "event_interval_s": 0.03,
         "stop_cost_wait_s": 0.5,
         "drain_timeout_s": 0.5,
+        "code_enabled": False,
         "run_file_max_bytes": 1000,
         "run_files_max_bytes": 2000,
     }
@@ -422,13 +426,21 @@ def person(service: Service, others: Others) -> Person:
     return service.person()
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def processes(runs_fields: dict[str, Any], keys: KeyRing, tmp_path: Path, others: Others) -> AsyncGenerator[Processes]:
-    log = tmp_path / "log"
-    log.touch()
-    running = Processes(keys, runs_fields, log)
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def made_processes(
+    runs_fields: dict[str, Any], keys: KeyRing, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncGenerator[Processes]:
+    running = Processes(keys, runs_fields, tmp_path_factory.mktemp("processes") / "log")
     yield running
     await running.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def processes(made_processes: Processes, others: Others) -> AsyncGenerator[Processes]:
+    """Nothing runs yet, and the log is empty; asks for `others` so that they start afresh."""
+    made_processes.log.write_text("")
+    yield made_processes
+    await made_processes.kill()
 
 
 @pytest.fixture(scope="session")

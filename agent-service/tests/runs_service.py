@@ -4,6 +4,7 @@ Each line on standard input starts one more process over the same socket; its id
 """
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -124,6 +125,7 @@ def _serve(fd: int, log: Path) -> None:
 def main() -> None:
     fd, log = int(sys.argv[1]), Path(sys.argv[2])
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    gc.freeze()
     for _ in sys.stdin:
         child = os.fork()
         if child == 0:

@@ -77,6 +77,11 @@ async def read_history(database: Database, run_id: UUID) -> History:
     return History(run, steps, usage.get(run_id, MessageUsage()))
 
 
+def latest(attempts: Sequence[StepRow]) -> list[StepRow]:
+    """The last attempt of each step; `attempts` are in order."""
+    return list({row.step: row for row in attempts}.values())
+
+
 def calls_of(row: StepRow) -> list[ModelCall]:
     """The tool calls a model step made."""
     return [ModelCall.model_validate(call) for call in orjson.loads(row.calls)]

@@ -10,13 +10,13 @@ from shared.contracts.chat import MessageError, MessageUsage
 from shared.contracts.runs import RunFile
 
 from agent_service.runs import repository
-from agent_service.runs.history import citations_of, output_of
+from agent_service.runs.history import citations_of, latest, output_of
 from agent_service.runs.models import RunRow, StepRow
 
 
 def run_view(row: RunRow, *, usage: MessageUsage | None, last_event_id: int, attempts: Sequence[StepRow] = ()) -> Run:
     """`attempts` are all attempts of all steps, in order; empty in lists."""
-    latest = list({attempt.step: attempt for attempt in attempts}.values())
+    last = latest(attempts)
     return Run(
         id=row.id,
         agent_id=row.agent_id,
@@ -24,10 +24,10 @@ def run_view(row: RunRow, *, usage: MessageUsage | None, last_event_id: int, att
         model=row.model,
         status=cast("RunStatus", row.status),
         input=row.input,
-        output=output_of(latest) if repository.is_open(row) else row.output,
+        output=output_of(last) if repository.is_open(row) else row.output,
         error=MessageError.model_validate_json(row.error) if row.error else None,
         usage=usage,
-        citations=citations_of(latest),
+        citations=citations_of(last),
         steps=[step_view(attempt) for attempt in attempts],
         last_event_id=last_event_id,
         created_at=row.created_at,

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Never
 from uuid import UUID
@@ -16,9 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from agent_service.runs import event_repository, repository, step_repository
 from agent_service.runs.costs import Costs
-from agent_service.runs.history import output_of
+from agent_service.runs.history import latest, output_of
 from agent_service.runs.live import LiveRun, LiveRuns
 from agent_service.runs.model_step import ModelSteps
+from agent_service.runs.models import StepRow
 from agent_service.runs.outcomes import Ending, Outcome, internal_error, steps_exhausted
 from agent_service.runs.spec import RunSpec
 from agent_service.runs.tool_step import ToolSteps
@@ -174,13 +175,15 @@ class RunWorkflow:
 
     async def _finish(self, live: LiveRun, ending: Ending) -> dict[str, object]:
         """The last events and the run's end in one transaction; done before: nothing."""
-        await self._fail_open(live)
-        await self._costs.wait_for(live.run_id)
-        async with self._database.transaction() as session:
-            steps = await step_repository.latest_attempts(session, live.run_id)
-            usage = (await step_repository.usage(session, [live.run_id])).get(live.run_id)
+        steps, usage = await self._done(live.run_id)
+        if any(row.status in {"running", "awaiting_approval"} for row in steps):
+            await self._fail_open(live)
+            steps, usage = await self._done(live.run_id)
+        if any(row.cost_pending for row in steps):
+            await self._costs.wait_for(live.run_id)
+            steps, usage = await self._done(live.run_id)
         add_last_events(live.writer, ending, usage)
-        values = {"status": ending.status, "output": output_of(steps), "error": ending.error and ending.error.model_dump_json()}
+        values = {"status": ending.status, "output": output_of(latest(steps)), "error": ending.error and ending.error.model_dump_json()}
 
         async def record(session: AsyncSession) -> None:
             await repository.end(session, live.run_id, values)
@@ -188,6 +191,13 @@ class RunWorkflow:
         await live.writer.commit(record)
         self._ended.labels(ending.status).inc()
         return {}
+
+    async def _done(self, run_id: UUID) -> tuple[Sequence[StepRow], MessageUsage | None]:
+        """All attempts and what they took."""
+        async with self._database.transaction() as session:
+            steps = await step_repository.all_attempts(session, run_id)
+            usage = await step_repository.usage(session, [run_id])
+        return steps, usage.get(run_id)
 
     async def _fail_open(self, live: LiveRun) -> None:
         async def record(session: AsyncSession) -> None:
