@@ -39,7 +39,9 @@ def read(source: Source) -> Iterator[Block]:
                         yield from _Paragraphs(levels).blocks(_Bounded(stream, budget))
     except RuntimeError:  # zipfile's word for an entry with a password
         raise DocumentRefused("encrypted", "this DOCX asks for a password; save a copy without one and upload that") from None
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError, OSError, _etree.XMLSyntaxError):
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError, OSError, _etree.XMLSyntaxError) as error:
+        if getattr(error, "code", None) == _etree.ErrorTypes.ERR_NO_MEMORY:
+            raise MemoryError from None
         raise broken("DOCX") from None
 
 

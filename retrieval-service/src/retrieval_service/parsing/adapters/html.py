@@ -41,7 +41,9 @@ def read(source: Source) -> Iterator[Block]:
 def _parse(raw: bytes, parser: Any) -> Any:
     try:
         root = _html.document_fromstring(raw, parser=parser)
-    except (_etree.ParserError, _etree.XMLSyntaxError):
+    except (_etree.ParserError, _etree.XMLSyntaxError) as error:
+        if getattr(error, "code", None) == _etree.ErrorTypes.ERR_NO_MEMORY:
+            raise MemoryError from None
         raise DocumentRefused("broken", "this HTML holds nothing that could be read; save the page again and upload that copy") from None
     # The parser drops what is nested deeper than it goes, without failing; half a page must not pass for the whole.
     if any("depth" in entry.message.lower() for entry in parser.error_log):
