@@ -44,10 +44,8 @@ class InferenceSettings(ServiceSettings):
     local_model_url: str | None = Field(default="http://127.0.0.1:8011", description="the built-in model server; `off`: none")
     local_model_api_key: SecretStr | None = Field(default=None, description="key of the built-in model server")
     local_model_status_path: Path | None = Field(default=None, description="file in which the supervisor reports its progress")
-    local_model_first_token_timeout_s: float = Field(
-        default=600,
-        gt=0,
-        description="time-out to the first byte of a streamed answer of the built-in model, which reads long prompts slowly",
+    local_model_token_timeout_s: float = Field(
+        default=600, gt=0, description="time-out to each token of the built-in model, which reads long prompts slowly"
     )
     local_model_id: str = Field(default="qwen2.5-coder-0.5b-instruct", max_length=200, description="name of the built-in chat model")
 

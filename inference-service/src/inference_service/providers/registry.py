@@ -24,7 +24,7 @@ def _builtin(settings: InferenceSettings, transport: Transport, embed_worker: Em
     if settings.local_model_url is not None:
         key, url = settings.local_model_api_key, settings.local_model_url
         remote = Remote.of(url, api_key=key, provider="local", setting="LOCAL_MODEL_API_KEY")
-        remote = replace(remote, first_byte_s=settings.local_model_first_token_timeout_s)
+        remote = replace(remote, token_timeout_s=settings.local_model_token_timeout_s)
         status = LocalModelStatus(settings.local_model_status_path, default_model=settings.local_model_id)
         providers.append(LlamaCppProvider(remote, transport, status))
     if settings.embedding_model_path is not None:

@@ -34,7 +34,7 @@ class Remote:
     prefix: bytes
     authorization: bytes | None = field(repr=False)
     named: Origin
-    first_byte_s: float | None = None  # instead of the usual time-out of a streamed answer
+    token_timeout_s: float | None = None  # instead of the usual time-outs of a streamed answer
 
     @classmethod
     def of(cls, base_url: str, *, api_key: SecretStr | None, provider: str, setting: str) -> "Remote":
@@ -69,8 +69,9 @@ class Transport:
         """
         headers = _headers(remote, traceparent)
         timeouts = self._stream_timeouts if stream else self._answer_timeouts
-        if stream and remote.first_byte_s is not None:
-            timeouts = replace(timeouts, first_byte_s=remote.first_byte_s)
+        if stream and remote.token_timeout_s is not None:
+            # Both: the head of the answer may come before the prompt is read.
+            timeouts = replace(timeouts, first_byte_s=remote.token_timeout_s, idle_s=remote.token_timeout_s)
         exchange = self._pool.request("POST", remote.origin, remote.prefix + target, headers, body=body, timeouts=timeouts)
         try:
             try:
