@@ -194,7 +194,8 @@ async def test_files_are_listed_newest_first_by_pages(service: Any, person: Any)
     assert (first["object"], first["has_more"], first["last_id"]) == ("list", True, made[1])
     rest = (await person.http.get(f"{FILES}?limit=2&after={first['last_id']}")).json()
     assert ([row["document_id"] for row in rest["data"]], rest["has_more"]) == ([made[0]], False)
-    await service.set_stage(made[1], "failed")
+    for file_id, stage in zip(made, ("ready", "failed", "ready"), strict=True):
+        await service.set_stage(file_id, stage)
     failed = (await person.http.get(f"{FILES}?stage=failed")).json()["data"]
     assert [(row["document_id"], row["embedding_status"]) for row in failed] == [(made[1], "failed")]
     for query in ("?after=x", "?stage=lost", "?limit=0", "?limit=101", "?knowledge_base_id=1"):
