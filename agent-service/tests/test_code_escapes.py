@@ -62,7 +62,7 @@ async def jail(cache_dir: Path) -> AsyncIterator[Sandbox]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def jail_of_shared_user(cache_dir: Path) -> AsyncIterator[Sandbox]:
     """As where the service does not run as root: no other user, no file tree of its own; Landlock and seccomp must do."""
-    async with sandbox(cache_dir, uid_first=None) as made:
+    async with sandbox(cache_dir, uid_first=None, libraries=False) as made:
         yield made
 
 

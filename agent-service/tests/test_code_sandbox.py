@@ -6,6 +6,7 @@ import os
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -122,9 +123,8 @@ async def test_a_real_self_test_passes_and_leaves_no_process(tmp_path: Path) -> 
 
 
 @pytest.mark.skipif(bool(NO_LANDLOCK), reason=NO_LANDLOCK or "Landlock is there")
-async def test_the_warm_process_ends_when_idle_and_comes_back(pytestconfig: pytest.Config) -> None:
-    assert pytestconfig.cache is not None
-    async with sandbox(pytestconfig.cache.mkdir("code-sandbox"), idle_s=0.1) as made:
+async def test_the_warm_process_ends_when_idle_and_comes_back(tmp_path: Path) -> None:
+    async with sandbox(tmp_path, idle_s=0.1, libraries=False) as made:
         assert (await made.run("1")).result == "1"
         for _ in range(100):
             if made.runner._zygote is None:
@@ -132,6 +132,47 @@ async def test_the_warm_process_ends_when_idle_and_comes_back(pytestconfig: pyte
             await asyncio.sleep(0.05)
         assert made.runner._zygote is None
         assert (await made.run("2")).result == "2"
+
+
+SERVICE = """
+import asyncio, sys
+from pathlib import Path
+from agent_service.code.testing import sandbox
+
+async def main():
+    async with sandbox(Path(sys.argv[1]), libraries=False) as made:
+        run = asyncio.ensure_future(made.run("import time\\ntime.sleep(100)", timeout_s=200))
+        while made.runner._zygote is None or not made.runner._zygote._processes:
+            await asyncio.sleep(0.01)
+        print(made.runner._base, made.runner._zygote._process.pid, *made.runner._zygote._processes.values(), flush=True)
+        await run
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(bool(NO_LANDLOCK), reason=NO_LANDLOCK or "Landlock is there")
+def test_what_runs_ends_with_a_service_that_is_killed(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", SERVICE, str(tmp_path)], stdout=subprocess.PIPE, text=True) as service:
+        assert service.stdout is not None
+        base, *pids = service.stdout.readline().split()
+        zygote, run = map(int, pids)
+        assert alive(zygote)
+        assert alive(run)
+        service.kill()
+    deadline = time.monotonic() + 10
+    while (alive(zygote) or alive(run)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert (alive(zygote), alive(run)) == (False, False)
+    remove_tree(Path(base))
+
+
+def alive(process: int) -> bool:
+    """Whether it runs; one that only waits to be reaped does not."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 async def test_folders_of_a_killed_process_are_removed_and_those_in_use_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,7 @@ class CodeLimits:
 
     cache_dir: Path
     enabled: bool = True
+    libraries: bool = True  # False: a sandbox that starts at once, without numpy, pandas and matplotlib loaded
     concurrency: int = 2
     waiting_max: int = 16
     waiting_per_user_max: int = 4

@@ -205,7 +205,7 @@ class CodeRunner:
         """A refusal as a value: several callers may wait for it, and it is no failure of the task."""
         await self._stop_zygote()
         try:
-            self._zygote = await self._start_zygote(libraries=True)
+            self._zygote = await self._start_zygote(libraries=self._limits.libraries)
         except SandboxUnavailable as error:
             return error
         return self._zygote

@@ -1,5 +1,6 @@
 """A sandbox of its own for tests and measurements."""
 
+import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from agent_service.code.jail import landlock
 from agent_service.code.limits import CodeLimits
 from agent_service.code.service import CodeRunner, SelfTest
 
-NO_LANDLOCK = "this kernel has no Landlock, so there is no sandbox to test" if landlock.abi() < 1 else ""
+NO_LANDLOCK = "" if sys.platform == "linux" and landlock.abi() >= 1 else "this kernel has no Landlock, so there is no sandbox to test"
 
 
 @dataclass(frozen=True, slots=True)
