@@ -42,7 +42,7 @@ class ChatSettings(ServiceSettings):
     provider_first_token_timeout_s: float = Field(default=180, gt=0, description="seconds until the model's answer must begin")
     provider_idle_timeout_s: float = Field(default=90, gt=0, description="seconds of silence after which a reply has failed")
 
-    rag_k: int = Field(default=5, ge=1, le=50, description="passages a reply that is looked up gets at most")
+    rag_k: int = Field(default=5, ge=1, le=50, description="passages a reply from documents gets at most")
     rag_rerank: bool = Field(default=True, description="whether passages are ordered again by how well they fit the question")
     branch_files_max: int = Field(default=200, ge=1, le=200, description="files of a branch that replies are looked up in, newest first")
     retrieval_timeout_s: float = Field(default=30, gt=0, description="seconds until a look-up must answer")

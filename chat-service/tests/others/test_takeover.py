@@ -67,7 +67,7 @@ async def test_on_sigterm_a_run_is_handed_over_at_once(start: Any, service: Any,
     async def followed_again() -> bool:
         return len(others.followed) == 2
 
-    await play.until(followed_again, 5)
+    await play.until(followed_again, 20)
     gate.set()
     seen += await reader.resume(chat, reply, seen[-1].id)
     assert (play.text_of(seen), seen[-1].data, others.cancels) == ("one two", {"status": "complete"}, [])
@@ -87,7 +87,7 @@ async def _until_followed(others: Any, play: Any, times: int) -> None:
     async def followed() -> bool:
         return len(others.followed) == times
 
-    await play.until(followed)
+    await play.until(followed, 20)
 
 
 async def test_a_process_that_lost_its_lease_writes_nothing_more_and_its_readers_follow_the_other(

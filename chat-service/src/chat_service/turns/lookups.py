@@ -41,7 +41,6 @@ class LookUps:
             knowledge_base_ids=list(sources.knowledge_base_ids),
             file_ids=list(sources.file_ids),
             k=self._k,
-            mode="hybrid",
             rerank=self._rerank,
         )
         return (await self._retrieval.search(principal, request)).data
