@@ -7,7 +7,7 @@ from shared.background import Periodic
 from starlette.datastructures import State
 
 from agent_service.code.tool import PythonTool
-from agent_service.mcp.adapters.lazy import open_session
+from agent_service.mcp.adapters.lazy import LazySdk
 from agent_service.mcp.file import load
 from agent_service.mcp.metrics import McpMetrics
 from agent_service.mcp.port import Limits
@@ -37,7 +37,7 @@ def build_tools(state: State, settings: AgentSettings, stack: AsyncExitStack) ->
     seal = Seal((settings.mcp_secrets_key or settings.service_signing_key).get_secret_value())
     servers = McpServers(
         state.database,
-        open_session,
+        LazySdk(),
         from_file=load(settings.mcp_servers_file) if settings.mcp_servers_file else (),
         seal=seal,
         limits=_limits(settings),

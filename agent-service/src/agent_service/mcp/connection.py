@@ -82,6 +82,7 @@ class Connection:
     async def call(self, entry: Entry, arguments: Mapping[str, Any]) -> ToolResult:
         """What the tool answered; whatever goes wrong is a failed result."""
         self.health.calls += 1
+        await self._open_session.prepare()
         try:
             async with asyncio.timeout(self.server.call_timeout_s), self._slots:
                 result = await self._call(entry, arguments)
@@ -114,6 +115,7 @@ class Connection:
             raise
 
     async def _list(self, *, force: bool) -> tuple[Entry, ...]:
+        await self._open_session.prepare()
         began = monotonic_s()
         try:
             async with asyncio.timeout(self.server.connect_timeout_s * 2):
@@ -142,6 +144,7 @@ class Connection:
                     await self._drop(link)
                 link = self._link = _Link()
                 self._tasks.spawn(self._own(link), name=f"MCP server {self.server.name}")
+            link.last_used_s = monotonic_s()
             try:
                 return link, await asyncio.shield(link.opened)
             except ServerError:
@@ -154,6 +157,7 @@ class Connection:
             async with AsyncExitStack() as stack:
                 async with asyncio.timeout(self.server.connect_timeout_s):
                     session = await stack.enter_async_context(self._open_session(self.server, self._limits))
+                link.last_used_s = monotonic_s()  # starting a program may take longer than it may be idle
                 link.opened.set_result(session)
                 await self._until_done(link, session)
                 if session.closed.is_set():
@@ -175,6 +179,7 @@ class Connection:
             while True:
                 idle_left_s = self._limits.idle_s - (monotonic_s() - link.last_used_s)
                 if idle_left_s <= 0 and not link.in_use:
+                    link.close_asked.set()  # whoever comes from here on opens another
                     return
                 done, _ = await asyncio.wait(ends, timeout=max(idle_left_s, 0.05), return_when=asyncio.FIRST_COMPLETED)
                 if done:

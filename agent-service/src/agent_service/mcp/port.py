@@ -102,6 +102,10 @@ class Session(Protocol):
 class Opener(Protocol):
     """Opens sessions; the context belongs to one task from entry to exit."""
 
+    async def prepare(self) -> None:
+        """What is needed once in a process, however long it takes; counts towards no time-out of a server."""
+        ...
+
     def __call__(self, server: Server, limits: Limits) -> AbstractAsyncContextManager[Session]:
         """Entering raises ServerError when the server does not answer as one."""
         ...

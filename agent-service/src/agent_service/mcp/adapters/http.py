@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from ipaddress import ip_address
 
 import anyio
@@ -24,16 +24,17 @@ class Refused(httpx2.TransportError):
 class _Bounded(httpx2.AsyncByteStream):
     """The body of an answer, up to `bytes_max`."""
 
-    def __init__(self, inner: httpx2.AsyncByteStream, bytes_max: int) -> None:
+    def __init__(self, inner: httpx2.AsyncByteStream, bytes_max: int, *, refuse: Callable[[str], Refused]) -> None:
         self._inner = inner
         self._bytes_max = bytes_max
+        self._refuse = refuse
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         size = 0
         async for chunk in self._inner:
             size += len(chunk)
             if size > self._bytes_max:
-                raise Refused(f"its answer is larger than {self._bytes_max} bytes")
+                raise self._refuse(f"its answer is larger than {self._bytes_max} bytes")
             yield chunk
 
     async def aclose(self) -> None:
@@ -43,7 +44,8 @@ class _Bounded(httpx2.AsyncByteStream):
 class GuardedTransport(httpx2.AsyncBaseTransport):
     """Resolves the host itself, checks every address it has, and connects to one of those: nothing can be swapped in between.
 
-    `failed_status` is the last answer with an error status.
+    `failed_status` is the last answer with an error status, `refused` the text of the last Refused: the SDK tells those who wait
+    only that the connection is gone.
     """
 
     def __init__(self, target: StreamableHttp, *, answer_bytes_max: int) -> None:
@@ -52,6 +54,11 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         self._private_allowed = target.private_allowed
         self._answer_bytes_max = answer_bytes_max
         self.failed_status: int | None = None
+        self.refused: str | None = None
+
+    def _refuse(self, text: str) -> Refused:
+        self.refused = text
+        return Refused(text)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Raises: Refused, and the errors of the transport."""
@@ -77,13 +84,13 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         try:
             found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError):
-            raise Refused(f"the host {host} is not known") from None
+            raise self._refuse(f"the host {host} is not known") from None
         addresses = [str(item[4][0]) for item in found]
         try:
             for address in addresses:
                 check_address(ip_address(address.partition("%")[0]), private_allowed=self._private_allowed)
         except AddressRefused as error:
-            raise Refused(str(error)) from None
+            raise self._refuse(str(error)) from None
         return addresses[0]
 
     async def _checked(self, response: httpx2.Response) -> httpx2.Response:
@@ -94,13 +101,13 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
             problem = "its answer is compressed although that was not asked for"
         if problem:
             await response.aclose()
-            raise Refused(problem)
+            raise self._refuse(problem)
         if response.status_code >= 400:
             self.failed_status = response.status_code
         if not response.headers.get("content-type", "").lower().startswith("text/event-stream"):
             # Event streams are bounded by event (the SDK's limit) and by the time-out of the call.
             assert isinstance(response.stream, httpx2.AsyncByteStream)  # noqa: S101 - what an async transport gives
-            response.stream = _Bounded(response.stream, self._answer_bytes_max)
+            response.stream = _Bounded(response.stream, self._answer_bytes_max, refuse=self._refuse)
         return response
 
     async def aclose(self) -> None:

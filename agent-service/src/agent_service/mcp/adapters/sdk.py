@@ -108,6 +108,8 @@ class _Address(_Route):
             yield streamable_http_client(self._target.url, http_client=client, max_sse_event_size=self._limits.answer_bytes_max)
 
     def explain(self, error: BaseException) -> str:
+        if self._guarded and self._guarded.refused:
+            return self._guarded.refused
         status = self._guarded.failed_status if self._guarded else None
         text = super().explain(error)
         if status is not None and text in {_REFUSED, "the connection broke down"}:

@@ -82,6 +82,7 @@ class Program:
         finally:
             self.gone.set()
             _kill_group(process.pid)
+            _close_pipes(process)
 
     async def _start(self) -> asyncio.subprocess.Process:
         command = [sys.executable, "-I", "-S", str(_LAUNCHER), str(os.getpid()), self._target.command, *self._target.args]
@@ -172,6 +173,14 @@ async def _ended(process: asyncio.subprocess.Process) -> bool:
             return True
         await asyncio.sleep(_END_POLL_S)
     return False
+
+
+def _close_pipes(process: asyncio.subprocess.Process) -> None:
+    """Our ends of its pipes, which would stay open as long as a grandchild holds the others. Nothing public closes them."""
+    transport = getattr(process, "_transport", None)
+    if isinstance(transport, asyncio.BaseTransport):
+        with contextlib.suppress(PermissionError):  # it kills the process again, which may have become another user's
+            transport.close()
 
 
 def _kill_group(pid: int) -> None:
