@@ -9,6 +9,7 @@ from retrieval_service.files.enqueue import Enqueuer
 from retrieval_service.files.quota import Quota
 from retrieval_service.files.receiving import FileReceiver
 from retrieval_service.objects.port import ObjectStore
+from retrieval_service.reconciliation.service import Reconciler
 from retrieval_service.search.service import Searcher
 from retrieval_service.uploads.service import UploadService
 
@@ -41,6 +42,10 @@ def _searcher(request: Request) -> Searcher:
     return cast("Searcher", request.app.state.searcher)
 
 
+def _reconciler(request: Request) -> Reconciler:
+    return cast("Reconciler", request.app.state.reconciler)
+
+
 DatabaseDep = Annotated[Database, Depends(_database)]
 ObjectsDep = Annotated[ObjectStore, Depends(_objects)]
 QuotaDep = Annotated[Quota, Depends(_quota)]
@@ -48,3 +53,4 @@ ReceiverDep = Annotated[FileReceiver, Depends(_receiver)]
 EnqueuerDep = Annotated[Enqueuer, Depends(_enqueuer)]
 UploadsDep = Annotated[UploadService, Depends(_uploads)]
 SearcherDep = Annotated[Searcher, Depends(_searcher)]
+ReconcilerDep = Annotated[Reconciler, Depends(_reconciler)]

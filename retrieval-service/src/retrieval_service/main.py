@@ -28,6 +28,8 @@ from retrieval_service.ingestion.workflow import Ingestion
 from retrieval_service.knowledge.endpoints import router as knowledge_router
 from retrieval_service.objects.choice import open_object_store
 from retrieval_service.objects.port import ObjectStore
+from retrieval_service.reconciliation.endpoints import router as reconciliation_router
+from retrieval_service.reconciliation.service import Reconciler
 from retrieval_service.search.endpoints import router as search_router
 from retrieval_service.search.questions import Questions
 from retrieval_service.search.service import Searcher
@@ -75,7 +77,9 @@ async def lifespan(api: FastAPI) -> AsyncGenerator[None]:
         stack.push_async_callback(engine.close)
         stack.push_async_callback(ingestion.close)
         file_jobs = _wire_files(api.state, database, objects, settings, begin=ingestion.begin, removals=[remove_passages])
-        for job in [*file_jobs, *ingestion_jobs]:
+        api.state.reconciler = reconciler = Reconciler(database, vectors, objects, grace_s=settings.reconciliation_grace_s)
+        reconciling = Periodic("reconciliation", settings.reconciliation_interval_s, reconciler.run_periodically)
+        for job in [*file_jobs, *ingestion_jobs, reconciling]:
             job.start()
             stack.push_async_callback(job.close)
         yield
@@ -216,7 +220,7 @@ def create_app(settings: RetrievalSettings | None = None) -> ServiceApp:
         settings,
         title="Atrium retrieval-service",
         lifespan=lifespan,
-        routers=[identity_router, files_router, chunks_router, uploads_router, knowledge_router, search_router],
+        routers=[identity_router, files_router, chunks_router, uploads_router, knowledge_router, search_router, reconciliation_router],
         readiness={"database": check_database, "objects": _check_objects, "vectors": _check_vectors},
         body_bytes_max_below={
             # A little more than the largest file, whose own refusal says what to do.

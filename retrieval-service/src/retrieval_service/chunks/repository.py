@@ -55,4 +55,4 @@ async def counts_by_file(session: AsyncSession, *, after: UUID | None, limit: in
     query = select(ChunkRow.file_id, func.count()).group_by(ChunkRow.file_id).order_by(ChunkRow.file_id).limit(limit)
     if after is not None:
         query = query.where(ChunkRow.file_id > after)
-    return [row.tuple() for row in await session.execute(query)]
+    return [(row[0], row[1]) for row in await session.execute(query)]

@@ -205,3 +205,14 @@ async def known_keys(session: AsyncSession, *, keys: Sequence[str]) -> set[str]:
 async def own_in(session: AsyncSession, *, user_id: UUID, organisation_id: UUID, linked: Select[UUID]) -> Sequence[UUID]:
     query = select(FileRow.id).where(_own(user_id=user_id, organisation_id=organisation_id), FileRow.id.in_(linked))
     return (await session.execute(query)).scalars().all()
+
+
+async def all_after(session: AsyncSession, *, after: UUID | None, limit: int) -> Sequence[FileRow]:
+    """Files and tombstones by id."""
+    query = select(FileRow).order_by(FileRow.id).limit(limit)
+    return (await session.execute(query if after is None else query.where(FileRow.id > after))).scalars().all()
+
+
+async def all_of(session: AsyncSession, *, file_ids: Sequence[UUID]) -> Sequence[FileRow]:
+    """Files and tombstones."""
+    return (await session.execute(select(FileRow).where(FileRow.id.in_(file_ids)))).scalars().all()

@@ -1,0 +1,1 @@
+"""Compares files, passages, vectors and objects, and heals what does not agree."""

@@ -1,0 +1,23 @@
+"""HTTP of reconciliation, for operators."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from shared.auth import Permission, Principal, require
+
+from retrieval_service.dependencies import ReconcilerDep
+from retrieval_service.reconciliation.schemas import Reconciliation, Report
+
+Operator = Annotated[Principal, Depends(require(Permission.TOOLS_MANAGE))]
+
+router = APIRouter(prefix="/api/v1/retrieval/reconciliation", tags=["reconciliation"])
+
+
+@router.get("", summary="What the last comparison of files, passages and vectors found")
+async def read_reconciliation(reconciler: ReconcilerDep, principal: Operator) -> Reconciliation:
+    return reconciler.state()
+
+
+@router.post("", summary="Compare and heal now")
+async def run_reconciliation(reconciler: ReconcilerDep, principal: Operator) -> Report:
+    return await reconciler.run()
