@@ -71,11 +71,11 @@ class LimitTooHigh(Invalid):
         super().__init__(f"limits.{name}: {detail}", errors=[{"field": f"body.limits.{name}", "code": self.code, "detail": detail}])
 
 
-def source_not_found(field: str, missing: UUID, refusal: AppError) -> Invalid:
+def source_not_found(field: str, missing: UUID, refusal: AppError) -> NotFound:
     """A knowledge base or file that the caller cannot read."""
     kind = "knowledge base" if field == "knowledge_base_ids" else "file"
     detail = f"there is no {kind} {missing} that you can read"
-    return Invalid(
+    return NotFound(
         f"{field}: {detail}",
         code=refusal.code if refusal.code != "not_found" else f"{kind.replace(' ', '_')}_not_found",
         errors=[{"field": f"body.{field}", "code": "not_found", "detail": detail}],

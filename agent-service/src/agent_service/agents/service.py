@@ -147,7 +147,7 @@ class FieldChecks:
     settings: AgentSettings
 
     async def check(self, principal: Principal, body: AgentFields | AgentPatch, *, names: set[str]) -> None:
-        """Raises: Invalid naming the field; Unavailable."""
+        """Raises: Invalid or NotFound, naming the field; Unavailable."""
         if "limits" in names:
             check_limits(body.limits, self.settings)
         if "tools" in names:

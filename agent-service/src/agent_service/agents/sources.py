@@ -20,7 +20,7 @@ class Sources:
         self._retrieval = retrieval
 
     async def check(self, principal: Principal, *, knowledge_base_ids: Sequence[UUID] = (), file_ids: Sequence[UUID] = ()) -> None:
-        """Raises: Invalid naming the field and the first id that cannot be read; Unavailable."""
+        """Raises: NotFound naming the field and the first id that cannot be read; Unavailable."""
         for field, ids, look in (
             ("knowledge_base_ids", knowledge_base_ids, self._retrieval.knowledge_base),
             ("file_ids", file_ids, self._retrieval.document),

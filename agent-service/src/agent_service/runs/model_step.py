@@ -129,7 +129,7 @@ class ModelSteps:
         """Stream the answer; why the run ends instead of going on."""
         live, limits = attempt.live, attempt.live.spec.limits
         try:
-            async with live.writer.flushing(self._tasks, self._settings.event_interval_s):
+            async with live.writer.flushing(self._tasks, self._settings.event_interval_s, on_lost=live.abandon):
                 await live.within(partial(self._converse, attempt), timeout_s=attempt.history.seconds_left(limits))
         except RunCutError as cut:
             return STOPPED if cut.reason == "stopped" else too_long(limits.duration_s_max)

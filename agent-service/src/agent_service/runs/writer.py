@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Literal
 from uuid import UUID
 
@@ -76,10 +76,10 @@ class EventWriter:
         self._on_stored(self._run_id)
 
     @asynccontextmanager
-    async def flushing(self, tasks: TaskTracker, interval_s: float) -> AsyncGenerator[None]:
-        """While the block runs, what is added is stored every `interval_s`."""
+    async def flushing(self, tasks: TaskTracker, interval_s: float, *, on_lost: Callable[[], None]) -> AsyncGenerator[None]:
+        """While the block runs, what is added is stored every `interval_s`; `on_lost` hears that it no longer may be."""
         ended = asyncio.Event()
-        flusher = tasks.spawn(self._flush_until(ended, interval_s), name=f"events of run {self._run_id}")
+        flusher = tasks.spawn(self._flush_until(ended, interval_s, on_lost), name=f"events of run {self._run_id}")
         try:
             yield
         finally:
@@ -87,13 +87,17 @@ class EventWriter:
             ended.set()
             await asyncio.shield(flusher)
 
-    async def _flush_until(self, ended: asyncio.Event, interval_s: float) -> None:
+    async def _flush_until(self, ended: asyncio.Event, interval_s: float, on_lost: Callable[[], None]) -> None:
         while not ended.is_set():
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(interval_s):
                     await ended.wait()
-            except TimeoutError:
+                    return
+            try:
                 await self.commit()
+            except RunLostError:
+                on_lost()
+                return
 
     def _number(self) -> None:
         for event, data in self._pending:

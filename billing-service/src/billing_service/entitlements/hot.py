@@ -23,7 +23,7 @@ from billing_service.entitlements.service import EntitlementService
 _BODY_BYTES_MAX = 64 * 1024
 _CHECKPOINT_BYTES_MAX = 256 * 1024
 _DISPATCHERS = frozenset({"inference-service"})
-_READERS = frozenset({"inference-service", "chat-service"})
+_READERS = frozenset({"inference-service", "chat-service", "agent-service"})
 
 M = TypeVar("M", bound=BaseModel)
 
