@@ -45,7 +45,7 @@ const servers = [
 
 const decisions = new Map();
 const A = '/api/v1/agents';
-const PLOT = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 420 240" font-family="sans-serif" font-size="11"><rect width="420" height="240" fill="#fff"/><path d="M40 200H400M40 200V20" stroke="#444" fill="none"/>${[40, 90, 62, 130, 105, 160].map((h, i) => `<rect x="${60 + i * 56}" y="${200 - h}" width="34" height="${h}" fill="#0f6e63"/>`).join('')}<text x="160" y="228">Requests a month</text></svg>`;
+const PLOT = `<svg xmlns="http://www.w3.org/2000/svg" width="560" height="320" viewBox="0 0 420 240" font-family="sans-serif" font-size="11"><rect width="420" height="240" fill="#fff"/><path d="M40 200H400M40 200V20" stroke="#444" fill="none"/>${[40, 90, 62, 130, 105, 160].map((h, i) => `<rect x="${60 + i * 56}" y="${200 - h}" width="34" height="${h}" fill="#0f6e63"/>`).join('')}<text x="160" y="228">Requests a month</text></svg>`;
 
 export const agentRoutes = (world) => [
 	['GET', A, () => list(world.agents)],

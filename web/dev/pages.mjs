@@ -129,7 +129,7 @@ const SIGNED_IN = {
 		await within(page, 'files-row', 'file-menu').click();
 	}],
 	'files-base': ['/files', async (page) => {
-		await page.getByTestId('knowledge-row').nth(1).locator('button').first().click();
+		await page.getByTestId('knowledge-row').first().locator('button').first().click();
 		await page.getByTestId('knowledge-add-files').click();
 		await page.getByTestId('add-option').first().waitFor();
 	}],

@@ -26,7 +26,7 @@ export class Attachments {
 
 	/** What a message waits for before it can go; null when nothing. */
 	get blocker(): string | null {
-		if (this.failed > 0) return `${plural(this.failed, 'file')} could not be read. Try again or remove it.`;
+		if (this.failed > 0) return `${plural(this.failed, 'file')} could not be read. Try again or remove ${this.failed === 1 ? 'it' : 'them'}.`;
 		return this.pending > 0 ? `Waits for ${plural(this.pending, 'file')}` : null;
 	}
 
