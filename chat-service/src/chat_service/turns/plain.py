@@ -5,6 +5,7 @@ from contextlib import aclosing
 from typing import Any
 
 from shared.background import TaskTracker
+from shared.citations import missing_marks
 from shared.clients.completions import CompletionRefusedError, Completions, Dispatched, Finished, ModelNotReadyError, Text, ToolCallPiece
 from shared.clock import monotonic_s
 from shared.contracts.chat import MessageError, MessageUsage
@@ -15,6 +16,7 @@ from shared.http import UpstreamConnectError, UpstreamError, UpstreamTimeout
 from chat_service.messages.history import Line, fit, to_prompt
 from chat_service.messages.service import Ending
 from chat_service.settings import ChatSettings
+from chat_service.streams.fold import fold
 from chat_service.turns import repository
 from chat_service.turns.histories import Histories
 from chat_service.turns.lookups import LookUps
@@ -58,6 +60,7 @@ class PlainWriter:
         """Write the reply into the live log. Raises: TurnFailedError, TimeoutError when it is cut."""
         try:
             await self._converse(running)
+            _mark_sources(running)
             return Ending("complete")
         except CompletionRefusedError as refusal:
             return Ending("failed", error=refusal.error)
@@ -134,6 +137,16 @@ class PlainWriter:
     async def _store_dispatch(self, spec: TurnSpec, dispatch_id: str) -> None:
         async with self._database.transaction() as session:
             await repository.note_dispatch(session, turn_id=spec.turn_id, dispatch_id=dispatch_id)
+
+
+def _mark_sources(running: Running) -> None:
+    """Cite for a model that answered from passages and cited none."""
+    folded = fold(running.live.events)
+    known = folded.citations or running.spec.base_citations
+    text = running.live.base_text + folded.text
+    marks = missing_marks(text, [(int(citation["n"]), str(citation["text"])) for citation in known])
+    if marks:
+        running.live.emit_text("delta", marks)
 
 
 def _show_waiting(running: Running, wait: ModelNotReadyError) -> None:

@@ -13,9 +13,10 @@ OVERHEAD_BYTES = 300
 PASSAGES_SHARE = 2
 """Passages get at most half of what the model can read beside its answer; history has the rest."""
 
+# Behind the question and in brackets: small models answer an instruction that stands before it instead of the question.
 _INSTRUCTION = (
-    "Answer the question from the passages above. After each fact write the number of its passage in brackets, like [1]."
-    " If the passages do not hold the answer, say so."
+    "(Write full sentences and put the number of the passage in square brackets after each, like [1]."
+    " If the passages do not hold the answer, say so.)"
 )
 _NOTHING_FOUND = "(A search in the attached documents found nothing about this. Say so if the answer needs them.)"
 
@@ -57,7 +58,7 @@ def with_passages(asked: str, citations: Sequence[Citation]) -> str:
     if not citations:
         return f"{asked}\n\n{_NOTHING_FOUND}"
     passages = "\n\n".join(_block(citation) for citation in citations)
-    return f"Passages:\n\n{passages}\n\n{_INSTRUCTION}\n\nQuestion: {asked}"
+    return f"Use these passages to answer.\n\n{passages}\n\n{asked}\n\n{_INSTRUCTION}"
 
 
 def _block(citation: Citation) -> str:
