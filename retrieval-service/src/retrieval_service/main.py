@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from shared.app import ServiceApp, check_database, create_service_app
 from shared.background import Periodic
 from shared.clients.inference import InferenceClient
+from shared.clock import utc_now
 from shared.db import Database, check_schema
 from shared.durable import DurableEngine
 from shared.http import Timeouts, UpstreamPool
@@ -48,6 +49,7 @@ _WORKFLOW_VERSION = "1"
 """Raised when the steps of the workflows change: unfinished ones of another version are ended instead of continued."""
 
 _HOUSEKEEPING_S = 3600
+_CUT_WRITE_AFTER = timedelta(hours=1)
 _RESCUE_S = 60
 
 
@@ -192,6 +194,7 @@ def _wire_files(
 
     async def clean_up() -> None:
         await uploads.sweep_strays()
+        await objects.sweep(utc_now() - _CUT_WRITE_AFTER)
         async with database.transaction() as session:
             await idempotency.forget_old(session)
 

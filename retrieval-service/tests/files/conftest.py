@@ -138,7 +138,7 @@ def start(database: Any, keys: KeyRing, tmp_path_factory: pytest.TempPathFactory
         fields: dict[str, Any] = {
             **keys.settings_fields("retrieval-service", database_url=database.app_url),
             "atrium_home": home,
-            "file_jobs_interval_s": 0.1,
+            "file_jobs_interval_s": 0.25,
             "embedding_model_path": home / "not-there",  # the first ingestion waits for it, the others for their turn
             **changes,
         }

@@ -1,6 +1,8 @@
 """Every object store does the same."""
 
+import os
 from collections.abc import AsyncGenerator, AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ from pydantic import SecretStr
 from retrieval_service.objects.adapters.stores import LocalObjects, memory_objects
 from retrieval_service.objects.choice import open_object_store
 from retrieval_service.objects.port import ObjectMissing, ObjectStore, read_all
+from shared.clock import utc_now
 from shared.errors import Unavailable
 from shared.settings import SettingsError
 
@@ -78,6 +81,28 @@ async def test_a_listing_holds_a_folder_and_no_neighbour(store: ObjectStore) -> 
 async def test_a_new_process_finds_what_the_last_one_stored(tmp_path: Path) -> None:
     await LocalObjects(tmp_path).put("files/a", chunks(b"kept"))
     assert await read_all(LocalObjects(tmp_path), "files/a") == b"kept"
+
+
+async def test_what_a_killed_process_was_writing_is_swept(tmp_path: Path) -> None:
+    store = LocalObjects(tmp_path)
+    await store.put("files/a", chunks(b"kept"))
+    now = utc_now()
+    for name, age_s in (("b#1", 7200), ("c#2", 0), ("d#x", 7200)):
+        (tmp_path / "files" / name).write_bytes(b"half")
+        stamp = now.timestamp() - age_s
+        os.utime(tmp_path / "files" / name, (stamp, stamp))
+    await store.sweep(now - timedelta(hours=1))
+    assert sorted(path.name for path in (tmp_path / "files").iterdir()) == ["a", "c#2", "d#x"]
+
+
+async def test_folders_that_become_empty_go(tmp_path: Path) -> None:
+    store = LocalObjects(tmp_path)
+    await store.put("uploads/a/1", chunks(b"x"))
+    await store.put("files/a", chunks(b"x"))
+    await store.delete("uploads/a/1")
+    assert not (tmp_path / "uploads").exists()
+    await store.put("uploads/a/1", chunks(b"x"))
+    assert await read_all(store, "uploads/a/1") == b"x"
 
 
 async def test_the_settings_choose_a_folder(tmp_path: Path) -> None:

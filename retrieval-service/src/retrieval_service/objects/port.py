@@ -47,6 +47,10 @@ class ObjectStore(Protocol):
         """Every object below a folder. Raises: Unavailable."""
         ...
 
+    async def sweep(self, before: datetime) -> None:
+        """Remove what writes left that were cut before that time and that no listing shows; a bucket does so by a rule of its own."""
+        ...
+
     async def check(self) -> None:
         """Raises: Unavailable when the store does not answer."""
         ...

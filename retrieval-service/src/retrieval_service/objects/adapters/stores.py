@@ -2,9 +2,10 @@
 
 import asyncio
 import os
+import re
 from collections.abc import AsyncGenerator, AsyncIterable, Generator
-from contextlib import contextmanager
-from datetime import timedelta
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import obstore
@@ -18,6 +19,7 @@ _PART_BYTES = 5 * 1024 * 1024  # the least that S3 takes; 10,000 of them are 50 
 _PARTS_AT_ONCE_MAX = 2
 _READ_BYTES = 256 * 1024
 _LIST_ROWS = 500
+_STAGED_NAME = re.compile(r".+#\d+")
 
 
 def _down() -> Unavailable:
@@ -83,6 +85,9 @@ class ObstoreObjects:
                 for item in batch:
                     yield StoredObject(item["path"], item["size"], item["last_modified"])
 
+    async def sweep(self, before: datetime) -> None:
+        """Nothing here: see LocalObjects, and a bucket's rule for incomplete multipart uploads."""
+
     async def check(self) -> None:
         try:
             # A listing, because a bucket that is not there looks like a missing object to everything else.
@@ -116,7 +121,7 @@ class LocalObjects(ObstoreObjects):
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        super().__init__(LocalStore(folder, mkdir=True))
+        super().__init__(LocalStore(folder, automatic_cleanup=True, mkdir=True))
         self._folder = folder
 
     async def put(self, key: str, chunks: AsyncIterable[bytes]) -> int:
@@ -124,6 +129,18 @@ class LocalObjects(ObstoreObjects):
         with _translated():
             await asyncio.to_thread(_sync, self._folder / key)
         return size_bytes
+
+    async def sweep(self, before: datetime) -> None:
+        with _translated():
+            await asyncio.to_thread(_remove_staged, self._folder, before.timestamp())
+
+
+def _remove_staged(folder: Path, before_s: float) -> None:
+    """Parts of objects that obstore had not yet given their names when its process died."""
+    for path in folder.rglob("*#*"):
+        with suppress(FileNotFoundError):  # it got its name meanwhile
+            if _STAGED_NAME.fullmatch(path.name) and path.stat().st_mtime < before_s:
+                path.unlink()
 
 
 def _sync(path: Path) -> None:
