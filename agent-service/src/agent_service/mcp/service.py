@@ -74,6 +74,8 @@ class McpService:
 
     async def patch(self, session: AsyncSession, principal: Principal, server_id: UUID, body: McpServerPatch) -> McpServer:
         """Raises: ServerNotFound, ServerFromFile, ServerInvalid."""
+        # Of two changes at once the second must see the headers the first one stored.
+        await repository.lock_organisation(session, principal.organisation_id)
         row = _own_row(await self.get(session, principal, server_id))
         values: dict[str, Any] = {name: getattr(body, name) for name in body.model_fields_set}
         empty = sorted(name for name, value in values.items() if value is None and name != "tools")
