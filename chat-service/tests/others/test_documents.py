@@ -238,3 +238,14 @@ async def test_a_repeated_post_attaches_although_its_file_is_gone(user: Any, oth
     again = await user.say(chat, "once", headers=key, attachments=[file])
     assert reply_id(again) == reply_id(first)
     assert [event.data for event in again if event.event == "citation"] == [event.data for event in first if event.event == "citation"]
+
+
+async def test_a_reply_that_rests_on_a_passage_and_cites_none_is_marked(user: Any, suite: Any, file: str) -> None:
+    chat = await user.new_chat()
+    suite.plans.append(suite.says("The melting point of tin", " is 231.9 degrees."))
+    events = await user.say(chat, "When does tin melt?", attachments=[file])
+    assert kinds(events)[-4:] == ["delta", "delta", "usage", "done"]
+    assert (await user.branch(chat))["data"][-1]["content"] == "The melting point of tin is 231.9 degrees. [1]"
+    suite.plans.append(suite.says("It melts at 231.9 degrees [1]."))
+    events = await user.say(chat, "Again, please.")
+    assert (await user.branch(chat))["data"][-1]["content"] == "It melts at 231.9 degrees [1]."
