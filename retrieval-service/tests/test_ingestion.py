@@ -1,0 +1,583 @@
+"""Ingestion: from a file that waits to passages that are found, through refusals, waits, cancellation and death at every point."""
+
+import asyncio
+import base64
+import contextlib
+import hashlib
+import json
+import signal
+import sys
+from collections import deque
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import httpx
+import jwt
+import numpy as np
+import pytest
+import pytest_asyncio
+from retrieval_service.main import create_app
+from retrieval_service.settings import RetrievalSettings
+from retrieval_service.vectors.adapters.edge import EdgeStore
+from shared.auth import Principal
+from shared.testing.identity import KeyRing, make_principal
+from shared.testing.server import serve
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+FILES = "/api/v1/retrieval/files"
+# Eleven passages: each paragraph is too long to share one.
+TEXT = "\n\n".join(f"Paragraph {number}. " + f"The word of this part is w{number}x. " * 14 for number in range(11))
+PASSAGES = 11
+
+
+class FakeInference:
+    """POST /v1/embeddings as the inference-service answers it. `refusals` are used up first; a closed `gate` keeps callers waiting."""
+
+    def __init__(self) -> None:
+        self.refusals: deque[tuple[int, dict[str, Any]]] = deque()
+        self.refuse_always: tuple[int, dict[str, Any]] | None = None
+        self.texts: list[str] = []
+        self.subjects: set[str] = set()
+        self.calls = 0
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        body = b""
+        while True:
+            message = await receive()
+            body += message.get("body", b"")
+            if not message.get("more_body"):
+                break
+        self.calls += 1
+        await self.gate.wait()
+        refusal = self.refusals.popleft() if self.refusals else self.refuse_always
+        if refusal is not None:
+            await _answer(send, *refusal)
+            return
+        token = dict(scope["headers"])[b"authorization"].decode().removeprefix("Bearer ")
+        claims = jwt.decode(token, options={"verify_signature": False})
+        self.subjects.add(json.dumps(claims))
+        texts = json.loads(body)["input"]
+        self.texts += texts
+        data = [{"index": index, "embedding": _vector(text)} for index, text in enumerate(texts)]
+        await _answer(send, 200, {"data": data[::-1]})
+
+
+def _vector(text: str) -> str:
+    numbers = np.random.default_rng(int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])).normal(size=384)
+    return base64.b64encode((numbers / np.linalg.norm(numbers)).astype("<f4").tobytes()).decode()
+
+
+async def _answer(send: Any, status: int, body: dict[str, Any]) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"application/json")]})
+    await send({"type": "http.response.body", "body": json.dumps(body).encode()})
+
+
+def refusal(status: int, code: str, message: str = "not now") -> tuple[int, dict[str, Any]]:
+    return status, {"error": {"code": code, "message": message}}
+
+
+class Person:
+    """A caller of the service."""
+
+    def __init__(self, base_url: str, keys: KeyRing, principal: Principal) -> None:
+        self.principal = principal
+        self.http = httpx.AsyncClient(base_url=base_url, headers=keys.user_headers(principal), timeout=20, trust_env=False)
+
+    async def upload(self, text: str | bytes = TEXT, name: str = "notes.txt") -> str:
+        answer = await self.http.post(FILES, files={"file": (name, text, "text/plain")})
+        assert answer.status_code == 201, answer.text
+        return answer.json()["document_id"]
+
+    async def file(self, file_id: str) -> dict[str, Any]:
+        return (await self.http.get(f"{FILES}/{file_id}")).json()
+
+    async def until(self, file_id: str, stage: str, within_s: float = 30) -> dict[str, Any]:
+        """The file once it is at `stage`; fails when it ends elsewhere."""
+        async with asyncio.timeout(within_s):
+            while True:
+                file = await self.file(file_id)
+                if file["stage"] == stage:
+                    return file
+                assert file["stage"] not in {"ready", "failed", "cancelled"}, file
+                await asyncio.sleep(0.05)
+
+
+@dataclass
+class World:
+    """One database, one folder, one embedding service; services come and go over them."""
+
+    database: Any
+    keys: KeyRing
+    home: Path
+    fields: dict[str, Any]
+    inference: FakeInference
+    people: list[Person] = field(default_factory=list)
+
+    @contextlib.asynccontextmanager
+    async def service(self, **changes: Any) -> AsyncGenerator["Service"]:
+        app = create_app(RetrievalSettings(**{**self.fields, **changes}))
+        async with serve(app) as base_url:
+            service = Service(self, base_url, app)
+            yield service
+            for person in service.people:
+                await person.http.aclose()
+
+    async def sql(self, statement: str, *values: Any) -> list[asyncpg.Record]:
+        connection = await asyncpg.connect(self.database.app_url, server_settings={"search_path": "retrieval"})
+        try:
+            return await connection.fetch(statement, *values)
+        finally:
+            await connection.close()
+
+    async def passages(self, file_id: str) -> list[asyncpg.Record]:
+        return await self.sql("SELECT * FROM chunk WHERE file_id = $1 ORDER BY ordinal", UUID(file_id))
+
+
+@dataclass
+class Service:
+    """One running process (here: event loop)."""
+
+    world: World
+    base_url: str
+    app: Any
+    people: list[Person] = field(default_factory=list)
+
+    def person(self, principal: Principal | None = None) -> Person:
+        self.people.append(Person(self.base_url, self.world.keys, principal or make_principal()))
+        return self.people[-1]
+
+    @property
+    def state(self) -> Any:
+        return self.app.api.state
+
+    async def points(self, file_id: str) -> int:
+        stored = await self.state.vectors.list_files()
+        return sum(count for (_, file), count in stored.items() if file == UUID(file_id))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def worlds(
+    service_database: Callable[[str], Any], tmp_path_factory: pytest.TempPathFactory, embedding_model_folder: Path
+) -> AsyncGenerator[Callable[[], World]]:
+    """Makes worlds apart from each other, but for the embedding service."""
+    keys, inference = KeyRing(), FakeInference()
+    async with serve(inference, lifespan="off") as inference_url:
+
+        def make() -> World:
+            database, home = service_database("retrieval-service"), tmp_path_factory.mktemp("home")
+            fields = {
+                **keys.settings_fields("retrieval-service", database_url=database.app_url),
+                "atrium_home": str(home),
+                "inference_service_url": inference_url,
+                "embedding_model_path": str(embedding_model_folder),
+                "file_jobs_interval_s": 0.1,
+                "ingestion_batch_chunks": 4,
+            }
+            return World(database, keys, home, fields, inference)
+
+        yield make
+
+
+@pytest.fixture(scope="module")
+def world(worlds: Callable[[], World]) -> World:
+    return worlds()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_service(world: World) -> AsyncGenerator[Service]:
+    async with world.service() as service:
+        yield service
+
+
+@pytest.fixture
+def inference(world: World) -> FakeInference:
+    """Well again, and without memory."""
+    world.inference.refusals.clear()
+    world.inference.refuse_always = None
+    world.inference.gate.set()
+    world.inference.texts.clear()
+    world.inference.subjects.clear()
+    world.inference.calls = 0
+    return world.inference
+
+
+@pytest.fixture
+def service(shared_service: Service, inference: FakeInference) -> Service:
+    return shared_service
+
+
+@pytest.fixture
+def person(service: Service) -> Person:
+    return service.person()
+
+
+def unique() -> str:
+    """TEXT, of which no passage was embedded before."""
+    return TEXT.replace("Paragraph", f"Paragraph {uuid4().hex[:6]}")
+
+
+async def test_a_file_becomes_passages_and_vectors_and_then_ready(service: Service, world: World, person: Person) -> None:
+    file_id = await person.upload(TEXT)
+    file = await person.until(file_id, "ready")
+    passages = await world.passages(file_id)
+    assert [row["ordinal"] for row in passages] == list(range(PASSAGES))
+    assert (file["chunk_count"], file["token_count"]) == (PASSAGES, sum(row["token_count"] for row in passages))
+    assert (file["embedding_status"], file["progress"], file["error"]) == ("completed", None, None)
+    assert file["qdrant_point_id"] == str(passages[0]["id"])
+    assert await service.points(file_id) == PASSAGES
+    text = "\n\n".join(row["text"] for row in passages)
+    assert all(f"w{number}x" in text for number in range(11))
+
+
+async def test_texts_are_embedded_for_the_person_who_uploaded_and_once(service: Service, inference: FakeInference) -> None:
+    one, two = service.person(), service.person()
+    text = unique()
+    await one.until(await one.upload(text), "ready")
+    (subject,) = inference.subjects
+    assert str(one.principal.user_id) in subject
+    assert len(inference.texts) == len(set(inference.texts)) == PASSAGES
+    inference.texts.clear()
+    await two.until(await two.upload(text), "ready")
+    assert inference.texts == []
+
+
+async def test_progress_is_shown_and_readers_see_nothing_before_the_end(person: Person, inference: FakeInference) -> None:
+    inference.gate.clear()
+    file_id = await person.upload(unique())
+    file = await person.until(file_id, "embedding")
+    assert (file["progress"]["unit"], file["progress"]["total"]) == ("chunks", PASSAGES)
+    assert (await person.http.get(f"{FILES}/{file_id}/chunks")).json()["data"] == []
+    inference.gate.set()
+    await person.until(file_id, "ready")
+    assert len((await person.http.get(f"{FILES}/{file_id}/chunks")).json()["data"]) == PASSAGES
+
+
+@pytest.mark.parametrize("answer", [refusal(503, "loading"), refusal(429, "limited"), refusal(500, "boom")], ids=["503", "429", "500"])
+async def test_a_model_that_is_away_for_a_while_is_waited_for(person: Person, inference: FakeInference, answer: Any) -> None:
+    inference.refusals.append(answer)
+    await person.until(await person.upload(unique()), "ready")
+    assert inference.calls == 4
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        pytest.param(refusal(402, "budget", "the budget is used up; top it up"), "embedding_unpaid", id="budget"),
+        pytest.param(refusal(400, "bad", "this input is refused"), "embedding_refused", id="refused"),
+        pytest.param((200, {"data": [{"index": 0, "embedding": ""}]}), "embedding_invalid", id="no vectors"),
+    ],
+)
+async def test_a_refusal_fails_the_file_and_leaves_nothing(
+    service: Service, world: World, person: Person, inference: FakeInference, answer: Any, code: str
+) -> None:
+    inference.refuse_always = answer
+    file_id = await person.upload(unique())
+    file = await person.until(file_id, "failed")
+    assert file["error"]["code"] == code
+    assert (await world.passages(file_id), await service.points(file_id)) == ([], 0)
+    inference.refuse_always = None
+    await person.http.post(f"{FILES}/{file_id}/retry")
+    file = await person.until(file_id, "ready")
+    assert (file["error"], await service.points(file_id)) == (None, PASSAGES)
+
+
+async def test_what_cannot_be_read_says_why(person: Person) -> None:
+    file = await person.until(await person.upload("<html><script>1</script></html>", "page.html"), "failed")
+    assert file["error"]["code"] == "empty"
+    assert file["embedding_status"] == "failed"
+
+
+async def test_a_cancelled_ingestion_stops_and_leaves_nothing(
+    service: Service, world: World, person: Person, inference: FakeInference
+) -> None:
+    inference.gate.clear()
+    file_id = await person.upload(unique())
+    await person.until(file_id, "embedding")
+    assert (await person.http.post(f"{FILES}/{file_id}/cancel")).status_code == 200
+    await person.until(file_id, "cancelled")
+    inference.gate.set()
+    assert (await world.passages(file_id), await service.points(file_id)) == ([], 0)
+    await person.http.post(f"{FILES}/{file_id}/retry")
+    await person.until(file_id, "ready")
+    assert len(await world.passages(file_id)) == await service.points(file_id) == PASSAGES
+
+
+async def test_a_deleted_file_never_comes_back(
+    service: Service, world: World, person: Person, inference: FakeInference, eventually: Any
+) -> None:
+    inference.gate.clear()
+    file_id = await person.upload(unique())
+    await person.until(file_id, "embedding")
+    assert (await person.http.delete(f"{FILES}/{file_id}")).status_code == 204
+    inference.gate.set()
+
+    async def gone() -> bool:
+        return not await world.sql("SELECT 1 FROM file WHERE id = $1", UUID(file_id))
+
+    await eventually(gone)
+    assert (await world.passages(file_id), await service.points(file_id)) == ([], 0)
+
+
+async def test_deleting_a_ready_file_removes_passages_and_vectors(service: Service, world: World, person: Person, eventually: Any) -> None:
+    file_id = await person.upload()
+    await person.until(file_id, "ready")
+    await person.http.delete(f"{FILES}/{file_id}")
+
+    async def gone() -> bool:
+        return not await world.passages(file_id) and not await service.points(file_id)
+
+    await eventually(gone)
+
+
+async def test_a_citation_opens_its_passage_with_what_stands_around_it(world: World, person: Person) -> None:
+    file_id = await person.upload()
+    await person.until(file_id, "ready")
+    first = (await person.http.get(f"{FILES}/{file_id}/chunks", params={"limit": 3})).json()
+    assert first["has_more"]
+    rest = (await person.http.get(f"{FILES}/{file_id}/chunks", params={"after": first["last_id"]})).json()
+    chunks = first["data"] + rest["data"]
+    assert [chunk["ordinal"] for chunk in chunks] == list(range(PASSAGES))
+    opened = (await person.http.get(f"{FILES}/{file_id}/chunks/{chunks[1]['chunk_id']}")).json()
+    assert (opened["text"], opened["filename"], opened["page"]) == (chunks[1]["text"], "notes.txt", None)
+    assert opened["before"].startswith("Paragraph 0.")
+    assert opened["after"]
+    assert opened["text"] not in opened["before"] + opened["after"]
+    assert (opened["previous_chunk_id"], opened["next_chunk_id"]) == (chunks[0]["chunk_id"], chunks[2]["chunk_id"])
+    edge = (await person.http.get(f"{FILES}/{file_id}/chunks/{chunks[0]['chunk_id']}")).json()
+    assert (edge["before"], edge["previous_chunk_id"]) == (None, None)
+
+
+async def test_passages_of_others_are_not_there(service: Service, person: Person) -> None:
+    file_id, other_file = await person.upload(), await person.upload("another file with a line")
+    await person.until(file_id, "ready")
+    await person.until(other_file, "ready")
+    chunk_id = (await person.http.get(f"{FILES}/{file_id}/chunks")).json()["data"][0]["chunk_id"]
+    stranger = service.person()
+    for path in (f"{file_id}/chunks", f"{file_id}/chunks/{chunk_id}", f"{uuid4()}/chunks"):
+        assert (await stranger.http.get(f"{FILES}/{path}")).status_code == 404
+    assert (await person.http.get(f"{FILES}/{other_file}/chunks/{chunk_id}")).json()["code"] == "chunk_not_found"
+    for after in ("nothing", str(uuid4()), chunk_id):
+        answer = await person.http.get(f"{FILES}/{other_file}/chunks", params={"after": after})
+        assert (answer.status_code, answer.json()["code"]) == (422, "cursor_invalid")
+
+
+async def test_an_ingestion_that_nobody_works_on_is_ended(service: Service, world: World, person: Person) -> None:
+    file_id = await person.upload()
+    await person.until(file_id, "ready")
+    await world.sql("UPDATE file SET stage = 'embedding', updated_at = now() - interval '1 hour' WHERE id = $1", UUID(file_id))
+    await service.state.rescue.run()
+    file = await person.file(file_id)
+    assert (file["stage"], file["error"]["code"]) == ("failed", "interrupted")
+    assert (await world.passages(file_id), await service.points(file_id)) == ([], 0)
+
+
+async def test_the_cache_of_vectors_is_bounded(service: Service, world: World, person: Person) -> None:
+    await person.until(await person.upload(unique()), "ready")
+    embedder = service.state.embedder
+    embedder._cache_rows_max = 3
+    await embedder.purge()
+    assert (await world.sql("SELECT count(*) FROM embedding_cache"))[0][0] == 3
+    await world.sql("UPDATE embedding_cache SET used_at = now() - interval '31 days'")
+    await embedder.purge()
+    assert (await world.sql("SELECT count(*) FROM embedding_cache"))[0][0] == 0
+
+
+async def test_a_file_waits_for_the_tokenizer_and_fails_when_it_does_not_come(
+    worlds: Callable[[], World], inference: FakeInference, tmp_path: Path, embedding_model_folder: Path
+) -> None:
+    async with worlds().service(embedding_model_path=tmp_path, embedding_wait_max_s=3) as service:
+        person = service.person()
+        file_id = await person.upload("some words")
+        await person.until(file_id, "parsing")
+        (tmp_path / "tokenizer.json").symlink_to(embedding_model_folder / "tokenizer.json")
+        await person.until(file_id, "ready")
+        (tmp_path / "tokenizer.json").unlink()
+        file = await person.until(await person.upload("other words"), "failed")
+        assert file["error"]["code"] == "embedding_model_missing"
+
+
+async def test_what_a_service_was_doing_when_it_was_stopped_goes_on_at_its_next_start(
+    worlds: Callable[[], World], inference: FakeInference
+) -> None:
+    world, principal = worlds(), make_principal()
+    inference.gate.clear()
+    async with world.service() as service:
+        person = service.person(principal)
+        file_id = await person.upload(unique())
+        await person.until(file_id, "embedding")
+    inference.gate.set()
+    async with world.service() as service:
+        file = await service.person(principal).until(file_id, "ready")
+        assert file["chunk_count"] == await service.points(file_id) == PASSAGES
+
+
+_CHILD = """
+import asyncio, json, os, signal, sys
+import asyncpg
+from retrieval_service.ingestion import workflow
+from retrieval_service.ingestion.reading import DocumentReader
+from retrieval_service.main import create_app
+from retrieval_service.settings import RetrievalSettings
+from retrieval_service.vectors.adapters.edge import EdgeStore
+from shared.testing.server import serve
+
+fields = json.loads(sys.argv[1])
+
+def arm(point):
+    def reached(place):
+        if place == point:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def dying_after(kind, name, place):
+        original = getattr(kind, name)
+        async def method(*arguments):
+            await original(*arguments)
+            reached(place)
+        setattr(kind, name, method)
+
+    original = workflow.step
+    async def step(name, work, **options):
+        async def whole():
+            result = await work()
+            reached(f"in {name}, all done")
+            return result
+        reached(f"before {name}")
+        result = await original(name, whole, **options)
+        reached(f"after {name}")
+        return result
+    workflow.step = step
+    dying_after(DocumentReader, "_add", "in read, passages written")
+    dying_after(EdgeStore, "upsert", "in embed, vectors stored")
+
+async def run(file_id):
+    async with serve(create_app(RetrievalSettings(**fields))):
+        connection = await asyncpg.connect(fields["database_url"])
+        query = "SELECT status FROM retrieval_dbos.workflow_status WHERE workflow_uuid = $1"
+        while await connection.fetchval(query, f"ingest-{file_id}-1") != "SUCCESS":
+            await asyncio.sleep(0.05)
+        await connection.close()
+
+# Everything is imported once; each line asks for a process that dies at a point, or, without one, ends the work.
+for line in sys.stdin:
+    file_id, _, point = line.strip().partition(" ")
+    child = os.fork()
+    if child == 0:
+        arm(point)
+        asyncio.run(run(file_id))
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+class Processes:
+    """Services in processes of their own, one after another, each with the point where it is to die."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def over(cls, world: World) -> AsyncGenerator["Processes"]:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", _CHILD, json.dumps(world.fields), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        )
+        try:
+            yield cls(process)
+        finally:
+            if process.stdin is not None:
+                process.stdin.close()
+            await process.wait()
+
+    async def run(self, file_id: str, point: str = "") -> int:
+        """The exit code of a service that ran until the file's workflow was over, or until it died at `point`."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{file_id} {point}\n".encode())
+        async with asyncio.timeout(90):
+            return int(await self._process.stdout.readline())
+
+
+async def waiting_file(world: World) -> str:
+    """A file whose upload was committed by a process that then died."""
+    file_id, text = str(uuid4()), unique().encode()
+    path = world.home / "data" / "objects" / "files" / file_id
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text)
+    principal = make_principal()
+    await world.sql(
+        "INSERT INTO file (id, organisation_id, team_id, user_id, principal, filename, content_type, size_bytes, sha256, s3_key,"
+        " collection, stage, created_at, updated_at)"
+        " VALUES ($1, $2, $3, $4, $5, 'notes.txt', 'text/plain', $6, $7, $8, $9, 'queued', now(), now())",
+        UUID(file_id),
+        principal.organisation_id,
+        principal.team_id,
+        principal.user_id,
+        json.dumps(principal.to_claims()),
+        len(text),
+        hashlib.sha256(text).hexdigest(),
+        f"files/{file_id}",
+        f"u-{principal.user_id}",
+    )
+    return file_id
+
+
+async def stored_points(world: World) -> dict[str, int]:
+    store = EdgeStore(world.home / "data" / "vectors" / "qdrant")
+    await store.open()
+    try:
+        return {str(file_id): count for (_, file_id), count in (await store.list_files()).items()}
+    finally:
+        await store.close()
+
+
+DEATHS = [
+    "in read, passages written",
+    "in read, all done",
+    "after read",
+    "in embed, vectors stored",
+    "in embed 0, all done",
+    "after embed 0",
+    "before finish",
+    "in finish, all done",
+    "after finish",
+]
+
+
+@pytest.mark.timeout(300)
+async def test_killed_at_every_point_a_file_is_ingested_exactly_once(worlds: Callable[[], World], inference: FakeInference) -> None:
+    world = worlds()
+    file_id = await waiting_file(world)
+    async with Processes.over(world) as processes:
+        for point in DEATHS:
+            assert await processes.run(file_id, point) == -signal.SIGKILL, point
+        assert await processes.run(file_id) == 0
+    (file,) = await world.sql("SELECT * FROM file WHERE id = $1", UUID(file_id))
+    passages = await world.passages(file_id)
+    assert [row["ordinal"] for row in passages] == list(range(PASSAGES))
+    assert (file["stage"], file["attempt"], file["chunk_count"]) == ("ready", 1, PASSAGES)
+    assert file["token_count"] == sum(row["token_count"] for row in passages)
+    assert file["first_point_id"] == passages[0]["id"]
+    assert await stored_points(world) == {file_id: PASSAGES}
+    assert len(inference.texts) == PASSAGES  # what was embedded before a death is not embedded again
+
+
+@pytest.mark.timeout(300)
+async def test_killed_while_it_is_cancelled_a_file_leaves_nothing(worlds: Callable[[], World], inference: FakeInference) -> None:
+    world = worlds()
+    file_id = await waiting_file(world)
+    async with Processes.over(world) as processes:
+        assert await processes.run(file_id, "after embed 0") == -signal.SIGKILL
+        await world.sql("UPDATE file SET cancel_requested = true WHERE id = $1", UUID(file_id))
+        assert await processes.run(file_id, "before end") == -signal.SIGKILL
+        assert await processes.run(file_id, "in end, all done") == -signal.SIGKILL
+        assert await processes.run(file_id) == 0
+    (file,) = await world.sql("SELECT * FROM file WHERE id = $1", UUID(file_id))
+    assert (file["stage"], file["cancel_requested"]) == ("cancelled", False)
+    assert (await world.passages(file_id), await stored_points(world)) == ([], {})
