@@ -1,6 +1,7 @@
 """The room answers to verified callers only."""
 
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,9 +16,9 @@ KEYS = KeyRing()
 
 
 @pytest.fixture
-async def client(service_database: Callable[[str], Any]) -> AsyncIterator[httpx.AsyncClient]:
+async def client(service_database: Callable[[str], Any], tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     database = service_database("retrieval-service")
-    settings = RetrievalSettings(**KEYS.settings_fields("retrieval-service", database_url=database.app_url))
+    settings = RetrievalSettings(**KEYS.settings_fields("retrieval-service", database_url=database.app_url), atrium_home=tmp_path)
     async with serve(create_app(settings)) as base_url, httpx.AsyncClient(base_url=base_url) as http:
         yield http
 
@@ -56,4 +57,4 @@ async def test_health_and_readiness_need_no_token(client: httpx.AsyncClient) -> 
     assert (await client.get("/healthz")).json()["status"] == "ok"
     ready = await client.get("/readyz")
     assert ready.status_code == 200
-    assert ready.json()["checks"] == {"database": "ok"}
+    assert ready.json()["checks"] == {"database": "ok", "objects": "ok", "vectors": "ok"}
