@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import mcp_servers
 from atrium_local.processes import Identity
 from atrium_local.stack import SUPERVISOR
 from atrium_local.stack import Stack as LocalStack
@@ -70,7 +71,9 @@ class Stack(LocalStack):
             "OPENAI_API_BASE_URLS": f"{self.provider.base_url};{self.other_provider.base_url}",
             "OPENAI_API_KEYS": ";".join(PROVIDER_KEYS),
         }
-        super().__init__(home, model=MODEL_ID, env={**_SETTINGS, **providers})
+        home.parent.mkdir(parents=True, exist_ok=True)
+        servers = mcp_servers.servers_file(home.parent / "mcp-servers.yaml", {"time": mcp_servers.time_command()})
+        super().__init__(home, model=MODEL_ID, env={**_SETTINGS, **providers, "MCP_SERVERS_FILE": str(servers)})
 
     @property
     def gateway_url(self) -> str:
