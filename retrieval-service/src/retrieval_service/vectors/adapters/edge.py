@@ -27,7 +27,7 @@ from qdrant_edge import (
 )
 from qdrant_edge import Point as EdgePoint
 
-from retrieval_service.vectors.adapters.places import BM25, COLLECTION, DENSE, FILE, ORGANISATION, PLACE, payload, place
+from retrieval_service.vectors.adapters.places import BM25, COLLECTION, DENSE, FILE, PART, WHOLE, payload, wanted
 from retrieval_service.vectors.adapters.sparse import document_terms, query_terms
 from retrieval_service.vectors.owner import WAIT_S, FolderOwner
 from retrieval_service.vectors.port import DIMENSIONS, Point, Scope, Scored, Vector
@@ -106,25 +106,25 @@ class _Shard:
     def delete_files(self, collection: str, file_ids: Sequence[UUID]) -> None:
         if self._shard is None:
             return
-        wanted = Filter(must=[_any(COLLECTION, [collection]), _any(FILE, map(str, file_ids))])
-        self._shard.update(UpdateOperation.delete_points_by_filter(wanted))
+        gone = Filter(must=[_any(COLLECTION, [collection]), _any(FILE, map(str, file_ids))])
+        self._shard.update(UpdateOperation.delete_points_by_filter(gone))
         self._shard.flush()
 
     def search_dense(self, scope: Scope, vector: Vector, limit: int) -> list[Scored]:
-        wanted = _filter(scope)
-        if self._shard is None or wanted is None:
+        within = _filter(scope)
+        if self._shard is None or within is None:
             return []
         nearest = Query.Nearest(vector.tolist(), using=DENSE)
-        return _found(self._shard, QueryRequest(limit=limit, query=nearest, filter=wanted, params=SearchParams(exact=True)))
+        return _found(self._shard, QueryRequest(limit=limit, query=nearest, filter=within, params=SearchParams(exact=True)))
 
     def search_bm25(self, scope: Scope, query: str, limit: int) -> list[Scored]:
-        wanted, terms = _filter(scope), query_terms(query)
-        if self._shard is None or wanted is None or not terms.indices:
+        within, terms = _filter(scope), query_terms(query)
+        if self._shard is None or within is None or not terms.indices:
             return []
         sparse = Query.Nearest(SparseVector(terms.indices, terms.weights), using=BM25)
         # How rare a word is counts within the scope: what others have written must not show in anyone's ranking.
-        params = SearchParams(idf=IdfParams(corpus=wanted))
-        return _found(self._shard, QueryRequest(limit=limit, query=sparse, filter=wanted, params=params))
+        params = SearchParams(idf=IdfParams(corpus=within))
+        return _found(self._shard, QueryRequest(limit=limit, query=sparse, filter=within, params=params))
 
     def list_files(self) -> dict[tuple[str, UUID], int]:
         if self._shard is None:
@@ -150,9 +150,8 @@ def _created(path: Path) -> EdgeShard:
         sparse_vectors={BM25: EdgeSparseVectorParams(modifier=Modifier.Idf)},
     )
     shard = EdgeShard.create(str(unfinished), config)
-    for name in (PLACE, COLLECTION):
-        shard.update(UpdateOperation.create_field_index(name, KeywordIndexParams()))
-    for name in (FILE, ORGANISATION):
+    shard.update(UpdateOperation.create_field_index(COLLECTION, KeywordIndexParams()))
+    for name in (FILE, WHOLE, PART):
         shard.update(UpdateOperation.create_field_index(name, UuidIndexParams()))
     shard.flush()
     shard.close()
@@ -166,16 +165,10 @@ def _edge_point(point: Point) -> EdgePoint:
 
 
 def _filter(scope: Scope) -> Filter | None:
-    """Everything of some places, or certain files of others; None when the scope is empty."""
-    whole = [place(scope.organisation_id, one.collection) for one in scope.selections if one.file_ids is None]
-    parts: list[FieldCondition | Filter] = [_any(PLACE, whole)] if whole else []
-    for one in scope.selections:
-        if one.file_ids:
-            here = _any(PLACE, [place(scope.organisation_id, one.collection)])
-            parts.append(Filter(must=[here, _any(FILE, map(str, one.file_ids))]))
-    if not parts:
-        return None
-    return Filter(must=[parts[0]]) if len(parts) == 1 else Filter(should=[*parts])
+    """None when the scope is empty."""
+    values = wanted(scope)
+    conditions = [_any(key, of_key) for key, of_key in ((WHOLE, values.whole), (PART, values.part)) if of_key]
+    return Filter(should=[*conditions]) if conditions else None
 
 
 def _any(key: str, values: Iterable[str]) -> FieldCondition:

@@ -9,7 +9,7 @@ from uuid import UUID
 from qdrant_client import AsyncQdrantClient, models
 from qdrant_client.http.exceptions import ApiException, UnexpectedResponse
 
-from retrieval_service.vectors.adapters.places import BM25, COLLECTION, DENSE, FILE, ORGANISATION, PLACE, payload, place
+from retrieval_service.vectors.adapters.places import BM25, COLLECTION, DENSE, FILE, PART, WHOLE, payload, wanted
 from retrieval_service.vectors.adapters.sparse import document_terms, query_terms
 from retrieval_service.vectors.errors import VectorStoreUnavailable
 from retrieval_service.vectors.port import DIMENSIONS, Point, Scope, Scored, Vector
@@ -20,10 +20,10 @@ _FACETS_MAX = 1_000_000
 _KEYWORD = models.PayloadSchemaType.KEYWORD
 _UUID = models.PayloadSchemaType.UUID
 _INDEXES = {
-    PLACE: models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, is_tenant=True),
+    WHOLE: models.UuidIndexParams(type=models.UuidIndexType.UUID, is_tenant=True),
+    PART: _UUID,
     COLLECTION: _KEYWORD,
     FILE: _UUID,
-    ORGANISATION: _UUID,
 }
 # What the client raises for a server that is away, refuses or answers nonsense; ValueError in its local mode.
 _FAILURES = (ApiException, UnexpectedResponse, OSError, ValueError)
@@ -67,24 +67,24 @@ class QdrantStore:
         if not file_ids:
             return
         client = await self._opened()
-        wanted = models.Filter(must=[_any(COLLECTION, [collection]), _any(FILE, map(str, file_ids))])
+        gone = models.Filter(must=[_any(COLLECTION, [collection]), _any(FILE, map(str, file_ids))])
         async with _translated():
-            await client.delete(NAME, models.FilterSelector(filter=wanted), wait=True)
+            await client.delete(NAME, models.FilterSelector(filter=gone), wait=True)
 
     async def search_dense(self, scope: Scope, vector: Vector, limit: int) -> list[Scored]:
-        wanted = _filter(scope)
-        if wanted is None:
+        within = _filter(scope)
+        if within is None:
             return []
-        return await self._found(vector.tolist(), DENSE, wanted, limit, models.SearchParams())
+        return await self._found(vector.tolist(), DENSE, within, limit, models.SearchParams())
 
     async def search_bm25(self, scope: Scope, query: str, limit: int) -> list[Scored]:
-        wanted, terms = _filter(scope), query_terms(query)
-        if wanted is None or not terms.indices:
+        within, terms = _filter(scope), query_terms(query)
+        if within is None or not terms.indices:
             return []
         sparse = models.SparseVector(indices=terms.indices, values=terms.weights)
         # As in edge.py: how rare a word is counts within the scope.
-        params = models.SearchParams(idf=models.IdfCorpusParams(corpus=wanted))
-        return await self._found(sparse, BM25, wanted, limit, params)
+        params = models.SearchParams(idf=models.IdfCorpusParams(corpus=within))
+        return await self._found(sparse, BM25, within, limit, params)
 
     async def list_files(self) -> dict[tuple[str, UUID], int]:
         found: dict[tuple[str, UUID], int] = {}
@@ -100,12 +100,12 @@ class QdrantStore:
             return (await client.facet(NAME, key, facet_filter=within, limit=_FACETS_MAX, exact=True)).hits
 
     async def _found(
-        self, query: list[float] | models.SparseVector, using: str, wanted: models.Filter, limit: int, params: models.SearchParams
+        self, query: list[float] | models.SparseVector, using: str, within: models.Filter, limit: int, params: models.SearchParams
     ) -> list[Scored]:
         client = await self._opened()
         async with _translated():
             answer = await client.query_points(
-                NAME, query, using=using, query_filter=wanted, limit=limit, search_params=params, with_payload=False
+                NAME, query, using=using, query_filter=within, limit=limit, search_params=params, with_payload=False
             )
         return [Scored(UUID(str(row.id)), row.score) for row in answer.points]
 
@@ -154,14 +154,10 @@ def _point(point: Point) -> models.PointStruct:
 
 
 def _filter(scope: Scope) -> models.Filter | None:
-    """As in edge.py."""
-    whole = [place(scope.organisation_id, one.collection) for one in scope.selections if one.file_ids is None]
-    parts: list[models.Condition] = [_any(PLACE, whole)] if whole else []
-    for one in scope.selections:
-        if one.file_ids:
-            here = _any(PLACE, [place(scope.organisation_id, one.collection)])
-            parts.append(models.Filter(must=[here, _any(FILE, map(str, one.file_ids))]))
-    return models.Filter(should=parts) if parts else None
+    """None when the scope is empty."""
+    values = wanted(scope)
+    conditions: list[models.Condition] = [_any(key, of_key) for key, of_key in ((WHOLE, values.whole), (PART, values.part)) if of_key]
+    return models.Filter(should=conditions) if conditions else None
 
 
 def _any(key: str, values: Iterable[str]) -> models.FieldCondition:
