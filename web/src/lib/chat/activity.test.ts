@@ -29,6 +29,10 @@ describe('folding', () => {
 		expect((before[0] as ToolCall).status).toBe('running');
 	});
 
+	it('takes calls of two steps for two, whatever their ids', () => {
+		expect(withCall([call({ step: 2 })], call({ step: 4 }))).toHaveLength(2);
+	});
+
 	it('orders citations by number and replaces one that comes again', () => {
 		const all = [3, 1, 3].reduce((list, n, at) => withCitation(list, citation(n, String(at))), [] as Citation[]);
 		expect(all.map(({ n, text }) => `${n}:${text}`)).toEqual(['1:1', '3:2']);

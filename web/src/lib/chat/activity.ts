@@ -12,9 +12,9 @@ export function withStep(parts: Part[], step: Step): Part[] {
 	return at < 0 ? [...parts, step] : parts.with(at, step);
 }
 
-/** The same call comes again with each change of it. */
+/** The same call comes again with each change of it. A model may give calls of two steps the same id. */
 export function withCall(parts: Part[], call: ToolCall): Part[] {
-	const at = parts.findIndex((part) => isCall(part) && part.call_id === call.call_id);
+	const at = parts.findIndex((part) => isCall(part) && part.step === call.step && part.call_id === call.call_id);
 	return at < 0 ? [...parts, call] : parts.with(at, call);
 }
 

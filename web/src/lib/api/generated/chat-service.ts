@@ -34,7 +34,7 @@ export interface paths {
         delete: operations["delete_chat_api_v1_chats__chat_id__delete"];
         options?: never;
         head?: never;
-        /** Rename, archive, choose the model or the branch */
+        /** Rename, archive, choose the model, the knowledge, the agent or the branch */
         patch: operations["patch_chat_api_v1_chats__chat_id__patch"];
         trace?: never;
     };
@@ -180,10 +180,29 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * Attachment
+         * @description A file that was sent with a message.
+         */
+        Attachment: {
+            /** Content Type */
+            content_type: string;
+            /**
+             * File Id
+             * Format: uuid
+             */
+            file_id: string;
+            /** Filename */
+            filename: string;
+            /** Size Bytes */
+            size_bytes: number;
+        };
+        /**
          * Chat
          * @description One chat; `current_message_id` is the leaf of the branch that is shown.
          */
         Chat: {
+            /** Agent Id */
+            agent_id?: string | null;
             /** Archived */
             archived: boolean;
             /**
@@ -198,6 +217,8 @@ export interface components {
              * Format: uuid
              */
             id: string;
+            /** Knowledge Base Ids */
+            knowledge_base_ids?: string[];
             /** Model */
             model: string | null;
             /** Title */
@@ -213,6 +234,10 @@ export interface components {
          * @description Body of POST /api/v1/chats. Without a title the first words of the first message become one.
          */
         ChatCreate: {
+            /** Agent Id */
+            agent_id?: string | null;
+            /** Knowledge Base Ids */
+            knowledge_base_ids?: string[];
             /** Model */
             model?: string | null;
             /** Title */
@@ -222,12 +247,17 @@ export interface components {
          * ChatEvent
          * @description One server-sent event of a reply: `event:`, `id:` and `data:` (JSON of `data`).
          */
-        ChatEvent: components["schemas"]["MessageEvent"] | components["schemas"]["WaitingEvent"] | components["schemas"]["DeltaEvent"] | components["schemas"]["ReasoningEvent"] | components["schemas"]["UsageEvent"] | components["schemas"]["DoneEvent"] | components["schemas"]["ErrorEvent"] | components["schemas"]["ResetEvent"];
+        ChatEvent: components["schemas"]["MessageEvent"] | components["schemas"]["WaitingEvent"] | components["schemas"]["StepEvent"] | components["schemas"]["ToolEvent"] | components["schemas"]["CitationEvent"] | components["schemas"]["DeltaEvent"] | components["schemas"]["ReasoningEvent"] | components["schemas"]["UsageEvent"] | components["schemas"]["DoneEvent"] | components["schemas"]["ErrorEvent"] | components["schemas"]["ResetEvent"];
         /**
          * ChatPatch
          * @description Body of PATCH /api/v1/chats/{id}: only what is present changes.
          */
         ChatPatch: {
+            /**
+             * Agent Id
+             * @description who writes replies from now on; null: the bare model
+             */
+            agent_id?: string | null;
             /** Archived */
             archived?: boolean | null;
             /**
@@ -235,10 +265,63 @@ export interface components {
              * @description any message of the chat: its newest leaf becomes current
              */
             current_message_id?: string | null;
+            /**
+             * Knowledge Base Ids
+             * @description what replies are to be looked up in
+             */
+            knowledge_base_ids?: string[] | null;
             /** Model */
             model?: string | null;
             /** Title */
             title?: string | null;
+        };
+        /**
+         * Citation
+         * @description A passage the model was given; `n` is the number it is cited by, as in [1].
+         */
+        Citation: {
+            /**
+             * Chunk Id
+             * Format: uuid
+             */
+            chunk_id: string;
+            /**
+             * File Id
+             * Format: uuid
+             */
+            file_id: string;
+            /** Filename */
+            filename: string;
+            /** Heading */
+            heading?: string | null;
+            /** N */
+            n: number;
+            /**
+             * Page
+             * @description first page of the passage, from 1
+             */
+            page?: number | null;
+            /** Score */
+            score: number;
+            /** Text */
+            text: string;
+        };
+        /**
+         * CitationEvent
+         * @description A passage that was handed to the model.
+         */
+        CitationEvent: {
+            data: components["schemas"]["Citation"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event: "citation";
+            /**
+             * Id
+             * @description the SSE id; increases within a reply, a replay may skip ids
+             */
+            id: number;
         };
         /**
          * DeltaEvent
@@ -339,10 +422,19 @@ export interface components {
          */
         Message: {
             /**
+             * Agent Id
+             * @description the agent that wrote the reply; its run has the id of this message
+             */
+            agent_id?: string | null;
+            /** Attachments */
+            attachments?: components["schemas"]["Attachment"][];
+            /**
              * Chat Id
              * Format: uuid
              */
             chat_id: string;
+            /** Citations */
+            citations?: components["schemas"]["Citation"][];
             /** Content */
             content: string;
             /**
@@ -376,6 +468,11 @@ export interface components {
              */
             status: "streaming" | "complete" | "stopped" | "interrupted" | "failed";
             /**
+             * Steps
+             * @description what was done for the reply, in order; tool calls as they ended
+             */
+            steps?: (components["schemas"]["StepEventData"] | components["schemas"]["ToolEventData"])[];
+            /**
              * Updated At
              * Format: date-time
              */
@@ -387,6 +484,11 @@ export interface components {
          * @description Body of POST /api/v1/chats/{id}/messages. To edit a message, post with the parent_id of the edited one.
          */
         MessageCreate: {
+            /**
+             * Attachments
+             * @description ids of own files
+             */
+            attachments?: string[];
             /** Content */
             content: string;
             /** Max Tokens */
@@ -557,12 +659,120 @@ export interface components {
             text: string;
         };
         /**
+         * RunFile
+         * @description A file a tool made; `url` is a path of the gateway that needs the reader's token.
+         */
+        RunFile: {
+            /** Content Type */
+            content_type: string;
+            /**
+             * File Id
+             * Format: uuid
+             */
+            file_id: string;
+            /** Name */
+            name: string;
+            /** Size Bytes */
+            size_bytes: number;
+            /** Url */
+            url: string;
+        };
+        /**
+         * StepEvent
+         * @description A step of the reply begins: a look-up, a model step or a tool call of an agent.
+         */
+        StepEvent: {
+            data: components["schemas"]["StepEventData"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event: "step";
+            /**
+             * Id
+             * @description the SSE id; increases within a reply, a replay may skip ids
+             */
+            id: number;
+        };
+        /**
+         * StepEventData
+         * @description A step begins. `attempt` above 1: the step was cut and runs again, so the text of its earlier attempt is void.
+         */
+        StepEventData: {
+            /**
+             * Attempt
+             * @default 1
+             */
+            attempt: number;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "model" | "tool" | "retrieval";
+            /** Step */
+            step: number;
+            /**
+             * Title
+             * @description what is done, for people
+             */
+            title: string;
+        };
+        /**
          * TextEventData
          * @description Text to append.
          */
         TextEventData: {
             /** Text */
             text: string;
+        };
+        /**
+         * ToolEvent
+         * @description A tool call and how far it is.
+         */
+        ToolEvent: {
+            data: components["schemas"]["ToolEventData"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event: "tool";
+            /**
+             * Id
+             * @description the SSE id; increases within a reply, a replay may skip ids
+             */
+            id: number;
+        };
+        /**
+         * ToolEventData
+         * @description A tool call and how far it is; the same `call_id` comes again with each change.
+         */
+        ToolEventData: {
+            /** Arguments */
+            arguments?: {
+                [key: string]: unknown;
+            };
+            /** Call Id */
+            call_id: string;
+            /** Duration Ms */
+            duration_ms?: number | null;
+            /** Files */
+            files?: components["schemas"]["RunFile"][];
+            /** Name */
+            name: string;
+            /**
+             * Result
+             * @description what the model gets to read
+             */
+            result?: string | null;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "awaiting_approval" | "running" | "done" | "failed" | "denied";
+            /** Step */
+            step: number;
+            /** Title */
+            title: string;
         };
         /**
          * UsageEvent

@@ -807,7 +807,7 @@ export interface components {
          * @description Every permission by name; a route names exactly one.
          * @enum {string}
          */
-        Permission: "me:read" | "me:write" | "keys:manage" | "chats:read" | "chats:write" | "models:use" | "models:read" | "usage:read" | "usage:read_all" | "prices:read" | "prices:write" | "wallets:read" | "wallets:write" | "budgets:read" | "budgets:write" | "ledger:read" | "users:read" | "users:write" | "audit:read" | "status:read";
+        Permission: "me:read" | "me:write" | "keys:manage" | "chats:read" | "chats:write" | "files:read" | "files:write" | "agents:read" | "agents:write" | "agents:run" | "code:execute" | "tools:manage" | "models:use" | "models:read" | "usage:read" | "usage:read_all" | "prices:read" | "prices:write" | "wallets:read" | "wallets:write" | "budgets:read" | "budgets:write" | "ledger:read" | "users:read" | "users:write" | "audit:read" | "status:read";
         /**
          * Role
          * @description Roles are permission sets, not a ladder.

@@ -137,6 +137,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/rerank": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Order texts by how well they answer a question */
+        post: operations["post_v1_rerank"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -518,6 +535,71 @@ export interface components {
              */
             status: "ready" | "loading" | "down";
         };
+        /**
+         * RerankAnswer
+         * @description Best first.
+         */
+        RerankAnswer: {
+            /** Model */
+            model: string;
+            /**
+             * Object
+             * @default list
+             * @constant
+             */
+            object: "list";
+            /** Results */
+            results: components["schemas"]["RerankResult"][];
+            usage: components["schemas"]["RerankUsage"];
+        };
+        /**
+         * RerankBody
+         * @description As Jina and Cohere define it, texts only.
+         */
+        RerankBody: {
+            /** Documents */
+            documents: (string | components["schemas"]["RerankDocument"])[];
+            /** Model */
+            model: string;
+            /** Query */
+            query: string;
+            /**
+             * Return Documents
+             * @description repeat each text in its result
+             * @default false
+             */
+            return_documents: boolean;
+            /**
+             * Top N
+             * @description how many of the best to answer; unset: all
+             * @default null
+             */
+            top_n: number | null;
+        };
+        /** RerankDocument */
+        RerankDocument: {
+            /** Text */
+            text: string;
+        };
+        /**
+         * RerankResult
+         * @description `index` is the place in the request.
+         */
+        RerankResult: {
+            /** @default null */
+            document: components["schemas"]["RerankDocument"] | null;
+            /** Index */
+            index: number;
+            /** Relevance Score */
+            relevance_score: number;
+        };
+        /** RerankUsage */
+        RerankUsage: {
+            /** Prompt Tokens */
+            prompt_tokens: number;
+            /** Total Tokens */
+            total_tokens: number;
+        };
         /** StreamOptions */
         StreamOptions: {
             /**
@@ -755,6 +837,30 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    post_v1_rerank: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RerankBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RerankAnswer"];
                 };
             };
         };
