@@ -126,3 +126,26 @@ def test_the_oldest_results_are_shortened_first() -> None:
 def test_arguments_that_are_no_object_are_not_sent_back() -> None:
     prompt = messages(spec("now"), steps(""), [], bytes_max=5000)
     assert prompt[1]["tool_calls"][0]["function"]["arguments"] == "{}"
+
+
+PASSAGES = [(1, "The melting point of tin is 231.9 degrees."), (2, "Tin is soft.")]
+
+
+def answered(text: str, *pieces: ToolCallPiece) -> Answer:
+    answer = Answer(10_000)
+    answer.add_text(Text(reasoning=False, text=text))
+    for piece in pieces:
+        answer.add_call_piece(piece)
+    return answer
+
+
+def test_an_answer_that_rests_on_a_passage_and_cites_none_is_marked() -> None:
+    answer = answered("Its melting point is 231.9 degrees.")
+    assert answer.end_marks(PASSAGES) == " [1]"
+    assert answer.text() == "Its melting point is 231.9 degrees. [1]"
+    assert answered("Its melting point is 231.9 degrees [1].").end_marks(PASSAGES) == ""
+
+
+def test_words_before_a_call_are_not_marked() -> None:
+    piece = ToolCallPiece(index=0, call_id="1", name="search_documents", arguments="{}")
+    assert answered("Its melting point is 231.9 degrees.", piece).end_marks(PASSAGES) == ""

@@ -80,11 +80,21 @@ class Queue:
 
 
 _workflows: dict[str, Workflow] = {}  # DBOS is one to a process, and so is what it may run
+_home: list[asyncio.AbstractEventLoop] = []  # the loop that launched it
 
 
 @DBOS.workflow(name="workflow", max_recovery_attempts=_RECOVERIES_MAX)
 async def _run(kind: str, argument: Any) -> None:
-    await _workflows[kind](argument)
+    work = _workflows[kind](argument)
+    if asyncio.get_running_loop() in _home:
+        await work
+        return
+    # The engine has a loop of its own for when ours pauses; connections belong to ours, so the work waits for it.
+    await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_awaited(work), _home[0]))
+
+
+async def _awaited(work: Awaitable[None]) -> None:
+    await work
 
 
 class DurableEngine:
@@ -123,6 +133,7 @@ class DurableEngine:
         """Start, and go on with what this replica left unfinished."""
         logging.getLogger("dbos").propagate = True
         DBOS(config=self._config)
+        _home[:] = [asyncio.get_running_loop()]
         # Not in a thread: the loop that runs in the calling thread is where workflows run.
         DBOS.launch()
         for queue in self._queues:

@@ -1,10 +1,11 @@
 """What a model wrote in one step, as its parts arrive."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
+from shared.citations import missing_marks
 from shared.clients.completions import Text, ToolCallPiece
 from shared.contracts.chat import MessageUsage
 
@@ -59,6 +60,10 @@ class Answer:
         if written is not None and not self._calls:
             self._calls[0] = _CallParts(name=written.name, arguments=[written.arguments])
         return self._keep(rest)
+
+    def end_marks(self, passages: Sequence[tuple[int, str]]) -> str:
+        """At the end of an answer without calls: the citations that the model left out."""
+        return "" if self._calls else self._keep(missing_marks(self.text(), passages))
 
     def _keep(self, shown: str) -> str:
         if shown:

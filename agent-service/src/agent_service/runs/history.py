@@ -65,6 +65,10 @@ class History:
     def citations_count(self) -> int:
         return sum(len(orjson.loads(row.citations)) for row in self.steps)
 
+    def passages(self) -> list[tuple[int, str]]:
+        """Number and text of what was handed to the model."""
+        return [(citation.n, citation.text) for citation in citations_of(self.steps)]
+
 
 async def read_history(database: Database, run_id: UUID) -> History:
     """Raises: LookupError when the run is gone."""

@@ -223,6 +223,8 @@ class ModelSteps:
         """Record how the step ended, in one transaction with its last events."""
         answer, live = attempt.answer, attempt.live
         attempt.show(answer.end_text())
+        if ending is None:
+            attempt.show(answer.end_marks(attempt.history.passages()))
         calls = [] if ending is not None else self._calls(attempt)
         outcome = Outcome(calls=len(calls), ending=ending or self._next(attempt, calls))
         if outcome.ending is not None:
