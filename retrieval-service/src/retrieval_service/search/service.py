@@ -71,8 +71,9 @@ class Searcher:
                     scope = await files.readable_selection(session, principal, request.knowledge_base_ids, request.file_ids)
             file_ids = _file_ids(scope)
             choices = await self._choices(run, scope, file_ids)
-            async with self._database.transaction() as session:
-                names = await files.names_of(session, list({choice.chunk.file_id for choice in choices}))
+            with run.phase("names"):
+                async with self._database.transaction() as session:
+                    names = await files.names_of(session, list({choice.chunk.file_id for choice in choices}))
         return _response(run, choices, names, files_searched=len(file_ids))
 
     async def _choices(self, run: _Run, scope: Scope, file_ids: frozenset[UUID]) -> list[Choice]:
