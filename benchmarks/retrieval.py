@@ -31,6 +31,7 @@ _TARGETS = {"dense": 0.404, "BM25": 0.445, "hybrid": 0.441, "hybrid + rerank": 0
 _FILES = 200
 _NOISE = 0.6  # length of what is added to a vector of length one
 _WARM_UP = 20
+_TIMED = 200
 _PATH = b"/api/v1/retrieval/search"
 _PATIENT = Timeouts(connect_s=5, first_byte_s=120)
 _ANSWER_BYTES_MAX = 10_000_000
@@ -114,7 +115,7 @@ def _by_file(vectors: np.ndarray) -> np.ndarray:
     return np.concatenate([vectors[at::_FILES] for at in range(_FILES)])
 
 
-def run(*, total: int, queries: int) -> None:
+def run(*, total: int, queries: int, only: str | None) -> None:
     """Tables on standard output."""
     data = semanlink()
     texts = passages(data.documents)
@@ -131,8 +132,10 @@ def run(*, total: int, queries: int) -> None:
         share, took_ms = asyncio.run(index_recall(folder, owner, many, questions[:100], 10))
         ready.stack.start()
         print(f"\n{total} passages: recall@10 of the store against exact {share:.4f} (target 0.98), {took_ms:.1f} ms a search in the store")
-        asyncio.run(speed(ready, many, data, min(queries, 200)))
-        asyncio.run(quality(ready, notes, data, queries))
+        if only != "quality":
+            asyncio.run(speed(ready, many, data, min(queries, _TIMED)))
+        if only != "speed":
+            asyncio.run(quality(ready, notes, data, queries))
 
 
 def _owner(ready: Platform) -> Owner:
@@ -144,8 +147,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--passages", type=int, default=20_000)
     parser.add_argument("--queries", type=int, default=10_000, help="at most so many questions")
+    parser.add_argument("--only", choices=("speed", "quality"))
     options = parser.parse_args()
-    run(total=options.passages, queries=options.queries)
+    run(total=options.passages, queries=options.queries, only=options.only)
 
 
 if __name__ == "__main__":
