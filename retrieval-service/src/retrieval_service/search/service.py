@@ -80,25 +80,22 @@ class Searcher:
         if not file_ids:
             run.notes.append("there is no ready file to search in")
             return []
-        if (everything := await self._everything(run, file_ids)) is not None:
-            return everything
+        everything = await self._everything(run, file_ids)
         hits = await self._hits(run, scope)
         found = await self._loaded(run, hits, file_ids)
         if run.request.rerank:
             found = await self._reranked(run, found)
-        return choose(found, run.request.k)
+        return choose(found, run.request.k) if everything is None else _all_of(found, everything)
 
-    async def _everything(self, run: _Run, file_ids: frozenset[UUID]) -> list[Choice] | None:
-        """All passages in reading order when they are no more than what was asked for: there is nothing to choose."""
+    async def _everything(self, run: _Run, file_ids: frozenset[UUID]) -> list[StoredChunk] | None:
+        """All passages in reading order when they are no more than what was asked for: then none is left out."""
         k = run.request.k
         if len(file_ids) > k:
             return None
         with run.phase("passages"):
             async with self._database.transaction() as session:
                 few = await chunks.first_of(session, list(file_ids), limit=k + 1)
-        if len(few) > k:
-            return None
-        return [Choice(Hit(chunk.id), chunk, True, f"all {len(few)} passages fit, in reading order") for chunk in few]
+        return None if len(few) > k else few
 
     async def _hits(self, run: _Run, scope: Scope) -> list[Hit]:
         match run.mode:
@@ -153,6 +150,13 @@ class Searcher:
         for (hit, _), score in zip(first, scores, strict=True):
             hit.rerank_score = score
         return [*sorted(first, key=lambda pair: -pair[0].score), *found[len(first) :]]
+
+
+def _all_of(found: Sequence[tuple[Hit, StoredChunk]], everything: Sequence[StoredChunk]) -> list[Choice]:
+    """Every passage: those the search found first, the others behind them in reading order."""
+    known = {chunk.id for _, chunk in found}
+    rest = [(Hit(chunk.id), chunk) for chunk in everything if chunk.id not in known]
+    return [Choice(hit, chunk, True, f"all {len(everything)} passages fit") for hit, chunk in (*found, *rest)]
 
 
 def _file_ids(scope: Scope) -> frozenset[UUID]:
