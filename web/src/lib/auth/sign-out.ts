@@ -2,6 +2,7 @@
 import { goto } from '$app/navigation';
 import { signOut } from '$lib/api/auth';
 import { toApiError } from '$lib/api/errors';
+import { leaveAttachments } from '$lib/chat/attachments.svelte';
 import { agents } from '$lib/state/agents.svelte';
 import { chats } from '$lib/state/chats.svelte';
 import { entitlements } from '$lib/state/entitlements.svelte';
@@ -32,4 +33,5 @@ export function forget(): void {
 	entitlements.clear();
 	agents.clear();
 	knowledge.clear();
+	leaveAttachments();
 }

@@ -1,4 +1,4 @@
-/** The files beside a message that is being written; kept, with the draft, across reloads. */
+/** The files beside a message that is being written; those that have arrived are kept, with the draft, across reloads. */
 import type { Attachment } from '$lib/api/parts';
 import { Transfer } from '$lib/files/transfer.svelte';
 import { plural } from '$lib/format/numbers';
@@ -7,7 +7,9 @@ import { readStored, writeStored } from '$lib/state/storage';
 export const ATTACHMENTS_MAX = 20;
 const PREFIX = 'atrium-draft-files:';
 
-export class Attachments {
+export type { Attachments };
+
+class Attachments {
 	all = $state.raw<Transfer[]>([]);
 	#key: string;
 
@@ -68,6 +70,21 @@ export class Attachments {
 		const files = this.all.flatMap(attachmentOf);
 		writeStored(this.#key, files.length > 0 ? JSON.stringify(files) : null);
 	}
+}
+
+/** By chat: an upload goes on while another page is looked at, and its chip is there on the way back. */
+const open = new Map<string, Attachments>();
+
+export function attachmentsOf(chatId: string): Attachments {
+	const known = open.get(chatId) ?? new Attachments(chatId);
+	open.set(chatId, known);
+	return known;
+}
+
+/** At sign-out nothing goes on in the name of who was here, and whoever comes next is not shown these names. */
+export function leaveAttachments(): void {
+	for (const attachments of open.values()) attachments.take();
+	open.clear();
 }
 
 function attachmentOf({ document }: Transfer): Attachment[] {
