@@ -38,7 +38,7 @@ async def test_a_question_over_an_attached_file_is_looked_up_and_cited(user: Any
     assert (search["k"], search["rerank"]) == (5, True)
     prompt = suite.requests[-1]["messages"][-1]["content"]
     assert "[1] report.pdf, page 3\nThe melting point of tin is 231.9 degrees.\n\n[2] report.pdf\nTin is soft." in prompt
-    assert "\n\nWhen does tin melt?\n\n(" in prompt
+    assert "\n\nQuestion: When does tin melt?\n\n" in prompt
     question, reply = (await user.branch(chat))["data"]
     assert question["attachments"] == [{"file_id": file, "filename": "report.pdf", "content_type": "application/pdf", "size_bytes": 9}]
     assert reply["citations"] == [event.data for event in events[2:4]]
@@ -209,7 +209,7 @@ async def test_when_nothing_is_found_the_model_is_told(user: Any, suite: Any, ot
 async def test_a_message_without_words_stands_for_its_files(user: Any, suite: Any, others: Any, file: str) -> None:
     await user.say(await user.new_chat(), " ", attachments=[file])
     assert others.searches[-1]["query"] == "What do these files say: report.pdf?"
-    assert suite.requests[-1]["messages"][-1]["content"].count("\n\nWhat do these files say: report.pdf?\n\n(") == 1
+    assert suite.requests[-1]["messages"][-1]["content"].count("\n\nQuestion: What do these files say: report.pdf?\n\n") == 1
 
 
 async def test_citations_are_replayed_from_the_journal_and_from_the_stored_reply(start: Any, suite: Any, others: Any, play: Any) -> None:

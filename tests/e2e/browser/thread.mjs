@@ -1,68 +1,19 @@
 // Drives the web client in a real browser through one gateway and prints one JSON line a step: {step, ok, detail}.
 //   ATRIUM_URL, WEB_DIR (where playwright-core is installed), OUT_DIR (pictures), CHROMIUM,
 //   ADMIN_EMAIL and PASSWORD of an administrator, BUILTIN_MODEL, UNPRICED_MODEL
-import { mkdirSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import * as driver from './driver.mjs';
+import { WIDE, PHONE, browser, check, open, picture, problems, sideways, textOf } from './driver.mjs';
 
-const { ATRIUM_URL, WEB_DIR, OUT_DIR, CHROMIUM, ADMIN_EMAIL, PASSWORD, BUILTIN_MODEL, UNPRICED_MODEL } = process.env;
-const { chromium } = createRequire(join(WEB_DIR, 'package.json'))('playwright-core');
-
-const WIDE = { width: 1280, height: 800 };
-const PHONE = { width: 390, height: 844 };
+const { ADMIN_EMAIL, PASSWORD, BUILTIN_MODEL, UNPRICED_MODEL } = process.env;
 const PAGES = { home: '/', usage: '/usage', keys: '/keys', settings: '/settings' };
 const ADMIN_PAGES = ['/admin/wallet', '/admin/prices', '/admin/users', '/admin/status'];
-// Refusals that a step provokes on purpose arrive as failed requests, which the browser logs by itself.
-const PROVOKED = /the server responded with a status of (401|402|404|429)/;
 
-mkdirSync(OUT_DIR, { recursive: true });
-const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
-const problems = [];
-
-async function open(options = {}) {
-	const context = await browser.newContext({ viewport: WIDE, baseURL: ATRIUM_URL, reducedMotion: 'reduce', ...options });
-	context.setDefaultTimeout(15_000);
-	const page = await context.newPage();
-	page.on('pageerror', (error) => problems.push(`${page.url()}: ${error.message}`));
-	page.on('console', (message) => {
-		if (message.type() === 'error' && !PROVOKED.test(message.text())) problems.push(`${page.url()}: ${message.text()}`);
-	});
-	return page;
-}
-
-const check = (condition, detail) => {
-	if (!condition) throw new Error(detail);
-};
-
-async function step(name, run) {
-	const started = Date.now();
-	try {
-		const detail = (await run()) ?? '';
-		console.log(JSON.stringify({ step: name, ok: true, detail: String(detail), ms: Date.now() - started }));
-	} catch (error) {
-		await page.screenshot({ path: join(OUT_DIR, `failed-${name.replaceAll(' ', '-')}.png`) }).catch(() => {});
-		console.log(JSON.stringify({ step: name, ok: false, detail: String(error.message ?? error), ms: Date.now() - started }));
-	}
-}
-
-const picture = (which, name) => which.screenshot({ path: join(OUT_DIR, `${name}.png`) });
-const newest = () => page.locator('[data-testid=message][data-role=assistant]').last();
-const textOf = async (message) => (await message.getByTestId('reply-text').innerText()).trim();
-const ended = (status, options) => page.locator(`[data-testid=message][data-role=assistant][data-status=${status}]`).last().waitFor(options);
+const step = driver.stepper(() => page);
+const newest = () => driver.newest(page);
+const ended = (status, options) => driver.ended(page, status, options);
+const newChatWith = (model) => driver.newChatWith(page, model);
+const send = (text) => driver.send(page, text);
 const numbers = (count) => Array.from({ length: count }, (_, index) => `t${index}`).join(' ');
-
-async function newChatWith(model) {
-	await page.goto('/');
-	await page.getByTestId('composer').waitFor();
-	await page.getByTestId('model-picker').click();
-	await page.locator(`[data-testid=model-option][data-model="${model}"]`).click();
-}
-
-async function send(text) {
-	await page.getByTestId('composer').fill(text);
-	await page.keyboard.press('Enter');
-	await page.locator('[data-testid=message][data-role=assistant]').last().waitFor();
-}
 
 /** Until the newest reply shows `word`, while it streams. */
 async function growing(word) {
@@ -76,7 +27,6 @@ async function growing(word) {
 	);
 }
 
-const sideways = (which) => which.evaluate(() => document.documentElement.scrollWidth > window.innerWidth);
 const luminance = (which) =>
 	which.evaluate(() => {
 		const canvas = document.createElement('canvas').getContext('2d');
@@ -94,12 +44,7 @@ let page = await open();
 const email = `berta-${Date.now().toString(36)}@example.com`;
 
 await step('sign up', async () => {
-	await page.goto('/signup');
-	await page.getByTestId('name').fill('Berta Browser');
-	await page.getByTestId('email').fill(email);
-	await page.getByTestId('password').fill(PASSWORD);
-	await page.getByTestId('submit').click();
-	await page.getByTestId('composer').waitFor();
+	await driver.signUp(page, { name: 'Berta Browser', email, password: PASSWORD });
 });
 
 await step('the answer streams into the page', async () => {

@@ -13,11 +13,9 @@ OVERHEAD_BYTES = 300
 PASSAGES_SHARE = 2
 """Passages get at most half of what the model can read beside its answer; history has the rest."""
 
-# Behind the question and in brackets: small models answer an instruction that stands before it instead of the question.
-_INSTRUCTION = (
-    "(Write full sentences and put the number of the passage in square brackets after each, like [1]."
-    " If the passages do not hold the answer, say so.)"
-)
+# Without an example of a citation: small models repeat the example instead of answering.
+_TASK = "Use these passages to answer, and cite them by their numbers."
+_FORM = "Answer in full sentences. Say so if the passages do not hold the answer."
 _NOTHING_FOUND = "(A search in the attached documents found nothing about this. Say so if the answer needs them.)"
 
 
@@ -58,7 +56,7 @@ def with_passages(asked: str, citations: Sequence[Citation]) -> str:
     if not citations:
         return f"{asked}\n\n{_NOTHING_FOUND}"
     passages = "\n\n".join(_block(citation) for citation in citations)
-    return f"Use these passages to answer.\n\n{passages}\n\n{asked}\n\n{_INSTRUCTION}"
+    return f"{_TASK}\n\n{passages}\n\nQuestion: {asked}\n\n{_FORM}"
 
 
 def _block(citation: Citation) -> str:
