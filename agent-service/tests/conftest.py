@@ -427,9 +427,7 @@ def person(service: Service, others: Others) -> Person:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def made_processes(
-    runs_fields: dict[str, Any], keys: KeyRing, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncGenerator[Processes]:
+async def made_processes(runs_fields: dict[str, Any], keys: KeyRing, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Processes]:
     running = Processes(keys, runs_fields, tmp_path_factory.mktemp("processes") / "log")
     yield running
     await running.close()
