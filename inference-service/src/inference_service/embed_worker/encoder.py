@@ -49,6 +49,8 @@ class Encoder:
         options.inter_op_num_threads = 1
         # The arena keeps the largest batch ever seen; a lazily started helper should give memory back instead.
         options.enable_cpu_mem_arena = False
+        # Its threads would go on looking for work for 25 ms after each text, on the cores that the answer now needs.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         model = build_sentence_encoder(read_float32_tensors(folder / "model.safetensors"), MINILM)
         self._session = _onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
