@@ -35,6 +35,7 @@ class _Run:
     request: SearchRequest
     mode: SearchMode
     notes: list[str] = field(default_factory=list[str])
+    names: dict[UUID, str] = field(default_factory=dict[UUID, str])
     took_ms: dict[str, float] = field(default_factory=dict[str, float])
 
     @contextmanager
@@ -71,10 +72,7 @@ class Searcher:
                     scope = await files.readable_selection(session, principal, request.knowledge_base_ids, request.file_ids)
             file_ids = _file_ids(scope)
             choices = await self._choices(run, scope, file_ids)
-            with run.phase("names"):
-                async with self._database.transaction() as session:
-                    names = await files.names_of(session, list({choice.chunk.file_id for choice in choices}))
-        return _response(run, choices, names, files_searched=len(file_ids))
+        return _response(run, choices, files_searched=len(file_ids))
 
     async def _choices(self, run: _Run, scope: Scope, file_ids: frozenset[UUID]) -> list[Choice]:
         if not file_ids:
@@ -82,10 +80,20 @@ class Searcher:
             return []
         everything = await self._everything(run, file_ids)
         hits = await self._hits(run, scope)
-        found = await self._loaded(run, hits, file_ids)
-        if run.request.rerank:
-            found = await self._reranked(run, found)
-        return choose(found, run.request.k) if everything is None else _all_of(found, everything)
+        if everything is not None or run.request.rerank or run.request.trace:
+            found = await self._loaded(run, hits, file_ids)
+            if run.request.rerank:
+                found = await self._reranked(run, found)
+            return choose(found, run.request.k) if everything is None else _all_of(found, everything)
+        return await self._best(run, hits, file_ids)
+
+    async def _best(self, run: _Run, hits: Sequence[Hit], allowed: frozenset[UUID]) -> list[Choice]:
+        """Loads no more texts than will do; all when too many of the first are the same or gone."""
+        k = run.request.k
+        first = choose(await self._loaded(run, hits[: 2 * k], allowed), k)
+        if len(hits) <= 2 * k or sum(choice.used for choice in first) == k:
+            return first
+        return choose(await self._loaded(run, hits, allowed), k)
 
     async def _everything(self, run: _Run, file_ids: frozenset[UUID]) -> list[StoredChunk] | None:
         """All passages in reading order when they are no more than what was asked for: then none is left out."""
@@ -95,7 +103,8 @@ class Searcher:
         with run.phase("passages"):
             async with self._database.transaction() as session:
                 few = await chunks.first_of(session, list(file_ids), limit=k + 1)
-        return None if len(few) > k else few
+                run.names |= await files.names_of(session, list(file_ids))
+        return None if len(few) > k else [chunk for chunk in few if chunk.file_id in run.names]
 
     async def _hits(self, run: _Run, scope: Scope) -> list[Hit]:
         match run.mode:
@@ -130,11 +139,13 @@ class Searcher:
             return await self._store.search_bm25(scope, run.request.query, CANDIDATES)
 
     async def _loaded(self, run: _Run, hits: Sequence[Hit], allowed: frozenset[UUID]) -> list[tuple[Hit, StoredChunk]]:
-        """With their texts; what is gone, or not of a file that was allowed, is dropped."""
+        """With their texts; what is gone, of a file that was deleted meanwhile, or of one that was not allowed is dropped."""
         with run.phase("passages"):
             async with self._database.transaction() as session:
                 stored = await chunks.passages(session, [hit.id for hit in hits])
-        return [(hit, chunk) for hit in hits if (chunk := stored.get(hit.id)) is not None and chunk.file_id in allowed]
+                run.names |= await files.names_of(session, list({chunk.file_id for chunk in stored.values()}))
+        shown = allowed & run.names.keys()
+        return [(hit, chunk) for hit in hits if (chunk := stored.get(hit.id)) is not None and chunk.file_id in shown]
 
     async def _reranked(self, run: _Run, found: list[tuple[Hit, StoredChunk]]) -> list[tuple[Hit, StoredChunk]]:
         """The first of them in a new order; all as they were when the model cannot be asked."""
@@ -163,13 +174,12 @@ def _file_ids(scope: Scope) -> frozenset[UUID]:
     return frozenset(file_id for selection in scope.selections for file_id in selection.file_ids or ())
 
 
-def _response(run: _Run, choices: Sequence[Choice], names: dict[UUID, str], *, files_searched: int) -> SearchResponse:
-    """A file that was deleted meanwhile has no name any more, and nothing of it is shown."""
-    kept = [choice for choice in choices if choice.chunk.file_id in names]
-    data = [_passage(choice, names) for choice in kept if choice.used]
+def _response(run: _Run, choices: Sequence[Choice], *, files_searched: int) -> SearchResponse:
+    names = run.names
+    data = [_passage(choice, names) for choice in choices if choice.used]
     if not run.request.trace:
         return SearchResponse(data=data)
-    candidates = [_candidate(choice, names) for choice in kept]
+    candidates = [_candidate(choice, names) for choice in choices]
     trace = SearchTrace(mode=run.mode, notes=run.notes, files_searched=files_searched, took_ms=run.took_ms, candidates=candidates)
     return SearchResponse(data=data, trace=trace)
 
