@@ -330,9 +330,10 @@ async def test_internal_routes_are_closed_to_people_and_other_services(billing, 
     assert (await billing.http.post(paths[1], json=body, headers=elsewhere)).status_code == 401
 
 
-async def test_chat_service_may_read_what_became_of_a_dispatch(billing, tenant):
+@pytest.mark.parametrize("reader", ["chat-service", "agent-service"])
+async def test_who_asks_for_replies_may_read_what_became_of_a_dispatch(billing, tenant, reader):
     held = (await billing.reserve(tenant)).json()
-    chat = billing.keys.service_headers("chat-service", target="billing-service")
+    chat = billing.keys.service_headers(reader, target="billing-service")
     path = f"/internal/v1/usage/{held['request_id']}"
     assert (await billing.http.get(path, headers=chat)).json()["state"] == "held"
     await billing.settle(held["request_id"], input_tokens=3, output_tokens=4)

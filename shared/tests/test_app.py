@@ -45,6 +45,7 @@ router = APIRouter()
 
 
 @router.post("/api/v1/echo")
+@router.post("/api/v1/echo/large")
 async def echo(body: Echo, principal: CurrentPrincipal) -> Echo:
     if body.text == "crash":
         raise RuntimeError("the secret is swordfish")
@@ -72,7 +73,14 @@ HOT = (
 async def client() -> AsyncIterator[httpx.AsyncClient]:
     settings = ChatSettings(**KEYS.settings_fields("chat-service", database_url="postgresql://unused"))
     app = create_service_app(
-        settings, title="t", lifespan=nothing, routers=[router], hot_routes=HOT, readiness={"engine": away}, body_bytes_max=2000
+        settings,
+        title="t",
+        lifespan=nothing,
+        routers=[router],
+        hot_routes=HOT,
+        readiness={"engine": away},
+        body_bytes_max=2000,
+        body_bytes_max_below={"/api/v1/echo/large": 5000},
     )
     async with serve(app) as base_url, httpx.AsyncClient(base_url=base_url) as http:
         yield http
@@ -141,6 +149,11 @@ async def test_a_body_over_the_limit_is_413_declared_or_streamed(client: httpx.A
             yield b" " * 1000
 
     assert (await client.post("/api/v1/echo", content=pieces(), headers=USER)).status_code == 413
+
+
+async def test_below_a_path_with_a_limit_of_its_own_that_limit_counts(client: httpx.AsyncClient) -> None:
+    assert (await client.post("/api/v1/echo/large", json={"text": "x" * 3000}, headers=USER)).status_code == 200
+    assert (await client.post("/api/v1/echo/large", json={"text": "x" * 6000}, headers=USER)).status_code == 413
 
 
 async def test_a_sane_request_id_is_kept_and_another_replaced(client: httpx.AsyncClient) -> None:

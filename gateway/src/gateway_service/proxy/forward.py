@@ -138,7 +138,7 @@ class RequestBody:
 
 def too_large(size_max: int) -> PayloadTooLarge:
     """The refusal of a body over the limit."""
-    return PayloadTooLarge(f"the body is larger than {size_max} bytes; send less")
+    return PayloadTooLarge(f"the body is larger than {size_max} bytes; send less, or a file in parts by POST /api/v1/retrieval/uploads")
 
 
 class Answer:
