@@ -3,6 +3,12 @@
 .PHONY: help run deps status stop logs reset token admin-password doctor web sync test check format generate bench
 
 export PATH := $(CURDIR)/.uv/bin:$(PATH)
+# Where the shell forbids bytecode beside the sources, it is kept in the cache: without any, each of the many processes that a
+# run or a test starts compiles the same libraries again, which takes longer than all the rest of its start.
+ifdef PYTHONDONTWRITEBYTECODE
+unexport PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/atrium/bytecode
+endif
 UV := uv
 LOCAL := $(UV) run --no-sync python -m atrium_local
 EMAIL_OPTION := $(if $(EMAIL),--email $(EMAIL))
