@@ -28,6 +28,7 @@ _MODES: Mapping[str, Mapping[str, Any]] = {
     "hybrid + rerank": {"mode": "hybrid", "rerank": True},
 }
 _TARGETS = {"dense": 0.404, "BM25": 0.445, "hybrid": 0.441, "hybrid + rerank": 0.500}
+_CHAIN = ("gateway", "retrieval-service", "inference-service", "billing-service", "postgres")
 _FILES = 200
 _NOISE = 0.6  # length of what is added to a vector of length one
 _WARM_UP = 20
@@ -87,8 +88,9 @@ async def speed(ready: Platform, corpus: Corpus, data: Semanlink, count: int) ->
     print(
         f"\n{len(corpus.chunk_ids)} passages in {len(corpus.file_ids)} files; the vector of each question included; target: p50 under 40 ms"
     )
-    print(f"{'':16} {'p50 ms':>8} {'p95 ms':>8}   phases, median ms")
+    print(f"{'':16} {'p50 ms':>8} {'p95 ms':>8} {'CPU ms':>8}   phases, median ms")
     for name in ("dense", "BM25", "hybrid"):
+        before = ready.cpu_us(_CHAIN)
         took, phases = list[float](), list[dict[str, float]]()
         for number, query in enumerate(data.queries[:count]):
             # A trace costs as well, so only every fifth search is asked for one, and not timed.
@@ -98,9 +100,11 @@ async def speed(ready: Platform, corpus: Corpus, data: Semanlink, count: int) ->
                 phases.append(answer["trace"]["took_ms"])
             else:
                 took.append(took_ms)
+        used = {process: (value - before[process]) / 1000 / count for process, value in ready.cpu_us(_CHAIN).items()}
         cut = statistics.quantiles(took, n=20)
         medians = "  ".join(f"{phase} {statistics.median([one[phase] for one in phases]):.1f}" for phase in phases[0])
-        print(f"{name:16} {statistics.median(took):8.1f} {cut[18]:8.1f}   {medians}", flush=True)
+        print(f"{name:16} {statistics.median(took):8.1f} {cut[18]:8.1f} {sum(used.values()):8.1f}   {medians}", flush=True)
+        print(f"{'':16} CPU ms: {'  '.join(f'{process} {value:.1f}' for process, value in used.items())}", flush=True)
     await searches.aclose()
 
 
