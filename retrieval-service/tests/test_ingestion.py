@@ -1,13 +1,11 @@
 """Ingestion: from a file that waits to passages that are found, through refusals, waits, cancellation and death at every point."""
 
 import asyncio
-import base64
 import contextlib
 import hashlib
 import json
 import signal
 import sys
-from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,10 +14,9 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import httpx
-import jwt
-import numpy as np
 import pytest
 import pytest_asyncio
+from fake_embeddings import FakeInference
 from retrieval_service.main import create_app
 from retrieval_service.settings import RetrievalSettings
 from retrieval_service.vectors.adapters.edge import EdgeStore
@@ -33,50 +30,6 @@ FILES = "/api/v1/retrieval/files"
 # Eleven passages: each paragraph is too long to share one.
 TEXT = "\n\n".join(f"Paragraph {number}. " + f"The word of this part is w{number}x. " * 14 for number in range(11))
 PASSAGES = 11
-
-
-class FakeInference:
-    """POST /v1/embeddings as the inference-service answers it. `refusals` are used up first; a closed `gate` keeps callers waiting."""
-
-    def __init__(self) -> None:
-        self.refusals: deque[tuple[int, dict[str, Any]]] = deque()
-        self.refuse_always: tuple[int, dict[str, Any]] | None = None
-        self.texts: list[str] = []
-        self.subjects: set[str] = set()
-        self.calls = 0
-        self.gate = asyncio.Event()
-        self.gate.set()
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        body = b""
-        while True:
-            message = await receive()
-            body += message.get("body", b"")
-            if not message.get("more_body"):
-                break
-        self.calls += 1
-        await self.gate.wait()
-        refusal = self.refusals.popleft() if self.refusals else self.refuse_always
-        if refusal is not None:
-            await _answer(send, *refusal)
-            return
-        token = dict(scope["headers"])[b"authorization"].decode().removeprefix("Bearer ")
-        claims = jwt.decode(token, options={"verify_signature": False})
-        self.subjects.add(json.dumps(claims))
-        texts = json.loads(body)["input"]
-        self.texts += texts
-        data = [{"index": index, "embedding": _vector(text)} for index, text in enumerate(texts)]
-        await _answer(send, 200, {"data": data[::-1]})
-
-
-def _vector(text: str) -> str:
-    numbers = np.random.default_rng(int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])).normal(size=384)
-    return base64.b64encode((numbers / np.linalg.norm(numbers)).astype("<f4").tobytes()).decode()
-
-
-async def _answer(send: Any, status: int, body: dict[str, Any]) -> None:
-    await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"application/json")]})
-    await send({"type": "http.response.body", "body": json.dumps(body).encode()})
 
 
 def refusal(status: int, code: str, message: str = "not now") -> tuple[int, dict[str, Any]]:
@@ -418,62 +371,7 @@ async def test_what_a_service_was_doing_when_it_was_stopped_goes_on_at_its_next_
         assert file["chunk_count"] == await service.points(file_id) == PASSAGES
 
 
-_CHILD = """
-import asyncio, json, os, signal, sys
-import asyncpg
-from retrieval_service.ingestion import workflow
-from retrieval_service.ingestion.reading import DocumentReader
-from retrieval_service.main import create_app
-from retrieval_service.settings import RetrievalSettings
-from retrieval_service.vectors.adapters.edge import EdgeStore
-from shared.testing.server import serve
-
-fields = json.loads(sys.argv[1])
-
-def arm(point):
-    def reached(place):
-        if place == point:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def dying_after(kind, name, place):
-        original = getattr(kind, name)
-        async def method(*arguments):
-            await original(*arguments)
-            reached(place)
-        setattr(kind, name, method)
-
-    original = workflow.step
-    async def step(name, work, **options):
-        async def whole():
-            result = await work()
-            reached(f"in {name}, all done")
-            return result
-        reached(f"before {name}")
-        result = await original(name, whole, **options)
-        reached(f"after {name}")
-        return result
-    workflow.step = step
-    dying_after(DocumentReader, "_add", "in read, passages written")
-    dying_after(EdgeStore, "upsert", "in embed, vectors stored")
-
-async def run(file_id):
-    async with serve(create_app(RetrievalSettings(**fields))):
-        connection = await asyncpg.connect(fields["database_url"])
-        query = "SELECT status FROM retrieval_dbos.workflow_status WHERE workflow_uuid = $1"
-        while await connection.fetchval(query, f"ingest-{file_id}-1") != "SUCCESS":
-            await asyncio.sleep(0.05)
-        await connection.close()
-
-# Everything is imported once; each line asks for a process that dies at a point, or, without one, ends the work.
-for line in sys.stdin:
-    file_id, _, point = line.strip().partition(" ")
-    child = os.fork()
-    if child == 0:
-        arm(point)
-        asyncio.run(run(file_id))
-        os._exit(0)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-"""
+_CHILD = Path(__file__).with_name("ingestion_process.py")
 
 
 class Processes:
@@ -486,7 +384,7 @@ class Processes:
     @contextlib.asynccontextmanager
     async def over(cls, world: World) -> AsyncGenerator["Processes"]:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", _CHILD, json.dumps(world.fields), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+            sys.executable, str(_CHILD), json.dumps(world.fields), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
         )
         try:
             yield cls(process)

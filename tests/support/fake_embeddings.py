@@ -1,0 +1,55 @@
+"""An embedding model for tests of what asks one: refuses, waits and counts as told."""
+
+import asyncio
+import base64
+import hashlib
+import json
+from collections import deque
+from typing import Any
+
+import jwt
+import numpy as np
+
+
+class FakeInference:
+    """POST /v1/embeddings as the inference-service answers it. `refusals` are used up first; a closed `gate` keeps callers waiting."""
+
+    def __init__(self) -> None:
+        self.refusals: deque[tuple[int, dict[str, Any]]] = deque()
+        self.refuse_always: tuple[int, dict[str, Any]] | None = None
+        self.texts: list[str] = []
+        self.subjects: set[str] = set()
+        self.calls = 0
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        body = b""
+        while True:
+            message = await receive()
+            body += message.get("body", b"")
+            if not message.get("more_body"):
+                break
+        self.calls += 1
+        await self.gate.wait()
+        refusal = self.refusals.popleft() if self.refusals else self.refuse_always
+        if refusal is not None:
+            await _answer(send, *refusal)
+            return
+        token = dict(scope["headers"])[b"authorization"].decode().removeprefix("Bearer ")
+        claims = jwt.decode(token, options={"verify_signature": False})
+        self.subjects.add(json.dumps(claims))
+        texts = json.loads(body)["input"]
+        self.texts += texts
+        data = [{"index": index, "embedding": _vector(text)} for index, text in enumerate(texts)]
+        await _answer(send, 200, {"data": data[::-1]})
+
+
+def _vector(text: str) -> str:
+    numbers = np.random.default_rng(int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])).normal(size=384)
+    return base64.b64encode((numbers / np.linalg.norm(numbers)).astype("<f4").tobytes()).decode()
+
+
+async def _answer(send: Any, status: int, body: dict[str, Any]) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"application/json")]})
+    await send({"type": "http.response.body", "body": json.dumps(body).encode()})
