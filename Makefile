@@ -52,7 +52,7 @@ web: sync ## build the web client
 
 test: sync ## run every test (TESTS=path for some)
 	@$(UV) run --no-sync python -m atrium_local.webclient test
-	@$(UV) run --no-sync pytest --numprocesses 2 --dist loadgroup $(TESTS)
+	@$(UV) run --no-sync pytest --numprocesses 2 --dist loadscope $(TESTS)
 
 check: sync ## lint, types, layers, generated files
 	@$(UV) run --no-sync ruff check .

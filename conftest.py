@@ -16,6 +16,7 @@ from atrium_local.postgres import PostgresServer
 from atrium_local.provision import create_database, provision_database, provision_roles
 from atrium_local.services import SERVICES, Service, service_named
 from shared.migrations import upgrade
+from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).parent
 T = TypeVar("T")
@@ -27,13 +28,18 @@ def _outside_loop(coroutine: Coroutine[Any, Any, T]) -> T:
         return pool.submit(asyncio.run, coroutine).result()
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several workers: everything that shares the one platform goes to one of them, other files stay whole."""
-    for item in items:
-        place = item.path.relative_to(ROOT)
-        on_platform = place.parts[0] == "tests" and len(place.parts) > 2
-        item.add_marker(pytest.mark.xdist_group("platform" if on_platform else place.as_posix()))
+class _PlatformScheduling(LoadScopeScheduling):
+    """Everything that shares the one platform goes to one worker; other files stay whole."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "platform" if file.startswith("tests/") and file.count("/") > 1 else file
+
+
+@pytest.hookimpl(optionalhook=True)  # by xdist, and not without it
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _PlatformScheduling:
+    """Groups by marker would do, if they reached the scheduler: xdist 3.8 writes them where pytest 9.2 does not look."""
+    return _PlatformScheduling(config, log)
 
 
 def free_port() -> int:
