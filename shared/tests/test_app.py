@@ -86,7 +86,8 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
         yield http
 
 
-USER = KEYS.user_headers(make_principal())
+# Made when tests are collected, which may be long before they run.
+USER = {"authorization": f"Bearer {KEYS.user_token(make_principal(), ttl_s=86_400)}"}
 
 
 async def test_a_hot_route_authenticates_and_answers(client: httpx.AsyncClient) -> None:
