@@ -17,10 +17,10 @@ from retrieval_service.chunks.service import StoredChunk
 from retrieval_service.files import service as files
 from retrieval_service.search import fusion
 from retrieval_service.search.choosing import Choice, choose
-from retrieval_service.search.errors import QueryEmpty
+from retrieval_service.search.errors import MeaningUnavailable, QueryEmpty
 from retrieval_service.search.fusion import Hit
 from retrieval_service.search.questions import Questions, in_words
-from retrieval_service.vectors.port import Scope, Scored, VectorStore
+from retrieval_service.vectors.port import Scope, Scored, Vector, VectorStore
 
 CANDIDATES = 50
 RERANKED = 30
@@ -34,6 +34,7 @@ class _Run:
     principal: Principal
     request: SearchRequest
     mode: SearchMode
+    vector: Vector | AppError | None = None
     notes: list[str] = field(default_factory=list[str])
     names: dict[UUID, str] = field(default_factory=dict[UUID, str])
     took_ms: dict[str, float] = field(default_factory=dict[str, float])
@@ -67,12 +68,27 @@ class Searcher:
             raise QueryEmpty
         run = _Run(principal, request, request.mode or self._default_mode)
         with run.phase("total"):
-            with run.phase("access"):
-                async with self._database.transaction() as session:
-                    scope = await files.readable_selection(session, principal, request.knowledge_base_ids, request.file_ids)
+            # At the same time: neither needs the other, and each takes a call.
+            scope, _ = await asyncio.gather(self._scope(run), self._ask(run))
             file_ids = _file_ids(scope)
             choices = await self._choices(run, scope, file_ids)
         return _response(run, choices, files_searched=len(file_ids))
+
+    async def _scope(self, run: _Run) -> Scope:
+        request = run.request
+        with run.phase("access"):
+            async with self._database.transaction() as session:
+                return await files.readable_selection(session, run.principal, request.knowledge_base_ids, request.file_ids)
+
+    async def _ask(self, run: _Run) -> None:
+        """The question's vector, or why there is none: who needs it decides what that means."""
+        if run.mode == "bm25":
+            return
+        with run.phase("embed"):
+            try:
+                run.vector = await self._questions.vector(run.principal, run.request.query)
+            except AppError as error:
+                run.vector = error
 
     async def _choices(self, run: _Run, scope: Scope, file_ids: frozenset[UUID]) -> list[Choice]:
         if not file_ids:
@@ -117,22 +133,20 @@ class Searcher:
                 return fusion.fuse(dense, bm25)
 
     async def _by_meaning(self, run: _Run, scope: Scope) -> list[Scored]:
-        with run.phase("embed"):
-            vector = await self._questions.vector(run.principal, run.request.query)
+        if isinstance(run.vector, AppError):
+            raise run.vector
+        if run.vector is None:
+            raise MeaningUnavailable
         with run.phase("dense"):
-            return await self._store.search_dense(scope, vector, CANDIDATES)
+            return await self._store.search_dense(scope, run.vector, CANDIDATES)
 
     async def _by_meaning_if_possible(self, run: _Run, scope: Scope) -> list[Scored] | None:
         """None when the embedding model cannot be asked: words alone are better than no answer."""
-        with run.phase("embed"):
-            try:
-                vector = await self._questions.vector(run.principal, run.request.query)
-            except AppError as error:
-                run.mode = "bm25"
-                run.notes.append(f"searched by words alone: the embedding model was not used, {in_words(error)}")
-                return None
-        with run.phase("dense"):
-            return await self._store.search_dense(scope, vector, CANDIDATES)
+        if isinstance(run.vector, AppError):
+            run.mode = "bm25"
+            run.notes.append(f"searched by words alone: the embedding model was not used, {in_words(run.vector)}")
+            return None
+        return await self._by_meaning(run, scope)
 
     async def _by_words(self, run: _Run, scope: Scope) -> list[Scored]:
         with run.phase("bm25"):
