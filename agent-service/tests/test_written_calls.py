@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 CALL = '{"name": "calculator", "arguments": {"expression": "37 * 91"}}'
-NAMES = ("calculator", "search_documents")
+OFFERED = {"calculator": frozenset({"expression"}), "search_documents": frozenset({"query", "type"})}
 
 
-def read(text: str, *, size: int = 3, names: tuple[str, ...] = NAMES) -> tuple[WrittenCall | None, str]:
+def read(text: str, *, size: int = 3) -> tuple[WrittenCall | None, str]:
     """The call and all the text that was shown, fed in pieces."""
-    held = HeldText(names)
+    held = HeldText(OFFERED)
     shown = "".join(held.feed(text[at : at + size]) for at in range(0, len(text), size))
     call, rest = held.end()
     return call, shown + rest
@@ -48,14 +48,33 @@ def test_everything_else_is_shown_as_it_is(text: str) -> None:
     assert read(text, size=500 if len(text) > 1000 else 3) == (None, text)
 
 
+def test_words_of_the_schema_among_the_arguments_are_left_out() -> None:
+    copied = '"type": "string", "required": ["expression"], "additionalProperties": false'
+    call, _ = read(CALL.replace("}}", f", {copied}}}}}"))
+    assert call is not None
+    assert orjson.loads(call.arguments) == {"expression": "37 * 91"}
+
+
+def test_a_parameter_that_is_named_like_such_a_word_is_kept() -> None:
+    call, _ = read('{"name": "search_documents", "arguments": {"query": "tides", "type": "pdf", "required": []}}')
+    assert call is not None
+    assert orjson.loads(call.arguments) == {"query": "tides", "type": "pdf"}
+
+
+def test_unknown_arguments_are_left_for_the_check_to_refuse() -> None:
+    call, _ = read('{"name": "calculator", "arguments": {"expression": "1", "digits": 3}}')
+    assert call is not None
+    assert orjson.loads(call.arguments) == {"expression": "1", "digits": 3}
+
+
 def test_without_tools_nothing_is_kept_back() -> None:
-    held = HeldText(())
+    held = HeldText({})
     assert held.feed("{") == "{"
     assert held.end() == (None, "")
 
 
 def test_plain_words_are_shown_at_once() -> None:
-    held = HeldText(NAMES)
+    held = HeldText(OFFERED)
     assert held.feed("The") == "The"
     assert held.feed(" {") == " {"
 

@@ -10,9 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from inference_service.providers.adapters.llama_cpp import LlamaCppProvider
+from inference_service.providers.local_status import LocalModelStatus
+from inference_service.providers.protocol import ChatCall
+from inference_service.providers.transport import Remote, Transport
+from shared.http import Timeouts, UpstreamPool
 
 MODEL = "smollm2-135m-instruct"
 KEY = "key-of-the-model-server"
+TOOLS = [{"type": "function", "function": {"name": "clock", "parameters": {"type": "object", "properties": {}}}}]
 
 
 def start_model_server(home: Path, port: int) -> "subprocess.Popen[bytes]":
@@ -107,3 +113,18 @@ async def test_it_loads_answers_streams_is_counted_and_comes_back(
         again.kill()
         again.wait()
     assert not billing.open_holds
+
+
+@pytest.mark.parametrize(
+    ("members", "expected"),
+    [({}, None), ({"tools": TOOLS}, 0), ({"tools": TOOLS, "temperature": 0.8}, 0.8), ({"tools": []}, None)],
+    ids=["no tools", "tools", "the client's own", "empty list"],
+)
+async def test_calls_are_not_left_to_chance(tmp_path: Path, members: dict[str, Any], expected: float | None) -> None:
+    status = LocalModelStatus(tmp_path / "model.json", default_model=MODEL)
+    remote = Remote.of("http://127.0.0.1:1", api_key=None, provider="local", setting="LOCAL_MODEL_API_KEY")
+    timeouts = Timeouts()
+    transport = Transport(UpstreamPool(), stream_timeouts=timeouts, answer_timeouts=timeouts, discovery_timeouts=timeouts)
+    provider = LlamaCppProvider(remote, transport, status)
+    body = provider.chat_body(ChatCall(model=MODEL, body=ask("hi", **members), stream=False, output_tokens_max=9, traceparent=None))
+    assert body.get("temperature") == expected

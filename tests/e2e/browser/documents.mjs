@@ -62,6 +62,7 @@ await step('the built-in model calls the calculator and says the result', async 
 	await chooseAgent('Reckoner');
 	await send(page, 'What is 37 * 91? Use the calculator.');
 	await ended(page, 'complete', MODEL_TIMEOUT);
+	check((await newest(page).getByTestId('activity-summary').count()) === 1, `no tool was called: ${await textOf(newest(page))}`);
 	const call = newest(page).locator('[data-testid=tool-call][data-tool=calculator]').first();
 	if (!(await call.isVisible())) await newest(page).getByTestId('activity-summary').click();
 	await call.waitFor();

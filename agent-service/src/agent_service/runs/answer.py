@@ -1,7 +1,7 @@
 """What a model wrote in one step, as its parts arrive."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
@@ -11,6 +11,7 @@ from shared.contracts.chat import MessageUsage
 
 from agent_service.runs.spec import ModelCall
 from agent_service.runs.written_calls import HeldText
+from agent_service.tools.port import Tool
 
 _CALL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _NAME_CHARS_MAX = 128
@@ -31,7 +32,7 @@ class Answer:
         self._bytes_left = bytes_max
         self._texts: list[str] = []
         self._calls: dict[int, _CallParts] = {}
-        self._held = HeldText(())
+        self._held = HeldText({})
         self.dispatched = False
         self.dispatch_id: str | None = None
         self.usage: MessageUsage | None = None
@@ -45,9 +46,9 @@ class Answer:
     def text(self) -> str:
         return "".join(self._texts)
 
-    def offer(self, tool_names: Collection[str]) -> None:
+    def offer(self, tools: Sequence[Tool]) -> None:
         """Before the first part: the tools the model may call, in which form ever."""
-        self._held = HeldText(tool_names)
+        self._held = HeldText({tool.name: frozenset(tool.parameters.get("properties", ())) for tool in tools})
 
     def add_text(self, part: Text) -> str:
         """What may be shown of the answer now."""

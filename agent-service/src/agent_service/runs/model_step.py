@@ -162,7 +162,7 @@ class ModelSteps:
     async def _request_body(self, attempt: _Attempt) -> dict[str, Any]:
         live, spec = attempt.live, attempt.live.spec
         tools = [] if attempt.last else await self._offered(live)
-        attempt.answer.offer([tool.name for tool in tools])
+        attempt.answer.offer(tools)
         schemas = prompt.tool_schemas(tools)
         tokens = await self._windows.prompt_tokens(live.principal, live.model)
         bytes_max = tokens * BYTES_PER_TOKEN - prompt.size_of(schemas)

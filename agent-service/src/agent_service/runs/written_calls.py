@@ -4,7 +4,8 @@ Small models sometimes answer with the bare JSON of a call. It is taken as the c
 that names an offered tool; until that is clear its text is kept back, so that nobody is shown half a call.
 """
 
-from collections.abc import Collection
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -12,6 +13,8 @@ import orjson
 
 _HELD_CHARS_MAX = 16_000
 _FENCES = ("```json", "```")
+# Words of the schema that small models copy in among the arguments.
+_SCHEMA_WORDS = frozenset({"type", "properties", "required", "additionalProperties"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +26,12 @@ class WrittenCall:
 
 
 class HeldText:
-    """The text of one model step on its way to the reader. `names`: the tools the model was offered."""
+    """The text of one model step on its way to the reader. `offered`: the tools the model may call, each with its parameters' names."""
 
-    def __init__(self, names: Collection[str]) -> None:
-        self._names = frozenset(names)
+    def __init__(self, offered: Mapping[str, AbstractSet[str]]) -> None:
+        self._offered = offered
         self._held = ""
-        self._open = not self._names
+        self._open = not offered
 
     def feed(self, piece: str) -> str:
         """What may be shown now."""
@@ -43,7 +46,7 @@ class HeldText:
         """At the end of the answer: the call it was, or the text that was kept back."""
         if self._open:
             return None, ""
-        call = _parse(self._held, self._names)
+        call = _parse(self._held, self._offered)
         return call, "" if call else self._release()
 
     def _release(self) -> str:
@@ -65,7 +68,7 @@ def _may_be_call(head: str) -> bool:
     return False
 
 
-def _parse(text: str, names: frozenset[str]) -> WrittenCall | None:
+def _parse(text: str, offered: Mapping[str, AbstractSet[str]]) -> WrittenCall | None:
     body = text.strip()
     for fence in _FENCES:
         body = body.removeprefix(fence)
@@ -77,6 +80,8 @@ def _parse(text: str, names: frozenset[str]) -> WrittenCall | None:
         return None
     members = cast("dict[str, Any]", found)
     name, arguments = members.get("name"), members.get("arguments", members.get("parameters"))
-    if not isinstance(name, str) or name not in names or not isinstance(arguments, dict):
+    if not isinstance(name, str) or name not in offered or not isinstance(arguments, dict):
         return None
-    return WrittenCall(name, orjson.dumps(arguments).decode())
+    copied = _SCHEMA_WORDS - offered[name]
+    kept = {key: value for key, value in cast("dict[str, Any]", arguments).items() if key not in copied}
+    return WrittenCall(name, orjson.dumps(kept).decode())

@@ -59,6 +59,13 @@ class LlamaCppProvider(OpenAICompatibleProvider):
         finally:
             await opened.__aexit__(None, None, None)
 
+    def chat_body(self, call: ChatCall) -> Json:
+        """With tools and no temperature of the client's: the likeliest words. Drawn at random, a small model misses the form of a call."""
+        body = super().chat_body(call)
+        if body.get("tools") and body.get("temperature") is None:
+            body["temperature"] = 0
+        return body
+
     def limit_name(self, asked: Mapping[str, Any]) -> str:
         return "max_tokens"
 
