@@ -18,7 +18,7 @@ from shared.http import Timeouts, UpstreamPool
 
 MODEL = "smollm2-135m-instruct"
 KEY = "key-of-the-model-server"
-TOOLS = [{"type": "function", "function": {"name": "clock", "parameters": {"type": "object", "properties": {}}}}]
+TOOLS: list[dict[str, Any]] = [{"type": "function", "function": {"name": "clock", "parameters": {"type": "object", "properties": {}}}}]
 
 
 def start_model_server(home: Path, port: int) -> "subprocess.Popen[bytes]":

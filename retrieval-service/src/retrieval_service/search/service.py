@@ -1,8 +1,8 @@
 """Finds passages: access by SQL, candidates by the vector store, order by fusion and reranking."""
 
 import asyncio
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -34,7 +34,7 @@ class _Run:
     principal: Principal
     request: SearchRequest
     mode: SearchMode
-    vector: Vector | AppError | None = None
+    asked: asyncio.Task[Vector | AppError] | None = None
     notes: list[str] = field(default_factory=list[str])
     names: dict[UUID, str] = field(default_factory=dict[UUID, str])
     took_ms: dict[str, float] = field(default_factory=dict[str, float])
@@ -68,11 +68,24 @@ class Searcher:
             raise QueryEmpty
         run = _Run(principal, request, request.mode or self._default_mode)
         with run.phase("total"):
-            # At the same time: neither needs the other, and each takes a call.
-            scope, _ = await asyncio.gather(self._scope(run), self._ask(run))
-            file_ids = _file_ids(scope)
-            choices = await self._choices(run, scope, file_ids)
+            async with self._asking(run):
+                scope = await self._scope(run)
+                file_ids = _file_ids(scope)
+                choices = await self._choices(run, scope, file_ids)
         return _response(run, choices, files_searched=len(file_ids))
+
+    @asynccontextmanager
+    async def _asking(self, run: _Run) -> AsyncGenerator[None]:
+        """The question's vector is on its way within: all that does not need it is done meanwhile."""
+        if run.mode == "bm25":
+            yield
+            return
+        run.asked = asyncio.create_task(self._ask(run))
+        try:
+            yield
+        finally:
+            run.asked.cancel()
+            await asyncio.wait([run.asked])
 
     async def _scope(self, run: _Run) -> Scope:
         request = run.request
@@ -80,15 +93,13 @@ class Searcher:
             async with self._database.transaction() as session:
                 return await files.readable_selection(session, run.principal, request.knowledge_base_ids, request.file_ids)
 
-    async def _ask(self, run: _Run) -> None:
+    async def _ask(self, run: _Run) -> Vector | AppError:
         """The question's vector, or why there is none: who needs it decides what that means."""
-        if run.mode == "bm25":
-            return
         with run.phase("embed"):
             try:
-                run.vector = await self._questions.vector(run.principal, run.request.query)
+                return await self._questions.vector(run.principal, run.request.query)
             except AppError as error:
-                run.vector = error
+                return error
 
     async def _choices(self, run: _Run, scope: Scope, file_ids: frozenset[UUID]) -> list[Choice]:
         if not file_ids:
@@ -133,18 +144,19 @@ class Searcher:
                 return fusion.fuse(dense, bm25)
 
     async def _by_meaning(self, run: _Run, scope: Scope) -> list[Scored]:
-        if isinstance(run.vector, AppError):
-            raise run.vector
-        if run.vector is None:
+        if run.asked is None:
             raise MeaningUnavailable
+        vector = await run.asked
+        if isinstance(vector, AppError):
+            raise vector
         with run.phase("dense"):
-            return await self._store.search_dense(scope, run.vector, CANDIDATES)
+            return await self._store.search_dense(scope, vector, CANDIDATES)
 
     async def _by_meaning_if_possible(self, run: _Run, scope: Scope) -> list[Scored] | None:
         """None when the embedding model cannot be asked: words alone are better than no answer."""
-        if isinstance(run.vector, AppError):
+        if run.asked is not None and isinstance(error := await run.asked, AppError):
             run.mode = "bm25"
-            run.notes.append(f"searched by words alone: the embedding model was not used, {in_words(run.vector)}")
+            run.notes.append(f"searched by words alone: the embedding model was not used, {in_words(error)}")
             return None
         return await self._by_meaning(run, scope)
 
