@@ -3,18 +3,26 @@
 A workflow is a registered coroutine function over one JSON argument. What it does to the world goes into `step`s: the result of a finished
 step is recorded, so a workflow that is started again after a crash gets it back instead of doing the work twice. A step that was cut runs
 again. Between steps a workflow must decide by its argument and the results of steps alone.
+
+Recorded results are good for one version of the code. What another version left unfinished is begun anew, without them, by `take_over`:
+so a step also looks in the service's own rows whether it was done, or repeats without harm, and arguments stay readable to later versions.
 """
 
 import asyncio
+import hashlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, cast
 
 import orjson
+import sqlalchemy as sa
 from dbos import DBOS, DBOSConfig, SetWorkflowID
+from dbos._schemas.system_database import SystemSchema
 from dbos._serialization import Serializer
+from dbos._utils import INTERNAL_QUEUE_NAME
 
+from shared.clock import monotonic_s
 from shared.db import postgres_url
 
 T = TypeVar("T")
@@ -23,6 +31,9 @@ State = Literal["waiting", "running", "done", "failed", "cancelled"]
 
 _POOL_MAX = 4  # and one connection that listens: 5 a process
 _RECOVERIES_MAX = 50
+_GONE_AFTER_S = 15.0
+"""A process without connection for so long is gone; a database that restarts throws all of them out for a moment."""
+_TAKEN_MAX = 100
 _STATES: Mapping[str, State] = {
     "ENQUEUED": "waiting",
     "DELAYED": "waiting",
@@ -79,6 +90,36 @@ class Queue:
     concurrency: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Holder:
+    """Who alone could go on with a workflow as it is: one replica of a version with what it began, any with what waits in a queue."""
+
+    version: str
+    executor_id: str | None
+
+    def lives(self, sessions: Collection[str], *, service: str) -> bool:
+        """Whether one of these sessions of the database is its."""
+        prefix = _session_name(service, self.version, self.executor_id or "")
+        return any(name.startswith(prefix) for name in sessions)
+
+    def holds(self) -> sa.ColumnElement[bool]:
+        began = sa.and_(_status.c.status == "PENDING", _status.c.executor_id == self.executor_id)
+        return sa.and_(_status.c.application_version == self.version, began if self.executor_id else _status.c.status == "ENQUEUED")
+
+
+def _session_name(service: str, version: str, executor_id: str) -> str:
+    """What the engine of one process calls its connections: PostgreSQL keeps 63 bytes of it, and names may be long."""
+    replica = _digest(executor_id) if executor_id else ""
+    return f"{service[:30]}:{_digest(version)}:{replica}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+_status = SystemSchema.workflow_status
+_results = SystemSchema.operation_outputs
+_messages = SystemSchema.notifications
 _workflows: dict[str, Workflow] = {}  # DBOS is one to a process, and so is what it may run
 _home: list[asyncio.AbstractEventLoop] = []  # the loop that launched it
 
@@ -100,7 +141,7 @@ async def _awaited(work: Awaitable[None]) -> None:
 class DurableEngine:
     """The engine of one process. Build it in the lifespan, `launch` inside the running loop, `close` at the end.
 
-    `version` pins which code may go on with a workflow that another process began: raise it when the steps of a workflow change.
+    `version` pins which code may go on with the recorded steps of a workflow: raise it when the steps of a workflow change.
     `executor_id` names the replica: a replica that comes back under its name goes on with what it had.
     """
 
@@ -113,13 +154,17 @@ class DurableEngine:
             "executor_id": executor_id,
             "serializer": _Json(),
             "sys_db_pool_size": _POOL_MAX,
+            "db_engine_kwargs": {"connect_args": {"application_name": _session_name(service, version, executor_id)}},
             "run_migrations": False,
             "max_executor_threads": 16,
             "log_level": "WARNING",
             "enable_otlp": False,
         }
         self._config = config
+        self._service = service
+        self._version = version
         self._queues: list[Queue] = []
+        self._missing_since_s: dict[_Holder, float] = {}
 
     def register(self, kind: str, workflow: Workflow) -> None:
         """Name a workflow, before `launch`: unfinished ones go on as soon as the engine runs."""
@@ -132,7 +177,7 @@ class DurableEngine:
     async def launch(self) -> None:
         """Start, and go on with what this replica left unfinished."""
         logging.getLogger("dbos").propagate = True
-        DBOS(config=self._config)
+        self._dbos = DBOS(config=self._config)
         _home[:] = [asyncio.get_running_loop()]
         # Not in a thread: the loop that runs in the calling thread is where workflows run.
         DBOS.launch()
@@ -154,6 +199,63 @@ class DurableEngine:
             else:
                 await DBOS.enqueue_workflow_async(queue, _run, kind, argument)
 
+    async def take_over(self) -> list[str]:
+        """Begin anew, under this version, what processes of other versions left unfinished and are no longer there to finish; its ids.
+
+        Such a workflow keeps its id, argument and queue; its recorded steps are forgotten, and it hears all its messages again. What a
+        living process can go on with is left alone. A process is gone when each look of `_GONE_AFTER_S` missed it, so call this
+        periodically, from as many processes as there are; 100 workflows a call and version at most.
+        """
+        return await asyncio.to_thread(self._take_over)
+
+    def _take_over(self) -> list[str]:
+        taken: list[str] = []
+        engine = self._dbos._sys_db.engine  # pyright: ignore[reportPrivateUsage] - the engine offers this in no other way
+        with engine.connect() as connection:
+            gone = self._gone(connection)
+        for holder in gone:
+            # One transaction: a process that dies in it has changed nothing, and afterwards there is nothing left to do.
+            with engine.begin() as connection:
+                taken += self._begin_anew(connection, holder)
+        if taken:
+            log.warning("unfinished workflows of another version begin anew", extra={"version": self._version, "workflows": len(taken)})
+        return taken
+
+    def _gone(self, connection: sa.Connection) -> list[_Holder]:
+        """Holders of unfinished workflows of other versions that have been missing for long enough."""
+        executor_id = sa.case((_status.c.status == "PENDING", _status.c.executor_id))
+        query = sa.select(_status.c.application_version, executor_id).where(
+            _status.c.status.in_(("ENQUEUED", "PENDING")),
+            _status.c.application_version != self._version,
+            _status.c.application_name == self._service,
+        )
+        holders = [_Holder(row[0], row[1]) for row in connection.execute(query.distinct())]
+        sessions = _sessions(connection) if holders else ()
+        now_s = monotonic_s()
+        missing = [holder for holder in holders if not holder.lives(sessions, service=self._service)]
+        self._missing_since_s = {holder: self._missing_since_s.get(holder, now_s) for holder in missing}
+        return [holder for holder, since_s in self._missing_since_s.items() if now_s - since_s >= _GONE_AFTER_S]
+
+    def _begin_anew(self, connection: sa.Connection, holder: _Holder) -> Sequence[str]:
+        held = sa.select(_status.c.workflow_uuid).where(holder.holds(), _status.c.application_name == self._service)
+        # What another process is at right now is its; the rest of such a moment is for the next look.
+        held = held.order_by(_status.c.created_at).limit(_TAKEN_MAX).with_for_update(skip_locked=True)
+        taken = connection.execute(held).scalars().all()
+        anew: dict[str, Any] = {
+            "status": "ENQUEUED",
+            "application_version": self._version,
+            "queue_name": sa.func.coalesce(_status.c.queue_name, INTERNAL_QUEUE_NAME),
+            "owner_xid": None,  # whoever still worked on it can record nothing more
+            "started_at_epoch_ms": None,
+            "recovery_attempts": 0,
+            "updated_at": sa.cast(sa.extract("epoch", sa.func.now()) * 1000, sa.BigInteger),
+        }
+        connection.execute(sa.update(_status).where(_status.c.workflow_uuid.in_(taken)).values(anew))
+        connection.execute(sa.delete(_results).where(_results.c.workflow_uuid.in_(taken)))
+        unheard = {"consumed": False, "consumed_by_function_id": None}
+        connection.execute(sa.update(_messages).where(_messages.c.destination_uuid.in_(taken)).values(unheard))
+        return taken
+
     async def cancel(self, workflow_id: str) -> None:
         """A waiting workflow never starts; a running one takes no further step and gets no chance to write down how it ended.
 
@@ -169,6 +271,12 @@ class DurableEngine:
     async def send(self, workflow_id: str, topic: str, message: Any, *, key: str) -> None:
         """Leave a message for `receive`. The same key is delivered once."""
         await DBOS.send_async(workflow_id, message, topic, idempotency_key=key)
+
+
+def _sessions(connection: sa.Connection) -> set[str]:
+    """What the service's sessions in this database are called."""
+    query = "SELECT application_name FROM pg_stat_activity WHERE datname = current_database() AND usename = current_user"
+    return set(connection.execute(sa.text(query)).scalars())
 
 
 async def step(name: str, work: Callable[[], Awaitable[T]], *, attempts: int = 1, pause_s: float = 1) -> T:
