@@ -82,6 +82,24 @@ def test_a_reply_is_given_the_passages_and_cites_them(person: Person) -> None:
     assert question["content"] == KEEPER
 
 
+def test_a_follow_up_finds_what_the_question_before_it_was_about(person: Person) -> None:
+    opened = [
+        (f"Bakery {number}", "", f"Since when is bakery {number} open? Since 190{number}, and since then every day.") for number in range(6)
+    ]
+    files = [handbook(person), ready(person, "bakeries.pdf", pdf(opened), "application/pdf")]
+    file_ids = [document["document_id"] for document in files]
+    alone = search(person, "Since when?", file_ids=file_ids, k=5, rerank=True)["data"]
+    assert {passage["filename"] for passage in alone} == {"bakeries.pdf"}
+    chat = person.chat("fake-echo")
+    chat.post("How often does the lamp of the lighthouse turn?", attachments=file_ids)
+    turn = chat.post("Since when?")
+    cited = {event.data["chunk_id"]: event.data["text"] for event in turn.named("citation")}
+    assert any("nine seconds" in text for text in cited.values())
+    assert "nine seconds" in turn.text
+    # What the message itself finds best stays.
+    assert alone[0]["chunk_id"] in cited
+
+
 def test_a_chat_asks_its_knowledge_base(person: Person) -> None:
     base = knowledge_base(person)
     ready(person, "norrholm.pdf", pdf(HANDBOOK), "application/pdf", knowledge_base_id=base)

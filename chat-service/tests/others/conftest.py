@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 import jwt
 import pytest
 import pytest_asyncio
-from shared.contracts.retrieval import DocumentMetadata, KnowledgeBase
+from shared.contracts.retrieval import DocumentMetadata, KnowledgeBase, SearchRequest
 from shared.testing.server import serve
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC).isoformat()
@@ -65,6 +65,9 @@ class FakeOthers:
         self.cancels: list[str] = []
         self.searches: list[dict[str, Any]] = []
         self.passages: list[dict[str, Any]] = []
+        self.found: dict[str, list[dict[str, Any]] | int] = {}
+        self.hold_searches: asyncio.Event | None = None
+        self.searches_left = 0
         self.asked: list[str] = []
         self.followed: list[int] = []
         self.script: Script = answers("Hello", " agent")
@@ -121,28 +124,38 @@ class FakeOthers:
         self.asked.append(f"{method} {urlsplit(path).path}")
         body = json.loads(raw) if raw else {}
         if path.startswith("/api/v1/retrieval/"):
-            await self._retrieval(path, body, caller, send)
+            await self._retrieval(path, body, caller, receive, send)
         elif path.endswith("/events"):
             await self._events(path.split("/")[-2], int(parse_qs(scope["query_string"].decode())["after"][0]), caller, send)
         else:
             await self._agent_calls(method, path, body, caller, send)
 
-    async def _retrieval(self, path: str, body: dict[str, Any], caller: str, send: Any) -> None:
+    async def _retrieval(self, path: str, body: dict[str, Any], caller: str, receive: Any, send: Any) -> None:
         if self.retrieval_away:
             await answer(send, 503, {"detail": "down", "code": "unavailable"})
             return
         if path.endswith("/search"):
-            self.searches.append(body)
-            wanted = [(self.knowledge, object_id) for object_id in body["knowledge_base_ids"]]
-            wanted += [(self.files, object_id) for object_id in body["file_ids"]]
-            missing = [object_id for known, object_id in wanted if known.get(object_id, {}).get("owner") != caller]
-            if missing:
-                await answer(send, 404, {"detail": f"no {missing[0]}", "code": "file_not_found"})
-            else:
-                await answer(send, 200, {"data": self.passages[: body["k"]]})
+            await self._search(SearchRequest.model_validate(body), caller, receive, send)
             return
         known = self.files if "/files/" in path else self.knowledge
         await self._object(known, path.rsplit("/", 1)[1], caller, send)
+
+    async def _search(self, search: SearchRequest, caller: str, receive: Any, send: Any) -> None:
+        """What was `found` by the words of the query (or the status of its refusal), else all passages."""
+        self.searches.append(search.model_dump(mode="json"))
+        if self.hold_searches is not None and await _left_before(self.hold_searches, receive):
+            self.searches_left += 1
+            return
+        wanted = [(self.knowledge, str(object_id)) for object_id in search.knowledge_base_ids]
+        wanted += [(self.files, str(object_id)) for object_id in search.file_ids]
+        missing = [object_id for known, object_id in wanted if known.get(object_id, {}).get("owner") != caller]
+        found = self.found.get(search.query, self.passages)
+        if missing:
+            await answer(send, 404, {"detail": f"no {missing[0]}", "code": "file_not_found"})
+        elif isinstance(found, int):
+            await answer(send, found, {"detail": "refused", "code": "refused"})
+        else:
+            await answer(send, 200, {"data": found[: search.k]})
 
     async def _object(self, known: dict[str, dict[str, Any]], object_id: str, caller: str, send: Any) -> None:
         found = known.get(object_id)
@@ -215,6 +228,16 @@ class FakeOthers:
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(changed.wait(), 0.1)
             await send({"type": "http.response.body", "body": b""})
+
+
+async def _left_before(event: asyncio.Event, receive: Any) -> bool:
+    """Whether the caller went away before `event`."""
+    gone, held = asyncio.ensure_future(receive()), asyncio.ensure_future(event.wait())
+    await asyncio.wait({gone, held}, return_when=asyncio.FIRST_COMPLETED)
+    left = not held.done()
+    for wait in (gone, held):
+        wait.cancel()
+    return left
 
 
 def _run_view(run: FakeRun) -> dict[str, Any]:

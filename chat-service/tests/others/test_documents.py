@@ -17,6 +17,10 @@ def reply_id(events: list[Any]) -> str:
     return events[0].data["reply_id"]
 
 
+def cited(events: list[Any]) -> list[str]:
+    return [event.data["text"] for event in events if event.event == "citation"]
+
+
 @pytest.fixture
 def file(user: Any, others: Any) -> str:
     """A ready file with two passages."""
@@ -52,9 +56,9 @@ async def test_files_stay_with_their_branch_newest_first(user: Any, others: Any,
     newer = others.add_file(user, filename="newer.md")
     await user.say(chat, "two", attachments=[newer, newer])
     await user.say(chat, "three")
-    assert [search["file_ids"] for search in others.searches] == [[file], [newer, file], [newer, file]]
+    assert [search["file_ids"] for search in others.searches] == [[file], *[[newer, file]] * 4]
     await user.say(chat, "another beginning", parent_id=None)
-    assert len(others.searches) == 3
+    assert len(others.searches) == 5
 
 
 async def test_the_knowledge_of_the_chat_is_looked_up_until_it_is_taken_away(user: Any, others: Any) -> None:
@@ -170,8 +174,7 @@ async def test_passages_that_do_not_fit_the_model_are_left_out_and_not_cited(use
     others.passages.insert(0, {**others.passages[0], "chunk_id": str(uuid4()), "text": "tin " * 2000})
     chat = await user.new_chat(model="nobody-knows-it-yet")
     events = await user.say(chat, "When does tin melt?", attachments=[file])
-    cited = [event.data["text"] for event in events if event.event == "citation"]
-    assert cited == ["The melting point of tin is 231.9 degrees.", "Tin is soft."]
+    assert cited(events) == ["The melting point of tin is 231.9 degrees.", "Tin is soft."]
     assert [event.data["n"] for event in events if event.event == "citation"] == [1, 2]
     assert "tin tin" not in suite.requests[-1]["messages"][-1]["content"]
 
@@ -249,3 +252,70 @@ async def test_a_reply_that_rests_on_a_passage_and_cites_none_is_marked(user: An
     suite.plans.append(suite.says("It melts at 231.9 degrees [1]."))
     events = await user.say(chat, "Again, please.")
     assert (await user.branch(chat))["data"][-1]["content"] == "It melts at 231.9 degrees [1]."
+
+
+async def test_a_follow_up_is_looked_up_with_the_question_before_it(user: Any, suite: Any, others: Any, file: str) -> None:
+    others.add_passage(file, "A kilo of copper costs 9 euro.")
+    others.add_passage(file, "A kilo of tin costs 27 euro.")
+    others.found = {"When does tin melt?": others.passages[:2], "And its price?": others.passages[2:3]}
+    others.found["When does tin melt? And its price?"] = [others.passages[3], others.passages[2]]
+    chat = await user.new_chat()
+    await user.say(chat, "When does tin melt?", attachments=[file])
+    events = await user.say(chat, "And its price?")
+    assert sorted(search["query"] for search in others.searches[1:]) == ["And its price?", "When does tin melt? And its price?"]
+    assert len({str({**search, "query": ""}) for search in others.searches}) == 1
+    assert kinds(events)[:4] == ["message", "step", "citation", "citation"]
+    assert cited(events) == ["A kilo of copper costs 9 euro.", "A kilo of tin costs 27 euro."]
+    assert "[2] report.pdf, page 1\nA kilo of tin costs 27 euro." in suite.requests[-1]["messages"][-1]["content"]
+    again = await user.collect("POST", f"/api/v1/chats/{chat}/messages/{reply_id(events)}/regenerate")
+    assert cited(again) == cited(events)
+
+
+async def test_another_branch_has_other_questions_before_it(user: Any, others: Any, file: str) -> None:
+    chat = await user.new_chat()
+    first = await user.say(chat, "When does tin melt?", attachments=[file])
+    await user.say(chat, "And lead?")
+    others.searches.clear()
+    await user.say(chat, "And its price?", parent_id=reply_id(first))
+    assert {search["query"] for search in others.searches} == {"And its price?", "When does tin melt? And its price?"}
+
+
+@pytest.mark.parametrize("failing", ["And its price?", "When does tin melt? And its price?"])
+@pytest.mark.parametrize("status", [503, 429])
+async def test_when_one_search_fails_the_other_answers(user: Any, others: Any, file: str, failing: str, status: int) -> None:
+    chat = await user.new_chat()
+    await user.say(chat, "When does tin melt?", attachments=[file])
+    others.found[failing] = status
+    events = await user.say(chat, "And its price?")
+    assert cited(events) == [passage["text"] for passage in others.passages]
+    assert events[-1].data == {"status": "complete"}
+
+
+async def test_when_every_search_is_refused_the_reply_says_why(user: Any, others: Any, file: str) -> None:
+    chat = await user.new_chat()
+    await user.say(chat, "When does tin melt?", attachments=[file])
+    others.found = {"Why?": 402, "When does tin melt? Why?": 402}
+    events = await user.say(chat, "Why?")
+    assert kinds(events) == ["message", "step", "error", "done"]
+    assert (events[2].data["code"], events[2].data["status"]) == ("refused", 402)
+
+
+async def test_a_stop_ends_both_searches(user: Any, others: Any, file: str, play: Any) -> None:
+    chat = await user.new_chat()
+    await user.say(chat, "When does tin melt?", attachments=[file])
+    others.hold_searches = asyncio.Event()
+    async with user.events("POST", f"/api/v1/chats/{chat}/messages", json={"content": "Why?"}) as events:
+        seen = await play.take(events, 2)
+        await play.until(lambda: _held(others, 3))
+        await user.http.post(f"/api/v1/chats/{chat}/messages/{reply_id(seen)}/stop")
+        rest = [event async for event in events]
+    assert rest[-1].data == {"status": "stopped"}
+    await play.until(lambda: _left(others, 2))
+
+
+async def _held(others: Any, count: int) -> bool:
+    return len(others.searches) == count
+
+
+async def _left(others: Any, count: int) -> bool:
+    return others.searches_left == count

@@ -1,5 +1,9 @@
 """Looking up passages for a reply."""
 
+import asyncio
+import logging
+from collections.abc import Sequence
+
 from shared.auth import Principal
 from shared.clients.retrieval import RetrievalClient
 from shared.contracts.chat import MessageError
@@ -8,7 +12,10 @@ from shared.errors import AppError, NotFound, Unavailable
 
 from chat_service.references.service import References, Sources
 from chat_service.settings import ChatSettings
+from chat_service.turns.queries import fused
 from chat_service.turns.specs import TurnFailedError
+
+log = logging.getLogger(__name__)
 
 
 class LookUps:
@@ -20,22 +27,33 @@ class LookUps:
         self._k = settings.rag_k
         self._rerank = settings.rag_rerank
 
-    async def search(self, principal: Principal, query: str, sources: Sources) -> list[Passage]:
-        """The best passages of what is left of `sources`. Raises: TurnFailedError."""
+    async def search(self, principal: Principal, queries: Sequence[str], sources: Sources) -> list[Passage]:
+        """The best passages of what is left of `sources` by all `queries`, asked at once. Raises: TurnFailedError."""
         try:
             try:
-                return await self._ask(principal, query, sources)
+                return await self._ask(principal, queries, sources)
             except NotFound:
                 # A file or knowledge base was deleted since it was chosen; the rest still answers.
                 left = await self._references.still_there(principal, sources)
-                return await self._ask(principal, query, left) if left else []
+                return await self._ask(principal, queries, left) if left else []
         except Unavailable as error:
             detail = "the documents cannot be searched at the moment; your message is kept, regenerate tries again"
             raise TurnFailedError(MessageError(code="retrieval_unavailable", detail=detail, status=503)) from error
         except AppError as error:
             raise TurnFailedError(message_error(error)) from error
 
-    async def _ask(self, principal: Principal, query: str, sources: Sources) -> list[Passage]:
+    async def _ask(self, principal: Principal, queries: Sequence[str], sources: Sources) -> list[Passage]:
+        """By those queries that are answered. Raises: AppError when none is, NotFound when a source is gone."""
+        answers = await asyncio.gather(*(self._ask_one(principal, query, sources) for query in queries), return_exceptions=True)
+        found = [answer for answer in answers if not isinstance(answer, BaseException)]
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                if not found or isinstance(answer, NotFound) or not isinstance(answer, AppError):
+                    raise answer
+                log.warning("one of the searches for a reply failed", extra={"reason": answer.code})
+        return fused(found, k=self._k)
+
+    async def _ask_one(self, principal: Principal, query: str, sources: Sources) -> list[Passage]:
         request = SearchRequest(
             query=query,
             knowledge_base_ids=list(sources.knowledge_base_ids),

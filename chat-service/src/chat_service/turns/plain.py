@@ -25,11 +25,11 @@ from chat_service.turns.prompts import (
     PASSAGES_SHARE,
     asked_text,
     numbered,
-    query_of,
     question_of,
     replace_question,
     with_passages,
 )
+from chat_service.turns.queries import queries_of
 from chat_service.turns.specs import Running, TurnSpec
 
 _CONNECT_AGAIN_S = 0.5
@@ -101,7 +101,7 @@ class PlainWriter:
         spec = running.spec
         asked = asked_text(question_of(lines), spec.filenames)
         running.live.emit("step", StepEventData(step=1, kind="retrieval", title="Searching documents").model_dump(mode="json"))
-        passages = await self._look_ups.search(spec.principal, query_of(asked), spec.sources)
+        passages = await self._look_ups.search(spec.principal, queries_of(lines, asked), spec.sources)
         room = min(bytes_max // PASSAGES_SHARE, bytes_max - len(asked.encode()) - OVERHEAD_BYTES)
         citations = numbered(passages, bytes_max=room)
         for citation in citations:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from shared.contracts.retrieval import QUERY_CHARS_MAX, Passage
+from shared.contracts.retrieval import Passage
 from shared.contracts.runs import Citation
 
 from chat_service.messages.history import Line
@@ -22,11 +22,6 @@ _NOTHING_FOUND = "(A search in the attached documents found nothing about this. 
 def asked_text(content: str, filenames: Sequence[str]) -> str:
     """What was asked: a message without words stands for its files."""
     return content if content.strip() or not filenames else f"What do these files say: {', '.join(filenames)}?"
-
-
-def query_of(asked: str) -> str:
-    """What is looked up; never empty."""
-    return " ".join(asked.replace("\x00", "").split())[:QUERY_CHARS_MAX].strip() or "summary"
 
 
 def numbered(passages: Sequence[Passage], *, bytes_max: int) -> list[Citation]:
