@@ -6,7 +6,11 @@ from typing import BinaryIO
 
 from inference_service.embed_worker.encoder import Encoder
 from inference_service.embed_worker.frames import FRAME_BYTES_MAX, LENGTH, EmbedReply, decode_request, encode_reply
+from inference_service.embed_worker.memory import give_back
 from inference_service.embed_worker.scoring import Scorer, TokenCache
+
+# From here on the activations of a batch are worth giving back; a question is answered without.
+_LARGE_BATCH_TEXTS = 8
 
 
 def _read_frame(stream: BinaryIO) -> bytes | None:
@@ -40,8 +44,11 @@ def main(folder: str, threads: str) -> None:
     sink.write(encode_reply(EmbedReply(id=0, dimensions=encoder.dimensions, tokens=[], vectors=b"")))
     sink.flush()
     while (payload := _read_frame(source)) is not None:
-        sink.write(encode_reply(_answer(encoder, scorer, payload)))
+        reply = _answer(encoder, scorer, payload)
+        sink.write(encode_reply(reply))
         sink.flush()
+        if len(reply.tokens) >= _LARGE_BATCH_TEXTS:
+            give_back()
 
 
 if __name__ == "__main__":

@@ -16,8 +16,9 @@ log = logging.getLogger(__name__)
 
 START_TIMEOUT_S = 60.0
 ANSWER_TIMEOUT_S = 120.0
-_BATCH_TEXTS_MAX = 128
-# Their tokens are compared too, and a question that waits for its vector should not wait for a hundred passages.
+# As many as the encoder runs together: a question waits for no more than these, whoever has a document read meanwhile.
+_BATCH_TEXTS_MAX = 32
+# Their tokens are compared too, which takes longer.
 _BATCH_DOCUMENTS_MAX = 16
 _QUEUE_MAX = 256
 _IDLE_CHECK_S = 5.0
