@@ -118,7 +118,7 @@ async def test_a_slow_reader_is_cut_holds_up_nobody_and_can_resume(start: Any, s
     assert play.text_of(seen) == piece * 30
 
     async def cut() -> bool:
-        return service.app.state.streams.open_count == 0
+        return len(service.app.state.streams.open) == 0
 
     await play.until(cut)
     got = await asyncio.to_thread(_read_all, slow)

@@ -1,11 +1,8 @@
 """Composition root of the agent-service."""
 
-import asyncio
-import signal
-import threading
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
-from types import FrameType
+from functools import partial
 
 from fastapi import FastAPI
 from shared.app import ServiceApp, check_database, create_service_app
@@ -13,11 +10,13 @@ from shared.background import Periodic, TaskTracker
 from shared.clients.billing import BillingClient
 from shared.clients.completions import Completions
 from shared.clients.retrieval import RetrievalClient
+from shared.clients.windows import ModelWindows
 from shared.db import Database, check_schema
 from shared.durable import DurableEngine
 from shared.http import Timeouts, UpstreamPool
 from shared.ids import uuid7
 from shared.settings import load_settings_or_exit
+from shared.shutdown import on_shutdown_signal
 from starlette.datastructures import State
 
 from agent_service.agents.endpoints import router as agents_router
@@ -37,7 +36,6 @@ from agent_service.runs.model_step import ModelSteps
 from agent_service.runs.service import RunService
 from agent_service.runs.sweeper import Sweeper
 from agent_service.runs.tool_step import ToolSteps
-from agent_service.runs.windows import ModelWindows
 from agent_service.runs.workflow import KIND as RUN
 from agent_service.runs.workflow import RunWorkflow
 from agent_service.settings import SCHEMA_VERSION, AgentSettings
@@ -83,7 +81,7 @@ async def lifespan(api: FastAPI) -> AsyncGenerator[None]:
         for job in (look_after_servers, *jobs):
             job.start()
             stack.push_async_callback(job.close)
-        stack.callback(_drain_on_signal(api.state, workflow, settings.drain_timeout_s))
+        stack.callback(on_shutdown_signal(partial(_begin_drain, api.state, workflow, settings.drain_timeout_s)))
         yield
         # Without a signal (a test, an embedding process) the drain begins here.
         await _drain(api.state, workflow, settings.drain_timeout_s)
@@ -132,7 +130,13 @@ def _build_runs(
     owner, live, sources, flushes = str(uuid7()), LiveRuns(), Sources(state.retrieval), TaskTracker()
     stack.push_async_callback(flushes.drain, 5)
     costs = Costs(database, state.billing, settings)
-    windows = ModelWindows(pool, state.service_tokens, settings)
+    windows = ModelWindows(
+        pool,
+        state.service_tokens,
+        base_url=settings.inference_service_url,
+        connect_timeout_s=settings.provider_connect_timeout_s,
+        tokens_max=settings.prompt_tokens_max,
+    )
     models = ModelSteps(database, state.completions, state.toolbox, windows=windows, tasks=flushes, settings=settings)
     tools = ToolSteps(database, state.toolbox, settings)
     workflow = RunWorkflow(database, models, tools, costs=costs, live=live, owner=owner, settings=settings, metrics=state.metrics)
@@ -141,7 +145,7 @@ def _build_runs(
     state.field_checks = FieldChecks(state.toolbox, sources, settings)
     state.runs = RunService(database, engine, live, sources=sources, settings=settings)
     state.streams = streams = RunStreams(database, live, settings)
-    state.metrics.gauge("agent_streams_open", "Event streams that readers hold open").set_function(lambda: streams.open_count)
+    state.metrics.gauge("agent_streams_open", "Event streams that readers hold open").set_function(lambda: len(streams.open))
 
     async def clean_up() -> None:
         await costs.give_up_old()
@@ -156,31 +160,8 @@ def _build_runs(
     ]
 
 
-def _drain_on_signal(state: State, workflow: RunWorkflow, timeout_s: float) -> Callable[[], None]:
-    """Begin the drain with the signal: uvicorn runs the shutdown of the lifespan only when the last stream has ended.
-
-    Returns what puts the former handlers back.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        return lambda: None
-    loop = asyncio.get_running_loop()
-    former = {number: handler for number in (signal.SIGTERM, signal.SIGINT) if callable(handler := signal.getsignal(number))}
-
-    def begin() -> None:
-        state.tasks.spawn(_drain(state, workflow, timeout_s), name="drain")
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(begin)
-        former[signal.Signals(number)](number, frame)
-
-    for number in former:
-        signal.signal(number, handle)
-
-    def restore() -> None:
-        for number, handler in former.items():
-            signal.signal(number, handler)
-
-    return restore
+def _begin_drain(state: State, workflow: RunWorkflow, timeout_s: float) -> None:
+    state.tasks.spawn(_drain(state, workflow, timeout_s), name="drain")
 
 
 async def _drain(state: State, workflow: RunWorkflow, timeout_s: float) -> None:

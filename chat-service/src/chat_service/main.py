@@ -1,11 +1,8 @@
 """Composition root of the chat-service."""
 
-import asyncio
-import signal
-import threading
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from types import FrameType
+from functools import partial
 
 from fastapi import FastAPI
 from shared.app import ServiceApp, check_database, create_service_app
@@ -15,10 +12,12 @@ from shared.clients.agents import AgentClient
 from shared.clients.billing import BillingClient
 from shared.clients.completions import Completions
 from shared.clients.retrieval import RetrievalClient
+from shared.clients.windows import ModelWindows
 from shared.db import Database, check_schema
 from shared.http import Timeouts, UpstreamPool
 from shared.ids import uuid7
 from shared.settings import load_settings_or_exit
+from shared.shutdown import on_shutdown_signal
 from starlette.datastructures import State
 
 from chat_service.chats.endpoints import router as chats_router
@@ -40,7 +39,6 @@ from chat_service.turns.reaper import Reaper
 from chat_service.turns.relay import AgentRelay
 from chat_service.turns.runner import TurnRunner, Writers
 from chat_service.turns.service import TurnService
-from chat_service.turns.windows import ModelWindows
 from shared import idempotency
 
 SCHEMA = "chat"
@@ -61,7 +59,7 @@ async def lifespan(api: FastAPI) -> AsyncGenerator[None]:
         jobs = _wire(api.state, database, pool, settings)
         for job in jobs:
             job.start()
-        restore_signals = _drain_on_signal(api.state, settings.drain_timeout_s)
+        restore_signals = on_shutdown_signal(partial(_begin_drain, api.state, settings.drain_timeout_s))
         try:
             yield
         finally:
@@ -91,7 +89,14 @@ def _wire(state: State, database: Database, pool: UpstreamPool, settings: ChatSe
             idle_s=settings.provider_idle_timeout_s,
         ),
     )
-    histories = Histories(database, ModelWindows(pool, state.service_tokens, settings), settings)
+    windows = ModelWindows(
+        pool,
+        state.service_tokens,
+        base_url=settings.inference_service_url,
+        connect_timeout_s=settings.provider_connect_timeout_s,
+        tokens_max=settings.history_tokens_max,
+    )
+    histories = Histories(database, windows, settings)
     references = References(retrieval, agents)
     look_ups = LookUps(retrieval, references, settings)
     cancellations = RunCancellations(database, agents, state.tasks)
@@ -114,7 +119,7 @@ def _wire(state: State, database: Database, pool: UpstreamPool, settings: ChatSe
     state.references = references
     state.turns = TurnService(database, runner, references, cancellations, settings)
     state.streams = streams = ReplyStreams(database, journal, signals, settings)
-    state.metrics.gauge("chat_streams_open", "Reply streams that readers hold open").set_function(lambda: streams.open_count)
+    state.metrics.gauge("chat_streams_open", "Reply streams that readers hold open").set_function(lambda: len(streams.open))
 
     async def clean_up() -> None:
         await costs.give_up_old()
@@ -150,30 +155,6 @@ def _clients(pool: UpstreamPool, tokens: ServiceTokens, settings: ChatSettings) 
         timeouts=Timeouts(connect_s=connect_s, first_byte_s=settings.retrieval_timeout_s),
     )
     return agents, retrieval
-
-
-def _drain_on_signal(state: State, timeout_s: float) -> Callable[[], None]:
-    """Begin the drain with the signal: uvicorn runs the shutdown of the lifespan only when the last stream has ended.
-
-    Returns what puts the former handlers back.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        return lambda: None
-    loop = asyncio.get_running_loop()
-    former = {number: handler for number in (signal.SIGTERM, signal.SIGINT) if callable(handler := signal.getsignal(number))}
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(_begin_drain, state, timeout_s)
-        former[signal.Signals(number)](number, frame)
-
-    for number in former:
-        signal.signal(number, handle)
-
-    def restore() -> None:
-        for number, handler in former.items():
-            signal.signal(number, handler)
-
-    return restore
 
 
 def _begin_drain(state: State, timeout_s: float) -> None:

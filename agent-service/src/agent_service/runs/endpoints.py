@@ -4,46 +4,35 @@ import asyncio
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from shared.auth import Permission, Principal, require, require_service
 from shared.contracts.agents import ApprovalDecision, InternalRunCreate, Run, RunCreate, RunEvent, RunStep
 from shared.idempotency import IdempotencyKey, Operation
 from shared.pagination import After, Limit, Page
-from starlette.responses import JSONResponse
+from shared.streams import DocumentedEvents, EventStream, SeenEventId
 
 from agent_service.dependencies import RunsDep, SettingsDep, StreamsDep
 from agent_service.runs.disposition import file_headers
 from agent_service.runs.follow import RunStreams
-from agent_service.runs.response import RUN_ID_HEADER, EventStream
 from agent_service.runs.service import KeyedWrite, RunService
 
 Reader = Annotated[Principal, Depends(require(Permission.AGENTS_READ))]
 Runner = Annotated[Principal, Depends(require(Permission.AGENTS_RUN))]
 Chat = Annotated[Principal, Depends(require_service("chat-service"))]
 
-_EVENT_ID_MAX = 2**62
+_RUN_ID_HEADER = "x-atrium-run-id"
 _EVENTS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "the finished run, or with `Accept: text/event-stream` its events",
         "content": {"text/event-stream": {"schema": {"$ref": "#/components/schemas/RunEvent"}}},
-        "headers": {RUN_ID_HEADER: {"description": "id of the run", "schema": {"type": "string", "format": "uuid"}}},
+        "headers": {_RUN_ID_HEADER: {"description": "id of the run", "schema": {"type": "string", "format": "uuid"}}},
     }
 }
 _FILE: dict[int | str, dict[str, Any]] = {200: {"description": "the file", "content": {"application/octet-stream": {}}}}
-EventsAfter = Annotated[
-    int | None, Query(ge=0, le=_EVENT_ID_MAX, description="id of the last event already seen; Last-Event-ID says the same")
-]
-LastEventId = Annotated[str | None, Header(alias="Last-Event-ID", max_length=20)]
 CallId = Annotated[str, Path(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
 
 router = APIRouter(prefix="/api/v1/agents", tags=["runs"])
 internal_router = APIRouter(prefix="/internal/v1", tags=["internal"])
-
-
-class _DocumentedEvents(JSONResponse):
-    """Makes OpenAPI show the event models under the type that streams have; what is sent is an EventStream."""
-
-    media_type = "text/event-stream"
 
 
 class _Answers:
@@ -58,8 +47,8 @@ class _Answers:
     async def of_run(self, principal: Principal, run_id: UUID, response: Response) -> Response | Run:
         if self._wants_events:
             return self.stream(principal, run_id, 0)
-        response.headers[RUN_ID_HEADER] = str(run_id)
-        self._streams.enter(principal)
+        response.headers[_RUN_ID_HEADER] = str(run_id)
+        self._streams.open.enter(principal)
         try:
             async with asyncio.timeout(self._settings.run_wait_max_s):
                 async for _ in self._streams.follow(run_id, 0):
@@ -67,16 +56,16 @@ class _Answers:
         except TimeoutError:
             pass  # the run goes on; the answer says how far it is
         finally:
-            self._streams.leave(principal)
+            self._streams.open.leave(principal)
         return await self._runs.read(principal, run_id)
 
     def stream(self, principal: Principal, run_id: UUID, after: int) -> EventStream:
-        self._streams.enter(principal)
+        self._streams.open.enter(principal)
         return EventStream(
             self._streams.follow(run_id, after),
-            run_id=run_id,
+            headers={_RUN_ID_HEADER: str(run_id)},
             write_timeout_s=self._settings.stream_write_timeout_s,
-            on_close=lambda: self._streams.leave(principal),
+            on_close=lambda: self._streams.open.leave(principal),
         )
 
 
@@ -127,7 +116,7 @@ async def read_run(run_id: UUID, principal: Reader, runs: RunsDep) -> Run:
 @router.get(
     "/runs/{run_id}/events",
     summary="The events of a run, from any event id",
-    response_class=_DocumentedEvents,
+    response_class=DocumentedEvents,
     response_model=RunEvent,
 )
 async def stream_events(
@@ -135,11 +124,10 @@ async def stream_events(
     principal: Reader,
     answers: Answers,
     runs: RunsDep,
-    after: EventsAfter = None,
-    last_event_id: LastEventId = None,
+    seen: SeenEventId,
 ) -> Any:
     await runs.authorise(principal, run_id)
-    return answers.stream(principal, run_id, after if after is not None else _event_id(last_event_id))
+    return answers.stream(principal, run_id, seen)
 
 
 @router.post("/runs/{run_id}/cancel", summary="Stop a run; what it wrote is kept")
@@ -161,8 +149,3 @@ async def decide(run_id: UUID, call_id: CallId, body: ApprovalDecision, principa
 async def read_file(run_id: UUID, file_id: UUID, principal: Reader, runs: RunsDep) -> Response:
     file = await runs.file(principal, run_id, file_id)
     return Response(file.content, headers=file_headers(file.name, file.content_type))
-
-
-def _event_id(text: str | None) -> int:
-    """The header's integer; what is none of our ids starts from the beginning."""
-    return int(text) if text is not None and text.isascii() and text.isdigit() else 0

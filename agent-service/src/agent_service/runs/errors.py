@@ -107,7 +107,3 @@ class TooManyStreams(TooManyRequests):
         super().__init__(
             f"{count_max} event streams are open already; close one and try again", retry_after_s=5, extra={"limit": count_max}
         )
-
-
-class ReaderTooSlowError(Exception):
-    """The reader does not keep up. Its connection is broken off, not ended well, so that it knows to resume."""

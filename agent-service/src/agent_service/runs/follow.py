@@ -1,14 +1,14 @@
 """Following a run from any event id: always from the table, woken by this process's runs and by looking again for those of others."""
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncGenerator
 from uuid import UUID
 
-from shared.auth import Principal
 from shared.clock import monotonic_s
 from shared.db import Database
 from shared.sse import comment, encode
+from shared.streams import OpenStreams
+from shared.wakeups import set_within
 
 from agent_service.runs import event_repository, repository
 from agent_service.runs.errors import TooManyStreams
@@ -27,29 +27,13 @@ class RunStreams:
         self._live = live
         self._wakeups = live.wakeups
         self._settings = settings
-        self._open: Counter[UUID] = Counter()
+        self.open = OpenStreams(settings.streams_per_user_max, TooManyStreams)
         self._closing = False
-
-    @property
-    def open_count(self) -> int:
-        """Streams that readers hold open in this process."""
-        return self._open.total()
 
     def close(self) -> None:
         """End all streams; their readers resume by their last id."""
         self._closing = True
         self._wakeups.wake_all()
-
-    def enter(self, principal: Principal) -> None:
-        """Count one more stream of the person; `leave` ends it. Raises: TooManyStreams."""
-        if self._open[principal.actor_id] >= self._settings.streams_per_user_max:
-            raise TooManyStreams(self._settings.streams_per_user_max)
-        self._open[principal.actor_id] += 1
-
-    def leave(self, principal: Principal) -> None:
-        self._open[principal.actor_id] -= 1
-        if self._open[principal.actor_id] <= 0:
-            del self._open[principal.actor_id]
 
     async def follow(self, run_id: UUID, after: int) -> AsyncGenerator[bytes]:
         """The events above `after` until the run's end. The caller has authorised."""
@@ -80,8 +64,4 @@ class RunStreams:
     async def _wait(self, changed: asyncio.Event, run_id: UUID) -> None:
         """Until something may be new. Runs of this process tell; runs of others are looked at again and again."""
         timeout_s = self._settings.stream_ping_s if run_id in self._live.runs else self._settings.follow_poll_s
-        try:
-            async with asyncio.timeout(timeout_s):
-                await changed.wait()
-        except TimeoutError:
-            return
+        await set_within(changed, timeout_s)

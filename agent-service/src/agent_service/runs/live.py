@@ -1,12 +1,12 @@
 """The runs of this process while they are under way, and who waits for their events."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from typing import Literal, TypeVar
 from uuid import UUID
 
 from shared.auth import Principal
+from shared.wakeups import Wakeups
 
 from agent_service.runs.spec import RunSpec
 from agent_service.runs.writer import EventWriter, RunLostError
@@ -75,34 +75,6 @@ class LiveRun:
             raise RunCutError("stopped" if self.stopped else "too_long") from None
         finally:
             self._scope = None
-
-
-class Wakeups:
-    """Tells followers in this process that a run has new events."""
-
-    def __init__(self) -> None:
-        self._watchers: dict[UUID, set[asyncio.Event]] = {}
-
-    @contextmanager
-    def watch(self, run_id: UUID) -> Generator[asyncio.Event]:
-        """An event that is set whenever the run stored something."""
-        changed = asyncio.Event()
-        self._watchers.setdefault(run_id, set()).add(changed)
-        try:
-            yield changed
-        finally:
-            watchers = self._watchers[run_id]
-            watchers.discard(changed)
-            if not watchers:
-                del self._watchers[run_id]
-
-    def wake(self, run_id: UUID) -> None:
-        for changed in self._watchers.get(run_id, ()):
-            changed.set()
-
-    def wake_all(self) -> None:
-        for run_id in self._watchers:
-            self.wake(run_id)
 
 
 class LiveRuns:

@@ -9,6 +9,7 @@ from typing import Any
 
 from shared.background import TaskTracker
 from shared.clients.completions import CompletionRefusedError, Completions, Dispatched, Finished, ModelNotReadyError, Text, ToolCallPiece
+from shared.clients.windows import ModelWindows
 from shared.clock import monotonic_s, utc_now
 from shared.contracts.chat import MessageError, MessageUsage
 from shared.contracts.runs import StepEventData
@@ -35,7 +36,6 @@ from agent_service.runs.outcomes import (
 from agent_service.runs.prompt import BYTES_PER_TOKEN
 from agent_service.runs.spec import ModelCall
 from agent_service.runs.step_repository import StepKey
-from agent_service.runs.windows import ModelWindows
 from agent_service.settings import AgentSettings
 from agent_service.tools.port import Tool, Toolbox
 

@@ -3,10 +3,6 @@
 from shared.errors import TooManyRequests
 
 
-class ReaderTooSlowError(Exception):
-    """The reader does not keep up. Its connection is broken off, not ended well, so that it knows to resume."""
-
-
 class TooManyStreams(TooManyRequests):
     """The person follows too many replies at once."""
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import orjson
 from shared.sse import encode
+from shared.wakeups import set_within
 
 Kind = Literal["message", "waiting", "step", "tool", "citation", "delta", "reasoning", "usage", "done", "error", "reset"]
 TEXT_KINDS = frozenset({"delta", "reasoning"})
@@ -165,13 +166,7 @@ class LiveReply:
 
     async def wait(self, timeout_s: float) -> bool:
         """Whether something happened within `timeout_s`."""
-        changed = self._changed
-        try:
-            async with asyncio.timeout(timeout_s):
-                await changed.wait()
-        except TimeoutError:
-            return False
-        return True
+        return await set_within(self._changed, timeout_s)
 
     def take_unjournaled(self) -> list[Chunk]:
         """Rows the journal lacks. Rows of a failed write come again unchanged, so that writing them twice is harmless."""

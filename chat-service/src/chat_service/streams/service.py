@@ -1,19 +1,17 @@
 """Following a reply from any event id: from memory in the process that writes it, from the journal everywhere else."""
 
-import asyncio
-from collections import Counter
 from collections.abc import AsyncGenerator
-from uuid import UUID
 
-from shared.auth import Principal
 from shared.clock import monotonic_s
 from shared.db import Database
 from shared.sse import comment
+from shared.streams import OpenStreams, ReaderTooSlowError
+from shared.wakeups import set_within
 
 from chat_service.messages.errors import MessageNotFound
 from chat_service.settings import ChatSettings
 from chat_service.streams.cursor import JournalCursor, Reply
-from chat_service.streams.errors import ReaderTooSlowError, TooManyStreams
+from chat_service.streams.errors import TooManyStreams
 from chat_service.streams.journal import Journal
 from chat_service.streams.live import LiveReply, coalesced
 from chat_service.streams.signals import Signals
@@ -27,24 +25,8 @@ class ReplyStreams:
         self._journal = journal
         self._signals = signals
         self._settings = settings
-        self._open: Counter[UUID] = Counter()
+        self.open = OpenStreams(settings.streams_per_user_max, TooManyStreams)
         self.closing = False
-
-    @property
-    def open_count(self) -> int:
-        """Streams that readers hold open in this process."""
-        return self._open.total()
-
-    def enter(self, principal: Principal) -> None:
-        """Count one more stream of the person; `leave` ends it. Raises: TooManyStreams."""
-        if self._open[principal.actor_id] >= self._settings.streams_per_user_max:
-            raise TooManyStreams(self._settings.streams_per_user_max)
-        self._open[principal.actor_id] += 1
-
-    def leave(self, principal: Principal) -> None:
-        self._open[principal.actor_id] -= 1
-        if self._open[principal.actor_id] <= 0:
-            del self._open[principal.actor_id]
 
     async def follow(self, reply: Reply, after: int) -> AsyncGenerator[bytes]:
         """The events after `after` until the turn's end: the backlog coalesced, then each as it comes. The caller has authorised."""
@@ -95,7 +77,7 @@ class ReplyStreams:
             return
         silent_s = 0.0
         # A lost signal costs a poll interval.
-        with self._signals.watch(cursor.turn_id) as changed:
+        with self._signals.wakeups.watch(cursor.turn_id) as changed:
             while True:
                 changed.clear()
                 try:
@@ -107,17 +89,8 @@ class ReplyStreams:
                     yield frames
                 if ended or self.closing:
                     return
-                if not cursor.behind and not await _set_within(changed, self._settings.follow_poll_s):
+                if not cursor.behind and not await set_within(changed, self._settings.follow_poll_s):
                     silent_s += self._settings.follow_poll_s
                 if silent_s >= self._settings.stream_ping_s:
                     silent_s = 0.0
                     yield comment()
-
-
-async def _set_within(changed: asyncio.Event, timeout_s: float) -> bool:
-    try:
-        async with asyncio.timeout(timeout_s):
-            await changed.wait()
-    except TimeoutError:
-        return False
-    return True

@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from uuid import UUID
 
 import asyncpg
 from shared.db import postgres_url
+from shared.wakeups import Wakeups
 
 from chat_service.streams.repository import JOURNAL_CHANNEL
 
@@ -19,25 +19,12 @@ log = logging.getLogger(__name__)
 
 
 class Signals:
-    """One listening connection a process. `on_stop` gets the turn id of each stop request."""
+    """One listening connection a process. `wakeups` tells of turns whose journal grew, `on_stop` gets the turn id of each stop request."""
 
     def __init__(self, url: str, *, on_stop: Callable[[UUID], None]) -> None:
         self._url = postgres_url(url)
         self._on_stop = on_stop
-        self._watchers: dict[UUID, set[asyncio.Event]] = {}
-
-    @contextmanager
-    def watch(self, turn_id: UUID) -> Generator[asyncio.Event]:
-        """An event that is set whenever the turn's journal grew."""
-        changed = asyncio.Event()
-        self._watchers.setdefault(turn_id, set()).add(changed)
-        try:
-            yield changed
-        finally:
-            watchers = self._watchers[turn_id]
-            watchers.discard(changed)
-            if not watchers:
-                del self._watchers[turn_id]
+        self.wakeups = Wakeups()
 
     async def listen(self) -> None:
         """Listen until the connection breaks; run it again then."""
@@ -60,5 +47,4 @@ class Signals:
         if channel == STOP_CHANNEL:
             self._on_stop(turn_id)
             return
-        for changed in self._watchers.get(turn_id, ()):
-            changed.set()
+        self.wakeups.wake(turn_id)

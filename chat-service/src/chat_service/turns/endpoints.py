@@ -3,16 +3,15 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
 from shared.auth import Permission, Principal, require
 from shared.contracts.chat import ChatEvent, Message, MessageCreate, ReplyOptions
 from shared.idempotency import IdempotencyKey, Operation
-from starlette.responses import JSONResponse
+from shared.streams import DocumentedEvents, EventStream, SeenEventId
 
 from chat_service.dependencies import SettingsDep, StreamsDep, TurnsDep
 from chat_service.streams.cursor import Reply
-from chat_service.streams.response import EventStream
 from chat_service.streams.service import ReplyStreams
 from chat_service.turns.service import KeyedWrite, Started, TurnService
 
@@ -20,23 +19,14 @@ Reader = Annotated[Principal, Depends(require(Permission.CHATS_READ))]
 Writer = Annotated[Principal, Depends(require(Permission.CHATS_WRITE))]
 Asker = Annotated[Writer, Depends(require(Permission.MODELS_USE))]
 
-_EVENT_ID_MAX = 2**62
 _EVENTS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "the finished reply, or with `Accept: text/event-stream` its events",
         "content": {"text/event-stream": {"schema": {"$ref": "#/components/schemas/ChatEvent"}}},
     }
 }
-After = Annotated[int | None, Query(ge=0, le=_EVENT_ID_MAX, description="id of the last event already seen; Last-Event-ID says the same")]
-LastEventId = Annotated[str | None, Header(alias="Last-Event-ID", max_length=20)]
 
 router = APIRouter(prefix="/api/v1/chats/{chat_id}/messages", tags=["turns"])
-
-
-class _DocumentedEvents(JSONResponse):
-    """Makes OpenAPI show the event models under the type that streams have; what is sent is an EventStream."""
-
-    media_type = "text/event-stream"
 
 
 class _Answers:
@@ -51,20 +41,20 @@ class _Answers:
     async def of_turn(self, principal: Principal, started: Started) -> Response | Message:
         if self._wants_events:
             return self.stream(principal, started.reply, started.after)
-        self._streams.enter(principal)
+        self._streams.open.enter(principal)
         try:
             async for _ in self._streams.follow(started.reply, started.after):
                 pass
         finally:
-            self._streams.leave(principal)
+            self._streams.open.leave(principal)
         return await self._turns.read(principal, started.reply.chat_id, started.reply.message_id)
 
     def stream(self, principal: Principal, reply: Reply, after: int) -> EventStream:
-        self._streams.enter(principal)
+        self._streams.open.enter(principal)
         return EventStream(
             self._streams.follow(reply, after),
             write_timeout_s=self._settings.stream_write_timeout_s,
-            on_close=lambda: self._streams.leave(principal),
+            on_close=lambda: self._streams.open.leave(principal),
         )
 
 
@@ -127,7 +117,7 @@ async def stop(chat_id: UUID, message_id: UUID, principal: Writer, turns: TurnsD
 @router.get(
     "/{message_id}/stream",
     summary="The events of a reply, from any event id",
-    response_class=_DocumentedEvents,
+    response_class=DocumentedEvents,
     response_model=ChatEvent,
 )
 async def stream(
@@ -136,14 +126,7 @@ async def stream(
     principal: Reader,
     answers: Answers,
     turns: TurnsDep,
-    after: After = None,
-    last_event_id: LastEventId = None,
+    seen: SeenEventId,
 ) -> Any:
     await turns.read(principal, chat_id, message_id)
-    seen = after if after is not None else _event_id(last_event_id)
     return answers.stream(principal, Reply(chat_id, message_id), seen)
-
-
-def _event_id(text: str | None) -> int:
-    """The header's integer; what is none of our ids starts from the beginning."""
-    return int(text) if text is not None and text.isascii() and text.isdigit() else 0

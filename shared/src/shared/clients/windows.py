@@ -1,4 +1,4 @@
-"""How much a model can read, so that a step sends no more than fits it."""
+"""How much a model can read, so that what is sent fits it."""
 
 import logging
 from collections.abc import Mapping
@@ -11,40 +11,32 @@ from shared.clock import monotonic_s
 from shared.errors import AppError
 from shared.http import Timeouts, UpstreamPool
 
-from agent_service.settings import AgentSettings
-
 log = logging.getLogger(__name__)
 
 CONTEXT_TOKENS_UNKNOWN = 4096
 _ANSWER_BYTES_MAX = 4 * 1024 * 1024
 _REMEMBER_S = 60.0
 _ANSWER_SHARE = 4
-"""A quarter of the window is left for the answer."""
+"""A quarter of the window is left for the answer when it is not said how long it may be."""
 
 
 class ModelWindows:
-    """Context lengths by model, asked of the inference-service once a minute."""
+    """Context lengths by model, asked of the inference-service once a minute; `tokens_max` bounds what is sent to any of them."""
 
-    def __init__(self, pool: UpstreamPool, tokens: ServiceTokens, settings: AgentSettings) -> None:
-        timeouts = Timeouts(connect_s=settings.provider_connect_timeout_s, first_byte_s=5, idle_s=5)
-        self._calls = JsonCalls(
-            pool,
-            tokens,
-            service=SERVICE,
-            base_url=settings.inference_service_url,
-            timeouts=timeouts,
-            answer_bytes_max=_ANSWER_BYTES_MAX,
-        )
-        self._tokens_max = settings.prompt_tokens_max
+    def __init__(self, pool: UpstreamPool, tokens: ServiceTokens, *, base_url: str, connect_timeout_s: float, tokens_max: int) -> None:
+        timeouts = Timeouts(connect_s=connect_timeout_s, first_byte_s=5, idle_s=5)
+        self._calls = JsonCalls(pool, tokens, service=SERVICE, base_url=base_url, timeouts=timeouts, answer_bytes_max=_ANSWER_BYTES_MAX)
+        self._tokens_max = tokens_max
         self._contexts: Mapping[str, int] = {}
         self._asked_at_s = -_REMEMBER_S
 
-    async def prompt_tokens(self, principal: Principal, model: str) -> int:
+    async def prompt_tokens(self, principal: Principal, model: str, *, answer_tokens_max: int | None = None) -> int:
         """Tokens of prompt that leave room for the answer; never fails, an unknown model counts as a small one."""
         if monotonic_s() - self._asked_at_s >= _REMEMBER_S:
             await self._ask(principal)
         context = self._contexts.get(model, CONTEXT_TOKENS_UNKNOWN)
-        return min(self._tokens_max, context - context // _ANSWER_SHARE)
+        answer = min(answer_tokens_max or context // _ANSWER_SHARE, context // 2)
+        return min(self._tokens_max, context - answer)
 
     async def _ask(self, principal: Principal) -> None:
         self._asked_at_s = monotonic_s()
