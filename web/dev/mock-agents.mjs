@@ -87,7 +87,7 @@ plt.bar(months, requests, color="#0f6e63")
 print("mean", sum(requests) / len(requests))
 plt.savefig("requests.png")`;
 
-/** Plays what the question asks for: #tools, #approval, #cite, #again (a step that is cut and runs again). @returns its text, or null */
+/** Plays what the question asks for: #tools, #approval, #cite, #again (a step that is cut and runs again), #limit (it ends at a limit), #slow (Python takes its time). @returns its text, or null */
 export async function playTools(question, { reply, world, emit, pause, say }) {
 	const asks = (mark) => question.includes(mark);
 	if (!['#tools', '#approval', '#cite', '#again'].some(asks)) return null;
@@ -102,7 +102,7 @@ export async function playTools(question, { reply, world, emit, pause, say }) {
 			if (decision === 'deny') return emit('tool', { ...base, status: 'denied', result: 'A person did not allow this call.' });
 		}
 		emit('tool', { ...base, status: 'running' });
-		await pause(900);
+		await pause(asks('#slow') && name === 'python' ? 9_000 : 400);
 		emit('tool', { ...base, status: extra.status ?? 'done', result, files: extra.files ?? [], duration_ms: 412 });
 	};
 	if (asks('#cite')) {
@@ -124,6 +124,10 @@ export async function playTools(question, { reply, world, emit, pause, say }) {
 		const data = { ...file, file_id: newId(), name: 'requests.csv', content_type: 'text/csv', size_bytes: 5300 };
 		await call('python', 'Python', { code: CODE }, 'mean 97.83333333333333\n', { approval: asks('#approval'), files: [file, data] });
 		begin('model', 'Answering');
+	}
+	if (asks('#limit')) {
+		await say('37 × 91 is **3367**. For the chart I would have to');
+		return 'steps_exhausted';
 	}
 	await say(asks('#cite')
 		? 'You have **twenty-five working days** of leave a year [1]. Up to five move to the next year and lapse at the end of March [2], [3].\n\n- Ask for it in the portal two weeks ahead [2].\n- In code `days[1]` stays code:\n\n```python\nleft = days[1] - days[2]\n```\n'

@@ -84,11 +84,15 @@ async function play(turn, { question, reply, world, emit }) {
 	};
 	const played = await playTools(question.content, { reply, world, emit, pause, say });
 	if (played === null) await say(question.content.includes('#short') ? 'A short reply.' : REPLY);
+	if (played === 'steps_exhausted') {
+		reply.error = { code: played, status: 422, detail: 'the run reached its limit of 10 model steps without an answer; what it wrote is kept', extra: {} };
+		emit('error', { code: played, status: 422, detail: reply.error.detail });
+	}
 	const cost = 40 + reply.content.length * 3;
 	world.remaining -= cost;
 	reply.usage = { prompt_tokens: 31, completion_tokens: Math.ceil(reply.content.length / 4), cost_nano: cost, remaining_nano: world.remaining };
 	emit('usage', reply.usage);
-	finish(turn.stopped ? 'stopped' : 'complete');
+	finish(reply.error ? 'failed' : turn.stopped ? 'stopped' : 'complete');
 }
 
 export function stopTurn(id) {

@@ -56,7 +56,8 @@ describe('activity', () => {
 	it('sums up what was done', () => {
 		const parts = [call({}), call({ call_id: 'c2' }), call({ call_id: 'c3', title: '', name: 'time.now', status: 'failed' })];
 		expect(activityOf(parts, false).summary).toBe('Used Calculator, time.now · 3 calls · 1 failed');
-		expect(activityOf([call({ status: 'denied' })], false).summary).toBe('Used Calculator · 1 denied');
+		expect(activityOf([call({ status: 'denied' })], false).summary).toBe('Calculator was not allowed');
+		expect(activityOf([call({}), call({ call_id: 'c2', title: 'Python', status: 'denied' })], false).summary).toBe('Used Calculator · 1 denied');
 		const many = ['a', 'b', 'c', 'd'].map((title) => call({ call_id: title, title }));
 		expect(activityOf(many, false).summary).toBe('Used a, b and 2 more');
 	});

@@ -56,12 +56,14 @@ function doing(part: Part): string {
 }
 
 function done(items: Part[]): string {
-	const calls = items.filter(isCall);
+	const all = items.filter(isCall);
+	const calls = all.filter((call) => call.status !== 'denied');
 	const names = [...new Set(calls.map(nameOf))];
 	const shown = names.length > 3 ? `${names.slice(0, 2).join(', ')} and ${names.length - 2} more` : names.join(', ');
 	const failed = calls.filter((call) => call.status === 'failed').length;
-	const denied = calls.filter((call) => call.status === 'denied').length;
-	const asides = [failed > 0 ? `${failed} failed` : '', denied > 0 ? `${denied} denied` : ''].filter(Boolean).join(', ');
+	const refused = all.filter((call) => call.status === 'denied');
+	const asides = [failed > 0 ? `${failed} failed` : '', refused.length > 0 && calls.length > 0 ? `${refused.length} denied` : ''].filter(Boolean).join(', ');
+	if (calls.length === 0 && refused.length > 0) return `${[...new Set(refused.map(nameOf))].join(', ')} was not allowed`;
 	const used = calls.length === 0 ? '' : `Used ${shown}${calls.length > names.length ? ` · ${plural(calls.length, 'call')}` : ''}`;
 	return `${used || 'Looked in the documents'}${asides ? ` · ${asides}` : ''}`;
 }

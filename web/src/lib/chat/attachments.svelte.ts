@@ -26,9 +26,14 @@ class Attachments {
 		return this.all.filter(({ phase }) => phase === 'failed').length;
 	}
 
+	/** Whether trying again could help any of those that failed. */
+	get mayRetry(): boolean {
+		return this.all.some(({ phase, mayRetry }) => phase === 'failed' && mayRetry);
+	}
+
 	/** What a message waits for before it can go; null when nothing. */
 	get blocker(): string | null {
-		if (this.failed > 0) return `${plural(this.failed, 'file')} could not be read. Try again or remove ${this.failed === 1 ? 'it' : 'them'}.`;
+		if (this.failed > 0) return `${plural(this.failed, 'file')} cannot go with the message. ${this.mayRetry ? 'Try again or remove' : 'Remove'} ${this.failed === 1 ? 'it' : 'them'}.`;
 		return this.pending > 0 ? `Waits for ${plural(this.pending, 'file')}` : null;
 	}
 

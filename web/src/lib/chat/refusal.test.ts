@@ -42,6 +42,13 @@ describe('refusal', () => {
 		expect(shown.detail).not.toContain('PUT');
 	});
 
+	it('calls the limit of an agent a limit, not a fault', () => {
+		const detail = 'the run used up its limit of 250000000 nano-USD; what it wrote is kept';
+		const refusal = describeRefusal({ code: 'cost_exhausted', detail, status: 402 }, member);
+		expect(refusal).toMatchObject({ title: 'The agent reached its limit', tone: 'limit', action: { kind: 'retry' } });
+		expect(refusal.detail).toContain('limit of $0.25');
+	});
+
 	it('offers another try for a fault', () => {
 		const refusal = describeRefusal({ code: 'upstream_failed', detail: 'x', status: 502 }, member);
 		expect(refusal).toMatchObject({ tone: 'fault', action: { kind: 'retry' } });

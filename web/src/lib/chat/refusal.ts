@@ -104,6 +104,13 @@ export function describeRefusal(error: ReplyError, reader: Reader, model: string
 		case 'rate_limit_exceeded':
 		case 'too_many_requests':
 			return { ...base, title: 'Too fast', tone: 'limit', action: { kind: 'retry', label: 'Try again' } };
+		case 'steps_exhausted':
+		case 'tokens_exhausted':
+		case 'cost_exhausted':
+		case 'run_too_long':
+			return { ...base, title: 'The agent reached its limit', tone: 'limit', action: { kind: 'retry', label: 'Try again' } };
+		case 'tool_loop':
+			return { ...base, title: 'The agent went round in circles', tone: 'limit', action: { kind: 'retry', label: 'Try again' } };
 		default:
 			return { ...base, title: faultTitle(error), tone: 'fault', action: { kind: 'retry', label: 'Try again' } };
 	}

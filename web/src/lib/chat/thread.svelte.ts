@@ -198,7 +198,8 @@ export class Thread {
 		try {
 			await decide(id, callId, decision);
 		} catch (error) {
-			toasts.danger(`Your decision did not arrive. ${toApiError(error).message}`);
+			const problem = toApiError(error);
+			toasts.danger(problem.status === 409 ? problem.message : `Your decision did not arrive. ${problem.message}`);
 		}
 	}
 

@@ -7,7 +7,7 @@ const at = (stage: Stage, progress: { done: number; total: number | null; unit: 
 describe('state of a document', () => {
 	it('counts what is done of how much', () => {
 		expect(documentState(at('parsing', { done: 3, total: 12, unit: 'pages' }))).toMatchObject({ text: 'Reading 3 of 12 pages', share: 0.25, busy: true });
-		expect(documentState(at('embedding', { done: 1, total: 1, unit: 'chunks' })).text).toBe('Indexing 1 of 1 chunk');
+		expect(documentState(at('embedding', { done: 1, total: 1, unit: 'chunks' })).text).toBe('Indexing 1 of 1 passage');
 		expect(documentState(at('parsing', { done: 50, total: 200, unit: 'bytes' })).text).toBe('Reading 25%');
 	});
 

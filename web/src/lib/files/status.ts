@@ -18,6 +18,7 @@ const ENDED = new Set<Stage>(['ready', 'failed', 'cancelled']);
 export const isSettled = (document: Pick<Document, 'stage'>) => ENDED.has(document.stage);
 
 const DOING: Partial<Record<Stage, string>> = { parsing: 'Reading', embedding: 'Indexing' };
+const UNITS = { bytes: 'byte', pages: 'page', chunks: 'passage' };
 
 export function documentState(document: Pick<Document, 'stage' | 'progress' | 'error'>): DocumentState {
 	const { stage } = document;
@@ -28,7 +29,7 @@ export function documentState(document: Pick<Document, 'stage' | 'progress' | 'e
 	if (!doing) return { text: 'Waits to be read', tone: 'plain', share: null, busy: true };
 	const { done, total, unit } = document.progress ?? { done: 0, total: null, unit: 'chunks' };
 	if (!total) return { text: `${doing}…`, tone: 'accent', share: null, busy: true };
-	const of = unit === 'bytes' ? `${Math.floor((100 * done) / total)}%` : `${done} of ${plural(total, unit.slice(0, -1))}`;
+	const of = unit === 'bytes' ? `${Math.floor((100 * done) / total)}%` : `${done} of ${plural(total, UNITS[unit])}`;
 	return { text: `${doing} ${of}`, tone: 'accent', share: done / total, busy: true };
 }
 

@@ -8,6 +8,9 @@ import { newUpload, pause, runUpload } from './upload';
 
 export type TransferPhase = 'uploading' | 'indexing' | 'ready' | 'failed';
 
+/** Refusals of the file itself. */
+const HOPELESS = new Set(['type_refused', 'file_too_large', 'filename_invalid']);
+
 /** Files of a queue go one after the other: two lines at once are no faster than one. */
 let line: Promise<unknown> = Promise.resolve();
 
@@ -23,6 +26,8 @@ export class Transfer {
 	retrying = $state(false);
 	/** Why it stopped; null while it goes. */
 	problem = $state<string | null>(null);
+	/** False where the same file would be refused again. */
+	mayRetry = $state(true);
 	#file: File | null;
 	#knowledgeBaseId: string | null;
 	#upload = newUpload();
@@ -113,6 +118,7 @@ export class Transfer {
 		if (!file) return;
 		if (file.size === 0) {
 			this.problem = 'The file is empty.';
+			this.mayRetry = false;
 			return;
 		}
 		const turn = line.then(() => this.#send(file, this.#abort.signal));
@@ -185,6 +191,7 @@ export class Transfer {
 			if (isAbort(error)) return;
 			const problem = toApiError(error);
 			this.problem = problem.status === 404 ? 'This file is no longer there.' : problem.message;
+			this.mayRetry = !HOPELESS.has(problem.code) && problem.status !== 404;
 			this.#changed(this);
 		}
 	}
