@@ -1,62 +1,106 @@
-"""Object stores through obstore: a local folder, S3 and what speaks its language, or memory."""
+"""Object stores through obstore: a local folder, or S3 and what speaks its language."""
 
 import asyncio
+import logging
 import os
 import re
-from collections.abc import AsyncGenerator, AsyncIterable, Generator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Generator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import obstore
 from obstore.exceptions import BaseError
-from obstore.store import LocalStore, MemoryStore, S3Store
+from obstore.store import LocalStore, S3Store
 from shared.errors import Unavailable
 
 from retrieval_service.objects.port import ObjectMissing, StoredObject
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig  # there is none at run time
 
 _PART_BYTES = 5 * 1024 * 1024  # the least that S3 takes; 10,000 of them are 50 GB
 _PARTS_AT_ONCE_MAX = 2
 _READ_BYTES = 256 * 1024
 _LIST_ROWS = 500
+_STALLED_AFTER_S = 30
 _STAGED_NAME = re.compile(r".+#\d+")
+_STATUS = re.compile(r"^.*?status code: (\d{3})")  # what follows is the answer's body, in which some servers repeat the signature
+_CODE = re.compile(r"<Code>(\w{1,64})</Code>")
+_QUERY = re.compile(r"\?\S+")
+_REASON_CHARS_MAX = 300
+
+log = logging.getLogger(__name__)
 
 
 def _down() -> Unavailable:
     return Unavailable("the object store does not answer; see its log and OBJECT_STORE_URL", code="object_store_down")
 
 
+def _failed(error: Exception) -> Unavailable:
+    """What the caller hears. The operator reads the reason in the log, without anything that was signed or sent."""
+    text = str(error)
+    line = text.partition("\n")[0]
+    answer, code = _STATUS.search(line), _CODE.search(text)
+    reason = _QUERY.sub("", answer[0] if answer else line)[:_REASON_CHARS_MAX]
+    log.warning("the object store failed", extra={"reason": f"{reason} {code[1]}" if code else reason})
+    if code and code[1] == "NoSuchBucket":
+        return Unavailable("the bucket that OBJECT_STORE_URL names is not there; create it", code="object_store_down")
+    if answer and answer[1] in {"401", "403"}:
+        detail = "the object store refuses this service; check its keys and what they may do in the bucket of OBJECT_STORE_URL"
+        return Unavailable(detail, code="object_store_down")
+    return _down()
+
+
 @contextmanager
 def _translated() -> Generator[None]:
-    """The store's own errors as ours; those of the bytes' source pass."""
+    """The store's own errors as ours, cut off from their texts; those of the bytes' source pass."""
     try:
         yield
     except FileNotFoundError as error:
-        raise ObjectMissing from error
+        if "<Code>NoSuchBucket</Code>" in str(error):
+            raise _failed(error) from None
+        raise ObjectMissing from None
     except (BaseError, OSError) as error:
-        raise _down() from error
+        raise _failed(error) from None
 
 
 class ObstoreObjects:
     """Any store that obstore knows."""
 
-    def __init__(self, store: LocalStore | MemoryStore | S3Store) -> None:
+    def __init__(self, store: LocalStore | S3Store) -> None:
         self._store = store
 
     async def put(self, key: str, chunks: AsyncIterable[bytes]) -> int:
         source = _Source(chunks)
         try:
             with _translated():
-                await obstore.put_async(
-                    self._store, key, source.read(), use_multipart=True, chunk_size=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE_MAX
-                )
+                await self._write(key, source.read())
         except Exception as error:
             if source.error is not None:
                 raise source.error from None
             if isinstance(error, ObjectMissing):
-                raise _down() from error  # the bucket itself
+                raise _down() from error  # of an upload in parts, which a bucket's rule may end
             raise
         return source.size_bytes
+
+    async def _write(self, key: str, pieces: AsyncGenerator[bytes]) -> None:
+        head = bytearray()
+        async for piece in pieces:
+            head += piece
+            if len(head) >= _PART_BYTES:
+                await obstore.put_async(
+                    self._store,
+                    key,
+                    _continued(bytes(head), pieces),
+                    use_multipart=True,
+                    chunk_size=_PART_BYTES,
+                    max_concurrency=_PARTS_AT_ONCE_MAX,
+                )
+                return
+        # One request instead of three, and nothing that could stay behind half-done.
+        await obstore.put_async(self._store, key, bytes(head), use_multipart=False)
 
     async def open(self, key: str, *, start: int = 0, end: int | None = None) -> AsyncGenerator[bytes]:
         with _translated():
@@ -95,6 +139,12 @@ class ObstoreObjects:
                 break
         except ObjectMissing as error:
             raise _down() from error
+
+
+async def _continued(head: bytes, rest: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
+    yield head
+    async for piece in rest:
+        yield piece
 
 
 class _Source:
@@ -153,11 +203,6 @@ def _sync(path: Path) -> None:
             os.close(descriptor)
 
 
-def memory_objects() -> ObstoreObjects:
-    """A store that ends with the process, for tests."""
-    return ObstoreObjects(MemoryStore())
-
-
 def s3_objects(
     *,
     bucket: str,
@@ -166,22 +211,29 @@ def s3_objects(
     endpoint: str | None,
     access_key_id: str | None,
     secret_access_key: str | None,
+    stalled_after_s: float = _STALLED_AFTER_S,
 ) -> ObstoreObjects:
-    """A bucket. What is None comes from the AWS_* variables and the machine's role, as in every AWS client."""
+    """A bucket. What is None comes from the AWS_* variables and the machine's role, as in every AWS client.
+
+    `stalled_after_s`: how long the server may be silent. A transfer as a whole has no limit: it takes as long as its reader.
+    """
     options = {
         "region": region,
         "endpoint": endpoint,
         "access_key_id": access_key_id,
         "secret_access_key": secret_access_key,
+        "disable_bulk_delete": "true",  # one key at a time is deleted here, and not every server knows the bulk call
     }
     config = {name: value for name, value in options.items() if value is not None}
-    plain_http = endpoint is not None and endpoint.startswith("http://")
+    client: ClientConfig = {"connect_timeout": "5s", "read_timeout": timedelta(seconds=stalled_after_s), "timeout": "1d"}
+    if endpoint is not None and endpoint.startswith("http://"):
+        client["allow_http"] = True
     return ObstoreObjects(
         S3Store(
             bucket,
             prefix=prefix,
             config=config,  # pyright: ignore[reportArgumentType] - a TypedDict by construction
-            client_options={"allow_http": plain_http, "connect_timeout": "5s", "timeout": "120s"},
+            client_options=client,
             retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=30)},
         )
     )
