@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,17 @@ class TaskTracker:
         if late:
             await asyncio.wait(late, timeout=5)
         return len(late)
+
+
+@asynccontextmanager
+async def beside(work: Coroutine[Any, Any, T], name: str) -> AsyncGenerator[asyncio.Task[T]]:
+    """`work` runs while the block does, which awaits the task when it needs the result; at the block's end it is cancelled."""
+    task = asyncio.create_task(work, name=name)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
 
 
 class Periodic:

@@ -1,12 +1,13 @@
 """Finds passages: access by SQL, candidates by the vector store, order by fusion and reranking."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from shared.auth import Principal
+from shared.background import beside
 from shared.clock import monotonic_s
 from shared.contracts.retrieval import Candidate, Passage, SearchMode, SearchRequest, SearchResponse, SearchTrace
 from shared.db import Database
@@ -68,24 +69,19 @@ class Searcher:
             raise QueryEmpty
         run = _Run(principal, request, request.mode or self._default_mode)
         with run.phase("total"):
-            async with self._asking(run):
-                scope = await self._scope(run)
-                file_ids = _file_ids(scope)
-                choices = await self._choices(run, scope, file_ids)
+            if run.mode == "bm25":
+                choices, file_ids = await self._find(run)
+            else:
+                # All that does not need the question's vector is done while it is on its way.
+                async with beside(self._ask(run), "vector of a question") as run.asked:
+                    choices, file_ids = await self._find(run)
         return _response(run, choices, files_searched=len(file_ids))
 
-    @asynccontextmanager
-    async def _asking(self, run: _Run) -> AsyncGenerator[None]:
-        """The question's vector is on its way within: all that does not need it is done meanwhile."""
-        if run.mode == "bm25":
-            yield
-            return
-        run.asked = asyncio.create_task(self._ask(run))
-        try:
-            yield
-        finally:
-            run.asked.cancel()
-            await asyncio.wait([run.asked])
+    async def _find(self, run: _Run) -> tuple[list[Choice], frozenset[UUID]]:
+        """What was found, and in which files."""
+        scope = await self._scope(run)
+        file_ids = _file_ids(scope)
+        return await self._choices(run, scope, file_ids), file_ids
 
     async def _scope(self, run: _Run) -> Scope:
         request = run.request
