@@ -44,8 +44,12 @@ async def main(url, log, version, at, orders):
                     await asyncio.sleep(60)
                 if at == f"slow {number}":
                     await asyncio.sleep(1)
+                if at == f"fail {number}":
+                    await asyncio.sleep(1)
+                    note(f"{argument} {number} failed in {version}")
+                    raise OSError
                 note(f"{argument} {number} done by {version}")
-            await durable.step(f"{version}: {number}", work)
+            await durable.step(f"{version}: {number}", work, attempts=9, pause_s=0.01)
 
     async def asks(argument):
         note(f"{argument} asks in {version}")
@@ -329,8 +333,9 @@ async def test_killed_at_every_point_of_a_take_over_the_next_process_ends_the_wo
     assert "told heard yes in 2" in world.lines
 
 
-async def test_a_process_that_was_taken_for_gone_ends_its_step_and_takes_no_other(world: World) -> None:
-    old = await world.other(*begin("steps", "running"), at="slow 1")
+@pytest.mark.parametrize(("at", "end"), [("slow 1", "done by"), ("fail 1", "failed in")])
+async def test_a_process_that_was_taken_for_gone_ends_its_step_and_begins_no_other(world: World, at: str, end: str) -> None:
+    old = await world.other(*begin("steps", "running"), at=at)
     await world.until("running 1 begun by 1")
     old.signal(signal.SIGSTOP)
     connection = await asyncpg.connect(postgres_url(world.url))
@@ -340,8 +345,8 @@ async def test_a_process_that_was_taken_for_gone_ends_its_step_and_takes_no_othe
         await taken_over(engine, "running")
         await all_done(engine, "running")
         old.signal(signal.SIGCONT)
-        await world.until("running 1 done by 1")
+        await world.until(f"running 1 {end} 1")
         await asyncio.sleep(0.5)
         assert await engine.state("running") == "done"
     assert old.lives()
-    assert "running 2 begun by 1" not in world.lines
+    assert [line for line in world.lines if line.endswith("begun by 1")] == ["running 0 begun by 1", "running 1 begun by 1"]

@@ -18,6 +18,9 @@ from typing import Any, Literal, TypeVar, cast
 import orjson
 import sqlalchemy as sa
 from dbos import DBOS, DBOSConfig, SetWorkflowID
+from dbos._context import current_owner_xid
+from dbos._dbos import _get_dbos_instance  # pyright: ignore[reportPrivateUsage] - as in `_take_over`
+from dbos._error import DBOSWorkflowConflictIDError
 from dbos._schemas.system_database import SystemSchema
 from dbos._serialization import Serializer
 from dbos._utils import INTERNAL_QUEUE_NAME
@@ -286,10 +289,21 @@ async def step(name: str, work: Callable[[], Awaitable[T]], *, attempts: int = 1
     """
 
     async def run() -> T:
+        await asyncio.to_thread(_check_owned)
         return await work()
 
     options: Any = {"name": name, "retries_allowed": attempts > 1, "max_attempts": max(attempts, 2), "interval_seconds": pause_s}
     return await DBOS.run_step_async(options, run)
+
+
+def _check_owned() -> None:
+    """Before each attempt: who was taken for gone must not begin again what another process is at. The engine asks only as it records."""
+    workflow_id = DBOS.workflow_id
+    if workflow_id is not None:
+        mine = current_owner_xid(workflow_id)
+        owner = _get_dbos_instance()._sys_db.get_workflow_owner(workflow_id)  # pyright: ignore[reportPrivateUsage] - as in `_take_over`
+        if owner != mine:
+            raise DBOSWorkflowConflictIDError(workflow_id)
 
 
 async def receive(topic: str, *, timeout_s: float) -> Any:
