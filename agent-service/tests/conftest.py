@@ -316,6 +316,7 @@ class Processes:
         self.log = log
         self.base_url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self._pid = 0
+        self._former: list[int] = []
         fd = self._listener.fileno()
         environment = {**os.environ, **{name.upper(): str(value) for name, value in fields.items()}}
         self._maker = subprocess.Popen(
@@ -324,10 +325,13 @@ class Processes:
         )  # fmt: skip
         self.people: list[Person] = []
 
-    async def start(self) -> None:
+    async def start(self, version: int = 1) -> None:
+        """One more process; `end` is for the last one."""
         assert self._maker.stdin is not None
         assert self._maker.stdout is not None
-        self._maker.stdin.write("start\n")
+        if self._pid:
+            self._former.append(self._pid)
+        self._maker.stdin.write(f"{version}\n")
         self._maker.stdin.flush()
         self._pid = int(await asyncio.to_thread(self._maker.stdout.readline))
         async with asyncio.timeout(60), httpx.AsyncClient(trust_env=False) as http:
@@ -345,14 +349,14 @@ class Processes:
             return not _is_alive(self._pid)
 
         await until(gone)
-        self._pid = 0
+        self._pid = self._former.pop() if self._former else 0
 
     def person(self) -> Person:
         self.people.append(Person(self.base_url, self.keys, make_principal()))
         return self.people[-1]
 
     async def kill(self) -> None:
-        if self._pid:
+        while self._pid:
             await self.end(9)
 
     async def close(self) -> None:

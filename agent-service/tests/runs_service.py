@@ -1,6 +1,7 @@
 """The service with the tools of these tests, in a process that is forked ready-made and killed: `python runs_service.py <fd> <log>`.
 
-Each line on standard input starts one more process over the same socket; its id is the answer. Tools write to the log what they did.
+Each line on standard input names a version of the workflows and starts one more process over the same socket; its id is the answer.
+Tools write to the log what they did.
 """
 
 import asyncio
@@ -15,11 +16,14 @@ from typing import Any
 from uuid import UUID
 
 import uvicorn
+from agent_service import main as service
 from agent_service.main import create_app
 from agent_service.settings import AgentSettings
 from agent_service.tools.port import ProducedFile, ToolContext, ToolResult
 from shared.contracts.runs import Citation
 from shared.errors import NotFound
+
+from shared import durable
 
 NUMBERS = {
     "type": "object",
@@ -116,7 +120,8 @@ class ScriptedToolbox:
 ScriptedTool._hasty = ScriptedTool._slow  # type: ignore[attr-defined]
 
 
-def _serve(fd: int, log: Path) -> None:
+def _serve(fd: int, log: Path, version: str) -> None:
+    service._WORKFLOW_VERSION, durable._GONE_AFTER_S = version, 0.5
     app = create_app(AgentSettings(), toolbox=ScriptedToolbox(log))  # pyright: ignore[reportCallIssue]
     config = uvicorn.Config(app, fd=fd, log_config=None, timeout_graceful_shutdown=3)
     uvicorn.Server(config).run()
@@ -126,12 +131,12 @@ def main() -> None:
     fd, log = int(sys.argv[1]), Path(sys.argv[2])
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     gc.freeze()
-    for _ in sys.stdin:
+    for line in sys.stdin:
         child = os.fork()
         if child == 0:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             try:
-                _serve(fd, log)
+                _serve(fd, log, line.strip())
             finally:
                 os._exit(0)
         sys.stdout.write(f"{child}\n")

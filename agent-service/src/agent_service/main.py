@@ -47,7 +47,7 @@ from shared import idempotency
 SCHEMA = "agent"
 _DURABLE_SCHEMA = "agent_dbos"
 _WORKFLOW_VERSION = "1"
-"""Raised when the order of a workflow's steps changes; a process goes on with unfinished runs of its own version only."""
+"""Raised when the order of a workflow's steps changes: unfinished runs of another version then begin anew, by what their rows say."""
 _HOUSEKEEPING_S = 60
 
 

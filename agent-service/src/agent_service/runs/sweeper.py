@@ -1,4 +1,4 @@
-"""What a process that died at a bad moment left undone: runs without workflow, decisions nobody heard of, stops of other processes."""
+"""What a process that is gone left undone: runs without workflow or of another version, decisions nobody heard of, stops of others."""
 
 import logging
 from uuid import UUID
@@ -42,7 +42,9 @@ class Sweeper:
             self._live.stop(run_id)
 
     async def sweep(self) -> None:
-        """Tell workflows what they did not hear, and look at a batch of open runs that are not this process's."""
+        """Take over what another version left, tell workflows what they did not hear, and look at a batch of open runs of others."""
+        # What their steps came to is in their rows, and whoever opens a run owns it: so they may begin anew.
+        await self._engine.take_over()
         async with self._database.transaction() as session:
             unheard = await step_repository.undelivered_decisions(session, limit=_BATCH_MAX)
             rows = await repository.open_since(session, age_s=_AGE_S, after=self._after, limit=_BATCH_MAX)

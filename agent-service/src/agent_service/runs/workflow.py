@@ -8,7 +8,7 @@ from typing import Never
 from uuid import UUID
 
 from shared.auth import Principal
-from shared.clock import monotonic_s
+from shared.clock import monotonic_s, utc_now
 from shared.contracts.chat import ErrorEventData, MessageUsage
 from shared.db import Database
 from shared.metrics import Metrics
@@ -71,7 +71,7 @@ class RunWorkflow:
         self._steps_running = 0
 
     async def run(self, argument: str) -> None:
-        """What the engine calls, at first and again after each restart."""
+        """What the engine calls, at first and again after each restart or upgrade."""
         run_id = UUID(argument)
         live = await self._open(run_id)
         if live is None:
@@ -137,9 +137,16 @@ class RunWorkflow:
         outcome = await self._guarded(live, f"tool {step}", work)
         if outcome.awaiting is None:
             return outcome
-        await durable.receive(approval_topic(outcome.awaiting), timeout_s=self._settings.approval_wait_max_s)
+        await durable.receive(approval_topic(outcome.awaiting), timeout_s=await self._left_to_decide_s(live.run_id, outcome.awaiting))
         # What was decided is in the row; the message only wakes the workflow.
         return await self._guarded(live, f"decided {step}", partial(self._tools.decided, live, step))
+
+    async def _left_to_decide_s(self, run_id: UUID, call_id: str) -> float:
+        """Counted from the question, for a workflow that was begun anew; for one that goes on, the engine keeps its first answer."""
+        async with self._database.transaction() as session:
+            row = await step_repository.get_call(session, run_id, call_id)
+        asked_s = 0 if row is None else (utc_now() - row.started_at).total_seconds()
+        return max(self._settings.approval_wait_max_s - asked_s, 0)
 
     async def _guarded(self, live: LiveRun, name: str, work: Callable[[], Awaitable[Outcome]]) -> Outcome:
         """The outcome of a step; what nobody foresaw ends the run instead of leaving it open for ever."""
