@@ -1,4 +1,7 @@
-"""Runs the service for one file after another, as told on stdin, and dies where it is told to: the tests start it as a process."""
+"""Runs the service for one file after another, as told on stdin, and dies where it is told to: the tests start it as a process.
+
+Each line names the version of the workflows, the file, and the point to die at.
+"""
 
 import asyncio
 import json
@@ -7,12 +10,15 @@ import signal
 import sys
 
 import asyncpg
+from retrieval_service import main
 from retrieval_service.ingestion import workflow
 from retrieval_service.ingestion.reading import DocumentReader
 from retrieval_service.main import create_app
 from retrieval_service.settings import RetrievalSettings
 from retrieval_service.vectors.adapters.edge import EdgeStore
 from shared.testing.server import serve
+
+from shared import durable
 
 fields = json.loads(sys.argv[1])
 
@@ -60,9 +66,10 @@ async def run(file_id):
 
 # Everything is imported once; each line asks for a process that dies at a point, or, without one, ends the work.
 for line in sys.stdin:
-    file_id, _, point = line.strip().partition(" ")
+    version, file_id, point = line.rstrip("\n").split(" ", 2)
     child = os.fork()
     if child == 0:
+        main._WORKFLOW_VERSION, main._RESCUE_S, durable._GONE_AFTER_S = version, 0.1, 0.3
         arm(point)
         asyncio.run(run(file_id))
         os._exit(0)

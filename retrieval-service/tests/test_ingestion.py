@@ -393,11 +393,11 @@ class Processes:
                 process.stdin.close()
             await process.wait()
 
-    async def run(self, file_id: str, point: str = "") -> int:
+    async def run(self, file_id: str, point: str = "", *, version: int = 1) -> int:
         """The exit code of a service that ran until the file's workflow was over, or until it died at `point`."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(f"{file_id} {point}\n".encode())
+        self._process.stdin.write(f"{version} {file_id} {point}\n".encode())
         async with asyncio.timeout(90):
             return int(await self._process.stdout.readline())
 
@@ -456,14 +456,32 @@ async def test_killed_at_every_point_a_file_is_ingested_exactly_once(worlds: Cal
         for point in DEATHS:
             assert await processes.run(file_id, point) == -signal.SIGKILL, point
         assert await processes.run(file_id) == 0
+    await assert_ingested_once(world, file_id)
+    assert await stored_points(world) == {file_id: PASSAGES}
+    assert len(inference.texts) == PASSAGES  # what was embedded before a death is not embedded again
+
+
+async def assert_ingested_once(world: World, file_id: str) -> None:
     (file,) = await world.sql("SELECT * FROM file WHERE id = $1", UUID(file_id))
     passages = await world.passages(file_id)
     assert [row["ordinal"] for row in passages] == list(range(PASSAGES))
     assert (file["stage"], file["attempt"], file["chunk_count"]) == ("ready", 1, PASSAGES)
     assert file["token_count"] == sum(row["token_count"] for row in passages)
     assert file["first_point_id"] == passages[0]["id"]
-    assert await stored_points(world) == {file_id: PASSAGES}
-    assert len(inference.texts) == PASSAGES  # what was embedded before a death is not embedded again
+
+
+@pytest.mark.timeout(300)
+async def test_upgraded_at_any_point_files_are_ingested_exactly_once(worlds: Callable[[], World], inference: FakeInference) -> None:
+    world = worlds()
+    file_id, waiting_id = await waiting_file(world), await waiting_file(world)
+    async with Processes.over(world) as processes:
+        for version, point in enumerate(DEATHS[::2]):
+            assert await processes.run(file_id, point, version=version) == -signal.SIGKILL, point
+        for name in (file_id, waiting_id):
+            assert await processes.run(name, version=99) == 0
+            await assert_ingested_once(world, name)
+    assert await stored_points(world) == {file_id: PASSAGES, waiting_id: PASSAGES}
+    assert len(inference.texts) == 2 * PASSAGES
 
 
 @pytest.mark.timeout(300)
@@ -475,7 +493,7 @@ async def test_killed_while_it_is_cancelled_a_file_leaves_nothing(worlds: Callab
         await world.sql("UPDATE file SET cancel_requested = true WHERE id = $1", UUID(file_id))
         assert await processes.run(file_id, "before end") == -signal.SIGKILL
         assert await processes.run(file_id, "in end, all done") == -signal.SIGKILL
-        assert await processes.run(file_id) == 0
+        assert await processes.run(file_id, version=2) == 0
     (file,) = await world.sql("SELECT * FROM file WHERE id = $1", UUID(file_id))
     assert (file["stage"], file["cancel_requested"]) == ("cancelled", False)
     assert (await world.passages(file_id), await stored_points(world)) == ([], {})

@@ -46,7 +46,7 @@ from shared import idempotency
 SCHEMA = "retrieval"
 _DURABLE_SCHEMA = "retrieval_dbos"
 _WORKFLOW_VERSION = "1"
-"""Raised when the steps of the workflows change: unfinished ones of another version are ended instead of continued."""
+"""Raised when the steps of the workflows change: unfinished ones of another version then begin anew."""
 
 _HOUSEKEEPING_S = 3600
 _CUT_WRITE_AFTER = timedelta(hours=1)

@@ -1,4 +1,4 @@
-"""Ends ingestions that nobody works on any more, so that no file waits for ever."""
+"""Takes over ingestions of another version, and ends those that nobody works on any more, so that no file waits for ever."""
 
 import logging
 from datetime import timedelta
@@ -27,6 +27,8 @@ class Rescue:
         self._started_at_s = monotonic_s()
 
     async def run(self) -> None:
+        # Each step removes or overwrites what it may have written before: so they may begin anew.
+        await self._engine.take_over()
         now = utc_now()
         async with self._database.transaction() as session:
             quiet = await progress.unfinished(session, quiet_before=now - _QUIET, limit=_BATCH_MAX)

@@ -9,11 +9,13 @@ from uuid import UUID
 from shared.clock import monotonic_s
 from shared.db import Database
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from retrieval_service.files import progress
 from retrieval_service.ingestion.errors import Unwanted
 
 T = TypeVar("T")
+Stage = Literal["parsing", "embedding"]
 
 _LOOK_S = 0.5
 _ALIVE_S = 60
@@ -24,14 +26,14 @@ log = logging.getLogger(__name__)
 class Watch:
     """Of one stage of one attempt. Whoever works sets `done`, `total` and `unit`; the row follows twice a second at most."""
 
-    def __init__(self, database: Database, file_id: UUID, attempt: int, *, stage: Literal["parsing", "embedding"]) -> None:
+    def __init__(self, database: Database, file_id: UUID, attempt: int, *, stage: Stage) -> None:
         self.done = 0
         self.total: int | None = None
         self.unit: Literal["bytes", "pages", "chunks"] = "chunks"
         self._database = database
         self._file_id = file_id
         self._attempt = attempt
-        self._stage: Literal["parsing", "embedding"] = stage
+        self._stage: Stage = stage
         self._written: tuple[object, ...] = ()
         self._written_at_s = float("-inf")
 
@@ -73,6 +75,8 @@ class Watch:
             if now == self._written and monotonic_s() - self._written_at_s < _ALIVE_S:
                 return await progress.wanted(session, self._file_id, self._attempt) is not None
             self._written, self._written_at_s = now, monotonic_s()
-            return await progress.advance(
-                session, self._file_id, self._attempt, stage=self._stage, done=self.done, total=self.total, unit=self.unit
-            )
+            # Stages only go forward, and a reading that begins anew may have been further once.
+            return await self._note(session, self._stage) or await self._note(session, "embedding")
+
+    async def _note(self, session: AsyncSession, stage: Stage) -> bool:
+        return await progress.advance(session, self._file_id, self._attempt, stage=stage, done=self.done, total=self.total, unit=self.unit)

@@ -1,7 +1,8 @@
 """The durable workflow of one attempt at one file: read, embed batch by batch, show to readers.
 
-A step that was cut by a crash runs again, so each of them first removes or overwrites what it may have written before. Whether the
-attempt should go on is read from the file's row in every step; when it should not, what it wrote is removed and the row says so.
+A step that was cut by a crash runs again, and after an upgrade all of them may, so each first removes or overwrites what it may have
+written before. Whether the attempt should go on is read from the file's row in every step; when it should not, what it wrote is removed
+and the row says so.
 """
 
 import asyncio
