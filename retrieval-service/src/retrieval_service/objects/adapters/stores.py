@@ -24,7 +24,7 @@ _PART_BYTES = 5 * 1024 * 1024  # the least that S3 takes; 10,000 of them are 50 
 _PARTS_AT_ONCE_MAX = 2
 _READ_BYTES = 256 * 1024
 _LIST_ROWS = 500
-_STALLED_AFTER_S = 30
+_STALLED_AFTER_S = 120  # a part has to be written in it too: two at once over a line of 0.7 Mbit/s
 _STAGED_NAME = re.compile(r".+#\d+")
 _STATUS = re.compile(r"^.*?status code: (\d{3})")  # what follows is the answer's body, in which some servers repeat the signature
 _CODE = re.compile(r"<Code>(\w{1,64})</Code>")
@@ -215,7 +215,8 @@ def s3_objects(
 ) -> ObstoreObjects:
     """A bucket. What is None comes from the AWS_* variables and the machine's role, as in every AWS client.
 
-    `stalled_after_s`: how long the server may be silent. A transfer as a whole has no limit: it takes as long as its reader.
+    `stalled_after_s`: how long the server may be silent, and the writing of one part may take. A transfer as a whole has no limit: a
+    download takes as long as its reader.
     """
     options = {
         "region": region,
