@@ -1,6 +1,6 @@
 # Everything is run through uv in one environment; `make` alone lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help run deps status stop logs reset token admin-password doctor web sync test check format generate bench
+.PHONY: help install-uv sync-run run deps status stop logs reset token admin-password doctor web sync test check format generate bench
 
 export PATH := $(CURDIR)/.uv/bin:$(PATH)
 # Where the shell forbids bytecode beside the sources, it is kept in the cache: without any, each of the many processes that a
@@ -16,38 +16,44 @@ EMAIL_OPTION := $(if $(EMAIL),--email $(EMAIL))
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2}'
 
-sync: ## install what the lock names (and uv itself when it is missing)
+install-uv:
 	@command -v $(UV) >/dev/null || sh tools/install-uv.sh
+
+sync: install-uv ## install what the lock names (and uv itself when it is missing)
 	@$(UV) sync --quiet --locked
 
-run: sync ## start everything; Ctrl-C stops it and keeps the data (EXCEPT=inference-service leaves one out)
+# What a person runs needs none of the tools of development; those that are there stay.
+sync-run: install-uv
+	@$(UV) sync --quiet --locked --inexact --no-dev
+
+run: sync-run ## start everything; Ctrl-C stops it and keeps the data (EXCEPT=inference-service leaves one out)
 	@EXCEPT="$(EXCEPT)" exec $(LOCAL) up
 
-deps: sync ## start only PostgreSQL and the model server and leave them running
+deps: sync-run ## start only PostgreSQL and the model server and leave them running
 	@$(LOCAL) deps
 
-status: sync ## what runs
+status: sync-run ## what runs
 	@$(LOCAL) status
 
-stop: sync ## stop everything, keep the data
+stop: sync-run ## stop everything, keep the data
 	@$(LOCAL) stop
 
-logs: sync ## follow the logs (NAMES="gateway chat-service")
+logs: sync-run ## follow the logs (NAMES="gateway chat-service")
 	@$(LOCAL) logs $(NAMES)
 
-reset: sync ## delete all data of this installation, after asking (CONFIRM=yes)
+reset: sync-run ## delete all data of this installation, after asking (CONFIRM=yes)
 	@$(LOCAL) reset $(if $(filter yes,$(CONFIRM)),--yes)
 
-token: sync ## print a token of the first administrator (EMAIL=who)
+token: sync-run ## print a token of the first administrator (EMAIL=who)
 	@$(LOCAL) token $(EMAIL_OPTION)
 
-admin-password: sync ## give the first administrator a new password (EMAIL=who)
+admin-password: sync-run ## give the first administrator a new password (EMAIL=who)
 	@$(LOCAL) admin-password $(EMAIL_OPTION)
 
-doctor: sync ## check what a run needs
+doctor: sync-run ## check what a run needs
 	@$(LOCAL) doctor
 
-web: sync ## build the web client
+web: sync-run ## build the web client
 	@$(UV) run --no-sync python -m atrium_local.webclient
 
 test: sync ## run every test (TESTS=path for some)
