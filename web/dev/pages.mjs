@@ -15,6 +15,11 @@ const send = async (page, text) => {
 
 const file = (name, size = 3_000) => ({ name, mimeType: 'application/pdf', buffer: Buffer.alloc(size, 'x') });
 const attach = async (page, ...names) => page.getByTestId('attach-input').setInputFiles(names.map((name) => file(name)));
+/** Waits until the nth of these has the focus. */
+const hasFocus = (page, testid, n) =>
+	page.waitForFunction(([id, at]) => document.activeElement !== null && document.activeElement === document.querySelectorAll(`[data-testid=${id}]`)[at], [testid, n], { timeout: 3_000 }).catch(() => {
+		throw new Error(`the focus is not on ${testid} ${n}`);
+	});
 /** Sends and waits for the end of the reply. */
 const finished = async (page, text) => {
 	await send(page, text);
@@ -123,6 +128,27 @@ const SIGNED_IN = {
 		await change('**/retrieval/knowledge-bases*', manyBases)(page);
 		await change('**/api/v1/agents?*', manyAgents)(page);
 	}],
+	'pickers-keyboard': ['/', async (page) => {
+		await page.getByTestId('agent-picker').press('Enter');
+		await page.getByTestId('agent-option').nth(1).waitFor();
+		await page.keyboard.press('End');
+		await hasFocus(page, 'agent-option', 3);
+		await page.keyboard.press('c');
+		await page.keyboard.press('Enter');
+		await hasFocus(page, 'agent-picker', 0);
+		await page.getByTestId('agent-picker').getByText('Contract reader').waitFor();
+		await page.getByTestId('knowledge-picker').press('Enter');
+		await page.getByTestId('knowledge-option').nth(2).waitFor();
+		await page.keyboard.press('ArrowDown');
+		await page.keyboard.press('Space');
+		await page.locator('[data-testid=knowledge-picker][data-count="1"]').waitFor();
+		await page.keyboard.press('Escape');
+		await hasFocus(page, 'knowledge-picker', 0);
+		await page.getByTestId('model-picker').press('Enter');
+		await page.getByTestId('model-option').nth(1).waitFor();
+		await page.keyboard.press('Escape');
+		await hasFocus(page, 'model-picker', 0);
+	}],
 	'agent-reply': [AGENT, (page) => finished(page, 'What is 37 * 91? #tools')],
 	'agent-live': [AGENT, async (page) => {
 		await send(page, 'What is 37 * 91? #tools #slow');
@@ -134,7 +160,7 @@ const SIGNED_IN = {
 	}],
 	denied: [AGENT, async (page) => {
 		await send(page, 'Draw it #approval');
-		await page.getByTestId('deny').click();
+		await page.getByTestId('deny').press('Enter');
 		await page.getByTestId('regenerate').last().waitFor();
 		if (await page.getByTestId('tool-call').count() === 0) await page.getByTestId('activity-summary').click();
 		await page.getByTestId('tool-call').first().locator('button').first().click();
@@ -165,6 +191,11 @@ const SIGNED_IN = {
 	'passage-keyboard': ['/', async (page) => {
 		await finished(page, 'How many days of leave? #cite');
 		await page.getByTestId('citation').nth(1).focus();
+		await page.keyboard.press('Enter');
+		await page.getByTestId('citation-passage').waitFor();
+		await page.getByTestId('citation-panel').getByText('Page 14').waitFor();
+		await page.keyboard.press('Escape');
+		await hasFocus(page, 'citation', 1);
 		await page.keyboard.press('Enter');
 		await page.getByTestId('citation-passage').waitFor();
 		await page.keyboard.press('Tab');

@@ -1,4 +1,4 @@
-/** Short notices at the foot of the page, with at most one thing to do. */
+/** Short notices at the head of the page, with at most one thing to do. */
 
 export interface Toast {
 	id: number;
@@ -9,7 +9,7 @@ export interface Toast {
 	expired?: () => void;
 }
 
-const SHOWN_MS = 6_000;
+const SHOWN_MS = { plain: 6_000, danger: 10_000 };
 const ALL_MAX = 4;
 
 class Toasts {
@@ -20,7 +20,7 @@ class Toasts {
 		const toast: Toast = { id: this.#next++, text, tone: options.tone ?? 'plain', ...options };
 		if (this.all.length >= ALL_MAX && this.all[0]) this.dismiss(this.all[0].id);
 		this.all = [...this.all, toast];
-		setTimeout(() => this.dismiss(toast.id), SHOWN_MS);
+		setTimeout(() => this.dismiss(toast.id), SHOWN_MS[toast.tone]);
 		return toast.id;
 	}
 

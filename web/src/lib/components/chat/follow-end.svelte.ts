@@ -13,7 +13,10 @@ export function followEnd() {
 	const distance = () => (box ? box.scrollHeight - box.scrollTop - box.clientHeight : 0);
 
 	function toEnd(): void {
-		if (box) box.scrollTop = box.scrollHeight;
+		if (!box) return;
+		box.scrollTop = box.scrollHeight;
+		// What folds moves the end up; that is not the reader scrolling away.
+		lastTop = box.scrollTop;
 	}
 
 	function follow(): void {
