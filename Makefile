@@ -58,7 +58,7 @@ web: sync-run ## build the web client
 
 test: sync ## run every test (TESTS=path for some)
 	@$(UV) run --no-sync python -m atrium_local.webclient test
-	@$(UV) run --no-sync pytest --numprocesses 2 --dist loadscope $(TESTS)
+	@$(UV) run --no-sync pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder $(TESTS)
 
 check: sync ## lint, types, layers, generated files
 	@$(UV) run --no-sync ruff check .

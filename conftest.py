@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import socket
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -28,12 +29,36 @@ def _outside_loop(coroutine: Coroutine[Any, Any, T]) -> T:
         return pool.submit(asyncio.run, coroutine).result()
 
 
+_FIRST = ("faults", "platform")  # the longest; what comes last should be short
+
+
+def _share_of_work(nodeid: str) -> str:
+    """What one worker runs as a whole: everything that shares a platform, other tests by file."""
+    file = nodeid.partition("::")[0]
+    if file.startswith("tests/faults/"):
+        return "faults"  # a platform of its own, beside the one that nobody kills
+    return "platform" if file.startswith("tests/") and file.count("/") > 1 else file
+
+
 class _PlatformScheduling(LoadScopeScheduling):
-    """Everything that shares the one platform goes to one worker; other files stay whole."""
+    """Whole shares of the work, in the order of the collected tests (`--no-loadscope-reorder`)."""
 
     def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        return "platform" if file.startswith("tests/") and file.count("/") > 1 else file
+        return _share_of_work(nodeid)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """For several workers: the longest shares first, then those of many tests."""
+    if not hasattr(config, "workerinput"):
+        return
+    sizes = Counter(_share_of_work(item.nodeid) for item in items)
+
+    def place(item: pytest.Item) -> tuple[int, int, str]:
+        share = _share_of_work(item.nodeid)
+        return _FIRST.index(share) if share in _FIRST else len(_FIRST), -sizes[share], share
+
+    items.sort(key=place)
 
 
 @pytest.hookimpl(optionalhook=True)  # by xdist, and not without it
