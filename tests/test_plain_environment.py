@@ -14,7 +14,7 @@ import pytest
 from shared.testing.identity import KeyRing
 
 ROOT = Path(__file__).parent.parent
-SERVICE = "agent-service"
+SERVICE = "chat-service"
 DEADLINE_S = 60
 
 

@@ -1,12 +1,13 @@
 """A real uvicorn on a free port: in-process transports buffer bodies and run no lifespan."""
 
-import asyncio
 import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import uvicorn
+
+from shared.background import beside
 
 
 @asynccontextmanager
@@ -19,15 +20,16 @@ async def serve(app: Any, **options: Any) -> AsyncGenerator[str]:
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     config = uvicorn.Config(app, log_config=None, lifespan=options.pop("lifespan", "on"), timeout_graceful_shutdown=2, **options)
+    config.load()
     server = uvicorn.Server(config)
-    running = asyncio.ensure_future(server.serve(sockets=[listener]))
-    try:
-        while not server.started:
-            if running.done():
-                raise RuntimeError("the application did not start")
-            await asyncio.sleep(0.01)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        await running
+    server.lifespan = config.lifespan_class(config)
+    await server.startup(sockets=[listener])
+    if not server.started:
         listener.close()
+        raise RuntimeError("the application did not start")
+    # `serve()` would look ten times a second whether it should end, which adds up over a thousand servers.
+    try:
+        async with beside(server.main_loop(), "uvicorn"):
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        await server.shutdown(sockets=[listener])
