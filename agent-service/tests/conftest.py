@@ -24,7 +24,7 @@ from shared.auth import Principal
 from shared.contracts.agents import ASSISTANT_AGENT_ID
 from shared.sse import SseParser
 from shared.testing.identity import KeyRing, make_principal
-from shared.testing.server import serve
+from shared.testing.server import read_body, serve
 
 SERVICE_SCRIPT = Path(__file__).with_name("runs_service.py")
 _spec = importlib.util.spec_from_file_location("runs_service", SERVICE_SCRIPT)
@@ -93,12 +93,7 @@ class Others:
         self.contexts: dict[str, int] = {"tiny": 1200}
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        body = b""
-        while True:
-            message = await receive()
-            body += message.get("body", b"")
-            if not message.get("more_body"):
-                break
+        body = await read_body(receive)
         path = scope["path"]
         if path.startswith("/internal/v1/usage/"):
             await self._usage(path.rsplit("/", 1)[1], send)

@@ -21,7 +21,7 @@ from agent_service.mcp.connection import Connection
 from agent_service.mcp.port import Limits, Server, ServerError, Stdio, StreamableHttp
 from shared.background import TaskTracker
 from shared.ids import uuid7
-from shared.testing.server import serve
+from shared.testing.server import read_body, serve
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -280,12 +280,7 @@ class WebServer:
         self.seen: list[tuple[str, str, Mapping[str, str]]] = []
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        body = b""
-        while True:
-            message = await receive()
-            body += message.get("body", b"")
-            if not message.get("more_body"):
-                break
+        body = await read_body(receive)
         headers = {name.decode(): value.decode() for name, value in scope["headers"]}
         request = json.loads(body) if body else {}
         method = request.get("method", scope["method"])

@@ -21,7 +21,7 @@ from chat_service.settings import ChatSettings
 from shared.auth import Principal
 from shared.sse import SseParser
 from shared.testing.identity import KeyRing, make_principal
-from shared.testing.server import serve
+from shared.testing.server import read_body, serve
 
 USAGE = {"prompt_tokens": 7, "completion_tokens": 5, "cost_nano": 1200, "remaining_nano": 998_800}
 DONE = {"done"}
@@ -48,12 +48,7 @@ class FakeSuite:
         return says(*words)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        body = b""
-        while True:
-            message = await receive()
-            body += message.get("body", b"")
-            if not message.get("more_body"):
-                break
+        body = await read_body(receive)
         if scope["path"].startswith("/internal/v1/usage/"):
             await self._usage(scope["path"].rsplit("/", 1)[1], send)
             return

@@ -20,7 +20,7 @@ from inference_service.settings import InferenceSettings
 from shared.app import ServiceApp
 from shared.testing.fake_provider import FakeProvider, running_provider
 from shared.testing.identity import KeyRing, make_principal
-from shared.testing.server import serve
+from shared.testing.server import read_body, serve
 
 INPUT_NANO = 10
 OUTPUT_NANO = 20
@@ -42,12 +42,7 @@ class FakeBilling:
     settle_calls: int = 0
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        body = b""
-        while True:
-            message = await receive()
-            body += message.get("body", b"")
-            if not message.get("more_body"):
-                break
+        body = await read_body(receive)
         assert dict(scope["headers"])[b"authorization"].startswith(b"Bearer ")
         status, answer = self.route(scope["method"], scope["path"], orjson.loads(body) if body else {})
         kind = b"application/json" if status == 200 else b"application/problem+json"

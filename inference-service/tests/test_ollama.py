@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 import pytest
-from shared.testing.server import serve
+from shared.testing.server import read_body, serve
 
 TAGS = {
     "models": [
@@ -24,12 +24,7 @@ class FakeOllama:
         self.asked: list[tuple[str, Any]] = []
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        body = b""
-        while True:
-            message = await receive()
-            body += message.get("body", b"")
-            if not message.get("more_body"):
-                break
+        body = await read_body(receive)
         fields = orjson.loads(body) if body else {}
         self.asked.append((scope["path"], fields))
         answer = self.answer(scope["path"], fields)

@@ -23,7 +23,7 @@ from retrieval_service.vectors.port import Point, Scored, VectorStore
 from shared.auth import Principal, Role
 from shared.ids import uuid7
 from shared.testing.identity import KeyRing, make_principal
-from shared.testing.server import serve
+from shared.testing.server import read_body, serve
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -57,12 +57,7 @@ class FakeInference:
         self.reranked: list[int] = []
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        raw = b""
-        while True:
-            message = await receive()
-            raw += message.get("body", b"")
-            if not message.get("more_body"):
-                break
+        raw = await read_body(receive)
         answer: Any = {"error": {"code": "refused", "message": "not now"}}
         if self.status == 200:
             answer = self.rerank(json.loads(raw)) if scope["path"] == "/v1/rerank" else self.embed(json.loads(raw)["input"])

@@ -9,6 +9,7 @@ from typing import Any
 
 import jwt
 import numpy as np
+from shared.testing.server import read_body
 
 
 class FakeInference:
@@ -24,12 +25,7 @@ class FakeInference:
         self.gate.set()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        body = b""
-        while True:
-            message = await receive()
-            body += message.get("body", b"")
-            if not message.get("more_body"):
-                break
+        body = await read_body(receive)
         self.calls += 1
         await self.gate.wait()
         refusal = self.refusals.popleft() if self.refusals else self.refuse_always

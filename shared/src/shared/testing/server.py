@@ -33,3 +33,13 @@ async def serve(app: Any, **options: Any) -> AsyncGenerator[str]:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
         await server.shutdown(sockets=[listener])
+
+
+async def read_body(receive: Any) -> bytes:
+    """The whole body of a request, for the ASGI callables that play a service in tests."""
+    body = b""
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if not message.get("more_body"):
+            return body
