@@ -71,6 +71,14 @@ class MessageError(BaseModel):
     extra: dict[str, Any] = Field(default_factory=dict[str, Any])
 
 
+class LeftOutEventData(BaseModel):
+    """What of the chat and of the passages found did not fit what the model can read."""
+
+    messages: int = Field(ge=0, description="older messages of the branch that the model did not see")
+    passages: int = Field(ge=0, description="passages that were found and did not fit")
+    window_tokens: int = Field(ge=0, description="what the model can read and write in all, or the installation's cap below that")
+
+
 class MessageUsage(BaseModel):
     """What a reply took, over all its turns. Null: not known yet."""
 
@@ -103,6 +111,14 @@ class Message(BaseModel):
     usage: MessageUsage | None = None
     attachments: list[Attachment] = Field(default_factory=list[Attachment])
     citations: list[Citation] = Field(default_factory=list[Citation])
+    finish_reason: str | None = Field(
+        default=None,
+        description="why the reply ended, in the provider's word: `stop`, `length` (continue goes on), `content_filter`, `refusal`"
+        " (the content is the refusal), `reasoning_only` (it thought and wrote nothing), `account_suspended`, `key_revoked`;"
+        " null while it is not known",
+    )
+    reasoning: str = Field(default="", description="what the model thought before it wrote, cut at the installation's bound")
+    left_out: LeftOutEventData | None = Field(default=None, description="what the model did not see; null when it saw all")
     steps: list[StepEventData | ToolEventData] = Field(
         default_factory=list[StepEventData | ToolEventData], description="what was done for the reply, in order; tool calls as they ended"
     )
@@ -151,9 +167,9 @@ class LoadProgress(BaseModel):
 
 
 class WaitingEventData(BaseModel):
-    """The model cannot answer yet; the turn goes on by itself."""
+    """The reply cannot be written yet; the turn goes on by itself. `service_away`: a service restarts, nothing was dispatched yet."""
 
-    reason: Literal["model_loading", "model_busy"]
+    reason: Literal["model_loading", "model_busy", "service_away"]
     progress: LoadProgress | None = None
 
 
@@ -173,6 +189,7 @@ class DoneEventData(BaseModel):
     """How the turn ended."""
 
     status: FinalStatus
+    finish_reason: str | None = Field(default=None, description="as Message.finish_reason")
 
 
 class ErrorEventData(BaseModel):
@@ -197,7 +214,7 @@ class MessageEvent(_Event):
 
 
 class WaitingEvent(_Event):
-    """The model loads or is busy."""
+    """The model loads or is busy, or a service is away for a moment."""
 
     event: Literal["waiting"]
     data: WaitingEventData
@@ -211,7 +228,7 @@ class DeltaEvent(_Event):
 
 
 class ReasoningEvent(_Event):
-    """Text of the model's reasoning; shown, not stored."""
+    """Text of the model's reasoning; stored with the reply."""
 
     event: Literal["reasoning"]
     data: TextEventData
@@ -236,6 +253,13 @@ class CitationEvent(_Event):
 
     event: Literal["citation"]
     data: Citation
+
+
+class LeftOutEvent(_Event):
+    """What the model does not see; comes before the text, and only when something was left out."""
+
+    event: Literal["left_out"]
+    data: LeftOutEventData
 
 
 class UsageEvent(_Event):
@@ -274,6 +298,7 @@ class ChatEvent(
             | StepEvent
             | ToolEvent
             | CitationEvent
+            | LeftOutEvent
             | DeltaEvent
             | ReasoningEvent
             | UsageEvent

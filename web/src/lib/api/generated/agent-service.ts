@@ -625,6 +625,11 @@ export interface components {
          */
         DoneEventData: {
             /**
+             * Finish Reason
+             * @description as Message.finish_reason
+             */
+            finish_reason?: string | null;
+            /**
              * Status
              * @enum {string}
              */
@@ -1354,7 +1359,7 @@ export interface components {
         };
         /**
          * WaitingEventData
-         * @description The model cannot answer yet; the turn goes on by itself.
+         * @description The reply cannot be written yet; the turn goes on by itself. `service_away`: a service restarts, nothing was dispatched yet.
          */
         WaitingEventData: {
             progress?: components["schemas"]["LoadProgress"] | null;
@@ -1362,7 +1367,7 @@ export interface components {
              * Reason
              * @enum {string}
              */
-            reason: "model_loading" | "model_busy";
+            reason: "model_loading" | "model_busy" | "service_away";
         };
     };
     responses: never;

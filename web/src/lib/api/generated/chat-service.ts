@@ -247,7 +247,7 @@ export interface components {
          * ChatEvent
          * @description One server-sent event of a reply: `event:`, `id:` and `data:` (JSON of `data`).
          */
-        ChatEvent: components["schemas"]["MessageEvent"] | components["schemas"]["WaitingEvent"] | components["schemas"]["StepEvent"] | components["schemas"]["ToolEvent"] | components["schemas"]["CitationEvent"] | components["schemas"]["DeltaEvent"] | components["schemas"]["ReasoningEvent"] | components["schemas"]["UsageEvent"] | components["schemas"]["DoneEvent"] | components["schemas"]["ErrorEvent"] | components["schemas"]["ResetEvent"];
+        ChatEvent: components["schemas"]["MessageEvent"] | components["schemas"]["WaitingEvent"] | components["schemas"]["StepEvent"] | components["schemas"]["ToolEvent"] | components["schemas"]["CitationEvent"] | components["schemas"]["LeftOutEvent"] | components["schemas"]["DeltaEvent"] | components["schemas"]["ReasoningEvent"] | components["schemas"]["UsageEvent"] | components["schemas"]["DoneEvent"] | components["schemas"]["ErrorEvent"] | components["schemas"]["ResetEvent"];
         /**
          * ChatPatch
          * @description Body of PATCH /api/v1/chats/{id}: only what is present changes.
@@ -363,6 +363,11 @@ export interface components {
          */
         DoneEventData: {
             /**
+             * Finish Reason
+             * @description as Message.finish_reason
+             */
+            finish_reason?: string | null;
+            /**
              * Status
              * @enum {string}
              */
@@ -405,6 +410,44 @@ export interface components {
             detail?: components["schemas"]["ValidationError"][];
         };
         /**
+         * LeftOutEvent
+         * @description What the model does not see; comes before the text, and only when something was left out.
+         */
+        LeftOutEvent: {
+            data: components["schemas"]["LeftOutEventData"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event: "left_out";
+            /**
+             * Id
+             * @description the SSE id; increases within a reply, a replay may skip ids
+             */
+            id: number;
+        };
+        /**
+         * LeftOutEventData
+         * @description What of the chat and of the passages found did not fit what the model can read.
+         */
+        LeftOutEventData: {
+            /**
+             * Messages
+             * @description older messages of the branch that the model did not see
+             */
+            messages: number;
+            /**
+             * Passages
+             * @description passages that were found and did not fit
+             */
+            passages: number;
+            /**
+             * Window Tokens
+             * @description what the model can read and write in all, or the installation's cap below that
+             */
+            window_tokens: number;
+        };
+        /**
          * LoadProgress
          * @description How far the built-in model's download is.
          */
@@ -444,14 +487,27 @@ export interface components {
             created_at: string;
             error?: components["schemas"]["MessageError"] | null;
             /**
+             * Finish Reason
+             * @description why the reply ended, in the provider's word: `stop`, `length` (continue goes on), `content_filter`, `refusal` (the content is the refusal), `reasoning_only` (it thought and wrote nothing), `account_suspended`, `key_revoked`; null while it is not known
+             */
+            finish_reason?: string | null;
+            /**
              * Id
              * Format: uuid
              */
             id: string;
+            /** @description what the model did not see; null when it saw all */
+            left_out?: components["schemas"]["LeftOutEventData"] | null;
             /** Model */
             model: string | null;
             /** Parent Id */
             parent_id: string | null;
+            /**
+             * Reasoning
+             * @description what the model thought before it wrote, cut at the installation's bound
+             * @default
+             */
+            reasoning: string;
             /**
              * Role
              * @enum {string}
@@ -606,7 +662,7 @@ export interface components {
         };
         /**
          * ReasoningEvent
-         * @description Text of the model's reasoning; shown, not stored.
+         * @description Text of the model's reasoning; stored with the reply.
          */
         ReasoningEvent: {
             data: components["schemas"]["TextEventData"];
@@ -806,7 +862,7 @@ export interface components {
         };
         /**
          * WaitingEvent
-         * @description The model loads or is busy.
+         * @description The model loads or is busy, or a service is away for a moment.
          */
         WaitingEvent: {
             data: components["schemas"]["WaitingEventData"];
@@ -823,7 +879,7 @@ export interface components {
         };
         /**
          * WaitingEventData
-         * @description The model cannot answer yet; the turn goes on by itself.
+         * @description The reply cannot be written yet; the turn goes on by itself. `service_away`: a service restarts, nothing was dispatched yet.
          */
         WaitingEventData: {
             progress?: components["schemas"]["LoadProgress"] | null;
@@ -831,7 +887,7 @@ export interface components {
              * Reason
              * @enum {string}
              */
-            reason: "model_loading" | "model_busy";
+            reason: "model_loading" | "model_busy" | "service_away";
         };
     };
     responses: never;
