@@ -72,9 +72,16 @@ def _message(event: OutboxEvent) -> str:
     return message.decode()
 
 
-async def notify_listeners(session: AsyncSession, events: Sequence[OutboxEvent]) -> None:
-    """The publisher of a single node: NOTIFY on CHANNEL with each event, or with its id alone when it is too large for NOTIFY."""
-    await session.execute(text(_NOTIFY_SQL), {"channel": CHANNEL, "messages": [_message(event) for event in events]})
+def publish_on(channel: str) -> Publish:
+    """A publisher by PostgreSQL: NOTIFY on `channel` with each event, or with its id alone when it is too large for NOTIFY."""
+
+    async def publish(session: AsyncSession, events: Sequence[OutboxEvent]) -> None:
+        await session.execute(text(_NOTIFY_SQL), {"channel": channel, "messages": [_message(event) for event in events]})
+
+    return publish
+
+
+notify_listeners = publish_on(CHANNEL)
 
 
 class Relay:
