@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
 from shared.auth import Principal, ServiceTokens
@@ -20,6 +21,15 @@ _ANSWER_SHARE = 4
 """A quarter of the window is left for the answer when it is not said how long it may be."""
 
 
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What a model reads and writes in all, and the part of it for the prompt. `known`: somebody said so; else it is a guess."""
+
+    context_tokens: int
+    prompt_tokens: int
+    known: bool
+
+
 class ModelWindows:
     """Context lengths by model, asked of the inference-service once a minute; `tokens_max` bounds what is sent to any of them."""
 
@@ -32,11 +42,15 @@ class ModelWindows:
 
     async def prompt_tokens(self, principal: Principal, model: str, *, answer_tokens_max: int | None = None) -> int:
         """Tokens of prompt that leave room for the answer; never fails, an unknown model counts as a small one."""
+        return (await self.window(principal, model, answer_tokens_max=answer_tokens_max)).prompt_tokens
+
+    async def window(self, principal: Principal, model: str, *, answer_tokens_max: int | None = None) -> Window:
+        """As `prompt_tokens`, with the whole window beside it."""
         if monotonic_s() - self._asked_at_s >= _REMEMBER_S:
             await self._ask(principal)
         context = self._contexts.get(model, CONTEXT_TOKENS_UNKNOWN)
         answer = min(answer_tokens_max or context // _ANSWER_SHARE, context // 2)
-        return min(self._tokens_max, context - answer)
+        return Window(context, min(self._tokens_max, context - answer), model in self._contexts)
 
     async def _ask(self, principal: Principal) -> None:
         self._asked_at_s = monotonic_s()
