@@ -24,8 +24,8 @@ class Echo(BaseModel):
     text: str
 
 
-class ChatSettings(ServiceSettings):
-    service = "chat-service"
+class EchoSettings(ServiceSettings):
+    service = "inference-service"
 
 
 async def hot_echo(request: HotRequest) -> None:
@@ -65,13 +65,13 @@ HOT = (
     HotRoute(
         "POST", "/v1/echo", hot_echo, "Echo", permission=Permission.MODELS_USE, envelope="openai", request_model=Echo, response_model=Echo
     ),
-    HotRoute("POST", "/internal/v1/echo/{name}", hot_echo, "Echo inside", services=frozenset({"inference-service"})),
+    HotRoute("POST", "/internal/v1/echo/{name}", hot_echo, "Echo inside", services=frozenset({"chat-service"})),
 )
 
 
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
-    settings = ChatSettings(**KEYS.settings_fields("chat-service", database_url="postgresql://unused"))
+    settings = EchoSettings(**KEYS.settings_fields("inference-service", database_url="postgresql://unused"))
     app = create_service_app(
         settings,
         title="t",
@@ -104,13 +104,13 @@ async def test_a_hot_route_refuses_strangers_and_the_unentitled_in_its_envelope(
 
 
 async def test_a_bare_service_token_is_no_person(client: httpx.AsyncClient) -> None:
-    headers = KEYS.service_headers("agent-service", target="chat-service")
+    headers = KEYS.service_headers("agent-service", target="inference-service")
     assert (await client.post("/v1/echo", json={"text": "hi"}, headers=headers)).status_code == 401
 
 
 async def test_internal_routes_answer_named_services_only(client: httpx.AsyncClient) -> None:
-    allowed = KEYS.service_headers("inference-service", target="chat-service")
-    refused = KEYS.service_headers("agent-service", target="chat-service")
+    allowed = KEYS.service_headers("chat-service", target="inference-service")
+    refused = KEYS.service_headers("agent-service", target="inference-service")
     assert (await client.post("/internal/v1/echo/x", json={"text": "hi"}, headers=allowed)).status_code == 200
     assert (await client.post("/internal/v1/echo/x", json={"text": "hi"}, headers=refused)).status_code == 403
     assert (await client.post("/internal/v1/echo/x", json={"text": "hi"}, headers=USER)).status_code == 403
@@ -184,7 +184,7 @@ async def test_openapi_describes_hot_routes(client: httpx.AsyncClient) -> None:
 
 
 async def test_direct_calls_are_limited_per_caller_and_gateway_calls_are_not() -> None:
-    settings = ChatSettings(**KEYS.settings_fields("chat-service", database_url="postgresql://unused"), direct_calls_per_minute=2)
+    settings = EchoSettings(**KEYS.settings_fields("inference-service", database_url="postgresql://unused"), direct_calls_per_minute=2)
     app = create_service_app(settings, title="t", lifespan=nothing, routers=[router], hot_routes=HOT)
     direct = KEYS.user_headers(make_principal())
     limited_key = KEYS.user_headers(make_principal(rpm=1))

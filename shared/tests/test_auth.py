@@ -4,6 +4,7 @@ import time
 
 import jwt
 import pytest
+from shared.arrows import ARROWS, callers_of
 from shared.auth import ROLE_PERMISSIONS, USER_KEY_ID, Permission, Principal, Role, TokenVerifier, UserTokens
 from shared.errors import Forbidden, Unauthenticated
 from shared.testing.identity import KeyRing, make_principal
@@ -12,7 +13,7 @@ KEYS = KeyRing()
 
 
 def verifier(audience: str = "billing-service", secret: str | None = None) -> TokenVerifier:
-    return TokenVerifier(jwks=KEYS.jwks, audience=audience, hs256_secret=secret)
+    return TokenVerifier(jwks=KEYS.jwks, audience=audience, callers=callers_of(audience), hs256_secret=secret)
 
 
 def test_a_user_token_gives_back_its_principal() -> None:
@@ -47,6 +48,29 @@ def test_a_service_token_acts_for_its_principal_at_its_target_only() -> None:
     assert (acting.user_id, acting.service) == (principal.user_id, "chat-service")
     with pytest.raises(Unauthenticated):
         verifier("billing-service").verify(token)
+
+
+def test_a_service_acts_with_no_more_than_its_arrow_needs() -> None:
+    administrator = make_principal(Role.ADMIN)
+    header = KEYS.service_headers("chat-service", target="billing-service", principal=administrator)["authorization"]
+    acting = verifier("billing-service").verify(header.removeprefix("Bearer "))
+    assert acting.user_id == administrator.user_id
+    assert acting.permissions == {Permission.USAGE_READ}
+
+
+@pytest.mark.parametrize(
+    ("caller", "target"),
+    [("billing-service", "inference-service"), ("retrieval-service", "billing-service"), ("agent-service", "chat-service")],
+)
+def test_a_service_that_does_not_call_another_is_not_believed_there(caller: str, target: str) -> None:
+    header = KEYS.service_headers(caller, target=target, principal=make_principal(Role.ADMIN))["authorization"]
+    with pytest.raises(Unauthenticated):
+        verifier(target).verify(header.removeprefix("Bearer "))
+
+
+def test_no_arrow_permits_a_person_to_be_changed() -> None:
+    readers = {Permission.USERS_WRITE, Permission.WALLETS_WRITE, Permission.PRICES_WRITE, Permission.BUDGETS_WRITE, Permission.KEYS_MANAGE}
+    assert not any(permissions & readers for permissions in ARROWS.values())
 
 
 def test_a_bare_service_token_holds_no_permission() -> None:

@@ -14,6 +14,7 @@ from atrium_local.installation import Installation
 from atrium_local.services import SERVICES, service_named
 from atrium_local.settings import LocalSettings
 from dotenv import dotenv_values
+from shared.arrows import callers_of
 from shared.auth import USER_KEY_ID as SHARED_USER_KEY_ID
 from shared.auth import ServiceTokens, TokenVerifier
 from shared.testing.identity import make_principal
@@ -50,7 +51,7 @@ def test_a_service_token_signed_with_one_file_is_verified_with_another(installat
     chat, billing = env_of(installation, "chat-service"), env_of(installation, "billing-service")
     tokens = ServiceTokens(signing_key_pem=str(chat["SERVICE_SIGNING_KEY"]), service="chat-service")
     principal = make_principal()
-    verifier = TokenVerifier(jwks=str(billing["TOKEN_JWKS"]), audience="billing-service")
+    verifier = TokenVerifier(jwks=str(billing["TOKEN_JWKS"]), audience="billing-service", callers=callers_of("billing-service"))
     verified = verifier.verify(tokens.header_for("billing-service", principal).decode().removeprefix("Bearer "))
     assert verified.service == "chat-service"
     assert verified.user_id == principal.user_id

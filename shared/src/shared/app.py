@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
+from shared.arrows import callers_of
 from shared.auth import Permission, ServiceTokens, TokenVerifier, bearer_token
 from shared.background import TaskTracker
 from shared.errors import AppError, Headers, Invalid, NotFound, PayloadTooLarge, Unavailable, render_for_path
@@ -297,7 +298,10 @@ def create_service_app(
     api.state.access_log = AccessLog(settings.service)
     secret = settings.jwt_secret_key
     api.state.verifier = TokenVerifier(
-        jwks=settings.token_jwks, audience=settings.service, hs256_secret=secret.get_secret_value() if secret else None
+        jwks=settings.token_jwks,
+        audience=settings.service,
+        callers=callers_of(settings.service),
+        hs256_secret=secret.get_secret_value() if secret else None,
     )
     api.state.service_tokens = ServiceTokens(signing_key_pem=settings.service_signing_key.get_secret_value(), service=settings.service)
     api.add_exception_handler(AppError, _on_app_error)

@@ -195,10 +195,18 @@ def service_principal(service: str) -> Principal:
 
 
 class TokenVerifier:
-    """Verifies user and service tokens offline; remembers what it verified by the whole token until it expires."""
+    """Verifies user and service tokens offline; remembers what it verified by the whole token until it expires.
 
-    def __init__(self, *, jwks: str, audience: str, hs256_secret: str | None = None) -> None:
-        self._keys = {key["kid"]: jwt.PyJWK(key).key for key in json.loads(jwks)["keys"]}
+    `callers` names the services whose tokens count here (none: user tokens only), and the most each may be permitted for a person it
+    acts for.
+    """
+
+    def __init__(
+        self, *, jwks: str, audience: str, callers: Mapping[str, frozenset[Permission]] | None = None, hs256_secret: str | None = None
+    ) -> None:
+        self._callers = dict(callers or {})
+        known = {USER_KEY_ID, *self._callers}
+        self._keys = {key["kid"]: jwt.PyJWK(key).key for key in json.loads(jwks)["keys"] if key["kid"] in known}
         self._audience = audience
         self._hs256_secret = hs256_secret
         self._remembered: OrderedDict[str, tuple[float, Principal]] = OrderedDict()
@@ -245,8 +253,9 @@ class TokenVerifier:
         act = cast("dict[str, Any] | None", claims.get("act"))
         if act is None:
             return service_principal(str(kid))
+        acting = Principal.from_claims(act)
         # via_gateway: the limits were applied where the person's request came in.
-        return replace(Principal.from_claims(act), service=str(kid), via_gateway=True)
+        return replace(acting, permissions=acting.permissions & self._callers[str(kid)], service=str(kid), via_gateway=True)
 
 
 class UserTokens:
