@@ -1,9 +1,10 @@
-"""Work beside a block."""
+"""Detached work: whose failure is heard by whom."""
 
 import asyncio
+import logging
 
 import pytest
-from shared.background import beside
+from shared.background import TaskTracker, beside
 
 
 async def test_work_beside_a_block_is_there_when_it_is_needed_and_ends_with_it() -> None:
@@ -20,3 +21,41 @@ async def test_work_beside_a_block_is_there_when_it_is_needed_and_ends_with_it()
         async with beside(never(), "never") as waiting:
             raise ValueError("the block")
     assert waiting.cancelled()
+
+
+async def failing(gate: asyncio.Event) -> None:
+    await gate.wait()
+    raise ValueError("wrong")
+
+
+def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+async def test_a_failure_that_nobody_awaits_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    tasks, gate = TaskTracker(), asyncio.Event()
+    tasks.spawn(failing(gate), "lonely")
+    gate.set()
+    await tasks.drain(1)
+    assert logged(caplog) == ["background task lonely failed"]
+
+
+async def test_a_failure_that_reaches_its_caller_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    tasks, gate = TaskTracker(), asyncio.Event()
+    gate.set()
+    with pytest.raises(ValueError, match="wrong"):
+        await tasks.complete(failing(gate), "asked for")
+    with pytest.raises(ValueError, match="wrong"):
+        await tasks.spawn(failing(gate), "shared by several", claimed=True)
+    assert logged(caplog) == []
+
+
+async def test_work_outlives_a_cancelled_caller_and_its_failure_is_logged_then(caplog: pytest.LogCaptureFixture) -> None:
+    tasks, gate = TaskTracker(), asyncio.Event()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await tasks.complete(failing(gate), "left")
+    assert len(tasks) == 1
+    gate.set()
+    await tasks.drain(1)
+    assert logged(caplog) == ["background task left failed"]

@@ -16,20 +16,34 @@ class TaskTracker:
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._claimed: set[asyncio.Task[Any]] = set()
 
     def __len__(self) -> int:
         return len(self._tasks)
 
-    def spawn(self, work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
-        """Start `work` detached; its failure is logged under `name` unless someone awaits the returned task."""
+    def spawn(self, work: Coroutine[Any, Any, T], name: str, *, claimed: bool = False) -> asyncio.Task[T]:
+        """Start `work` detached. Its failure is logged under `name`; when it is `claimed`, it reaches those who await the task instead."""
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
+        if claimed:
+            self._claimed.add(task)
         task.add_done_callback(self._done)
         return task
 
+    async def complete(self, work: Coroutine[Any, Any, T], name: str) -> T:
+        """The result of `work`, which runs to its end even when the caller is cancelled; then its failure is logged."""
+        task = self.spawn(work, name, claimed=True)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            self._claimed.discard(task)
+            raise
+
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
+        claimed = task in self._claimed
+        self._claimed.discard(task)
+        if not claimed and not task.cancelled() and (error := task.exception()) is not None:
             log.error("background task %s failed", task.get_name(), exc_info=error)
 
     async def drain(self, timeout_s: float) -> int:

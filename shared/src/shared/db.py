@@ -17,6 +17,8 @@ STATEMENT_TIMEOUT_MS = 30_000
 LOCK_TIMEOUT_MS = 10_000
 IDLE_IN_TRANSACTION_TIMEOUT_MS = 60_000
 CONNECT_TIMEOUT_S = 10
+# Above the server's own limit: it ends only what waits for a server that no longer runs.
+COMMAND_TIMEOUT_S = 35
 
 
 class Base(DeclarativeBase):
@@ -76,7 +78,7 @@ class Database:
             pool_use_lifo=True,
             pool_recycle=1800,
             hide_parameters=True,
-            connect_args={"server_settings": _server_settings(schema), "timeout": CONNECT_TIMEOUT_S},
+            connect_args={"server_settings": _server_settings(schema), "timeout": CONNECT_TIMEOUT_S, "command_timeout": COMMAND_TIMEOUT_S},
         )
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
 
@@ -115,6 +117,7 @@ async def create_raw_pool(
         max_size=size_max,
         server_settings=_server_settings(schema),
         timeout=CONNECT_TIMEOUT_S,
+        command_timeout=COMMAND_TIMEOUT_S,
         reset=_keep_session,
         **options,
     )

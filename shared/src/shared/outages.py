@@ -1,4 +1,4 @@
-"""A database that went away is 503 with Retry-After, not 500: clients wait and try again, and nobody looks for a bug."""
+"""A database that is away or too busy is 503 with Retry-After, not 500: clients wait and try again, and nobody looks for a bug."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -20,23 +20,37 @@ _RETRY_AFTER_S = 2
 _ATTEMPTS = 2
 
 
+# Class 08: connection exceptions; 53: out of connections, memory or disk.
+_AWAY_CLASSES = ("08", "53")
+# 57P01 to 57P05: shutting down, crashed, starting up, dropped, idle too long; 57014: statement time-out; 55P03: lock time-out;
+# 25P03: idle in a transaction for too long; 40001 and 40P01: lost a race for rows, which a second attempt wins.
+_AWAY_CODES = frozenset({"57P01", "57P02", "57P03", "57P04", "57P05", "57014", "55P03", "25P03", "40001", "40P01"})
+_DRIVER_ERRORS = (asyncpg.InterfaceError, asyncpg.InternalClientError)
+
+
 def is_outage(error: BaseException) -> bool:
-    """Whether the database was out of reach, as opposed to a statement that failed."""
+    """Whether the database was out of reach or too busy, as opposed to a statement that is wrong."""
     if isinstance(error, DBAPIError):
-        return error.connection_invalidated or _says_away(getattr(error.orig, "sqlstate", None))
+        return error.connection_invalidated or _says_away(getattr(error.orig, "sqlstate", None)) or _is_drivers(error.orig)
     if isinstance(error, asyncpg.PostgresError):
         return _says_away(error.sqlstate)
-    return isinstance(error, PoolTimeoutError | ConnectionError | TimeoutError | asyncpg.InterfaceError)
+    return isinstance(error, (PoolTimeoutError, ConnectionError, TimeoutError, *_DRIVER_ERRORS))
 
 
 def _says_away(sqlstate: str | None) -> bool:
-    # Class 08: connection exceptions; 57P01 to 57P03: shutting down, crashed, starting up.
-    return sqlstate is not None and (sqlstate.startswith("08") or sqlstate in {"57P01", "57P02", "57P03"})
+    return sqlstate is not None and (sqlstate[:2] in _AWAY_CLASSES or sqlstate in _AWAY_CODES)
+
+
+def _is_drivers(error: BaseException | None) -> bool:
+    """Whether SQLAlchemy wrapped an error of the driver itself: a connection that broke in the middle of its protocol."""
+    return error is not None and isinstance(error.__cause__, _DRIVER_ERRORS)
 
 
 def database_down() -> Unavailable:
     """What a client hears meanwhile."""
-    return Unavailable("the database does not answer; try again in a moment", code="database_down", retry_after_s=_RETRY_AFTER_S)
+    return Unavailable(
+        "the database does not answer or is too busy; try again in a moment", code="database_down", retry_after_s=_RETRY_AFTER_S
+    )
 
 
 async def read_again_after_outage(read: Callable[[], Awaitable[T]]) -> T:
@@ -44,7 +58,7 @@ async def read_again_after_outage(read: Callable[[], Awaitable[T]]) -> T:
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             return await read()
-        except (DBAPIError, PoolTimeoutError, ConnectionError, TimeoutError) as error:
+        except (DBAPIError, PoolTimeoutError, ConnectionError, TimeoutError, *_DRIVER_ERRORS) as error:
             if not is_outage(error):
                 raise
             if attempt == _ATTEMPTS or not isinstance(error, DBAPIError):
@@ -67,5 +81,5 @@ def answer_outages(api: FastAPI) -> None:
         response.raw_headers = [*headers, (b"content-length", str(len(body)).encode())]
         return response
 
-    for kind in (DBAPIError, PoolTimeoutError, ConnectionError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    for kind in (DBAPIError, PoolTimeoutError, ConnectionError, TimeoutError, asyncpg.PostgresError, *_DRIVER_ERRORS):
         api.add_exception_handler(kind, on_database_error)

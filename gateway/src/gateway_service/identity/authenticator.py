@@ -71,7 +71,7 @@ class StoredAuthenticator:
         """See proxy.ports.Authenticator. A burst with one credential asks the database once."""
         running = self._running.get(credential)
         if running is None:
-            running = self._tasks.spawn(self._look_up(credential), "authenticate")
+            running = self._tasks.spawn(self._look_up(credential), "authenticate", claimed=True)
             self._running[credential] = running
             running.add_done_callback(self._forgetting(credential))
         # shield: the first caller may hang up while others wait for the same answer.
