@@ -16,7 +16,7 @@ FILE_LINES_MAX = 500
 HOMES = {
     "os.environ": [
         "shared/src/shared/settings.py",
-        "agent-service/src/agent_service/code/jail/interpreter.py",  # empties it for a run of code; the sandbox imports nothing of ours
+        "agent-service/src/agent_service/code/interpreter.py",  # empties it for a run of code
     ],
     "os.getenv": [],
     "uuid4": [],

@@ -95,7 +95,7 @@ def test_the_self_test_finds_every_hole_of_a_process_that_is_not_confined(tmp_pa
     code = """
 import errno, json, os, sys
 from pathlib import Path
-from agent_service.code.jail import selftest
+from shared.jail import selftest
 def let_through(*arguments): raise OSError(errno.ENOENT, "no such program")
 os.execv = let_through
 print(json.dumps(selftest.failures(Path(sys.argv[1]))))

@@ -29,6 +29,7 @@ from retrieval_service.ingestion.workflow import Ingestion
 from retrieval_service.knowledge.endpoints import router as knowledge_router
 from retrieval_service.objects.choice import open_object_store
 from retrieval_service.objects.port import ObjectStore
+from retrieval_service.parsing.jail_check import JailCheck
 from retrieval_service.reconciliation.endpoints import router as reconciliation_router
 from retrieval_service.reconciliation.service import Reconciler
 from retrieval_service.search.endpoints import router as search_router
@@ -51,6 +52,7 @@ _WORKFLOW_VERSION = "1"
 _HOUSEKEEPING_S = 3600
 _CUT_WRITE_AFTER = timedelta(hours=1)
 _RESCUE_S = 60
+_LOOK_S = 60
 
 
 @asynccontextmanager
@@ -63,6 +65,9 @@ async def lifespan(api: FastAPI) -> AsyncGenerator[None]:
         api.state.database = database
         await check_schema(database, service=settings.service, code_version=SCHEMA_VERSION)
         api.state.objects = objects = _open_objects(settings)
+        api.state.jail_check = jail_check = JailCheck(
+            folder=settings.atrium_home / "data" / "reading", confined=settings.parser_confinement == "full"
+        )
         pool = UpstreamPool()
         stack.push_async_callback(pool.aclose)
         engine = _engine(settings)
@@ -81,7 +86,8 @@ async def lifespan(api: FastAPI) -> AsyncGenerator[None]:
         file_jobs = _wire_files(api.state, database, objects, settings, begin=ingestion.begin, removals=[remove_passages])
         api.state.reconciler = reconciler = Reconciler(database, vectors, objects, grace_s=settings.reconciliation_grace_s)
         reconciling = Periodic("reconciliation", settings.reconciliation_interval_s, reconciler.run_periodically)
-        for job in [*file_jobs, *ingestion_jobs, reconciling]:
+        looking = Periodic("self-test of the reader", _LOOK_S, jail_check.look)
+        for job in [*file_jobs, *ingestion_jobs, reconciling, looking]:
             job.start()
             stack.push_async_callback(job.close)
         yield
@@ -216,6 +222,11 @@ async def _check_vectors(state: State) -> None:
     await state.vectors.check()
 
 
+async def _check_reader(state: State) -> str | None:
+    """Searches work where no file can be read, so this makes nothing unready."""
+    return state.jail_check.reason
+
+
 def create_app(settings: RetrievalSettings | None = None) -> ServiceApp:
     """The service as an ASGI callable."""
     settings = settings or load_settings_or_exit(RetrievalSettings)
@@ -224,7 +235,7 @@ def create_app(settings: RetrievalSettings | None = None) -> ServiceApp:
         title="Atrium retrieval-service",
         lifespan=lifespan,
         routers=[identity_router, files_router, chunks_router, uploads_router, knowledge_router, search_router, reconciliation_router],
-        readiness={"database": check_database, "objects": _check_objects, "vectors": _check_vectors},
+        readiness={"database": check_database, "objects": _check_objects, "vectors": _check_vectors, "reader": _check_reader},
         body_bytes_max_below={
             # A little more than the largest file, whose own refusal says what to do.
             "/api/v1/retrieval/files": settings.file_size_max_bytes + 2 * FORM_BYTES_MAX,

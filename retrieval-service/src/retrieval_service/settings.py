@@ -1,7 +1,7 @@
 """Settings of the retrieval-service."""
 
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field, SecretStr
 from shared.settings import ServiceSettings
@@ -76,6 +76,11 @@ class RetrievalSettings(ServiceSettings):
     chunk_overlap_tokens: int = Field(default=40, ge=0, le=100, description="tokens that neighbouring passages share at most")
     chunks_max: int = Field(default=50_000, ge=1, le=1_000_000, description="most passages of one file")
 
+    parser_confinement: Literal["full", "limits"] = Field(
+        default="full",
+        description="full: Landlock and seccomp shut in what reads a file, and no file is read where the kernel lacks them; "
+        "limits: time and memory alone, for development on macOS",
+    )
     parser_memory_bytes_max: int = Field(default=1024**3, ge=256 * 1024**2, description="address space of the process that reads one file")
     parser_cpu_s_max: int = Field(default=300, ge=1, le=3600, description="seconds of a core that reading one file may take")
     parser_wall_s_max: float = Field(default=600, gt=0, le=7200, description="seconds that reading one file may take")

@@ -36,7 +36,8 @@ _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 log = logging.getLogger(__name__)
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
-ReadinessCheck = Callable[[State], Awaitable[None]]
+ReadinessCheck = Callable[[State], Awaitable[str | None]]
+"""Raises AppError when its dependency does not answer; a text it returns is shown and leaves the service ready."""
 
 _QUIET_ROUTES = frozenset({"/healthz", "/readyz", "/metrics"})
 
@@ -361,15 +362,14 @@ def _operations_router(settings: ServiceSettings, metrics: Metrics, readiness: M
     @router.get("/readyz", summary="The service can work", responses={503: {"description": "a dependency does not answer"}})
     async def readyz(request: Request) -> Response:
         results: dict[str, str] = {}
-        if request.app.state.draining:
+        ready = not request.app.state.draining
+        if not ready:
             results["shutdown"] = "draining"
         for name, check in readiness.items():
             try:
-                await check(request.app.state)
-                results[name] = "ok"
+                results[name] = await check(request.app.state) or "ok"
             except AppError as error:
-                results[name] = error.detail
-        ready = all(result == "ok" for result in results.values())
+                results[name], ready = error.detail, False
         body = orjson.dumps({"status": "ok" if ready else "down", "service": settings.service, "version": VERSION, "checks": results})
         return Response(body, status_code=200 if ready else Unavailable.status, media_type="application/json")
 

@@ -13,8 +13,8 @@ from typing import Literal
 import orjson
 
 from agent_service.code.host import Zygote
-from agent_service.code.jail.protocol import Job
 from agent_service.code.limits import THREADS_MAX, CodeLimits
+from agent_service.code.protocol import Job
 from agent_service.code.workfolder import WorkFolder
 
 WATCH_S = 0.05

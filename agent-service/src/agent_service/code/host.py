@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from agent_service.code.jail.protocol import MESSAGE_BYTES_MAX, Start
+from agent_service.code.protocol import MESSAGE_BYTES_MAX, Start
 
 _START_S = 120
 _STOP_S = 5

@@ -24,8 +24,8 @@ from shared.errors import Unavailable
 from agent_service.code.admission import Admission
 from agent_service.code.execution import Execution
 from agent_service.code.host import SandboxUnavailable, Zygote
-from agent_service.code.jail.protocol import Job
 from agent_service.code.limits import DESCRIPTORS_MAX, FILE_BYTES_MAX, THREADS_MAX, CodeLimits
+from agent_service.code.protocol import Job
 from agent_service.code.results import as_result, decode_files
 from agent_service.code.workfolder import WorkFolder, remove_tree
 

@@ -10,9 +10,9 @@ from typing import Any
 from shared.auth import Principal
 from shared.background import TaskTracker
 from shared.contracts.agents import CodeRequest, CodeResult
+from shared.jail import landlock
 from shared.testing.identity import make_principal
 
-from agent_service.code.jail import landlock
 from agent_service.code.limits import CodeLimits
 from agent_service.code.service import CodeRunner, SelfTest
 

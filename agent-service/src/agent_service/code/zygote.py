@@ -17,11 +17,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
-from agent_service.code.jail import confinement, interpreter, selftest
-from agent_service.code.jail.adapters import libraries
-from agent_service.code.jail.confinement import Confinement
-from agent_service.code.jail.privileges import Rlimits
-from agent_service.code.jail.protocol import MESSAGE_BYTES_MAX, Job, Start
+from shared.jail import confinement, selftest
+from shared.jail.confinement import Confinement
+from shared.jail.privileges import Rlimits
+
+from agent_service.code import interpreter
+from agent_service.code.adapters import libraries
+from agent_service.code.protocol import MESSAGE_BYTES_MAX, Job, Start
 
 _CONTROL_FD = _REPORT_FD = 3
 _REFUSED = 70

@@ -69,6 +69,7 @@ class DocumentReader:
                 chunk_tokens_max=self._settings.chunk_tokens_max,
                 chunk_overlap_tokens=self._settings.chunk_overlap_tokens,
                 limits=self._limits(),
+                confined=self._settings.parser_confinement == "full",
             )
             return await self._store(work, watch, job, fd=file.fileno())
 

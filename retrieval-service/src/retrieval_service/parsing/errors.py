@@ -32,3 +32,10 @@ def binary() -> DocumentRefused:
 
 def too_many_chunks(chunks_max: int) -> DocumentRefused:
     return DocumentRefused("too_much_text", f"this file makes more than {chunks_max:,} passages; split it into several files")
+
+
+def not_confined() -> DocumentRefused:
+    return DocumentRefused(
+        "reader_not_confined",
+        "this installation cannot shut the reader of files in, so it reads none; ask your operator to look at /readyz",
+    )

@@ -30,6 +30,7 @@ class ParseJob:
     chunk_tokens_max: int
     chunk_overlap_tokens: int
     limits: ParseLimits
+    confined: bool = True  # False: limits of time and memory alone, where the operator accepts that
 
     def encode(self) -> bytes:
         return orjson.dumps(asdict(self))

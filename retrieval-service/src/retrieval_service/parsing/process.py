@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager, suppress
 
 from retrieval_service.parsing import frames
-from retrieval_service.parsing.errors import DocumentRefused, too_much_text
+from retrieval_service.parsing.errors import DocumentRefused, not_confined, too_much_text
 from retrieval_service.parsing.frames import BadFrameError, Chunks, Done, Frame, Progress, Refused
 from retrieval_service.parsing.job import ParseJob
 
@@ -20,7 +20,7 @@ _REASON_CHARS_MAX = 200
 # Progress is per page; every other frame carries chunks, which are counted themselves.
 _SPARE_FRAMES = 16
 # Nothing of the service's own environment: that holds its keys and addresses.
-_ENVIRONMENT = {"LANG": "C.UTF-8", "TOKENIZERS_PARALLELISM": "false", "RAYON_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+ENVIRONMENT = {"LANG": "C.UTF-8", "TOKENIZERS_PARALLELISM": "false", "RAYON_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 
 
 async def parse(job: ParseJob, *, fd: int, wall_s_max: float) -> AsyncGenerator[Progress | Chunks | Done]:
@@ -42,7 +42,8 @@ async def parse(job: ParseJob, *, fd: int, wall_s_max: float) -> AsyncGenerator[
             except (StopAsyncIteration, BadFrameError, asyncio.IncompleteReadError) as error:
                 raise await _died(process, error) from None
             if isinstance(frame, Refused):
-                log.info("document refused", extra={"code": frame.code, "reason": frame.reason[:_REASON_CHARS_MAX]})
+                level = logging.ERROR if frame.code == not_confined().code else logging.INFO
+                log.log(level, "document refused", extra={"code": frame.code, "reason": frame.reason[:_REASON_CHARS_MAX]})
                 raise DocumentRefused(frame.code, frame.detail)
             yield frame
             if isinstance(frame, Done):
@@ -52,11 +53,11 @@ async def parse(job: ParseJob, *, fd: int, wall_s_max: float) -> AsyncGenerator[
 @asynccontextmanager
 async def _running(job: ParseJob, fd: int) -> AsyncGenerator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(
-        *_command(),
+        *command("retrieval_service.parsing.worker"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env=_ENVIRONMENT,
+        env=ENVIRONMENT,
         pass_fds=(fd,),
         cwd="/",
     )
@@ -74,12 +75,12 @@ async def _running(job: ParseJob, fd: int) -> AsyncGenerator[asyncio.subprocess.
         await asyncio.shield(process.wait())
 
 
-def _command() -> list[str]:
-    """Isolated from the environment and the working folder; compiled modules go where the service keeps its own."""
+def command(module: str) -> list[str]:
+    """Runs `module` isolated from the environment and the working folder; compiled modules go where the service keeps its own."""
     options = ["-I"]
     if sys.pycache_prefix is not None:
         options += ["-X", f"pycache_prefix={sys.pycache_prefix}"]
-    return [sys.executable, *options, "-m", "retrieval_service.parsing.worker"]
+    return [sys.executable, *options, "-m", module]
 
 
 async def _frames(process: asyncio.subprocess.Process, job: ParseJob) -> AsyncGenerator[Frame]:

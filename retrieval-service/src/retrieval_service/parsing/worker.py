@@ -1,10 +1,11 @@
 """`python -m retrieval_service.parsing.worker`: reads one job from standard input, answers in frames, ends.
 
-Everything that reads what strangers wrote runs here, under limits set before the first byte of it.
+Everything that reads what strangers wrote runs here, in the jail of `shared.jail`, put on before the first byte of it: no file but
+the document and the Python installation can be opened, no process started, nothing connected to.
 """
 
-import ctypes
 import importlib
+import importlib.util
 import logging
 import os
 import resource
@@ -15,7 +16,10 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from retrieval_service.chunks.splitter import Splitter
+from shared.jail import confinement
+from shared.jail.privileges import Rlimits
+
+from retrieval_service.chunks.splitter import CountTokens, Splitter
 from retrieval_service.parsing import errors, frames
 from retrieval_service.parsing.blocks import DocumentText
 from retrieval_service.parsing.errors import DocumentRefused
@@ -24,7 +28,7 @@ from retrieval_service.parsing.job import ParseJob, ParseLimits
 from retrieval_service.parsing.reading import Reader, Source
 from retrieval_service.parsing.tokens import token_counter
 
-_CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
+_PACKAGE = "retrieval_service"
 _NICE = 10
 _FILES_MAX = 64
 _FILE_BYTES_MAX = 4 * 1024 * 1024  # compiled modules of the libraries; no document needs to write
@@ -36,11 +40,8 @@ def main() -> None:
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     (size_bytes,) = frames.LENGTH.unpack(source.read(frames.LENGTH.size))
     job = ParseJob.decode(source.read(size_bytes))
-    _confine(job.limits)
-    logging.disable()  # nobody reads what libraries say about a document
-    threading.Thread(target=_end_with_the_service, args=(source,), daemon=True).start()
     try:
-        last: frames.Frame = _answer(job, sink)
+        last = _run(job, source, sink)
     except DocumentRefused as refusal:
         last = frames.Refused(refusal.code, refusal.detail)
     except MemoryError:
@@ -52,11 +53,35 @@ def main() -> None:
     os._exit(0)  # libraries would free page by page what the system takes back at once
 
 
-def _confine(limits: ParseLimits) -> None:
-    """The system ends what goes beyond; where it allows that, there is no network either."""
-    # Needs a process with one thread, so before anything else. Not everywhere permitted, and the limits below hold without it.
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).unshare(_CLONE_NEWUSER | _CLONE_NEWNET)
+def _run(job: ParseJob, source: BinaryIO, sink: BinaryIO) -> frames.Frame:
+    """Load what reading takes, shut this process in, read. Raises: DocumentRefused, and whatever a library makes of the document."""
+    reader = cast("Reader", importlib.import_module(f"{_PACKAGE}.parsing.adapters.{format_of(job.content_type, job.filename)}"))
+    count = token_counter(Path(job.tokenizer_path))
+    try:
+        shut_in(job)
+    except (OSError, RuntimeError, ValueError) as error:
+        refusal = errors.not_confined()
+        return frames.Refused(refusal.code, refusal.detail, str(error))
+    logging.disable()  # nobody reads what libraries say about a document
+    threading.Thread(target=_end_with_the_service, args=(source,), daemon=True).start()
+    return _answer(job, reader, count, sink)
+
+
+def shut_in(job: ParseJob) -> None:
+    """Put the restrictions on this process, before the first byte of the document. Raises: OSError, RuntimeError, ValueError."""
+    if not job.confined:
+        _limit(job.limits)
+        return
+    if sys.platform != "linux":
+        raise RuntimeError("files are read on Linux only: what shuts the reader in is made of Landlock and seccomp")
+    limits = Rlimits(job.limits.memory_bytes_max, job.limits.cpu_s_max, 0, _FILES_MAX, None)
+    own = importlib.util.find_spec(_PACKAGE)
+    sources = [] if own is None or own.origin is None else [Path(own.origin).parent]
+    confinement.confine_reader(limits, document=int(Path(job.path).name), readable=sources)
+
+
+def _limit(limits: ParseLimits) -> None:
+    """The system ends what takes more."""
     for kind, amount in (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_CPU, limits.cpu_s_max),
@@ -78,9 +103,8 @@ def _end_with_the_service(source: BinaryIO) -> None:
     os._exit(1)
 
 
-def _answer(job: ParseJob, sink: BinaryIO) -> frames.Done:
-    count = token_counter(Path(job.tokenizer_path))
-    document, pages = _read(job, sink)
+def _answer(job: ParseJob, reader: Reader, count: CountTokens, sink: BinaryIO) -> frames.Done:
+    document, pages = _read(job, reader, sink)
     text = document.text
     splitter = Splitter(count, tokens_max=job.chunk_tokens_max, overlap_tokens=job.chunk_overlap_tokens)
     chunks = (
@@ -98,9 +122,8 @@ def _answer(job: ParseJob, sink: BinaryIO) -> frames.Done:
     return frames.Done(pages, len(text))
 
 
-def _read(job: ParseJob, sink: BinaryIO) -> tuple[DocumentText, int | None]:
+def _read(job: ParseJob, reader: Reader, sink: BinaryIO) -> tuple[DocumentText, int | None]:
     """The document's text and, if it has such, the number of its pages."""
-    module = importlib.import_module(f"retrieval_service.parsing.adapters.{format_of(job.content_type, job.filename)}")
     document = DocumentText(job.limits.text_chars_max)
     pages: int | None = None
 
@@ -109,7 +132,7 @@ def _read(job: ParseJob, sink: BinaryIO) -> tuple[DocumentText, int | None]:
         pages = total
         _send(sink, frames.Progress(done, total))
 
-    for block in cast("Reader", module).read(Source(Path(job.path), job.limits, report)):
+    for block in reader.read(Source(Path(job.path), job.limits, report)):
         document.add(block)
     return document, pages
 

@@ -1,4 +1,4 @@
-"""The system calls a run of code may make, as a seccomp filter. Everything that is not named here is refused."""
+"""The system calls a confined process may make, as a seccomp filter. Everything that is not named here is refused."""
 
 import errno
 import importlib
@@ -61,7 +61,7 @@ def build() -> Any:
     try:
         library = importlib.import_module("pyseccomp")
     except (ImportError, RuntimeError, OSError, AttributeError) as error:
-        raise RuntimeError("libseccomp cannot be loaded; install it (Debian: libseccomp2) to run code") from error
+        raise RuntimeError("libseccomp cannot be loaded; install it (Debian: libseccomp2)") from error
     argument, allow = library.Arg, library.ALLOW
     rules = library.SyscallFilter(library.ERRNO(errno.EPERM))
     rules.set_attr(library.Attr.ACT_BADARCH, library.KILL_PROCESS)  # 32-bit and x32 calls have other numbers

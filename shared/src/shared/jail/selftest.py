@@ -9,8 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 
-def failures(canary: Path) -> list[str]:
-    """What does not hold; empty when the sandbox is sound. `canary` is a file outside that everybody may read."""
+def failures(canary: Path, *, writes: bool = True) -> list[str]:
+    """What does not hold; empty when the jail is sound.
+
+    Args:
+        canary: a file outside that everybody may read.
+        writes: the process has a work folder, and is in it.
+    """
     checks: list[tuple[str, Callable[[], bool]]] = [
         ("files outside can be read", lambda: not _fails(canary.read_bytes)),
         ("files outside can be written", lambda: not _fails(lambda: canary.write_bytes(b"x"))),
@@ -21,12 +26,16 @@ def failures(canary: Path) -> list[str]:
         ("unix sockets can be opened", lambda: not _fails(lambda: socket.socket(socket.AF_UNIX))),
         ("the parent can be signalled", lambda: not _fails(lambda: os.kill(os.getppid(), 0))),
         ("processes can be forked", _forks),
-        ("the work folder cannot be used", lambda: _fails(lambda: Path("probe.txt").write_bytes(b"x"))),
+        _WRITES if writes else _WRITES_NOT,
         ("the standard library cannot be read", lambda: _fails(lambda: Path(os.__file__).read_bytes())),
         ("threads cannot be started", lambda: _fails(_start_thread)),
         ("programs can be started", _executes),
     ]
     return [name for name, is_broken in checks if is_broken()]
+
+
+def _make_probe() -> None:
+    Path("probe.txt").write_bytes(b"x")
 
 
 def _fails(attempt: Callable[[], object]) -> bool:
@@ -46,6 +55,10 @@ def _forks() -> bool:
         os._exit(0)
     os.waitpid(child, 0)
     return True
+
+
+_WRITES: tuple[str, Callable[[], bool]] = ("the work folder cannot be used", lambda: _fails(_make_probe))
+_WRITES_NOT: tuple[str, Callable[[], bool]] = ("files can be made where it stands", lambda: not _fails(_make_probe))
 
 
 def _start_thread() -> None:

@@ -1,5 +1,9 @@
-"""All restrictions of one run in their order; the zygote prepares them, its child puts them on."""
+"""All restrictions of a process in their order.
 
+`prepare` and `confine` are for a zygote and its children; `confine_reader` is for a process that reads one open file and answers.
+"""
+
+import contextlib
 import os
 import sys
 import sysconfig
@@ -8,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agent_service.code.jail import landlock, mounts, privileges
-from agent_service.code.jail.adapters import seccomp
-from agent_service.code.jail.privileges import Rlimits
+from shared.jail import landlock, mounts, privileges
+from shared.jail.adapters import seccomp
+from shared.jail.privileges import Rlimits
 
 _SYSTEM_FILES = (
     "/etc/ld.so.cache",
@@ -26,7 +30,7 @@ _PRIVATE = 0o077
 
 @dataclass(frozen=True, slots=True)
 class Confinement:
-    """What the children of this zygote get. `layers` names them for people."""
+    """What the children of a zygote get. `layers` names them for people."""
 
     rules: tuple[landlock.Rule, ...]
     calls: Any
@@ -64,9 +68,7 @@ def prepare(base: Path, *, uid_first: int | None, extra: Sequence[Path]) -> Conf
         RuntimeError: the same of a library; the message says what to do.
     """
     calls = seccomp.build()
-    version = landlock.abi()
-    if version < 1:
-        raise RuntimeError("the kernel has no Landlock; Linux 5.13 or newer with lsm=landlock is needed to run code")
+    version = _landlock()
     readable = readable_paths(extra)
     layers = [f"landlock {version}", "seccomp", "rlimits"]
     _be_first_to_die()
@@ -83,12 +85,19 @@ def prepare(base: Path, *, uid_first: int | None, extra: Sequence[Path]) -> Conf
     return Confinement(rules, calls, tuple(layers))
 
 
+def _landlock() -> int:
+    version = landlock.abi()
+    if version < 1:
+        raise RuntimeError("the kernel has no Landlock; Linux 5.13 or newer with lsm=landlock is needed")
+    return version
+
+
 def _be_first_to_die() -> None:
     """Ask the kernel to take this process and its children first when the machine is out of memory."""
     try:
         Path("/proc/self/oom_score_adj").write_text("1000")
     except OSError:
-        sys.stderr.write("code zygote: oom_score_adj cannot be set\n")
+        sys.stderr.write("jail: oom_score_adj cannot be set\n")
 
 
 def confine(confinement: Confinement, *, work: Path, uid: int | None, limits: Rlimits, parent: int) -> None:
@@ -107,3 +116,35 @@ def confine(confinement: Confinement, *, work: Path, uid: int | None, limits: Rl
     landlock.restrict((*confinement.rules, own))
     os.closerange(4, 1 << 20)
     seccomp.load(confinement.calls)
+
+
+def confine_reader(limits: Rlimits, *, document: int, readable: Sequence[Path]) -> None:
+    """Put everything on this process for good: it reads the open file `document`, the Python installation and `readable`.
+
+    It opens no other file, makes and writes none, starts neither process nor program, and opens no socket; what it says leaves by its
+    standard streams. Call with one thread, when all that is imported by name has been imported.
+
+    Raises:
+        OSError: the kernel refuses; the process must end then.
+        RuntimeError: the same of a library or an older kernel; the message says what to do.
+    """
+    calls = seccomp.build()
+    _landlock()
+    if len(os.listdir("/proc/self/task")) > 1:  # noqa: PTH208 - a Path for each is not needed
+        raise RuntimeError("a library has started a thread, which the restrictions would not reach")
+    _be_first_to_die()
+    os.umask(_PRIVATE)
+    os.chdir("/")
+    # No network device and no names of others where a plain user may have this; the layers below hold without it.
+    with contextlib.suppress(OSError):
+        mounts.leave_namespaces()
+    privileges.limit(limits)
+    privileges.drop_capabilities()
+    privileges.close_to_tracing()
+    found = [landlock.rule(path, landlock.READ) for path in readable_paths(readable)]
+    found += [landlock.rule(path, landlock.READ_WRITE_FILE) for path in mounts.DEVICES]
+    rules = [each for each in found if each is not None]
+    landlock.restrict((*rules, landlock.Rule(document, landlock.READ_FILE)))
+    os.closerange(3, document)
+    os.closerange(document + 1, 1 << 20)
+    seccomp.load(calls)

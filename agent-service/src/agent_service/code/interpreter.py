@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from agent_service.code.jail.adapters import libraries
+from agent_service.code.adapters import libraries
 
 FILENAME = "main.py"
 RESULT_CHARS_MAX = 64_000

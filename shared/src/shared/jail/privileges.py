@@ -6,7 +6,7 @@ import resource
 import signal
 from dataclasses import dataclass
 
-from agent_service.code.jail.kernel import LIBC, PR_CAPBSET_DROP, PR_SET_DUMPABLE, PR_SET_PDEATHSIG, check, prctl
+from shared.jail.kernel import LIBC, PR_CAPBSET_DROP, PR_SET_DUMPABLE, PR_SET_PDEATHSIG, check, prctl
 
 CAP_SYS_ADMIN = 21
 _CAP_KILL, _CAP_SETGID, _CAP_SETUID = 5, 6, 7
@@ -74,6 +74,11 @@ def die_with(parent: int) -> None:
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL, "parent death signal")
     if os.getppid() != parent:
         os._exit(1)  # the parent died before the line above
+    close_to_tracing()
+
+
+def close_to_tracing() -> None:
+    """Other processes of the same user cannot look into this one."""
     prctl(PR_SET_DUMPABLE, 0, "dumpable")
 
 

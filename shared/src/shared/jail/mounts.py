@@ -6,19 +6,25 @@ import platform
 from collections.abc import Sequence
 from pathlib import Path
 
-from agent_service.code.jail.kernel import LIBC, check, syscall
+from shared.jail.kernel import LIBC, check, syscall
 
 _MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 1, 2, 4, 8
 _MS_REMOUNT, _MS_BIND, _MS_REC, _MS_PRIVATE = 32, 4096, 16384, 1 << 18
 _MNT_DETACH = 2
 _NEW_NAMESPACES = 0x00020000 | 0x40000000 | 0x08000000 | 0x04000000  # mounts, network, System V IPC, host name
 _PIVOT_ROOT = {"x86_64": 155, "aarch64": 41, "riscv64": 41}
+_NEW_USER, _NEW_NET, _NEW_IPC, _NEW_UTS = 0x10000000, 0x40000000, 0x08000000, 0x04000000
 DEVICES = tuple(Path(name) for name in ("/dev/null", "/dev/zero", "/dev/urandom"))
 
 
 def supported() -> bool:
     """Whether we know how to swap the root on this machine."""
     return platform.machine() in _PIVOT_ROOT
+
+
+def leave_namespaces() -> None:
+    """A network, System V IPC and host name of its own, without any privilege. For a process with one thread. Raises: OSError."""
+    check(LIBC.unshare(ctypes.c_int(_NEW_USER | _NEW_NET | _NEW_IPC | _NEW_UTS)), "unshare")
 
 
 def enter(stage: Path, *, readable: Sequence[Path], writable: Sequence[Path]) -> None:

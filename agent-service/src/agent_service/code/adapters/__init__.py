@@ -1,0 +1,1 @@
+"""The libraries of people's code, without types."""
