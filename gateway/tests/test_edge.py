@@ -71,16 +71,14 @@ async def test_own_answers_carry_security_headers(gateway: Gateway) -> None:
     assert "x-request-id" in answer.headers
 
 
-def test_several_processes_need_redis() -> None:
-    with pytest.raises(ValidationError, match="REDIS_URL"):
-        settings(gateway_processes=2)
-    assert settings(gateway_processes=2, redis_url="redis://127.0.0.1:6379/0").gateway_processes == 2
-
-
-def test_uvicorns_own_variable_counts_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WEB_CONCURRENCY", "4")
-    with pytest.raises(ValidationError, match="REDIS_URL"):
+@pytest.mark.parametrize("variable", ["GATEWAY_PROCESSES", "WEB_CONCURRENCY"])
+def test_several_processes_are_refused_because_limits_would_not_hold(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:6379/0")
+    monkeypatch.setenv(variable, "2")
+    with pytest.raises(ValidationError, match=r"limits would not hold; set it to 1"):
         settings()
+    monkeypatch.setenv(variable, "1")
+    assert settings().gateway_processes == 1
 
 
 def test_lists_are_separated_by_semicolons(monkeypatch: pytest.MonkeyPatch) -> None:

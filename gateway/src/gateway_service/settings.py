@@ -2,10 +2,10 @@
 
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
+from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 from shared.settings import ServiceSettings, find_clone_root
 
@@ -60,7 +60,7 @@ class GatewaySettings(ServiceSettings):
         ge=1,
         le=64,
         validation_alias=AliasChoices("GATEWAY_PROCESSES", "WEB_CONCURRENCY", "gateway_processes"),
-        description="gateway processes behind one port; more than one needs REDIS_URL",
+        description="1: request limits are counted in the one process of the gateway; another number is refused",
     )
 
     @field_validator("cors_allow_origins", "trusted_hosts", mode="before")
@@ -77,13 +77,12 @@ class GatewaySettings(ServiceSettings):
                 raise ValueError(f"{origin!r} is not an origin; write scheme://host[:port] without a path")
         return origins
 
-    @model_validator(mode="after")
-    def _several_processes_share_counters(self) -> Self:
-        if self.gateway_processes > 1 and self.redis_url is None:
-            raise ValueError(
-                f"{self.gateway_processes} gateway processes need REDIS_URL, the store they share; set it or GATEWAY_PROCESSES=1"
-            )
-        return self
+    @field_validator("gateway_processes")
+    @classmethod
+    def _one_process(cls, value: int) -> int:
+        if value > 1:
+            raise ValueError("several gateway processes would each count requests for themselves, and limits would not hold; set it to 1")
+        return value
 
     @property
     def bound_to_loopback(self) -> bool:

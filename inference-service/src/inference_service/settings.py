@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
-from shared.settings import ServiceSettings
+from shared.settings import ServiceSettings, embedding_model_id
 
 SCHEMA_VERSION = 1
 _OPENAI_BASE_URL = "https://api.openai.com/v1"
@@ -80,6 +80,11 @@ class InferenceSettings(ServiceSettings):
     choices_max: int = Field(default=8, ge=1, le=128, description="largest n of one request")
     output_tokens_default: int = Field(default=4096, ge=1, description="answer length when the request names none")
     embedding_inputs_max: int = Field(default=2048, ge=1, description="most texts in one embeddings request")
+
+    @field_validator("embedding_model")
+    @classmethod
+    def _built_in_has_one_name(cls, value: str) -> str:
+        return embedding_model_id(value)
 
     @field_validator("local_model_url", mode="before")
     @classmethod

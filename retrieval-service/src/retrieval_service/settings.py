@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from pydantic import Field, SecretStr
-from shared.settings import ServiceSettings
+from pydantic import Field, SecretStr, field_validator
+from shared.settings import ServiceSettings, embedding_model_id
 
 SCHEMA_VERSION = 3
 
@@ -88,3 +88,8 @@ class RetrievalSettings(ServiceSettings):
     parser_text_bytes_max: int = Field(default=64 * 1024**2, ge=1024, description="largest text, Markdown or HTML file that is read")
     parser_text_chars_max: int = Field(default=20_000_000, ge=1000, description="most characters of text in one file")
     parser_unpacked_bytes_max: int = Field(default=256 * 1024**2, ge=1024, description="what a DOCX may unpack to")
+
+    @field_validator("embedding_model")
+    @classmethod
+    def _built_in_has_one_name(cls, value: str) -> str:
+        return embedding_model_id(value)

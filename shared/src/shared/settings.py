@@ -3,12 +3,17 @@
 import os
 import sys
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal, Self, TypeVar
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 S = TypeVar("S", bound="ServiceSettings")
+
+BUILT_IN_EMBEDDING_MODEL = "all-minilm-l6-v2"
+_EMBEDDING_MODEL_HOME = "sentence-transformers/"
+_SHARED_SECRET_BYTES_MIN = 32  # RFC 7518, section 3.2: a key of HS256 is at least as long as its hash
+_EXAMPLE_SECRETS = frozenset({"your-secret-key", "changeme", "change-me", "secret"})
 
 
 def find_clone_root(start: Path | None = None) -> Path | None:
@@ -30,6 +35,54 @@ def default_home() -> Path:
 def environment() -> dict[str, str]:
     """A copy of the process environment, for the few who pass it on to children."""
     return dict(os.environ)
+
+
+def postgresql_only(url: str) -> str:
+    """A database address that can work; `postgres://` is written as `postgresql://`.
+
+    Raises: ValueError for another database, without the address, which may hold a password.
+    """
+    scheme, separator, rest = url.partition("://")
+    dialect = scheme.partition("+")[0].lower()
+    if separator and dialect == "postgres":
+        return f"postgresql://{rest}"
+    if separator and dialect == "postgresql":
+        return url
+    named = f"{dialect} is not supported" if separator else "this is no postgresql:// address"
+    raise ValueError(
+        f"{named}: Atrium keeps its ledger and locks in PostgreSQL only; set it to postgresql://user:password@host/database,"
+        " or unset it and `make run` brings a PostgreSQL of its own"
+    )
+
+
+def weakness_of(shared_secret: str) -> str | None:
+    """Why JWT_SECRET_KEY is no secret, None when nothing is known against it."""
+    if shared_secret.lower() in _EXAMPLE_SECRETS:
+        return "is the example of the documentation, with which anybody can sign in as anybody"
+    if len(shared_secret.encode()) < _SHARED_SECRET_BYTES_MIN:
+        return f"is shorter than {_SHARED_SECRET_BYTES_MIN} bytes and can be guessed"
+    return None
+
+
+def weak_secret_advice(weakness: str) -> str:
+    """The whole sentence about a weak JWT_SECRET_KEY."""
+    return f"JWT_SECRET_KEY {weakness}: set it to the output of `openssl rand -hex 32`, or unset it and tokens are signed with EdDSA"
+
+
+def embedding_model_id(name: str) -> str:
+    """The name a service uses: the built-in model's own for each way people write it, any other as it is."""
+    plain = name.strip().lower().removeprefix(_EMBEDDING_MODEL_HOME)
+    return BUILT_IN_EMBEDDING_MODEL if plain == BUILT_IN_EMBEDDING_MODEL else name
+
+
+def explain(error: ValidationError) -> str:
+    """What is wrong with which variable, on one line and without its value."""
+    items = error.errors(include_input=False)
+    return "; ".join(_problem(".".join(map(str, item["loc"])).upper(), item["msg"].removeprefix("Value error, ")) for item in items)
+
+
+def _problem(variable: str, text: str) -> str:
+    return f"{variable}: {text}" if variable else text
 
 
 class ServiceSettings(BaseSettings):
@@ -56,7 +109,6 @@ class ServiceSettings(BaseSettings):
     jwt_secret_key: SecretStr | None = Field(default=None, description="set: user tokens are HS256 with this key instead of EdDSA")
     service_signing_key: SecretStr = Field(description="PEM of this service's Ed25519 private key")
     token_jwks: str = Field(description="JSON Web Key Set with the public keys of the gateway and of every service")
-    redis_url: SecretStr | None = Field(default=None, description="needed as soon as there are several gateway processes")
 
     gateway_url: str = Field(default="http://127.0.0.1:8000", description="where the gateway answers")
     inference_service_url: str = Field(default="http://127.0.0.1:8001", description="where the inference-service answers")
@@ -74,6 +126,23 @@ class ServiceSettings(BaseSettings):
     )
     drain_timeout_s: float = Field(default=20, ge=0, le=600, description="seconds that running work gets at shutdown")
 
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgresql(cls, value: SecretStr) -> SecretStr:
+        return SecretStr(postgresql_only(value.get_secret_value()))
+
+    @model_validator(mode="after")
+    def _production_has_a_real_secret(self) -> Self:
+        weakness = self.weak_secret
+        if weakness is not None and self.env == "prod":
+            raise ValueError(f"{weak_secret_advice(weakness)} (ENV=prod takes no other)")
+        return self
+
+    @property
+    def weak_secret(self) -> str | None:
+        """What is wrong with JWT_SECRET_KEY; None when it is unset or good."""
+        return weakness_of(self.jwt_secret_key.get_secret_value()) if self.jwt_secret_key is not None else None
+
 
 class SettingsError(Exception):
     """The configuration cannot work; the message is one clear line."""
@@ -89,15 +158,17 @@ def load_settings(cls: type[S], **overrides: Any) -> S:
     try:
         return cls(_env_file=env_file if env_file.is_file() else None, **overrides)  # pyright: ignore[reportCallIssue] - pydantic-settings' own parameter
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, item['loc'])).upper()}: {item['msg']}" for item in error.errors(include_input=False))
         hint = "" if env_file.is_file() else f" (no {env_file}; `make deps` starts the engines and writes it)"
-        raise SettingsError(f"{cls.service} cannot start: {problems}{hint}") from None
+        raise SettingsError(f"{cls.service} cannot start: {explain(error)}{hint}") from None
 
 
 def load_settings_or_exit(cls: type[S]) -> S:
     """As load_settings, but a broken configuration ends the process with one line and status 2."""
     try:
-        return load_settings(cls)
+        settings = load_settings(cls)
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(2) from None
+    if settings.weak_secret is not None:
+        sys.stderr.write(f"{cls.service}: warning: {weak_secret_advice(settings.weak_secret)}\n")
+    return settings

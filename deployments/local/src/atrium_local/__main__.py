@@ -4,6 +4,7 @@ import argparse
 import sys
 
 from pydantic import ValidationError
+from shared.settings import explain
 
 from atrium_local import accounts, commands, doctor
 from atrium_local.errors import LocalError
@@ -16,8 +17,7 @@ def main() -> int:
     try:
         return _dispatch(arguments, LocalSettings())
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, item['loc'])).upper()}: {item['msg']}" for item in error.errors(include_input=False))
-        print(f"Atrium cannot start: {problems}", file=sys.stderr)
+        print(f"Atrium cannot start: {explain(error)}", file=sys.stderr)
         return 2
     except LocalError as error:
         print(error, file=sys.stderr)

@@ -3,10 +3,11 @@
 import re
 from functools import cached_property
 from pathlib import Path
+from typing import Literal, Self
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from shared.settings import default_home, find_clone_root
+from shared.settings import default_home, find_clone_root, postgresql_only, weak_secret_advice, weakness_of
 
 from atrium_local.errors import LocalError
 from atrium_local.services import GATEWAY, Service
@@ -31,6 +32,7 @@ class LocalSettings(BaseSettings):
 
     model_config = SettingsConfigDict(extra="ignore", populate_by_name=True, case_sensitive=False, env_ignore_empty=True)
 
+    env: Literal["dev", "prod"] = Field(default="dev", description="`prod` turns on the strict mode")
     atrium_home: Path = Field(default_factory=default_home, description="folder of data, keys and logs of a local installation")
     host: str = Field(default="127.0.0.1", description="address the gateway binds; the other processes stay on loopback")
     port: int = Field(
@@ -57,6 +59,8 @@ class LocalSettings(BaseSettings):
         default=None, description="with DATABASE_ADMIN_URL unset: a prepared database elsewhere, used by every service as it is"
     )
 
+    jwt_secret_key: SecretStr | None = Field(default=None, description="set: user tokens are HS256 with this key instead of EdDSA")
+
     local_model_url: str | None = Field(default=None, description="a llama.cpp server elsewhere instead of the built-in one")
     atrium_model: str = Field(default=DEFAULT_MODEL, description="built-in chat model; `none` starts no model server")
     model_path: Path | None = Field(default=None, description="a GGUF file of your own instead of the built-in chat model")
@@ -78,6 +82,23 @@ class LocalSettings(BaseSettings):
     except_services: str = Field(
         default="", validation_alias=AliasChoices("EXCEPT", "except_services"), description="services not to start, separated by commas"
     )
+
+    @field_validator("database_url", "database_admin_url")
+    @classmethod
+    def _is_postgresql(cls, value: SecretStr | None) -> SecretStr | None:
+        return None if value is None else SecretStr(postgresql_only(value.get_secret_value()))
+
+    @model_validator(mode="after")
+    def _production_has_a_real_secret(self) -> Self:
+        if self.weak_secret is not None and self.env == "prod":
+            raise ValueError(f"{self.weak_secret} (ENV=prod takes no other)")
+        return self
+
+    @property
+    def weak_secret(self) -> str | None:
+        """A sentence about a JWT_SECRET_KEY that is no secret; None when it is unset or good."""
+        weakness = weakness_of(self.jwt_secret_key.get_secret_value()) if self.jwt_secret_key is not None else None
+        return None if weakness is None else weak_secret_advice(weakness)
 
     @cached_property
     def clone_root(self) -> Path:

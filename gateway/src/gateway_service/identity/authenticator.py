@@ -134,8 +134,7 @@ class StoredAuthenticator:
         limits = {f"user:{principal.user_id}": settings.user_rpm, f"org:{principal.organisation_id}": settings.organisation_rpm}
         if principal.key_id is not None:
             limits[f"key:{principal.key_id}"] = principal.rpm or settings.key_rpm
-        # Each process counts for itself, so each gets its share: together they never allow more than the limit.
-        return tuple(Quota(key, max(1, rpm // settings.gateway_processes)) for key, rpm in limits.items())
+        return tuple(Quota(key, rpm) for key, rpm in limits.items())
 
 
 def _expires_at_s(verified_token: str) -> float:
