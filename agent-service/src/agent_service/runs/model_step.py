@@ -8,7 +8,16 @@ from functools import partial
 from typing import Any
 
 from shared.background import TaskTracker
-from shared.clients.completions import CompletionRefusedError, Completions, Dispatched, Finished, ModelNotReadyError, Text, ToolCallPiece
+from shared.clients.completions import (
+    CompletionRefusedError,
+    Completions,
+    Dispatched,
+    Finished,
+    ModelNotReadyError,
+    RefusalText,
+    Text,
+    ToolCallPiece,
+)
 from shared.clients.windows import ModelWindows
 from shared.clock import monotonic_s, utc_now
 from shared.contracts.chat import MessageError, MessageUsage
@@ -190,6 +199,8 @@ class ModelSteps:
                         attempt.live.writer.add_text("reasoning", answer.add_text(part))
                     case Text():
                         attempt.show(answer.add_text(part))
+                    case RefusalText():
+                        attempt.show(answer.add_text(Text(reasoning=False, text=part.text)))
                     case ToolCallPiece():
                         answer.add_call_piece(part)
                     case MessageUsage():

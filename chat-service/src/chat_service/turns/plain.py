@@ -6,7 +6,16 @@ from typing import Any
 
 from shared.background import TaskTracker
 from shared.citations import missing_marks
-from shared.clients.completions import CompletionRefusedError, Completions, Dispatched, Finished, ModelNotReadyError, Text, ToolCallPiece
+from shared.clients.completions import (
+    CompletionRefusedError,
+    Completions,
+    Dispatched,
+    Finished,
+    ModelNotReadyError,
+    RefusalText,
+    Text,
+    ToolCallPiece,
+)
 from shared.clock import monotonic_s
 from shared.contracts.chat import MessageError, MessageUsage
 from shared.contracts.runs import Citation, StepEventData
@@ -117,6 +126,8 @@ class PlainWriter:
                         live.emit_text("reasoning" if part.reasoning else "delta", part.text)
                         if live.text_bytes > self._settings.reply_content_max_bytes:
                             raise CompletionRefusedError(too_long(self._settings.reply_content_max_bytes))
+                    case RefusalText():
+                        live.emit_text("delta", part.text)
                     case MessageUsage():
                         running.usage = part
                     case Finished():

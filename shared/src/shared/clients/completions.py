@@ -1,6 +1,6 @@
 """Streaming completions of inference-service, taken apart into what a reply is made of."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -8,15 +8,36 @@ import orjson
 
 from shared.auth import Principal, ServiceTokens
 from shared.contracts.chat import LoadProgress, MessageError, MessageUsage
+from shared.deltas import Delta, DeltaReader, Finished, RefusalText, Text, ToolCallPiece, UsageReport, error_of
 from shared.http import Timeouts, UpstreamPool, UpstreamResponse
 from shared.logs import request_id_var
 from shared.sse import SseEvent, SseParser
+from shared.surrogates import parse_json
 from shared.telemetry import traceparent_var
+
+__all__ = [
+    "CompletionRefusedError",
+    "Completions",
+    "Dispatched",
+    "Finished",
+    "ModelNotReadyError",
+    "Part",
+    "RefusalText",
+    "Text",
+    "ToolCallPiece",
+]
 
 SERVICE = "inference-service"
 _TARGET = b"/v1/chat/completions"
 _ERROR_BYTES_MAX = 64 * 1024
-_WAITING_REASONS: Mapping[str, str] = {"model_loading": "model_loading", "model_busy": "model_busy"}
+_WAITING_REASONS: Mapping[str, str] = {
+    "model_loading": "model_loading",
+    "model_busy": "model_busy",
+    # Nothing was dispatched and nothing charged, so the same request may simply come again.
+    "billing_unavailable": "service_away",
+    "database_down": "service_away",
+    "inference_unavailable": "service_away",
+}
 _STANDARD_MEMBERS = frozenset({"type", "title", "status", "detail", "instance", "code", "request_id", "errors", "message", "param"})
 
 
@@ -27,32 +48,8 @@ class Dispatched:
     dispatch_id: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A piece of the answer or of the reasoning before it."""
-
-    reasoning: bool
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class ToolCallPiece:
-    """A piece of a call the model makes: pieces of one call share `index`, id and name come with the first, arguments add up to JSON."""
-
-    index: int
-    call_id: str | None
-    name: str | None
-    arguments: str
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """The provider said that the answer is complete, and why: `stop`, `length`, `tool_calls`."""
-
-    reason: str = "stop"
-
-
-Part = Dispatched | Text | ToolCallPiece | MessageUsage | Finished
+Part = Dispatched | Text | RefusalText | ToolCallPiece | MessageUsage | Finished
+"""What a stream gives; the pieces of the answer are those of shared.deltas."""
 
 
 class CompletionRefusedError(Exception):
@@ -64,7 +61,7 @@ class CompletionRefusedError(Exception):
 
 
 class ModelNotReadyError(Exception):
-    """The model loads or is busy; ask again in `retry_after_s`."""
+    """Nothing was dispatched; ask again in `retry_after_s`. `reason`: `model_loading`, `model_busy`, `service_away`."""
 
     def __init__(self, reason: str, *, retry_after_s: float, progress: LoadProgress | None) -> None:
         super().__init__(reason)
@@ -74,7 +71,7 @@ class ModelNotReadyError(Exception):
 
 
 class Completions:
-    """Streams completions for a principal; one a process."""
+    """Streams completions for a principal; one per process."""
 
     def __init__(self, pool: UpstreamPool, tokens: ServiceTokens, *, base_url: str, timeouts: Timeouts) -> None:
         self._pool = pool
@@ -104,10 +101,10 @@ class Completions:
                 raise await _refusal(response)
             dispatch_id = response.header(b"x-atrium-dispatch-id")
             yield Dispatched(dispatch_id.decode("ascii", "replace") if dispatch_id else None)
-            parser = SseParser()
+            parser, reader = SseParser(), DeltaReader()
             while chunk := await response.next_chunk():
                 for event in parser.feed(chunk):
-                    for part in _parts(event):
+                    for part in _parts(event, reader):
                         yield part
 
 
@@ -153,50 +150,28 @@ def _seconds(value: bytes | None) -> float:
     return float(value) if value is not None and value.isdigit() else 1.0
 
 
-def _parts(event: SseEvent) -> list[Part]:
+def _parts(event: SseEvent, reader: DeltaReader) -> list[Part]:
     """What one upstream event says. Raises: CompletionRefusedError for an error inside the stream."""
     if event.data == b"[DONE]":
-        return [Finished()]
+        return _known(reader.end())
     try:
-        chunk = orjson.loads(event.data)
-    except orjson.JSONDecodeError:
+        chunk = parse_json(event.data)
+    except ValueError:
         raise CompletionRefusedError(
             MessageError(code="upstream_malformed", detail="the provider's stream is not valid; try again")
         ) from None
     if not isinstance(chunk, dict):
         return []
     members = cast("dict[str, Any]", chunk)
-    if event.event == "error" or members.get("error"):
+    if event.event == "error":
         raise CompletionRefusedError(_error_of(members, status=None))
-    parts: list[Part] = []
-    for choice in cast("list[dict[str, Any]]", members.get("choices") or [])[:1]:
-        delta = cast("dict[str, Any]", choice.get("delta") or {})
-        if thought := delta.get("reasoning_content") or delta.get("reasoning"):
-            parts.append(Text(reasoning=True, text=_storable(thought)))
-        if said := delta.get("content"):
-            parts.append(Text(reasoning=False, text=_storable(said)))
-        parts += [_tool_call(call) for call in cast("list[dict[str, Any]]", delta.get("tool_calls") or [])]
-        if reason := choice.get("finish_reason"):
-            parts.append(Finished(str(reason)))
-    if usage := members.get("usage"):
-        parts.append(_usage(cast("dict[str, Any]", usage)))
-    return parts
+    if (error := error_of(members)) is not None:
+        raise CompletionRefusedError(_error_of(error, status=None))
+    return _known(reader.feed(members))
 
 
-def _tool_call(call: dict[str, Any]) -> ToolCallPiece:
-    function = cast("dict[str, Any]", call.get("function") or {})
-    index = call.get("index")
-    return ToolCallPiece(
-        index=index if isinstance(index, int) else 0,
-        call_id=call.get("id"),
-        name=function.get("name"),
-        arguments=_storable(function.get("arguments") or ""),
-    )
-
-
-def _storable(text: object) -> str:
-    # PostgreSQL text cannot hold NUL.
-    return str(text).replace("\x00", "")
+def _known(deltas: Iterable[Delta]) -> list[Part]:
+    return [_usage(delta.members) if isinstance(delta, UsageReport) else delta for delta in deltas]
 
 
 def _usage(members: dict[str, Any]) -> MessageUsage:

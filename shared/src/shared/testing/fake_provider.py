@@ -31,6 +31,7 @@ class FakeProvider:
         self.url = ""
         self.tasks = TaskTracker()
         self.recording = True
+        self.scripted: Plan | None = None  # what every chat completion gets, whatever it asks for
         self._authorization = None if api_key is None else f"Bearer {api_key}"
         self.requests: deque[dict[str, Any]] = deque(maxlen=_REQUESTS_KEPT)
         self.by_model: Counter[str] = Counter()
@@ -59,7 +60,7 @@ class FakeProvider:
         if payload is None:
             return failure(400, "the body is no JSON object", "invalid_request_error")
         if path == "/v1/chat/completions":
-            plan = fake_replies.chat(payload)
+            plan = self.scripted or fake_replies.chat(payload)
         elif path == "/v1/embeddings":
             plan = fake_replies.embeddings(payload)
         else:

@@ -25,6 +25,7 @@ _REASONS = {
     401: b"Unauthorized",
     404: b"Not Found",
     429: b"Too Many Requests",
+    503: b"Service Unavailable",
     500: b"Internal Server Error",
 }
 
@@ -119,6 +120,13 @@ def failure(status: int, message: str, code: str) -> Plan:
     """An error in OpenAI's envelope."""
     body = orjson.dumps({"error": {"message": message, "type": code, "param": None, "code": code}})
     return Plan([whole(status, body, extra=b"retry-after: 1\r\n" if status == 429 else b"")])
+
+
+def events_of(*events: dict[str, Any] | bytes, delay_s: float = 0.0, end: Literal["done", "abort", "stall"] = "done") -> Plan:
+    """A stream of these chunks; bytes are sent as they are. `end`: see Plan, "done" closes the body, also without [DONE]."""
+    pieces = [_chunk(event) if isinstance(event, bytes) else _event(event) for event in events]
+    last = [b"0\r\n\r\n"] if end == "done" else []
+    return Plan([_SSE_HEAD + pieces[0], *pieces[1:], *last], delay_s=delay_s, end=end, counts=True)
 
 
 _FAILURES = {

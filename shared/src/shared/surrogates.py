@@ -1,0 +1,73 @@
+"""Text of providers that is not quite Unicode: characters cut into two halves, bytes that are not UTF-8."""
+
+import json
+from typing import cast
+
+import orjson
+
+
+def parse_json(data: bytes) -> object:
+    """JSON of a provider, also with halves of surrogate pairs or bytes that are not UTF-8, which strict parsers refuse.
+
+    Strings of the result may hold lone surrogates. Raises: ValueError.
+    """
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        text = data.decode("utf-8-sig", "surrogatepass")
+    except UnicodeDecodeError:
+        text = data.decode("utf-8-sig", "replace")
+    try:
+        return cast("object", json.loads(text))
+    except RecursionError:
+        raise ValueError("the JSON is nested too deeply") from None
+
+
+def mended(text: str) -> str:
+    """`text` with surrogate pairs joined and lone halves replaced by U+FFFD."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
+
+
+def storable(value: object) -> object:
+    """A JSON value whose texts can be written as UTF-8 and kept by PostgreSQL, which takes no NUL."""
+    if isinstance(value, str):
+        return mended(value).replace("\x00", "")
+    if isinstance(value, list):
+        return [storable(entry) for entry in cast("list[object]", value)]
+    if isinstance(value, dict):
+        return {storable(name): storable(entry) for name, entry in cast("dict[object, object]", value).items()}
+    return value
+
+
+class SurrogateJoiner:
+    """Joins a character whose two halves came in two pieces of one text."""
+
+    __slots__ = ("_held",)
+
+    def __init__(self) -> None:
+        self._held = ""
+
+    @property
+    def holds(self) -> bool:
+        return bool(self._held)
+
+    def feed(self, piece: str) -> str:
+        """What is whole now."""
+        if piece.isascii() and not self._held:
+            return piece
+        text = self._held + piece
+        self._held = ""
+        if text and "\ud800" <= text[-1] <= "\udbff":
+            self._held, text = text[-1], text[:-1]
+        return mended(text)
+
+    def end(self) -> str:
+        """A half that never found its other one."""
+        held, self._held = self._held, ""
+        return "\ufffd" if held else ""
