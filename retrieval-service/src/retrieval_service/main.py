@@ -150,12 +150,13 @@ def _wire_ingestion(
 
 
 def _searcher(state: State, pool: UpstreamPool, settings: RetrievalSettings) -> Searcher:
-    """Its calls to inference give up sooner than those of ingestion: a person waits."""
+    """Its calls to inference give up sooner than those of ingestion, and go before them: a person waits."""
     inference = InferenceClient(
         pool,
         state.service_tokens,
         base_url=settings.inference_service_url,
         timeouts=Timeouts(connect_s=2, first_byte_s=settings.search_inference_timeout_s),
+        priority="interactive",
     )
     questions = Questions(inference, model=settings.embedding_model)
     mode = "hybrid" if settings.enable_rag_hybrid_search else "dense"

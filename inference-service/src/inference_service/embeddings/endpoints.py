@@ -8,6 +8,7 @@ from shared.background import TaskTracker
 from shared.errors import AppError
 from shared.hotroutes import HotRequest, HotRoute
 
+from inference_service.embeddings.priority import priority_of
 from inference_service.embeddings.request import parse_embeddings
 from inference_service.embeddings.schemas import EmbeddingsAnswer, EmbeddingsBody
 from inference_service.embeddings.service import Embeddings
@@ -20,7 +21,7 @@ async def create_embeddings(hot: HotRequest) -> None:
     embeddings = cast("Embeddings", hot.state.embeddings)
     request = parse_embeddings(await hot.body(settings.request_bytes_max), inputs_max=settings.embedding_inputs_max)
     deployment = await embeddings.prepare(request, hot.principal)
-    work = embeddings.run(request, deployment, hot.principal, traceparent=hot.trace.traceparent)
+    work = embeddings.run(request, deployment, hot.principal, traceparent=hot.trace.traceparent, priority=priority_of(hot))
     # Shielded: a cancelled request task must not take the settlement with it.
     done = await asyncio.shield(cast("TaskTracker", hot.state.tasks).spawn(work, "embeddings"))
     if isinstance(done, AppError):

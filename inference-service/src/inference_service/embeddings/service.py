@@ -6,6 +6,7 @@ from typing import Any
 
 from shared.auth import Principal
 from shared.errors import AppError
+from shared.fair_queue import Priority
 
 from inference_service.catalogue.service import Catalogue, Deployment
 from inference_service.embeddings.request import EmbeddingsRequest
@@ -42,22 +43,30 @@ class Embeddings:
         return deployment
 
     async def run(
-        self, request: EmbeddingsRequest, deployment: Deployment, principal: Principal, *, traceparent: bytes | None
+        self, request: EmbeddingsRequest, deployment: Deployment, principal: Principal, *, traceparent: bytes | None, priority: Priority
     ) -> Embedded | AppError:
         """`embed` for a tracked task, where an expected refusal is a result and no failure of the task."""
         try:
-            return await self.embed(request, deployment, principal, traceparent=traceparent)
+            return await self.embed(request, deployment, principal, traceparent=traceparent, priority=priority)
         except AppError as error:
             return error
 
     async def embed(
-        self, request: EmbeddingsRequest, deployment: Deployment, principal: Principal, *, traceparent: bytes | None
+        self, request: EmbeddingsRequest, deployment: Deployment, principal: Principal, *, traceparent: bytes | None, priority: Priority
     ) -> Embedded:
         """Run in a tracked task: cancelled or not, the hold ends settled or released. Raises: AppError."""
         input_max = _input_bound(request, deployment)
         bound = Bound(deployment.id, deployment.provider.id, "embedding", input_max, 0, _estimate(input_max).input_tokens)
         dispatch = await self.meter.reserve(principal, bound, traceparent=traceparent)
-        wanted = EmbeddingRequest(deployment.model.id, request.texts, request.encoding, request.dimensions, traceparent)
+        wanted = EmbeddingRequest(
+            deployment.model.id,
+            request.texts,
+            request.encoding,
+            request.dimensions,
+            traceparent,
+            owner=principal.user_id,
+            priority=priority,
+        )
         try:
             answer = await deployment.provider.embed(wanted)
         except MAY_BE_BILLED:

@@ -4,11 +4,15 @@ import asyncio
 import logging
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
+from uuid import UUID
 
 from shared.background import Periodic
-from shared.errors import Unavailable
+from shared.errors import TooManyRequests, Unavailable
+from shared.fair_queue import FairQueue, Priority, QueueFullError
 
 from inference_service.embed_worker.frames import FRAME_BYTES_MAX, LENGTH, EmbedReply, EmbedRequest, decode_reply, encode_request
 
@@ -16,11 +20,14 @@ log = logging.getLogger(__name__)
 
 START_TIMEOUT_S = 60.0
 ANSWER_TIMEOUT_S = 120.0
-# As many as the encoder runs together: a question waits for no more than these, whoever has a document read meanwhile.
-_BATCH_TEXTS_MAX = 32
-# Their tokens are compared too, which takes longer.
-_BATCH_DOCUMENTS_MAX = 16
-_QUEUE_MAX = 256
+# Of one turn: about 0.1 s of a core. A question waits for no more than that, whoever has documents read meanwhile.
+_TURN_TOKENS_MAX = 512
+_TURN_TEXTS_MAX = 32
+_TEXT_TOKENS_MAX = 256  # what the model reads of a text
+_BYTES_PER_TOKEN_MIN = 3
+_REQUESTS_MAX = 512
+_REQUESTS_PER_OWNER_MAX = 64
+_FLOAT_BYTES = 4
 _IDLE_CHECK_S = 5.0
 
 
@@ -30,20 +37,25 @@ class EmbeddingsUnavailable(Unavailable):
     code = "embeddings_unavailable"
 
 
+class TooManyEmbeddings(TooManyRequests):
+    """One caller has enough waiting."""
+
+    code = "too_many_embeddings"
+
+
 class WorkerDiedError(Exception):
     """The worker closed its pipe in the middle of a batch."""
 
 
 class EmbedWorker:
-    """One worker process; batches go through it one after another, which is all that its cores can do anyway."""
+    """One worker process; small batches go through it one after another, which is all that its cores can do anyway, in fair turns."""
 
     def __init__(self, folder: Path, *, threads: int, idle_s: float) -> None:
         self._folder = folder
         self._threads = threads
         self._idle_s = idle_s
         self._process: asyncio.subprocess.Process | None = None
-        self._turn = asyncio.Lock()
-        self._waiting = 0
+        self._queue = FairQueue[UUID | None](places_max=_REQUESTS_MAX, places_per_owner_max=_REQUESTS_PER_OWNER_MAX)
         self._next_id = 0
         self._used_at_s = 0.0
         self._idle_watch = Periodic("embed worker idle watch", min(_IDLE_CHECK_S, idle_s), self._stop_when_idle)
@@ -66,30 +78,39 @@ class EmbedWorker:
         files = (self._folder / name for name in ("model.safetensors", "tokenizer.json"))
         return next((file for file in files if not file.is_file()), None)
 
-    async def embed(self, texts: list[str]) -> EmbedReply:
-        """Vectors in the order of `texts`. Raises: EmbeddingsUnavailable."""
-        parts = await self._batches(texts, _BATCH_TEXTS_MAX, None)
-        tokens = [count for part in parts for count in part.tokens]
-        return EmbedReply(id=0, dimensions=parts[0].dimensions, tokens=tokens, vectors=b"".join(part.vectors for part in parts))
+    async def embed(self, texts: list[str], *, owner: UUID | None, priority: Priority) -> EmbedReply:
+        """Vectors in the order of `texts`. Raises: EmbeddingsUnavailable, TooManyEmbeddings."""
+        turns, parts = turns_of(texts), list[EmbedReply]()
+        with self._place(owner):
+            for turn in turns:
+                parts.append(await self._batch([texts[index] for index in turn], None, owner=owner, priority=priority))
+        return _in_order(turns, parts)
 
-    async def rerank(self, query: str, documents: list[str]) -> EmbedReply:
-        """One score per document in their order; tokens of the query first. Raises: EmbeddingsUnavailable."""
-        parts = await self._batches(documents, _BATCH_DOCUMENTS_MAX, query)
-        tokens = parts[0].tokens[:1] + [count for part in parts for count in part.tokens[1:]]
-        return EmbedReply(id=0, dimensions=1, tokens=tokens, vectors=b"".join(part.vectors for part in parts))
+    async def rerank(self, query: str, documents: list[str], *, owner: UUID | None, priority: Priority) -> EmbedReply:
+        """One score per document in their order; tokens of the query first. Raises: EmbeddingsUnavailable, TooManyEmbeddings."""
+        turns, parts, query_tokens = turns_of(documents), list[EmbedReply](), 0
+        with self._place(owner):
+            for turn in turns:
+                part = await self._batch([documents[index] for index in turn], query, owner=owner, priority=priority)
+                query_tokens = part.tokens[0]
+                parts.append(replace(part, tokens=part.tokens[1:]))
+        reply = _in_order(turns, parts)
+        return replace(reply, tokens=[query_tokens, *reply.tokens])
 
-    async def _batches(self, texts: list[str], size: int, query: str | None) -> list[EmbedReply]:
-        if self._waiting >= _QUEUE_MAX:
-            raise EmbeddingsUnavailable("too many texts are waiting to be embedded; send fewer at once or try again")
-        self._waiting += 1
+    @contextmanager
+    def _place(self, owner: UUID | None) -> Generator[None]:
         try:
-            return [await self._batch(texts[at : at + size], query) for at in range(0, len(texts), size)]
-        finally:
-            self._waiting -= 1
+            with self._queue.place(owner):
+                yield
+        except QueueFullError as error:
+            if error.own:
+                text = f"{_REQUESTS_PER_OWNER_MAX} of your requests to the embedding model are waiting; send more when some are answered"
+                raise TooManyEmbeddings(text, retry_after_s=2) from None
+            raise EmbeddingsUnavailable("too many texts are waiting to be embedded; try again shortly") from None
 
-    async def _batch(self, texts: list[str], query: str | None) -> EmbedReply:
-        # The lock is taken per batch, so that a long list does not keep short ones waiting.
-        async with self._turn:
+    async def _batch(self, texts: list[str], query: str | None, *, owner: UUID | None, priority: Priority) -> EmbedReply:
+        # A turn per batch, so that a long list does not keep short ones waiting.
+        async with self._queue.turn(owner, priority):
             for attempt in (1, 2):
                 try:
                     reply = await self._exchange(texts, query)
@@ -158,9 +179,9 @@ class EmbedWorker:
             raise WorkerDiedError from None
 
     async def _stop_when_idle(self) -> None:
-        if self.pid is None or self._turn.locked() or time.monotonic() - self._used_at_s < self._idle_s:
+        if self.pid is None or not self._queue.idle or time.monotonic() - self._used_at_s < self._idle_s:
             return
-        async with self._turn:
+        async with self._queue.turn(None, "background"):
             await self._stop()
 
     async def _stop(self) -> None:
@@ -170,3 +191,29 @@ class EmbedWorker:
         with suppress(ProcessLookupError):
             process.kill()
         await process.wait()
+
+
+def turns_of(texts: Sequence[str]) -> list[list[int]]:
+    """Indexes of the texts of each turn, short texts first: those of similar length are read together."""
+    sizes = [min(len(text.encode("utf-8", "surrogatepass")) // _BYTES_PER_TOKEN_MIN + 2, _TEXT_TOKENS_MAX) for text in texts]
+    turns: list[list[int]] = []
+    room = 0
+    for index in sorted(range(len(texts)), key=sizes.__getitem__):
+        if sizes[index] > room or len(turns[-1]) == _TURN_TEXTS_MAX:
+            turns.append([])
+            room = _TURN_TOKENS_MAX
+        turns[-1].append(index)
+        room -= sizes[index]
+    return turns
+
+
+def _in_order(turns: list[list[int]], parts: list[EmbedReply]) -> EmbedReply:
+    """What the turns gave, as if the texts had been read at once."""
+    size_bytes = parts[0].dimensions * _FLOAT_BYTES
+    count = sum(map(len, turns))
+    tokens, vectors = [0] * count, [b""] * count
+    for turn, part in zip(turns, parts, strict=True):
+        for place, index in enumerate(turn):
+            tokens[index] = part.tokens[place]
+            vectors[index] = part.vectors[place * size_bytes : (place + 1) * size_bytes]
+    return EmbedReply(id=0, dimensions=parts[0].dimensions, tokens=tokens, vectors=b"".join(vectors))

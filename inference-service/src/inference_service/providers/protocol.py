@@ -3,7 +3,9 @@
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
+from uuid import UUID
 
+from shared.fair_queue import Priority
 from shared.http import UpstreamResponse
 
 from inference_service.metering.usage import Usage
@@ -45,6 +47,8 @@ class EmbeddingRequest:
     encoding: Literal["float", "base64"]
     dimensions: int | None = None
     traceparent: bytes | None = None
+    owner: UUID | None = None  # whose turn it takes where turns are taken
+    priority: Priority = "background"
 
 
 @dataclass(frozen=True, slots=True)

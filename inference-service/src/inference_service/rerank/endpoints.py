@@ -8,6 +8,7 @@ from shared.background import TaskTracker
 from shared.errors import AppError
 from shared.hotroutes import HotRequest, HotRoute
 
+from inference_service.embeddings.priority import priority_of
 from inference_service.rerank.request import parse_rerank
 from inference_service.rerank.schemas import RerankAnswer, RerankBody
 from inference_service.rerank.service import Reranking
@@ -20,7 +21,7 @@ async def create_rerank(hot: HotRequest) -> None:
     reranking = cast("Reranking", hot.state.reranking)
     request = parse_rerank(await hot.body(settings.request_bytes_max))
     deployment = await reranking.prepare(request, hot.principal)
-    work = reranking.run(request, deployment, hot.principal, traceparent=hot.trace.traceparent)
+    work = reranking.run(request, deployment, hot.principal, traceparent=hot.trace.traceparent, priority=priority_of(hot))
     # Shielded: a cancelled request task must not take the settlement with it.
     done = await asyncio.shield(cast("TaskTracker", hot.state.tasks).spawn(work, "rerank"))
     if isinstance(done, AppError):

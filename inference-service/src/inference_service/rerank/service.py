@@ -7,6 +7,7 @@ from typing import Any
 
 from shared.auth import Principal
 from shared.errors import AppError
+from shared.fair_queue import Priority
 
 from inference_service.catalogue.errors import WrongKindOfModel
 from inference_service.catalogue.service import Catalogue, Deployment
@@ -45,22 +46,24 @@ class Reranking:
         return deployment
 
     async def run(
-        self, request: RerankRequest, deployment: Deployment, principal: Principal, *, traceparent: bytes | None
+        self, request: RerankRequest, deployment: Deployment, principal: Principal, *, traceparent: bytes | None, priority: Priority
     ) -> Reranked | AppError:
         """`rerank` for a tracked task, where an expected refusal is a result and no failure of the task."""
         try:
-            return await self.rerank(request, deployment, principal, traceparent=traceparent)
+            return await self.rerank(request, deployment, principal, traceparent=traceparent, priority=priority)
         except AppError as error:
             return error
 
-    async def rerank(self, request: RerankRequest, deployment: Deployment, principal: Principal, *, traceparent: bytes | None) -> Reranked:
+    async def rerank(
+        self, request: RerankRequest, deployment: Deployment, principal: Principal, *, traceparent: bytes | None, priority: Priority
+    ) -> Reranked:
         """Run in a tracked task: cancelled or not, the hold ends settled or released. Raises: AppError."""
         input_max = _input_bound(request, deployment)
         estimate = Usage(input_tokens=-(-input_max // _BYTES_PER_TOKEN))
         bound = Bound(deployment.id, deployment.provider.id, "embedding", input_max, 0, estimate.input_tokens)
         dispatch = await self.meter.reserve(principal, bound, traceparent=traceparent)
         try:
-            reply = await self.worker.rerank(request.query, request.documents)
+            reply = await self.worker.rerank(request.query, request.documents, owner=principal.user_id, priority=priority)
         except AppError as error:
             await self.meter.release(dispatch, error.code)
             raise

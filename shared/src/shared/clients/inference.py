@@ -6,17 +6,28 @@ from collections.abc import Sequence
 
 from shared.auth import Principal, ServiceTokens
 from shared.clients.json_calls import JsonCalls
+from shared.fair_queue import PRIORITY_HEADER, Priority
 from shared.http import Timeouts, UpstreamPool
 
 SERVICE = "inference-service"
 _ANSWER_BYTES_MAX = 16 * 1024 * 1024
 
 
-class InferenceClient:
-    """One a process."""
+class _Calls(JsonCalls):
+    priority: Priority = "background"
 
-    def __init__(self, pool: UpstreamPool, tokens: ServiceTokens, *, base_url: str, timeouts: Timeouts) -> None:
-        self._calls = JsonCalls(pool, tokens, service=SERVICE, base_url=base_url, timeouts=timeouts, answer_bytes_max=_ANSWER_BYTES_MAX)
+    def headers(self, principal: Principal | None, *, accept: bytes = b"application/json") -> list[tuple[bytes, bytes]]:
+        return [*super().headers(principal, accept=accept), (PRIORITY_HEADER, self.priority.encode("ascii"))]
+
+
+class InferenceClient:
+    """One a process and priority: `interactive` when a person waits for each answer."""
+
+    def __init__(
+        self, pool: UpstreamPool, tokens: ServiceTokens, *, base_url: str, timeouts: Timeouts, priority: Priority = "background"
+    ) -> None:
+        self._calls = _Calls(pool, tokens, service=SERVICE, base_url=base_url, timeouts=timeouts, answer_bytes_max=_ANSWER_BYTES_MAX)
+        self._calls.priority = priority
 
     async def embed(self, principal: Principal, model: str, texts: Sequence[str]) -> list[list[float]]:
         """One vector per text, in their order. Raises: AppError."""

@@ -41,7 +41,7 @@ class EmbedWorkerProvider:
         raise ProviderFailed(f"{self._model} is an embedding model; it cannot chat")
 
     async def embed(self, request: EmbeddingRequest) -> EmbeddingAnswer:
-        reply = await self._worker.embed(request.texts)
+        reply = await self._worker.embed(request.texts, owner=request.owner, priority=request.priority)
         size_bytes = reply.dimensions * _FLOAT_BYTES
         encode = _ENCODERS[request.encoding]
         vectors = (reply.vectors[at : at + size_bytes] for at in range(0, len(reply.vectors), size_bytes))
