@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+from gateway_service.connections.limits import ConnectionLimits
 from gateway_service.proxy.config import ProxyConfig
 from gateway_service.proxy.stage_for_tests import HOP, TOKEN, Stage, answer, raw, read_body, stage
 from shared.http import Timeouts
@@ -449,7 +450,7 @@ async def test_a_client_that_does_not_read_is_cut_off() -> None:
                 raise ConnectionResetError
 
     setting_done: list[int] = []
-    async with stage(upstream, config=ProxyConfig(client_write_s=0.3)) as setting:
+    async with stage(upstream, config=ProxyConfig(connections=ConnectionLimits(write_s=0.3))) as setting:
         _, writer = await asyncio.open_connection("127.0.0.1", setting.port, limit=1024)
         writer.write(b"GET /api/v1/chats HTTP/1.1\r\nHost: x\r\n" + AUTH_LINE + b"\r\n")
         await until(lambda: len(setting.seen) == 1)

@@ -22,6 +22,8 @@ from gateway_service.admin import endpoints as admin_endpoints
 from gateway_service.admin.service import Admin
 from gateway_service.apikeys import endpoints as apikeys_endpoints
 from gateway_service.apikeys.service import ApiKeys
+from gateway_service.connections.descriptors import raise_limit
+from gateway_service.connections.limits import LOOPBACK, ConnectionLimits
 from gateway_service.credential_limits import CredentialLimits
 from gateway_service.dependencies import gateway_principal
 from gateway_service.identity.authenticator import StoredAuthenticator
@@ -194,6 +196,7 @@ def _lifespan(parts: Parts) -> Lifespan:
     @asynccontextmanager
     async def lifespan(api: FastAPI) -> AsyncGenerator[None]:
         await check_schema(database, service=settings.service, code_version=SCHEMA_VERSION)
+        raise_limit()
         authenticator: StoredAuthenticator = api.state.authenticator
         sessions: Sessions = api.state.sessions
         listener = ChangeListener(url=settings.database_url.get_secret_value(), memory=authenticator.memory)
@@ -247,6 +250,12 @@ def _routes(settings: GatewaySettings) -> tuple[Route, ...]:
 
 def _proxy_config(settings: GatewaySettings) -> ProxyConfig:
     return ProxyConfig(
+        connections=ConnectionLimits(
+            head_s=settings.request_head_timeout_s,
+            body_s=settings.anonymous_body_timeout_s,
+            per_address_max=settings.connections_per_address_max,
+            unbounded=(*LOOPBACK, *settings.trusted_proxies),
+        ),
         body_size_max=settings.request_body_max_bytes,
         cors_origins=frozenset(settings.cors_allow_origins),
         hosts=settings.hosts,

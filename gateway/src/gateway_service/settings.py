@@ -1,6 +1,6 @@
 """What an operator can set about the gateway."""
 
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 from urllib.parse import urlsplit
@@ -13,6 +13,7 @@ SCHEMA_VERSION = 1
 """The migration this code needs at least."""
 
 SemicolonList = Annotated[tuple[str, ...], NoDecode]
+NetworkList = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode]
 
 
 def _web_build_dir() -> Path:
@@ -51,6 +52,16 @@ class GatewaySettings(ServiceSettings):
     trusted_hosts: SemicolonList = Field(
         default=(), description="Host names answered; `*` for any. Default: loopback names when bound to loopback, else any"
     )
+    trusted_proxies: NetworkList = Field(
+        default=(), description="addresses or networks of proxies whose X-Forwarded-For and -Proto are believed; nobody's by default"
+    )
+    request_head_timeout_s: float = Field(default=10, gt=0, le=300, description="seconds a client has to send the head of a request")
+    anonymous_body_timeout_s: float = Field(
+        default=20, gt=0, le=600, description="seconds for the body of a request that has shown no good credential"
+    )
+    connections_per_address_max: int = Field(
+        default=1000, ge=1, le=1_000_000, description="open connections of one address; this machine and TRUSTED_PROXIES are not bounded"
+    )
     request_body_max_bytes: int = Field(default=32 * 1024 * 1024, ge=1024, description="largest body passed on to a service")
     own_body_max_bytes: int = Field(default=256 * 1024, ge=1024, description="largest body of the gateway's own routes")
     metrics_port: int = Field(default=0, ge=0, le=65535, description="port of /metrics, which PORT does not answer; 0: none")
@@ -63,7 +74,7 @@ class GatewaySettings(ServiceSettings):
         description="1: request limits are counted in the one process of the gateway; another number is refused",
     )
 
-    @field_validator("cors_allow_origins", "trusted_hosts", mode="before")
+    @field_validator("cors_allow_origins", "trusted_hosts", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(";") if part.strip()) if isinstance(value, str) else value

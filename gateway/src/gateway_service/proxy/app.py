@@ -5,7 +5,6 @@ import time
 from collections.abc import AsyncIterator, Sequence
 
 from shared.app import sane_request_id
-from shared.background import TaskTracker
 from shared.errors import AppError, BadRequest, Forbidden, TooManyRequests, Unauthenticated, Unavailable, render_for_path
 from shared.http import RawHeaders, UpstreamBusy, UpstreamConnectError, UpstreamDisconnected, UpstreamError, UpstreamPool
 from shared.logs import request_id_var
@@ -13,6 +12,8 @@ from shared.metrics import Metrics
 from shared.telemetry import RequestTrace, Telemetry
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway_service.adapters.uvicorn_http import install
+from gateway_service.connections.guard import ConnectionGuard
 from gateway_service.proxy.breaker import CircuitBreaker
 from gateway_service.proxy.config import ProxyConfig
 from gateway_service.proxy.edge import EdgeHeaders
@@ -69,11 +70,12 @@ class ProxyApp:
         self._authenticator = authenticator
         self._limiter = limiter
         self._pool = pool
-        self._tasks = TaskTracker()
         self._metrics = metrics
         self._telemetry = telemetry
         self._config = config or ProxyConfig()
         self._edge = EdgeHeaders(self._config)
+        self.guard = ConnectionGuard(self._config.connections, lambda: pool.connections)
+        install()
         self._routes = {route.prefix: route for route in routes}
         self._labels = {route.prefix: route.prefix.decode("ascii") for route in routes}
         prefixes = sorted(self._routes, key=len, reverse=True)
@@ -122,7 +124,7 @@ class ProxyApp:
         extra = self._edge.for_answer(headers.origin)
         extra.append((b"x-request-id", call.request_id.encode("ascii")))
         call.answer = Answer(send, extra)
-        call.watch = ClientWatch(receive, self._tasks, self._config.client_write_s)
+        call.watch = ClientWatch(scope["atrium.connection"])
         await self._serve(call)
         status = call.answer.status or _CLIENT_CLOSED
         self._metrics.observe_request(scope["method"], self._labels[route.prefix], status, time.perf_counter() - started)
@@ -163,6 +165,7 @@ class ProxyApp:
         decision = self._limiter.check(identity, route.route_class)
         if not decision.allowed:
             raise _too_many(decision, "you sent more requests than your limit allows")
+        scope["atrium.connection"].take_body_slowly()
         call.answer.add_headers(decision.headers)
         breaker = self._breakers[route.origin]
         wait_s = breaker.wait_s()
@@ -187,7 +190,7 @@ class ProxyApp:
                 breaker.succeeded()
                 if response.status in _REFUNDED:
                     self._limiter.refund(identity, route.route_class)
-                await call.answer.relay(response, call.watch)
+                await call.answer.relay(response)
         except UpstreamError as error:
             if not call.answer.status:
                 if isinstance(error, UpstreamConnectError | UpstreamDisconnected) and not isinstance(error, UpstreamBusy):

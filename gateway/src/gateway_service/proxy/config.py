@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 from shared.http import Timeouts
 
+from gateway_service.connections.limits import ConnectionLimits
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxyConfig:
@@ -12,8 +14,7 @@ class ProxyConfig:
     body_size_max: int = 32 * 1024 * 1024
     body_idle_s: float = 60.0
     """Longest pause within an upload: it holds a connection to the service."""
-    client_write_s: float = 60.0
-    """A client that takes nothing of its answer for so long is cut off, to the second."""
+    connections: ConnectionLimits = field(default_factory=ConnectionLimits)
     cors_origins: frozenset[str] = frozenset()
     """Origins (scheme://host:port) whose pages may call the API with a token; cookies never cross origins."""
     hosts: frozenset[str] = frozenset({"*"})

@@ -2,10 +2,9 @@
 
 import asyncio
 import logging
-import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import Protocol
 
-from shared.background import TaskTracker
 from shared.errors import AppError, BadRequest, PayloadTooLarge, Unavailable, UpstreamFailed, UpstreamTimedOut, openai_error, problem_body
 from shared.http import (
     InvalidRequest,
@@ -23,9 +22,6 @@ from gateway_service.proxy.headers import response_headers
 
 log = logging.getLogger(__name__)
 
-_WATCH_AFTER_S = 0.02
-"""Only requests that take longer get a task that waits for the client to leave: starting one costs 5 us."""
-
 
 class ClientGone(Exception):
     """The client closed its connection; nobody reads an answer."""
@@ -37,59 +33,38 @@ class UploadStalled(AppError):
     status, code, title = 408, "upload_stalled", "Request timed out"
 
 
-_LOOK_S = 1.0
+class ClientConnection(Protocol):
+    """What the server tells and is told about the connection of a request; see adapters/uvicorn_http.py."""
+
+    def take_body_slowly(self) -> None: ...
+    def when_gone(self, callback: Callable[[], None] | None) -> None: ...
 
 
 class ClientWatch:
-    """Cancels the request's task as soon as the client disconnects, in whatever phase the request is, or stops reading.
+    """Cancels the request's task as soon as the client has left, in whatever phase the request is."""
 
-    `writing_since` is set by the answer around each write: time.monotonic(), 0 when no write is under way.
-    """
+    __slots__ = ("_connection", "_request", "gone")
 
-    def __init__(self, receive: Receive, tasks: TaskTracker, write_s: float) -> None:
-        self.writing_since = 0.0
-        self._write_s = write_s
-        self._receive = receive
-        self._tasks = tasks
-        self._timer: asyncio.TimerHandle | None = None
-        self._watcher: asyncio.Task[None] | None = None
+    def __init__(self, connection: ClientConnection) -> None:
+        self._connection = connection
         self._request: asyncio.Task[object] | None = None
         self.gone = False
 
     def start(self) -> None:
         """To be called in the request's task, once its body has been read."""
         self._request = asyncio.current_task()
-        self._timer = asyncio.get_running_loop().call_later(_WATCH_AFTER_S, self._spawn)
+        self._connection.when_gone(self._left)
 
     def stop(self) -> None:
-        """The request is over; a disconnect no longer cancels anything."""
-        self._request = None
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._watcher is not None:
-            self._watcher.cancel()
-
-    def _spawn(self) -> None:
+        """The request is over; a client that leaves no longer cancels anything."""
         if self._request is not None:
-            self._watcher = self._tasks.spawn(self._watch(), "client-watch")
+            self._request = None
+            self._connection.when_gone(None)
 
-    async def _watch(self) -> None:
-        while not (await self._disconnected() or self._stalled()):
-            pass
+    def _left(self) -> None:
         if self._request is not None:
             self.gone = True
             self._request.cancel()
-
-    async def _disconnected(self) -> bool:
-        """Waits a moment for it."""
-        try:
-            async with asyncio.timeout(_LOOK_S):
-                return (await self._receive())["type"] == "http.disconnect"
-        except TimeoutError:
-            return False
-
-    def _stalled(self) -> bool:
-        return self.writing_since > 0 and time.monotonic() - self.writing_since > self._write_s
 
 
 class RequestBody:
@@ -156,7 +131,7 @@ class Answer:
         """Fields that every answer to this request carries."""
         self._extra += headers
 
-    async def relay(self, response: UpstreamResponse, watch: ClientWatch) -> None:
+    async def relay(self, response: UpstreamResponse) -> None:
         """Head and body: one write per read from the upstream's socket, none of them held back."""
         self.status = response.status
         self.event_stream = (response.header(b"content-type") or b"").startswith(b"text/event-stream")
@@ -166,9 +141,7 @@ class Answer:
         data, ended = response.take()
         while not ended:
             if data:
-                watch.writing_since = time.monotonic()
                 await send({"type": "http.response.body", "body": data, "more_body": True})
-                watch.writing_since = 0.0
             data = await response.next_chunk()
             ended = response.ended
         await send({"type": "http.response.body", "body": data, "more_body": False})

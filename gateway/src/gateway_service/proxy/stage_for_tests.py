@@ -12,6 +12,7 @@ from shared.metrics import Metrics
 from shared.telemetry import Telemetry
 from shared.testing.identity import make_principal
 from shared.testing.server import serve
+from starlette.types import ASGIApp
 
 from gateway_service.limits.bucket import BucketLimiter
 from gateway_service.proxy.app import ProxyApp
@@ -56,6 +57,12 @@ class Stage:
     left: int = 0
     authenticator: KnownTokens | None = None
     pool: UpstreamPool | None = None
+    app: ProxyApp | None = None
+
+    @property
+    def connections(self) -> int:
+        """Open connections to the proxy."""
+        return 0 if self.app is None else len(self.app.guard)
 
     @property
     def port(self) -> int:
@@ -90,7 +97,12 @@ async def own_application(scope: Any, receive: Any, send: Any) -> None:
 
 @asynccontextmanager
 async def stage(
-    upstream: Upstream | None = None, *, config: ProxyConfig | None = None, per_minute: int = 1000, origin: str | None = None
+    upstream: Upstream | None = None,
+    *,
+    config: ProxyConfig | None = None,
+    per_minute: int = 1000,
+    origin: str | None = None,
+    own: ASGIApp | None = None,
 ) -> AsyncGenerator[Stage]:
     """With `origin` the proxy's services are at that address instead."""
     setting = Stage()
@@ -113,7 +125,7 @@ async def stage(
         setting.pool = pool
         app = ProxyApp(
             routes=service_routes(chat_url=target, inference_url=target, agent_url=target, retrieval_url=target, billing_url=target),
-            fallback=own_application,
+            fallback=own or own_application,
             authenticator=setting.authenticator,
             limiter=BucketLimiter(failures_per_minute=3),
             pool=pool,
@@ -121,6 +133,7 @@ async def stage(
             telemetry=Telemetry(service="gateway", endpoint=None),
             config=config,
         )
+        setting.app = app
         async with serve(app, lifespan="off", proxy_headers=False, server_header=False, ws="none") as gateway:
             setting.url = gateway
             yield setting

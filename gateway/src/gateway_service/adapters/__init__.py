@@ -1,0 +1,1 @@
+"""What meets libraries from below their documented surface."""

@@ -1,0 +1,152 @@
+"""uvicorn's HTTP protocol with deadlines for what a client sends, and without what the gateway does better itself.
+
+uvicorn has no time-out for the head and the body of a request, and the application cannot choose the protocol class: it is
+picked before the application is loaded, and `uvicorn app.main:app` has to be as safe as any other way to start it. So
+`install()` teaches uvicorn's class to make ours for every application that carries a guard.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any, cast
+
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from gateway_service.connections.guard import ConnectionGuard
+
+_LATE = (
+    b'{"type":"urn:atrium:error:request_timeout","title":"Request timed out","status":408,'
+    b'"detail":"the request did not arrive in time; send it again","code":"request_timeout"}'
+)
+_FULL = (
+    b'{"type":"urn:atrium:error:too_many_connections","title":"Unavailable","status":503,'
+    b'"detail":"there are too many connections, all or from your address; close some and try again","code":"too_many_connections"}'
+)
+
+
+def _closing_answer(status_line: bytes, body: bytes, *extra: bytes) -> bytes:
+    fields = (b"content-type: application/problem+json", b"content-length: %d" % len(body), b"connection: close", *extra)
+    return b"HTTP/1.1 " + status_line + b"\r\n" + b"\r\n".join(fields) + b"\r\n\r\n" + body
+
+
+_LATE_ANSWER = _closing_answer(b"408 Request Timeout", _LATE)
+_FULL_ANSWER = _closing_answer(b"503 Service Unavailable", _FULL, b"retry-after: 5")
+
+
+class GuardedProtocol(HttpToolsProtocol):
+    """One client connection. The application finds it as `scope["atrium.connection"]`."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        # uvicorn's middleware believes forwarding headers from this machine; the gateway decides that itself.
+        self.app = inner = _without_proxy_headers(self.config)
+        self._guard: ConnectionGuard = inner.guard
+        self.deadline = math.inf
+        self.writing_since = math.inf
+        self._on_gone: Callable[[], None] | None = None
+
+    # --- for the application
+
+    def take_body_slowly(self) -> None:
+        """The request is authorised: its body may take its time, the application watches it."""
+        self.deadline = math.inf
+
+    def when_gone(self, callback: Callable[[], None] | None) -> None:
+        """Call back as soon as the client has left; None: no longer."""
+        self._on_gone = callback
+
+    # --- for the guard
+
+    def expire(self) -> None:
+        """Ends the connection; a client in the middle of a request is told why."""
+        self.deadline = math.inf
+        if self._late_answer_fits() and not self.transport.is_closing():
+            self.transport.write(_LATE_ANSWER)
+        self.transport.close()
+
+    def cut(self) -> None:
+        """Ends the connection without a word."""
+        self.transport.abort()
+
+    # --- asyncio.Protocol
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self.deadline = self.loop.time() + self._guard.limits.head_s
+        if not self._guard.admit(self, self.client[0] if self.client else ""):
+            transport.write(_FULL_ANSWER)
+            transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._guard.forget(self)
+        super().connection_lost(exc)
+        self.scope = cast("Any", None)  # it holds this object
+        if self._on_gone is not None:
+            self._on_gone()
+
+    def pause_writing(self) -> None:
+        self.writing_since = self.loop.time()
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        self.writing_since = math.inf
+        super().resume_writing()
+
+    def handle_websocket_upgrade(self) -> None:
+        self._guard.forget(self)
+        super().handle_websocket_upgrade()
+
+    # --- the parser
+
+    def on_message_begin(self) -> None:
+        self.deadline = self.loop.time() + self._guard.limits.head_s
+        super().on_message_begin()
+        self.scope["atrium.connection"] = self  # pyright: ignore[reportGeneralTypeIssues] - a key of our own
+
+    def on_headers_complete(self) -> None:
+        super().on_headers_complete()
+        self.deadline = self.loop.time() + self._guard.limits.body_s
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        if self.cycle.response_complete and not self.pipeline:
+            self._await_next()  # the rest of a body that nobody wanted
+        else:
+            self.deadline = math.inf
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._unset_keepalive_if_required()  # the deadline does the same
+        if self.transport.is_closing() or self.pipeline:
+            return
+        if self.cycle.more_body:
+            self.deadline = self.loop.time() + self._guard.limits.body_s
+        else:
+            self._await_next()
+
+    def _late_answer_fits(self) -> bool:
+        """Whether the client is in the middle of a request and nothing has been sent that this answer would break."""
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        if cast("object", self.scope) is None:
+            return False
+        if cycle is None or cycle.scope is not self.scope:  # within a head
+            return cycle is None or cycle.response_complete
+        return cycle.more_body and not cycle.response_started
+
+    def _await_next(self) -> None:
+        self.deadline = self.loop.time() + self.timeout_keep_alive
+
+
+def _without_proxy_headers(config: Any) -> Any:
+    app = config.loaded_app
+    return app.app if isinstance(app, ProxyHeadersMiddleware) else app
+
+
+def _make(cls: type[HttpToolsProtocol], *_args: Any, **options: Any) -> HttpToolsProtocol:
+    guarded = cls is HttpToolsProtocol and hasattr(_without_proxy_headers(options["config"]), "guard")
+    return object.__new__(GuardedProtocol if guarded else cls)
+
+
+def install() -> None:
+    """From now on uvicorn serves applications that have a `guard` by GuardedProtocol."""
+    HttpToolsProtocol.__new__ = _make
