@@ -1,5 +1,6 @@
 """The shell of a service: errors, ids, limits, health and hot routes behave alike everywhere."""
 
+import gzip
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -197,3 +198,50 @@ async def test_direct_calls_are_limited_per_caller_and_gateway_calls_are_not() -
         assert await statuses(direct, "/v1/echo") == [200, 200, 429]
         assert await statuses(limited_key, "/api/v1/echo") == [200, 429, 429]
         assert await statuses(hop, "/v1/echo") == [200, 200, 200]
+
+
+async def test_head_answers_as_get_without_a_body(client: httpx.AsyncClient) -> None:
+    assert (await client.head("/healthz")).status_code == 200
+    assert (await client.head("/v1/nothing", headers=USER)).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/v1/echo", "/api/v1/echo"])
+async def test_a_packed_body_is_refused_in_words(client: httpx.AsyncClient, path: str) -> None:
+    headers = {**USER, "content-encoding": "gzip", "content-type": "application/json"}
+    answer = await client.post(path, content=gzip.compress(b'{"text":"hi"}'), headers=headers)
+    assert answer.status_code == 415
+    body = answer.json()
+    assert body.get("error", body)["code"] == "content_encoding"
+
+
+@pytest.mark.parametrize("path", ["/v1/echo", "/api/v1/echo"])
+async def test_an_api_key_at_a_service_is_told_where_to_swap_it(client: httpx.AsyncClient, path: str) -> None:
+    answer = await client.post(path, json={"text": "hi"}, headers={"x-api-key": "atr-abc"})
+    assert answer.status_code == 401
+    assert "/api/v1/auth/token" in answer.text
+
+
+async def test_no_address_redirects_to_the_service_itself(client: httpx.AsyncClient) -> None:
+    assert (await client.post("/api/v1/echo/", json={"text": "hi"}, headers=USER)).status_code == 404
+
+
+async def test_an_error_of_the_framework_is_called_by_its_name(client: httpx.AsyncClient) -> None:
+    answer = await client.delete("/api/v1/echo", headers=USER)
+    assert (answer.status_code, answer.json()["title"]) == (405, "Method Not Allowed")
+
+
+async def test_the_reference_page_needs_no_other_site(client: httpx.AsyncClient) -> None:
+    page = await client.get("/docs")
+    assert page.status_code == 200
+    assert "/api/v1/echo" in page.text
+    assert "http" not in page.text.replace("http-equiv", "").split("<h2>")[0]
+    assert page.headers["content-security-policy"].startswith("default-src 'none'")
+
+
+async def test_metrics_ask_for_their_token_when_there_is_one() -> None:
+    settings = EchoSettings(**KEYS.settings_fields("inference-service", database_url="postgresql://unused"), metrics_token="m" * 20)
+    app = create_service_app(settings, title="Echo", lifespan=nothing)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://service") as guarded:
+        assert (await guarded.get("/metrics")).status_code == 401
+        assert (await guarded.get("/metrics", headers={"authorization": "Bearer wrong"})).status_code == 401
+        assert (await guarded.get("/metrics", headers={"authorization": f"Bearer {'m' * 20}"})).status_code == 200

@@ -33,7 +33,7 @@ WORLD = {
     }
 }
 PRIVATE = ("/api/v1/chats/", "/api/v1/retrieval/", "/api/v1/agents/")
-OPERATIONS = {"/healthz", "/readyz", "/metrics", "/docs", "/docs/oauth2-redirect", "/openapi.json"}
+OPERATIONS = {"/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"}
 
 NOBODY = str(uuid.uuid4())
 

@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
 from fastapi import FastAPI
-from shared.app import ServiceApp, check_database, create_service_app
+from shared.app import ServiceApp, create_service_app
 from shared.background import Periodic, TaskTracker
 from shared.clients.billing import BillingClient
 from shared.clients.completions import Completions
@@ -15,6 +15,7 @@ from shared.db import Database, check_schema
 from shared.durable import DurableEngine
 from shared.http import Timeouts, UpstreamPool
 from shared.ids import uuid7
+from shared.operations import check_database
 from shared.settings import load_settings_or_exit
 from shared.shutdown import on_shutdown_signal
 from starlette.datastructures import State

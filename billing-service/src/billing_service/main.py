@@ -4,8 +4,9 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
-from shared.app import ServiceApp, check_database, create_service_app
+from shared.app import ServiceApp, create_service_app
 from shared.db import Database, check_schema, create_raw_pool
+from shared.operations import check_database
 from shared.settings import load_settings_or_exit
 
 from billing_service.audit.endpoints import router as audit_router

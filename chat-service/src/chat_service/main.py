@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from fastapi import FastAPI
-from shared.app import ServiceApp, check_database, create_service_app
+from shared.app import ServiceApp, create_service_app
 from shared.auth import ServiceTokens
 from shared.background import Periodic
 from shared.clients.agents import AgentClient
@@ -16,6 +16,7 @@ from shared.clients.windows import ModelWindows
 from shared.db import Database, check_schema
 from shared.http import Timeouts, UpstreamPool
 from shared.ids import uuid7
+from shared.operations import check_database
 from shared.settings import load_settings_or_exit
 from shared.shutdown import on_shutdown_signal
 from starlette.datastructures import State

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 from fastapi import APIRouter, FastAPI
 from prometheus_client import start_http_server
-from shared.app import VERSION, Lifespan, ServiceApp, check_database, create_service_app
+from shared.app import Lifespan, ServiceApp, create_service_app
 from shared.auth import UserTokens, current_principal
 from shared.background import Periodic
 from shared.db import Database, check_schema
 from shared.http import UpstreamPool, make_client
 from shared.metrics import Metrics
+from shared.operations import VERSION, check_database
 from shared.outbox import Relay
 from shared.settings import load_settings_or_exit
 
@@ -161,7 +162,6 @@ def _own_app(parts: Parts) -> ServiceApp:
         readiness={"database": check_database},
         body_bytes_max=settings.own_body_max_bytes,
     )
-    _drop_default_docs(service.api)
     state = service.state
     state.database = parts.database
     state.credential_limits = parts.limits
@@ -183,11 +183,6 @@ def _own_app(parts: Parts) -> ServiceApp:
     # The gateway knows revocations at once and takes API keys; the other services verify tokens offline.
     service.api.dependency_overrides[current_principal] = gateway_principal
     return service
-
-
-def _drop_default_docs(api: FastAPI) -> None:
-    # FastAPI's page loads its scripts from another site and shows the gateway alone; status/page.py shows all services.
-    api.router.routes[:] = [route for route in api.router.routes if getattr(route, "path", "") not in {"/docs", "/docs/oauth2-redirect"}]
 
 
 def _lifespan(parts: Parts) -> Lifespan:

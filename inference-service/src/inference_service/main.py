@@ -4,11 +4,12 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
-from shared.app import ServiceApp, check_database, create_service_app
+from shared.app import ServiceApp, create_service_app
 from shared.background import Periodic
 from shared.clients.billing import BillingClient
 from shared.db import Database, check_schema, create_raw_pool
 from shared.http import Timeouts, UpstreamPool
+from shared.operations import check_database
 from shared.settings import load_settings_or_exit
 from starlette.datastructures import State
 

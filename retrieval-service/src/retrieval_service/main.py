@@ -5,13 +5,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
 from fastapi import FastAPI
-from shared.app import ServiceApp, check_database, create_service_app
+from shared.app import ServiceApp, create_service_app
 from shared.background import Periodic
 from shared.clients.inference import InferenceClient
 from shared.clock import utc_now
 from shared.db import Database, check_schema
 from shared.durable import DurableEngine
 from shared.http import Timeouts, UpstreamPool
+from shared.operations import check_database
 from shared.settings import load_settings_or_exit
 from starlette.datastructures import State
 

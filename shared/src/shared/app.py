@@ -5,11 +5,11 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from http import HTTPStatus
 from typing import cast
 
-import orjson
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import State
@@ -18,31 +18,29 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
 from shared.arrows import callers_of
-from shared.auth import Permission, ServiceTokens, TokenVerifier, bearer_token
+from shared.auth import Permission, ServiceTokens, TokenVerifier, presented_token
 from shared.background import TaskTracker
-from shared.errors import AppError, Headers, Invalid, NotFound, PayloadTooLarge, Unavailable, render_for_path
+from shared.errors import AppError, Headers, Invalid, NotFound, PayloadTooLarge, UnsupportedMediaType, render_for_path
 from shared.hotroutes import ClientGone, HotRequest, HotRoute, HotTable, openapi_with_hot_routes
 from shared.limits import DirectLimits
 from shared.logs import AccessLog, request_id_var, setup_logging
-from shared.metrics import CONTENT_TYPE, Metrics
+from shared.metrics import Metrics
+from shared.operations import VERSION, ReadinessCheck, operations_router, reference_router
 from shared.outages import answer_outages, database_down, is_outage
 from shared.settings import ServiceSettings
 from shared.telemetry import RequestTrace, Telemetry, traceparent_var
 
-VERSION = "0.1.0"
 BODY_BYTES_MAX = 4 * 1024 * 1024
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 
 log = logging.getLogger(__name__)
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
-ReadinessCheck = Callable[[State], Awaitable[str | None]]
-"""Raises AppError when its dependency does not answer; a text it returns is shown and leaves the service ready."""
 
 _QUIET_ROUTES = frozenset({"/healthz", "/readyz", "/metrics"})
 
 # Routes that need no principal, in every service; a service adds its own by `public_paths`.
-PUBLIC_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/docs", "/docs/oauth2-redirect", "/openapi.json"})
+PUBLIC_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"})
 
 
 def new_request_id() -> str:
@@ -85,6 +83,9 @@ class ServiceApp:
         if scope["type"] != "http":
             await self.api(scope, receive, send)
             return
+        if scope["method"] == "HEAD":
+            # As GET; the server leaves the body out.
+            scope = {**scope, "method": "GET"}
         headers = dict(scope["headers"])
         request_id = sane_request_id(headers.get(b"x-request-id"))
         trace = self.telemetry.start(scope["method"], headers.get(b"traceparent"))
@@ -95,7 +96,9 @@ class ServiceApp:
         started = time.perf_counter()
         found = self._table.match(scope["method"], scope["path"])
         try:
-            if found is not None:
+            if headers.get(b"content-encoding", b"identity").lower() != b"identity":
+                await exchange.send_error(_encoded_body(headers), scope["path"])
+            elif found is not None:
                 await self._run_hot(*found, _Incoming(scope, receive, exchange, headers, request_id, trace))
             else:
                 await self._run_api(scope, receive, exchange, headers)
@@ -106,8 +109,7 @@ class ServiceApp:
     async def _run_hot(self, route: HotRoute, path_params: dict[str, str], incoming: "_Incoming") -> None:
         exchange = incoming.exchange
         try:
-            authorization = incoming.headers.get(b"authorization")
-            principal = self.state.verifier.verify(bearer_token(authorization.decode("latin-1") if authorization else None))
+            principal = self.state.verifier.verify(presented_token(incoming.headers))
             self.state.direct_limits.check(principal)
             route.authorise(principal)
             await route.handler(
@@ -170,6 +172,11 @@ class ServiceApp:
         trace.end(failed=status >= 500)
         if route not in _QUIET_ROUTES:
             self._access_log.write(request_id=exchange.request_id, method=method, route=route, status=status, duration_s=duration_s)
+
+
+def _encoded_body(headers: Mapping[bytes, bytes]) -> UnsupportedMediaType:
+    encoding = headers[b"content-encoding"].decode("latin-1")[:40]
+    return UnsupportedMediaType(f"a body with content-encoding {encoding} is not read; send it as it is", code="content_encoding")
 
 
 def _body_too_large(size_max: int) -> PayloadTooLarge:
@@ -254,6 +261,7 @@ class _StatusError(AppError):
     def __init__(self, error: HTTPException) -> None:
         super().__init__(str(error.detail), code=f"http_{error.status_code}", headers=error.headers)
         self.status = error.status_code  # pyright: ignore[reportAttributeAccessIssue] - one instance, one status
+        self.title = HTTPStatus(error.status_code).phrase  # pyright: ignore[reportAttributeAccessIssue] - as above
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
@@ -289,7 +297,15 @@ def create_service_app(
     """
     metrics = Metrics(service=settings.service)
     telemetry = Telemetry(service=settings.service, endpoint=settings.otel_exporter_otlp_endpoint)
-    api = FastAPI(title=title, version=VERSION, lifespan=_with_drain(lifespan), default_response_class=JSONResponse, redoc_url=None)
+    api = FastAPI(
+        title=title,
+        version=VERSION,
+        lifespan=_with_drain(lifespan),
+        default_response_class=JSONResponse,
+        docs_url=None,  # the framework's page loads its scripts from another site; operations.py has one that does not
+        redoc_url=None,
+        redirect_slashes=False,  # it would send a client of the gateway to this service's own address
+    )
     api.state.settings = settings
     api.state.metrics = metrics
     api.state.telemetry = telemetry
@@ -310,9 +326,10 @@ def create_service_app(
     api.add_exception_handler(HTTPException, _on_http_exception)
     api.add_exception_handler(Exception, _on_unexpected)
     answer_outages(api)
-    api.include_router(_operations_router(settings, metrics, readiness or {}))
+    api.include_router(operations_router(settings, metrics, readiness or {}))
     for router in routers:
         api.include_router(router)
+    api.include_router(reference_router(settings))  # last: a service may have a /docs of its own
     api.openapi = openapi_with_hot_routes(api, tuple(hot_routes))
     return ServiceApp(
         api,
@@ -350,39 +367,6 @@ def _with_drain(lifespan: Lifespan) -> Lifespan:
         cast("AccessLog", api.state.access_log).flush()
 
     return run
-
-
-def _operations_router(settings: ServiceSettings, metrics: Metrics, readiness: Mapping[str, ReadinessCheck]) -> APIRouter:
-    router = APIRouter(tags=["operations"])
-
-    @router.get("/healthz", summary="The process is alive")
-    async def healthz() -> dict[str, str]:
-        return {"status": "ok", "service": settings.service, "version": VERSION}
-
-    @router.get("/readyz", summary="The service can work", responses={503: {"description": "a dependency does not answer"}})
-    async def readyz(request: Request) -> Response:
-        results: dict[str, str] = {}
-        ready = not request.app.state.draining
-        if not ready:
-            results["shutdown"] = "draining"
-        for name, check in readiness.items():
-            try:
-                results[name] = await check(request.app.state) or "ok"
-            except AppError as error:
-                results[name], ready = error.detail, False
-        body = orjson.dumps({"status": "ok" if ready else "down", "service": settings.service, "version": VERSION, "checks": results})
-        return Response(body, status_code=200 if ready else Unavailable.status, media_type="application/json")
-
-    @router.get("/metrics", summary="Prometheus metrics", include_in_schema=False)
-    async def prometheus() -> Response:
-        return Response(metrics.render(), headers={"content-type": CONTENT_TYPE.decode()})
-
-    return router
-
-
-async def check_database(state: State) -> None:
-    """Readiness check of services whose state has `database`."""
-    await state.database.ping()
 
 
 def guarded_routes(app: ServiceApp) -> list[tuple[str, str, Permission | None]]:

@@ -29,6 +29,7 @@ _SERVICE_TOKEN_REUSE_S = 45
 _TOKEN_BYTES_MAX = 8192
 _REMEMBERED_MAX = 10_000
 _LEEWAY_S = 5
+_KEY_HINT = "services accept tokens only; swap the API key for one at POST /api/v1/auth/token of the gateway"
 _REQUIRED_CLAIMS: Options = {"require": ["exp", "iat", "sub", "aud", "iss"]}
 
 
@@ -219,7 +220,7 @@ class TokenVerifier:
                 return found[1]
             del self._remembered[token]
         if token.startswith(API_KEY_PREFIX):
-            raise Unauthenticated("services accept tokens only; swap the API key for one at POST /api/v1/auth/token of the gateway")
+            raise Unauthenticated(_KEY_HINT)
         expires_at, principal = self._decode(token)
         self._remembered[token] = (expires_at, principal)
         if len(self._remembered) > _REMEMBERED_MAX:
@@ -325,10 +326,18 @@ def bearer_token(authorization: str | None) -> str:
     return token.strip()
 
 
+def presented_token(headers: Mapping[bytes, bytes]) -> str:
+    """The token of a request's headers. Raises: Unauthenticated when there is none, naming the way for an API key."""
+    authorization = headers.get(b"authorization")
+    if authorization is None and b"x-api-key" in headers:
+        raise Unauthenticated(_KEY_HINT)
+    return bearer_token(authorization.decode("latin-1") if authorization else None)
+
+
 async def current_principal(request: Request) -> Principal:
     """The verified caller of this request, within the limits of calls that did not pass the gateway."""
     verifier = cast("TokenVerifier", request.app.state.verifier)
-    principal = verifier.verify(bearer_token(request.headers.get("authorization")))
+    principal = verifier.verify(presented_token(dict(request.scope["headers"])))
     request.app.state.direct_limits.check(principal)
     return principal
 

@@ -118,6 +118,7 @@ class ServiceSettings(BaseSettings):
     billing_service_url: str = Field(default="http://127.0.0.1:8005", description="where the billing-service answers")
 
     otel_exporter_otlp_endpoint: str | None = Field(default=None, description="OTLP/HTTP collector; unset: no spans leave or are made")
+    metrics_token: SecretStr | None = Field(default=None, description="set: /metrics needs `Authorization: Bearer` with this value")
     direct_calls_per_minute: int = Field(
         default=600,
         ge=1,

@@ -4,13 +4,10 @@ from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse
+from shared.reference_page import CSP, render
 
-from gateway_service.status.page import render
 from gateway_service.status.schemas import Alive, InstallationStatus
 from gateway_service.status.service import Installation
-
-# The page has its own styles inline and nothing else.
-_DOCS_CSP = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 
 async def _installation(request: Request) -> Installation:
@@ -39,7 +36,7 @@ def build_router() -> APIRouter:
 
     @router.get("/docs", include_in_schema=False, summary="API reference")
     async def docs(installation: InstallationDep) -> HTMLResponse:
-        page = render(await installation.document())
-        return HTMLResponse(page, headers={"Content-Security-Policy": _DOCS_CSP})
+        page = render(await installation.document(), title="Atrium API", document_url="/api/v1/openapi.json")
+        return HTMLResponse(page, headers={"Content-Security-Policy": CSP})
 
     return router

@@ -16,7 +16,11 @@ pre{overflow:auto;padding:.75rem;border:1px solid #8886;border-radius:.4rem;font
 _METHODS = ("get", "post", "put", "patch", "delete")
 
 
-def render(document: dict[str, Any]) -> str:
+CSP = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+"""The page has its own styles inline and nothing else."""
+
+
+def render(document: dict[str, Any], *, title: str, document_url: str) -> str:
     """HTML that lists every operation by tag, each with its parameters, body and answers to unfold."""
     groups: dict[str, list[str]] = {}
     for path, item in document["paths"].items():
@@ -28,11 +32,11 @@ def render(document: dict[str, Any]) -> str:
     missing = ", ".join(document.get("x-atrium-missing", []))
     notice = f"<p role=status>Not answering now, so not listed: {escape(missing)}.</p>" if missing else ""
     body = "".join(f"<h2>{escape(tag)}</h2>{''.join(entries)}" for tag, entries in sorted(groups.items()))
-    schemas = escape(json.dumps(document["components"]["schemas"], indent=1))
+    schemas = escape(json.dumps(document["components"].get("schemas", {}), indent=1))
     return (
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
-        f"<title>Atrium API</title><style>{_STYLE}</style><h1>Atrium API</h1>"
-        "<p>The same as a file for tools: <a href=/api/v1/openapi.json>openapi.json</a></p>"
+        f"<title>{escape(title)}</title><style>{_STYLE}</style><h1>{escape(title)}</h1>"
+        f"<p>The same as a file for tools: <a href={document_url}>openapi.json</a></p>"
         f"{notice}{body}<h2>Schemas</h2><details><summary>All schemas</summary><pre>{schemas}</pre></details></html>"
     )
 
