@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import orjson
 from shared.auth import Principal, ServiceTokens
+from shared.clients.context import context_headers
 from shared.http import Timeouts, UpstreamError, UpstreamPool
 
 _KEEP_S = 30.0
@@ -39,7 +40,7 @@ class PriceList:
             self._due_s = now_s + 1
 
     async def _fetch(self, principal: Principal) -> frozenset[str]:
-        headers = [(b"authorization", self._tokens.header_for("billing-service", principal))]
+        headers = [(b"authorization", self._tokens.header_for("billing-service", principal)), *context_headers()]
         names: set[str] = set()
         target = _TARGET
         for _ in range(_PAGES_MAX):

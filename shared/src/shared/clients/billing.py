@@ -7,6 +7,7 @@ from uuid import UUID
 import orjson
 
 from shared.auth import Principal, ServiceTokens
+from shared.clients.context import context_headers
 from shared.errors import AppError, Forbidden, NotFound, PaymentRequired, TooManyRequests, Unavailable
 from shared.http import Timeouts, UpstreamError, UpstreamPool
 
@@ -57,9 +58,11 @@ class BillingClient:
     async def _call(
         self, method: str, target: bytes, body: Mapping[str, Any] | None, traceparent: bytes | None, principal: Principal | None = None
     ) -> dict[str, Any]:
-        headers = [(b"authorization", self._tokens.header_for(SERVICE, principal)), (b"content-type", b"application/json")]
-        if traceparent is not None:
-            headers.append((b"traceparent", traceparent))
+        headers = [
+            (b"authorization", self._tokens.header_for(SERVICE, principal)),
+            (b"content-type", b"application/json"),
+            *context_headers(traceparent),
+        ]
         payload = orjson.dumps(body) if body is not None else None
         try:
             async with self._pool.request(method, self._base_url, target, headers, body=payload, timeouts=self._timeouts) as response:

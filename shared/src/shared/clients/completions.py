@@ -7,13 +7,12 @@ from typing import Any, cast
 import orjson
 
 from shared.auth import Principal, ServiceTokens
+from shared.clients.context import context_headers
 from shared.contracts.chat import LoadProgress, MessageError, MessageUsage
 from shared.deltas import Delta, DeltaReader, Finished, RefusalText, Text, ToolCallPiece, UsageReport, error_of
 from shared.http import Timeouts, UpstreamPool, UpstreamResponse
-from shared.logs import request_id_var
 from shared.sse import SseEvent, SseParser
 from shared.surrogates import parse_json
-from shared.telemetry import traceparent_var
 
 __all__ = [
     "CompletionRefusedError",
@@ -91,11 +90,8 @@ class Completions:
             (b"authorization", self._tokens.header_for(SERVICE, principal)),
             (b"content-type", b"application/json"),
             (b"accept", b"text/event-stream"),
+            *context_headers(),
         ]
-        if (request_id := request_id_var.get()) is not None:
-            headers.append((b"x-request-id", request_id.encode("ascii")))
-        if (traceparent := traceparent_var.get()) is not None:
-            headers.append((b"traceparent", traceparent))
         async with self._pool.request("POST", self._origin, _TARGET, headers, body=payload, timeouts=self._timeouts) as response:
             if response.status != 200:
                 raise await _refusal(response)

@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 
 from shared.auth import Principal, ServiceTokens
+from shared.clients.context import context_headers
 from shared.errors import (
     AppError,
     Conflict,
@@ -18,7 +19,6 @@ from shared.errors import (
     Unavailable,
 )
 from shared.http import Timeouts, UpstreamError, UpstreamPool
-from shared.telemetry import traceparent_var
 
 _REFUSALS: Mapping[int, type[AppError]] = {
     400: Invalid,
@@ -48,14 +48,12 @@ class JsonCalls:
 
     def headers(self, principal: Principal | None, *, accept: bytes = b"application/json") -> list[tuple[bytes, bytes]]:
         """Of a call for `principal`, or of the service for itself."""
-        headers = [
+        return [
             (b"authorization", self._tokens.header_for(self.service, principal)),
             (b"content-type", b"application/json"),
             (b"accept", accept),
+            *context_headers(),
         ]
-        if (traceparent := traceparent_var.get()) is not None:
-            headers.append((b"traceparent", traceparent))
-        return headers
 
     async def call(self, method: str, target: str, principal: Principal | None, body: Mapping[str, Any] | None = None) -> Any:
         """The parsed answer; None when it is empty."""
