@@ -15,7 +15,7 @@ export interface NewChat {
 	agent_id?: string | null;
 }
 
-export const createChat = (body: NewChat) => call<Chat>('POST', CHATS, { body });
+export const createChat = (body: NewChat, key: string) => call<Chat>('POST', CHATS, { body, headers: idempotencyKey(key) });
 export const getChat = (id: string) => call<Chat>('GET', `${CHATS}/${id}`);
 
 export type ChatChange = Partial<Pick<Chat, 'title' | 'model' | 'archived' | 'current_message_id' | 'knowledge_base_ids' | 'agent_id'>>;
@@ -39,12 +39,12 @@ export interface NewMessage {
 /** Starts a turn and streams it; called again it joins the turn it started, thanks to its key. */
 export type StartTurn = (signal: AbortSignal) => Promise<Response>;
 
-function startTurn(path: string, body: unknown): StartTurn {
-	const headers = { ...STREAM, ...idempotencyKey() };
+function startTurn(path: string, body: unknown, key?: string): StartTurn {
+	const headers = { ...STREAM, ...idempotencyKey(key) };
 	return (signal) => fetchAs('POST', `${CHATS}/${path}`, { body, signal, headers });
 }
 
-export const postMessage = (chatId: string, body: NewMessage) => startTurn(`${chatId}/messages`, body);
+export const postMessage = (chatId: string, body: NewMessage, key: string) => startTurn(`${chatId}/messages`, body, key);
 export const regenerate = (chatId: string, messageId: string, body: { model?: string }) =>
 	startTurn(`${chatId}/messages/${messageId}/regenerate`, body);
 export const continueReply = (chatId: string, messageId: string) =>

@@ -21,7 +21,11 @@ function authorised(options: SendOptions, token: string | null): SendOptions {
 }
 
 /** A key that makes a repeated write count once. Not crypto.randomUUID: that needs https. */
-export function idempotencyKey(): Record<string, string> {
+export function newKey(): string {
 	const bytes = crypto.getRandomValues(new Uint8Array(16));
-	return { 'idempotency-key': Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join('') };
+	return Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join('');
+}
+
+export function idempotencyKey(key = newKey()): Record<string, string> {
+	return { 'idempotency-key': key };
 }

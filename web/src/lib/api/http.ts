@@ -1,5 +1,6 @@
 /** The lowest layer: one fetch, its failure as an ApiError. Knows nothing of who is signed in. */
 import { errorFromResponse, isAbort, networkError } from './errors';
+import { whenShown } from './page-life';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
@@ -39,6 +40,7 @@ export async function send(method: Method, path: string, options: SendOptions = 
 		});
 	} catch (error) {
 		if (isAbort(error)) throw error;
+		await whenShown();
 		throw networkError();
 	}
 }

@@ -1,6 +1,7 @@
 /** The one session of this page, and what the page may show for it. */
 import { readJson, send } from '$lib/api/http';
 import type { TokenAnswer, User } from '$lib/api/types';
+import { personal, useStoreOf } from '$lib/state/storage';
 import { Session } from './session';
 
 const LOCK = 'atrium-refresh';
@@ -10,6 +11,8 @@ class Identity {
 	user = $state.raw<User | null>(null);
 	/** By name, as the gateway lists them; null until it did. */
 	permissions = $state.raw<string[] | null>(null);
+	/** The person left on purpose: the next one begins at the start, not on their page. */
+	signedOut = false;
 
 	get can(): Abilities {
 		return abilities(this.permissions ?? []);
@@ -33,19 +36,27 @@ export const session = new Session({
 	exclusive,
 	now: () => Date.now(),
 	changed: (user) => {
+		useStoreOf(user?.id ?? null);
 		identity.user = user;
 		if (user === null) identity.permissions = null;
+		else identity.signedOut = false;
 	}
 });
 
 const channel = typeof BroadcastChannel === 'undefined' ? null : new BroadcastChannel(CHANNEL);
 channel?.addEventListener('message', (event: MessageEvent<unknown>) => {
-	if (event.data === 'signed-out') session.clear();
+	if (event.data === 'signed-out') leaveForGood();
 });
 
-/** Ends the session here and in the other tabs. */
-export function endSession(): void {
+function leaveForGood(): void {
+	personal().erase();
+	identity.signedOut = true;
 	session.clear();
+}
+
+/** Ends the session here and in the other tabs, with all that was kept for it. */
+export function endSession(): void {
+	leaveForGood();
 	channel?.postMessage('signed-out');
 }
 

@@ -8,3 +8,15 @@ export function safeNext(next: string | null): string {
 		return '/';
 	}
 }
+
+/** The sign-in page for somebody whose session ended at `here`; `whose` is null when nobody was signed in. */
+export function signInAddress(here: string, whose: string | null): string {
+	if (here === '/') return '/signin';
+	return `/signin?${new URLSearchParams(whose === null ? { next: here } : { next: here, of: whose }).toString()}`;
+}
+
+/** Where the person who signed in goes: the page another person was on is not theirs. */
+export function nextFor(query: URLSearchParams, personId: string): string {
+	const whose = query.get('of');
+	return whose === null || whose === personId ? safeNext(query.get('next')) : '/';
+}

@@ -12,6 +12,7 @@ import { toasts } from '$lib/state/toasts.svelte';
 import { endSession } from './current.svelte';
 
 export async function signOutHere(): Promise<void> {
+	toasts.expireAll();
 	try {
 		await signOut();
 	} catch (error) {
@@ -22,8 +23,8 @@ export async function signOutHere(): Promise<void> {
 			return;
 		}
 	}
-	forget();
 	endSession();
+	forget();
 	await goto('/signin');
 }
 

@@ -2,20 +2,22 @@
 import type { Attachment } from '$lib/api/parts';
 import { Transfer } from '$lib/files/transfer.svelte';
 import { plural } from '$lib/format/numbers';
-import { readStored, writeStored } from '$lib/state/storage';
+import { personal, type PersonalStore } from '$lib/state/storage';
 
 export const ATTACHMENTS_MAX = 20;
-const PREFIX = 'atrium-draft-files:';
+const PREFIX = 'draft-files:';
 
 export type { Attachments };
 
 class Attachments {
 	all = $state.raw<Transfer[]>([]);
 	#key: string;
+	#store: PersonalStore;
 
 	constructor(chatId: string) {
 		this.#key = PREFIX + chatId;
-		this.put(readDraftFiles(this.#key));
+		this.#store = personal();
+		this.put(readDraftFiles(this.#store.read(this.#key)));
 	}
 
 	get pending(): number {
@@ -73,7 +75,7 @@ class Attachments {
 
 	#keep(): void {
 		const files = this.all.flatMap(attachmentOf);
-		writeStored(this.#key, files.length > 0 ? JSON.stringify(files) : null);
+		this.#store.write(this.#key, files.length > 0 ? JSON.stringify(files) : null);
 	}
 }
 
@@ -86,9 +88,9 @@ export function attachmentsOf(chatId: string): Attachments {
 	return known;
 }
 
-/** At sign-out nothing goes on in the name of who was here, and whoever comes next is not shown these names. */
+/** When a session ends nothing goes on in the name of who was here, and whoever comes next is not shown these names. */
 export function leaveAttachments(): void {
-	for (const attachments of open.values()) attachments.take();
+	for (const attachments of open.values()) attachments.leave();
 	open.clear();
 }
 
@@ -98,9 +100,9 @@ function attachmentOf({ document }: Transfer): Attachment[] {
 	return [{ file_id, filename, content_type, size_bytes }];
 }
 
-function readDraftFiles(key: string): Attachment[] {
+function readDraftFiles(kept: string | null): Attachment[] {
 	try {
-		const stored: unknown = JSON.parse(readStored(key) ?? '[]');
+		const stored: unknown = JSON.parse(kept ?? '[]');
 		return Array.isArray(stored) ? stored.filter((file) => typeof file?.file_id === 'string').slice(0, ATTACHMENTS_MAX) : [];
 	} catch {
 		return [];

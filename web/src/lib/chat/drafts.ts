@@ -1,35 +1,22 @@
 /** What is typed but not sent, per chat, across reloads. */
 import type { Attachment } from '$lib/api/parts';
-import { readStored, writeStored } from '$lib/state/storage';
+import { personal } from '$lib/state/storage';
 
-const PREFIX = 'atrium-draft:';
+const PREFIX = 'draft:';
 export const NEW_CHAT = 'new';
 
 export function readDraft(chatId: string): string {
-	return readStored(PREFIX + chatId) ?? '';
+	return personal().read(PREFIX + chatId) ?? '';
 }
 
 export function writeDraft(chatId: string, text: string): void {
-	writeStored(PREFIX + chatId, text.trim() === '' ? null : text);
+	personal().write(PREFIX + chatId, text.trim() === '' ? null : text);
 }
 
-export interface FirstMessage {
+/** What leaves the composer. */
+export interface Written {
 	content: string;
 	attachments: Attachment[];
-}
-
-/** The first message of a chat that was just made travels here from the start page to the chat's own. */
-let first: { chatId: string; message: FirstMessage } | null = null;
-
-export function leaveFirstMessage(chatId: string, message: FirstMessage): void {
-	first = { chatId, message };
-}
-
-export function takeFirstMessage(chatId: string): FirstMessage | null {
-	if (first?.chatId !== chatId) return null;
-	const { message } = first;
-	first = null;
-	return message;
 }
 
 /** A chat's first title: the first line of its first message, shortened at a word. */

@@ -7,9 +7,11 @@ import type { Chat, Message, ReplyError } from '$lib/api/types';
 import { chats } from '$lib/state/chats.svelte';
 import { entitlements } from '$lib/state/entitlements.svelte';
 import { models } from '$lib/state/models.svelte';
+import { personal } from '$lib/state/storage';
 import { toasts } from '$lib/state/toasts.svelte';
 import { before, lastOf, localMessage, mergeEnd, replaceById } from './branch';
-import type { FirstMessage } from './drafts';
+import type { Written } from './drafts';
+import { dropOutgoing, hasArrived, keepOutgoing, newOutgoing, type Outgoing } from './outgoing';
 import { newReply, replyAsMessage, type Reply } from './reply';
 import { Turn } from './turn';
 
@@ -28,9 +30,8 @@ interface TurnPlan {
 	shown: Message[];
 	reply: Reply;
 	start?: api.StartTurn;
-	/** The typed text, to give back when it is refused. */
-	content: string | null;
-	attachments?: Attachment[];
+	/** What was written, kept until it arrived, and given back when it is refused. */
+	sent?: Outgoing;
 }
 
 export class Thread {
@@ -40,6 +41,8 @@ export class Thread {
 	hasMore = $state(false);
 	loading = $state(true);
 	loadingEarlier = $state(false);
+	/** The last try to load earlier messages failed: the next one is the reader's to ask for. */
+	earlierFailed = $state(false);
 	error = $state.raw<ApiError | null>(null);
 	reply = $state.raw<Reply | null>(null);
 	retrying = $state(false);
@@ -81,15 +84,38 @@ export class Thread {
 		}
 	}
 
+	/** A chat that was made just now holds nothing yet: its first message is sent without asking for it. */
+	begin(chat: Chat, first: Outgoing): void {
+		this.chat = chat;
+		this.loading = false;
+		void this.#deliver(first, []);
+	}
+
+	/** Sends again what had not arrived when the page went away; the server does nothing twice. */
+	resend(entry: Outgoing): void {
+		if (hasArrived(entry, this.messages)) dropOutgoing(entry.key);
+		else void this.#deliver(entry, this.#shownBefore(entry));
+	}
+
+	#shownBefore({ body }: Outgoing): Message[] {
+		if (body.parent_id === undefined) return this.messages;
+		const at = this.messages.findIndex(({ id }) => id === body.parent_id);
+		return this.messages.slice(0, at + 1);
+	}
+
 	async loadEarlier(): Promise<void> {
 		const first = this.messages[0];
 		if (!first || !this.hasMore || this.loadingEarlier) return;
 		this.loadingEarlier = true;
+		this.earlierFailed = false;
 		try {
 			const page = await api.listMessages(this.chatId, first.id);
+			// Meanwhile another branch may be shown, or nothing of it: then these are not what is before it.
+			if (this.messages[0]?.id !== first.id) return;
 			this.messages = [...page.data, ...this.messages];
 			this.hasMore = page.has_more;
 		} catch (error) {
+			this.earlierFailed = true;
 			toasts.danger(`Earlier messages did not load. ${toApiError(error).message}`);
 		} finally {
 			this.loadingEarlier = false;
@@ -114,18 +140,22 @@ export class Thread {
 		return this.#post({ content, attachments: message.attachments }, model, { shown: before(this.messages, message.id), parent: message.parent_id });
 	}
 
-	#post(message: FirstMessage, model: string | null, at: { shown: Message[]; parent: string | null | undefined }): Promise<void> {
-		const { content, attachments } = message;
-		const question = localMessage(this.chatId, { role: 'user', content, attachments, parent_id: at.parent ?? null });
-		const answer = this.#answer(question.id, model);
+	#post(written: Written, model: string | null, at: { shown: Message[]; parent: string | null | undefined }): Promise<void> {
+		const { content, attachments } = written;
 		const files = attachments.map((file) => file.file_id);
 		const body = { content, parent_id: at.parent, model: model ?? undefined, attachments: files.length > 0 ? files : undefined };
+		return this.#deliver(newOutgoing({ chatId: this.chatId, body, attachments }), at.shown);
+	}
+
+	#deliver(entry: Outgoing, shown: Message[]): Promise<void> {
+		const { body, attachments } = entry;
+		const question = localMessage(this.chatId, { role: 'user', content: body.content, attachments, parent_id: body.parent_id ?? null });
+		const answer = this.#answer(question.id, body.model ?? null);
 		return this.#run({
-			shown: [...at.shown, question, answer],
+			shown: [...shown, question, answer],
 			reply: newReply(),
-			start: api.postMessage(this.chatId, body),
-			content,
-			attachments
+			start: api.postMessage(this.chatId, body, entry.key),
+			sent: entry
 		});
 	}
 
@@ -140,8 +170,7 @@ export class Thread {
 		return this.#run({
 			shown: [...before(this.messages, message.id), answer],
 			reply: newReply(),
-			start: api.regenerate(this.chatId, message.id, body),
-			content: null
+			start: api.regenerate(this.chatId, message.id, body)
 		});
 	}
 
@@ -149,8 +178,7 @@ export class Thread {
 		return this.#run({
 			shown: replaceById(this.messages, message.id, { ...message, status: 'streaming', error: null }),
 			reply: newReply(message.id, message),
-			start: api.continueReply(this.chatId, message.id),
-			content: null
+			start: api.continueReply(this.chatId, message.id)
 		});
 	}
 
@@ -218,20 +246,25 @@ export class Thread {
 	#resume(): void {
 		const leaf = this.messages.at(-1);
 		if (leaf?.role !== 'assistant' || leaf.status !== 'streaming') return;
-		void this.#run({ shown: this.messages, reply: newReply(leaf.id, leaf), content: null });
+		void this.#run({ shown: this.messages, reply: newReply(leaf.id, leaf) });
 	}
 
 	async #run(plan: TurnPlan): Promise<void> {
+		const { sent } = plan;
+		// Before anything else: the page may be gone the next moment.
+		if (sent) keepOutgoing(sent);
 		this.#detach();
 		const previous = this.messages;
 		this.unsent = null;
 		this.messages = plan.shown;
 		this.reply = plan.reply;
 		this.replyingId = plan.reply.id ?? plan.shown.at(-1)?.id ?? null;
+		const store = personal();
 		const turn = new Turn({
 			chatId: this.chatId,
 			reply: plan.reply,
 			start: plan.start,
+			arrived: sent && (() => dropOutgoing(sent.key, store)),
 			changed: (reply) => this.#show(reply),
 			connection: (state) => (this.retrying = state === 'retrying')
 		});
@@ -279,7 +312,9 @@ export class Thread {
 
 	async #broken(turn: Turn, plan: TurnPlan, failed: { previous: Message[]; error: ApiError }): Promise<void> {
 		const { previous, error } = failed;
+		const { sent } = plan;
 		const stored = turn.begun || plan.start === undefined;
+		if (sent) dropOutgoing(sent.key);
 		this.#detach();
 		if (stored) {
 			toasts.danger(error.message);
@@ -289,9 +324,10 @@ export class Thread {
 		const { code, status, message: detail } = error;
 		const extra = { ...error.extra, request_id: error.requestId };
 		const again = () => void this.#run(plan);
-		this.unsent = { content: plan.content, attachments: plan.attachments ?? [], error: { code, detail, status, extra }, again };
+		const content = sent?.body.content ?? null;
+		this.unsent = { content, attachments: sent?.attachments ?? [], error: { code, detail, status, extra }, again };
 		this.messages = previous;
-		if (plan.content !== null) this.#onRefused(plan.content, plan.attachments ?? []);
+		if (sent) this.#onRefused(sent.body.content, sent.attachments);
 	}
 
 	/** Reads the end of the branch again: alternatives, stored texts and costs as the server has them. */

@@ -9,6 +9,8 @@ export interface TurnOptions {
 	reply: Reply;
 	/** Starts the turn; absent when a running one is joined. */
 	start?: StartTurn;
+	/** Called once, when the server sent the first event: from then on what was asked is stored there. */
+	arrived?: () => void;
 	changed: (reply: Reply) => void;
 	connection: (state: 'open' | 'retrying') => void;
 }
@@ -21,15 +23,17 @@ export class Turn {
 	#reply: Reply;
 	#abort = new AbortController();
 	#drawing = false;
+	#left = false;
 
 	constructor(options: TurnOptions) {
 		this.#options = options;
 		this.#reply = options.reply;
 	}
 
-	/** Stops listening; the reply goes on at the server. */
+	/** Stops listening; the reply goes on at the server. What was sent and has not arrived yet arrives first. */
 	leave(): void {
-		this.#abort.abort();
+		this.#left = true;
+		if (this.begun || !this.#options.start) this.#abort.abort();
 	}
 
 	/** True once the server sent an event: from then on the turn is stored there. */
@@ -38,7 +42,7 @@ export class Turn {
 	}
 
 	get left(): boolean {
-		return this.#abort.signal.aborted;
+		return this.#left;
 	}
 
 	/**
@@ -56,11 +60,16 @@ export class Turn {
 					return response ? Promise.resolve(response) : this.#join(lastEventId, signal);
 				},
 				onEvent: (event) => {
+					const first = !this.begun;
 					this.#reply = applyEvent(this.#reply, event);
-					this.#draw();
+					if (first && this.begun) this.#options.arrived?.();
+					if (this.#left) this.#abort.abort();
+					else this.#draw();
 					return isOver(this.#reply);
 				},
-				onConnection: this.#options.connection
+				onConnection: (state) => {
+					if (!this.#left) this.#options.connection(state);
+				}
 			},
 			signal
 		);

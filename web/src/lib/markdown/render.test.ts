@@ -41,3 +41,21 @@ describe('citations in Markdown', () => {
 		expect(cited(draw('An index [1].'))).toEqual([]);
 	});
 });
+
+describe('lists', () => {
+	const names = (html: string) => [...html.matchAll(/<input aria-label="([^"]*)"/g)].map(([, name]) => name);
+
+	it('go on with the number they were given', () => {
+		expect(draw('3. salt\n4. wait')).toContain('<ol start="3">');
+	});
+
+	it('name the box of a task after its line, tight or loose, nested too', () => {
+		expect(names(draw('- [ ] wash **up** `now`\n  - [x] plates\n- [x] buy "x" <y>'))).toEqual(['wash up now', 'plates', 'buy &#34;x&#34; &#60;y&#62;']);
+		expect(names(draw('- [ ] one\n\n  more of it\n\n- [x] two'))).toEqual(['one', 'two']);
+	});
+
+	it('have one box an item, and none where no task is', () => {
+		expect(draw('- [ ] a\n- [x] b').match(/<input/g)).toHaveLength(2);
+		expect(draw('- a\n- b')).not.toContain('<input');
+	});
+});

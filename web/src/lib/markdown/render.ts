@@ -1,6 +1,6 @@
 /** Markdown -> safe HTML for one block. Cleaned after drawing, never before. */
 import DOMPurify, { type Config } from 'dompurify';
-import { Marked, type Tokens } from 'marked';
+import { Marked, type Token, type Tokens } from 'marked';
 import { highlightNow } from './highlight.svelte';
 
 export function escapeHtml(text: string): string {
@@ -16,6 +16,10 @@ const marked = new Marked({
 		// Drawing a picture from elsewhere would tell that server what is being read.
 		image: ({ href, text }: Tokens.Image) => `<a href="${escapeHtml(href)}">${escapeHtml(text || href)}</a>`,
 		code: ({ text, lang }: Tokens.Code) => nestedCode(text, lang ?? ''),
+		listitem(item: Tokens.ListItem) {
+			const body = this.parser.parse(item.tokens);
+			return item.task ? `<li class="task">${body.replace(TASK_BOX, (box) => named(box, item))}</li>\n` : `<li>${body}</li>\n`;
+		},
 		table(token: Tokens.Table) {
 			const cell = (tag: 'th' | 'td') => (c: Tokens.TableCell) => {
 				const align = c.align ? ` style="text-align:${c.align}"` : '';
@@ -27,6 +31,21 @@ const marked = new Marked({
 		}
 	}
 });
+
+/** The box of the item itself: it is drawn before anything else of it. */
+const TASK_BOX = /<input (?=[^>]*type="checkbox")/;
+const NAME_CHARS_MAX = 120;
+
+/** A box is called what its line says, without the items below it. */
+function named(box: string, item: Tokens.ListItem): string {
+	const line = item.tokens.find((token) => token.type === 'text' || token.type === 'paragraph');
+	const name = plainText((line as Tokens.Generic | undefined)?.tokens).trim().slice(0, NAME_CHARS_MAX);
+	return `${box}aria-label="${escapeHtml(name || 'Task')}" `;
+}
+
+function plainText(tokens: Token[] | undefined): string {
+	return (tokens ?? []).map((token) => ('tokens' in token && token.tokens ? plainText(token.tokens) : 'text' in token ? String(token.text) : '')).join('');
+}
 
 /** The numbers that may be cited while one block is drawn; drawing is synchronous. */
 let citable: ReadonlySet<number> = new Set();
@@ -63,12 +82,17 @@ function nestedCode(text: string, info: string): string {
 	);
 }
 
+/** Only these hold an address, and only these are held to what an address may be: a number or a word is none. */
+const ADDRESSES = ['href'];
+const PLAIN = 'title class type checked disabled start style data-copy data-cite data-testid aria-label target rel'.split(' ');
+
 const ALLOWED: Config = {
 	ALLOWED_TAGS: (
 		'p br hr h1 h2 h3 h4 h5 h6 strong em del code pre a ul ol li blockquote div span button ' +
 		'table thead tbody tr th td input sup sub'
 	).split(' '),
-	ALLOWED_ATTR: ['href', 'title', 'class', 'type', 'checked', 'disabled', 'start', 'style', 'data-copy', 'data-cite', 'data-testid', 'aria-label', 'target', 'rel'],
+	ALLOWED_ATTR: [...ADDRESSES, ...PLAIN],
+	ADD_URI_SAFE_ATTR: PLAIN,
 	ALLOWED_URI_REGEXP: /^(?:https?:|mailto:|#|\/(?!\/))/i
 };
 

@@ -104,7 +104,9 @@ class Chats {
 		this.all = [];
 		this.loaded = false;
 		this.hasMore = false;
+		this.error = null;
 		this.#lastId = null;
+		this.#leaving.clear();
 	}
 }
 

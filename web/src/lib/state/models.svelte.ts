@@ -2,9 +2,9 @@
 import { listModels } from '$lib/api/inference';
 import { toApiError, type ApiError } from '$lib/api/errors';
 import type { Model } from '$lib/api/types';
-import { readStored, writeStored } from './storage';
+import { personal } from './storage';
 
-const KEY = 'atrium-model';
+const KEY = 'model';
 const POLL_LOADING_MS = 2_000;
 const POLL_CALM_MS = 60_000;
 
@@ -13,7 +13,7 @@ class Models {
 	loaded = $state(false);
 	error = $state.raw<ApiError | null>(null);
 	/** The model of new chats. */
-	preferred = $state<string | null>(readStored(KEY));
+	preferred = $state<string | null>(null);
 	#timer: ReturnType<typeof setTimeout> | undefined;
 	#running = false;
 
@@ -33,12 +33,13 @@ class Models {
 
 	prefer(id: string): void {
 		this.preferred = id;
-		writeStored(KEY, id);
+		personal().write(KEY, id);
 	}
 
 	start(): void {
 		if (this.#running) return;
 		this.#running = true;
+		this.preferred = personal().read(KEY);
 		void this.#poll();
 	}
 
@@ -47,6 +48,8 @@ class Models {
 		clearTimeout(this.#timer);
 		this.all = [];
 		this.loaded = false;
+		this.error = null;
+		this.preferred = null;
 	}
 
 	/** Asks now and goes on at the pace the answer calls for: a reply just said that it waits for its model. */

@@ -37,6 +37,11 @@ class Toasts {
 		this.#take(id)?.expired?.();
 	}
 
+	/** Nothing stays to be undone: whoever leaves takes their notices with them. */
+	expireAll(): void {
+		for (const { id } of this.all) this.dismiss(id);
+	}
+
 	#take(id: number): Toast | undefined {
 		const toast = this.all.find((t) => t.id === id);
 		this.all = this.all.filter((t) => t.id !== id);
