@@ -9,11 +9,13 @@ from pathlib import Path
 import uvicorn
 from gateway_service.limits.bucket import BucketLimiter
 from gateway_service.proxy.app import ProxyApp
+from gateway_service.proxy.instruments import Instruments
 from gateway_service.proxy.ports import Identity, Quota
 from gateway_service.proxy.routes import service_routes
 from shared.app import VERSION, settle_memory
 from shared.auth import TokenVerifier
 from shared.http import UpstreamPool
+from shared.logs import AccessLog, setup_logging
 from shared.metrics import Metrics
 from shared.telemetry import Telemetry
 
@@ -60,9 +62,9 @@ def main() -> None:
         authenticator=VerifyingAuthenticator(TokenVerifier(jwks=options.jwks.read_text(), audience="gateway")),
         limiter=BucketLimiter(),
         pool=UpstreamPool(),
-        metrics=Metrics(service="gateway"),
-        telemetry=Telemetry(service="gateway", endpoint=None),
+        instruments=Instruments(Metrics(service="gateway"), Telemetry(service="gateway", endpoint=None), AccessLog("gateway")),
     )
+    setup_logging(service="gateway", level="INFO")
     settle_memory()
     uvicorn.run(
         app, host="127.0.0.1", port=options.port, loop="uvloop", http="httptools", ws="none", lifespan="off", log_level="warning",

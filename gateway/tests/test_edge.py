@@ -4,9 +4,11 @@ import asyncio
 import socket
 
 import pytest
+from gateway_service.proxy.client import check_host
 from gateway_service.settings import GatewaySettings
 from gateway_service.testing import KEYS, Gateway, Person, StartGateway
 from pydantic import ValidationError
+from shared.errors import BadRequest
 
 
 def settings(**fields: object) -> GatewaySettings:
@@ -94,11 +96,25 @@ def test_what_is_not_an_origin_is_refused(origin: str) -> None:
         settings(cors_allow_origins=(origin,))
 
 
-def test_loopback_answers_loopback_names_only() -> None:
-    assert settings().hosts == frozenset({"127.0.0.1", "localhost", "[::1]"})
-    assert settings(host="0.0.0.0").hosts == frozenset({"*"})
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "::"])
+def test_only_our_own_names_are_answered_on_every_address(host: str) -> None:
+    hosts = settings(host=host, public_url="https://atrium.example").hosts
+    for name in ("localhost", "LOCALHOST:8000", "127.0.0.1:8000", "192.0.2.7", "[::1]:8000", "[2001:db8::1]", "atrium.example:443"):
+        check_host(name.encode(), hosts)
+    for name in ("evil.example", "127.0.0.1.evil.example", "", "[::1].evil.example", "atrium.example.evil.example"):
+        with pytest.raises(BadRequest):
+            check_host(name.encode(), hosts)
+
+
+def test_bound_beyond_this_machine_the_first_sign_up_needs_the_token() -> None:
     assert settings(host="0.0.0.0").asks_for_setup_token
     assert not settings(host="::1").asks_for_setup_token
+
+
+def test_proxies_are_named_by_address_or_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings().trusted_proxies == ()
+    monkeypatch.setenv("TRUSTED_PROXIES", "192.0.2.1; 10.0.0.0/8;")
+    assert [str(each) for each in settings().trusted_proxies] == ["192.0.2.1/32", "10.0.0.0/8"]
 
 
 async def test_metrics_have_a_port_of_their_own(start_gateway: StartGateway) -> None:

@@ -196,6 +196,14 @@ async def test_failed_credentials_are_limited_by_address_while_good_ones_pass() 
         assert (await http.get("/api/v1/chats")).status_code == 200
 
 
+async def test_a_good_credential_from_an_address_of_bad_ones_is_never_refused() -> None:
+    async with stage() as setting, client(setting) as http:
+        for number in range(6):
+            await http.get("/api/v1/chats", headers={"authorization": f"Bearer guess{number}"})
+        assert (await http.get("/api/v1/chats", headers={"authorization": "Bearer guess"})).status_code == 429
+        assert (await http.get("/api/v1/chats")).status_code == 200
+
+
 async def test_over_the_quota_is_429_with_the_time_to_wait() -> None:
     async with stage(per_minute=2) as setting, client(setting) as http:
         first = await http.get("/v1/models")
@@ -209,13 +217,23 @@ async def test_over_the_quota_is_429_with_the_time_to_wait() -> None:
         assert len(setting.seen) == 2
 
 
-@pytest.mark.parametrize("status", [402, 403, 429])
-async def test_a_refusal_by_the_service_costs_no_quota(status: int) -> None:
+@pytest.mark.parametrize("status", [402, 429])
+async def test_a_refusal_for_lack_of_money_costs_no_quota_a_few_times_a_minute(status: int) -> None:
     async def upstream(_scope: Any, _receive: Any, send: Any) -> None:
         await answer(send, status)
 
     async with stage(upstream, per_minute=1) as setting, client(setting) as http:
-        assert [(await http.get("/v1/models")).status_code for _ in range(3)] == [status] * 3
+        answers = [await http.get("/v1/models") for _ in range(14)]
+        assert [each.status_code for each in answers] == [status] * 11 + [429] * 3
+        assert len(setting.seen) == 11
+
+
+async def test_asking_for_what_is_forbidden_costs_quota() -> None:
+    async def upstream(_scope: Any, _receive: Any, send: Any) -> None:
+        await answer(send, 403)
+
+    async with stage(upstream, per_minute=2) as setting, client(setting) as http:
+        assert [(await http.get("/v1/models")).status_code for _ in range(3)] == [403, 403, 429]
 
 
 async def test_a_body_over_the_limit_is_413_declared_or_streamed() -> None:
@@ -326,8 +344,7 @@ async def test_a_service_that_is_down_is_503_and_the_breaker_opens() -> None:
         answers = [await http.get("/v1/models") for _ in range(10)]
         assert {each.status_code for each in answers} == {503}
         assert {each.json()["error"]["code"] for each in answers} == {"upstream_down"}
-        assert answers[0].headers["retry-after"] == "2"
-        assert int(answers[-1].headers["retry-after"]) >= 29
+        assert {each.headers["retry-after"] for each in answers} == {"2"}
         assert (await http.get("/own")).status_code == 200
 
 
@@ -343,7 +360,9 @@ async def test_the_breaker_lets_one_request_try_and_closes_again() -> None:
 
     config = ProxyConfig(breaker_failures_max=2, breaker_open_s=0.3)
     async with raw_server(flaky) as service, stage(origin=service.origin, config=config) as setting, client(setting) as http:
-        assert [(await http.get("/v1/models")).status_code for _ in range(3)] == [502, 502, 503]
+        answers = [await http.get("/v1/models") for _ in range(3)]
+        assert [each.status_code for each in answers] == [502, 502, 503]
+        assert {each.headers["retry-after"] for each in answers} == {"2"}
         healthy = True
         await asyncio.sleep(0.35)
         assert [(await http.get("/v1/models")).status_code for _ in range(3)] == [200, 200, 200]
@@ -363,6 +382,7 @@ async def test_a_broken_answer_is_502_and_a_late_one_504() -> None:
         late = await http.get("/api/v1/chats")
         assert late.status_code == 504
         assert late.json()["code"] == "upstream_timeout"
+        assert late.headers["retry-after"] == "2"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 from shared.auth import Principal, bearer_token
-from shared.errors import TooManyRequests, Unauthenticated
+from shared.errors import Forbidden, TooManyRequests, Unauthenticated
 
 from gateway_service.accounts.service import Accounts
 from gateway_service.admin.service import Admin
@@ -61,14 +61,12 @@ async def gateway_principal(request: Request) -> Principal:
     limiter = cast("Limiter", request.app.state.limiter)
     identity = authenticator.remembered(credential)
     if identity is None:
-        address = client_address(request)
-        decision = limiter.check_address(address)
-        if not decision.allowed:
-            raise TooManyRequests("too many refused credentials from this address", retry_after_s=decision.retry_after_s)
         try:
             identity = await authenticator.authenticate(credential)
-        except Unauthenticated:
-            limiter.count_failure(address)
+        except (Unauthenticated, Forbidden):
+            decision = limiter.count_failure(client_address(request))
+            if not decision.allowed:
+                raise TooManyRequests("too many refused credentials from this address", retry_after_s=decision.retry_after_s) from None
             raise
     decision = limiter.check(identity, RouteClass.REST)
     if not decision.allowed:

@@ -35,6 +35,7 @@ from gateway_service.identity.memory import IdentityMemory
 from gateway_service.limits.bucket import BucketLimiter
 from gateway_service.proxy.app import ProxyApp
 from gateway_service.proxy.config import ProxyConfig
+from gateway_service.proxy.instruments import Instruments
 from gateway_service.proxy.routes import Route, service_routes
 from gateway_service.sessions import endpoints as sessions_endpoints
 from gateway_service.sessions.service import Sessions
@@ -140,16 +141,17 @@ def create_app(settings: GatewaySettings | None = None) -> ProxyApp:
     settings = settings or load_settings_or_exit(GatewaySettings)
     parts = Parts.of(settings)
     service = _own_app(parts)
-    return ProxyApp(
+    app = ProxyApp(
         routes=_routes(settings),
         fallback=service,
         authenticator=service.state.authenticator,
         limiter=parts.limiter,
         pool=parts.pool,
-        metrics=service.metrics,
-        telemetry=service.telemetry,
+        instruments=Instruments(service.metrics, service.telemetry, service.state.access_log),
         config=_proxy_config(settings),
     )
+    service.state.breakers = app.breakers
+    return app
 
 
 def _own_app(parts: Parts) -> ServiceApp:
@@ -198,6 +200,7 @@ def _lifespan(parts: Parts) -> Lifespan:
         relay = Relay(database)
         jobs = (
             Periodic("identity changes", RETRY_S, listener.listen),
+            Periodic("probes", 0, api.state.breakers.probe),
             Periodic("outbox", _OUTBOX_INTERVAL_S, relay.drain),
             Periodic("old events", _SWEEP_INTERVAL_S, relay.forget_old),
             Periodic("ended sessions", _SWEEP_INTERVAL_S, sessions.sweep),
@@ -253,6 +256,7 @@ def _proxy_config(settings: GatewaySettings) -> ProxyConfig:
         ),
         body_size_max=settings.request_body_max_bytes,
         cors_origins=frozenset(settings.cors_allow_origins),
+        trusted_proxies=settings.trusted_proxies,
         hosts=settings.hosts,
         https=settings.https,
     )

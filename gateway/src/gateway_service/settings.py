@@ -9,6 +9,8 @@ from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 from shared.settings import ServiceSettings, find_clone_root
 
+from gateway_service.proxy.client import IP_LITERALS
+
 SCHEMA_VERSION = 1
 """The migration this code needs at least."""
 
@@ -50,7 +52,7 @@ class GatewaySettings(ServiceSettings):
 
     cors_allow_origins: SemicolonList = Field(default=(), description="origins whose pages may call the API with a token")
     trusted_hosts: SemicolonList = Field(
-        default=(), description="Host names answered; `*` for any. Default: loopback names when bound to loopback, else any"
+        default=(), description="Host names answered; `*` for any. Default: localhost, any IP address, HOST, and the name in WEBUI_URL"
     )
     trusted_proxies: NetworkList = Field(
         default=(), description="addresses or networks of proxies whose X-Forwarded-For and -Proto are believed; nobody's by default"
@@ -123,10 +125,12 @@ class GatewaySettings(ServiceSettings):
 
     @property
     def hosts(self) -> frozenset[str]:
-        """Host names (lower case, no port) that are answered; holds `*` when any is."""
+        """Host names (lower case, no port) that are answered, see proxy.client.check_host.
+
+        Names are checked on every address: a page of another site can make its name point here (DNS rebinding). An IP
+        address in place of a name cannot be such a page's, so those pass.
+        """
         if self.trusted_hosts:
             return frozenset(host.lower() for host in self.trusted_hosts)
-        if not self.bound_to_loopback:
-            return frozenset({"*"})
         public = urlsplit(self.public_url).hostname or "localhost"
-        return frozenset({"localhost", "127.0.0.1", "[::1]", self.host.lower(), public.lower()})
+        return frozenset({IP_LITERALS, "localhost", self.host.lower(), public.lower()})

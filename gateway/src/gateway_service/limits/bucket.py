@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 from shared.limits import MINUTE_S, Bucket, TokenBuckets
 
+from gateway_service.connections.limits import site_of
 from gateway_service.proxy.ports import Decision, Identity, Quota, RouteClass
 
+FORGIVEN_PER_MINUTE = 10
 _NO_HEADERS: tuple[tuple[bytes, bytes], ...] = ()
 
 
@@ -17,6 +19,7 @@ class BucketLimiter:
     def __init__(self, *, failures_per_minute: int = 30, entries_max: int = 100_000, clock: Callable[[], float] = time.monotonic) -> None:
         self._failures = Quota(key="", per_minute=failures_per_minute)
         self._by_class = {each: TokenBuckets(entries_max=entries_max, clock=clock) for each in RouteClass}
+        self._forgiven = TokenBuckets(entries_max=entries_max, clock=clock)
         self._addresses = TokenBuckets(entries_max=entries_max, clock=clock)
 
     def check(self, identity: Identity, route_class: RouteClass) -> Decision:
@@ -45,15 +48,21 @@ class BucketLimiter:
             bucket = buckets.level(quota.key, quota.per_minute)
             bucket.tokens = min(bucket.tokens + 1.0, float(quota.per_minute))
 
-    def check_address(self, address: str) -> Decision:
-        """Whether this client address may still present credentials. Takes nothing."""
-        tokens = self._addresses.level(address, self._failures.per_minute).tokens
-        return _decision(self._failures, tokens, allowed=tokens >= 1.0)
+    def forgive(self, identity: Identity, route_class: RouteClass) -> None:
+        """As refund(), at most FORGIVEN_PER_MINUTE times for one user or key."""
+        if not identity.quotas:
+            return
+        bucket = self._forgiven.level(identity.quotas[0].key, FORGIVEN_PER_MINUTE)
+        if bucket.tokens >= 1.0:
+            bucket.tokens -= 1.0
+            self.refund(identity, route_class)
 
-    def count_failure(self, address: str) -> None:
-        """Records a credential that was refused."""
-        bucket = self._addresses.level(address, self._failures.per_minute)
+    def count_failure(self, address: str) -> Decision:
+        """Records a credential that was refused, and whether its address may be told so once more."""
+        bucket = self._addresses.level(site_of(address), self._failures.per_minute)
+        allowed = bucket.tokens >= 1.0
         bucket.tokens = max(0.0, bucket.tokens - 1.0)
+        return _decision(self._failures, bucket.tokens, allowed=allowed)
 
 
 def _decision(quota: Quota, tokens: float, *, allowed: bool) -> Decision:

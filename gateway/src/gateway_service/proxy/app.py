@@ -1,30 +1,47 @@
 """The outer ASGI callable of port 8000: paths of a service go to its process, everything else to the gateway's own application."""
 
+import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import replace
 
 from shared.app import sane_request_id
-from shared.errors import AppError, BadRequest, Forbidden, TooManyRequests, Unauthenticated, Unavailable, render_for_path
-from shared.http import RawHeaders, UpstreamBusy, UpstreamConnectError, UpstreamDisconnected, UpstreamError, UpstreamPool
+from shared.background import TaskTracker
+from shared.errors import AppError, Forbidden, TooManyRequests, Unauthenticated, Unavailable, render_for_path
+from shared.http import (
+    RawHeaders,
+    Timeouts,
+    UpstreamBusy,
+    UpstreamConnectError,
+    UpstreamDisconnected,
+    UpstreamError,
+    UpstreamPool,
+    UpstreamTimeout,
+)
 from shared.logs import request_id_var
-from shared.metrics import Metrics
-from shared.telemetry import RequestTrace, Telemetry
-from starlette.types import ASGIApp, Receive, Scope, Send
+from shared.outages import database_down
+from shared.telemetry import RequestTrace
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway_service.adapters.uvicorn_http import install
 from gateway_service.connections.guard import ConnectionGuard
-from gateway_service.proxy.breaker import CircuitBreaker
+from gateway_service.proxy.breaker import Breakers, CircuitBreaker
+from gateway_service.proxy.client import believe_proxies, check_host
 from gateway_service.proxy.config import ProxyConfig
 from gateway_service.proxy.edge import EdgeHeaders
 from gateway_service.proxy.forward import Answer, ClientGone, ClientWatch, RequestBody, as_app_error, too_large
 from gateway_service.proxy.headers import RequestHeaders, bearer_credential, sort_request_headers
+from gateway_service.proxy.instruments import Instruments
 from gateway_service.proxy.paths import check_closed, check_raw_path
 from gateway_service.proxy.ports import Authenticator, Decision, Identity, Limiter
-from gateway_service.proxy.routes import Route
+from gateway_service.proxy.routes import ANSWER_S, Route
 
-_REFUNDED = frozenset({402, 403, 429})
+# What a refusal for lack of money or quota cost. 403 is no accident: whoever asks for what they may not have pays for asking.
+_FORGIVEN = frozenset({402, 429})
+_EVENTS = b"text/event-stream"
 _CLIENT_CLOSED = 499
+_NOTICEABLE_S = 0.1
 
 
 class NotImplementedHere(AppError):
@@ -36,7 +53,10 @@ class NotImplementedHere(AppError):
 class _Call:
     """One request on its way through the proxy."""
 
-    __slots__ = ("answer", "headers", "identity", "raw_path", "receive", "request_id", "route", "scope", "trace", "watch")
+    __slots__ = (
+        "answer", "cut_by", "headers", "identity", "raw_path", "receive", "request_id", "route", "scope", "started_s", "task", "trace",
+        "watch",
+    )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive, route: Route, headers: RequestHeaders, trace: RequestTrace) -> None:
         self.scope = scope
@@ -46,7 +66,10 @@ class _Call:
         self.trace = trace
         self.request_id = sane_request_id(headers.request_id)
         self.raw_path: bytes = scope["raw_path"]
+        self.started_s = time.perf_counter()
         self.identity: Identity | None = None
+        self.task = asyncio.current_task()
+        self.cut_by: AppError | None = None
         self.watch: ClientWatch
         self.answer: Answer
 
@@ -62,16 +85,16 @@ class ProxyApp:
         authenticator: Authenticator,
         limiter: Limiter,
         pool: UpstreamPool,
-        metrics: Metrics,
-        telemetry: Telemetry,
+        instruments: Instruments,
         config: ProxyConfig | None = None,
     ) -> None:
         self._fallback = fallback
         self._authenticator = authenticator
         self._limiter = limiter
         self._pool = pool
-        self._metrics = metrics
-        self._telemetry = telemetry
+        self._metrics, self._telemetry, self._access_log = instruments.metrics, instruments.telemetry, instruments.access_log
+        self._calls: set[_Call] = set()
+        self._tasks = TaskTracker()
         self._config = config or ProxyConfig()
         self._edge = EdgeHeaders(self._config)
         self.guard = ConnectionGuard(self._config.connections, lambda: pool.connections)
@@ -80,10 +103,10 @@ class ProxyApp:
         self._labels = {route.prefix: route.prefix.decode("ascii") for route in routes}
         prefixes = sorted(self._routes, key=len, reverse=True)
         self._prefix = re.compile(b"(" + b"|".join(map(re.escape, prefixes)) + rb")(?=/|$)") if prefixes else re.compile(rb"(?!)")
-        self._breakers = {
-            route.origin: CircuitBreaker(failures_max=self._config.breaker_failures_max, open_s=self._config.breaker_open_s)
-            for route in routes
-        }
+        self.breakers = Breakers(
+            (route.origin for route in routes), pool, failures_max=self._config.breaker_failures_max, open_s=self._config.breaker_open_s
+        )
+        self._timeouts: dict[float, Timeouts] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -101,13 +124,15 @@ class ProxyApp:
     # --- one request
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        raw_path: bytes = scope.get("raw_path") or scope["path"].encode()
+        raw_path: bytes = scope["raw_path"]
         path: str = scope["path"]
         try:
             headers = sort_request_headers(scope["headers"])
             check_raw_path(raw_path)
             check_closed(path)
-            self._check_host(headers.host)
+            check_host(headers.host, self._config.hosts)
+            if self._config.trusted_proxies:
+                believe_proxies(scope, headers, self._config.trusted_proxies)
             if await self._preflight(scope, headers, send):
                 return
         except AppError as error:
@@ -115,9 +140,8 @@ class ProxyApp:
             return
         route = self.route_of(raw_path)
         if route is None:
-            await self._fallback(scope, receive, self._edge.wrap(send, headers.origin))
+            await self._own(scope, receive, self._edge.wrap(send, headers.origin))
             return
-        started = time.perf_counter()
         trace = self._telemetry.start(scope["method"], headers.traceparent)
         call = _Call(scope, receive, route, headers, trace)
         request_id_var.set(call.request_id)
@@ -125,10 +149,48 @@ class ProxyApp:
         extra.append((b"x-request-id", call.request_id.encode("ascii")))
         call.answer = Answer(send, extra)
         call.watch = ClientWatch(scope["atrium.connection"])
-        await self._serve(call)
-        status = call.answer.status or _CLIENT_CLOSED
-        self._metrics.observe_request(scope["method"], self._labels[route.prefix], status, time.perf_counter() - started)
-        trace.end(failed=status >= 500)
+        self._calls.add(call)
+        try:
+            await self._serve(call)
+        finally:
+            self._calls.discard(call)
+            self._finish(call, self._labels[route.prefix])
+
+    def _finish(self, call: _Call, label: str) -> None:
+        status, duration_s = call.answer.status or _CLIENT_CLOSED, time.perf_counter() - call.started_s
+        method: str = call.scope["method"]
+        self._metrics.observe_request(method, label, status, duration_s)
+        self._access_log.write(request_id=call.request_id, method=method, route=label, status=status, duration_s=duration_s)
+        call.trace.end(failed=status >= 500)
+
+    def end_calls(self, ends: Callable[[Identity], bool], reason: AppError) -> None:
+        """Ends what is being answered for those who lost access; a stream is told the reason."""
+        for call in tuple(self._calls):
+            if call.identity is not None and call.task is not None and call.cut_by is None and ends(call.identity):
+                call.cut_by = reason
+                call.task.cancel()
+
+    async def _own(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """An answer of the gateway itself, in time: what it waits for, mostly the database, may be frozen."""
+        begun = late = False
+
+        async def send_in_time(message: Message) -> None:
+            nonlocal begun
+            if not late:
+                begun = True
+                await send(message)
+
+        work = self._tasks.spawn(_run(self._fallback(scope, receive, send_in_time)), "own route", claimed=True)
+        try:
+            await asyncio.wait({work}, timeout=self._config.own_answer_s)
+            late = not begun and not work.done()
+            if not late:
+                await work
+        finally:
+            work.cancel()
+        if late:
+            error = Unavailable("this takes too long just now; try again in a moment", code="too_slow", retry_after_s=2)
+            await self._refuse(error, scope["path"], send)
 
     async def _serve(self, call: _Call) -> None:
         """Answers the call whatever happens; only a cancellation from outside passes through."""
@@ -142,7 +204,10 @@ class ProxyApp:
         except BaseException:
             if call.watch.gone:  # our own watcher cancelled us: the upstream is closed by now, and nobody is left to answer
                 return
-            raise
+            if call.cut_by is None or call.task is None:
+                raise
+            call.task.uncancel()
+            error = call.cut_by
         finally:
             call.watch.stop()
         if call.watch.gone:
@@ -167,11 +232,10 @@ class ProxyApp:
             raise _too_many(decision, "you sent more requests than your limit allows")
         scope["atrium.connection"].take_body_slowly()
         call.answer.add_headers(decision.headers)
-        breaker = self._breakers[route.origin]
-        wait_s = breaker.wait_s()
-        if wait_s > 0:
+        breaker = self.breakers.of(route.origin)
+        if breaker.wait_s() > 0:
             self._limiter.refund(identity, route.route_class)
-            raise Unavailable(f"{route.service} is down; try again shortly", code="upstream_down", retry_after_s=int(wait_s) + 1)
+            raise Unavailable(f"{route.service} is down; try again shortly", code="upstream_down", retry_after_s=2)
         body: bytes | AsyncIterator[bytes] | None = None
         if headers.chunked or (headers.content_length is not None and int(headers.content_length) > 0):
             body = await RequestBody(call.receive, size_max=size_max, idle_s=self._config.body_idle_s, watch=call.watch).open()
@@ -183,21 +247,37 @@ class ProxyApp:
         route, query = call.route, call.scope["query_string"]
         target = call.raw_path + b"?" + query if query else call.raw_path
         outgoing = self._outgoing_headers(call, identity, streamed=body is not None and not isinstance(body, bytes))
+        timeouts = self._timeouts_of(call)
         try:
-            async with self._pool.request(
-                call.scope["method"], route.origin, target, outgoing, body=body, timeouts=self._config.timeouts
-            ) as response:
+            async with self._pool.request(call.scope["method"], route.origin, target, outgoing, body=body, timeouts=timeouts) as response:
                 breaker.succeeded()
-                if response.status in _REFUNDED:
-                    self._limiter.refund(identity, route.route_class)
-                await call.answer.relay(response)
+                if response.status in _FORGIVEN:
+                    self._limiter.forgive(identity, route.route_class)
+                await call.answer.relay(response, route.origin.encode("ascii"))
         except UpstreamError as error:
             if not call.answer.status:
-                if isinstance(error, UpstreamConnectError | UpstreamDisconnected) and not isinstance(error, UpstreamBusy):
+                if _says_down(error, timeouts):
                     breaker.failed()
                 if not error.sent:
                     self._limiter.refund(identity, route.route_class)
             raise
+
+    def _timeouts_of(self, call: _Call) -> Timeouts:
+        """The patience of the route, less what finding out who calls has used of it."""
+        first_byte_s = call.route.first_byte_s(call.scope["method"], call.raw_path, wants_events=_EVENTS in call.headers.accept)
+        if first_byte_s <= ANSWER_S:
+            spent_s = time.perf_counter() - call.started_s
+            if spent_s > _NOTICEABLE_S:
+                return self._within(max(1.0, first_byte_s - spent_s))
+        timeouts = self._timeouts.get(first_byte_s)
+        if timeouts is None:
+            timeouts = self._timeouts[first_byte_s] = self._within(first_byte_s)
+        return timeouts
+
+    def _within(self, first_byte_s: float) -> Timeouts:
+        longest = self._config.timeouts
+        first_byte_s = min(first_byte_s, longest.first_byte_s)
+        return replace(longest, first_byte_s=first_byte_s, write_s=min(longest.write_s, first_byte_s))
 
     async def _authenticate(self, scope: Scope, headers: RequestHeaders) -> Identity:
         credential = bearer_credential(headers)
@@ -206,15 +286,16 @@ class ProxyApp:
         identity = self._authenticator.remembered(credential)
         if identity is not None:
             return identity
-        client = scope.get("client")
-        address = client[0] if client else ""
-        decision = self._limiter.check_address(address)
-        if not decision.allowed:
-            raise _too_many(decision, "too many failed credentials came from your address")
         try:
-            return await self._authenticator.authenticate(credential)
+            async with asyncio.timeout(self._config.identity_s):
+                return await self._authenticator.authenticate(credential)
+        except TimeoutError:
+            raise database_down() from None
         except (Unauthenticated, Forbidden):
-            self._limiter.count_failure(address)
+            client = scope.get("client")
+            decision = self._limiter.count_failure(client[0] if client else "")
+            if not decision.allowed:
+                raise _too_many(decision, "too many failed credentials came from your address") from None
             raise
 
     def _outgoing_headers(self, call: _Call, identity: Identity, *, streamed: bool) -> RawHeaders:
@@ -234,16 +315,6 @@ class ProxyApp:
         return outgoing
 
     # --- answers of the edge itself
-
-    def _check_host(self, host: bytes) -> None:
-        hosts = self._config.hosts
-        if "*" in hosts:
-            return
-        name = host.decode("latin-1").lower()
-        if not name.endswith("]"):
-            name = name.rpartition(":")[0] or name
-        if name not in hosts:
-            raise BadRequest("this Host is not served here; add it to TRUSTED_HOSTS", code="unknown_host")
 
     async def _preflight(self, scope: Scope, headers: RequestHeaders, send: Send) -> bool:
         """Answers a CORS preflight; False when the request is none."""
@@ -268,6 +339,19 @@ class ProxyApp:
         status, headers, body = render_for_path(error, path=scope["path"], request_id=sane_request_id(None))
         await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
         await send({"type": "websocket.http.response.body", "body": body})
+
+
+async def _run(work: Awaitable[None]) -> None:
+    await work
+
+
+def _says_down(error: UpstreamError, timeouts: Timeouts) -> bool:
+    """Whether the service itself failed. A model or a file may keep a healthy one busy for minutes, an ordinary answer may not."""
+    if isinstance(error, UpstreamBusy):
+        return False
+    if isinstance(error, UpstreamTimeout):
+        return error.phase == "connect" or (error.phase in {"first_byte", "write"} and timeouts.first_byte_s <= ANSWER_S)
+    return isinstance(error, UpstreamConnectError | UpstreamDisconnected)
 
 
 def _too_many(decision: Decision, detail: str) -> TooManyRequests:

@@ -18,9 +18,11 @@ from shared.http import (
 from shared.sse import encode
 from starlette.types import Message, Receive, Send
 
-from gateway_service.proxy.headers import response_headers
+from gateway_service.proxy.headers import event_stream_headers, response_headers
 
 log = logging.getLogger(__name__)
+
+_RETRY_SOON = {"Retry-After": "2"}
 
 
 class ClientGone(Exception):
@@ -131,11 +133,14 @@ class Answer:
         """Fields that every answer to this request carries."""
         self._extra += headers
 
-    async def relay(self, response: UpstreamResponse) -> None:
+    async def relay(self, response: UpstreamResponse, origin: bytes) -> None:
         """Head and body: one write per read from the upstream's socket, none of them held back."""
         self.status = response.status
         self.event_stream = (response.header(b"content-type") or b"").startswith(b"text/event-stream")
-        headers = response_headers(response.headers, status=response.status) + self._extra
+        headers = response_headers(response.headers, status=response.status, origin=origin)
+        if self.event_stream:
+            headers = event_stream_headers(headers)
+        headers += self._extra
         send = self._send
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
         data, ended = response.take()
@@ -178,9 +183,9 @@ def as_app_error(error: Exception, service: str) -> AppError:
         case UpstreamTimeout(phase="queue" | "connect"):
             return Unavailable(f"{service} does not accept connections; try again shortly", code="upstream_down", retry_after_s=2)
         case UpstreamTimeout():
-            return UpstreamTimedOut(f"{service} did not answer in time; try again")
+            return UpstreamTimedOut(f"{service} did not answer in time; try again", headers=_RETRY_SOON)
         case UpstreamError():
-            return UpstreamFailed(f"{service} broke off its answer; try again")
+            return UpstreamFailed(f"{service} broke off its answer; try again", headers=_RETRY_SOON)
         case InvalidRequest():
             return BadRequest("the request holds characters that cannot be passed on")
         case _:

@@ -10,6 +10,7 @@ _NOT_FORWARDED = HOP_BY_HOP | {
     b"host", b"expect", b"content-length", b"authorization", b"x-api-key", b"cookie", b"forwarded", b"x-real-ip", b"x-request-id",
     b"traceparent",
 }  # fmt: skip
+_READ_TOO = frozenset({b"accept", b"origin", b"access-control-request-method"})
 _SPOOFABLE = (b"x-atrium-", b"x-forwarded-")
 # uvicorn writes date; cookies belong to the gateway's own sign-in routes; the edge answers for CORS.
 _NOT_RETURNED = HOP_BY_HOP | {
@@ -17,6 +18,10 @@ _NOT_RETURNED = HOP_BY_HOP | {
     b"x-content-type-options",
 }  # fmt: skip
 
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_OUTAGES = frozenset({502, 503, 504})
+RETRY_SOON = (b"retry-after", b"2")
 
 FIELDS_MAX = 100
 SIZE_MAX = 32 * 1024
@@ -39,6 +44,9 @@ class RequestHeaders:
     content_length: bytes | None = None
     host: bytes = b""
     origin: bytes | None = None
+    accept: bytes = b""
+    forwarded_for: bytes | None = None
+    forwarded_proto: bytes | None = None
     request_id: bytes | None = None
     traceparent: bytes | None = None
     preflight_method: bytes | None = None
@@ -59,12 +67,12 @@ def sort_request_headers(headers: RawHeaders) -> RequestHeaders:
                 named = value if named is None else named + b"," + value
             else:
                 _note(sorted_, name, value)
-        elif not name.startswith(_SPOOFABLE) and b"_" not in name:
+        elif name.startswith(_SPOOFABLE) or b"_" in name:
+            _note_of_proxy(sorted_, name, value)
+        else:
             sorted_.forwarded.append(item)
-            if name == b"origin":
-                sorted_.origin = value
-            elif name == b"access-control-request-method":
-                sorted_.preflight_method = value
+            if name in _READ_TOO:
+                _note_read(sorted_, name, value)
     if size > SIZE_MAX or len(headers) > FIELDS_MAX:
         raise HeadersTooLarge(f"send at most {FIELDS_MAX} header fields and {SIZE_MAX} bytes of them")
     if named is not None:
@@ -77,6 +85,8 @@ def sort_request_headers(headers: RawHeaders) -> RequestHeaders:
 def _note(sorted_: RequestHeaders, name: bytes, value: bytes) -> None:
     match name:
         case b"host":
+            if sorted_.host:
+                raise BadRequest("the host header comes twice; send it once", code="ambiguous_host")
             sorted_.host = value
         case b"authorization":
             if sorted_.credential is not None:
@@ -100,12 +110,34 @@ def _note(sorted_: RequestHeaders, name: bytes, value: bytes) -> None:
             pass
 
 
+def _note_read(sorted_: RequestHeaders, name: bytes, value: bytes) -> None:
+    if name == b"accept":
+        sorted_.accept = value
+    elif name == b"origin":
+        sorted_.origin = value
+    else:
+        sorted_.preflight_method = value
+
+
+def _note_of_proxy(sorted_: RequestHeaders, name: bytes, value: bytes) -> None:
+    if name == b"x-forwarded-for":
+        sorted_.forwarded_for = value if sorted_.forwarded_for is None else sorted_.forwarded_for + b"," + value
+    elif name == b"x-forwarded-proto":
+        sorted_.forwarded_proto = value
+
+
 def _without_named(headers: RawHeaders, connection: bytes) -> RawHeaders:
     """The fields that the Connection field does not claim for its own hop."""
     if connection in {b"keep-alive", b"close"}:
         return headers
     dropped = {token.strip().lower() for token in connection.split(b",")}
     return [item for item in headers if item[0] not in dropped]
+
+
+def event_stream_headers(headers: RawHeaders) -> RawHeaders:
+    """No proxy on the way may hold events back to compress them."""
+    kept = [item for item in headers if item[0] not in {b"cache-control", b"x-accel-buffering"}]
+    return [*kept, (b"cache-control", b"no-cache, no-transform"), (b"x-accel-buffering", b"no")]
 
 
 def bearer_credential(sorted_: RequestHeaders) -> bytes | None:
@@ -118,8 +150,8 @@ def bearer_credential(sorted_: RequestHeaders) -> bytes | None:
     return None
 
 
-def response_headers(headers: RawHeaders, *, status: int) -> RawHeaders:
-    """What of an upstream's answer reaches the client."""
+def response_headers(headers: RawHeaders, *, status: int, origin: bytes) -> RawHeaders:
+    """What of the answer of the service at `origin` reaches the client."""
     kept: RawHeaders = []
     named: bytes | None = None
     for item in headers:
@@ -130,6 +162,10 @@ def response_headers(headers: RawHeaders, *, status: int) -> RawHeaders:
             named = item[1] if named is None else named + b"," + item[1]
     if named is not None:
         kept = _without_named(kept, named)
+    if status in _REDIRECTS:  # the service names itself by an address that only this process can reach
+        kept = [(name, value.removeprefix(origin)) if name == b"location" else (name, value) for name, value in kept]
+    elif status in _OUTAGES and not any(name == b"retry-after" for name, _ in kept):
+        kept.append(RETRY_SOON)
     if status in {204, 304}:  # no body follows, and uvicorn holds the length against us
         kept = [item for item in kept if item[0] != b"content-length"]
     return kept

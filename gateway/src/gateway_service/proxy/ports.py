@@ -72,13 +72,13 @@ class Limiter(Protocol):
         ...
 
     def refund(self, identity: Identity, route_class: RouteClass) -> None:
-        """Gives back what check() took, when the service itself refused with 402, 403 or 429."""
+        """Gives back what check() took, when the request reached no service."""
         ...
 
-    def check_address(self, address: str) -> Decision:
-        """Whether this client address may still present credentials. Takes nothing."""
+    def forgive(self, identity: Identity, route_class: RouteClass) -> None:
+        """As refund(), a few times a minute at most: the service refused for lack of money or quota, which cost it work."""
         ...
 
-    def count_failure(self, address: str) -> None:
-        """Records a credential that was refused; never refunded."""
+    def count_failure(self, address: str) -> Decision:
+        """Records a credential that was refused, and whether its address may be told so once more. Good ones are never asked."""
         ...

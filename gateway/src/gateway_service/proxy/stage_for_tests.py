@@ -6,8 +6,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from shared.background import Periodic
 from shared.errors import Unauthenticated
 from shared.http import UpstreamPool
+from shared.logs import AccessLog
 from shared.metrics import Metrics
 from shared.telemetry import Telemetry
 from shared.testing.identity import make_principal
@@ -17,6 +19,7 @@ from starlette.types import ASGIApp
 from gateway_service.limits.bucket import BucketLimiter
 from gateway_service.proxy.app import ProxyApp
 from gateway_service.proxy.config import ProxyConfig
+from gateway_service.proxy.instruments import Instruments
 from gateway_service.proxy.ports import Identity, Quota
 from gateway_service.proxy.routes import service_routes
 
@@ -129,14 +132,17 @@ async def stage(
             authenticator=setting.authenticator,
             limiter=BucketLimiter(failures_per_minute=3),
             pool=pool,
-            metrics=Metrics(service="gateway"),
-            telemetry=Telemetry(service="gateway", endpoint=None),
+            instruments=Instruments(Metrics(service="gateway"), Telemetry(service="gateway", endpoint=None), AccessLog("gateway")),
             config=config,
         )
         setting.app = app
-        async with serve(app, lifespan="off", proxy_headers=False, server_header=False, ws="none") as gateway:
+        probes = Periodic("probes", 0, app.breakers.probe)
+        probes.start()
+        # With uvicorn's own reading of forwarding headers on, as it is when nobody says otherwise.
+        async with serve(app, lifespan="off", server_header=False, ws="none") as gateway:
             setting.url = gateway
             yield setting
+        await probes.close()
         await pool.aclose(drain_s=0.1)
 
 
