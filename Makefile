@@ -1,6 +1,6 @@
 # Everything is run through uv in one environment; `make` alone lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help install-uv sync-run run deps status stop logs reset token admin-password doctor web sync test check format generate bench
+.PHONY: help install-uv sync-run run deps status restart stop logs reset token admin-password doctor web sync test check format generate bench
 
 export PATH := $(CURDIR)/.uv/bin:$(PATH)
 # Where the shell forbids bytecode beside the sources, it is kept in the cache: without any, each of the many processes that a
@@ -34,6 +34,9 @@ deps: sync-run ## start only PostgreSQL and the model server and leave them runn
 
 status: sync-run ## what runs
 	@$(LOCAL) status
+
+restart: sync-run ## put a new process in place of a running one without a gap (NAME=chat-service; without it all services)
+	@$(LOCAL) restart $(NAME)
 
 stop: sync-run ## stop everything, keep the data
 	@$(LOCAL) stop

@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 from atrium_local import supervised
 from atrium_local.errors import LocalError
-from atrium_local.installation import check_port
+from atrium_local.life import Answer, Life, Spec
+from atrium_local.listeners import check_port
 from atrium_local.processes import Identity, end
-from atrium_local.supervised import Spec, Supervised
+from atrium_local.supervised import Supervised
 
 PATIENCE_S = 20.0
 SLEEPER = "import time\nprint('up', flush=True)\ntime.sleep(600)"
@@ -65,19 +66,115 @@ async def test_a_killed_process_comes_back_and_a_stopped_one_does_not(tmp_path: 
     assert process.identity is None
 
 
-async def test_a_process_that_keeps_failing_is_started_with_growing_pauses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervised, "_PAUSE_FIRST_S", 0.05)
+async def test_a_process_that_keeps_failing_is_started_with_growing_pauses_that_stay_short(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervised, "_PAUSES_S", (0.0, 0.0, 0.1, 0.4))
     began: list[float] = []
-    process = Supervised(
-        spec(tmp_path, "raise SystemExit(3)"), lambda it: began.append(time.monotonic()) if it.state == "starting" else None
-    )
+
+    reasons: set[str | None] = set()
+
+    def note(process: Supervised) -> None:
+        if process.state == "starting":
+            began.append(time.monotonic())
+        elif process.state == "restarting":
+            reasons.add(process.reason)
+
+    process = Supervised(spec(tmp_path, "raise SystemExit(3)"), note)
     running = asyncio.create_task(process.run())
-    await until(lambda: process.restarts >= 4)
+    await until(lambda: len(began) >= 5)
     await process.stop()
     await running
     pauses = [later - earlier for earlier, later in itertools.pairwise(began)]
-    assert process.last_exit == 3
-    assert pauses[2] > pauses[0] + 0.1
+    assert reasons == {"ended with status 3"}
+    assert pauses[2] > pauses[0] + 0.2
+    assert pauses[3] > pauses[0] + 0.2
+
+
+def test_no_pause_is_longer_than_a_few_seconds() -> None:
+    assert max(supervised._PAUSES_S) <= 5
+
+
+async def test_a_pause_ends_when_the_disk_has_room_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervised, "_PAUSES_S", (0.0, 3600.0))
+    full = [True]
+    monkeypatch.setattr(supervised, "is_disk_full", lambda _: full[0])
+    states: list[str] = []
+    process = Supervised(spec(tmp_path, "raise SystemExit(1)"), lambda changed: states.append(changed.state))
+    running = asyncio.create_task(process.run())
+    await until(lambda: states.count("restarting") == 1)
+    full[0] = False
+    await until(lambda: states.count("starting") == 2)
+    await process.stop()
+    await running
+
+
+async def test_what_cannot_be_started_is_tried_again(tmp_path: Path) -> None:
+    folder = tmp_path / "missing"
+    process = Supervised(spec(tmp_path, SLEEPER, cwd=folder), lambda _: None)
+    running = asyncio.create_task(process.run())
+    await until(lambda: process.restarts >= 2)
+    folder.mkdir()
+    assert await process.wait_ready(PATIENCE_S)
+    await process.stop()
+    await running
+
+
+async def test_a_process_that_does_not_answer_three_times_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervised, "_HEALTH_INTERVAL_S", 0.05)
+    frozen: set[int | None] = set()
+    asked: list[int | None] = []
+
+    async def health(life: Life) -> Answer:
+        asked.append(life.pid)
+        return "silent" if life.pid in frozen else "good"
+
+    process = Supervised(spec(tmp_path, SLEEPER, health=health), lambda _: None)
+    running = asyncio.create_task(process.run())
+    await until(lambda: len(asked) >= 2)
+    first = process.identity
+    assert first is not None
+    frozen.add(first.pid)
+    await until(lambda: process.identity not in {None, first})
+    assert asked.count(first.pid) >= 2 + 3
+    assert process.reason == "did not answer 3 health checks"
+    await process.stop()
+    await running
+
+
+async def test_one_silence_is_forgiven(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervised, "_HEALTH_INTERVAL_S", 0.02)
+    answers: list[Answer] = ["silent", "silent", "good"] * 5
+    asked: list[int | None] = []
+
+    async def health(life: Life) -> Answer:
+        asked.append(life.pid)
+        return answers[len(asked) % len(answers)]
+
+    process = Supervised(spec(tmp_path, SLEEPER, health=health), lambda _: None)
+    running = asyncio.create_task(process.run())
+    await until(lambda: len(asked) > len(answers))
+    assert len(set(asked)) == 1
+    assert process.restarts == 0
+    await process.stop()
+    await running
+
+
+async def test_wrong_settings_end_the_wait_at_once(tmp_path: Path) -> None:
+    process = Supervised(
+        spec(tmp_path, "print('SETTING is wrong'); raise SystemExit(2)", ready=never, wrong_settings_status=2), lambda _: None
+    )
+    running = asyncio.create_task(process.run())
+    async with asyncio.timeout(PATIENCE_S):
+        assert not await process.wait_ready(3600)
+    assert process.wrong_settings
+    assert process.last_log_line() == "SETTING is wrong"
+    await process.stop()
+    await running
+
+
+async def never(_: Life) -> bool:
+    return False
 
 
 async def test_a_job_that_succeeds_is_done_and_not_started_again(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ def main() -> int:
         return 2
     except LocalError as error:
         print(error, file=sys.stderr)
-        return 1
+        return error.status
     except KeyboardInterrupt:
         return 130
 
@@ -36,6 +36,8 @@ def _dispatch(arguments: argparse.Namespace, settings: LocalSettings) -> int:
             return commands.status(settings)
         case "stop":
             return commands.stop(settings)
+        case "restart":
+            return commands.restart(settings, arguments.names)
         case "logs":
             return commands.logs(settings, arguments.names)
         case "reset":
@@ -55,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     commands_of.add_parser("deps", help="start only the engines and leave them running")
     commands_of.add_parser("status", help="what runs")
     commands_of.add_parser("stop", help="stop everything, keep the data")
+    commands_of.add_parser("restart", help="put new processes in place of the running ones").add_argument("names", nargs="*")
     commands_of.add_parser("logs", help="follow the logs").add_argument("names", nargs="*")
     commands_of.add_parser("reset", help="delete all data, after asking").add_argument("--yes", action="store_true")
     commands_of.add_parser("token", help="print a user token").add_argument("--email", default=None)

@@ -14,17 +14,24 @@ from atrium_local.errors import LocalError
 from atrium_local.home import Home
 from atrium_local.installation import Installation
 from atrium_local.leftovers import clean
+from atrium_local.processes import raise_open_files
+from atrium_local.requests import ask_restart
+from atrium_local.services import SERVICES
 from atrium_local.settings import LocalSettings
-from atrium_local.state import read_engines, read_state
+from atrium_local.state import ProcessState, SuiteState, read_engines, read_state
 from atrium_local.supervisor import Supervisor
 
 _STOP_TIMEOUT_S = 90.0
+_SILENT_MAX_S = 5.0
+_NOTES_TIMEOUT_S = 3.0
+_RESTART_TIMEOUT_S = 180.0
 _POLL_S = 0.1
 _LOG_LINES = "100"
 
 
 def up(settings: LocalSettings) -> int:
     """Run everything until Ctrl-C."""
+    raise_open_files()
     home = Home(settings.atrium_home)
     home.prepare()
     with home.locked():
@@ -41,6 +48,7 @@ async def _supervise(installation: Installation) -> None:
 
 def deps(settings: LocalSettings) -> int:
     """Start the engines and leave them running."""
+    raise_open_files()
     home = Home(settings.atrium_home)
     home.prepare()
     with home.locked():
@@ -53,47 +61,87 @@ def deps(settings: LocalSettings) -> int:
 def status(settings: LocalSettings) -> int:
     """Print what runs. Exit status 1 when nothing does."""
     home = Home(settings.atrium_home)
-    state = read_state(home.state) if home.is_locked() else None
+    supervisor_pid = home.supervisor_pid()
+    state = _noted(home) if supervisor_pid is not None else None
     processes = list(state.processes) if state else read_engines(home.engines)
-    if not processes:
+    if supervisor_pid is not None:
+        silent_s = home.silent_for_s()
+        frozen = f", which has been silent for {silent_s:.0f} s: `make stop` ends it" if silent_s > _SILENT_MAX_S else ""
+        say(f"{state.address if state else home.root} ({state.phase if state else 'up'}, supervisor {supervisor_pid}{frozen})")
+    elif not processes:
         say(f"Nothing runs on {home.root}: `make run` starts Atrium.")
         return 1
-    if state is not None:
-        say(f"{state.address} ({state.phase}, supervisor {state.supervisor_pid})")
+    if supervisor_pid is not None and state is None:
+        say(f"  its notes in {home.state} cannot be read; it writes them again as soon as it can")
     for process in processes:
-        alive = process.identity is not None and process.identity.alive()
-        pid = str(process.pid) if alive else "-"
-        say(f"  {process.name:<18} {process.state:<10} pid {pid:<8} port {process.port or '-':<6} restarts {process.restarts}")
+        say(_line_of(process))
     model = read_model_status(home.model_status)
     if model:
         say(f"  {model.get('model')}: {model.get('state')} {model.get('detail') or ''}".rstrip())
     return 0
 
 
+def _noted(home: Home) -> SuiteState | None:
+    """What the running supervisor wrote down; damaged notes are written again within a second or two."""
+    deadline = time.monotonic() + _NOTES_TIMEOUT_S
+    while (state := read_state(home.state)) is None and time.monotonic() < deadline:
+        time.sleep(_POLL_S)
+    return state
+
+
+def _line_of(process: ProcessState) -> str:
+    alive = process.identity is not None and process.identity.alive()
+    pid = str(process.pid) if alive else "-"
+    reason = f" (the one before {process.reason})" if process.reason else ""
+    return f"  {process.name:<18} {process.state:<10} pid {pid:<8} port {process.port or '-':<6} restarts {process.restarts}{reason}"
+
+
 def stop(settings: LocalSettings) -> int:
     """Stop the supervisor in its own order, then engines that `make deps` left running."""
     home = Home(settings.atrium_home)
-    state = read_state(home.state)
-    if home.is_locked() and state is not None:
-        os.kill(state.supervisor_pid, signal.SIGTERM)
-        _wait_unlocked(home)
+    supervisor_pid = home.supervisor_pid()
+    if supervisor_pid is not None:
+        os.kill(supervisor_pid, signal.SIGTERM)
+        if not _wait_unlocked(home):
+            say(f"The supervisor (process {supervisor_pid}) does not react and is ended.")
+            os.kill(supervisor_pid, signal.SIGKILL)
+            _wait_unlocked(home)
+            _end_left_behind(home)
         say("Atrium has stopped; its data stays.")
     elif home.run.is_dir():
-        with home.locked():
-            for name in clean(home):
-                say(f"Stopped {name}.")
+        _end_left_behind(home)
     for name in engines.stop_engines(read_engines(home.engines)):
         say(f"Stopped {name}.")
     home.engines.unlink(missing_ok=True)
     return 0
 
 
-def _wait_unlocked(home: Home) -> None:
-    deadline = time.monotonic() + _STOP_TIMEOUT_S
+def _wait_unlocked(home: Home) -> bool:
+    """False when the supervisor shows no sign of life, or takes longer than anything it waits for."""
+    began = time.monotonic()
     while home.is_locked():
-        if time.monotonic() > deadline:
-            raise LocalError("Atrium does not stop: see `make logs`, or kill the processes that `make status` names.")
+        waited_s = time.monotonic() - began
+        if waited_s > _STOP_TIMEOUT_S or (waited_s > _SILENT_MAX_S and home.silent_for_s() > _SILENT_MAX_S):
+            return False
         time.sleep(_POLL_S)
+    return True
+
+
+def _end_left_behind(home: Home) -> None:
+    with home.locked():
+        for name in clean(home):
+            say(f"Stopped {name}.")
+
+
+def restart(settings: LocalSettings, names: list[str]) -> int:
+    """Put new processes in the place of the named ones, or of all services, one after the other and without a gap."""
+    home = Home(settings.atrium_home)
+    failed = False
+    for name in names or [service.name for service in reversed(SERVICES) if service.name not in settings.left_out]:
+        answer = ask_restart(home, name, timeout_s=_RESTART_TIMEOUT_S)
+        say(answer.text)
+        failed = failed or not answer.ok
+    return 1 if failed else 0
 
 
 def logs(settings: LocalSettings, names: list[str]) -> int:

@@ -1,29 +1,46 @@
 """What the supervisor says on the terminal."""
 
 import asyncio
+import contextlib
 import json
+import os
 import sys
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from atrium_local.progress import ProgressLine
-from atrium_local.supervised import Supervised
+
+if TYPE_CHECKING:
+    from atrium_local.supervised import Supervised  # which speaks through this module
 
 _MODEL_POLL_S = 0.5
 
 
 def say(text: str = "") -> None:
-    """One line, at once."""
-    print(text, flush=True)
+    """One line, at once; when nobody can read any more, nothing."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        _go_silent()
+    except (OSError, ValueError):
+        pass  # a full disk takes the output: the next line may fit again
 
 
-def report_change(process: Supervised) -> None:
+def _go_silent() -> None:
+    """The reader is gone: what is said from now on goes nowhere."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+def report_change(process: "Supervised") -> None:
     """One line for what somebody at the terminal wants to know about a process."""
     name = process.spec.name
-    if process.state == "restarting":
-        reason = "ended" if process.last_exit is None else f"ended with status {process.last_exit}"
-        detail = f": {process.last_log_line()}" if process.restarts in {1, 3} else ""
-        say(f"  {name} {reason}, starting it again{detail} (log: {process.spec.log_path})")
+    if process.state in {"restarting", "failed"}:
+        wrong = process.state == "failed"
+        detail = f": {process.last_log_line()}" if process.restarts in {1, 3} or wrong else ""
+        say(f"  {name} {process.reason or 'ended'}, starting it again{detail} (log: {process.spec.log_path})")
     elif process.state == "ready" and process.spec.port is not None and name != "model-server":
         again = " again" if process.restarts else ""
         adopted = ", left running by `make deps`" if process.adopted else ""
@@ -46,12 +63,14 @@ async def follow_model(path: Path, model_id: str) -> None:
         status = read_model_status(path) or {}
         state = str(status.get("state", ""))
         if state == "downloading" and status.get("total_bytes"):
-            line.show(int(status["downloaded_bytes"]), int(status["total_bytes"]))
+            with contextlib.suppress(OSError, ValueError):
+                line.show(int(status["downloaded_bytes"]), int(status["total_bytes"]))
         if state == "failed" and status.get("detail") != told:
             told = str(status.get("detail"))
             say(f"  {model_id} is not available: {told} It is tried again.")
         if state == "ready":
-            line.finish()
+            with contextlib.suppress(OSError, ValueError):
+                line.finish()
             say(f"  {model_id} is ready to answer")
             return
         await asyncio.sleep(_MODEL_POLL_S)

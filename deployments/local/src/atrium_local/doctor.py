@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from atrium_local.catalogue import EMBEDDING_MODEL, model_named
 from atrium_local.errors import LocalError
 from atrium_local.home import Home
-from atrium_local.installation import MODEL_SERVER, POSTGRES, check_port
+from atrium_local.installation import MODEL_SERVER, POSTGRES
+from atrium_local.listeners import check_port
 from atrium_local.postgres import bin_directory
 from atrium_local.services import GATEWAY, SERVICES
 from atrium_local.settings import LocalSettings

@@ -7,11 +7,12 @@ import time
 
 from atrium_local.console import follow_model, say
 from atrium_local.errors import LocalError
-from atrium_local.installation import MODEL_SERVER, POSTGRES, Installation, check_port
+from atrium_local.installation import MODEL_SERVER, POSTGRES, Installation
 from atrium_local.leftovers import end_process
+from atrium_local.life import Spec
+from atrium_local.listeners import check_port
 from atrium_local.processes import Identity
 from atrium_local.state import ProcessState, read_engines, write_engines
-from atrium_local.supervised import Spec
 
 _READY_TIMEOUT_S = 60.0
 _POLL_S = 0.1
@@ -73,7 +74,7 @@ def _start(spec: Spec) -> ProcessState:
         process = subprocess.Popen(
             spec.command,
             cwd=spec.cwd,
-            env=spec.environment,
+            env=None if spec.environment is None else spec.environment(),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

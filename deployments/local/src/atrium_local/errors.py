@@ -5,7 +5,15 @@ from pathlib import Path
 
 
 class LocalError(Exception):
-    """A problem the reader can act on; printed as one line without a traceback."""
+    """A problem the reader can act on; printed as one line without a traceback. `status`: how the command ends."""
+
+    status = 1
+
+
+class WrongSettingsError(LocalError):
+    """A setting cannot work: nothing is tried again before somebody changes it."""
+
+    status = 2
 
 
 def explain_os_error(error: OSError, path: Path) -> LocalError:

@@ -2,10 +2,23 @@
 
 import fcntl
 import os
+import shutil
+import struct
+import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
+
+_FULL_BYTES = 1_000_000  # less than this is nothing to start a service with
+
+
+def is_disk_full(folder: Path) -> bool:
+    """Whether the disk that holds `folder` has next to nothing left; False when nobody can tell."""
+    try:
+        return shutil.disk_usage(folder).free < _FULL_BYTES
+    except OSError:
+        return False
 
 
 def write_atomically(path: Path, text: str, *, mode: int = 0o644) -> None:
@@ -40,3 +53,25 @@ def try_lock(path: Path) -> IO[str] | None:
         file.close()
         return None
     return file
+
+
+# struct flock of fcntl(2): type, whence, start, length and process; macOS has them in another order.
+_LINUX = sys.platform == "linux"
+_FLOCK = "hhqqi0q" if _LINUX else "qqihh"
+
+
+def hold_for_readers(file: IO[str]) -> None:
+    """Take the POSIX lock of an open file until it is closed, so that `holder_of` names this process."""
+    fcntl.lockf(file, fcntl.LOCK_EX)
+
+
+def holder_of(path: Path) -> int | None:
+    """The process that holds the POSIX lock of the file, None when none does. Asked inside that process it is None too."""
+    wanted = (fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0) if _LINUX else (0, 0, 0, fcntl.F_WRLCK, os.SEEK_SET)
+    try:
+        with path.open("a") as file:
+            answer = struct.unpack(_FLOCK, fcntl.fcntl(file, fcntl.F_GETLK, struct.pack(_FLOCK, *wanted)))
+    except OSError:
+        return None
+    kind, pid = (answer[0], answer[4]) if _LINUX else (answer[3], answer[2])
+    return None if kind == fcntl.F_UNLCK else int(pid)

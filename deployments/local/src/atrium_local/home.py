@@ -1,12 +1,14 @@
 """The folder of one installation: where what is, which layout it has, and who may run it."""
 
+import os
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from atrium_local.errors import LocalError, explain_os_error
-from atrium_local.files import try_lock, write_atomically
+from atrium_local.files import hold_for_readers, holder_of, try_lock, write_atomically
 
 LAYOUT = 1
 
@@ -56,6 +58,16 @@ class Home:
     def lock_path(self) -> Path:
         return self.run / "supervisor.lock"
 
+    @property
+    def pulse(self) -> Path:
+        """A file the supervisor holds a lock on, which names its process, and touches every second, which shows that it works."""
+        return self.run / "supervisor.pulse"
+
+    @property
+    def requests(self) -> Path:
+        """What commands ask of the running supervisor."""
+        return self.run / "requests"
+
     def prepare(self) -> None:
         """Make the folders.
 
@@ -89,8 +101,24 @@ class Home:
         lock = try_lock(self.lock_path)
         if lock is None:
             raise LocalError(f"Atrium already runs on {self.root} (see `make status`): stop it with `make stop` first.")
-        with lock:
+        with lock, self.pulse.open("a") as pulse:
+            hold_for_readers(pulse)
             yield
+
+    def beat(self) -> None:
+        """The supervisor is alive and not stuck; works on a full disk too."""
+        os.utime(self.pulse)
+
+    def supervisor_pid(self) -> int | None:
+        """The process that holds this home, as the kernel knows it; no file can be wrong about it."""
+        return holder_of(self.pulse) if self.is_locked() else None
+
+    def silent_for_s(self) -> float:
+        """How long the supervisor has shown no sign of life."""
+        try:
+            return max(0.0, time.time() - self.pulse.stat().st_mtime)
+        except OSError:
+            return 0.0
 
     def is_locked(self) -> bool:
         """Whether a supervisor runs on this home."""

@@ -1,10 +1,10 @@
 """Everything about one installation that its commands share: settings, folder, secrets and what runs where."""
 
-import errno
 import signal
-import socket
 import sys
 from dataclasses import dataclass
+from functools import partial
+from urllib.parse import urlsplit
 
 from atrium_local.addresses import DEFAULT_DATABASE
 from atrium_local.catalogue import EMBEDDING_MODEL
@@ -12,15 +12,17 @@ from atrium_local.credentials import Credentials
 from atrium_local.environments import Environments
 from atrium_local.errors import LocalError
 from atrium_local.home import Home
+from atrium_local.life import Answer, Life, Spec
+from atrium_local.listeners import Listener
 from atrium_local.postgres import PostgresServer, bin_directory
-from atrium_local.probes import answers_http
+from atrium_local.probes import answers_http, http_health, postgres_health
 from atrium_local.services import GATEWAY, SERVICES, Service
 from atrium_local.settings import LocalSettings
-from atrium_local.supervised import Spec
 
 POSTGRES = "postgres"
 MODEL_SERVER = "model-server"
 EMBEDDING_JOB = "embedding-model"
+WRONG_SETTINGS = 2  # the exit status of a service whose settings cannot work
 _DRAIN_S = 25
 _STOP_PATIENCE_S = 30.0
 
@@ -67,6 +69,13 @@ class Installation:
         """An address of the gateway that works from this machine."""
         return "127.0.0.1" if self.settings.host in {"0.0.0.0", "::", ""} else self.settings.host
 
+    @property
+    def called(self) -> str:
+        """A Host header that the gateway answers to."""
+        named = [host for host in self.settings.trusted_hosts.split(";") if host.strip() not in {"", "*"}]
+        public = urlsplit(self.settings.public_url).netloc if self.settings.public_url else ""
+        return named[0].strip() if named else public or f"{self.probe_host}:{self.settings.port}"
+
     def postgres(self) -> PostgresServer:
         """The embedded server; nothing is started or written.
 
@@ -84,8 +93,11 @@ class Installation:
     def postgres_spec(self, server: PostgresServer) -> Spec:
         """How the embedded server is run: it shuts down cleanly even when its supervisor is killed."""
 
-        async def ready(pid: int) -> bool:
-            return server.answers_as(pid)
+        async def ready(life: Life) -> bool:
+            return life.pid is not None and server.answers_as(life.pid)
+
+        async def health(_life: Life) -> Answer:
+            return await postgres_health(server.port)
 
         return Spec(
             name=POSTGRES,
@@ -95,6 +107,7 @@ class Installation:
             log_path=server.log_path,
             port=server.port,
             ready=ready,
+            health=health,
             before_start=server.prepare_start,
             stop_signal=signal.SIGINT,
             death_signal=signal.SIGINT,
@@ -105,17 +118,21 @@ class Installation:
         """How the model server is run. Ready means that its process works; the model's own state is in model.json."""
         port = self.settings.model_port
 
-        async def ready(_pid: int) -> bool:
+        async def ready(_life: Life) -> bool:
             return await answers_http(port, "/health")
+
+        async def health(_life: Life) -> Answer:
+            return await http_health(port, "/health")
 
         return Spec(
             name=MODEL_SERVER,
             command=[sys.executable, "-m", "atrium_local.model_server"],
-            environment=self.environments.for_model(),
+            environment=self.environments.for_model,
             cwd=self.settings.clone_root,
             log_path=self.home.logs / f"{MODEL_SERVER}.log",
             port=port,
             ready=ready,
+            health=health,
             stop_patience_s=5,
         )
 
@@ -124,7 +141,7 @@ class Installation:
         return Spec(
             name=EMBEDDING_JOB,
             command=[sys.executable, "-m", "atrium_local.weights", EMBEDDING_MODEL],
-            environment=self.environments.for_model(),
+            environment=self.environments.for_model,
             cwd=self.settings.clone_root,
             log_path=self.home.logs / f"{EMBEDDING_JOB}.log",
             port=None,
@@ -133,26 +150,38 @@ class Installation:
             one_shot=True,
         )
 
-    def service_spec(self, service: Service) -> Spec:
-        """How a service is run: the same uvicorn command a developer types."""
-        port = self.settings.port_of(service)
+    def listener(self, service: Service) -> Listener:
+        """The sockets the service is reached by.
+
+        Raises: LocalError when its port cannot be had.
+        """
         host = self.settings.host if service is GATEWAY else "127.0.0.1"
-        probe_host = self.probe_host if service is GATEWAY else "127.0.0.1"
+        variable = "PORT" if service is GATEWAY else service.port_variable
+        return Listener.open(service.name, host, self.settings.port_of(service), variable=variable)
 
-        async def ready(_pid: int) -> bool:
-            return await answers_http(port, "/readyz", host=probe_host)
+    def service_spec(self, service: Service, listener: Listener) -> Spec:
+        """How a service is run: uvicorn, as a developer runs it, on sockets that outlive its process."""
+        called = self.called if service is GATEWAY else None
 
-        command = [sys.executable, "-m", "uvicorn", "app.main:app", "--host", host, "--port", str(port)]
-        options = ["--no-access-log", "--no-server-header", "--timeout-graceful-shutdown", str(_DRAIN_S)]
+        async def ready(life: Life) -> bool:
+            return life.probe_port is not None and await answers_http(life.probe_port, "/readyz", called=called)
+
+        async def health(life: Life) -> Answer:
+            return "bad" if life.probe_port is None else await http_health(life.probe_port, "/healthz", called=called)
+
         return Spec(
             name=service.name,
-            command=[*command, *options],
-            environment=self.environments.for_service(service),
+            command=[sys.executable, "-m", "atrium_local.serve", "--drain", str(_DRAIN_S)],
+            environment=partial(self.environments.for_service, service),
             cwd=self.settings.clone_root / service.name,
             log_path=self.home.logs / f"{service.name}.log",
-            port=port,
+            port=self.settings.port_of(service),
             ready=ready,
+            health=health,
             stop_patience_s=_STOP_PATIENCE_S,
+            listener=listener,
+            exclusive=service.durable,  # runs and vectors have one owner
+            wrong_settings_status=WRONG_SETTINGS,
         )
 
     def started_services(self) -> list[Service]:
@@ -165,16 +194,3 @@ class Installation:
             names = ", ".join(service.name for service in SERVICES)
             raise LocalError(f"EXCEPT names {', '.join(sorted(unknown))}, which is no service: the services are {names}.")
         return [service for service in SERVICES if service.name not in self.settings.left_out]
-
-
-def check_port(host: str, port: int, *, owner: str, variable: str) -> None:
-    """Raises: LocalError when another program listens there already."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                raise LocalError(f"Port {port} for {owner} is in use: stop the program that has it, or set {variable}.") from error
-            raise LocalError(f"Cannot bind {host}:{port} for {owner} ({error.strerror}): correct HOST or {variable}.") from error

@@ -8,10 +8,16 @@ _KEPT = 3
 
 
 def rotate_all(folder: Path) -> None:
-    """Rotate every log below `folder` that grew too large."""
+    """Rotate every log below `folder` that grew too large. Raises: OSError of the last one that could not be, after all were tried."""
+    failure: OSError | None = None
     for path in folder.glob("*.log"):
-        if path.stat().st_size > _SIZE_MAX_BYTES:
-            rotate(path)
+        try:
+            if path.stat().st_size > _SIZE_MAX_BYTES:
+                rotate(path)
+        except OSError as error:
+            failure = error
+    if failure is not None:
+        raise failure
 
 
 def rotate(path: Path) -> None:
@@ -20,6 +26,11 @@ def rotate(path: Path) -> None:
         older = path.with_name(f"{path.name}.{number - 1}")
         if older.exists():
             older.replace(path.with_name(f"{path.name}.{number}"))
-    shutil.copyfile(path, path.with_name(f"{path.name}.1"))
+    copy = path.with_name(f"{path.name}.1")
+    try:
+        shutil.copyfile(path, copy)
+    except OSError:
+        copy.unlink(missing_ok=True)  # half a copy would only fill the disk further
+        raise
     with path.open("r+b") as log:
         log.truncate()

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 
 _LAUNCHER = Path(__file__).with_name("launch.py")
 _POLL_S = 0.05
+_OPEN_FILES_WANTED = (65_536, 10_240)  # macOS refuses more than the second
 _START_TIME_FIELD = 19  # of /proc/PID/stat after the program's name (proc(5): field 22)
 
 
@@ -31,6 +33,18 @@ class Identity:
     def alive(self) -> bool:
         """Whether this very process still runs."""
         return _start_time(self.pid) == self.started
+
+
+def raise_open_files() -> int:
+    """Allow this process, and everything it starts, as many open files as the machine lets it: each connection is one. Gives the limit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    for wanted in _OPEN_FILES_WANTED:
+        limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        if soft != resource.RLIM_INFINITY and soft < limit:
+            with contextlib.suppress(OSError, ValueError):
+                resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+                return limit
+    return soft
 
 
 def bound_command(command: Sequence[str], death_signal: signal.Signals) -> list[str]:

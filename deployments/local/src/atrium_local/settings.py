@@ -42,6 +42,12 @@ class LocalSettings(BaseSettings):
         le=65535,
         description="port the gateway binds",
     )
+    public_url: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("PUBLIC_URL", "WEBUI_URL", "public_url"),
+        description="address people open in the browser",
+    )
+    trusted_hosts: str = Field(default="", description="Host names the gateway answers, separated by semicolons; see there")
     inference_service_port: int = Field(default=8001, description="port of the inference-service")
     agent_service_port: int = Field(default=8002, description="port of the agent-service")
     retrieval_service_port: int = Field(default=8003, description="port of the retrieval-service")

@@ -22,6 +22,7 @@ class ProcessState:
     restarts: int
     adopted: bool
     log: str
+    reason: str | None = None  # why the life before this one ended
 
     @property
     def identity(self) -> Identity | None:

@@ -10,21 +10,25 @@ import time
 from collections.abc import Coroutine
 from typing import Any, cast
 
+from atrium_local import requests
 from atrium_local.console import follow_model, read_model_status, report_change, say
-from atrium_local.errors import LocalError
-from atrium_local.installation import MODEL_SERVER, POSTGRES, Installation, check_port
+from atrium_local.errors import LocalError, WrongSettingsError
+from atrium_local.installation import MODEL_SERVER, POSTGRES, Installation
+from atrium_local.life import Spec
+from atrium_local.listeners import Listener, check_port
 from atrium_local.logfiles import rotate_all
 from atrium_local.probes import get
 from atrium_local.processes import bound_command
 from atrium_local.progress import ModelStatus
-from atrium_local.services import GATEWAY
-from atrium_local.state import ProcessState, SuiteState, read_engines
-from atrium_local.supervised import Spec, Supervised
+from atrium_local.services import GATEWAY, Service
+from atrium_local.state import ProcessState, SuiteState, read_engines, read_state
+from atrium_local.supervised import Supervised
 from atrium_local.webclient import WebClient
 
 _POSTGRES_START_S = 30.0
 _SERVICE_START_S = 60.0
 _HOUSEKEEPING_S = 30.0
+_BEAT_S = 1.0
 _CONFIG_TRIES_MAX = 10
 _PROCESS_ORDER = ("gateway", "chat-service", "agent-service", "retrieval-service", "inference-service", "billing-service")
 
@@ -35,6 +39,7 @@ class Supervisor:
     def __init__(self, installation: Installation) -> None:
         self._installation = installation
         self._processes: dict[str, Supervised] = {}
+        self._listeners: dict[Service, Listener] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._phase = "starting"
         self._stop = asyncio.Event()
@@ -49,6 +54,7 @@ class Supervisor:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
                 loop.add_signal_handler(number, self._on_signal)
+        loop.add_signal_handler(requests.SIGNAL, self._on_request)
         starting = asyncio.create_task(self._start())
         stopping = asyncio.create_task(self._stop.wait())
         try:
@@ -72,11 +78,29 @@ class Supervisor:
         for process in self._processes.values():
             process.kill()
 
+    def _on_request(self) -> None:
+        for request in requests.take_requests(self._installation.home):
+            self._spawn_task(self._restart(request))
+
+    async def _restart(self, request: requests.Request) -> None:
+        """Put a new process in place of a running one, and tell whoever asked how that went."""
+        process, began = self._processes.get(request.restart), time.monotonic()
+        if process is None:
+            answer = requests.Answer(ok=False, text=f"There is no process {request.restart}: there are {', '.join(self._processes)}.")
+        else:
+            try:
+                await process.replace("was restarted on request")
+                answer = requests.Answer(ok=True, text=f"{request.restart} is a new process after {time.monotonic() - began:.1f} s.")
+            except LocalError as error:
+                answer = requests.Answer(ok=False, text=str(error))
+        request.answer(answer)
+
     # Starting
 
     async def _start(self) -> None:
         began = time.monotonic()
-        self._check_ports()
+        self._open_ports()
+        self._spawn_task(self._beat())
         self._write_state()
         build = asyncio.create_task(self._build_web())
         try:
@@ -91,12 +115,11 @@ class Supervisor:
         await self._announce(time.monotonic() - began)
         self._spawn_task(self._housekeeping())
 
-    def _check_ports(self) -> None:
+    def _open_ports(self) -> None:
+        """Raises: LocalError for a port that another program has."""
         settings, running = self._installation.settings, {engine.name for engine in self._engines()}
         for service in self._installation.started_services():
-            host = settings.host if service is GATEWAY else "127.0.0.1"
-            variable = "PORT" if service is GATEWAY else service.port_variable
-            check_port(host, settings.port_of(service), owner=service.name, variable=variable)
+            self._listeners[service] = self._installation.listener(service)
         if settings.runs_postgres and POSTGRES not in running:
             check_port("127.0.0.1", settings.postgres_port, owner=POSTGRES, variable="POSTGRES_PORT")
         if settings.runs_model and MODEL_SERVER not in running:
@@ -142,14 +165,26 @@ class Supervisor:
 
     async def _start_services(self, build: asyncio.Task[None]) -> None:
         services = self._installation.started_services()
-        started = [self._supervise(self._installation.service_spec(service)) for service in services if service is not GATEWAY]
+        started = [self._supervise(self._spec_of(service)) for service in services if service is not GATEWAY]
         await build  # the gateway reads the page when it starts
         if GATEWAY in services:
-            started.append(self._supervise(self._installation.service_spec(GATEWAY)))
-        answers = await asyncio.gather(*(process.wait_ready(_SERVICE_START_S) for process in started))
-        for process, ready in zip(started, answers, strict=True):
-            if not ready:
+            started.append(self._supervise(self._spec_of(GATEWAY)))
+        waiting = {asyncio.create_task(process.wait_ready(_SERVICE_START_S)) for process in started}
+        try:
+            while waiting:
+                _, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                for process in started:
+                    if process.wrong_settings:
+                        raise WrongSettingsError(process.last_log_line())
+        finally:
+            for task in waiting:
+                task.cancel()
+        for process in started:
+            if process.state != "ready":
                 say(f"  {process.spec.name} is not ready yet: {process.last_log_line()} (log: {process.spec.log_path})")
+
+    def _spec_of(self, service: Service) -> Spec:
+        return self._installation.service_spec(service, self._listeners[service])
 
     async def _build_web(self) -> None:
         web = WebClient(self._installation.settings.clone_root / "web", self._installation.home.logs / "web-build.log")
@@ -160,6 +195,8 @@ class Supervisor:
 
     async def _announce(self, took_s: float) -> None:
         installation = self._installation
+        if installation.settings.weak_secret is not None:
+            say(f"\nWarning: {installation.settings.weak_secret}.")
         say(f"\nAtrium is up after {took_s:.1f} s: {installation.address}")
         if GATEWAY.name in installation.settings.left_out:
             return
@@ -189,7 +226,11 @@ class Supervisor:
     def _on_change(self, process: Supervised) -> None:
         report_change(process)
         if process.spec.name == MODEL_SERVER and process.state == "restarting":
-            self._model_is_away()
+            with contextlib.suppress(OSError):  # a full disk
+                self._model_is_away()
+        if process.spec.name == POSTGRES and process.state == "ready":
+            for other in self._processes.values():
+                other.wake()
         self._write_state()
 
     def _model_is_away(self) -> None:
@@ -206,15 +247,32 @@ class Supervisor:
         task.add_done_callback(self._on_task_done)
 
     def _on_task_done(self, task: asyncio.Task[None]) -> None:
+        """A job that fails takes nothing with it."""
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             say(f"  internal error: {task.exception()!r}")
-            self._stop.set()
+
+    async def _beat(self) -> None:
+        """Show that we are not stuck, and keep the notes readable whatever happens to the file."""
+        home = self._installation.home
+        while True:
+            with contextlib.suppress(OSError):
+                home.beat()
+                if read_state(home.state) is None:
+                    self._write_state()
+            await asyncio.sleep(_BEAT_S)
 
     async def _housekeeping(self) -> None:
+        told = ""
         while True:
             await asyncio.sleep(_HOUSEKEEPING_S)
-            await asyncio.to_thread(rotate_all, self._installation.home.logs)
+            try:
+                await asyncio.to_thread(rotate_all, self._installation.home.logs)
+                told = ""
+            except OSError as error:
+                if str(error) != told:
+                    say(f"  logs could not be rotated ({error.strerror or error}); it is tried again every {_HOUSEKEEPING_S:.0f} s")
+                told = str(error)
 
     def _write_state(self) -> None:
         states = tuple(_state_of(process) for process in self._processes.values())
@@ -227,6 +285,7 @@ class Supervisor:
     async def _shut_down(self) -> None:
         self._phase = "stopping"
         self._write_state()
+        await asyncio.gather(*(process.kill_if_frozen() for process in self._processes.values()))
         for name in _PROCESS_ORDER:
             if name in self._processes:
                 await self._processes[name].stop()
@@ -236,6 +295,8 @@ class Supervisor:
             await self._processes[POSTGRES].stop()
         for task in self._tasks:
             task.cancel()
+        for listener in self._listeners.values():
+            listener.close()
         self._phase = "stopped"
         self._write_state()
 
@@ -251,4 +312,5 @@ def _state_of(process: Supervised) -> ProcessState:
         restarts=process.restarts,
         adopted=process.adopted,
         log=str(process.spec.log_path),
+        reason=process.reason,
     )

@@ -1,0 +1,214 @@
+"""A service on sockets that outlive its process: replaced, killed and wrongly set, seen from somebody who keeps connecting."""
+
+import asyncio
+import os
+import signal
+import sys
+import textwrap
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from atrium_local import supervised
+from atrium_local.errors import LocalError
+from atrium_local.life import Answer, Life, Spec
+from atrium_local.listeners import Listener
+from atrium_local.probes import answers_http, http_health
+from atrium_local.stack import _free_ports
+from atrium_local.supervised import Supervised
+
+PATIENCE_S = 20.0
+
+APP = """
+import asyncio, os
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+HOLD = Path("held")
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        await receive()
+        if Path("wrong").exists():
+            from shared.settings import SettingsError
+            raise SettingsError("NUMBER_OF_CATS must be even")
+        assert not (EXCLUSIVE and HOLD.exists()), "two at a time"
+        HOLD.touch()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        HOLD.unlink(missing_ok=True)
+        await send({"type": "lifespan.shutdown.complete"})
+        return
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    if scope["path"] == "/stream":
+        for _ in range(20):
+            await send({"type": "http.response.body", "body": b"piece ", "more_body": True})
+            await asyncio.sleep(0.1)
+    await send({"type": "http.response.body", "body": str(os.getpid()).encode()})
+"""
+
+
+class Watched:
+    """One supervised service and who asks it."""
+
+    def __init__(self, process: Supervised, url: str, folder: Path) -> None:
+        self.process = process
+        self.url = url
+        self.folder = folder
+
+    def pid(self) -> int:
+        assert self.process.identity is not None
+        return self.process.identity.pid
+
+
+@asynccontextmanager
+async def running(tmp_path: Path, *, exclusive: bool = False) -> AsyncIterator[Watched]:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "main.py").write_text(f"EXCLUSIVE = {exclusive}\n{textwrap.dedent(APP)}")
+    port = _free_ports(["app"])["app"]
+    listener = Listener.open("cats-service", "127.0.0.1", port, variable="CATS_PORT")
+
+    async def ready(life: Life) -> bool:
+        return life.probe_port is not None and await answers_http(life.probe_port, "/readyz")
+
+    async def health(life: Life) -> Answer:
+        return await http_health(life.probe_port or 0, "/healthz")
+
+    spec = Spec(
+        name="cats-service",
+        command=[sys.executable, "-m", "atrium_local.serve", "--drain", "10"],
+        environment=lambda: dict(os.environ),
+        cwd=tmp_path,
+        log_path=tmp_path / "cats.log",
+        port=port,
+        ready=ready,
+        health=health,
+        listener=listener,
+        exclusive=exclusive,
+        wrong_settings_status=2,
+    )
+    process = Supervised(spec, lambda _: None)
+    task = asyncio.create_task(process.run())
+    try:
+        yield Watched(process, f"http://127.0.0.1:{port}", tmp_path)
+    finally:
+        await process.stop()
+        await task
+        listener.close()
+
+
+@asynccontextmanager
+async def asked_all_the_time(url: str) -> AsyncIterator[list[httpx.Response]]:
+    """One request after the other while the block runs, each on a connection of its own; none may fail."""
+    answers: list[httpx.Response] = []
+
+    async def ask() -> None:
+        async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S, limits=httpx.Limits(max_keepalive_connections=0)) as http:
+            while True:
+                answers.append(await http.get(url))
+                await asyncio.sleep(0.005)
+
+    asking = asyncio.create_task(ask())
+    try:
+        yield answers
+    finally:
+        if asking.done():
+            asking.result()
+        asking.cancel()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not condition():  # noqa: ASYNC110 - the condition is the operating system's
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("exclusive", [False, True])
+@pytest.mark.parametrize("by_signal", [False, True])
+async def test_a_replaced_service_refuses_nobody_and_ends_its_streams_well(tmp_path: Path, *, exclusive: bool, by_signal: bool) -> None:
+    async with running(tmp_path, exclusive=exclusive) as watched:
+        assert await watched.process.wait_ready(PATIENCE_S)
+        first = watched.pid()
+        async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http, asked_all_the_time(watched.url) as answers:
+            streaming = asyncio.create_task(http.get(f"{watched.url}/stream"))
+            await until(lambda: len(answers) > 3)
+            if by_signal:
+                os.kill(first, signal.SIGTERM)
+                await until(lambda: watched.process.identity is not None and watched.pid() != first)
+                assert await watched.process.wait_ready(PATIENCE_S)
+            else:
+                await watched.process.replace("because")
+            second = watched.pid()
+            seen = len(answers)
+            await until(lambda: len(answers) > seen + 3)
+            stream = await streaming
+        assert second != first
+        assert {answer.status_code for answer in answers} == {200}
+        assert {int(answer.text) for answer in answers} == {first, second}
+        assert stream.text == "piece " * 20 + str(first)
+
+
+async def test_who_connects_while_a_killed_service_comes_back_waits_and_is_served(tmp_path: Path) -> None:
+    async with running(tmp_path) as watched, httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http:
+        assert await watched.process.wait_ready(PATIENCE_S)
+        first = watched.pid()
+        os.kill(first, signal.SIGKILL)
+        await until(lambda: watched.process.identity is None or watched.pid() != first)
+        answer = await http.get(watched.url)
+        assert answer.status_code == 200
+        assert int(answer.text) != first
+
+
+async def test_when_it_takes_long_everybody_is_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervised, "_QUEUE_S", 0.0)
+    monkeypatch.setattr(supervised, "_PAUSES_S", (3600.0,))
+    async with running(tmp_path) as watched, httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http:
+        assert await watched.process.wait_ready(PATIENCE_S)
+        os.kill(watched.pid(), signal.SIGKILL)
+        await until(lambda: watched.process.state == "restarting")
+        answer = await http.post(watched.url, json={"model": "any"})
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+        assert answer.json()["code"] == answer.json()["error"]["code"] == "service_away"
+        watched.process.wake()
+        assert await watched.process.wait_ready(PATIENCE_S)
+        assert (await http.get(watched.url)).status_code == 200
+
+
+@pytest.mark.parametrize("exclusive", [False, True])
+async def test_a_replacement_that_cannot_start_leaves_the_old_one_at_work(tmp_path: Path, *, exclusive: bool) -> None:
+    async with running(tmp_path, exclusive=exclusive) as watched, httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http:
+        assert await watched.process.wait_ready(PATIENCE_S)
+        first = watched.pid()
+        (tmp_path / "app" / "main.py").write_text("raise SystemExit('this version is broken')")
+        with pytest.raises(LocalError, match="this version is broken"):
+            await watched.process.replace("because")
+        assert int((await http.get(watched.url)).text) == first
+
+
+async def test_settings_found_wrong_while_it_starts_are_one_line_and_status_two(tmp_path: Path) -> None:
+    (tmp_path / "wrong").touch()
+    async with running(tmp_path) as watched:
+        assert not await watched.process.wait_ready(PATIENCE_S)
+        assert watched.process.wrong_settings
+        assert watched.process.last_log_line().endswith("cannot start: NUMBER_OF_CATS must be even")
+        assert "Traceback" not in (tmp_path / "cats.log").read_text()
+
+
+async def test_a_frozen_service_is_replaced(tmp_path: Path) -> None:
+    async with running(tmp_path) as watched:
+        assert await watched.process.wait_ready(PATIENCE_S)
+        first = watched.pid()
+        os.kill(first, signal.SIGSTOP)
+        async with asyncio.timeout(15), httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http:
+            assert int((await http.get(watched.url)).text) != first
+        assert watched.process.reason == "did not answer 3 health checks"
+
+
+async def test_a_frozen_service_is_stopped_within_seconds(tmp_path: Path) -> None:
+    async with running(tmp_path) as watched:
+        assert await watched.process.wait_ready(PATIENCE_S)
+        os.kill(watched.pid(), signal.SIGSTOP)
+        async with asyncio.timeout(8):
+            await watched.process.stop()
