@@ -1,7 +1,9 @@
 """The sweeper's patience, the invariants' alarm, retention and the outbox."""
 
+import asyncio
 import json
 import logging
+import math
 from contextlib import asynccontextmanager
 from uuid import UUID
 
@@ -129,7 +131,8 @@ async def test_a_running_service_ends_abandoned_holds(start_billing, tenant, bro
             "I2 balance = sum of entries",
         ),
         ("UPDATE usage_rollup SET cost_nano = cost_nano + 1 WHERE organisation_id = $1", "I5 roll-ups = events"),
-        ("UPDATE usage_event SET cost_nano = cost_nano + 1 WHERE customer_id = $1", "I5 events = ledger"),
+        ("UPDATE usage_event SET cost_nano = cost_nano + 1 WHERE customer_id = $1", "I5 roll-ups = events"),
+        ("UPDATE usage_rollup SET cost_nano = cost_nano + 1 WHERE organisation_id = $1", "I5 roll-ups = ledger"),
         ("DELETE FROM hold WHERE state = 'held' AND organisation_id = $1", "I4 held money belongs to open holds"),
     ],
 )
@@ -154,6 +157,80 @@ async def test_damage_raises_an_alarm(pool, repository, policy, tenant, metrics,
     assert invariant in broken
     assert f"invariant broken: {invariant}" in caplog.text
     assert metrics.violations.labels(invariant)._value.get() >= 1
+
+
+async def test_what_cannot_be_checked_alarms_and_the_others_are_checked(pool, metrics, caplog):
+    class Slow(JobRepository):
+        async def violations(self, invariant):
+            if invariant.startswith("I2 balance"):
+                raise asyncpg.QueryCanceledError("canceling statement due to statement timeout")
+            return await super().violations(invariant)
+
+    with caplog.at_level(logging.ERROR):
+        assert await check_invariants(Slow(pool), metrics) == {}
+    assert "invariant not checked: I2 balance = sum of entries" in caplog.text
+    assert metrics.unchecked.labels("I2 balance = sum of entries")._value.get() == 1
+    assert math.isnan(metrics.violations.labels("I2 balance = sum of entries")._value.get())
+    assert metrics.violations.labels("I5 roll-ups = ledger")._value.get() == 0
+
+
+async def test_one_process_checks_in_each_interval(pool):
+    jobs = [JobRepository(pool) for _ in range(3)]
+    turns = await asyncio.gather(*(job.begin_checks(interval_s=3600) for job in jobs))
+    assert sum(turns) <= 1
+    assert not await jobs[0].begin_checks(interval_s=3600)
+    assert await jobs[0].begin_checks(interval_s=0)
+
+
+async def test_balances_are_checked_from_where_the_last_check_ended(pool, repository, policy, tenant):
+    """Entries before the mark are summed up once; damage before and after it is still found."""
+    for _ in range(3):
+        request = tenant.request()
+        await repository.reserve(request, policy)
+        await pool.execute("SELECT settle($1, ARRAY[5, 0, 0, 0, 5, 0, 0], 'provider', 'complete', now(), 1)", request.request_id)
+    mark = await pool.fetchval("SELECT clock_timestamp()")
+    wrong = "SELECT b FROM check_balances($1) AS b"
+    assert await pool.fetch(wrong, mark) == []
+    assert await pool.fetchval("SELECT until FROM invariant_check WHERE name = 'balances'") == mark
+    kept = await pool.fetchval(
+        "SELECT sum(amount_nano) FROM checked_balance k JOIN account a ON a.id = k.account WHERE organisation_id = $1",
+        tenant.organisation_id,
+    )
+    assert kept == 0
+    request = tenant.request()
+    await repository.reserve(request, policy)
+    later = await pool.fetchval("SELECT clock_timestamp()")
+    await pool.execute(
+        "UPDATE account SET balance_nano = balance_nano + 1 WHERE kind = 'wallet' AND organisation_id = $1", tenant.organisation_id
+    )
+    assert len(await pool.fetch(wrong, later)) == 1
+    assert await pool.fetchval("SELECT until FROM invariant_check WHERE name = 'balances'") == mark
+    await pool.execute(
+        "UPDATE account SET balance_nano = balance_nano - 1 WHERE kind = 'wallet' AND organisation_id = $1", tenant.organisation_id
+    )
+    assert await pool.fetch(wrong, later) == []
+
+
+async def test_a_constraint_that_is_gone_raises_an_alarm(database, metrics):
+    owner = await asyncpg.connect(database.owner_url, server_settings={"search_path": "billing,public"})
+    transaction = owner.transaction()
+    await transaction.start()
+    await owner.execute("ALTER TABLE hold DROP CONSTRAINT hold_charge_within_hold")
+    broken = await check_invariants(JobRepository(owner), metrics)
+    await transaction.rollback()
+    await owner.close()
+    assert broken["I6 and I12 the database enforces them"] == ["hold_charge_within_hold"]
+
+
+async def test_the_ledger_has_its_indexes_in_every_partition(pool):
+    rows = await pool.fetch(
+        "SELECT c.relname, i.indisvalid, (SELECT count(*) FROM pg_inherits h WHERE h.inhparent = c.oid) AS parts FROM pg_index i"
+        " JOIN pg_class c ON c.oid = i.indexrelid"
+        " WHERE c.relname IN ('transfer_by_transaction', 'transfer_by_time', 'usage_event_by_time')"
+    )
+    partitions = await pool.fetchval("SELECT count(*) FROM pg_inherits WHERE inhparent = 'transfer'::regclass")
+    assert sorted(row["relname"] for row in rows) == ["transfer_by_time", "transfer_by_transaction", "usage_event_by_time"]
+    assert all(row["indisvalid"] and row["parts"] == partitions for row in rows)
 
 
 async def test_sound_books_raise_no_alarm(pool, metrics):

@@ -234,8 +234,28 @@ async def test_an_expired_hold_charges_its_checkpoint(billing, tenant, broken_in
     assert await broken_invariants(billing.pool) == {}
 
 
+async def test_a_hold_that_was_never_begun_costs_nothing_when_it_expires(billing, tenant, broken_invariants):
+    held = (await billing.reserve(tenant)).json()
+    assert await billing.expire(held["request_id"])
+    usage = (await billing.http.get(f"/internal/v1/usage/{held['request_id']}", headers=billing.inference())).json()
+    assert (usage["state"], usage["cost_nano"], usage["input_tokens"]) == ("expired", 0, 0)
+    assert (await balances(billing, tenant))["wallet"] == 5_000_000_000
+    assert [entry[3] for entry in await transfers(billing, held["request_id"])] == ["hold", "return"]
+    assert await broken_invariants(billing.pool) == {}
+
+
+async def test_a_late_settle_of_what_seemed_never_begun_is_charged(billing, tenant, broken_invariants):
+    held = (await billing.reserve(tenant)).json()
+    await billing.expire(held["request_id"])
+    settled = (await billing.settle(held["request_id"], input_tokens=150, output_tokens=60)).json()
+    assert settled["cost_nano"] == 150 * QWEN_INPUT + 60 * QWEN_OUTPUT
+    assert (await balances(billing, tenant))["wallet"] == 5_000_000_000 - settled["cost_nano"]
+    assert await broken_invariants(billing.pool) == {}
+
+
 async def test_the_caller_can_say_what_the_input_floor_is(billing, tenant):
     held = (await billing.reserve(tenant, input_tokens_floor=7)).json()
+    await billing.checkpoint(**{held["request_id"]: 0})
     await billing.expire(held["request_id"])
     usage = (await billing.http.get(f"/internal/v1/usage/{held['request_id']}", headers=billing.inference())).json()
     assert usage["cost_nano"] == 7 * QWEN_INPUT
@@ -243,6 +263,7 @@ async def test_the_caller_can_say_what_the_input_floor_is(billing, tenant):
 
 async def test_a_late_settle_posts_only_the_difference(billing, tenant, broken_invariants):
     held = (await billing.reserve(tenant)).json()
+    await billing.checkpoint(**{held["request_id"]: 0})
     await billing.expire(held["request_id"])
     settled = (await billing.settle(held["request_id"], input_tokens=150, output_tokens=60)).json()
     assert settled["cost_nano"] == 150 * QWEN_INPUT + 60 * QWEN_OUTPUT
@@ -279,6 +300,7 @@ async def test_a_late_settle_never_exceeds_a_budget_that_filled_up_meanwhile(bil
 
 async def test_releasing_an_expired_hold_refunds_its_provisional_charge(billing, tenant, broken_invariants):
     held = (await billing.reserve(tenant)).json()
+    await billing.checkpoint(**{held["request_id"]: 0})
     await billing.expire(held["request_id"])
     assert (await billing.release(held["request_id"])).status_code == 200
     assert (await balances(billing, tenant))["wallet"] == 5_000_000_000

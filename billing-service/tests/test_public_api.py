@@ -174,6 +174,22 @@ async def test_a_budget_holds_at_every_level(billing, new_tenant, scope, window)
     assert (refused["resets_at"] is None) == (window == "total")
 
 
+async def test_default_budgets_together_stay_below_their_ceiling(start_billing, new_tenant):
+    async with start_billing(default_user_budgets_max="5.00") as billing:
+        organisation_id = uuid4()
+        people = [new_tenant(organisation_id=organisation_id) for _ in range(4)]
+        limits = []
+        for person in people:
+            shown = (await billing.http.get("/api/v1/billing/entitlements", headers=billing.person(person))).json()
+            limits.append(next(budget["limit_nano"] for budget in shown["budgets"] if budget["scope"] == "user"))
+        assert limits == [2_000_000_000, 2_000_000_000, 1_000_000_000, 0]
+        refused = await billing.reserve(people[3])
+        assert (refused.status_code, refused.json()["code"]) == (429, "budget_exceeded")
+        # A new setting reaches the budgets that nobody set, the oldest first.
+        await billing.pool.execute("SELECT apply_default_budgets(2000000000, 8000000000)")
+        assert (await billing.reserve(people[3])).status_code == 200
+
+
 async def test_raising_the_default_budget_lets_a_person_go_on(billing, tenant):
     await billing.reserve(tenant, model="gpt-4o", input_tokens_max=0, output_tokens_max=1_000_000)
     assert (await billing.reserve(tenant, model="gpt-4o")).status_code == 429

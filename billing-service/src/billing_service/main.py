@@ -52,7 +52,7 @@ def create_app(settings: BillingSettings | None = None) -> ServiceApp:
         pool = await create_raw_pool(url, schema=SCHEMA, size_min=0, size_max=settings.database_pool_max)
         metrics = BillingMetrics(api.state.metrics)
         repository = EntitlementRepository(pool)
-        await repository.apply_default_budget(settings.default_user_budget_nano)
+        await repository.apply_default_budgets(settings.default_user_budget_nano, ceiling_nano=settings.default_user_budgets_max_nano)
         api.state.database = database
         api.state.entitlements = EntitlementService(
             repository, policy=reserve_policy(settings), public_url=settings.public_url, metrics=metrics

@@ -16,7 +16,10 @@ class BillingMetrics:
         self.settles = metrics.counter("billing_settles", "Settlements by result", ("result",))
         self.house_loss_nano = metrics.counter("billing_house_loss_nano", "Nano-USD billed by providers beyond their holds")
         self.expired = metrics.counter("billing_holds_expired", "Holds ended by the sweeper")
-        self.violations = metrics.gauge("billing_invariant_violations", "Rows that break an invariant, 0 when all is well", ("invariant",))
+        self.violations = metrics.gauge(
+            "billing_invariant_violations", "Rows that break an invariant, 0 when all is well, NaN when not checked", ("invariant",)
+        )
+        self.unchecked = metrics.gauge("billing_invariant_unchecked", "1 when the last check of an invariant failed", ("invariant",))
 
     def report_house_loss(self, request_id: UUID, amount_nano: int) -> None:
         """Alarm: somebody's bound was not a bound."""

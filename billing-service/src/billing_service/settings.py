@@ -7,7 +7,7 @@ from shared.money import decimal_str_to_nano
 from shared.settings import ServiceSettings
 
 SCHEMA = "billing"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 3
 NO_BUDGET = "off"
 
 
@@ -21,6 +21,11 @@ class BillingSettings(ServiceSettings):
     default_user_budget: str = Field(
         default="2.00",
         description="USD a person may spend per calendar month (UTC) until an administrator sets a budget; `off` for no limit",
+    )
+    default_user_budgets_max: str = Field(
+        default="100.00",
+        description="USD that the default budgets of an organisation may add up to; people beyond get 0 until an administrator sets"
+        " their budget; `off` for no limit",
     )
     hold_ttl_s: float = Field(default=30, ge=0.5, le=3600, description="seconds a hold lives without a checkpoint")
     min_granted_tokens: int = Field(default=16, ge=0, le=4096, description="fewer output tokens than this are refused instead of granted")
@@ -36,7 +41,7 @@ class BillingSettings(ServiceSettings):
             raise ValueError("must not be negative")
         return value
 
-    @field_validator("default_user_budget")
+    @field_validator("default_user_budget", "default_user_budgets_max")
     @classmethod
     def _budget_is_an_amount(cls, value: str) -> str:
         if value.lower() != NO_BUDGET and decimal_str_to_nano(value) < 0:
@@ -50,4 +55,13 @@ class BillingSettings(ServiceSettings):
     @property
     def default_user_budget_nano(self) -> int | None:
         """None: people have no budget of their own by default."""
-        return None if self.default_user_budget.lower() == NO_BUDGET else decimal_str_to_nano(self.default_user_budget)
+        return _limit_nano(self.default_user_budget)
+
+    @property
+    def default_user_budgets_max_nano(self) -> int | None:
+        """None: default budgets have no ceiling together."""
+        return _limit_nano(self.default_user_budgets_max)
+
+
+def _limit_nano(amount: str) -> int | None:
+    return None if amount.lower() == NO_BUDGET else decimal_str_to_nano(amount)

@@ -20,6 +20,9 @@ _URL_ATTRIBUTE = "atrium_url"
 _LOCK_TIMEOUT = "5s"  # a migration that waits for a lock queues every query behind it
 
 
+_PARTITIONS_SQL = text("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = to_regclass(:table)")
+_INDEX_VALID_SQL = text("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:index)")
+
 SCHEMA_INFO_SQL = """
 CREATE TABLE schema_info (only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row), min_code int NOT NULL);
 INSERT INTO schema_info (min_code) VALUES (1);
@@ -58,6 +61,28 @@ def execute_script(sql: str) -> None:
     bind.execute(text("SELECT 1"))  # opens the transaction, which the driver's own call below would not
     adapted: Any = bind.connection.dbapi_connection
     adapted.run_async(methodcaller("execute", sql))
+
+
+def create_index_concurrently(name: str, *, on: str, definition: str) -> None:
+    """Inside a migration: an index of table `on`, built without blocking its writers. `definition` follows the table's name.
+
+    A partitioned table gets one index a partition, built one after the other. What a broken attempt left is built again. Must be all
+    its migration does: it commits the transaction that it finds.
+    """
+    with op.get_context().autocommit_block():
+        run = op.get_bind().exec_driver_sql
+        run("SET lock_timeout = 0")  # it waits for transactions that are older, and blocks nobody meanwhile
+        partitions = [str(row[0]) for row in op.get_bind().execute(_PARTITIONS_SQL, {"table": on})]
+        for table in partitions or [on]:
+            index = f"{name}_{table.rpartition('.')[2]}" if partitions else name
+            if op.get_bind().execute(_INDEX_VALID_SQL, {"index": index}).scalar() is not True:
+                run(f"DROP INDEX IF EXISTS {index}")
+                run(f"CREATE INDEX CONCURRENTLY {index} ON {table} {definition}")
+        if partitions:
+            run(f"CREATE INDEX IF NOT EXISTS {name} ON ONLY {on} {definition}")
+            for table in partitions:
+                run(f"ALTER INDEX {name} ATTACH PARTITION {name}_{table.rpartition('.')[2]}")
+        run(f"SET lock_timeout = '{_LOCK_TIMEOUT}'")
 
 
 async def _run_online(schema: str, url: str) -> None:

@@ -140,16 +140,9 @@ class EntitlementRepository:
     async def ensure_default_budget(self, organisation_id: UUID, user_id: UUID, *, limit_nano: int | None) -> None:
         await self._rows("SELECT ensure_default_budget($1, $2, $3)", (organisation_id, user_id, limit_nano))
 
-    async def apply_default_budget(self, limit_nano: int | None) -> None:
-        """Bring the budgets nobody set to today's setting; None removes them. Windows only widen, so no hold breaks."""
-        if limit_nano is None:
-            await self._rows("DELETE FROM budget WHERE is_default", ())
-            return
-        await self._rows(
-            'SELECT set_budget(organisation_id, scope, scope_id, "window", $1, true) FROM budget WHERE is_default AND limit_nano <> $1'
-            " ORDER BY organisation_id, id",
-            (limit_nano,),
-        )
+    async def apply_default_budgets(self, limit_nano: int | None, *, ceiling_nano: int | None) -> None:
+        """Bring the budgets nobody set to today's settings; a limit of None removes them. Windows only widen, so no hold breaks."""
+        await self._rows("SELECT apply_default_budgets($1, $2)", (limit_nano, ceiling_nano))
 
     async def wallet(self, organisation_id: UUID) -> Wallet | None:
         rows = await self._rows(_WALLET, (organisation_id,))

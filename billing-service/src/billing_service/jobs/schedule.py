@@ -4,7 +4,7 @@ from shared.background import Periodic
 from shared.db import Database
 from shared.outbox import Relay
 
-from billing_service.jobs.invariants import check_invariants
+from billing_service.jobs.invariants import check_in_turn
 from billing_service.jobs.repository import JobRepository
 from billing_service.jobs.sweeper import Sweeper
 from billing_service.metrics import BillingMetrics
@@ -14,6 +14,8 @@ from shared import idempotency
 _RELAY_INTERVAL_S = 1.0
 _HOUSEKEEPING_INTERVAL_S = 3600.0
 _FORGET_BATCH = 1000
+_CHECK_LOOKS = 10
+"""Looks an interval at whether a check is due: the process that checked last may be gone."""
 
 
 class Housekeeping:
@@ -40,11 +42,11 @@ def build_jobs(repository: JobRepository, database: Database, *, settings: Billi
     relay = Relay(database)
 
     async def check() -> None:
-        await check_invariants(repository, metrics)
+        await check_in_turn(repository, metrics, interval_s=settings.invariants_interval_s)
 
     return [
         Periodic("sweeper", sweeper.interval_s, sweeper.run),
         Periodic("outbox relay", _RELAY_INTERVAL_S, relay.drain),
-        Periodic("invariants", settings.invariants_interval_s, check),
+        Periodic("invariants", settings.invariants_interval_s / _CHECK_LOOKS, check),
         Periodic("housekeeping", _HOUSEKEEPING_INTERVAL_S, Housekeeping(repository, database, relay, settings).run),
     ]
