@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
+import asyncpg
 import httpx
 import pytest
 import pytest_asyncio
@@ -90,15 +91,15 @@ async def token(send: Any, text: str) -> None:
     await send({"type": "http.response.body", "body": b"data: " + json.dumps(chunk).encode() + b"\n\n", "more_body": True})
 
 
-async def finish(send: Any, usage: dict[str, Any] | None = None) -> None:
-    last = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+async def finish(send: Any, usage: dict[str, Any] | None = None, *, reason: str = "stop") -> None:
+    last = {"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]}
     end = {"choices": [], "usage": usage or USAGE}
     body = b"".join(b"data: " + json.dumps(item).encode() + b"\n\n" for item in (last, end)) + b"data: [DONE]\n\n"
     await send({"type": "http.response.body", "body": body})
 
 
-def says(*tokens: str, gap_s: float = 0.0, until: asyncio.Event | None = None) -> Plan:
-    """Streams `tokens`, then waits for `until`, then ends well."""
+def says(*tokens: str, gap_s: float = 0.0, until: asyncio.Event | None = None, reason: str = "stop") -> Plan:
+    """Streams `tokens`, then waits for `until`, then ends for `reason`."""
 
     async def play(suite: FakeSuite, send: Any) -> None:
         await begin(suite, send)
@@ -107,7 +108,22 @@ def says(*tokens: str, gap_s: float = 0.0, until: asyncio.Event | None = None) -
             await asyncio.sleep(gap_s)
         if until is not None:
             await until.wait()
-        await finish(send)
+        await finish(send, reason=reason)
+
+    return play
+
+
+def deltas(*pieces: dict[str, Any], reason: str = "stop", until: asyncio.Event | None = None) -> Plan:
+    """Streams `pieces` as they are, then ends for `reason`."""
+
+    async def play(suite: FakeSuite, send: Any) -> None:
+        await begin(suite, send)
+        for piece in pieces:
+            chunk = {"choices": [{"index": 0, "delta": piece}]}
+            await send({"type": "http.response.body", "body": b"data: " + json.dumps(chunk).encode() + b"\n\n", "more_body": True})
+        if until is not None:
+            await until.wait()
+        await finish(send, reason=reason)
 
     return play
 
@@ -251,6 +267,14 @@ def database(service_database: Any) -> Any:
     return service_database("chat-service")
 
 
+@pytest_asyncio.fixture(loop_scope="module")
+async def admin(database: Any) -> AsyncGenerator[asyncpg.Connection]:
+    """The database as its owner sees it."""
+    connection = await asyncpg.connect(database.admin_url)
+    yield connection
+    await connection.close()
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def served_suite() -> AsyncGenerator[tuple[FakeSuite, str]]:
     fake = FakeSuite()
@@ -384,6 +408,7 @@ def play() -> Any:
 
     class Plans:
         says = staticmethod(says)
+        deltas = staticmethod(deltas)
         refuses = staticmethod(refuses)
         breaks_after = staticmethod(breaks_after)
         text_of = staticmethod(text_of)

@@ -60,6 +60,7 @@ async def test_the_event_models_are_part_of_the_openapi_document(user: Any) -> N
         "step",
         "tool",
         "citation",
+        "left_out",
         "delta",
         "reasoning",
         "usage",
@@ -71,3 +72,26 @@ async def test_the_event_models_are_part_of_the_openapi_document(user: Any) -> N
     assert set(post) == {"application/json", "text/event-stream"}
     stream = document["paths"]["/api/v1/chats/{chat_id}/messages/{message_id}/stream"]["get"]["responses"]["200"]["content"]
     assert stream == {"text/event-stream": {"schema": {"$ref": "#/components/schemas/ChatEvent"}}}
+
+
+@pytest.mark.parametrize("name", ["search", "folders", "tags", "prompts", "shared", "import", "export", "trash"])
+async def test_a_name_of_what_is_not_offered_is_no_chat_id(user: Any, name: str) -> None:
+    for method in ("GET", "POST"):
+        answer = await user.http.request(method, f"/api/v1/chats/{name}")
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_offered"), method
+        assert name in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("title", ["", "   ", "\n\t", "\u2003"])
+async def test_a_blank_title_is_refused(user: Any, title: str) -> None:
+    chat = await user.new_chat(title="kept")
+    assert (await user.http.post("/api/v1/chats", json={"title": title})).status_code == 422
+    assert (await user.http.patch(f"/api/v1/chats/{chat}", json={"title": title})).status_code == 422
+    assert (await user.http.get(f"/api/v1/chats/{chat}")).json()["title"] == "kept"
+
+
+async def test_a_title_is_one_trimmed_line(user: Any) -> None:
+    made = (await user.http.post("/api/v1/chats", json={"title": "  two\r\nlines\tand more  "})).json()
+    assert made["title"] == "two lines and more"
+    patched = await user.http.patch(f"/api/v1/chats/{made['id']}", json={"title": "a\nb"})
+    assert patched.json()["title"] == "a b"

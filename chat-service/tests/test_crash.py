@@ -69,7 +69,7 @@ async def test_a_process_that_does_not_own_the_reply_streams_and_stops_it(start:
     for follower, known in zip(followers, (0, 1, 5, 10), strict=True):
         events = await follower
         assert play.text_of(events, play.text_of(seen[:known])) == whole
-        assert events[-1].data == {"status": "complete"}
+        assert events[-1].data["status"] == "complete"
 
     suite.default = play.says("stop me", until=asyncio.Event())
     async with writer.events("POST", f"/api/v1/chats/{chat}/messages", json={"content": "more"}) as events:
@@ -77,7 +77,7 @@ async def test_a_process_that_does_not_own_the_reply_streams_and_stops_it(start:
         answer = await reader.http.post(f"/api/v1/chats/{chat}/messages/{reply}/stop")
         rest = [event async for event in events]
     assert (answer.json()["status"], answer.json()["content"]) == ("stopped", "stop me")
-    assert rest[-1].data == {"status": "stopped"}
+    assert rest[-1].data["status"] == "stopped"
 
 
 async def test_a_process_that_stalled_past_its_lease_writes_nothing_more(start: Any, service: Any, suite: Any, play: Any) -> None:
@@ -97,7 +97,7 @@ async def test_a_process_that_stalled_past_its_lease_writes_nothing_more(start: 
         await asyncio.wait_for(reading, 15)
     assert stored["status"] == "interrupted"
     assert await reader.message(chat, reply) == stored
-    assert seen[-1].data == {"status": "interrupted"}
+    assert seen[-1].data["status"] == "interrupted"
     assert play.text_of(seen) == stored["content"]
 
 
@@ -136,7 +136,7 @@ async def test_a_running_reply_is_left_alone_when_another_process_starts(start: 
         await asyncio.sleep(2.5)  # longer than a lease: heartbeats keep it
         assert (await second.user(user.principal).message(chat, reply))["status"] == "streaming"
         gate.set()
-        assert [event async for event in events][-1].data == {"status": "complete"}
+        assert [event async for event in events][-1].data["status"] == "complete"
 
 
 async def test_a_reply_streams_on_while_the_database_is_killed_and_comes_back(
@@ -159,7 +159,7 @@ async def test_a_reply_streams_on_while_the_database_is_killed_and_comes_back(
             await asyncio.to_thread(server.start)
             seen += [event async for event in events]
         assert play.text_of(seen) == "".join(TOKENS[:100])
-        assert seen[-1].data == {"status": "complete"}
+        assert seen[-1].data["status"] == "complete"
         reply = seen[0].data["reply_id"]
         assert (await user.message(chat, reply))["content"] == play.text_of(seen)
         assert play.text_of(await user.resume(chat, reply)) == play.text_of(seen)

@@ -28,7 +28,9 @@ def _counted(service: Any) -> Iterator[list[str]]:
     statements: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        if not any(mark in statement for mark in ("lease_until <", "lease_until=", "cost_checks", "WITH owned", "run_cancellation")):
+        if not any(
+            mark in statement for mark in ("lease_until <", "lease_until=", "cost_checks", "WITH owned", "run_cancellation", "outbox")
+        ):
             statements.append(statement)
 
     engine = service.app.state.database.engine.sync_engine

@@ -1,10 +1,11 @@
 """Composition root of the chat-service."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 
 from fastapi import FastAPI
+from shared.access import access_subscriber
 from shared.app import ServiceApp, create_service_app
 from shared.auth import ServiceTokens
 from shared.background import Periodic
@@ -17,8 +18,10 @@ from shared.db import Database, check_schema
 from shared.http import Timeouts, UpstreamPool
 from shared.ids import uuid7
 from shared.operations import check_database
+from shared.outbox import Relay
 from shared.settings import load_settings_or_exit
 from shared.shutdown import on_shutdown_signal
+from shared.subscriber import Subscriber
 from starlette.datastructures import State
 
 from chat_service.chats.endpoints import router as chats_router
@@ -29,6 +32,7 @@ from chat_service.streams.journal import Journal
 from chat_service.streams.service import ReplyStreams
 from chat_service.streams.signals import Signals
 from chat_service.turns import repository as turns_repository
+from chat_service.turns.access import AccessEnds
 from chat_service.turns.cancellations import RunCancellations
 from chat_service.turns.closing import Closing
 from chat_service.turns.costs import Costs
@@ -36,16 +40,17 @@ from chat_service.turns.endpoints import router as turns_router
 from chat_service.turns.histories import Histories
 from chat_service.turns.lookups import LookUps
 from chat_service.turns.plain import PlainWriter
-from chat_service.turns.reaper import Reaper
+from chat_service.turns.reaper import HEARTBEATS_A_LEASE, Reaper
 from chat_service.turns.relay import AgentRelay
+from chat_service.turns.run_deletions import RunDeletions
 from chat_service.turns.runner import TurnRunner, Writers
-from chat_service.turns.service import TurnService
+from chat_service.turns.service import Others, TurnService
 from shared import idempotency
 
 SCHEMA = "chat"
 _HOUSEKEEPING_S = 60
 _PURGE_TURNS_MAX = 500
-_LISTEN_AGAIN_S = 1
+_LISTEN_AGAIN_S = 0.2
 
 
 @asynccontextmanager
@@ -72,7 +77,7 @@ async def lifespan(api: FastAPI) -> AsyncGenerator[None]:
         await database.dispose()
 
 
-def _wire(state: State, database: Database, pool: UpstreamPool, settings: ChatSettings) -> list[Periodic]:
+def _wire(state: State, database: Database, pool: UpstreamPool, settings: ChatSettings) -> list[Periodic | Subscriber]:
     """Build the objects of the process and its periodic jobs."""
     billing = BillingClient(
         pool, state.service_tokens, base_url=settings.billing_service_url, timeouts=Timeouts(connect_s=2, first_byte_s=5)
@@ -80,27 +85,12 @@ def _wire(state: State, database: Database, pool: UpstreamPool, settings: ChatSe
     agents, retrieval = _clients(pool, state.service_tokens, settings)
     costs = Costs(database, billing, agents, settings)
     journal = Journal(database, owner=str(uuid7()))
-    completions = Completions(
-        pool,
-        state.service_tokens,
-        base_url=settings.inference_service_url,
-        timeouts=Timeouts(
-            connect_s=settings.provider_connect_timeout_s,
-            first_byte_s=settings.provider_first_token_timeout_s,
-            idle_s=settings.provider_idle_timeout_s,
-        ),
-    )
-    windows = ModelWindows(
-        pool,
-        state.service_tokens,
-        base_url=settings.inference_service_url,
-        connect_timeout_s=settings.provider_connect_timeout_s,
-        tokens_max=settings.history_tokens_max,
-    )
+    completions, windows = _inference(pool, state.service_tokens, settings)
     histories = Histories(database, windows, settings)
     references = References(retrieval, agents)
     look_ups = LookUps(retrieval, references, settings)
     cancellations = RunCancellations(database, agents, state.tasks)
+    deletions = RunDeletions(database, agents, state.tasks)
     runner = TurnRunner(
         database,
         journal,
@@ -114,13 +104,18 @@ def _wire(state: State, database: Database, pool: UpstreamPool, settings: ChatSe
         metrics=state.metrics,
         settings=settings,
     )
-    signals = Signals(settings.database_url.get_secret_value(), on_stop=runner.stop)
+    database_url = settings.database_url.get_secret_value()
+    signals = Signals(database_url, owner=runner.owner, on_stop=runner.stop)
+    access = access_subscriber(database_url, service=settings.service, end_work=AccessEnds(database, runner).end)
     reaper = Reaper(database, runner, settings)
-    state.runner = runner
+    state.runner, state.access = runner, access
     state.references = references
-    state.turns = TurnService(database, runner, references, cancellations, settings)
+    others = Others(references, windows, cancellations, deletions)
+    state.turns = TurnService(database, runner, others, signals=signals, settings=settings)
     state.streams = streams = ReplyStreams(database, journal, signals, settings)
     state.metrics.gauge("chat_streams_open", "Reply streams that readers hold open").set_function(lambda: len(streams.open))
+
+    outbox = Relay(database)
 
     async def clean_up() -> None:
         await costs.give_up_old()
@@ -128,17 +123,28 @@ def _wire(state: State, database: Database, pool: UpstreamPool, settings: ChatSe
         async with database.transaction() as session:
             await turns_repository.purge_journal(session, retention_s=settings.journal_retention_s, limit=_PURGE_TURNS_MAX)
             await idempotency.forget_old(session)
+        await outbox.forget_old()
 
     state.clean_up = clean_up
-    return [
-        Periodic("journal flush", settings.journal_flush_interval_s, journal.flush),
-        Periodic("turn heartbeat", settings.turn_lease_s / 3, runner.heartbeat),
-        Periodic("turn reaper", settings.reaper_interval_s, reaper.run),
-        Periodic("turn costs", settings.cost_interval_s, costs.check_due),
-        Periodic("run cancellations", settings.cost_interval_s, cancellations.run_due),
-        Periodic("chat signals", _LISTEN_AGAIN_S, signals.listen),
-        Periodic("chat housekeeping", _HOUSEKEEPING_S, clean_up),
+    jobs: list[tuple[str, float, Callable[[], Awaitable[None]]]] = [
+        ("journal flush", settings.journal_flush_interval_s, journal.flush),
+        ("turn heartbeat", settings.turn_lease_s / HEARTBEATS_A_LEASE, runner.heartbeat),
+        ("turn reaper", settings.reaper_interval_s, reaper.run),
+        ("turn costs", settings.cost_interval_s, costs.check_due),
+        ("run cancellations", settings.cost_interval_s, cancellations.run_due),
+        ("run deletions", settings.cost_interval_s, deletions.run_due),
+        ("chat signals", _LISTEN_AGAIN_S, signals.listen),
+        ("chat housekeeping", _HOUSEKEEPING_S, clean_up),
     ]
+    return [access, *(Periodic(name, interval_s, work) for name, interval_s, work in jobs)]
+
+
+def _inference(pool: UpstreamPool, tokens: ServiceTokens, settings: ChatSettings) -> tuple[Completions, ModelWindows]:
+    connect_s = settings.provider_connect_timeout_s
+    timeouts = Timeouts(connect_s=connect_s, first_byte_s=settings.provider_first_token_timeout_s, idle_s=settings.provider_idle_timeout_s)
+    base_url = settings.inference_service_url
+    windows = ModelWindows(pool, tokens, base_url=base_url, connect_timeout_s=connect_s, tokens_max=settings.history_tokens_max)
+    return Completions(pool, tokens, base_url=base_url, timeouts=timeouts), windows
 
 
 def _clients(pool: UpstreamPool, tokens: ServiceTokens, settings: ChatSettings) -> tuple[AgentClient, RetrievalClient]:

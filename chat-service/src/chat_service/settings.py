@@ -5,7 +5,7 @@ from typing import ClassVar
 from pydantic import Field
 from shared.settings import ServiceSettings
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """The migration this code needs at least."""
 
 
@@ -22,12 +22,12 @@ class ChatSettings(ServiceSettings):
 
     message_content_max_bytes: int = Field(default=256 * 1024, ge=1, le=4_000_000, description="largest message a person can send")
     reply_content_max_bytes: int = Field(default=1024 * 1024, ge=1024, description="text after which a reply is cut")
-    history_messages_max: int = Field(default=100, ge=1, le=1000, description="messages of the branch that a turn sends to the model")
+    history_messages_max: int = Field(default=500, ge=1, le=1000, description="messages of the branch that a turn sends to the model")
     history_tokens_max: int = Field(
-        default=32_000,
+        default=200_000,
         ge=1,
         description="tokens of history a turn sends at most, estimated at three bytes each, within what the model can read;"
-        " the newest message always goes",
+        " the newest message always goes. A lower cap makes long chats cheaper and forgetful",
     )
     siblings_max: int = Field(default=100, ge=2, le=1000, description="versions of one message")
 
@@ -38,7 +38,9 @@ class ChatSettings(ServiceSettings):
     model_wait_max_s: float = Field(default=900, ge=0, description="seconds a turn waits for a model that loads or is busy")
     model_retry_max_s: float = Field(default=5, gt=0, description="longest pause between two tries while waiting for a model")
     provider_connect_timeout_s: float = Field(default=5, gt=0, description="seconds to connect to the inference-service")
-    provider_connect_wait_max_s: float = Field(default=15, ge=0, description="seconds a turn waits for an inference-service that is down")
+    provider_connect_wait_max_s: float = Field(
+        default=15, ge=0, description="seconds a turn waits for a service that is down, before anything was dispatched"
+    )
     provider_first_token_timeout_s: float = Field(default=180, gt=0, description="seconds until the model's answer must begin")
     provider_idle_timeout_s: float = Field(default=90, gt=0, description="seconds of silence after which a reply has failed")
 
@@ -54,7 +56,7 @@ class ChatSettings(ServiceSettings):
     agent_idle_timeout_s: float = Field(default=45, gt=15, description="seconds without a sign of life after which a run is asked again")
 
     turn_lease_s: float = Field(default=10, gt=0, description="seconds without a heartbeat after which a reply counts as interrupted")
-    reaper_interval_s: float = Field(default=2, gt=0, description="seconds between looks for replies whose process died")
+    reaper_interval_s: float = Field(default=0.5, gt=0, description="seconds between looks for replies whose process died")
     journal_flush_interval_s: float = Field(default=0.15, gt=0, le=0.2, description="seconds a shown token may wait for its journal row")
     journal_retention_s: float = Field(default=900, ge=0, description="seconds an ended reply can be resumed by event id")
     cost_interval_s: float = Field(default=1, gt=0, description="seconds between looks for the cost of stopped and interrupted replies")

@@ -46,11 +46,11 @@ class FakeRun:
     def call(self, step: int, status: str, call_id: str = "c1", **more: Any) -> None:
         self.emit("tool", step=step, call_id=call_id, name="calculator", title="Calculator", status=status, **more)
 
-    def finish(self, status: str = "complete", usage: dict[str, Any] | None = RUN_USAGE) -> None:
+    def finish(self, status: str = "complete", usage: dict[str, Any] | None = RUN_USAGE, reason: str | None = None) -> None:
         if usage is not None:
             self.usage = usage
             self.emit("usage", **usage)
-        self.emit("done", status=status)
+        self.emit("done", status=status, finish_reason=reason)
 
 
 class FakeOthers:
@@ -63,6 +63,8 @@ class FakeOthers:
         self.runs: dict[str, FakeRun] = {}
         self.starts: list[dict[str, Any]] = []
         self.cancels: list[str] = []
+        self.deletions: list[str] = []
+        self.refuse_deletions: int | None = None
         self.searches: list[dict[str, Any]] = []
         self.passages: list[dict[str, Any]] = []
         self.found: dict[str, list[dict[str, Any]] | int] = {}
@@ -169,12 +171,23 @@ class FakeOthers:
             await self._object(self.agents, path.rsplit("/", 1)[1], caller, send)
         elif run is None or run.owner != caller:
             await answer(send, 404, {"detail": "there is no such run", "code": "run_not_found"})
+        elif method == "DELETE":
+            await self._delete(path.rsplit("/", 1)[1], send)
         elif path.endswith("/cancel"):
             self.cancels.append(path.split("/")[-2])
             run.cancelled.set()
             await answer(send, 202, {})
         else:
             await answer(send, 200, _run_view(run))
+
+    async def _delete(self, run_id: str, send: Any) -> None:
+        if self.refuse_deletions is not None:
+            await answer(send, self.refuse_deletions, {"detail": "no", "code": "no"})
+            return
+        self.deletions.append(run_id)
+        self.runs.pop(run_id).cancelled.set()
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
 
     async def _start(self, body: dict[str, Any], caller: str, send: Any) -> None:
         if self.refuse_start is not None:

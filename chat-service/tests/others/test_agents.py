@@ -65,7 +65,7 @@ async def test_resuming_after_any_event_gives_the_rest(user: Any, others: Any, s
     for count in range(len(seen) + 1):
         rest = await user.resume(chat, reply_id(seen), seen[count - 1].id if count else 0)
         assert play.text_of(rest, play.text_of(seen[:count])) == "the quick fox"
-        assert count == len(seen) or (rest[-1].id, rest[-1].data) == (seen[-1].id, {"status": "complete"})
+        assert count == len(seen) or (rest[-1].id, rest[-1].data["status"]) == (seen[-1].id, "complete")
 
 
 async def test_what_a_cut_attempt_wrote_and_called_is_void(user: Any, others: Any) -> None:
@@ -130,7 +130,7 @@ async def test_an_agent_service_that_is_away_for_a_while_is_waited_for(user: Any
         others.agents_away = False
         seen += [event async for event in events]
     assert [event.id for event in seen] == list(range(1, 7))
-    assert (play.text_of(seen), seen[-1].data) == ("one two", {"status": "complete"})
+    assert (play.text_of(seen), seen[-1].data["status"]) == ("one two", "complete")
     assert others.followed[-1] == 3
 
 
@@ -175,7 +175,7 @@ async def test_a_refused_start_is_shown_where_the_reply_would_be(user: Any, othe
     events = await user.say(chat)
     assert [event.event for event in events] == ["message", "error", "done"]
     assert events[1].data["action"] == {"label": "Top up"}
-    assert (events[1].data["code"], events[1].data["status"], events[2].data) == ("insufficient_credits", 402, {"status": "failed"})
+    assert (events[1].data["code"], events[1].data["status"], events[2].data["status"]) == ("insufficient_credits", 402, "failed")
     assert others.cancels == []
 
 
@@ -267,7 +267,7 @@ async def test_files_deleted_before_the_run_begins_are_left_out(user: Any, other
     await user.say(chat, "one", attachments=[kept, gone])
     del others.files[gone]
     events = await user.say(chat, "two")
-    assert (others.runs[reply_id(events)].body["file_ids"], events[-1].data) == ([kept], {"status": "complete"})
+    assert (others.runs[reply_id(events)].body["file_ids"], events[-1].data["status"]) == ([kept], "complete")
 
 
 async def test_events_of_a_newer_agent_service_and_nul_do_no_harm(user: Any, others: Any) -> None:

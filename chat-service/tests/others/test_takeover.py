@@ -38,7 +38,7 @@ async def test_a_killed_process_leaves_a_run_that_another_relays_from_where_its_
     events = seen + resumed
     assert "reset" not in [event.event for event in events]
     assert play.text_of(events) == "".join(TOKENS) == play.text_of(watching)
-    assert events[-1].data == {"status": "complete"}
+    assert events[-1].data["status"] == "complete"
     assert events[-1].id == len(others.runs[reply].events) + 1
     assert len(others.starts) == 1
     assert len(others.followed) == 2
@@ -70,7 +70,7 @@ async def test_on_sigterm_a_run_is_handed_over_at_once(start: Any, service: Any,
     await play.until(followed_again, 20)
     gate.set()
     seen += await reader.resume(chat, reply, seen[-1].id)
-    assert (play.text_of(seen), seen[-1].data, others.cancels) == ("one two", {"status": "complete"}, [])
+    assert (play.text_of(seen), seen[-1].data["status"], others.cancels) == ("one two", "complete", [])
 
 
 async def _take_away(database: Any, reply: str) -> None:
@@ -105,7 +105,7 @@ async def test_a_process_that_lost_its_lease_writes_nothing_more_and_its_readers
         answer = await user.http.post(f"/api/v1/chats/{chat}/messages/{reply}/stop")
         seen += [event async for event in events]
     assert (answer.json()["status"], answer.json()["content"]) == ("stopped", "one two")
-    assert (play.text_of(seen), seen[-1].data) == ("one two", {"status": "stopped"})
+    assert (play.text_of(seen), seen[-1].data["status"]) == ("one two", "stopped")
     assert [event.id for event in seen] == list(range(1, 7))
     assert others.followed == [0, 3]
 
@@ -130,7 +130,7 @@ async def test_a_stop_that_was_asked_for_before_the_crash_still_counts(
         await _until_followed(others, play, 2)
         others.runs[reply].finish("stopped")
         last = [event async for event in events][-1]
-    assert (last.data, (await user.message(chat, reply))["content"]) == ({"status": "stopped"}, "x")
+    assert (last.data["status"], (await user.message(chat, reply))["content"]) == ("stopped", "x")
 
 
 async def test_a_run_whose_usage_was_told_before_the_crash_keeps_it(

@@ -78,6 +78,26 @@ class EventStream(StreamingResponse):
             self._on_close()
 
 
+class Place:
+    """One counted stream. It is given back at the end of its `with` block, unless it was kept: then by the callback."""
+
+    def __init__(self, leave: Callable[[], None]) -> None:
+        self._leave = leave
+        self._kept = False
+
+    def __enter__(self) -> "Place":
+        return self
+
+    def keep(self) -> Callable[[], None]:
+        """What gives the place back later."""
+        self._kept = True
+        return self._leave
+
+    def __exit__(self, *_: object) -> None:
+        if not self._kept:
+            self._leave()
+
+
 class OpenStreams:
     """Counts the streams that people hold open in this process. `refusal` is raised beyond `count_max` of one person."""
 
@@ -88,6 +108,11 @@ class OpenStreams:
 
     def __len__(self) -> int:
         return self._open.total()
+
+    def place(self, principal: Principal) -> Place:
+        """A place for one more stream of the person, taken before anything is stored for it. Raises: what `refusal` gives."""
+        self.enter(principal)
+        return Place(lambda: self.leave(principal))
 
     def enter(self, principal: Principal) -> None:
         """Count one more stream of the person; `leave` ends it. Raises: what `refusal` gives."""

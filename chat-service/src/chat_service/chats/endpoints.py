@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from shared.auth import Permission, Principal, require
 from shared.contracts.chat import Chat, ChatCreate, ChatPatch
 from shared.dependencies import SessionDep
@@ -11,7 +11,7 @@ from shared.idempotency import IdempotencyKey, Operation
 from shared.pagination import After, Limit, Page
 
 from chat_service.chats import service
-from chat_service.chats.errors import NoSuchChange
+from chat_service.chats.errors import NOT_OFFERED, NoSuchChange, NotOffered
 from chat_service.dependencies import ReferencesDep, TurnsDep
 from chat_service.messages import service as messages
 from shared import idempotency
@@ -46,6 +46,15 @@ async def list_chats(
     archived: Annotated[bool, Query(description="the archive instead of the list")] = False,
 ) -> Page[Chat]:
     return await service.list_page(session, principal, archived=archived, after=after, limit=limit)
+
+
+async def not_offered(request: Request, principal: Reader) -> None:
+    raise NotOffered(request.url.path)
+
+
+# Before the routes of one chat: a name is no malformed id.
+for name in NOT_OFFERED:
+    router.add_api_route(f"/{name}", not_offered, methods=["GET", "POST"], include_in_schema=False)
 
 
 @router.get("/{chat_id}", summary="One chat")

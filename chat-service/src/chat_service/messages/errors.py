@@ -54,7 +54,7 @@ class NothingToContinue(Conflict):
     code = "nothing_to_continue"
 
     def __init__(self) -> None:
-        super().__init__("only a stopped, interrupted or failed reply can go on; regenerate makes another one")
+        super().__init__("only a stopped, interrupted, failed or cut (length) reply can go on; regenerate makes another one")
 
 
 class AgentReplyEnded(Conflict):
@@ -73,6 +73,19 @@ class ContentTooLarge(PayloadTooLarge):
 
     def __init__(self, size_max: int) -> None:
         super().__init__(f"the message is larger than {size_max} bytes; shorten it", extra={"limit_bytes": size_max})
+
+
+class MessageTooLong(PayloadTooLarge):
+    """The model could not read the message even alone."""
+
+    code = "message_too_long"
+
+    def __init__(self, *, model: str, tokens: int, tokens_max: int) -> None:
+        super().__init__(
+            f"the message has about {tokens} tokens and {model} reads at most {tokens_max} beside its answer;"
+            " shorten it, attach it as a file, or choose a model with a larger window",
+            extra={"model": model, "tokens": tokens, "limit_tokens": tokens_max},
+        )
 
 
 class TooManySiblings(Conflict):

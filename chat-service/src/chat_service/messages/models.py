@@ -14,7 +14,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 class MessageRow(Base):
     """One message. A reply also knows its newest turn and which event ids that turn has; `stream_to` null: it runs.
 
-    `branch_file_ids` stands on people's messages: the files attached to this one and those above it, newest first.
+    `branch_file_ids` stands on people's messages: the files attached to this one and those above it, newest first. `depth`: how many
+    messages the branch has up to this one; null on those written before it was counted.
     """
 
     __tablename__ = "message"
@@ -36,6 +37,10 @@ class MessageRow(Base):
     citations: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     steps: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     agent_id: Mapped[UUID | None]
+    finish_reason: Mapped[str | None] = mapped_column(Text)
+    reasoning: Mapped[str] = mapped_column(Text)
+    left_out: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    depth: Mapped[int | None]
     turn_id: Mapped[UUID | None]
     stream_from: Mapped[int | None] = mapped_column(BigInteger)
     stream_to: Mapped[int | None] = mapped_column(BigInteger)

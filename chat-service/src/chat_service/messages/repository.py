@@ -36,7 +36,20 @@ WITH RECURSIVE path AS (
     FROM path p JOIN message m ON m.chat_id = :chat_id AND m.id = p.parent_id
     WHERE p.depth < :depth_max AND p.size_bytes < :bytes_max
 )
-SELECT role, content FROM path ORDER BY depth DESC
+SELECT role, content, (SELECT m.depth FROM message m WHERE m.chat_id = :chat_id AND m.id = :leaf_id) AS branch_depth
+FROM path ORDER BY depth DESC
+"""
+
+# For branches that were written before their messages were counted.
+_DEPTH = """
+WITH RECURSIVE up AS (
+    SELECT m.parent_id, m.depth AS known, 1 AS steps FROM message m WHERE m.chat_id = :chat_id AND m.id = :message_id
+  UNION ALL
+    SELECT m.parent_id, m.depth, u.steps + 1
+    FROM up u JOIN message m ON m.chat_id = :chat_id AND m.id = u.parent_id
+    WHERE u.known IS NULL AND u.steps < :depth_max
+)
+SELECT steps + coalesce(known, 1) - 1 FROM up ORDER BY steps DESC LIMIT 1
 """
 
 _NEWEST_LEAF = """
@@ -72,16 +85,29 @@ class Parent:
     role: Role
     status: MessageStatus
     branch_file_ids: Sequence[UUID]
+    depth: int | None
 
 
 async def get_parent(session: AsyncSession, *, chat_id: UUID, message_id: UUID) -> Parent | None:
     """One row of few columns: texts, steps and citations stay where they are."""
     asked = aliased(MessageRow)
-    query = select(MessageRow.role, MessageRow.status, asked.branch_file_ids).outerjoin(
+    query = select(MessageRow.role, MessageRow.status, MessageRow.depth, asked.branch_file_ids).outerjoin(
         asked, (asked.chat_id == MessageRow.chat_id) & (asked.id == MessageRow.parent_id)
     )
     row = (await session.execute(query.where(MessageRow.chat_id == chat_id, MessageRow.id == message_id))).one_or_none()
-    return None if row is None else Parent(row.role, row.status, row.branch_file_ids or ())
+    return None if row is None else Parent(row.role, row.status, row.branch_file_ids or (), row.depth)
+
+
+async def agent_replies(session: AsyncSession, *, chat_id: UUID) -> Sequence[UUID]:
+    """Ids of the replies that agents wrote, of all branches."""
+    query = select(MessageRow.id).where(MessageRow.chat_id == chat_id, MessageRow.agent_id.is_not(None))
+    return (await session.execute(query)).scalars().all()
+
+
+async def count_depth(session: AsyncSession, *, chat_id: UUID, message_id: UUID) -> int:
+    """How many messages a branch has up to this one, walked up to the nearest one that knows."""
+    values = {"chat_id": chat_id, "message_id": message_id, "depth_max": _DESCENT_MAX}
+    return (await session.execute(text(_DEPTH), values)).scalar_one()
 
 
 async def path(session: AsyncSession, *, chat_id: UUID, leaf_id: UUID, depth_max: int) -> Sequence[MessageRow]:
@@ -91,10 +117,12 @@ async def path(session: AsyncSession, *, chat_id: UUID, leaf_id: UUID, depth_max
     return rows.scalars().all()
 
 
-async def history(session: AsyncSession, *, chat_id: UUID, leaf_id: UUID, depth_max: int, bytes_max: int) -> Sequence[tuple[str, str]]:
-    """Role and content of the newest part of a branch, root first; the oldest row may pass the budget."""
+async def history(
+    session: AsyncSession, *, chat_id: UUID, leaf_id: UUID, depth_max: int, bytes_max: int
+) -> Sequence[tuple[Role, str, int | None]]:
+    """Role and content of the newest part of a branch, root first, each with the branch's depth; the oldest row may pass the budget."""
     values = {"chat_id": chat_id, "leaf_id": leaf_id, "depth_max": depth_max, "bytes_max": bytes_max}
-    return [(row.role, row.content) for row in await session.execute(text(HISTORY), values)]
+    return [(row.role, row.content, row.branch_depth) for row in await session.execute(text(HISTORY), values)]
 
 
 async def siblings(
@@ -133,6 +161,8 @@ async def fold(
     chat_id: UUID,
     message_id: UUID,
     text_added: str = "",
+    reasoning_added: str = "",
+    reasoning_chars_max: int = 0,
     added: Mapping[str, int],
     values: Mapping[str, Any],
 ) -> MessageRow | None:
@@ -140,6 +170,8 @@ async def fold(
     counted: dict[str, Any] = {name: func.coalesce(getattr(MessageRow, name), 0) + amount for name, amount in added.items()}
     if text_added:
         counted["content"] = MessageRow.content + text_added
+    if reasoning_added:
+        counted["reasoning"] = func.left(MessageRow.reasoning + reasoning_added, reasoning_chars_max)
     statement = update(MessageRow).where(MessageRow.chat_id == chat_id, MessageRow.id == message_id).values(**counted, **values)
     statement = statement.returning(MessageRow).execution_options(synchronize_session=False, populate_existing=True)
     return (await session.execute(statement)).scalar_one_or_none()

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from shared.clock import utc_now
-from shared.contracts.chat import Attachment, FinalStatus, Message, MessageError, MessageUsage
+from shared.contracts.chat import Attachment, FinalStatus, LeftOutEventData, Message, MessageError, MessageUsage
 from shared.contracts.runs import Citation, StepEventData, ToolEventData
 from shared.ids import uuid7
 from shared.pagination import Page
@@ -17,13 +17,35 @@ from chat_service.messages.errors import MessageNotFound, NotReply, ParentNotFou
 from chat_service.messages.history import Line
 from chat_service.messages.models import MessageRow
 
+REASONING_CHARS_MAX = 60_000
+"""What is kept of a reply's reasoning, over all its turns: lists of messages carry it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Above:
+    """What a new message is told by the branch it joins: its files, newest first, and how many messages it has."""
+
+    file_ids: Sequence[UUID] = ()
+    depth: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The newest lines of a branch, root first; `count` is how many messages the whole branch has."""
+
+    lines: list[Line]
+    count: int
+
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a turn ended: the text and usage it adds, and why when it failed. Steps and citations replace what the reply has."""
+    """How a turn ended and why: text, reasoning and usage are added to the reply, steps, citations and `left_out` replace what it has."""
 
     status: FinalStatus
+    finish_reason: str | None = None
     text: str = ""
+    reasoning: str = ""
+    left_out: Mapping[str, Any] | None = None
     steps: Sequence[Mapping[str, Any]] = ()
     citations: Sequence[Mapping[str, Any]] = ()
     error: MessageError | None = None
@@ -46,6 +68,9 @@ def view(row: MessageRow, sibling_ids: Sequence[UUID]) -> Message:
         citations=[Citation.model_validate(citation) for citation in row.citations],
         steps=[_step(entry) for entry in row.steps],
         agent_id=row.agent_id,
+        finish_reason=row.finish_reason,
+        reasoning=row.reasoning,
+        left_out=None if row.left_out is None else LeftOutEventData.model_validate(row.left_out),
         sibling_ids=list(sibling_ids) or [row.id],
         created_at=row.created_at,
         updated_at=row.updated_at,
@@ -126,14 +151,14 @@ async def newest_leaf(session: AsyncSession, chat_id: UUID, message_id: UUID) ->
     return await repository.newest_leaf(session, chat_id=chat_id, message_id=message_id)
 
 
-async def check_parent(session: AsyncSession, chat_id: UUID, parent_id: UUID | None) -> Sequence[UUID]:
-    """A message may follow an ended reply of this chat, or nothing. Returns the files of the branch up to there.
+async def check_parent(session: AsyncSession, chat_id: UUID, parent_id: UUID | None) -> Above:
+    """A message may follow an ended reply of this chat, or nothing. Returns what is above the message.
 
     Raises:
         ParentNotFound, ParentNotReply, ReplyRunning.
     """
     if parent_id is None:
-        return ()
+        return Above()
     parent = await repository.get_parent(session, chat_id=chat_id, message_id=parent_id)
     if parent is None:
         raise ParentNotFound
@@ -141,7 +166,18 @@ async def check_parent(session: AsyncSession, chat_id: UUID, parent_id: UUID | N
         raise ParentNotReply
     if parent.status == "streaming":
         raise ReplyRunning
-    return parent.branch_file_ids
+    depth = parent.depth or await repository.count_depth(session, chat_id=chat_id, message_id=parent_id)
+    return Above(parent.branch_file_ids, depth)
+
+
+async def run_ids(session: AsyncSession, *, chat_id: UUID) -> Sequence[UUID]:
+    """The runs that wrote replies of the chat: each has the id of its reply."""
+    return await repository.agent_replies(session, chat_id=chat_id)
+
+
+async def depth_of(session: AsyncSession, row: MessageRow) -> int:
+    """How many messages the branch has up to this one."""
+    return row.depth or await repository.count_depth(session, chat_id=row.chat_id, message_id=row.id)
 
 
 async def check_versions(session: AsyncSession, chat_id: UUID, parent_id: UUID | None, *, siblings_max: int) -> None:
@@ -150,18 +186,16 @@ async def check_versions(session: AsyncSession, chat_id: UUID, parent_id: UUID |
         raise TooManySiblings(siblings_max)
 
 
-def user_row(
-    chat_id: UUID, *, parent_id: UUID | None, content: str, attachments: Sequence[Attachment], branch_file_ids: Sequence[UUID]
-) -> dict[str, Any]:
-    """A person's message, ready to insert."""
+def user_row(chat_id: UUID, *, parent_id: UUID | None, content: str, attachments: Sequence[Attachment], above: Above) -> dict[str, Any]:
+    """A person's message, ready to insert. `above.file_ids` hold its own files too."""
     stored = [attachment.model_dump(mode="json") for attachment in attachments]
-    files = {"attachments": stored, "branch_file_ids": list(branch_file_ids)}
-    return {**_row(chat_id, parent_id), "role": "user", "content": content, "status": "complete", **files}
+    files = {"attachments": stored, "branch_file_ids": list(above.file_ids)}
+    return {**_row(chat_id, parent_id), "role": "user", "content": content, "status": "complete", "depth": above.depth + 1, **files}
 
 
-def reply_row(chat_id: UUID, *, parent_id: UUID, model: str, turn_id: UUID, agent_id: UUID | None) -> dict[str, Any]:
+def reply_row(chat_id: UUID, *, parent_id: UUID, depth: int, model: str, turn_id: UUID, agent_id: UUID | None) -> dict[str, Any]:
     """An empty reply whose first turn begins, ready to insert."""
-    turn = {"status": "streaming", "turn_id": turn_id, "stream_from": 1}
+    turn = {"status": "streaming", "turn_id": turn_id, "stream_from": 1, "depth": depth}
     return {**_row(chat_id, parent_id), "role": "assistant", "model": model, "agent_id": agent_id, **turn}
 
 
@@ -170,6 +204,7 @@ def _row(chat_id: UUID, parent_id: UUID | None) -> dict[str, Any]:
     # Every column is named, so that rows of both roles go in one statement.
     empty: dict[str, Any] = {"content": "", "model": None, "turn_id": None, "stream_from": None, "stream_to": None, "error": None}
     empty |= {"attachments": [], "branch_file_ids": [], "citations": [], "steps": [], "agent_id": None}
+    empty |= {"finish_reason": None, "reasoning": "", "left_out": None}
     empty |= {"prompt_tokens": None, "completion_tokens": None, "cost_nano": None, "remaining_nano": None}
     return {"id": uuid7(), "chat_id": chat_id, "parent_id": parent_id, **empty, "created_at": now, "updated_at": now}
 
@@ -183,6 +218,7 @@ async def reopen(session: AsyncSession, row: MessageRow, *, turn_id: UUID, model
     values = {
         "status": "streaming",
         "error": None,
+        "finish_reason": None,
         "model": model,
         "turn_id": turn_id,
         "stream_from": stream_from,
@@ -197,15 +233,25 @@ async def close(session: AsyncSession, *, chat_id: UUID, message_id: UUID, endin
     values: dict[str, Any] = {
         "status": ending.status,
         "error": None if ending.error is None else ending.error.model_dump(mode="json"),
+        "finish_reason": ending.finish_reason,
         "stream_to": stream_to,
         "updated_at": utc_now(),
     }
     # Empty on a turn that goes on: what the reply was looked up in before stays with it.
     if ending.steps or ending.citations:
         values |= {"steps": list(ending.steps), "citations": list(ending.citations)}
+    if ending.left_out is not None:
+        values["left_out"] = dict(ending.left_out)
     added, known = _counted(ending.usage)
     row = await repository.fold(
-        session, chat_id=chat_id, message_id=message_id, text_added=ending.text, added=added, values={**values, **known}
+        session,
+        chat_id=chat_id,
+        message_id=message_id,
+        text_added=ending.text,
+        reasoning_added=ending.reasoning,
+        reasoning_chars_max=REASONING_CHARS_MAX,
+        added=added,
+        values={**values, **known},
     )
     return None if row is None else usage_of(row)
 
@@ -226,7 +272,15 @@ def _counted(usage: MessageUsage | None) -> tuple[dict[str, int], dict[str, Any]
     return {name: amount for name, amount in sums.items() if amount is not None}, known
 
 
-async def history(session: AsyncSession, *, chat_id: UUID, leaf_id: UUID, messages_max: int, bytes_max: int) -> list[Line]:
-    """The newest part of the branch that ends in `leaf_id`, root first, read within the budget."""
+async def history(session: AsyncSession, *, chat_id: UUID, leaf_id: UUID, messages_max: int, bytes_max: int) -> History:
+    """The newest part of the branch that ends in `leaf_id`, read within the budget."""
     rows = await repository.history(session, chat_id=chat_id, leaf_id=leaf_id, depth_max=messages_max, bytes_max=bytes_max)
-    return [Line("user" if role == "user" else "assistant", content) for role, content in rows]
+    count = rows[0][2] if rows else 0
+    if count is None:
+        count = await repository.count_depth(session, chat_id=chat_id, message_id=leaf_id)
+    return History([Line(role, content) for role, content, _ in rows], count)
+
+
+async def note_left_out(session: AsyncSession, *, chat_id: UUID, message_id: UUID, left_out: LeftOutEventData) -> None:
+    """Remember at once what a reply's model does not see; the end of its turn may say more."""
+    await repository.change(session, chat_id=chat_id, message_id=message_id, values={"left_out": left_out.model_dump(mode="json")})

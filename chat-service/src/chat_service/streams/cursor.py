@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
 import orjson
@@ -15,11 +15,10 @@ from chat_service.messages import service as messages
 from chat_service.messages.models import MessageRow
 from chat_service.settings import ChatSettings
 from chat_service.streams import repository
-from chat_service.streams.fold import body_events
+from chat_service.streams.fold import Folded, body_events
 from chat_service.streams.live import TEXT_KINDS, Chunk, Event, coalesced, data_event, reset_events, text_event
 
 _READ_MAX = 500
-_CATCH_UP_POLLS_MAX = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +37,8 @@ class JournalCursor:
         self._reply = reply
         self._after = after
         self._placed = False
-        self._polls = 0
-        # Another process takes a run over when the lease of a dead one ends; what it had shown is shown again.
-        self._relay_deadline_s = monotonic_s() + 2 * settings.turn_lease_s + settings.reaper_interval_s
+        # What a dead process had shown and not stored is shown again by the one that takes its run over, or its turn is ended.
+        self._follow_until_s = monotonic_s() + 2 * settings.turn_lease_s + settings.reaper_interval_s
         self.turn_id = reply.message_id
         self.behind = False
 
@@ -90,16 +88,16 @@ class JournalCursor:
             return await self._message_frame(session, row, first_id), False
         if self._after == first_id or await repository.holds(session, turn_id=self.turn_id, event_id=self._after):
             return b"", False
-        if not ended and self._after > first_id and self._may_follow(row):
+        if not ended and self._after > first_id and self._may_follow():
             return None
         return await self._reset(session, row, ended=ended, first_id=first_id)
 
-    def _may_follow(self, row: MessageRow) -> bool:
-        """Whether an id that was shown by the owner but is not journaled may still come."""
-        self._polls += 1
-        if row.agent_id is not None:
-            return monotonic_s() < self._relay_deadline_s
-        return self._polls <= _CATCH_UP_POLLS_MAX  # within a flush interval, or it was lost
+    def _may_follow(self) -> bool:
+        """Whether an id that was shown by the owner but is not journaled may still come, or the turn end beyond it.
+
+        To begin again from an earlier id meanwhile would give out ids that the reader has.
+        """
+        return monotonic_s() < self._follow_until_s
 
     async def _message_frame(self, session: AsyncSession, row: MessageRow, event_id: int) -> bytes:
         if row.parent_id is None:
@@ -115,7 +113,8 @@ class JournalCursor:
 
 def _stored_events(row: MessageRow, event_id: int) -> list[Event]:
     """What the reply's row holds, in place of what the reader has."""
-    return reset_events(event_id, row.content, body_events(row.steps, row.citations, event_id=event_id))
+    body = Folded(reasoning=row.reasoning, steps=tuple(row.steps), citations=tuple(row.citations), left_out=row.left_out)
+    return reset_events(event_id, row.content, body_events(body, event_id=event_id))
 
 
 def _final_frames(row: MessageRow, after: int, *, reset: bool = False) -> bytes:
@@ -126,12 +125,17 @@ def _final_frames(row: MessageRow, after: int, *, reset: bool = False) -> bytes:
         events.append(data_event(last_id, "usage", usage.model_dump(mode="json")))
     if row.error is not None:
         events.append(data_event(last_id, "error", error_data(row.error)))
-    events.append(data_event(last_id, "done", {"status": row.status}))
+    events.append(data_event(last_id, "done", done_data(row.status, row.finish_reason)))
     return _frames(events)
 
 
 def _frames(events: Sequence[Event]) -> bytes:
     return b"".join(event.frame for event in events)
+
+
+def done_data(status: str, finish_reason: str | None) -> dict[str, Any]:
+    """A `done` event's data."""
+    return {"status": status, "finish_reason": finish_reason}
 
 
 def error_data(error: dict[str, object]) -> dict[str, object]:

@@ -1,30 +1,35 @@
 """What a reply holds after its events: one rule for the live end of a turn, the reaper and everyone who reads events."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
-from chat_service.streams.live import Event, data_event
+from chat_service.streams.live import Event, data_event, text_event
 
-_NOTHING: Mapping[int, int] = {}
+_NOWHERE: Mapping[int, tuple[int, int]] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """Text, steps in order (tool calls as they are now) and citations. `began`: where in `text` each step began, by its number."""
+    """Text, reasoning, steps in order (tool calls as they are now), citations, and what the model did not see.
+
+    `began`: where in `text` and in `reasoning` each step began, by its number.
+    """
 
     text: str = ""
+    reasoning: str = ""
     steps: tuple[Mapping[str, Any], ...] = ()
     citations: tuple[Mapping[str, Any], ...] = ()
-    began: Mapping[int, int] = field(default_factory=lambda: _NOTHING)
+    left_out: Mapping[str, Any] | None = None
+    began: Mapping[int, tuple[int, int]] = field(default_factory=lambda: _NOWHERE)
 
 
 def fold(events: Iterable[Event], start: Folded | None = None) -> Folded:
     """`start` and the events after it. Folding all at once gives what folding piece by piece gives.
 
-    A step that was cut begins again with a higher `attempt`: what its earlier attempt wrote and called is void. A tool call
+    A step that was cut begins again with a higher `attempt`: what its earlier attempt thought, wrote and called is void. A tool call
     comes again with each change under its step and `call_id` (models repeat ids in later steps), a citation with its `n`; the
     last one counts.
     """
@@ -32,7 +37,9 @@ def fold(events: Iterable[Event], start: Folded | None = None) -> Folded:
     for event in events:
         match event.kind:
             case "delta":
-                state.write(event.text)
+                state.said.add(event.text)
+            case "reasoning":
+                state.thought.add(event.text)
             case "step":
                 state.begin(orjson.loads(event.data))
             case "tool":
@@ -40,34 +47,52 @@ def fold(events: Iterable[Event], start: Folded | None = None) -> Folded:
             case "citation":
                 data = orjson.loads(event.data)
                 state.citations[int(data["n"])] = data
+            case "left_out":
+                state.left_out = orjson.loads(event.data)
             case _:
-                pass  # waiting, reasoning, usage, error and done leave nothing in the reply's body
+                pass  # waiting, usage, error and done leave nothing in the reply's body
     return state.folded()
+
+
+class _Written:
+    """A text under way that can be cut back."""
+
+    def __init__(self, start: str) -> None:
+        self._parts = [start]
+        self.chars = len(start)
+
+    def add(self, text: str) -> None:
+        self._parts.append(text)
+        self.chars += len(text)
+
+    def cut(self, chars: int) -> None:
+        self._parts, self.chars = [self.whole()[:chars]], chars
+
+    def whole(self) -> str:
+        return "".join(self._parts)
 
 
 class _State:
     """A fold under way."""
 
     def __init__(self, start: Folded) -> None:
-        self._parts = [start.text]
-        self._chars = len(start.text)
+        self.said = _Written(start.text)
+        self.thought = _Written(start.reasoning)
         self.steps: list[Mapping[str, Any]] = list(start.steps)
         self.citations: dict[int, Mapping[str, Any]] = {int(citation["n"]): citation for citation in start.citations}
+        self.left_out = start.left_out
         self._began = dict(start.began)
-
-    def write(self, text: str) -> None:
-        self._parts.append(text)
-        self._chars += len(text)
 
     def begin(self, step: Mapping[str, Any]) -> None:
         number = int(step["step"])
         earlier = self._began.get(number)
         if int(step.get("attempt", 1)) > 1 and earlier is not None:
-            self._parts = ["".join(self._parts)[:earlier]]
-            self._chars = earlier
+            self.said.cut(earlier[0])
+            self.thought.cut(earlier[1])
             self.steps = [entry for entry in self.steps if entry["step"] != number]
-        self._began = {other: min(at, self._chars) for other, at in self._began.items()}
-        self._began[number] = self._chars
+        said, thought = self.said.chars, self.thought.chars
+        self._began = {other: (min(text, said), min(thoughts, thought)) for other, (text, thoughts) in self._began.items()}
+        self._began[number] = (said, thought)
         self.steps.append(step)
 
     def note_call(self, call: Mapping[str, Any]) -> None:
@@ -78,11 +103,22 @@ class _State:
         self.steps.append(call)
 
     def folded(self) -> Folded:
-        citations = tuple(self.citations[n] for n in sorted(self.citations))
-        return Folded(text="".join(self._parts), steps=tuple(self.steps), citations=citations, began=self._began)
+        return Folded(
+            text=self.said.whole(),
+            reasoning=self.thought.whole(),
+            steps=tuple(self.steps),
+            citations=tuple(self.citations[n] for n in sorted(self.citations)),
+            left_out=self.left_out,
+            began=self._began,
+        )
 
 
-def body_events(steps: Sequence[Mapping[str, Any]], citations: Sequence[Mapping[str, Any]], *, event_id: int) -> list[Event]:
-    """The events that give a reader stored steps and citations again; all carry `event_id`. The text comes with a reset."""
-    events = [data_event(event_id, "tool" if "call_id" in entry else "step", dict(entry)) for entry in steps]
-    return events + [data_event(event_id, "citation", dict(citation)) for citation in citations]
+def body_events(body: Folded, *, event_id: int) -> list[Event]:
+    """The events that give a reader what is stored beside the text again; all carry `event_id`. The text comes with a reset."""
+    events = [data_event(event_id, "tool" if "call_id" in entry else "step", dict(entry)) for entry in body.steps]
+    events += [data_event(event_id, "citation", dict(citation)) for citation in body.citations]
+    if body.left_out is not None:
+        events.append(data_event(event_id, "left_out", dict(body.left_out)))
+    if body.reasoning:
+        events.append(text_event(event_id, "reasoning", body.reasoning))
+    return events

@@ -11,7 +11,7 @@ import orjson
 from shared.sse import encode
 from shared.wakeups import set_within
 
-Kind = Literal["message", "waiting", "step", "tool", "citation", "delta", "reasoning", "usage", "done", "error", "reset"]
+Kind = Literal["message", "waiting", "step", "tool", "citation", "left_out", "delta", "reasoning", "usage", "done", "error", "reset"]
 TEXT_KINDS = frozenset({"delta", "reasoning"})
 _REPLAY_CHARS_MAX = 64 * 1024
 
@@ -48,7 +48,7 @@ def data_event(event_id: int, kind: Kind, data: dict[str, Any]) -> Event:
 
 
 def reset_events(event_id: int, text: str, body: Sequence[Event]) -> list[Event]:
-    """Replace what a reader has by `text` and the steps and citations in `body`."""
+    """Replace what a reader has by `text` and what is in `body`."""
     return [data_event(event_id, "reset", {"text": text}), *body]
 
 
@@ -97,7 +97,7 @@ def chunks_of(turn_id: UUID, events: Sequence[Event]) -> list[Chunk]:
 
 class LiveReply:
     """One running turn. Ids are contiguous from `first_id`. What the reply held before this turn: `base_text`, and `base_events`
-    with its steps and citations. `relayed`: the ids are a run's, so an id that is not here yet will be.
+    with the rest of it. `relayed`: the ids are a run's, so an id that is not here yet will be.
     """
 
     def __init__(

@@ -1,13 +1,14 @@
 """The one transaction that ends a turn."""
 
-from shared.contracts.chat import MessageUsage
+from shared.access import DETAILS, EndReason
+from shared.contracts.chat import MessageError, MessageUsage
 from shared.db import Database
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chat_service.messages import service as messages
 from chat_service.messages.service import Ending
 from chat_service.streams import repository as journal_rows
-from chat_service.streams.cursor import error_data
+from chat_service.streams.cursor import done_data, error_data
 from chat_service.streams.live import Chunk, Event, chunks_of, data_event
 from chat_service.turns import cancellations, repository
 from chat_service.turns.cancellations import RunCancellations
@@ -53,9 +54,14 @@ class Closing:
         before_id = live.last_id if spec.run is None or running.told else live.last_id + EVENT_ID_GAP
         count = 1 if running.told else 1 + (ending.usage is not None) + (ending.error is not None)
         total = await messages.close(session, chat_id=spec.chat_id, message_id=spec.message_id, ending=ending, stream_to=before_id + count)
-        last = _done(before_id, ending) if running.told else _last_events(before_id, ending, total)
+        last = _done(before_id, ending) if running.told else last_events(before_id, ending, total)
         await journal_rows.add(session, [*chunks, *chunks_of(spec.turn_id, last)])
         return last
+
+
+def ended_for(reason: EndReason) -> Ending:
+    """How a turn ends whose person or key lost access."""
+    return Ending("failed", finish_reason=reason.value, error=MessageError(code=reason.value, detail=DETAILS[reason], status=403))
 
 
 def _charged(running: Running) -> bool:
@@ -69,10 +75,11 @@ def _run_goes_on(running: Running) -> bool:
 
 
 def _done(after_id: int, ending: Ending) -> list[Event]:
-    return [data_event(after_id + 1, "done", {"status": ending.status})]
+    return [data_event(after_id + 1, "done", done_data(ending.status, ending.finish_reason))]
 
 
-def _last_events(after_id: int, ending: Ending, total: MessageUsage | None) -> list[Event]:
+def last_events(after_id: int, ending: Ending, total: MessageUsage | None) -> list[Event]:
+    """The events that end a turn, with the ids after `after_id`."""
     events: list[Event] = []
     if ending.usage is not None and total is not None:
         events.append(data_event(after_id + 1, "usage", total.model_dump(mode="json")))

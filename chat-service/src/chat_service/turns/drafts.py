@@ -1,19 +1,28 @@
 """From rows and options to the spec of a turn."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID
 
 from shared.auth import Principal
+from shared.clients.windows import ANSWER_SHARE, Window
 from shared.contracts.agents import Agent
 from shared.contracts.chat import Attachment, Message, MessageCreate, MessageEventData, ReplyOptions
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chat_service.chats.models import ChatRow
+from chat_service.messages.errors import MessageTooLong
 from chat_service.messages.models import MessageRow
 from chat_service.references.service import Sources
+from chat_service.streams.fold import Folded
 from chat_service.turns.specs import RunOrder, TurnSpec
+
+_SURELY_READ_BYTES = 4096
+"""A message of this size fits every model worth the name; its window need not be asked for."""
+
+BYTES_PER_TOKEN_MOST = 4
+"""Text in a language that tokenizers know well. What has fewer bytes a token and passes here is refused by its provider."""
 
 
 class NotKnownError(Exception):
@@ -25,12 +34,36 @@ class NotKnownError(Exception):
         self.file_ids = file_ids
 
 
+class WindowNotKnownError(Exception):
+    """A turn needs to know how much its model reads; its transaction must end first."""
+
+    def __init__(self, model: str) -> None:
+        super().__init__(f"how much {model} reads is not known yet")
+        self.model = model
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """Objects of other services that the caller may use, asked for before the transaction."""
 
     agent: Agent | None = None
     attachments: Sequence[Attachment] = ()
+    windows: Mapping[str, Window] = field(default_factory=dict[str, Window])
+
+    def check_window(self, model: str, content: str) -> None:
+        """A message is refused that the model could not read even alone; only a window that somebody named counts.
+
+        Raises: MessageTooLong, WindowNotKnownError.
+        """
+        size_bytes = len(content.encode())
+        if size_bytes <= _SURELY_READ_BYTES:
+            return
+        window = self.windows.get(model)
+        if window is None:
+            raise WindowNotKnownError(model)
+        tokens, tokens_max = size_bytes // BYTES_PER_TOKEN_MOST, window.context_tokens - window.context_tokens // ANSWER_SHARE
+        if window.known and tokens > tokens_max:
+            raise MessageTooLong(model=model, tokens=tokens, tokens_max=tokens_max)
 
     def check(self, chat: ChatRow, file_ids: Sequence[UUID] = ()) -> None:
         """Raises: NotKnownError unless these are the chat's agent and the files `file_ids`."""
@@ -89,9 +122,9 @@ def continued_reply(
         options=options,
         sources=sources,
         go_on=bool(row.content),
-        base_text=row.content,
-        base_steps=row.steps,
-        base_citations=row.citations,
+        base=Folded(
+            text=row.content, reasoning=row.reasoning, steps=tuple(row.steps), citations=tuple(row.citations), left_out=row.left_out
+        ),
     )
 
 

@@ -1,5 +1,7 @@
 """HTTP of turns and their streams."""
 
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -38,23 +40,25 @@ class _Answers:
         self._streams: ReplyStreams = streams
         self._settings = settings
 
-    async def of_turn(self, principal: Principal, started: Started) -> Response | Message:
-        if self._wants_events:
-            return self.stream(principal, started.reply, started.after)
-        self._streams.open.enter(principal)
-        try:
+    async def of_turn(self, principal: Principal, start: Callable[[], Awaitable[Started]]) -> Response | Message:
+        """Start the turn and answer with it. Its place is taken first: whoever is refused has stored and started nothing."""
+        with self._streams.open.place(principal) as place:
+            started = await start()
+            if self._wants_events:
+                return self._stream(started.reply, started.after, on_close=place.keep())
             async for _ in self._streams.follow(started.reply, started.after):
                 pass
-        finally:
-            self._streams.open.leave(principal)
         return await self._turns.read(principal, started.reply.chat_id, started.reply.message_id)
 
     def stream(self, principal: Principal, reply: Reply, after: int) -> EventStream:
-        self._streams.open.enter(principal)
+        with self._streams.open.place(principal) as place:
+            return self._stream(reply, after, on_close=place.keep())
+
+    def _stream(self, reply: Reply, after: int, *, on_close: Callable[[], None]) -> EventStream:
         return EventStream(
             self._streams.follow(reply, after),
             write_timeout_s=self._settings.stream_write_timeout_s,
-            on_close=lambda: self._streams.open.leave(principal),
+            on_close=on_close,
         )
 
 
@@ -73,8 +77,7 @@ def _keyed(request: Request, principal: Principal, key: str | None, body: BaseMo
 async def post_message(
     chat_id: UUID, body: MessageCreate, request: Request, principal: Asker, answers: Answers, turns: TurnsDep, key: IdempotencyKey = None
 ) -> Any:
-    started = await turns.post(principal, chat_id, body, write=_keyed(request, principal, key, body))
-    return await answers.of_turn(principal, started)
+    return await answers.of_turn(principal, partial(turns.post, principal, chat_id, body, write=_keyed(request, principal, key, body)))
 
 
 @router.post("/{message_id}/regenerate", summary="Another reply to the same message", response_model=Message, responses=_EVENTS)
@@ -89,8 +92,8 @@ async def regenerate(
     key: IdempotencyKey = None,
 ) -> Any:
     options = body or ReplyOptions()
-    started = await turns.regenerate(principal, chat_id, message_id, options, write=_keyed(request, principal, key, options))
-    return await answers.of_turn(principal, started)
+    write = _keyed(request, principal, key, options)
+    return await answers.of_turn(principal, partial(turns.regenerate, principal, chat_id, message_id, options, write=write))
 
 
 @router.post("/{message_id}/continue", summary="A cut reply goes on", response_model=Message, responses=_EVENTS)
@@ -105,8 +108,8 @@ async def go_on(
     key: IdempotencyKey = None,
 ) -> Any:
     options = body or ReplyOptions()
-    started = await turns.go_on(principal, chat_id, message_id, options, write=_keyed(request, principal, key, options))
-    return await answers.of_turn(principal, started)
+    write = _keyed(request, principal, key, options)
+    return await answers.of_turn(principal, partial(turns.go_on, principal, chat_id, message_id, options, write=write))
 
 
 @router.post("/{message_id}/stop", summary="Stop a reply; what it wrote is kept")

@@ -1,12 +1,31 @@
 """How much of a branch a turn may send, and that much of it."""
 
+from dataclasses import dataclass
+
 from shared.clients.windows import ModelWindows
+from shared.contracts.chat import LeftOutEventData
 from shared.db import Database
 
 from chat_service.messages import service as messages
-from chat_service.messages.history import BYTES_PER_TOKEN, Line
+from chat_service.messages.history import BYTES_PER_TOKEN, Line, fit
+from chat_service.messages.service import History
 from chat_service.settings import ChatSettings
 from chat_service.turns.specs import TurnSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a turn may send: bytes of prompt beside the answer, of a window of so many tokens."""
+
+    bytes_max: int
+    window_tokens: int
+
+    def left_out(self, history: History, sent: list[Line], *, passages: int = 0) -> LeftOutEventData | None:
+        """What the model does not see; None when it sees all."""
+        older = max(0, history.count - len(sent))
+        if not older and not passages:
+            return None
+        return LeftOutEventData(messages=older, passages=passages, window_tokens=self.window_tokens)
 
 
 class Histories:
@@ -15,16 +34,27 @@ class Histories:
     def __init__(self, database: Database, windows: ModelWindows, settings: ChatSettings) -> None:
         self._database = database
         self._windows = windows
+        self._tokens_max = settings.history_tokens_max
         self._messages_max = settings.history_messages_max
 
-    async def bytes_max(self, spec: TurnSpec) -> int:
-        """Bytes of prompt that the model can read beside its answer."""
-        answer_max = spec.options.get("max_tokens")
-        return BYTES_PER_TOKEN * await self._windows.prompt_tokens(spec.principal, spec.model, answer_tokens_max=answer_max)
+    async def budget(self, spec: TurnSpec) -> Budget:
+        """What the model can read beside its answer."""
+        window = await self._windows.window(spec.principal, spec.model, answer_tokens_max=spec.options.get("max_tokens"))
+        return Budget(BYTES_PER_TOKEN * window.prompt_tokens, min(window.context_tokens, self._tokens_max))
 
-    async def lines(self, spec: TurnSpec, *, bytes_max: int) -> list[Line]:
-        """The newest part of the branch, root first; its oldest line may pass the budget."""
+    async def read(self, spec: TurnSpec, budget: Budget) -> History:
+        """The newest part of the branch; its oldest line may pass the budget."""
         async with self._database.transaction() as session:
             return await messages.history(
-                session, chat_id=spec.chat_id, leaf_id=spec.leaf_id, messages_max=self._messages_max, bytes_max=bytes_max
+                session, chat_id=spec.chat_id, leaf_id=spec.leaf_id, messages_max=self._messages_max, bytes_max=budget.bytes_max
             )
+
+    async def note_left_out(self, spec: TurnSpec, left_out: LeftOutEventData) -> None:
+        """Store what the model does not see before the reply ends."""
+        async with self._database.transaction() as session:
+            await messages.note_left_out(session, chat_id=spec.chat_id, message_id=spec.message_id, left_out=left_out)
+
+
+def fitting(lines: list[Line], budget: Budget) -> list[Line]:
+    """The newest of `lines` that the model is sent."""
+    return fit(lines, bytes_max=budget.bytes_max)

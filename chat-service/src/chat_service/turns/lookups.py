@@ -13,7 +13,7 @@ from shared.errors import AppError, NotFound, Unavailable
 from chat_service.references.service import References, Sources
 from chat_service.settings import ChatSettings
 from chat_service.turns.queries import fused
-from chat_service.turns.specs import TurnFailedError
+from chat_service.turns.specs import ServiceAwayError, TurnFailedError
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ class LookUps:
         self._rerank = settings.rag_rerank
 
     async def search(self, principal: Principal, queries: Sequence[str], sources: Sources) -> list[Passage]:
-        """The best passages of what is left of `sources` by all `queries`, asked at once. Raises: TurnFailedError."""
+        """The best passages of what is left of `sources` by all `queries`, asked at once. Raises: ServiceAwayError, TurnFailedError."""
         try:
             try:
                 return await self._ask(principal, queries, sources)
@@ -38,7 +38,7 @@ class LookUps:
                 return await self._ask(principal, queries, left) if left else []
         except Unavailable as error:
             detail = "the documents cannot be searched at the moment; your message is kept, regenerate tries again"
-            raise TurnFailedError(MessageError(code="retrieval_unavailable", detail=detail, status=503)) from error
+            raise ServiceAwayError(TurnFailedError(MessageError(code="retrieval_unavailable", detail=detail, status=503))) from error
         except AppError as error:
             raise TurnFailedError(message_error(error)) from error
 

@@ -15,6 +15,8 @@ TurnKind = Literal["plain", "agent"]
 class TurnRow(Base):
     """One run of the model for one reply. Running: `owner` holds it until `lease_until`, by the database's clock.
 
+    `guarded`: the owner also holds an advisory lock while it lives (streams.signals). `end_reason`: why it must end beside a stop.
+
     A turn of kind `agent` relays the run with the id of its message. `principal` (claims) and `request` are what another
     process needs to take it over.
     """
@@ -36,7 +38,9 @@ class TurnRow(Base):
     status: Mapped[str] = mapped_column(Text)
     owner: Mapped[str] = mapped_column(Text)
     lease_until: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    guarded: Mapped[bool] = mapped_column(default=False)
     stop_requested: Mapped[bool] = mapped_column(default=False)
+    end_reason: Mapped[str | None] = mapped_column(Text)
     first_event_id: Mapped[int] = mapped_column(BigInteger)
     dispatch_id: Mapped[str | None] = mapped_column(Text)
     tokens_known: Mapped[bool] = mapped_column(default=False)

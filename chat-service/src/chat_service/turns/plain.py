@@ -1,6 +1,5 @@
 """A turn whose reply the model writes in one go, from passages when there is something to look them up in."""
 
-import asyncio
 from contextlib import aclosing
 from typing import Any
 
@@ -16,33 +15,26 @@ from shared.clients.completions import (
     Text,
     ToolCallPiece,
 )
-from shared.clock import monotonic_s
-from shared.contracts.chat import MessageError, MessageUsage
+from shared.contracts.chat import LeftOutEventData, MessageError, MessageUsage
 from shared.contracts.runs import Citation, StepEventData
 from shared.db import Database
 from shared.http import UpstreamConnectError, UpstreamError, UpstreamTimeout
 
-from chat_service.messages.history import Line, fit, to_prompt
+from chat_service.messages.history import Line, to_prompt
 from chat_service.messages.service import Ending
 from chat_service.settings import ChatSettings
 from chat_service.streams.fold import fold
+from chat_service.streams.live import Kind
 from chat_service.turns import repository
-from chat_service.turns.histories import Histories
+from chat_service.turns.histories import Budget, Histories, fitting
 from chat_service.turns.lookups import LookUps
-from chat_service.turns.prompts import (
-    OVERHEAD_BYTES,
-    PASSAGES_SHARE,
-    asked_text,
-    numbered,
-    question_of,
-    replace_question,
-    with_passages,
-)
+from chat_service.turns.prompts import asked_text, numbered, passages_room, question_of, replace_question, with_passages
 from chat_service.turns.queries import queries_of
 from chat_service.turns.specs import Running, TurnSpec
+from chat_service.turns.waits import Waits
 
-_CONNECT_AGAIN_S = 0.5
-_RETRY_LEAST_S = 0.1
+_CONTINUABLE_EMPTY = frozenset({"length", "content_filter"})
+"""Reasons that say more about a reply without text than that it only thought."""
 
 
 class PlainWriter:
@@ -70,74 +62,74 @@ class PlainWriter:
         try:
             await self._converse(running)
             _mark_sources(running)
-            return Ending("complete")
+            return _ending(running)
         except CompletionRefusedError as refusal:
             return Ending("failed", error=refusal.error)
         except UpstreamError as error:
             return _broken(error, started=running.dispatch_id is not None or running.live.text_bytes > 0)
 
     async def _converse(self, running: Running) -> None:
-        body = await self._request_body(running)
-        started_s = monotonic_s()
+        waits = Waits(running, self._settings)
+        body = await self._request_body(running, waits)
         while True:
-            waited_s = monotonic_s() - started_s
             try:
                 await self._stream_once(running, body)
                 return
             except ModelNotReadyError as wait:
-                if waited_s >= self._settings.model_wait_max_s:
-                    raise CompletionRefusedError(_still_not_ready(wait, waited_s)) from wait
-                _show_waiting(running, wait)
-                await asyncio.sleep(min(max(wait.retry_after_s, _RETRY_LEAST_S), self._settings.model_retry_max_s))
-            except UpstreamConnectError:
-                if waited_s >= self._settings.provider_connect_wait_max_s:
-                    raise
-                await asyncio.sleep(_CONNECT_AGAIN_S)
+                await waits.model(wait)
+            except UpstreamConnectError as error:
+                await waits.service_away(error)
 
-    async def _request_body(self, running: Running) -> dict[str, Any]:
+    async def _request_body(self, running: Running, waits: Waits) -> dict[str, Any]:
         spec = running.spec
-        bytes_max = await self._histories.bytes_max(spec)
-        lines = await self._histories.lines(spec, bytes_max=bytes_max)
-        if spec.go_on and spec.base_citations:
-            known = [Citation.model_validate(citation) for citation in spec.base_citations]
+        budget = await self._histories.budget(spec)
+        history = await waits.through(lambda: self._histories.read(spec, budget))
+        lines, dropped = history.lines, 0
+        if spec.go_on and spec.base.citations:
+            known = [Citation.model_validate(citation) for citation in spec.base.citations]
             lines = replace_question(lines, with_passages(asked_text(question_of(lines), spec.filenames), known))
         elif spec.sources and not spec.go_on:
-            lines = await self._looked_up(running, lines, bytes_max=bytes_max)
-        return {"model": spec.model, "messages": to_prompt(fit(lines, bytes_max=bytes_max), go_on=spec.go_on), **spec.options}
+            lines, dropped = await self._looked_up(running, lines, budget=budget, waits=waits)
+        sent = fitting(lines, budget)
+        _show_left_out(running, budget.left_out(history, sent, passages=dropped))
+        return {"model": spec.model, "messages": to_prompt(sent, go_on=spec.go_on), **spec.options}
 
-    async def _looked_up(self, running: Running, lines: list[Line], *, bytes_max: int) -> list[Line]:
-        """`lines` with passages before the question, each of them shown as a citation. Raises: TurnFailedError."""
+    async def _looked_up(self, running: Running, lines: list[Line], *, budget: Budget, waits: Waits) -> tuple[list[Line], int]:
+        """`lines` with passages before the question, each shown as a citation; and how many did not fit. Raises: TurnFailedError."""
         spec = running.spec
         asked = asked_text(question_of(lines), spec.filenames)
         running.live.emit("step", StepEventData(step=1, kind="retrieval", title="Searching documents").model_dump(mode="json"))
-        passages = await self._look_ups.search(spec.principal, queries_of(lines, asked), spec.sources)
-        room = min(bytes_max // PASSAGES_SHARE, bytes_max - len(asked.encode()) - OVERHEAD_BYTES)
-        citations = numbered(passages, bytes_max=room)
+        passages = await waits.through(lambda: self._look_ups.search(spec.principal, queries_of(lines, asked), spec.sources))
+        citations = numbered(passages, bytes_max=passages_room(asked, bytes_max=budget.bytes_max))
         for citation in citations:
             running.live.emit("citation", citation.model_dump(mode="json"))
-        return replace_question(lines, with_passages(asked, citations))
+        return replace_question(lines, with_passages(asked, citations)), len(passages) - len(citations)
 
     async def _stream_once(self, running: Running, body: dict[str, Any]) -> None:
-        live = running.live
         async with aclosing(self._completions.stream(running.spec.principal, body)) as parts:
             async for part in parts:
                 match part:
                     case Text():
-                        live.emit_text("reasoning" if part.reasoning else "delta", part.text)
-                        if live.text_bytes > self._settings.reply_content_max_bytes:
-                            raise CompletionRefusedError(too_long(self._settings.reply_content_max_bytes))
+                        self._write(running, "reasoning" if part.reasoning else "delta", part.text)
                     case RefusalText():
-                        live.emit_text("delta", part.text)
+                        running.refused = True
+                        self._write(running, "delta", part.text)
                     case MessageUsage():
                         running.usage = part
                     case Finished():
-                        running.finished = True
+                        # `[DONE]` comes after the reason and says less.
+                        running.finish_reason = running.finish_reason or part.reason
                     case Dispatched():
                         self._note_dispatch(running, part.dispatch_id)
                     case ToolCallPiece():
                         pass  # a plain turn offers no tools
-        if not running.finished:
+        if running.finish_reason is None:
             raise UpstreamError("the stream ended before the answer did")
+
+    def _write(self, running: Running, kind: Kind, text: str) -> None:
+        running.live.emit_text(kind, text)
+        if running.live.text_bytes > self._settings.reply_content_max_bytes:
+            raise CompletionRefusedError(too_long(self._settings.reply_content_max_bytes))
 
     def _note_dispatch(self, running: Running, dispatch_id: str | None) -> None:
         running.dispatch_id = dispatch_id
@@ -153,19 +145,28 @@ class PlainWriter:
 def _mark_sources(running: Running) -> None:
     """Cite for a model that answered from passages and cited none."""
     folded = fold(running.live.events)
-    known = folded.citations or running.spec.base_citations
+    known = folded.citations or running.spec.base.citations
     text = running.live.base_text + folded.text
     marks = missing_marks(text, [(int(citation["n"]), str(citation["text"])) for citation in known])
     if marks:
         running.live.emit_text("delta", marks)
 
 
-def _show_waiting(running: Running, wait: ModelNotReadyError) -> None:
-    progress = None if wait.progress is None else wait.progress.model_dump(exclude_none=True)
-    shown = repr((wait.reason, progress))
-    if shown != running.waiting_shown:
-        running.waiting_shown = shown
-        running.live.emit("waiting", {"reason": wait.reason, "progress": progress})
+def _show_left_out(running: Running, left_out: LeftOutEventData | None) -> None:
+    if left_out is not None:
+        running.live.emit("left_out", left_out.model_dump(mode="json"))
+
+
+def _ending(running: Running) -> Ending:
+    """How a reply ends whose stream came to its end."""
+    reason = "refusal" if running.refused and running.finish_reason != "error" else running.finish_reason
+    if reason == "error":
+        detail = "the provider broke the answer off with an error; what it wrote is kept, continue goes on from there"
+        return Ending("failed", finish_reason=reason, error=MessageError(code="model_failed", detail=detail, status=502))
+    wrote = any(event.kind == "delta" and event.text.strip() for event in running.live.events)
+    if not wrote and reason not in _CONTINUABLE_EMPTY and any(event.kind == "reasoning" for event in running.live.events):
+        reason = "reasoning_only"
+    return Ending("complete", finish_reason=reason)
 
 
 def too_long(limit_bytes: int) -> MessageError:
@@ -185,8 +186,3 @@ def _broken(error: UpstreamError, *, started: bool) -> Ending:
         return Ending("interrupted", error=MessageError(code="model_disconnected", detail=detail, status=502))
     detail = "the inference-service does not answer; your message is kept, regenerate tries again"
     return Ending("failed", error=MessageError(code="inference_unavailable", detail=detail, status=503))
-
-
-def _still_not_ready(wait: ModelNotReadyError, waited_s: float) -> MessageError:
-    detail = f"the model was not ready within {waited_s:.0f} s; regenerate tries again, or choose another model"
-    return MessageError(code=wait.reason, detail=detail, status=503)

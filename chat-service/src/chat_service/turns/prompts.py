@@ -13,10 +13,19 @@ OVERHEAD_BYTES = 300
 PASSAGES_SHARE = 2
 """Passages get at most half of what the model can read beside its answer; history has the rest."""
 
+_TIGHT = (4, 3)
+"""A long question may take the room that the estimate of three bytes a token keeps free: text has four, and a passage is worth it."""
+
 # Without an example of a citation: small models repeat the example instead of answering.
 _TASK = "Use these passages to answer, and cite them by their numbers."
 _FORM = "Answer in full sentences. Say so if the passages do not hold the answer."
 _NOTHING_FOUND = "(A search in the attached documents found nothing about this. Say so if the answer needs them.)"
+
+
+def passages_room(asked: str, *, bytes_max: int) -> int:
+    """Bytes for passages beside a question, in a prompt of `bytes_max`."""
+    more, of = _TIGHT
+    return min(bytes_max // PASSAGES_SHARE, bytes_max * more // of - len(asked.encode()) - OVERHEAD_BYTES)
 
 
 def asked_text(content: str, filenames: Sequence[str]) -> str:

@@ -24,28 +24,29 @@ from shared.contracts.agents import (
     UsageEvent,
     WaitingEvent,
 )
-from shared.contracts.chat import ErrorEventData, FinalStatus, MessageError, MessageUsage
+from shared.contracts.chat import ErrorEventData, FinalStatus, LeftOutEventData, MessageError, MessageUsage
 from shared.errors import AppError, NotFound, TooManyRequests, Unavailable
 from shared.http import UpstreamError
 from shared.sse import SseEvent
 
-from chat_service.messages.history import fit, to_prompt
+from chat_service.messages.history import to_prompt
 from chat_service.messages.service import Ending
 from chat_service.references.service import References
 from chat_service.settings import ChatSettings
 from chat_service.streams.live import Event
 from chat_service.turns.cancellations import RunCancellations
-from chat_service.turns.histories import Histories
+from chat_service.turns.histories import Histories, fitting
 from chat_service.turns.lookups import message_error
 from chat_service.turns.plain import too_long
 from chat_service.turns.prompts import asked_text, question_of, replace_question
 from chat_service.turns.specs import Running, RunOrder, TurnFailedError, TurnSpec
+from chat_service.turns.waits import Waits
 
 _AGAIN_LEAST_S = 0.1
 _AGAIN_MOST_S = 2.0
 _STEADY_S = 30.0
 """A connection that held this long was one: the wait for the agent-service starts afresh when it breaks."""
-_KINDS = frozenset({"step", "tool", "citation", "delta", "reasoning", "waiting", "usage", "error", "done"})
+_KINDS = frozenset({"step", "tool", "citation", "left_out", "delta", "reasoning", "waiting", "usage", "error", "done"})
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +102,7 @@ class AgentRelay:
             try:
                 if (status := await self._follow(running, away)) is not None:
                     running.told = True
-                    return Ending(status, error=running.error)
+                    return Ending(status, finish_reason=running.finish_reason, error=running.error)
             except (UpstreamError, Unavailable, TooManyRequests) as error:
                 log.info("the events of a run broke off; they are asked for again", extra={"reason": type(error).__name__})
             except AppError as error:
@@ -116,7 +117,7 @@ class AgentRelay:
     async def _begin(self, running: Running, order: RunOrder) -> bool:
         """Start the run, or find it started; False: the turn was stopped first. Raises: TurnFailedError."""
         spec = running.spec
-        body = await self._body(spec, order)
+        body = await Waits(running, self._settings).through(lambda: self._body(running, order))
         away = _Away(self._settings.agent_wait_max_s)
         filtered = False
         while running.cut != "stopped":
@@ -138,11 +139,16 @@ class AgentRelay:
             await self._cancellations.ask(spec.principal, spec.message_id)
         return running.cut != "stopped" or running.begun
 
-    async def _body(self, spec: TurnSpec, order: RunOrder) -> InternalRunCreate:
-        bytes_max = await self._histories.bytes_max(spec)
-        lines = await self._histories.lines(spec, bytes_max=bytes_max)
-        lines = replace_question(lines, asked_text(question_of(lines), spec.filenames))
-        prompt = to_prompt(fit(lines, bytes_max=bytes_max), go_on=False)
+    async def _body(self, running: Running, order: RunOrder) -> InternalRunCreate:
+        spec = running.spec
+        budget = await self._histories.budget(spec)
+        history = await self._histories.read(spec, budget)
+        sent = fitting(replace_question(history.lines, asked_text(question_of(history.lines), spec.filenames)), budget)
+        if (left_out := budget.left_out(history, sent)) is not None:
+            # The ids of this turn's events are the run's, so it is stored, and joins what the run says of itself.
+            running.left_out = left_out
+            await self._histories.note_left_out(spec, left_out)
+        prompt = to_prompt(sent, go_on=False)
         return InternalRunCreate(
             run_id=spec.message_id,
             agent_id=order.agent_id,
@@ -193,6 +199,9 @@ class AgentRelay:
             # Of a newer agent-service: the reader sees nothing of it, the numbers go on.
             running.live.emit_text("delta", "")
             return None
+        if event.event == "left_out":
+            running.live.emit("left_out", _left_out_in_all(running, event).model_dump(mode="json"))
+            return None
         return _emit(running, _parsed(event, number))
 
 
@@ -221,8 +230,21 @@ def _emit(running: Running, event: RunEvent) -> FinalStatus | None:
             running.error = _error_of(data)
             live.emit("error", data.model_dump(mode="json"))
         case DoneEvent(data=data):
+            running.finish_reason = data.finish_reason
             return data.status  # shown when the reply is stored
     return None
+
+
+def _left_out_in_all(running: Running, event: SseEvent) -> LeftOutEventData:
+    """What the run's model does not see, with what this service had not sent to the run."""
+    try:
+        of_run = LeftOutEventData.model_validate_json(event.data)
+    except ValidationError:
+        raise TurnFailedError(_malformed()) from None
+    before = running.left_out
+    if before is None:
+        return of_run
+    return of_run.model_copy(update={"messages": of_run.messages + before.messages, "passages": of_run.passages + before.passages})
 
 
 def _number(event: SseEvent) -> int:

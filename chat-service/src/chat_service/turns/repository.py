@@ -6,11 +6,11 @@ from typing import Any
 from uuid import UUID
 
 from shared.clock import utc_now
-from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy import delete, func, insert, or_, select, text, true, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from chat_service.streams.signals import STOP_CHANNEL
+from chat_service.streams.signals import OWNER_KEY_SQL, STOP_CHANNEL
 from chat_service.turns.models import RunCancellationRow, TurnKind, TurnRow
 
 
@@ -41,7 +41,7 @@ async def count_running(session: AsyncSession, *, user_id: UUID, limit: int) -> 
 
 
 async def add(session: AsyncSession, values: dict[str, Any], *, lease_s: float) -> None:
-    await session.execute(insert(TurnRow).values(**values, status="running", lease_until=_lease(lease_s)))
+    await session.execute(insert(TurnRow).values(**values, status="running", guarded=True, lease_until=_lease(lease_s)))
 
 
 async def get(session: AsyncSession, *, turn_id: UUID) -> TurnRow | None:
@@ -57,16 +57,34 @@ async def request_stop(session: AsyncSession, *, turn_id: UUID) -> bool:
     return kind == "agent"
 
 
-async def renew(session: AsyncSession, *, turn_ids: Sequence[UUID], owner: str, lease_s: float) -> dict[UUID, bool]:
-    """Heartbeat of all turns of a process in one statement: the turns still owned, and whether a stop was asked for."""
+async def request_end(
+    session: AsyncSession, *, user_id: UUID | None, key_id: UUID | None, kinds: Sequence[TurnKind], reason: str
+) -> Sequence[UUID]:
+    """Note on the running turns of a person, or of a key, that they must end; returns their ids."""
+    whose = TurnRow.user_id == user_id if key_id is None else TurnRow.key_id == key_id
+    statement = update(TurnRow).where(whose, TurnRow.status == "running", TurnRow.kind.in_(kinds)).values(end_reason=reason)
+    statement = statement.returning(TurnRow.id).execution_options(synchronize_session=False)
+    return (await session.execute(statement)).scalars().all()
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked of a turn: to stop, or to end for a reason."""
+
+    stop: bool
+    end_reason: str | None
+
+
+async def renew(session: AsyncSession, *, turn_ids: Sequence[UUID], owner: str, lease_s: float) -> dict[UUID, Asked]:
+    """Heartbeat of all turns of a process in one statement: the turns still owned, and what was asked of them."""
     statement = (
         update(TurnRow)
         .where(TurnRow.id.in_(turn_ids), TurnRow.owner == owner, TurnRow.status == "running")
         .values(lease_until=_lease(lease_s))
-        .returning(TurnRow.id, TurnRow.stop_requested)
+        .returning(TurnRow.id, TurnRow.stop_requested, TurnRow.end_reason)
         .execution_options(synchronize_session=False)
     )
-    return {row.id: row.stop_requested for row in await session.execute(statement)}
+    return {row.id: Asked(row.stop_requested, row.end_reason) for row in await session.execute(statement)}
 
 
 async def note_dispatch(session: AsyncSession, *, turn_id: UUID, dispatch_id: str) -> None:
@@ -74,15 +92,33 @@ async def note_dispatch(session: AsyncSession, *, turn_id: UUID, dispatch_id: st
     await session.execute(update(TurnRow).where(TurnRow.id == turn_id).values(dispatch_id=dispatch_id))
 
 
-async def lock_expired(session: AsyncSession, *, kinds: Sequence[TurnKind]) -> TurnRow | None:
-    """A running turn whose lease ended, locked; those that someone else is ending are left out."""
-    query = select(TurnRow).where(TurnRow.status == "running", TurnRow.lease_until < func.now(), TurnRow.kind.in_(kinds))
+_OWNER_GONE = f"""
+turn.guarded AND NOT EXISTS (
+    SELECT FROM pg_locks
+    WHERE locktype = 'advisory' AND objsubid = 1 AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND (classid::bigint << 32 | objid::bigint) = {OWNER_KEY_SQL.format(owner="turn.owner")}
+)
+"""  # noqa: S608 - the key is a constant
+
+
+async def lock_orphan(
+    session: AsyncSession, *, kinds: Sequence[TurnKind], besides: Sequence[UUID], lease_s: float, silent_s: float
+) -> TurnRow | None:
+    """A running turn that nobody writes, locked; those in `besides`, and those that someone else is ending, are left out.
+
+    Its lease ended; or its owner's lock is free and no heartbeat came for `silent_s`. Either alone would do, were it not for an
+    owner that has to connect again: its lock is free for a moment, but its heartbeats go on.
+    """
+    silent = TurnRow.lease_until < func.now() + func.make_interval(0, 0, 0, 0, 0, 0, lease_s - silent_s)
+    orphan = or_(TurnRow.lease_until < func.now(), silent & text(_OWNER_GONE))
+    query = select(TurnRow).where(TurnRow.status == "running", TurnRow.kind.in_(kinds), orphan)
+    query = query.where(TurnRow.id.not_in(besides) if besides else true())
     return (await session.execute(query.limit(1).with_for_update(skip_locked=True))).scalar_one_or_none()
 
 
 async def take_over(session: AsyncSession, *, turn_id: UUID, owner: str, lease_s: float) -> None:
     """A locked turn is `owner`'s from now on: nobody else can write to its journal any more."""
-    await session.execute(update(TurnRow).where(TurnRow.id == turn_id).values(owner=owner, lease_until=_lease(lease_s)))
+    await session.execute(update(TurnRow).where(TurnRow.id == turn_id).values(owner=owner, guarded=True, lease_until=_lease(lease_s)))
 
 
 async def release(session: AsyncSession, *, turn_id: UUID, owner: str) -> None:
@@ -123,7 +159,10 @@ async def end(
 
 _CLAIM_COSTS = """
 UPDATE turn SET cost_checks = cost_checks + 1,
-    cost_check_at = now() + make_interval(secs => least(60, 0.5 * power(2, least(cost_checks, 7))))
+    -- A cut stream is known when its hold ends, half a minute later, or when inference is back: until then a look every few seconds.
+    cost_check_at = now() + make_interval(
+        secs => least(CASE WHEN ended_at > now() - interval '3 minutes' THEN 2 ELSE 60 END, 0.5 * power(2, least(cost_checks, 7)))
+    )
 WHERE id IN (
     SELECT id FROM turn WHERE cost_pending AND cost_check_at <= now() ORDER BY cost_check_at LIMIT :limit FOR UPDATE SKIP LOCKED
 )
@@ -188,6 +227,16 @@ async def claim_cancellations(session: AsyncSession, *, limit: int) -> Sequence[
 
 async def remove_cancellation(session: AsyncSession, *, run_id: UUID) -> None:
     await session.execute(delete(RunCancellationRow).where(RunCancellationRow.run_id == run_id))
+
+
+async def deleted_chats(session: AsyncSession, *, topic: str, limit: int) -> Sequence[tuple[UUID, dict[str, Any]]]:
+    """Id and payload of the oldest outbox events of the topic that were not delivered yet."""
+    query = text("SELECT id, payload FROM outbox WHERE published_at IS NULL AND topic = :topic ORDER BY id LIMIT :limit")
+    return [(row.id, row.payload) for row in await session.execute(query, {"topic": topic, "limit": limit})]
+
+
+async def mark_delivered(session: AsyncSession, *, event_id: UUID) -> None:
+    await session.execute(text("UPDATE outbox SET published_at = now() WHERE id = :id"), {"id": event_id})
 
 
 async def give_up_cancellations(session: AsyncSession, *, wait_max_s: float) -> None:

@@ -3,9 +3,10 @@
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
+from shared.access import AccessEnd
 from shared.background import TaskTracker
 from shared.clock import monotonic_s
 from shared.contracts.chat import MessageError
@@ -20,11 +21,12 @@ from chat_service.streams.fold import body_events, fold
 from chat_service.streams.journal import Journal
 from chat_service.streams.live import Chunk, Event, LiveReply
 from chat_service.turns import repository
-from chat_service.turns.closing import Closing
+from chat_service.turns.closing import Closing, ended_for
 from chat_service.turns.costs import Costs
 from chat_service.turns.plain import PlainWriter
 from chat_service.turns.relay import AgentRelay, recall
-from chat_service.turns.specs import Running, TurnFailedError, TurnSpec
+from chat_service.turns.repository import Asked
+from chat_service.turns.specs import NEEDED, Running, TurnFailedError, TurnSpec, end_reason_of, kind_of
 
 _STORE_AGAIN_S = 0.5
 _STORE_WAIT_MAX_S = 60.0
@@ -89,14 +91,18 @@ class TurnRunner:
         """Begin a turn whose rows are committed. Followers find it in the journal's `replies` from now on."""
         self._spawn(self._new(spec))
 
-    def go_on(self, spec: TurnSpec, *, known: Sequence[Event], stop: bool) -> None:
+    @property
+    def turn_ids(self) -> list[UUID]:
+        """The turns under way."""
+        return list(self._running)
+
+    def go_on(self, spec: TurnSpec, *, known: Sequence[Event], asked: Asked) -> None:
         """Go on with a run whose process died, after the events that are `known`."""
         running = self._new(spec)
         running.live.restore(known)
         running.begun = True
         recall(running, known)
-        if stop:
-            running.end("stopped")
+        _heed(running, asked)
         self._spawn(running)
 
     def _new(self, spec: TurnSpec) -> Running:
@@ -104,12 +110,14 @@ class TurnRunner:
             turn_id=spec.turn_id,
             message_id=spec.message_id,
             first_id=spec.first_event_id,
-            base_text=spec.base_text,
-            base_events=body_events(spec.base_steps, spec.base_citations, event_id=spec.first_event_id),
+            base_text=spec.base.text,
+            base_events=body_events(spec.base, event_id=spec.first_event_id),
             relayed=spec.run is not None,
         )
         live.emit("message", dict(spec.message_event))
-        return Running(spec=spec, live=live, stop_wait_s=0.0 if spec.run is None else self._settings.agent_stop_wait_s)
+        return Running(
+            spec=spec, live=live, left_out=spec.left_out, stop_wait_s=0.0 if spec.run is None else self._settings.agent_stop_wait_s
+        )
 
     def _spawn(self, running: Running) -> None:
         self._running[running.spec.turn_id] = running
@@ -120,6 +128,12 @@ class TurnRunner:
         """Stop a turn if it is this process's."""
         if (running := self._running.get(turn_id)) is not None:
             running.end("stopped")
+
+    def end_access(self, end: AccessEnd) -> None:
+        """End this process's turns of a person or key that lost access."""
+        for running in list(self._running.values()):
+            if any(end.covers(running.spec.principal, permission) for permission in NEEDED[kind_of(running.spec)]):
+                running.end_access(end.reason)
 
     def lose(self, live: LiveReply) -> None:
         """Another process (or the chat's deletion) ended the turn: write nothing more."""
@@ -139,8 +153,8 @@ class TurnRunner:
                 continue
             if turn_id not in owned:
                 running.end("lost")
-            elif owned[turn_id]:
-                running.end("stopped")
+            else:
+                _heed(running, owned[turn_id])
 
     async def drain(self, timeout_s: float) -> None:
         """Take no more turns, give those that run `timeout_s`, then interrupt them; runs go on and are left to another process."""
@@ -192,7 +206,15 @@ class TurnRunner:
         if usage is None and running.dispatch_id is not None and running.cut == "stopped":
             usage = await self._costs.ask_for(running.dispatch_id, self._settings.stop_cost_wait_s)
         folded = fold(live.events)
-        ending = Ending(ending.status, text=folded.text, steps=folded.steps, citations=folded.citations, error=ending.error, usage=usage)
+        ending = replace(
+            ending,
+            text=folded.text,
+            reasoning=folded.reasoning,
+            steps=folded.steps,
+            citations=folded.citations,
+            left_out=folded.left_out,
+            usage=usage,
+        )
         chunks = await self._journal.seal(live)
         deadline = monotonic_s() + _STORE_WAIT_MAX_S
         stored: list[Event] | None = None
@@ -228,7 +250,17 @@ class TurnRunner:
         live.close()
 
 
+def _heed(running: Running, asked: Asked) -> None:
+    """Do what was asked of the turn in its row."""
+    if (reason := end_reason_of(asked.end_reason)) is not None:
+        running.end_access(reason)
+    elif asked.stop:
+        running.end("stopped")
+
+
 def _cut(running: Running, limit_s: float) -> Ending:
+    if running.end_reason is not None:
+        return ended_for(running.end_reason)
     if running.cut is not None:
         return Ending("stopped" if running.cut == "stopped" else "interrupted")
     return Ending(

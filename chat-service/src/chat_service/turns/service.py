@@ -1,20 +1,21 @@
 """Starting, continuing and stopping turns: all rows of a turn in one transaction, then a task that the process owns."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 import orjson
 from shared.auth import Principal
+from shared.clients.windows import ModelWindows
 from shared.clock import monotonic_s, utc_now
 from shared.contracts.agents import Agent
 from shared.contracts.chat import Attachment, Message, MessageCreate, ReplyOptions
 from shared.db import Database
 from shared.idempotency import Operation
 from shared.ids import uuid7
+from shared.wakeups import set_within
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chat_service.chats import service as chats
@@ -25,17 +26,27 @@ from chat_service.messages.models import MessageRow
 from chat_service.references.service import References, Sources
 from chat_service.settings import ChatSettings
 from chat_service.streams.cursor import Reply
-from chat_service.turns import cancellations, repository
+from chat_service.streams.signals import Signals
+from chat_service.turns import cancellations, repository, run_deletions
 from chat_service.turns.cancellations import RunCancellations
-from chat_service.turns.drafts import Known, NotKnownError, Prepare, Reopened, continued_reply, new_reply, options_of
+from chat_service.turns.drafts import (
+    Known,
+    NotKnownError,
+    Prepare,
+    Reopened,
+    WindowNotKnownError,
+    continued_reply,
+    new_reply,
+    options_of,
+)
 from chat_service.turns.errors import ChatChanging, Draining, ProcessBusy, TooManyTurns
+from chat_service.turns.run_deletions import RunDeletions
 from chat_service.turns.runner import TurnRunner
 from chat_service.turns.specs import TurnSpec
 from shared import idempotency
 
-_STOP_LOOK_S = 0.05
 _STOP_GRACE_S = 2.0
-_TRIES_MAX = 3
+_TRIES_MAX = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +65,16 @@ class KeyedWrite:
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Others:
+    """What turns need of other services."""
+
+    references: References
+    windows: ModelWindows
+    cancellations: RunCancellations
+    deletions: RunDeletions
+
+
 class TurnService:
     """The rules of turns; one a process."""
 
@@ -61,14 +82,18 @@ class TurnService:
         self,
         database: Database,
         runner: TurnRunner,
-        references: References,
-        run_cancellations: RunCancellations,
+        others: Others,
+        *,
+        signals: Signals,
         settings: ChatSettings,
     ) -> None:
         self._database = database
         self._runner = runner
-        self._references = references
-        self._cancellations = run_cancellations
+        self._references = others.references
+        self._windows = others.windows
+        self._cancellations = others.cancellations
+        self._run_deletions = others.deletions
+        self._signals = signals
         self._settings = settings
 
     async def post(self, principal: Principal, chat_id: UUID, body: MessageCreate, *, write: KeyedWrite | None) -> Started:
@@ -84,15 +109,18 @@ class TurnService:
             if not follows_current:
                 await messages.check_versions(session, chat_id, parent_id, siblings_max=self._settings.siblings_max)
             known.check(chat, body.attachments)
-            file_ids = self._branch_files(known.attachments, above)
-            said = messages.user_row(chat_id, parent_id=parent_id, content=content, attachments=known.attachments, branch_file_ids=file_ids)
             model = self._model(known.agent, body.model, chat.model)
-            reply = messages.reply_row(chat_id, parent_id=said["id"], model=model, turn_id=uuid7(), agent_id=chat.agent_id)
+            known.check_window(model, content)
+            above = replace(above, file_ids=self._branch_files(known.attachments, above.file_ids))
+            said = messages.user_row(chat_id, parent_id=parent_id, content=content, attachments=known.attachments, above=above)
+            reply = messages.reply_row(
+                chat_id, parent_id=said["id"], depth=above.depth + 2, model=model, turn_id=uuid7(), agent_id=chat.agent_id
+            )
             await messages.add(session, [said, reply])
             await chats.note_turn(session, chat, leaf_id=reply["id"], model=body.model, first_words=content)
             # A message that follows the current leaf is its first child; elsewhere it may have siblings.
             shown = await messages.view_stored(session, said, alone=follows_current, siblings_max=self._settings.siblings_max)
-            sources = Sources(tuple(chat.knowledge_base_ids), file_ids)
+            sources = Sources(tuple(chat.knowledge_base_ids), tuple(above.file_ids))
             return new_reply(principal, shown, reply, options=options_of(body), sources=sources, agent=known.agent)
 
         return await self._start(principal, chat_id, prepare, write=write)
@@ -108,7 +136,9 @@ class TurnService:
             known.check(chat)
             parent = await self._asked(session, old)
             model = self._model(known.agent, body.model, chat.model, old.model)
-            reply = messages.reply_row(chat_id, parent_id=parent.id, model=model, turn_id=uuid7(), agent_id=chat.agent_id)
+            known.check_window(model, parent.content)
+            depth = await messages.depth_of(session, parent) + 1
+            reply = messages.reply_row(chat_id, parent_id=parent.id, depth=depth, model=model, turn_id=uuid7(), agent_id=chat.agent_id)
             await messages.add(session, [reply])
             await chats.note_turn(session, chat, leaf_id=reply["id"], model=None, first_words=None)
             shown = await messages.view_of(session, parent, siblings_max=self._settings.siblings_max)
@@ -147,23 +177,32 @@ class TurnService:
         if row.status == "streaming" and row.turn_id is not None:
             self._runner.stop(row.turn_id)
             self._cancellations.kick()
-        deadline = monotonic_s() + self._settings.stop_cost_wait_s + _STOP_GRACE_S
-        shown = await self.read(principal, chat_id, message_id)
-        while shown.status == "streaming" and monotonic_s() < deadline:
-            await asyncio.sleep(_STOP_LOOK_S)
-            shown = await self.read(principal, chat_id, message_id)
+        return await self._ended(principal, row, wait_s=self._settings.stop_cost_wait_s + _STOP_GRACE_S)
+
+    async def _ended(self, principal: Principal, row: MessageRow, *, wait_s: float) -> Message:
+        """The reply once its turn has ended, or as it is after `wait_s`. The end of a turn wakes, wherever it is written."""
+        deadline = monotonic_s() + wait_s
+        with self._signals.wakeups.watch(row.turn_id or row.id) as changed:
+            shown = await self.read(principal, row.chat_id, row.id)
+            while shown.status == "streaming" and (left_s := deadline - monotonic_s()) > 0:
+                changed.clear()
+                # A lost signal costs a poll interval.
+                await set_within(changed, min(left_s, self._settings.follow_poll_s))
+                shown = await self.read(principal, row.chat_id, row.id)
         return shown
 
     async def delete_chat(self, principal: Principal, chat_id: UUID) -> None:
-        """The chat with its messages; a run that writes in it is cancelled."""
+        """The chat with its messages and its runs; one that still writes in it is cancelled first."""
         async with self._database.transaction() as session:
             await chats.own_chat(session, principal, chat_id, lock=True)
-            run_ids = await repository.running_runs(session, chat_id=chat_id)
-            for run_id in run_ids:
+            for run_id in await repository.running_runs(session, chat_id=chat_id):
                 await cancellations.note(session, principal, run_id)
+            run_ids = await messages.run_ids(session, chat_id=chat_id)
+            await run_deletions.note(session, principal, chat_id, run_ids)
             await chats.delete(session, principal, chat_id)
         if run_ids:
             self._cancellations.kick()
+            self._run_deletions.kick()
 
     async def read(self, principal: Principal, chat_id: UUID, message_id: UUID) -> Message:
         """A reply of the caller. Raises: ChatNotFound, MessageNotFound, NotReply."""
@@ -178,8 +217,12 @@ class TurnService:
         for _ in range(_TRIES_MAX):
             try:
                 return await self._try_start(principal, chat_id, partial(prepare, known=known), write=write)
+            except WindowNotKnownError as missing:
+                window = await self._windows.window(principal, missing.model)
+                known = replace(known, windows={**known.windows, missing.model: window})
             except NotKnownError as missing:
-                known = Known(
+                known = replace(
+                    known,
                     agent=None if missing.agent_id is None else await self._references.agent(principal, missing.agent_id),
                     attachments=await self._references.attachments(principal, missing.file_ids),
                 )
@@ -259,7 +302,7 @@ def _run_values(spec: TurnSpec) -> dict[str, Any]:
 def _check_continuable(row: MessageRow) -> None:
     if row.status == "streaming":
         raise ReplyRunning
-    if row.status == "complete":
+    if row.status == "complete" and row.finish_reason != "length":
         raise NothingToContinue
     if row.agent_id is not None:
         raise AgentReplyEnded

@@ -6,13 +6,16 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import UUID
 
-from shared.auth import Principal
-from shared.contracts.chat import MessageError, MessageUsage
+from shared.access import EndReason
+from shared.auth import Permission, Principal
+from shared.contracts.chat import LeftOutEventData, MessageError, MessageUsage
 
 from chat_service.references.service import Sources
+from chat_service.streams.fold import Folded
 from chat_service.streams.live import LiveReply
+from chat_service.turns.models import TurnKind
 
-Cut = Literal["stopped", "interrupted", "lost", "released"]
+Cut = Literal["stopped", "ended", "interrupted", "lost", "released"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,8 @@ class RunOrder:
 class TurnSpec:
     """What one turn needs; `leaf_id` ends the history, `message_event` is the data of its first event.
 
-    `base_*` is what the reply held before; a turn that goes on (`go_on`) answers from `base_citations` instead of looking up again.
+    `base` is what the reply held before; a turn that goes on (`go_on`) answers from its citations instead of looking up again.
+    `left_out`: what an earlier process of this turn did not send to the run.
     """
 
     turn_id: UUID
@@ -42,9 +46,8 @@ class TurnSpec:
     sources: Sources = field(default_factory=Sources)
     run: RunOrder | None = None
     go_on: bool = False
-    base_text: str = ""
-    base_steps: Sequence[Mapping[str, Any]] = ()
-    base_citations: Sequence[Mapping[str, Any]] = ()
+    base: Folded = field(default_factory=Folded)
+    left_out: LeftOutEventData | None = None
 
     @property
     def filenames(self) -> list[str]:
@@ -63,7 +66,7 @@ class TurnSpec:
 
 @dataclass(slots=True)
 class Running:
-    """A turn under way. `cut` says why it was ended from outside.
+    """A turn under way. `cut` says why it was ended from outside, `end_reason` why its person or key may not go on ("ended").
 
     `begun`: an agent's run may exist. `told`: its last event is known, so its usage and error were shown already.
     """
@@ -72,11 +75,14 @@ class Running:
     live: LiveReply
     scope: asyncio.Timeout | None = None
     cut: Cut | None = None
+    end_reason: EndReason | None = None
     stop_wait_s: float = 0.0
     dispatch_id: str | None = None
     usage: MessageUsage | None = None
     error: MessageError | None = None
-    finished: bool = False
+    finish_reason: str | None = None
+    refused: bool = False
+    left_out: LeftOutEventData | None = None
     begun: bool = False
     told: bool = False
     waiting_shown: str = ""
@@ -90,12 +96,43 @@ class Running:
             self.cut = cut
         self.expire()
 
+    def end_access(self, reason: EndReason) -> None:
+        """End the turn because its person or key lost access; nothing is waited for."""
+        if self.cut is None or self.cut == "stopped":
+            self.cut, self.end_reason = "ended", reason
+        self.expire()
+
     def expire(self) -> None:
         """Let the scope end as `cut` says."""
         # A stop comes twice (from the request and by NOTIFY), and a scope that expires takes no new time.
         if self.cut is not None and self.scope is not None and not self.scope.expired():
             wait_s = self.stop_wait_s if self.cut == "stopped" else 0.0
             self.scope.reschedule(asyncio.get_running_loop().time() + wait_s)
+
+
+NEEDED: Mapping[TurnKind, Sequence[Permission]] = {
+    "plain": (Permission.CHATS_WRITE, Permission.MODELS_USE),
+    "agent": (Permission.CHATS_WRITE, Permission.AGENTS_RUN),
+}
+"""What a person must be permitted for a turn of the kind to go on."""
+
+
+def kind_of(spec: TurnSpec) -> TurnKind:
+    """A turn without an order for a run is plain."""
+    return "plain" if spec.run is None else "agent"
+
+
+def end_reason_of(text: str | None) -> EndReason | None:
+    """The reason noted on a turn; None when there is none, or a newer process knows what it means."""
+    return EndReason(text) if text in set(EndReason) else None
+
+
+class ServiceAwayError(Exception):
+    """A service did not answer; asked again it may. `failure` is how the turn ends when it stays away."""
+
+    def __init__(self, failure: "TurnFailedError") -> None:
+        super().__init__(failure.error.code)
+        self.failure = failure
 
 
 class TurnFailedError(Exception):

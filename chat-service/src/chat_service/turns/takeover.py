@@ -4,6 +4,7 @@ import logging
 from uuid import UUID
 
 from shared.auth import Principal
+from shared.contracts.chat import LeftOutEventData
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chat_service.messages import service as messages
@@ -41,4 +42,5 @@ async def spec_of(session: AsyncSession, turn: TurnRow, *, siblings_max: int) ->
             file_ids=tuple(UUID(text) for text in request["file_ids"]),
         ),
         run=RunOrder(agent_id=turn.agent_id, model=request["model"]),
+        left_out=None if reply.left_out is None else LeftOutEventData.model_validate(reply.left_out),
     )

@@ -31,6 +31,10 @@ class AgentClient:
         """Ask the run to end. Raises: AppError."""
         await self._calls.call("POST", f"/api/v1/agents/runs/{run_id}/cancel", principal, {})
 
+    async def delete_run(self, principal: Principal, run_id: UUID) -> None:
+        """The run ends when it goes on, and goes with its files. Raises: AppError."""
+        await self._calls.call("DELETE", f"/api/v1/agents/runs/{run_id}", principal)
+
     async def run(self, principal: Principal, run_id: UUID) -> Run:
         """Raises: NotFound and other AppErrors."""
         return Run.model_validate(await self._calls.call("GET", f"/api/v1/agents/runs/{run_id}", principal))

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 CONTEXT_TOKENS_UNKNOWN = 4096
 _ANSWER_BYTES_MAX = 4 * 1024 * 1024
 _REMEMBER_S = 60.0
-_ANSWER_SHARE = 4
+ANSWER_SHARE = 4
 """A quarter of the window is left for the answer when it is not said how long it may be."""
 
 
@@ -49,7 +49,7 @@ class ModelWindows:
         if monotonic_s() - self._asked_at_s >= _REMEMBER_S:
             await self._ask(principal)
         context = self._contexts.get(model, CONTEXT_TOKENS_UNKNOWN)
-        answer = min(answer_tokens_max or context // _ANSWER_SHARE, context // 2)
+        answer = min(answer_tokens_max or context // ANSWER_SHARE, context // 2)
         return Window(context, min(self._tokens_max, context - answer), model in self._contexts)
 
     async def _ask(self, principal: Principal) -> None:

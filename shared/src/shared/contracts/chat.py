@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel
 
 from shared.contracts.runs import Citation, StepEventData, ToolEventData
 
@@ -19,7 +19,14 @@ Role = Literal["user", "assistant"]
 MessageStatus = Literal["streaming", "complete", "stopped", "interrupted", "failed"]
 FinalStatus = Literal["complete", "stopped", "interrupted", "failed"]
 
-Title = Annotated[str, Field(min_length=1, max_length=TITLE_CHARS_MAX, pattern=_NO_NUL)]
+
+def _one_line(title: object) -> object:
+    return " ".join(title.split()) if isinstance(title, str) else title
+
+
+Title = Annotated[str, BeforeValidator(_one_line), Field(min_length=1, max_length=TITLE_CHARS_MAX, pattern=_NO_NUL)]
+"""One trimmed line; line breaks and runs of spaces become one space."""
+
 KnowledgeBaseIds = Annotated[list[UUID], Field(max_length=20)]
 ModelId = Annotated[str, Field(min_length=1, max_length=MODEL_CHARS_MAX, pattern=_NO_NUL)]
 
@@ -180,7 +187,7 @@ class TextEventData(BaseModel):
 
 
 class ResetEventData(BaseModel):
-    """The text so far: it replaces what the reader has."""
+    """The text so far: it replaces all the reader has of the reply. Steps, citations, reasoning and what was left out follow as events."""
 
     text: str
 

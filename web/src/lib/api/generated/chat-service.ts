@@ -708,7 +708,7 @@ export interface components {
         };
         /**
          * ResetEventData
-         * @description The text so far: it replaces what the reader has.
+         * @description The text so far: it replaces all the reader has of the reply. Steps, citations, reasoning and what was left out follow as events.
          */
         ResetEventData: {
             /** Text */

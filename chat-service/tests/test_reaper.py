@@ -1,0 +1,38 @@
+"""What a reaper leaves alone. No other process runs beside those of each test: theirs would reap too."""
+
+import asyncio
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def test_a_process_never_reaps_its_own_turn_of_whatever_kind(start: Any, suite: Any, play: Any, admin: Any) -> None:
+    # The lease ran out while the process hung; nobody else took the turn, so it goes on.
+    user = (await start(turn_lease_s=60, reaper_interval_s=0.05)).user()
+    gate = asyncio.Event()
+    suite.default = play.says("one", until=gate)
+    chat = await user.new_chat()
+    async with user.events("POST", f"/api/v1/chats/{chat}/messages", json={"content": "hi"}) as events:
+        reply = (await play.take(events, 2))[0].data["reply_id"]
+        await admin.execute("UPDATE chat.turn SET lease_until = now() - interval '1 s' WHERE message_id = $1", UUID(reply))
+        await asyncio.sleep(0.4)
+        gate.set()
+        assert [each async for each in events][-1].data["status"] == "complete"
+
+
+async def test_turns_of_code_that_holds_no_lock_end_by_their_lease_only(start: Any, suite: Any, play: Any, admin: Any) -> None:
+    user = (await start(turn_lease_s=60, reaper_interval_s=0.05)).user()
+    suite.default = play.says("one", until=asyncio.Event())
+    chat = await user.new_chat()
+    async with user.events("POST", f"/api/v1/chats/{chat}/messages", json={"content": "hi"}) as events:
+        reply = (await play.take(events, 2))[0].data["reply_id"]
+        change = "UPDATE chat.turn SET owner = 'old', guarded = false, lease_until = now() + interval '{} s' WHERE message_id = $1"
+        await admin.execute(change.format(30), UUID(reply))
+        await asyncio.sleep(0.4)
+        assert await admin.fetchval("SELECT status FROM chat.turn WHERE message_id = $1", UUID(reply)) == "running"
+    other = (await start(reaper_interval_s=0.05)).user(user.principal)
+    await admin.execute(change.format(-1), UUID(reply))
+    assert (await other.until_ended(chat, reply))["status"] == "interrupted"
