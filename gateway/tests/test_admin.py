@@ -71,7 +71,7 @@ async def test_every_act_is_audited_and_announced_with_its_effect(gateway: Gatew
     assert [(entry["action"], entry["target_id"], entry["actor_id"], entry["detail"]) for entry in audit] == [
         ("user.role_changed", member.user["id"], admin.user["id"], {"before": "user", "after": "finance"})
     ]
-    assert [event["topic"] for event in events] == ["identity.user.created", "identity.user.created", "identity.user.role_changed"]
+    assert [event["topic"] for event in events] == ["account.role_changed"]
 
 
 async def test_the_audit_log_cannot_be_rewritten_by_the_service(gateway: Gateway) -> None:

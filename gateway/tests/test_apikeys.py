@@ -79,7 +79,7 @@ async def test_a_revoked_key_stops_at_once_and_says_so_to_other_services(gateway
     foreign = await admin.delete(f"{KEYS_PATH}/{made['id']}")
     deleted = await member.delete(f"{KEYS_PATH}/{made['id']}")
     refused = await me_with(gateway, made["key"])
-    events = await gateway.fetch("SELECT key FROM outbox WHERE topic = 'identity.key.revoked'")
+    events = await gateway.fetch("SELECT key FROM outbox WHERE topic = 'key.revoked'")
     assert foreign.status_code == 404
     assert deleted.status_code == 204
     assert (refused.status_code, refused.json()["code"]) == (401, "invalid_key")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from fastapi import APIRouter, FastAPI
 from prometheus_client import start_http_server
+from shared.access import access_subscriber
 from shared.app import Lifespan, ServiceApp, create_service_app
 from shared.auth import UserTokens, current_principal
 from shared.background import Periodic
@@ -13,7 +14,6 @@ from shared.db import Database, check_schema
 from shared.http import UpstreamPool, make_client
 from shared.metrics import Metrics
 from shared.operations import VERSION, check_database
-from shared.outbox import Relay
 from shared.settings import load_settings_or_exit
 
 from gateway_service.accounts import endpoints as accounts_endpoints
@@ -27,8 +27,10 @@ from gateway_service.connections.descriptors import raise_limit
 from gateway_service.connections.limits import LOOPBACK, ConnectionLimits
 from gateway_service.credential_limits import CredentialLimits
 from gateway_service.dependencies import gateway_principal
+from gateway_service.identity.announcements import AGAIN_S, Announcements
 from gateway_service.identity.authenticator import StoredAuthenticator
 from gateway_service.identity.changes import IdentityChanges
+from gateway_service.identity.endings import Endings
 from gateway_service.identity.hop import HopTokens
 from gateway_service.identity.listener import RETRY_S, ChangeListener
 from gateway_service.identity.memory import IdentityMemory
@@ -63,7 +65,6 @@ PUBLIC_PATHS = frozenset(
     }
 )
 
-_OUTBOX_INTERVAL_S = 1.0
 _SWEEP_INTERVAL_S = 3600.0
 
 
@@ -151,6 +152,8 @@ def create_app(settings: GatewaySettings | None = None) -> ProxyApp:
         config=_proxy_config(settings),
     )
     service.state.breakers = app.breakers
+    service.state.endings = endings = Endings(app.end_calls)
+    service.state.changes.ended = endings.of_subject
     return app
 
 
@@ -169,7 +172,9 @@ def _own_app(parts: Parts) -> ServiceApp:
     state.credential_limits = parts.limits
     state.limiter = parts.limiter
     memory = IdentityMemory()
-    changes = IdentityChanges(memory)
+    changes = state.changes = IdentityChanges(memory)
+    announcements = state.announcements = Announcements(parts.database)
+    changes.published = announcements.wake
     state.accounts = Accounts(database=parts.database, passwords=parts.passwords, changes=changes, settings=settings)
     state.sessions = Sessions(database=parts.database, tokens=parts.tokens, changes=changes, settings=settings)
     state.api_keys = ApiKeys(database=parts.database, changes=changes)
@@ -197,12 +202,14 @@ def _lifespan(parts: Parts) -> Lifespan:
         authenticator: StoredAuthenticator = api.state.authenticator
         sessions: Sessions = api.state.sessions
         listener = ChangeListener(url=settings.database_url.get_secret_value(), memory=authenticator.memory)
-        relay = Relay(database)
+        announcements: Announcements = api.state.announcements
+        losses = access_subscriber(settings.database_url.get_secret_value(), service=SCHEMA, end_work=api.state.endings.of_access)
         jobs = (
             Periodic("identity changes", RETRY_S, listener.listen),
             Periodic("probes", 0, api.state.breakers.probe),
-            Periodic("outbox", _OUTBOX_INTERVAL_S, relay.drain),
-            Periodic("old events", _SWEEP_INTERVAL_S, relay.forget_old),
+            Periodic("outbox", 0, announcements.relay),
+            Periodic("lost access", AGAIN_S, announcements.repeat),
+            Periodic("old events", _SWEEP_INTERVAL_S, announcements.forget_old),
             Periodic("ended sessions", _SWEEP_INTERVAL_S, sessions.sweep),
         )
         client = make_client()
@@ -211,12 +218,14 @@ def _lifespan(parts: Parts) -> Lifespan:
             client=client, services=service_urls(settings), database=database, own_document=api.openapi, version=VERSION
         )
         stop_metrics = _serve_metrics(settings, api.state.metrics)
+        losses.start()
         for job in jobs:
             job.start()
         try:
             yield
         finally:
             stop_metrics()
+            await losses.close()
             for job in jobs:
                 await job.close()
             await client.aclose()

@@ -17,7 +17,7 @@ from gateway_service.accounts.account import Account, AccountStatus
 from gateway_service.accounts.errors import EmailTaken, SetupTokenWrong, SignInRefused, SignUpClosed
 from gateway_service.accounts.passwords import Passwords
 from gateway_service.accounts.schemas import AuthConfig, PasswordChange, SignIn, SignUp
-from gateway_service.identity.changes import IdentityChanges, Topic, user_subject
+from gateway_service.identity.changes import IdentityChanges
 from gateway_service.settings import GatewaySettings
 
 
@@ -133,10 +133,4 @@ class Accounts:
             team_ids=(DEFAULT_TEAM_ID,),
         )
         await repository.add(db, account, password_hash=password_hash, now=utc_now())
-        await self._changes.publish(
-            db,
-            Topic.USER_CREATED,
-            subject=user_subject(account.id),
-            payload={"user_id": account.id, "organisation_id": account.organisation_id, "email": account.email, "role": account.role.value},
-        )
         return account

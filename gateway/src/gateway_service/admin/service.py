@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from shared.access import AccessTopic
 from shared.auth import ROLE_PERMISSIONS, Principal, Role
 from shared.db import Database
 from shared.errors import Forbidden
@@ -9,14 +10,14 @@ from shared.pagination import Page
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gateway_service.accounts import directory
-from gateway_service.accounts.account import AccountStatus
+from gateway_service.accounts.account import Account, AccountStatus
 from gateway_service.accounts.directory import AccountChange
 from gateway_service.accounts.schemas import OrganisationInfo, TeamInfo, UserDetail
 from gateway_service.admin.schemas import UserChange
 from gateway_service.audit import service as audit
 from gateway_service.audit.schemas import AuditInfo
 from gateway_service.audit.service import Act
-from gateway_service.identity.changes import IdentityChanges, Topic, user_subject
+from gateway_service.identity.changes import IdentityChanges, user_subject
 
 
 class Admin:
@@ -61,16 +62,24 @@ class Admin:
         return change.detail
 
     async def _record(self, db: AsyncSession, principal: Principal, change: AccountChange) -> None:
-        user_id = change.after.id
-        for topic, name in ((Topic.USER_ROLE_CHANGED, "role"), (Topic.USER_STATUS_CHANGED, "status")):
-            before, after = getattr(change.before, name), getattr(change.after, name)
-            if before == after:
-                continue
-            detail = {"before": before.value, "after": after.value}
-            act = Act(action=f"user.{name}_changed", target_type="user", target_id=user_id, detail=detail)
-            await audit.record(db, act, organisation_id=principal.organisation_id, actor=principal)
-            payload = {"user_id": user_id, "organisation_id": principal.organisation_id, **detail}
-            await self._changes.publish(db, topic, subject=user_subject(user_id), payload=payload)
+        before, after = change.before, change.after
+        if before.role is not after.role:
+            await self._audit(db, principal, after.id, what="role", detail={"before": before.role.value, "after": after.role.value})
+            await self._announce(db, AccessTopic.ROLE_CHANGED, after)
+        if before.status is not after.status:
+            await self._audit(db, principal, after.id, what="status", detail={"before": before.status.value, "after": after.status.value})
+            if after.status is AccountStatus.SUSPENDED:
+                await self._announce(db, AccessTopic.SUSPENDED, after)
+            else:
+                await self._changes.forget(db, user_subject(after.id))
+
+    async def _audit(self, db: AsyncSession, principal: Principal, user_id: UUID, *, what: str, detail: dict[str, str]) -> None:
+        act = Act(action=f"user.{what}_changed", target_type="user", target_id=user_id, detail=detail)
+        await audit.record(db, act, organisation_id=principal.organisation_id, actor=principal)
+
+    async def _announce(self, db: AsyncSession, topic: AccessTopic, account: Account) -> None:
+        payload = {"user_id": account.id, "organisation_id": account.organisation_id, "role": account.role.value}
+        await self._changes.publish(db, topic, subject=user_subject(account.id), payload=payload)
 
 
 def _require_within(principal: Principal, change: AccountChange) -> None:

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from shared.access import AccessTopic
 from shared.auth import Principal
 from shared.clock import utc_now
 from shared.db import Database
@@ -15,7 +16,7 @@ from gateway_service.apikeys import repository
 from gateway_service.apikeys.models import ApiKey
 from gateway_service.apikeys.schemas import CreatedKey, KeyInfo, KeyLimits, NewKey
 from gateway_service.apikeys.secrets import KeySecret, new_secret
-from gateway_service.identity.changes import IdentityChanges, Topic, key_subject
+from gateway_service.identity.changes import IdentityChanges, key_subject
 
 _KEYS_MAX = 200
 
@@ -58,7 +59,14 @@ class ApiKeys:
         return Page(data=[_info(key) for key in shown], has_more=len(keys) > limit, last_id=str(shown[-1].id) if shown else None)
 
     async def revoke(self, principal: Principal, key_id: UUID) -> None:
-        """The key stops working at once, a rotated predecessor too. Raises: NotFound."""
+        """The key stops working at once, a rotated predecessor too, and what runs under it ends.
+
+        Raises:
+            NotFound.
+            Forbidden: a key may revoke itself only, or a narrow key could cut its owner off.
+        """
+        if principal.key_id is not None and principal.key_id != key_id:
+            raise Forbidden("an API key can revoke itself only; sign in to revoke others")
         now = utc_now()
         async with self._database.transaction() as db:
             key = await self._own(db, principal, key_id)
@@ -91,7 +99,7 @@ class ApiKeys:
 
     async def _announce_revoked(self, db: AsyncSession, key_id: UUID, user_id: UUID) -> None:
         payload = {"key_id": key_id, "user_id": user_id}
-        await self._changes.publish(db, Topic.KEY_REVOKED, subject=key_subject(key_id), payload=payload)
+        await self._changes.publish(db, AccessTopic.KEY_REVOKED, subject=key_subject(key_id), payload=payload)
 
     async def _expiry_within(self, db: AsyncSession, principal: Principal, form: NewKey, now: datetime) -> datetime | None:
         asked = now + timedelta(seconds=form.expires_in_s) if form.expires_in_s else None

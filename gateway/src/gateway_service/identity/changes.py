@@ -1,10 +1,11 @@
 """Identity changes leave in two ways: at once to every gateway process (NOTIFY), and durably to other services (outbox)."""
 
-from collections.abc import Mapping
-from enum import StrEnum
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
+from shared.access import AccessTopic
+from shared.clock import utc_now
 from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -12,15 +13,6 @@ from gateway_service.identity.memory import IdentityMemory
 from shared import outbox
 
 CHANNEL = "gateway_identity"
-
-
-class Topic(StrEnum):
-    """Names other services subscribe to."""
-
-    USER_CREATED = "identity.user.created"
-    USER_ROLE_CHANGED = "identity.user.role_changed"
-    USER_STATUS_CHANGED = "identity.user.status_changed"
-    KEY_REVOKED = "identity.key.revoked"
 
 
 def user_subject(user_id: UUID) -> str:
@@ -36,21 +28,35 @@ def key_subject(key_id: UUID) -> str:
 
 
 class IdentityChanges:
-    """Announces changes in the transaction that makes them."""
+    """Announces changes in the transaction that makes them.
+
+    `ended` is told a subject that may no longer be served, `published` that the outbox holds something, both right after the commit.
+    """
 
     def __init__(self, memory: IdentityMemory) -> None:
         self._memory = memory
+        self.ended: Callable[[str], None] = lambda _subject: None
+        self.published: Callable[[], None] = lambda: None
 
     async def forget(self, db: AsyncSession, subject: str) -> None:
         """When this transaction commits, every gateway process drops what it remembers of `subject`; this one before the answer leaves."""
-
-        def drop(_session: object) -> None:
-            self._memory.drop(subject)
-
-        event.listen(db.sync_session, "after_commit", drop, once=True)
+        _after_commit(db, lambda: self._memory.drop(subject))
         await db.execute(text("SELECT pg_notify(:channel, :subject)"), {"channel": CHANNEL, "subject": subject})
 
-    async def publish(self, db: AsyncSession, topic: Topic, *, subject: str, payload: Mapping[str, Any]) -> None:
-        """forget() and, in the same transaction, an outbox event keyed by `subject`."""
+    async def end(self, db: AsyncSession, subject: str) -> None:
+        """forget(), and what this process is answering for `subject` ends."""
         await self.forget(db, subject)
-        await outbox.append(db, topic=topic.value, key=subject, payload=dict(payload))
+        _after_commit(db, lambda: self.ended(subject))
+
+    async def publish(self, db: AsyncSession, topic: AccessTopic, *, subject: str, payload: Mapping[str, Any]) -> None:
+        """end(), or forget() when only the role changed; in the same transaction an outbox event keyed by `subject`."""
+        await (self.forget if topic is AccessTopic.ROLE_CHANGED else self.end)(db, subject)
+        await outbox.append(db, topic=topic.value, key=subject, payload={**payload, "at": utc_now().isoformat()})
+        _after_commit(db, self.published)
+
+
+def _after_commit(db: AsyncSession, call: Callable[[], None]) -> None:
+    def committed(_session: object) -> None:
+        call()
+
+    event.listen(db.sync_session, "after_commit", committed, once=True)

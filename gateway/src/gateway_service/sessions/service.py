@@ -81,7 +81,7 @@ class Sessions:
             grant = await self._advance(db, session, token, now)
             if grant is None:
                 await repository.revoke(db, session.id, user_id=session.user_id, reason="refresh_token_reused", now=now)
-                await self._changes.forget(db, session_subject(session.id))
+                await self._changes.end(db, session_subject(session.id))
         if grant is None:
             log.warning("refresh token reuse: session ended", extra={"session_id": str(session.id), "user_id": str(session.user_id)})
             raise RefreshTokenReused
@@ -133,13 +133,13 @@ class Sessions:
         async with self._database.transaction() as db:
             if not await repository.revoke(db, session_id, user_id=user_id, reason=reason, now=utc_now()):
                 raise NotFound("there is no such session")
-            await self._changes.forget(db, session_subject(session_id))
+            await self._changes.end(db, session_subject(session_id))
 
     async def revoke_all(self, user_id: UUID, *, keep: UUID | None, reason: str) -> None:
         """Ends all sessions of a user, except `keep`."""
         async with self._database.transaction() as db:
             for session_id in await repository.revoke_all(db, user_id, keep=keep, reason=reason, now=utc_now()):
-                await self._changes.forget(db, session_subject(session_id))
+                await self._changes.end(db, session_subject(session_id))
 
     async def sign_out(self, token: str) -> None:
         """Ends the session of a refresh token; unknown tokens are ignored, signing out never fails."""
@@ -148,7 +148,7 @@ class Sessions:
             if session is None:
                 return
             await repository.revoke(db, session.id, user_id=session.user_id, reason="signed_out", now=utc_now())
-            await self._changes.forget(db, session_subject(session.id))
+            await self._changes.end(db, session_subject(session.id))
 
     async def sweep(self) -> None:
         """Deletes sessions that ended a week ago or longer."""
