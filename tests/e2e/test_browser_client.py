@@ -1,4 +1,5 @@
-"""What a person relies on in the web client, in a real browser: nothing written is lost or shown to the next person, long chats can be read."""
+"""What a person relies on in the web client, in a real browser: nothing written is lost or shown to the next person,
+long chats can be read."""
 
 from typing import Any
 
