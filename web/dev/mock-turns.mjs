@@ -3,6 +3,7 @@ import { playTools } from './mock-agents.mjs';
 import { newId, REPLY } from './mock-data.mjs';
 
 const TOKEN_MS = Number(process.env.MOCK_TOKEN_MS ?? 24);
+const THOUGHTS = 'The question is about ledgers. A ledger in balance needs two entries for each amount: one account gives, another takes.\n\nSo I explain that first, then show an example with three transfers.';
 const turns = new Map();
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -13,7 +14,7 @@ export function siblingsOf(chat, message) {
 export function view(chat, message) {
 	// While a reply runs its content is what was there before; its stream has the rest.
 	const content = message.status === 'streaming' ? (turns.get(message.id)?.base ?? '') : message.content;
-	const none = { attachments: [], citations: [], steps: [], agent_id: null };
+	const none = { attachments: [], citations: [], steps: [], agent_id: null, finish_reason: null, reasoning: '', left_out: null };
 	return { ...none, ...message, content, ...(message.status === 'streaming' ? { citations: [], steps: [] } : {}), sibling_ids: siblingsOf(chat, message) };
 }
 
@@ -21,7 +22,7 @@ export function addReply(chat, parent, model) {
 	const now = new Date().toISOString();
 	const reply = {
 		id: newId(), chat_id: chat.id, parent_id: parent.id, role: 'assistant', content: '', model: model ?? chat.model, status: 'streaming',
-		error: null, usage: null, attachments: [], citations: [], steps: [], agent_id: chat.agent_id ?? null, created_at: now, updated_at: now
+		error: null, usage: null, attachments: [], citations: [], steps: [], finish_reason: null, reasoning: '', left_out: null, agent_id: chat.agent_id ?? null, created_at: now, updated_at: now
 	};
 	chat.messages.push(reply);
 	chat.current_message_id = reply.id;
@@ -60,11 +61,15 @@ export function startTurn(chat, question, reply, world) {
 
 async function play(turn, { question, reply, world, emit }) {
 	const finish = (status) => {
+		const ends = { '#length': 'length', '#filter': 'content_filter', '#decline': 'refusal' };
+		reply.finish_reason = Object.entries(ends).find(([word]) => question.content.includes(word))?.[1] ?? (status === 'complete' ? 'stop' : null);
 		reply.status = status;
-		emit('done', { status });
+		emit('done', { status, finish_reason: reply.finish_reason });
 	};
+	const asks = (word) => question.content.includes(word);
 	if (question.content.includes('#wallet')) {
-		reply.error = { code: 'insufficient_credits', status: 402, detail: 'the wallet holds 0.00 USD and this request needs at least 0.000041 USD; top up the wallet, shorten the request or choose a cheaper model', extra: { scope: 'wallet', remaining_nano: 0 } };
+		const action = asks('#ask') ? { kind: 'ask_admin', label: 'Ask for credit', contacts: [{ name: 'Grace Okafor', email: 'grace@example.com' }] } : { label: 'Top up the wallet', method: 'POST', path: '/api/v1/billing/wallets' };
+		reply.error = { code: 'insufficient_credits', status: 402, detail: 'the wallet holds 0.00 USD and this request needs at least 0.000041 USD; shorten the request or choose a cheaper model', extra: { scope: 'wallet', remaining_nano: 0, required_nano: 41_000, action } };
 		const { extra, ...problem } = reply.error;
 		emit('error', { ...problem, ...extra });
 		return finish('failed');
@@ -73,7 +78,23 @@ async function play(turn, { question, reply, world, emit }) {
 		emit('waiting', { reason: 'model_loading', progress: world.progress() });
 		await pause(500);
 	}
+	if (asks('#away')) {
+		emit('waiting', { reason: 'service_away', progress: null });
+		await pause(Number(process.env.MOCK_AWAY_MS ?? 4_000));
+	}
 	await pause(500);
+	if (asks('#leftout')) {
+		reply.left_out = { messages: 12, passages: 3, window_tokens: 4096 };
+		emit('left_out', reply.left_out);
+	}
+	if (asks('#think')) {
+		for (const piece of THOUGHTS.match(/\S+\s*/g)) {
+			reply.reasoning += piece;
+			emit('reasoning', { text: piece });
+			await pause(TOKEN_MS);
+		}
+		if (asks('#slow')) await pause(8_000);
+	}
 	const say = async (text) => {
 		for (const piece of text.match(/\S+\s*|\s+/g) ?? []) {
 			if (turn.stopped) break;
@@ -83,7 +104,11 @@ async function play(turn, { question, reply, world, emit }) {
 		}
 	};
 	const played = await playTools(question.content, { reply, world, emit, pause, say });
-	if (played === null) await say(question.content.includes('#short') ? 'A short reply.' : REPLY);
+	if (played === null) await say(asks('#filter') ? '' : asks('#decline') ? 'I cannot help with that.' : asks('#length') ? REPLY.slice(0, 420) : asks('#short') ? 'A short reply.' : REPLY);
+	if (asks('#broke')) {
+		reply.error = { code: 'model_failed', status: 502, detail: 'the provider broke the answer off with an error; what it wrote is kept, continue goes on from there', extra: {} };
+		emit('error', { code: 'model_failed', status: 502, detail: reply.error.detail });
+	}
 	if (played === 'steps_exhausted') {
 		reply.error = { code: played, status: 422, detail: 'the run reached its limit of 10 model steps without an answer; what it wrote is kept', extra: {} };
 		emit('error', { code: played, status: 422, detail: reply.error.detail });

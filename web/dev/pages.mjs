@@ -39,6 +39,7 @@ const change = (path, edit) => (page) =>
 		await route.fulfill({ response, json: edit(await response.json()) });
 	});
 const GERMAN = 'Rechtsschutzversicherungsgesellschaftenverzeichnis';
+const LISTS = 'First:\n\n1. boil water\n2. add salt\n\n```sh\npot --on\n```\n\n3. add pasta\n4. wait until it is done\n\nThen:\n\n- [ ] wash **up**\n  - [ ] plates\n- [x] buy pasta [x]\n- no task';
 const AGENT = '/?agent=a0000000-0000-4000-8000-00000000a001';
 const many = (list, count, edit) => ({ ...list, data: Array.from({ length: count }, (_, i) => ({ ...list.data[i % list.data.length], ...edit(i) })) });
 const manyFiles = (list) => ({
@@ -63,10 +64,32 @@ const SIGNED_IN = {
 		await send(page, 'Tell me more #wallet');
 		await page.getByTestId('refusal').waitFor();
 	}],
+	'refused-ask': ['/', async (page) => {
+		await send(page, 'Tell me more #wallet #ask');
+		await page.getByTestId('refusal').waitFor();
+	}],
 	unsent: ['/', async (page) => {
 		await send(page, 'Tell me more #refuse');
 		await page.getByTestId('refusal').waitFor();
 	}],
+	cut: ['/', (page) => finished(page, 'Explain ledgers #length #think #leftout')],
+	thinking: ['/', async (page) => {
+		await send(page, 'Explain ledgers #think #slow');
+		await page.getByTestId('reasoning-text').getByText('three transfers').waitFor();
+	}],
+	thought: ['/', async (page) => {
+		await finished(page, 'Explain ledgers #think #short');
+		await page.reload();
+		await page.getByTestId('reasoning').locator('summary').click();
+	}],
+	filtered: ['/', (page) => finished(page, 'Something else #filter')],
+	declined: ['/', (page) => finished(page, 'Something else #decline')],
+	broken: ['/', (page) => finished(page, 'Explain ledgers #broke #short')],
+	away: ['/', async (page) => {
+		await send(page, 'Explain ledgers #away');
+		await page.getByTestId('reply-waiting').getByText('restarting').waitFor();
+	}],
+	tasks: ['/', (page) => finished(page, 'Make a list'), change('**/chats/*/messages?*', (list) => ({ ...list, data: list.data.map((m) => (m.role === 'assistant' ? { ...m, content: LISTS } : m)) }))],
 	picker: ['/', async (page) => {
 		await page.getByTestId('model-picker').click();
 		await page.getByTestId('model-option').first().waitFor();

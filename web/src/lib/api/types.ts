@@ -32,7 +32,10 @@ export type Chat = Omit<ChatService['schemas']['Chat'], 'knowledge_base_ids' | '
 	/** Who writes the replies; null: the bare model. */
 	agent_id: string | null;
 };
-export type Message = Omit<ChatService['schemas']['Message'], 'error' | 'attachments' | 'citations' | 'steps' | 'agent_id'> & {
+export type Message = Omit<ChatService['schemas']['Message'], 'error' | 'attachments' | 'citations' | 'steps' | 'agent_id' | 'finish_reason' | 'left_out'> & {
+	/** Why the reply ended, in the provider's word; null while it is not known. */
+	finish_reason: string | null;
+	left_out: LeftOut | null;
 	error?: ReplyError | null;
 	attachments: Attachment[];
 	citations: Citation[];
@@ -40,6 +43,7 @@ export type Message = Omit<ChatService['schemas']['Message'], 'error' | 'attachm
 	steps: Part[];
 	agent_id: string | null;
 };
+export type LeftOut = ChatService['schemas']['LeftOutEventData'];
 export type MessageStatus = Message['status'];
 export type Usage = ChatService['schemas']['MessageUsage'];
 
@@ -52,6 +56,10 @@ export interface ProblemExtras {
 	held_nano?: number | null;
 	remaining_nano?: number | null;
 	resets_at?: string | null;
+	/** What this request needs at least. */
+	required_nano?: number | null;
+	/** What can be done; `ask_admin`: only somebody else can. */
+	action?: { kind?: string; label?: string; contacts?: { name?: string; email?: string }[] };
 	model?: string;
 	/** What an operator finds the failure by. */
 	request_id?: string | null;

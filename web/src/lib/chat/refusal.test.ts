@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { describeRefusal } from './refusal';
 
-const admin = { writesWallets: true, writesPrices: true, writesBudgets: true };
-const member = { writesWallets: false, writesPrices: false, writesBudgets: false };
+const admin = { writesWallets: true, writesPrices: true, writesBudgets: true, administers: true };
+const member = { writesWallets: false, writesPrices: false, writesBudgets: false, administers: false };
 
 describe('refusal', () => {
 	it('sends an admin to the top-up and gives a member the words to ask for one', () => {
@@ -52,5 +52,47 @@ describe('refusal', () => {
 	it('offers another try for a fault', () => {
 		const refusal = describeRefusal({ code: 'upstream_failed', detail: 'x', status: 502 }, member);
 		expect(refusal).toMatchObject({ tone: 'fault', action: { kind: 'retry' } });
+	});
+
+	it('offers only what the person can do, as the service says it', () => {
+		const extra = { action: { kind: 'ask_admin', label: 'Ask for more' }, upgrade_url: 'http://x/admin/wallet', scope: 'user' };
+		for (const code of ['budget_exceeded', 'insufficient_credits', 'price_unknown']) {
+			const { action } = describeRefusal({ code, detail: 'x', extra }, member, 'm');
+			expect(action.kind).toBe('copy-request');
+			expect(JSON.stringify(action)).not.toContain('/admin');
+			// Even a page that believes it may: the service knows better.
+			expect(describeRefusal({ code, detail: 'x', extra }, admin, 'm').action.kind).toBe('copy-request');
+		}
+	});
+
+	it('says whom to ask where the service names them', () => {
+		const extra = { action: { kind: 'ask_admin', contacts: [{ name: 'Grace', email: 'grace@example.com' }] } };
+		expect(describeRefusal({ code: 'budget_exceeded', detail: 'x', extra }, member).whom).toBe('Grace (grace@example.com)');
+		expect(describeRefusal({ code: 'budget_exceeded', detail: 'x' }, member).whom).toBe('An administrator of this Atrium');
+		expect(describeRefusal({ code: 'budget_exceeded', detail: 'x' }, admin).whom).toBeNull();
+	});
+
+	it('says what the request needs', () => {
+		const { facts } = describeRefusal({ code: 'insufficient_credits', detail: 'x', extra: { required_nano: 41_000, remaining_nano: 0 } }, member);
+		expect(facts).toContainEqual({ label: 'Needed at least', value: '$0.000041' });
+	});
+
+	it('shows nobody a route, and people who do not administer neither addresses nor names of settings', () => {
+		const detail = 'the provider at http://10.0.0.7:8080/v1 refused the key; set OPENAI_API_KEYS; PUT /api/v1/billing/budgets changes it; your message is kept';
+		for (const code of ['provider_auth_failed', 'provider_error', 'budget_exceeded', 'something_new']) {
+			const shown = JSON.stringify(describeRefusal({ code, detail, status: 502 }, member));
+			expect(shown).not.toMatch(/10\.0\.0\.7|OPENAI_API_KEYS|\/api\/v1|PUT/);
+		}
+		const shown = describeRefusal({ code: 'provider_error', detail, status: 502 }, admin).detail;
+		expect(shown).toContain('10.0.0.7');
+		expect(shown).not.toContain('/api/v1/billing');
+	});
+
+	it('knows the faults of providers by their code', () => {
+		const about = (code: string) => describeRefusal({ code, detail: 'x', status: 502 }, member);
+		expect(about('provider_quota_exhausted')).toMatchObject({ title: "The model's provider has no credit left", action: { kind: 'switch-model' } });
+		expect(about('context_length_exceeded')).toMatchObject({ tone: 'limit', action: { kind: 'switch-model' } });
+		expect(about('billing_unavailable')).toMatchObject({ action: { kind: 'retry' }, detail: expect.stringContaining('Nothing was charged') });
+		expect(about('account_suspended')).toMatchObject({ tone: 'limit', action: { kind: 'copy-request' } });
 	});
 });

@@ -1,7 +1,8 @@
 /** Turns a failed reply into what its reader needs: which limit, what is left, when it resets, one thing to do. */
 import type { ProblemExtras, ReplyError } from '$lib/api/types';
 import { formatNano } from '$lib/format/money';
-import { asSentence } from '$lib/format/sentence';
+import { asSentence, forPeople } from '$lib/format/sentence';
+import { faultOf } from './faults';
 
 export type RefusalAction =
 	| { kind: 'link'; label: string; href: string }
@@ -14,6 +15,8 @@ export interface Refusal {
 	detail: string;
 	facts: { label: string; value: string }[];
 	resetsAt: string | null;
+	/** Whom to ask, where only others can change it. */
+	whom: string | null;
 	action: RefusalAction;
 	/** A limit (calm, amber) or a fault (red). */
 	tone: 'limit' | 'fault';
@@ -23,6 +26,8 @@ export interface Reader {
 	writesWallets: boolean;
 	writesPrices: boolean;
 	writesBudgets: boolean;
+	/** Runs the installation: addresses and names of settings are of use. */
+	administers: boolean;
 }
 
 const SCOPES: Record<string, string> = {
@@ -33,12 +38,17 @@ const SCOPES: Record<string, string> = {
 	wallet: 'the wallet'
 };
 
+const RETRY: RefusalAction = { kind: 'retry', label: 'Try again' };
+const SWITCH: RefusalAction = { kind: 'switch-model', label: 'Switch model' };
+const ADMINISTRATOR = 'An administrator of this Atrium';
+
 function facts(extra: ProblemExtras): Refusal['facts'] {
 	const out: Refusal['facts'] = [];
 	if (typeof extra.limit_nano === 'number') out.push({ label: 'Limit', value: formatNano(extra.limit_nano) });
 	if (typeof extra.spent_nano === 'number') out.push({ label: 'Spent', value: formatNano(extra.spent_nano) });
 	const held = extra.held_nano ?? 0;
 	if (held > 0) out.push({ label: 'Held by running replies', value: formatNano(held) });
+	if (typeof extra.required_nano === 'number') out.push({ label: 'Needed at least', value: formatNano(extra.required_nano) });
 	const left = remaining(extra);
 	if (left !== null) out.push({ label: 'Left', value: formatNano(left) });
 	return out;
@@ -51,7 +61,7 @@ function remaining(extra: ProblemExtras): number | null {
 }
 
 function request(what: string, error: ReplyError): RefusalAction {
-	const text = `Hello, Atrium refused my message: ${asSentence(error.detail)} Could you ${what}?`;
+	const text = `Hello, Atrium refused my message: ${forPeople(error.detail)} Could you ${what}?`.replace(/:\s+Could/, '. Could');
 	return { kind: 'copy-request', label: 'Copy a request for your admin', text };
 }
 
@@ -64,55 +74,58 @@ function modelQuery(extra: ProblemExtras, model: string | null): string {
 	return id ? `?model=${encodeURIComponent(id)}` : '';
 }
 
+/** The service knows what the person may do; where it does not say, their permissions do. */
+function mustAsk(extra: ProblemExtras, may: boolean): boolean {
+	return extra.action?.kind === 'ask_admin' || !may;
+}
+
+function whomToAsk(extra: ProblemExtras): string {
+	const names = (extra.action?.contacts ?? []).map(({ name, email }) => (name && email ? `${name} (${email})` : (name ?? email ?? ''))).filter(Boolean);
+	return names.length > 0 ? names.join(', ') : ADMINISTRATOR;
+}
+
 export function describeRefusal(error: ReplyError, reader: Reader, model: string | null = null): Refusal {
 	const extra = error.extra ?? {};
-	const base = { detail: asSentence(error.detail), facts: facts(extra), resetsAt: extra.resets_at ?? null };
+	const said = reader.administers ? asSentence(error.detail) : forPeople(error.detail);
+	const base = { detail: said, facts: facts(extra), resetsAt: extra.resets_at ?? null, whom: null, tone: 'limit' as const };
+	/** What a person with the permission does on its page, and everybody else asks for. */
+	const changed = (may: boolean, page: RefusalAction, what: string): Pick<Refusal, 'action' | 'whom'> =>
+		mustAsk(extra, may) ? { action: request(what, error), whom: whomToAsk(extra) } : { action: page, whom: null };
 	switch (error.code) {
 		case 'insufficient_credits':
-			return {
-				...base,
-				title: 'Out of credit',
-				tone: 'limit',
-				action: reader.writesWallets ? link('Top up the wallet', '/admin/wallet') : request('top up our wallet', error)
-			};
+			return { ...base, title: 'Out of credit', ...changed(reader.writesWallets, link('Top up the wallet', '/admin/wallet'), 'top up our wallet') };
 		case 'budget_exceeded':
 			return {
 				...base,
 				title: `This would exceed ${SCOPES[extra.scope ?? ''] ?? 'a budget'}`,
-				tone: 'limit',
-				action: reader.writesBudgets ? link('Change the budget', '/admin/wallet#budgets') : request('raise the budget', error)
+				...changed(reader.writesBudgets, link('Change the budget', '/admin/wallet#budgets'), 'raise the budget')
 			};
 		case 'price_unknown':
 			return {
 				...base,
 				detail: priceDetail(extra.model ?? model, reader),
 				title: 'This model has no price yet',
-				tone: 'limit',
-				action: reader.writesPrices
-					? link('Set a price', `/admin/prices${modelQuery(extra, model)}`)
-					: { kind: 'switch-model', label: 'Switch model' }
+				...(extra.action?.kind === 'ask_admin' || reader.writesPrices
+					? changed(reader.writesPrices, link('Set a price', `/admin/prices${modelQuery(extra, model)}`), `set a price for ${extra.model ?? model ?? 'the model'}`)
+					: { action: SWITCH })
 			};
 		case 'model_not_allowed':
 		case 'model_not_found':
+			return { ...base, title: 'This model is not available to you', action: SWITCH };
+		case 'account_suspended':
+		case 'key_revoked':
 			return {
 				...base,
-				title: 'This model is not available to you',
-				tone: 'limit',
-				action: { kind: 'switch-model', label: 'Switch model' }
+				title: error.code === 'key_revoked' ? 'The key was revoked' : 'Your account is suspended',
+				detail: 'What was written before is kept.',
+				...changed(false, RETRY, 'look at my account')
 			};
-		case 'rate_limited':
-		case 'rate_limit_exceeded':
-		case 'too_many_requests':
-			return { ...base, title: 'Too fast', tone: 'limit', action: { kind: 'retry', label: 'Try again' } };
-		case 'steps_exhausted':
-		case 'tokens_exhausted':
-		case 'cost_exhausted':
-		case 'run_too_long':
-			return { ...base, title: 'The agent reached its limit', tone: 'limit', action: { kind: 'retry', label: 'Try again' } };
-		case 'tool_loop':
-			return { ...base, title: 'The agent went round in circles', tone: 'limit', action: { kind: 'retry', label: 'Try again' } };
-		default:
-			return { ...base, title: faultTitle(error), tone: 'fault', action: { kind: 'retry', label: 'Try again' } };
+		default: {
+			const fault = faultOf(error);
+			const detail = reader.administers ? said || fault.detail : fault.detail || said || 'Something failed on the server.';
+			const action = fault.switches ? SWITCH : RETRY;
+			return { ...base, title: fault.title, detail, action, tone: fault.limit ? 'limit' : 'fault' };
+		}
 	}
 }
 
@@ -122,10 +135,4 @@ function priceDetail(model: string | null, reader: Reader): string {
 	return reader.writesPrices
 		? `${name} answers once it has a price or is marked free.`
 		: `${name} answers once an administrator has set its price or marked it free. Your message is kept.`;
-}
-
-function faultTitle(error: ReplyError): string {
-	if (error.code === 'network_unreachable') return 'No connection';
-	if (error.code === 'model_loading') return 'The model is still loading';
-	return 'The reply failed';
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { SseEvent } from '$lib/sse/parser';
-import { applyEvent, isOver, newReply, type Reply } from './reply';
+import { localMessage } from './branch';
+import { applyEvent, isOver, newReply, replyAsMessage, type Reply } from './reply';
 
 const event = (id: number | null, name: string, data: unknown): SseEvent => ({
 	id: id === null ? null : String(id),
@@ -124,6 +125,55 @@ describe('reply', () => {
 	it('does not guess where a step began that it did not see', () => {
 		const reply = run([event(5, 'reset', { text: 'All so far' }), event(6, 'step', { step: 4, attempt: 2, kind: 'model', title: '' })]);
 		expect(reply.text).toBe('All so far');
+	});
+
+	it('keeps why it ended, what it thought and what the model did not see, after the end too', () => {
+		const reply = run([
+			event(1, 'left_out', { messages: 12, passages: 3, window_tokens: 4096 }),
+			event(2, 'reasoning', { text: 'hm, ' }),
+			event(3, 'reasoning', { text: 'yes' }),
+			event(4, 'delta', { text: 'Once upon' }),
+			event(5, 'done', { status: 'complete', finish_reason: 'length' })
+		]);
+		expect(reply).toMatchObject({ finishReason: 'length', reasoning: 'hm, yes', leftOut: { messages: 12, passages: 3, window_tokens: 4096 } });
+		const stored = replyAsMessage(reply, localMessage('c', { role: 'assistant' }));
+		expect(stored).toMatchObject({ finish_reason: 'length', reasoning: 'hm, yes', left_out: { messages: 12 }, content: 'Once upon' });
+	});
+
+	it('goes on from what a cut reply thought', () => {
+		const reply = run([event(9, 'reasoning', { text: 'second' })], newReply('r', { content: 'Half', reasoning: 'first, ', left_out: { messages: 1, passages: 0, window_tokens: 9 } }));
+		expect(reply).toMatchObject({ text: 'Half', reasoning: 'first, second', leftOut: { messages: 1 } });
+	});
+
+	it('takes all that comes with a reset, though it carries the same id', () => {
+		const stored = (id: number) => [
+			event(id, 'reset', { text: 'All of it [1].' }),
+			event(id, 'step', { step: 1, attempt: 1, kind: 'retrieval', title: '' }),
+			event(id, 'tool', tool('done', '3367')),
+			event(id, 'citation', passage(1)),
+			event(id, 'left_out', { messages: 2, passages: 0, window_tokens: 9 }),
+			event(id, 'reasoning', { text: 'all thoughts' }),
+			event(id, 'usage', { prompt_tokens: 3, completion_tokens: 2, cost_nano: 4000, remaining_nano: 10 }),
+			event(id, 'done', { status: 'complete', finish_reason: 'stop' })
+		];
+		const before = run([event(7, 'reasoning', { text: 'all' }), event(8, 'delta', { text: 'All' })]);
+		for (const id of [5, 8, 20]) {
+			const reply = run(stored(id), before);
+			expect(reply).toMatchObject({ text: 'All of it [1].', reasoning: 'all thoughts', leftOut: { messages: 2 }, phase: 'ended', finishReason: 'stop' });
+			expect(reply.parts).toHaveLength(2);
+			expect(reply.citations).toHaveLength(1);
+			expect(reply.usage?.cost_nano).toBe(4000);
+		}
+	});
+
+	it('ends by an end that carries the last id it saw', () => {
+		const reply = run([event(4, 'done', { status: 'complete' })], run(TURN.slice(0, 4)));
+		expect(reply).toMatchObject({ phase: 'ended', text: 'Hello' });
+	});
+
+	it('waits for a service that is away', () => {
+		expect(run([event(1, 'waiting', { reason: 'service_away' })]).waiting?.reason).toBe('service_away');
+		expect(run([event(1, 'waiting', { reason: 'new_word' })]).waiting?.reason).toBe('other');
 	});
 
 	it('keeps what a refusal says beside its code', () => {

@@ -1,11 +1,12 @@
 /** What a running reply looks like after each event of its stream. Pure, so that resuming is testable. */
 import type { Citation, Part, Step, ToolCall } from '$lib/api/parts';
-import type { LoadProgress, Message, MessageStatus, ReplyError, Usage } from '$lib/api/types';
+import type { LeftOut, LoadProgress, Message, MessageStatus, ReplyError, Usage } from '$lib/api/types';
 import type { SseEvent } from '$lib/sse/parser';
 import { withCall, withCitation, withStep } from './activity';
 
 export interface Waiting {
-	reason: 'model_loading' | 'model_busy';
+	/** `other`: a reason this version does not know. */
+	reason: 'model_loading' | 'model_busy' | 'service_away' | 'other';
 	progress: LoadProgress | null;
 }
 
@@ -31,28 +32,37 @@ export interface Reply {
 	/** Where each step's text begins, to take it back when the step is run again. */
 	marks: ReadonlyMap<number, Mark>;
 	waiting: Waiting | null;
+	/** What the model does not see; null when it sees all. */
+	leftOut: LeftOut | null;
 	usage: Usage | null;
 	error: ReplyError | null;
 	status: MessageStatus;
+	/** Why it ended, in the provider's word. */
+	finishReason: string | null;
 	lastEventId: string | null;
+	/** The id of the last reset: what comes with it carries the same. */
+	resetId: string | null;
 }
 
 /** @param base what the reply already has: nothing, or what an interrupted reply goes on from */
-export function newReply(id: string | null = null, base: Partial<Pick<Message, 'content' | 'steps' | 'citations'>> = {}): Reply {
+export function newReply(id: string | null = null, base: Partial<Pick<Message, 'content' | 'steps' | 'citations' | 'reasoning' | 'left_out'>> = {}): Reply {
 	return {
 		id,
 		question: null,
 		phase: 'sent',
 		text: base.content ?? '',
-		reasoning: '',
+		reasoning: base.reasoning ?? '',
 		parts: base.steps ?? [],
 		citations: base.citations ?? [],
 		marks: new Map(),
 		waiting: null,
+		leftOut: base.left_out ?? null,
 		usage: null,
 		error: null,
 		status: 'streaming',
-		lastEventId: null
+		finishReason: null,
+		lastEventId: null,
+		resetId: null
 	};
 }
 
@@ -74,18 +84,29 @@ function number(id: string | null): number | null {
 	return id !== null && /^\d+$/.test(id) ? Number(id) : null;
 }
 
-/** A reconnect may repeat what was seen; ids only grow within a reply. */
+/** These replace: seen twice they change nothing. The end of a reply comes with the last id again when it was missed. */
+const REPLACING = new Set(['reset', 'usage', 'error', 'done', 'left_out', 'citation']);
+
+/** A reconnect may repeat what was seen; ids only grow within a reply. What comes with a reset carries its id. */
 function alreadySeen(reply: Reply, event: SseEvent): boolean {
+	if (REPLACING.has(event.event) || (event.id !== null && event.id === reply.resetId)) return false;
 	const seen = number(reply.lastEventId);
 	const next = number(event.id);
-	return seen !== null && next !== null && next <= seen && event.event !== 'reset';
+	return seen !== null && next !== null && next <= seen;
+}
+
+/** The furthest id seen; only a reset goes back. */
+function lastId({ lastEventId }: Reply, event: SseEvent): string | null {
+	const [seen, next] = [number(lastEventId), number(event.id)];
+	if (event.event !== 'reset' && seen !== null && next !== null && next < seen) return lastEventId;
+	return event.id ?? lastEventId;
 }
 
 export function applyEvent(reply: Reply, event: SseEvent): Reply {
 	if (alreadySeen(reply, event)) return reply;
 	const data = parse(event.data);
 	if (!data) return reply;
-	const base = { ...reply, lastEventId: event.id ?? reply.lastEventId };
+	const base = { ...reply, lastEventId: lastId(reply, event) };
 	switch (event.event) {
 		case 'message':
 			return onMessage(base, data);
@@ -96,9 +117,13 @@ export function applyEvent(reply: Reply, event: SseEvent): Reply {
 		case 'reasoning':
 			return { ...base, phase: 'streaming', waiting: null, reasoning: base.reasoning + str(data.text) };
 		case 'reset':
-			return { ...base, phase: 'streaming', waiting: null, text: str(data.text), marks: new Map() };
+			return { ...base, phase: 'streaming', waiting: null, text: str(data.text), reasoning: '', marks: new Map(), resetId: event.id };
 		case 'step':
+			// Where a step began whose text came with a reset is not known.
+			if (event.id !== null && event.id === base.resetId) return { ...base, parts: withStep(base.parts, stepOf(data)) };
 			return onStep(base, stepOf(data));
+		case 'left_out':
+			return { ...base, leftOut: data as unknown as LeftOut };
 		case 'tool':
 			return { ...base, phase: 'streaming', waiting: null, parts: withCall(base.parts, callOf(data)) };
 		case 'citation':
@@ -108,7 +133,7 @@ export function applyEvent(reply: Reply, event: SseEvent): Reply {
 		case 'error':
 			return { ...base, error: errorOf(data) };
 		case 'done':
-			return { ...base, phase: 'ended', waiting: null, status: statusOf(data.status) };
+			return { ...base, phase: 'ended', waiting: null, status: statusOf(data.status), finishReason: str(data.finish_reason) || null };
 		default:
 			return base;
 	}
@@ -144,8 +169,10 @@ function callOf(data: Fields): ToolCall {
 	return { ...CALL_DEFAULTS, ...data } as ToolCall;
 }
 
+const REASONS = ['model_loading', 'model_busy', 'service_away'] as const;
+
 function waitingOf(data: Fields): Waiting {
-	const reason = data.reason === 'model_busy' ? 'model_busy' : 'model_loading';
+	const reason = REASONS.find((known) => known === data.reason) ?? 'other';
 	return { reason, progress: (data.progress as LoadProgress | null | undefined) ?? null };
 }
 
@@ -190,6 +217,9 @@ export function replyAsMessage(reply: Reply, like: Message): Message {
 		steps: reply.parts,
 		citations: reply.citations,
 		status: reply.status,
+		finish_reason: reply.finishReason,
+		reasoning: reply.reasoning,
+		left_out: reply.leftOut,
 		usage: reply.usage ?? like.usage,
 		error: reply.error
 	};

@@ -1,5 +1,6 @@
 /** How a model's state is said and coloured. */
 import type { LoadProgress, Model } from '$lib/api/types';
+import { forPeople } from '$lib/format/sentence';
 import { formatSpan } from '$lib/format/time';
 
 export interface ModelState {
@@ -12,7 +13,7 @@ export function modelState(model: Model | null): ModelState {
 	if (!model) return { dot: 'bg-line-strong', short: '', text: '' };
 	if (model.status === 'ready') return { dot: 'bg-good', short: 'Ready', text: `Ready · ${model.provider}` };
 	if (model.status === 'down') {
-		return { dot: 'bg-danger', short: 'Not available', text: model.detail || `Not available: ${model.provider} does not answer` };
+		return { dot: 'bg-danger', short: 'Not available', text: forPeople(model.detail ?? '') || `Not available: ${model.provider} does not answer` };
 	}
 	return { dot: 'bg-warn animate-pulse', short: progressText(model, false), text: progressText(model, true) };
 }
