@@ -450,3 +450,15 @@ def play() -> Any:
     for item in (says, calls, refuses, breaks_after, text_of, until):
         setattr(Plans, item.__name__, staticmethod(item))
     return Plans
+
+
+@pytest.fixture(scope="session")
+def services_module() -> Any:
+    """What a test needs that runs a service of its own."""
+
+    class Parts:
+        pass
+
+    for item in (Service, runs_service):
+        setattr(Parts, item.__name__, item)
+    return Parts

@@ -101,7 +101,7 @@ def steps(*results: str) -> list[StepRow]:
     rows: list[StepRow] = []
     for index, result in enumerate(results):
         made = {"id": f"c{index}", "name": "f", "arguments": "broken" if result == "" else "{}"}
-        rows.append(StepRow(step=2 * index + 1, kind="model", content="", calls=orjson.dumps([made]).decode()))
+        rows.append(StepRow(step=2 * index + 1, kind="model", content="", reasoning="", calls=orjson.dumps([made]).decode()))
         rows.append(StepRow(step=2 * index + 2, kind="tool", call_id=f"c{index}", result=result, calls="[]", content=""))
     return rows
 
@@ -112,12 +112,13 @@ def shape(prompt: list[dict[str, Any]]) -> list[tuple[str, Any]]:
 
 def test_the_newest_of_the_conversation_goes_when_not_all_fits() -> None:
     prompt = messages(spec("old " * 300, "reply", "newer", "yes", "now", instructions="Be brief."), [], [], bytes_max=250)
-    assert shape(prompt) == [("system", "Be brief."), ("user", "newer"), ("assistant", "yes"), ("user", "now")]
+    assert prompt.left_out == 2
+    assert shape(prompt.messages) == [("system", "Be brief."), ("user", "newer"), ("assistant", "yes"), ("user", "now")]
 
 
 def test_the_oldest_results_are_shortened_first() -> None:
     prompt = messages(spec("now"), steps("a" * 3000, "b" * 3000), [], bytes_max=5000)
-    first, second = [message["content"] for message in prompt if message["role"] == "tool"]
+    first, second = [message["content"] for message in prompt.messages if message["role"] == "tool"]
     assert first.endswith("[shortened]")
     assert len(first) < 2000
     assert second == "b" * 3000
@@ -125,7 +126,7 @@ def test_the_oldest_results_are_shortened_first() -> None:
 
 def test_arguments_that_are_no_object_are_not_sent_back() -> None:
     prompt = messages(spec("now"), steps(""), [], bytes_max=5000)
-    assert prompt[1]["tool_calls"][0]["function"]["arguments"] == "{}"
+    assert prompt.messages[1]["tool_calls"][0]["function"]["arguments"] == "{}"
 
 
 PASSAGES = [(1, "The melting point of tin is 231.9 degrees."), (2, "Tin is soft.")]

@@ -84,7 +84,7 @@ async def test_cancelling_while_the_model_writes_keeps_the_text_and_counts_the_c
             seen.append(event)
             if event.event == "delta" and play.text_of(seen) == "one two":
                 asyncio.get_running_loop().create_task(cancel(person, run_id))
-    assert seen[-1].data == {"status": "stopped"}
+    assert seen[-1].data == {"status": "stopped", "finish_reason": None}
     run = await person.get(run_id)
     assert (run["status"], run["output"], run["error"]) == ("stopped", "one two", None)
     assert others.cancelled == 1

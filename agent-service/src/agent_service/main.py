@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
 from fastapi import FastAPI
+from shared.access import AccessEnd, access_subscriber
 from shared.app import ServiceApp, create_service_app
 from shared.background import Periodic, TaskTracker
 from shared.clients.billing import BillingClient
@@ -82,6 +83,10 @@ async def lifespan(api: FastAPI) -> AsyncGenerator[None]:
         for job in (look_after_servers, *jobs):
             job.start()
             stack.push_async_callback(job.close)
+        url = settings.database_url.get_secret_value()
+        losses = access_subscriber(url, service=settings.service, end_work=partial(_end_access, api.state))
+        losses.start()
+        stack.push_async_callback(losses.close)
         stack.callback(on_shutdown_signal(partial(_begin_drain, api.state, workflow, settings.drain_timeout_s)))
         yield
         # Without a signal (a test, an embedding process) the drain begins here.
@@ -154,11 +159,18 @@ def _build_runs(
             await idempotency.forget_old(session)
 
     return workflow, [
+        streams.looking,
         Periodic("runs to stop", settings.cancel_poll_s, sweeper.stop_cancelled),
         Periodic("run sweeper", settings.sweep_interval_s, sweeper.sweep),
         Periodic("run costs", settings.cost_interval_s, costs.check_due),
         Periodic("agent housekeeping", _HOUSEKEEPING_S, clean_up),
     ]
+
+
+async def _end_access(state: State, end: AccessEnd) -> None:
+    """What runs for somebody who may no longer run it: agents and code."""
+    await state.code.end_access(end)
+    await state.runs.end_access(end)
 
 
 def _begin_drain(state: State, workflow: RunWorkflow, timeout_s: float) -> None:

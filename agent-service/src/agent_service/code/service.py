@@ -15,11 +15,12 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from uuid import UUID
 
+from shared.access import AccessEnd
 from shared.auth import Permission, Principal
 from shared.background import TaskTracker
 from shared.clock import utc_now
 from shared.contracts.agents import CodeRequest, CodeResult
-from shared.errors import Unavailable
+from shared.errors import Forbidden, Unavailable
 
 from agent_service.code.admission import Admission
 from agent_service.code.execution import Execution
@@ -37,6 +38,13 @@ _NEW_S = 60
 _RETRY_AFTER_S = 60
 
 SelfTest = Callable[[], Awaitable[str | None]]
+
+
+class AccessLost(Forbidden):
+    """The person or key may no longer run code, so what ran was ended."""
+
+    def __init__(self, end: AccessEnd) -> None:
+        super().__init__(end.detail, code=end.reason.value)
 
 
 class CodeRunner:
@@ -64,6 +72,7 @@ class CodeRunner:
         self._zygote: Zygote | None = None
         self._idle: asyncio.TimerHandle | None = None
         self._run_ids = itertools.count(1)
+        self._runs: set[_Run] = set()
 
     def open(self) -> None:
         """Begin the self-test in the background."""
@@ -105,15 +114,33 @@ class CodeRunner:
     async def execute(self, principal: Principal, request: CodeRequest) -> CodeResult:
         """Run it to its end. When the caller is cancelled, the run is killed.
 
-        Raises: Forbidden, Invalid, PayloadTooLarge, TooManyRequests, Unavailable.
+        Raises: AccessLost, Forbidden, Invalid, PayloadTooLarge, TooManyRequests, Unavailable.
         """
         principal.require(Permission.CODE_EXECUTE)
         user_id = principal.actor_id
         files = await asyncio.to_thread(decode_files, request.files)
         if (reason := await self.unavailable_reason()) is not None:
             raise _unavailable(reason)
+        run = _Run(principal)
+        self._runs.add(run)
+        try:
+            async with run.scope:
+                return await self._admitted(run, request, files, user_id)
+        except TimeoutError:
+            if run.ended_by is None:
+                raise
+            raise AccessLost(run.ended_by) from None
+        finally:
+            self._runs.discard(run)
+
+    async def end_access(self, end: AccessEnd) -> None:
+        """End what waits and runs for somebody who may no longer run code."""
+        for run in list(self._runs):
+            if end.covers(run.principal, Permission.CODE_EXECUTE):
+                run.end_for(end)
+
+    async def _admitted(self, run: "_Run", request: CodeRequest, files: list[tuple[str, bytes]], user_id: UUID) -> CodeResult:
         slot = await self._admission.enter(user_id)
-        run = _Run()
         try:
             self._cancel_idle()
             return await self._execute(run, request, files, slot)
@@ -260,13 +287,22 @@ class CodeRunner:
 
 
 class _Run:
-    """What a run holds by now."""
+    """Whose a run is, and what it holds by now. `ended_by`: its person may no longer run code."""
 
-    __slots__ = ("execution", "folder")
+    __slots__ = ("ended_by", "execution", "folder", "principal", "scope")
 
-    def __init__(self) -> None:
+    def __init__(self, principal: Principal) -> None:
+        self.principal = principal
         self.execution: Execution | None = None
         self.folder: WorkFolder | None = None
+        self.ended_by: AccessEnd | None = None
+        self.scope = asyncio.timeout(None)
+
+    def end_for(self, end: AccessEnd) -> None:
+        """End it at its next await; the process is killed by who retires the run."""
+        if self.ended_by is None:
+            self.ended_by = end
+            self.scope.reschedule(asyncio.get_running_loop().time())
 
 
 def _make_base(uid_first: int | None) -> tuple[Path, int]:

@@ -4,9 +4,11 @@ import re
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from typing import Any
 
+import orjson
 from shared.citations import missing_marks
-from shared.clients.completions import Text, ToolCallPiece
+from shared.clients.completions import RefusalText, Text, ToolCallPiece
 from shared.contracts.chat import MessageUsage
 
 from agent_service.runs.spec import ModelCall
@@ -23,6 +25,7 @@ class _CallParts:
     call_id: str = ""
     name: str = ""
     arguments: list[str] = field(default_factory=list[str])
+    extra: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 class Answer:
@@ -31,13 +34,15 @@ class Answer:
     def __init__(self, bytes_max: int) -> None:
         self._bytes_left = bytes_max
         self._texts: list[str] = []
+        self._thoughts: list[str] = []
+        self._refused = False
         self._calls: dict[int, _CallParts] = {}
         self._held = HeldText({})
         self.dispatched = False
         self.dispatch_id: str | None = None
         self.usage: MessageUsage | None = None
         self.finished = False
-        self.reason = "stop"
+        self._reason = "stop"
 
     @property
     def too_long(self) -> bool:
@@ -46,6 +51,18 @@ class Answer:
     def text(self) -> str:
         return "".join(self._texts)
 
+    def reasoning(self) -> str:
+        return "".join(self._thoughts)
+
+    @property
+    def reason(self) -> str:
+        """Why the answer ended, as people are told."""
+        if self._refused:
+            return "refusal"
+        if self._reason == "stop" and not self._calls and self._thoughts and not self.text().strip():
+            return "reasoning_only"
+        return self._reason
+
     def offer(self, tools: Sequence[Tool]) -> None:
         """Before the first part: the tools the model may call, in which form ever."""
         self._held = HeldText({tool.name: frozenset(tool.parameters.get("properties", ())) for tool in tools})
@@ -53,7 +70,16 @@ class Answer:
     def add_text(self, part: Text) -> str:
         """What may be shown of the answer now."""
         self._bytes_left -= len(part.text.encode())
-        return part.text if part.reasoning else self._keep(self._held.feed(part.text))
+        if part.reasoning:
+            self._thoughts.append(part.text)
+            return part.text
+        return self._keep(self._held.feed(part.text))
+
+    def add_refusal(self, part: RefusalText) -> str:
+        """The model's words for why it does not answer are its answer."""
+        self._bytes_left -= len(part.text.encode())
+        self._refused = True
+        return self._keep(part.text)
 
     def end_text(self) -> str:
         """At the end: what was kept back and turned out to be no call."""
@@ -78,12 +104,13 @@ class Answer:
         parts.call_id = parts.call_id or piece.call_id or ""
         parts.name = parts.name or (piece.name or "")[:_NAME_CHARS_MAX]
         parts.arguments.append(piece.arguments)
-        self._bytes_left -= len(piece.arguments.encode())
+        parts.extra.update(piece.extra)
+        self._bytes_left -= len(piece.arguments.encode()) + (len(orjson.dumps(piece.extra)) if piece.extra else 0)
 
     def note_finish(self, reason: str) -> None:
         """The end of the stream says `stop` once more; the first reason is the model's."""
         if not self.finished:
-            self.reason = reason
+            self._reason = reason
         self.finished = True
 
     def calls(self, *, step: int, taken: AbstractSet[str], calls_max: int) -> list[ModelCall]:
@@ -95,5 +122,6 @@ class Answer:
             own = _CALL_ID.fullmatch(parts.call_id) is not None and parts.call_id not in used
             call_id = parts.call_id if own else f"call-{step}-{place + 1}"
             used.add(call_id)
-            calls.append(ModelCall(id=call_id, name=parts.name.replace("\x00", ""), arguments="".join(parts.arguments)))
+            name, arguments = parts.name.replace("\x00", ""), "".join(parts.arguments)
+            calls.append(ModelCall(id=call_id, name=name, arguments=arguments, extra=parts.extra))
         return calls

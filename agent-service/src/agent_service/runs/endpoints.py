@@ -1,11 +1,13 @@
 """HTTP of runs."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from shared.auth import Permission, Principal, require, require_service
+from shared.auth import Permission, Principal, current_principal, require, require_service
 from shared.contracts.agents import ApprovalDecision, InternalRunCreate, Run, RunCreate, RunEvent, RunStep
 from shared.idempotency import IdempotencyKey, Operation
 from shared.pagination import After, Limit, Page
@@ -18,6 +20,8 @@ from agent_service.runs.service import KeyedWrite, RunService
 
 Reader = Annotated[Principal, Depends(require(Permission.AGENTS_READ))]
 Runner = Annotated[Principal, Depends(require(Permission.AGENTS_RUN))]
+Owner = Annotated[Principal, Depends(current_principal)]
+"""Whatever the role: what is one's own can always be removed."""
 Chat = Annotated[Principal, Depends(require_service("chat-service"))]
 
 _RUN_ID_HEADER = "x-atrium-run-id"
@@ -44,23 +48,35 @@ class _Answers:
         self._streams: RunStreams = streams
         self._settings = settings
 
-    async def of_run(self, principal: Principal, run_id: UUID, response: Response) -> Response | Run:
-        if self._wants_events:
-            return self.stream(principal, run_id, 0)
-        response.headers[_RUN_ID_HEADER] = str(run_id)
+    async def of_new_run(self, principal: Principal, start: Callable[[], Awaitable[UUID]], response: Response) -> Response | Run:
+        """The place among the person's streams is taken first: a run that nobody may follow is not begun."""
         self._streams.open.enter(principal)
+        is_left = False
+        try:
+            run_id = await start()
+            if self._wants_events:
+                is_left = True  # by the stream, at its end
+                return self._events(principal, run_id, 0)
+            response.headers[_RUN_ID_HEADER] = str(run_id)
+            await self._until_ended(run_id)
+            return await self._runs.read(principal, run_id)
+        finally:
+            if not is_left:
+                self._streams.open.leave(principal)
+
+    async def _until_ended(self, run_id: UUID) -> None:
         try:
             async with asyncio.timeout(self._settings.run_wait_max_s):
                 async for _ in self._streams.follow(run_id, 0):
                     pass
         except TimeoutError:
             pass  # the run goes on; the answer says how far it is
-        finally:
-            self._streams.open.leave(principal)
-        return await self._runs.read(principal, run_id)
 
     def stream(self, principal: Principal, run_id: UUID, after: int) -> EventStream:
         self._streams.open.enter(principal)
+        return self._events(principal, run_id, after)
+
+    def _events(self, principal: Principal, run_id: UUID, after: int) -> EventStream:
         return EventStream(
             self._streams.follow(run_id, after),
             headers={_RUN_ID_HEADER: str(run_id)},
@@ -87,8 +103,7 @@ async def start_run(
     if key is not None:
         content = body.model_dump_json(exclude_unset=True).encode()
         write = KeyedWrite(Operation(str(principal.actor_id), "POST", request.url.path, key), content)
-    run_id = await runs.start(principal, agent_id, body, write=write)
-    return await answers.of_run(principal, run_id, response)
+    return await answers.of_new_run(principal, partial(runs.start, principal, agent_id, body, write=write), response)
 
 
 @internal_router.post("/runs", summary="Chat begins a run under the id of a reply; safe to repeat")
@@ -111,6 +126,11 @@ async def list_runs(
 @router.get("/runs/{run_id}", summary="One run with its steps")
 async def read_run(run_id: UUID, principal: Reader, runs: RunsDep) -> Run:
     return await runs.read(principal, run_id)
+
+
+@router.delete("/runs/{run_id}", summary="Delete a run with its steps, events and files; one under way is ended", status_code=204)
+async def delete_run(run_id: UUID, principal: Owner, runs: RunsDep) -> None:
+    await runs.delete(principal, run_id)
 
 
 @router.get(

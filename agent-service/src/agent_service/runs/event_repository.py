@@ -1,6 +1,6 @@
 """All SQL about the events of runs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -38,6 +38,25 @@ async def add(session: AsyncSession, run_id: UUID, events: Sequence[Event]) -> N
         "data": [event.data for event in events],
     }
     await session.execute(text(_ADD), values)
+
+
+_READ_MANY = """
+SELECT e.run_id, e.id, e.event, e.data
+FROM unnest(CAST(:run_ids AS uuid[]), CAST(:after AS bigint[])) AS w (run_id, after)
+CROSS JOIN LATERAL (
+    SELECT * FROM run_event WHERE run_event.run_id = w.run_id AND run_event.id > w.after ORDER BY run_event.id LIMIT :limit
+) AS e
+ORDER BY e.run_id, e.id
+"""
+
+
+async def read_many(session: AsyncSession, after: Mapping[UUID, int], *, limit: int) -> dict[UUID, list[Event]]:
+    """The events of several runs, of each those above its id, `limit` at most."""
+    found: dict[UUID, list[Event]] = {}
+    values = {"run_ids": list(after), "after": list(after.values()), "limit": limit}
+    for row in await session.execute(text(_READ_MANY), values):
+        found.setdefault(row.run_id, []).append(Event(row.id, row.event, row.data))
+    return found
 
 
 async def read(session: AsyncSession, run_id: UUID, *, after: int, limit: int) -> list[Event]:

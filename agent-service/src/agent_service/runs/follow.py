@@ -1,9 +1,11 @@
-"""Following a run from any event id: always from the table, woken by this process's runs and by looking again for those of others."""
+"""Following a run from any event id: from the table, woken by this process's runs; those of other processes are looked at for all."""
 
-import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from uuid import UUID
 
+from shared.background import Periodic
 from shared.clock import monotonic_s
 from shared.db import Database
 from shared.sse import comment, encode
@@ -19,8 +21,37 @@ from agent_service.settings import AgentSettings
 _READ_MAX = 500
 
 
+@dataclass(slots=True)
+class _Tail:
+    """The newest events of a run of another process, read once for all its readers here: those above `after`, in order."""
+
+    after: int
+    readers: int = 0
+    events: list[Event] = field(default_factory=list[Event])
+    ended: bool = False
+
+    @property
+    def last_id(self) -> int:
+        return self.events[-1].id if self.events else self.after
+
+    def add(self, events: list[Event], *, ended: bool) -> bool:
+        """Whether something is new."""
+        self.events += events
+        if len(self.events) > _READ_MAX:
+            dropped = self.events[: len(self.events) - _READ_MAX]
+            self.after = dropped[-1].id
+            del self.events[: len(dropped)]
+        is_new = bool(events) or (ended and not self.ended)
+        self.ended = ended
+        return is_new
+
+    def above(self, after: int) -> list[Event] | None:
+        """The events above `after`; None when some of them are no longer here."""
+        return [event for event in self.events if event.id > after] if after >= self.after else None
+
+
 class RunStreams:
-    """Gives the bytes of event streams; one a process."""
+    """Gives the bytes of event streams; one a process. `start` it for the runs of other processes."""
 
     def __init__(self, database: Database, live: LiveRuns, settings: AgentSettings) -> None:
         self._database = database
@@ -28,6 +59,8 @@ class RunStreams:
         self._wakeups = live.wakeups
         self._settings = settings
         self.open = OpenStreams(settings.streams_per_user_max, TooManyStreams)
+        self._tails: dict[UUID, _Tail] = {}
+        self.looking = Periodic("events of other processes", settings.follow_poll_s, self.look)
         self._closing = False
 
     def close(self) -> None:
@@ -38,10 +71,10 @@ class RunStreams:
     async def follow(self, run_id: UUID, after: int) -> AsyncGenerator[bytes]:
         """The events above `after` until the run's end. The caller has authorised."""
         shown_s = monotonic_s()
-        with self._wakeups.watch(run_id) as changed:
+        with self._wakeups.watch(run_id) as changed, self._tail(run_id) as tail:
             while not self._closing:
                 changed.clear()
-                events, ended = await self._read(run_id, after)
+                events, ended = await self._next(run_id, after, tail)
                 if events:
                     after = events[-1].id
                     yield b"".join(encode(event.event, event.data, event.id) for event in events)
@@ -49,19 +82,45 @@ class RunStreams:
                 if ended and len(events) < _READ_MAX:
                     return
                 if len(events) < _READ_MAX:
-                    await self._wait(changed, run_id)
+                    await set_within(changed, self._settings.stream_ping_s)
                 if monotonic_s() - shown_s >= self._settings.stream_ping_s:
                     yield comment()
                     shown_s = monotonic_s()
 
-    async def _read(self, run_id: UUID, after: int) -> tuple[list[Event], bool]:
+    @contextmanager
+    def _tail(self, run_id: UUID) -> Generator[_Tail]:
+        tail = self._tails.setdefault(run_id, _Tail(after=-1))
+        tail.readers += 1
+        try:
+            yield tail
+        finally:
+            tail.readers -= 1
+            if tail.readers == 0:
+                self._tails.pop(run_id, None)
+
+    async def look(self) -> None:
+        """Read on in the runs of other processes that somebody follows here: two statements for all of them, however many read."""
+        tails = {run_id: tail for run_id, tail in self._tails.items() if tail.after >= 0 and not tail.ended}
+        foreign = {run_id: tail for run_id, tail in tails.items() if run_id not in self._live.runs}
+        if not foreign:
+            return
+        async with self._database.transaction() as session:
+            open_runs = await repository.still_open(session, list(foreign))
+            found = await event_repository.read_many(session, {run_id: tail.last_id for run_id, tail in foreign.items()}, limit=_READ_MAX)
+        for run_id, tail in foreign.items():
+            events = found.get(run_id, [])
+            if tail.add(events, ended=run_id not in open_runs and len(events) < _READ_MAX):
+                self._wakeups.wake(run_id)
+
+    async def _next(self, run_id: UUID, after: int, tail: _Tail) -> tuple[list[Event], bool]:
+        if run_id not in self._live.runs and tail.after >= 0 and (events := tail.above(after)) is not None:
+            return events, tail.ended
         async with self._database.transaction() as session:
             # The state is read before the events: when it says ended, the events below are all there are.
-            run = await repository.get(session, run_id)
+            ended = await repository.has_ended(session, run_id)
             events = await event_repository.read(session, run_id, after=after, limit=_READ_MAX)
-        return events, run is None or not repository.is_open(run)
-
-    async def _wait(self, changed: asyncio.Event, run_id: UUID) -> None:
-        """Until something may be new. Runs of this process tell; runs of others are looked at again and again."""
-        timeout_s = self._settings.stream_ping_s if run_id in self._live.runs else self._settings.follow_poll_s
-        await set_within(changed, timeout_s)
+        last_id = events[-1].id if events else after
+        if len(events) < _READ_MAX and (tail.after < 0 or run_id in self._live.runs):
+            # Where the common reading goes on.
+            tail.after, tail.events, tail.ended = last_id, [], ended
+        return events, ended

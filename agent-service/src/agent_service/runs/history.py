@@ -15,7 +15,7 @@ from shared.db import Database
 
 from agent_service.runs import repository, step_repository
 from agent_service.runs.models import RunRow, StepRow
-from agent_service.runs.outcomes import STOPPED, Ending, cost_exhausted, tokens_exhausted, too_long
+from agent_service.runs.outcomes import STOPPED, Ending, access_ended, cost_exhausted, tokens_exhausted, too_long
 from agent_service.runs.spec import ModelCall
 
 SAME_CALLS_MAX = 3
@@ -48,8 +48,8 @@ class History:
 
     def reason_to_end(self, limits: RunLimits) -> Ending | None:
         """Why no further step may begin."""
-        if self.run.cancel_requested:
-            return STOPPED
+        if (ending := self.stop_asked()) is not None:
+            return ending
         if self.seconds_left(limits) <= 0:
             return too_long(limits.duration_s_max)
         if self.tokens_used >= limits.tokens_max:
@@ -57,6 +57,12 @@ class History:
         if limits.cost_nano_max is not None and (self.usage.cost_nano or 0) >= limits.cost_nano_max:
             return cost_exhausted(limits.cost_nano_max)
         return None
+
+    def stop_asked(self) -> Ending | None:
+        """How the run ends when somebody stopped it, or its person or key may no longer run anything."""
+        if self.run.end_reason is not None:
+            return access_ended(self.run.end_reason)
+        return STOPPED if self.run.cancel_requested else None
 
     def has_text(self, before: int) -> bool:
         """Whether an earlier step wrote text of the answer."""
@@ -94,6 +100,11 @@ def calls_of(row: StepRow) -> list[ModelCall]:
 def output_of(steps: Sequence[StepRow]) -> str:
     """The text of the answer: what a reader has who appended every delta that was not voided."""
     return "\n\n".join(row.content for row in steps if row.kind == "model" and row.content)
+
+
+def reasoning_of(steps: Sequence[StepRow]) -> str:
+    """What the models of all steps thought, as `output_of` joins what they wrote."""
+    return "\n\n".join(row.reasoning for row in steps if row.kind == "model" and row.reasoning)
 
 
 def citations_of(steps: Sequence[StepRow]) -> list[Citation]:

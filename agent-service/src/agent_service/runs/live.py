@@ -15,11 +15,15 @@ T = TypeVar("T")
 
 
 class RunCutError(Exception):
-    """A step was ended from outside: by a stop, or because the run took too long."""
+    """A step was ended from outside: by a stop, or because the run took too long.
 
-    def __init__(self, reason: Literal["stopped", "too_long"]) -> None:
+    `access`: the stop came because the person or key may no longer run anything, and why (a shared.access.EndReason).
+    """
+
+    def __init__(self, reason: Literal["stopped", "too_long"], access: str | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.access = access
 
 
 class LiveRun:
@@ -33,12 +37,14 @@ class LiveRun:
         self.spec = spec
         self.writer = writer
         self.stopped = False
+        self.end_reason: str | None = None
         self._abandoned = False
         self._scope: asyncio.Timeout | None = None
 
-    def stop(self) -> None:
-        """End what is under way at its next await."""
+    def stop(self, end_reason: str | None = None) -> None:
+        """End what is under way at its next await. `end_reason`: as RunCutError.access."""
         self.stopped = True
+        self.end_reason = self.end_reason or end_reason
         self._end_scope()
 
     def abandon(self) -> None:
@@ -61,7 +67,7 @@ class LiveRun:
         if self._abandoned:
             raise RunLostError
         if self.stopped:
-            raise RunCutError("stopped")
+            raise RunCutError("stopped", self.end_reason)
         scope = asyncio.timeout(timeout_s)
         try:
             async with scope:
@@ -72,7 +78,7 @@ class LiveRun:
                 raise
             if self._abandoned:
                 raise RunLostError from None
-            raise RunCutError("stopped" if self.stopped else "too_long") from None
+            raise (RunCutError("stopped", self.end_reason) if self.stopped else RunCutError("too_long")) from None
         finally:
             self._scope = None
 
@@ -87,7 +93,7 @@ class LiveRuns:
     def __len__(self) -> int:
         return len(self.runs)
 
-    def stop(self, run_id: UUID) -> None:
+    def stop(self, run_id: UUID, end_reason: str | None = None) -> None:
         """Stop the run if it is this process's."""
         if (live := self.runs.get(run_id)) is not None:
-            live.stop()
+            live.stop(end_reason)

@@ -18,29 +18,28 @@ from shared.clients.completions import (
     Text,
     ToolCallPiece,
 )
-from shared.clients.windows import ModelWindows
+from shared.clients.windows import ModelWindows, Window
 from shared.clock import monotonic_s, utc_now
-from shared.contracts.chat import MessageError, MessageUsage
+from shared.contracts.chat import LeftOutEventData, MessageError, MessageUsage
 from shared.contracts.runs import StepEventData
 from shared.db import Database
 from shared.http import UpstreamConnectError, UpstreamError, UpstreamTimeout
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from agent_service.runs import prompt, step_repository
+from agent_service.runs import prompt, repository, step_repository
 from agent_service.runs.answer import Answer
 from agent_service.runs.history import History, calls_of, read_history, repeated_call
 from agent_service.runs.live import LiveRun, RunCutError
 from agent_service.runs.outcomes import (
-    COMPLETE,
-    STOPPED,
     Ending,
     Outcome,
+    complete,
+    cut_ending,
     failed,
     output_too_long,
     repeats_itself,
     steps_exhausted,
     tokens_exhausted,
-    too_long,
 )
 from agent_service.runs.prompt import BYTES_PER_TOKEN
 from agent_service.runs.spec import ModelCall
@@ -48,7 +47,8 @@ from agent_service.runs.step_repository import StepKey
 from agent_service.settings import AgentSettings
 from agent_service.tools.port import Tool, Toolbox
 
-_CONNECT_AGAIN_S = 0.5
+_AWAY = "service_away"
+_AWAY_AGAIN_S = 0.5
 _RETRY_LEAST_S = 0.1
 _ATTEMPTS_MAX = 3
 _ANSWER_TOKENS_USUAL = 4096
@@ -141,11 +141,11 @@ class ModelSteps:
             async with live.writer.flushing(self._tasks, self._settings.event_interval_s, on_lost=live.abandon):
                 await live.within(partial(self._converse, attempt), timeout_s=attempt.history.seconds_left(limits))
         except RunCutError as cut:
-            return STOPPED if cut.reason == "stopped" else too_long(limits.duration_s_max)
+            return cut_ending(cut, limits.duration_s_max)
         except CompletionRefusedError as refusal:
             return Ending(status="failed", error=refusal.error)
         except UpstreamError as error:
-            attempt.broken = attempt.answer.dispatched and not isinstance(error, UpstreamTimeout)
+            attempt.broken = not isinstance(error, UpstreamTimeout | UpstreamConnectError)
             return _broken(error, started=attempt.answer.dispatched)
         if attempt.answer.too_long:
             return output_too_long(self._settings.run_output_max_bytes)
@@ -153,30 +153,43 @@ class ModelSteps:
 
     async def _converse(self, attempt: _Attempt) -> None:
         body = await self._request_body(attempt)
+        away_since_s: float | None = None
         while True:
             waited_s = monotonic_s() - attempt.started_s
             try:
                 await self._stream_once(attempt, body)
                 return
             except ModelNotReadyError as wait:
-                if waited_s >= self._settings.model_wait_max_s:
-                    raise CompletionRefusedError(_still_not_ready(wait, waited_s)) from wait
+                if wait.reason != _AWAY:
+                    away_since_s = None
+                    if waited_s >= self._settings.model_wait_max_s:
+                        raise CompletionRefusedError(_still_not_ready(wait, waited_s)) from wait
+                    _show_waiting(attempt, wait)
+                    await asyncio.sleep(min(max(wait.retry_after_s, _RETRY_LEAST_S), self._settings.model_retry_max_s))
+                    continue
+                away_since_s = away_since_s or monotonic_s()
+                if monotonic_s() - away_since_s >= self._settings.provider_connect_wait_max_s:
+                    raise CompletionRefusedError(_still_away(monotonic_s() - away_since_s)) from wait
                 _show_waiting(attempt, wait)
-                await asyncio.sleep(min(max(wait.retry_after_s, _RETRY_LEAST_S), self._settings.model_retry_max_s))
             except UpstreamConnectError:
-                if waited_s >= self._settings.provider_connect_wait_max_s:
+                away_since_s = away_since_s or monotonic_s()
+                if monotonic_s() - away_since_s >= self._settings.provider_connect_wait_max_s:
                     raise
-                await asyncio.sleep(_CONNECT_AGAIN_S)
+                _show_waiting(attempt, ModelNotReadyError(_AWAY, retry_after_s=_AWAY_AGAIN_S, progress=None))
+            # Nothing was dispatched: the service may only be restarting.
+            await asyncio.sleep(_AWAY_AGAIN_S)
 
     async def _request_body(self, attempt: _Attempt) -> dict[str, Any]:
         live, spec = attempt.live, attempt.live.spec
         tools = [] if attempt.last else await self._offered(live)
         attempt.answer.offer(tools)
         schemas = prompt.tool_schemas(tools)
-        tokens = await self._windows.prompt_tokens(live.principal, live.model)
-        bytes_max = tokens * BYTES_PER_TOKEN - prompt.size_of(schemas)
+        window = await self._windows.window(live.principal, live.model)
+        bytes_max = window.prompt_tokens * BYTES_PER_TOKEN - prompt.size_of(schemas)
         steps = attempt.history.before(attempt.key.step)
-        body: dict[str, Any] = {"model": live.model, "messages": prompt.messages(spec, steps, tools, bytes_max=bytes_max)}
+        fitted = prompt.messages(spec, steps, tools, bytes_max=bytes_max)
+        await self._note_left_out(attempt, fitted.left_out, window)
+        body: dict[str, Any] = {"model": live.model, "messages": fitted.messages}
         if schemas:
             body["tools"] = schemas
         if spec.temperature is not None:
@@ -185,6 +198,20 @@ class ModelSteps:
         if tokens_left < _ANSWER_TOKENS_USUAL:
             body["max_tokens"] = tokens_left
         return body
+
+    async def _note_left_out(self, attempt: _Attempt, count: int, window: Window) -> None:
+        """Say what the model does not see, once for as long as it is the same."""
+        tokens = min(window.context_tokens, self._settings.prompt_tokens_max)
+        left_out = LeftOutEventData(messages=count, passages=0, window_tokens=tokens)
+        known = attempt.history.run.left_out
+        if count == 0 or (known is not None and LeftOutEventData.model_validate_json(known) == left_out):
+            return
+
+        async def record(session: AsyncSession) -> None:
+            await repository.change(session, attempt.key.run_id, {"left_out": left_out.model_dump_json()})
+
+        attempt.live.writer.add("left_out", left_out.model_dump(mode="json"))
+        await attempt.live.writer.commit(record)
 
     async def _offered(self, live: LiveRun) -> list[Tool]:
         names = tuple(choice.name for choice in live.spec.tools)
@@ -200,7 +227,7 @@ class ModelSteps:
                     case Text():
                         attempt.show(answer.add_text(part))
                     case RefusalText():
-                        attempt.show(answer.add_text(Text(reasoning=False, text=part.text)))
+                        attempt.show(answer.add_refusal(part))
                     case ToolCallPiece():
                         answer.add_call_piece(part)
                     case MessageUsage():
@@ -243,6 +270,8 @@ class ModelSteps:
         values = {
             "status": "done" if ending is None else "failed",
             "content": answer.text(),
+            "reasoning": answer.reasoning(),
+            "finish_reason": answer.reason if answer.finished else None,
             "calls": f"[{','.join(call.model_dump_json() for call in calls[: outcome.calls])}]",
             "outcome": outcome.model_dump_json(),
             "dispatch_id": answer.dispatch_id,
@@ -267,7 +296,7 @@ class ModelSteps:
         used = attempt.history.tokens_used + ((usage.prompt_tokens or 0) + (usage.completion_tokens or 0) if usage else 0)
         if not calls:
             cut_by_limit = attempt.answer.reason == "length" and used >= limits.tokens_max
-            return tokens_exhausted(limits.tokens_max) if cut_by_limit else COMPLETE
+            return tokens_exhausted(limits.tokens_max) if cut_by_limit else complete(attempt.answer.reason)
         if attempt.last:
             return steps_exhausted(limits.steps_max)
         made = [call for row in attempt.history.before(attempt.key.step) for call in calls_of(row)]
@@ -288,6 +317,11 @@ def _show_waiting(attempt: _Attempt, wait: ModelNotReadyError) -> None:
     if shown != attempt.waiting_shown:
         attempt.waiting_shown = shown
         attempt.live.writer.add("waiting", {"reason": wait.reason, "progress": progress})
+
+
+def _still_away(waited_s: float) -> MessageError:
+    detail = f"a service that models need was away for {waited_s:.0f} s, and nothing was sent to the model; try again shortly"
+    return MessageError(code=_AWAY, detail=detail, status=503)
 
 
 def _broken(error: UpstreamError, *, started: bool) -> Ending:

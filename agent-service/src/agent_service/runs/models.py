@@ -11,7 +11,11 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 
 class RunRow(Base):
-    """One run. `spec` is a runs.spec.RunSpec; `owner` is the process that may write for it; `error` a MessageError."""
+    """One run. `spec` is a runs.spec.RunSpec; `owner` is the process that may write for it; `error` a MessageError.
+
+    `cancel_requested`: it is to end; with `end_reason` (a shared.access.EndReason) because its person or key may no longer run anything.
+    `left_out` is a LeftOutEventData as JSON: what the model did not see of the conversation.
+    """
 
     __tablename__ = "run"
 
@@ -31,6 +35,10 @@ class RunRow(Base):
     owner: Mapped[str | None] = mapped_column(Text)
     cancel_requested: Mapped[bool]
     approval_wait_ms: Mapped[int] = mapped_column(BigInteger)
+    key_id: Mapped[UUID | None]
+    end_reason: Mapped[str | None] = mapped_column(Text)
+    finish_reason: Mapped[str | None] = mapped_column(Text)
+    left_out: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     started_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     ended_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
@@ -39,7 +47,8 @@ class RunRow(Base):
 class StepRow(Base):
     """One attempt of one step. `outcome` is set when it ended: what the workflow does next, so that a step ends once.
 
-    A model step has `content` and `calls` (its text and the tool calls it made), a tool step `call_id`, `arguments` and `result`.
+    A model step has `content`, `reasoning` and `calls` (its text, what it thought and the tool calls it made), a tool step `call_id`,
+    `arguments` and `result`.
     """
 
     __tablename__ = "run_step"
@@ -55,6 +64,8 @@ class StepRow(Base):
     arguments: Mapped[str | None] = mapped_column(Text)
     result: Mapped[str | None] = mapped_column(Text)
     content: Mapped[str] = mapped_column(Text)
+    reasoning: Mapped[str] = mapped_column(Text)
+    finish_reason: Mapped[str | None] = mapped_column(Text)
     calls: Mapped[str] = mapped_column(Text)
     citations: Mapped[str] = mapped_column(Text)
     files: Mapped[str] = mapped_column(Text)

@@ -3,13 +3,17 @@
 from typing import Literal
 
 from pydantic import BaseModel
+from shared.access import DETAILS, EndReason
 from shared.contracts.chat import MessageError
+
+from agent_service.runs.live import RunCutError
 
 
 class Ending(BaseModel):
-    """How a run ends."""
+    """How a run ends. `finish_reason` is that of its last answer, or why its person may not go on."""
 
     status: Literal["complete", "stopped", "failed"]
+    finish_reason: str | None = None
     error: MessageError | None = None
 
 
@@ -21,8 +25,17 @@ class Outcome(BaseModel):
     ending: Ending | None = None
 
 
-COMPLETE = Ending(status="complete")
 STOPPED = Ending(status="stopped")
+
+
+def complete(finish_reason: str) -> Ending:
+    return Ending(status="complete", finish_reason=finish_reason)
+
+
+def access_ended(reason: str) -> Ending:
+    """The person or key the run worked for may no longer run anything."""
+    detail = DETAILS[EndReason(reason)]
+    return Ending(status="failed", finish_reason=reason, error=MessageError(code=reason, detail=detail, status=403))
 
 
 def failed(code: str, detail: str, *, status: int) -> Ending:
@@ -42,6 +55,13 @@ def tokens_exhausted(tokens_max: int) -> Ending:
 def cost_exhausted(cost_nano_max: int) -> Ending:
     detail = f"the run used up its limit of {cost_nano_max} nano-USD; what it wrote is kept"
     return failed("cost_exhausted", detail, status=402)
+
+
+def cut_ending(cut: RunCutError, duration_s_max: int) -> Ending:
+    """How a run ends whose step was cut."""
+    if cut.reason == "too_long":
+        return too_long(duration_s_max)
+    return STOPPED if cut.access is None else access_ended(cut.access)
 
 
 def too_long(duration_s_max: int) -> Ending:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 from agent_service.runs.history import calls_of
@@ -23,15 +24,24 @@ _CUT_NOTE = "\n[shortened]"
 _RESULT_BYTES_LEAST = 600
 
 
-def messages(spec: RunSpec, steps: Sequence[StepRow], tools: Sequence[Tool], *, bytes_max: int) -> list[dict[str, Any]]:
-    """The `messages` of a completion request, within `bytes_max` where that is possible."""
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """The `messages` of a completion request, and how many of the conversation are not among them."""
+
+    messages: list[dict[str, Any]]
+    left_out: int
+
+
+def messages(spec: RunSpec, steps: Sequence[StepRow], tools: Sequence[Tool], *, bytes_max: int) -> Prompt:
+    """What is sent, within `bytes_max` where that is possible."""
     system = _system(spec, tools)
     work = _work(steps)
-    said = _said(spec)
+    said, counts = _said(spec)
     left = bytes_max - size_of([*system, *work, said[-1]])
     if left < 0:
         work = _shortened(work, by=-left)
-    return [*system, *_newest(said[:-1], bytes_max=max(left, 0)), said[-1], *work]
+    newest = _newest(said[:-1], bytes_max=max(left, 0))
+    return Prompt([*system, *newest, said[-1], *work], sum(counts[: len(said) - 1 - len(newest)]))
 
 
 def tool_schemas(tools: Sequence[Tool]) -> list[dict[str, Any]]:
@@ -52,17 +62,23 @@ def _system(spec: RunSpec, tools: Sequence[Tool]) -> list[dict[str, Any]]:
     return [{"role": "system", "content": text}] if text else []
 
 
-def _said(spec: RunSpec) -> list[dict[str, Any]]:
-    """The conversation; empty messages left out, neighbours of one role joined, because templates insist on turns."""
+def _said(spec: RunSpec) -> tuple[list[dict[str, Any]], list[int]]:
+    """The conversation; empty messages left out, neighbours of one role joined, because templates insist on turns.
+
+    Beside it: of how many messages each is made.
+    """
     said: list[dict[str, Any]] = []
+    counts: list[int] = []
     for message in spec.messages:
         if not message.content.strip():
             continue
         if said and said[-1]["role"] == message.role:
             said[-1]["content"] += f"\n\n{message.content}"
+            counts[-1] += 1
         else:
             said.append({"role": message.role, "content": message.content})
-    return said
+            counts.append(1)
+    return said, counts
 
 
 def _newest(said: Sequence[dict[str, Any]], *, bytes_max: int) -> list[dict[str, Any]]:
@@ -78,18 +94,23 @@ def _newest(said: Sequence[dict[str, Any]], *, bytes_max: int) -> list[dict[str,
 
 
 def _work(steps: Sequence[StepRow]) -> list[dict[str, Any]]:
-    """Each model step with calls, followed by the results of those calls."""
+    """Each model step with calls, followed by the results of those calls.
+
+    What the model thought goes back with its calls, and so does what the provider attached to each: some refuse the next step else.
+    """
     results = {row.call_id: row.result or "" for row in steps if row.kind == "tool"}
     work: list[dict[str, Any]] = []
     for row in steps:
         if row.kind == "model" and (calls := calls_of(row)):
-            work.append({"role": "assistant", "content": row.content or None, "tool_calls": [_call(call) for call in calls]})
+            thought = {"reasoning_content": row.reasoning} if row.reasoning else {}
+            work.append({"role": "assistant", "content": row.content or None, **thought, "tool_calls": [_call(call) for call in calls]})
             work += [{"role": "tool", "tool_call_id": call.id, "content": results.get(call.id, "")} for call in calls]
     return work
 
 
 def _call(call: ModelCall) -> dict[str, Any]:
-    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": _object_or_empty(call.arguments)}}
+    function = {"name": call.name, "arguments": _object_or_empty(call.arguments)}
+    return {**call.extra, "id": call.id, "type": "function", "function": function}
 
 
 def _object_or_empty(arguments: str) -> str:

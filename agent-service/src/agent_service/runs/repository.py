@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select, text, tuple_, update
+from sqlalchemy import ColumnElement, delete, func, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -95,10 +95,32 @@ async def resume_after_approval(session: AsyncSession, run_id: UUID, *, waited_m
     await session.execute(statement.values(**values).execution_options(synchronize_session=False))
 
 
-async def cancel_requested(session: AsyncSession, run_ids: Sequence[UUID]) -> Sequence[UUID]:
-    """Those of `run_ids` that are to stop."""
-    query = select(RunRow.id).where(RunRow.id.in_(run_ids), RunRow.cancel_requested)
-    return (await session.execute(query)).scalars().all()
+async def cancel_requested(session: AsyncSession, run_ids: Sequence[UUID]) -> dict[UUID, str | None]:
+    """Those of `run_ids` that are to stop, and why if not because somebody asked for it."""
+    query = select(RunRow.id, RunRow.end_reason).where(RunRow.id.in_(run_ids), RunRow.cancel_requested)
+    return {row.id: row.end_reason for row in await session.execute(query)}
+
+
+async def end_access(session: AsyncSession, *, user_id: UUID | None, key_id: UUID | None, reason: str) -> Sequence[UUID]:
+    """Have all open runs of the person or key end; those that are not ended yet, which may have been told before."""
+    whose = RunRow.key_id == key_id if key_id is not None else RunRow.user_id == user_id
+    statement = update(RunRow).where(whose, _open()).values(cancel_requested=True, end_reason=func.coalesce(RunRow.end_reason, reason))
+    return (await session.execute(statement.returning(RunRow.id).execution_options(synchronize_session=False))).scalars().all()
+
+
+async def still_open(session: AsyncSession, run_ids: Sequence[UUID]) -> set[UUID]:
+    """Those of `run_ids` that have not ended."""
+    return set((await session.execute(select(RunRow.id).where(RunRow.id.in_(run_ids), _open()))).scalars())
+
+
+async def has_ended(session: AsyncSession, run_id: UUID) -> bool:
+    """Whether the run is over, or gone."""
+    return (await session.execute(select(RunRow.id).where(RunRow.id == run_id, _open()))).first() is None
+
+
+async def remove(session: AsyncSession, run_id: UUID) -> None:
+    """The run with its steps, events and files."""
+    await session.execute(delete(RunRow).where(RunRow.id == run_id))
 
 
 async def open_since(session: AsyncSession, *, age_s: float, after: UUID | None, limit: int) -> Sequence[RunRow]:

@@ -1,13 +1,13 @@
 """Rules of runs: beginning, reading, stopping, approving; and the one place that decides whose a run is."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import orjson
-from shared.auth import Principal
+from shared.access import AccessEnd
+from shared.auth import Permission, Principal
 from shared.clock import monotonic_s, utc_now
 from shared.contracts.agents import Agent, InputMessage, InternalRunCreate, Run, RunCreate, RunLimits, RunStep, ToolChoice
 from shared.db import Database
@@ -15,6 +15,7 @@ from shared.durable import DurableEngine
 from shared.idempotency import Operation
 from shared.ids import uuid7
 from shared.pagination import Page
+from shared.wakeups import set_within
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agent_service.agents import service as agents
@@ -42,7 +43,6 @@ from agent_service.runs.workflow import KIND, approval_topic, workflow_id
 from agent_service.settings import AgentSettings
 from shared import idempotency
 
-_STOP_LOOK_S = 0.05
 _STOP_GRACE_S = 2.0
 
 
@@ -189,22 +189,60 @@ class RunService:
 
     async def cancel(self, principal: Principal, run_id: UUID) -> Run:
         """Stop the run, wherever it is carried out; what it wrote is kept. Cancelling an ended run changes nothing. Raises: RunNotFound."""
-        waiting: Sequence[str] = ()
         async with self._database.transaction() as session:
             row = await own_run(session, principal, run_id, lock=True)
-            if repository.is_open(row):
+            is_open = repository.is_open(row)
+            if is_open:
                 await repository.change(session, run_id, {"cancel_requested": True})
-                steps = await step_repository.latest_attempts(session, run_id)
-                waiting = [step.call_id for step in steps if step.status == "awaiting_approval" and step.call_id is not None]
-        self._live.stop(run_id)
-        for call_id in waiting:
-            await self._engine.send(workflow_id(run_id), approval_topic(call_id), None, key=f"cancel {run_id} {call_id}")
-        deadline = monotonic_s() + self._settings.stop_cost_wait_s + _STOP_GRACE_S
-        shown = await self.read(principal, run_id)
-        while shown.ended_at is None and monotonic_s() < deadline:
-            await asyncio.sleep(_STOP_LOOK_S)
-            shown = await self.read(principal, run_id)
-        return shown
+        if is_open:
+            await self._tell_ended([run_id], None)
+            await self._until_ended(run_id)
+        return await self.read(principal, run_id)
+
+    async def delete(self, principal: Principal, run_id: UUID) -> None:
+        """Remove the run with its steps, events and files, and end it before. One that is gone already is no error. Raises: RunNotFound."""
+        async with self._database.transaction() as session:
+            row = await repository.get(session, run_id)
+            if row is None:
+                return
+            await own_run(session, principal, run_id)
+        if repository.is_open(row):
+            await self.cancel(principal, run_id)
+        async with self._database.transaction() as session:
+            await repository.remove(session, run_id)
+        self._live.wakeups.wake(run_id)
+
+    async def end_access(self, end: AccessEnd) -> None:
+        """End the open runs of a person or key that may no longer run agents, in every process. To be told again changes nothing."""
+        if not end.ends(Permission.AGENTS_RUN):
+            return
+        async with self._database.transaction() as session:
+            ended = await repository.end_access(session, user_id=end.user_id, key_id=end.key_id, reason=end.reason.value)
+        await self._tell_ended(ended, end.reason.value)
+
+    async def _tell_ended(self, run_ids: Sequence[UUID], end_reason: str | None) -> None:
+        """Those of this process at once, those that wait for a person by a message; other processes find the flag."""
+        if not run_ids:
+            return
+        for run_id in run_ids:
+            self._live.stop(run_id, end_reason)
+        async with self._database.transaction() as session:
+            waiting = await step_repository.awaiting(session, run_ids)
+        for call in waiting:
+            key = f"cancel {call.run_id} {call.call_id}"
+            await self._engine.send(workflow_id(call.run_id), approval_topic(call.call_id), None, key=key)
+
+    async def _until_ended(self, run_id: UUID) -> None:
+        """Until the run has ended, or has had long enough for it."""
+        deadline_s = monotonic_s() + self._settings.stop_cost_wait_s + _STOP_GRACE_S
+        with self._live.wakeups.watch(run_id) as changed:
+            while (left_s := deadline_s - monotonic_s()) > 0:
+                changed.clear()
+                async with self._database.transaction() as session:
+                    if await repository.has_ended(session, run_id):
+                        return
+                # A run of this process tells of its end; one of another process is looked at.
+                await set_within(changed, left_s if run_id in self._live.runs else min(left_s, self._settings.follow_poll_s))
 
     async def call(self, principal: Principal, run_id: UUID, call_id: str) -> RunStep:
         """A tool call of the run. Raises: RunNotFound, CallNotFound."""
@@ -281,6 +319,7 @@ def _row_values(principal: Principal, agent: Agent, spec: RunSpec, *, run_id: UU
         "team_id": principal.team_id,
         "user_id": principal.actor_id,
         "principal": principal.to_claims(),
+        "key_id": principal.key_id,
         "agent_id": agent.id,
         "agent_name": agent.name,
         "model": model,

@@ -1,8 +1,9 @@
 """What a run was asked to do, as it is stored with it: later changes of its agent do not reach it."""
 
+from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from shared.contracts.agents import InputMessage, RunLimits, ToolChoice
 
 
@@ -23,8 +24,12 @@ class RunSpec(BaseModel):
 
 
 class ModelCall(BaseModel):
-    """One tool call of a model step; `id` is unique within the run, `arguments` the text the model wrote."""
+    """One tool call of a model step; `id` is unique within the run, `arguments` the text the model wrote.
+
+    `extra` holds what the provider wants back with the call, such as the signature of a thought.
+    """
 
     id: str
     name: str
     arguments: str
+    extra: dict[str, Any] = Field(default_factory=dict[str, Any])

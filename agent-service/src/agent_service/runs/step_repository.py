@@ -55,6 +55,12 @@ async def get_call(session: AsyncSession, run_id: UUID, call_id: str, *, lock: b
     return (await session.execute(query.with_for_update() if lock else query)).scalar_one_or_none()
 
 
+async def awaiting(session: AsyncSession, run_ids: Sequence[UUID]) -> list[Undelivered]:
+    """The calls of these runs that wait for a person."""
+    query = select(StepRow.run_id, StepRow.call_id).where(StepRow.run_id.in_(run_ids), StepRow.status == "awaiting_approval")
+    return [Undelivered(row.run_id, row.call_id) for row in await session.execute(query) if row.call_id is not None]
+
+
 async def add(session: AsyncSession, values: Mapping[str, Any]) -> None:
     """Harmless when the same attempt is there already."""
     await session.execute(insert(StepRow).values(**values).on_conflict_do_nothing())

@@ -8,11 +8,10 @@ from shared.durable import DurableEngine
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agent_service.runs import event_repository, repository, step_repository
-from agent_service.runs.history import output_of
 from agent_service.runs.live import LiveRuns
 from agent_service.runs.models import RunRow
 from agent_service.runs.outcomes import internal_error
-from agent_service.runs.workflow import KIND, add_last_events, approval_topic, workflow_id
+from agent_service.runs.workflow import KIND, add_last_events, approval_topic, end_values, workflow_id
 from agent_service.runs.writer import EventWriter
 
 _BATCH_MAX = 100
@@ -38,8 +37,8 @@ class Sweeper:
             return
         async with self._database.transaction() as session:
             stopped = await repository.cancel_requested(session, list(self._live.runs))
-        for run_id in stopped:
-            self._live.stop(run_id)
+        for run_id, end_reason in stopped.items():
+            self._live.stop(run_id, end_reason)
 
     async def sweep(self) -> None:
         """Take over what another version left, tell workflows what they did not hear, and look at a batch of open runs of others."""
@@ -78,7 +77,7 @@ class Sweeper:
             self._database, run_id=run_id, owner=self._owner, last_id=last_ids.get(run_id, 0), on_stored=self._live.wakeups.wake
         )
         add_last_events(writer, ending, usage)
-        values = {"status": ending.status, "output": output_of(steps), "error": ending.error and ending.error.model_dump_json()}
+        values = end_values(ending, steps)
 
         async def record(session: AsyncSession) -> None:
             await repository.end(session, run_id, values)

@@ -17,7 +17,7 @@ from agent_service.runs import repository, step_repository
 from agent_service.runs.history import History, calls_of, read_history
 from agent_service.runs.live import LiveRun, RunCutError
 from agent_service.runs.models import StepRow
-from agent_service.runs.outcomes import STOPPED, Ending, Outcome, too_long
+from agent_service.runs.outcomes import Ending, Outcome, cut_ending
 from agent_service.runs.produced import Produced, keep_files, storable
 from agent_service.runs.spec import ModelCall
 from agent_service.runs.step_repository import StepKey
@@ -88,8 +88,8 @@ class ToolSteps:
         call = await self._prepare(live, history, made, step=step)
         if row.status == "awaiting_approval":
             await self._go_on(live, row)
-            if history.run.cancel_requested:
-                return await self._finish(call, ToolResult(_STOPPED, failed=True), monotonic_s(), ending=STOPPED)
+            if (ending := history.stop_asked()) is not None:
+                return await self._finish(call, ToolResult(_STOPPED, failed=True), monotonic_s(), ending=ending)
             if row.decision != "approve":
                 text = _DENIED if row.decision == "deny" else _UNDECIDED
                 return await self._finish(call, ToolResult(text, failed=True), monotonic_s(), status="denied")
@@ -187,7 +187,7 @@ class ToolSteps:
             timeout_s = max(history.seconds_left(spec.limits), 0.001)
             result = await live.within(lambda: self._call(tool, context, call.arguments), timeout_s=timeout_s)
         except RunCutError as cut:
-            ending = STOPPED if cut.reason == "stopped" else too_long(spec.limits.duration_s_max)
+            ending = cut_ending(cut, spec.limits.duration_s_max)
             return await self._finish(call, ToolResult(_STOPPED, failed=True), started_s, ending=ending)
         return await self._finish(call, result, started_s)
 

@@ -6,11 +6,11 @@ from typing import Any, cast
 
 import orjson
 from shared.contracts.agents import Run, RunStatus, RunStep
-from shared.contracts.chat import MessageError, MessageUsage
+from shared.contracts.chat import LeftOutEventData, MessageError, MessageUsage
 from shared.contracts.runs import RunFile
 
 from agent_service.runs import repository
-from agent_service.runs.history import citations_of, latest, output_of
+from agent_service.runs.history import citations_of, latest, output_of, reasoning_of
 from agent_service.runs.models import RunRow, StepRow
 
 
@@ -24,6 +24,9 @@ def run_view(row: RunRow, *, usage: MessageUsage | None, last_event_id: int, att
         model=row.model,
         status=cast("RunStatus", row.status),
         input=row.input,
+        finish_reason=row.finish_reason,
+        reasoning=reasoning_of(last),
+        left_out=LeftOutEventData.model_validate_json(row.left_out) if row.left_out else None,
         output=output_of(last) if repository.is_open(row) else row.output,
         error=MessageError.model_validate_json(row.error) if row.error else None,
         usage=usage,

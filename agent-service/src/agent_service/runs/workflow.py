@@ -4,14 +4,15 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Never
+from typing import Never, TypeVar
 from uuid import UUID
 
 from shared.auth import Principal
 from shared.clock import monotonic_s, utc_now
-from shared.contracts.chat import ErrorEventData, MessageUsage
+from shared.contracts.chat import DoneEventData, ErrorEventData, MessageUsage
 from shared.db import Database
 from shared.metrics import Metrics
+from shared.outages import is_outage
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agent_service.runs import event_repository, repository, step_repository
@@ -29,6 +30,10 @@ from shared import durable
 
 KIND = "run"
 _DRAIN_LOOK_S = 0.05
+_AGAIN_S = 0.5
+_GONE: dict[str, object] = {"gone": True}
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +45,10 @@ def workflow_id(run_id: UUID) -> str:
 def approval_topic(call_id: str) -> str:
     """Under which the decision about a call is sent to the workflow."""
     return f"approval {call_id}"
+
+
+class _RunGoneError(Exception):
+    """The run was deleted, or its end is written already: nothing is left to do."""
 
 
 class RunWorkflow:
@@ -73,13 +82,15 @@ class RunWorkflow:
     async def run(self, argument: str) -> None:
         """What the engine calls, at first and again after each restart or upgrade."""
         run_id = UUID(argument)
-        live = await self._open(run_id)
+        live = await through_outages(partial(self._open, run_id))
         if live is None:
             return
         self._live.runs[run_id] = live
         try:
             ending = await self._loop(live)
-            await self._step(live, "end", partial(self._finish, live, ending))
+            await self._step(live, "end", partial(through_outages, partial(self._finish, live, ending)))
+        except _RunGoneError:
+            log.info("a run is gone or was ended elsewhere", extra={"run_id": argument})
         finally:
             self._live.runs.pop(run_id, None)
             self._live.wakeups.wake(run_id)
@@ -112,7 +123,8 @@ class RunWorkflow:
             spec=RunSpec.model_validate_json(row.spec),
             writer=writer,
         )
-        live.stopped = row.cancel_requested
+        if row.cancel_requested:
+            live.stop(row.end_reason)
         return live
 
     async def _loop(self, live: LiveRun) -> Ending:
@@ -143,17 +155,24 @@ class RunWorkflow:
 
     async def _left_to_decide_s(self, run_id: UUID, call_id: str) -> float:
         """Counted from the question, for a workflow that was begun anew; for one that goes on, the engine keeps its first answer."""
-        async with self._database.transaction() as session:
-            row = await step_repository.get_call(session, run_id, call_id)
+
+        async def read() -> StepRow | None:
+            async with self._database.transaction() as session:
+                return await step_repository.get_call(session, run_id, call_id)
+
+        row = await through_outages(read)
         asked_s = 0 if row is None else (utc_now() - row.started_at).total_seconds()
         return max(self._settings.approval_wait_max_s - asked_s, 0)
 
     async def _guarded(self, live: LiveRun, name: str, work: Callable[[], Awaitable[Outcome]]) -> Outcome:
-        """The outcome of a step; what nobody foresaw ends the run instead of leaving it open for ever."""
+        """The outcome of a step; what nobody foresaw ends the run instead of leaving it open for ever.
+
+        A database that is away is waited for: the step then begins again and finds in its rows how far it was.
+        """
 
         async def guarded() -> dict[str, object]:
             try:
-                outcome = await work()
+                outcome = await through_outages(work)
             except RunLostError:
                 raise
             except Exception:
@@ -169,6 +188,8 @@ class RunWorkflow:
             try:
                 return await work()
             except RunLostError:
+                if await through_outages(partial(self._has_ended, live.run_id)):
+                    return _GONE
                 log.warning("this process leaves a run to another one", extra={"run_id": str(live.run_id)})
             finally:
                 self._steps_running -= 1
@@ -178,7 +199,14 @@ class RunWorkflow:
 
         if self._draining:
             await _for_ever()
-        return await durable.step(name, counted)
+        done = await durable.step(name, counted)
+        if done == _GONE:
+            raise _RunGoneError
+        return done
+
+    async def _has_ended(self, run_id: UUID) -> bool:
+        async with self._database.transaction() as session:
+            return await repository.has_ended(session, run_id)
 
     async def _finish(self, live: LiveRun, ending: Ending) -> dict[str, object]:
         """The last events and the run's end in one transaction; done before: nothing."""
@@ -190,7 +218,7 @@ class RunWorkflow:
             await self._costs.wait_for(live.run_id)
             steps, usage = await self._done(live.run_id)
         add_last_events(live.writer, ending, usage)
-        values = {"status": ending.status, "output": output_of(latest(steps)), "error": ending.error and ending.error.model_dump_json()}
+        values = end_values(ending, latest(steps))
 
         async def record(session: AsyncSession) -> None:
             await repository.end(session, live.run_id, values)
@@ -213,6 +241,20 @@ class RunWorkflow:
         await live.writer.commit(record)
 
 
+async def through_outages(work: Callable[[], Awaitable[T]]) -> T:
+    """What `work` gives, which must be harmless to begin again: it does when the database was away."""
+    while True:
+        try:
+            return await work()
+        except RunLostError:
+            raise
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            log.warning("the database is away; a run waits for it", extra={"reason": type(error).__name__})
+        await asyncio.sleep(_AGAIN_S)
+
+
 async def _for_ever() -> Never:
     """Until the process ends: the engine counts the workflow as unfinished, so the next process goes on with it."""
     while True:
@@ -226,4 +268,11 @@ def add_last_events(writer: EventWriter, ending: Ending, usage: MessageUsage | N
         error = ending.error
         members = {**error.extra, "code": error.code, "detail": error.detail, "status": error.status}
         writer.add("error", ErrorEventData.model_validate(members).model_dump(mode="json"))
-    writer.add("done", {"status": ending.status})
+    done = DoneEventData(status=ending.status, finish_reason=ending.finish_reason)
+    writer.add("done", done.model_dump(mode="json"))
+
+
+def end_values(ending: Ending, steps: Sequence[StepRow]) -> dict[str, object]:
+    """What the row of an ended run says; `steps` are the last attempts."""
+    error = ending.error and ending.error.model_dump_json()
+    return {"status": ending.status, "output": output_of(steps), "finish_reason": ending.finish_reason, "error": error}

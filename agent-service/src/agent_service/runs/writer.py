@@ -8,7 +8,6 @@ from uuid import UUID
 
 import orjson
 from shared.background import TaskTracker
-from shared.clock import monotonic_s
 from shared.db import Database
 from shared.outages import is_outage
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -17,7 +16,6 @@ from agent_service.runs import event_repository, repository
 from agent_service.runs.event_repository import Event
 
 _WRITE_AGAIN_S = 0.5
-_WRITE_WAIT_MAX_S = 60.0
 _TEXT_CHARS_MAX = 16_000
 
 TextKind = Literal["delta", "reasoning"]
@@ -54,7 +52,7 @@ class EventWriter:
         self.add(kind, {"text": text})
 
     async def commit(self, change: Callable[[AsyncSession], Awaitable[None]] | None = None) -> None:
-        """Store what was added, in one transaction with `change`, which must be harmless to repeat.
+        """Store what was added, in one transaction with `change`, which must be harmless to repeat. Waits for a database that is away.
 
         Raises:
             RunLostError: another process owns the run, or it has ended.
@@ -63,13 +61,12 @@ class EventWriter:
             self._number()
             if not self._in_flight and change is None:
                 return
-            deadline = monotonic_s() + _WRITE_WAIT_MAX_S
             while True:
                 try:
                     await self._store(change)
                     break
                 except Exception as error:
-                    if not is_outage(error) or monotonic_s() > deadline:
+                    if not is_outage(error):
                         raise
                     await asyncio.sleep(_WRITE_AGAIN_S)
             self._in_flight.clear()

@@ -17,6 +17,7 @@ from shared.contracts.agents import (
     ErrorEvent,
     InputMessage,
     InternalRunCreate,
+    LeftOutEvent,
     ReasoningEvent,
     RunEvent,
     StepEvent,
@@ -223,6 +224,8 @@ def _emit(running: Running, event: RunEvent) -> FinalStatus | None:
             live.emit(kind, data.model_dump(mode="json"))
         case WaitingEvent(data=data):
             live.emit("waiting", data.model_dump(mode="json"))
+        case LeftOutEvent():
+            return None
         case UsageEvent(data=data):
             running.usage = data
             live.emit("usage", data.model_dump(mode="json"))

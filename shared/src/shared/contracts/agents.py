@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
-from shared.contracts.chat import DoneEventData, ErrorEventData, MessageError, ModelId, TextEventData, WaitingEventData
+from shared.contracts.chat import DoneEventData, ErrorEventData, LeftOutEventData, MessageError, ModelId, TextEventData, WaitingEventData
 from shared.contracts.chat import MessageUsage as RunUsage
 from shared.contracts.runs import Citation, RunFile, StepEventData, ToolEventData
 
@@ -144,6 +144,14 @@ class Run(BaseModel):
     status: RunStatus
     input: str
     output: str
+    finish_reason: str | None = Field(
+        default=None,
+        description="why the last answer ended, in the provider's word: `stop`, `length`, `content_filter`, `refusal` (the output is the"
+        " refusal), `reasoning_only` (it thought and wrote nothing); `account_suspended`, `key_revoked` and the like when its person may"
+        " no longer run anything; null while it is not known",
+    )
+    reasoning: str = Field(default="", description="what the models of its steps thought; empty in lists")
+    left_out: LeftOutEventData | None = Field(default=None, description="what the model did not see; null when it saw all")
     error: MessageError | None = None
     usage: RunUsage | None = None
     citations: list[Citation] = Field(default_factory=list[Citation])
@@ -199,6 +207,13 @@ class WaitingEvent(_Event):
     data: WaitingEventData
 
 
+class LeftOutEvent(_Event):
+    """What the model does not see of the conversation; comes before the text, and only when something was left out."""
+
+    event: Literal["left_out"]
+    data: LeftOutEventData
+
+
 class UsageEvent(_Event):
     """What the run took, over all steps."""
 
@@ -223,7 +238,16 @@ class DoneEvent(_Event):
 class RunEvent(
     RootModel[
         Annotated[
-            StepEvent | ToolEvent | CitationEvent | DeltaEvent | ReasoningEvent | WaitingEvent | UsageEvent | ErrorEvent | DoneEvent,
+            StepEvent
+            | ToolEvent
+            | CitationEvent
+            | DeltaEvent
+            | ReasoningEvent
+            | WaitingEvent
+            | LeftOutEvent
+            | UsageEvent
+            | ErrorEvent
+            | DoneEvent,
             Field(discriminator="event"),
         ]
     ]

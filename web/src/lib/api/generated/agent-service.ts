@@ -138,7 +138,8 @@ export interface paths {
         get: operations["read_run_api_v1_agents_runs__run_id__get"];
         put?: never;
         post?: never;
-        delete?: never;
+        /** Delete a run with its steps, events and files; one under way is ended */
+        delete: operations["delete_run_api_v1_agents_runs__run_id__delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -713,6 +714,44 @@ export interface components {
             temperature?: number | null;
         };
         /**
+         * LeftOutEvent
+         * @description What the model does not see of the conversation; comes before the text, and only when something was left out.
+         */
+        LeftOutEvent: {
+            data: components["schemas"]["LeftOutEventData"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            event: "left_out";
+            /**
+             * Id
+             * @description the SSE id: 1, 2, 3 ... within a run, each stored before it is shown, never changed
+             */
+            id: number;
+        };
+        /**
+         * LeftOutEventData
+         * @description What of the chat and of the passages found did not fit what the model can read.
+         */
+        LeftOutEventData: {
+            /**
+             * Messages
+             * @description older messages of the branch that the model did not see
+             */
+            messages: number;
+            /**
+             * Passages
+             * @description passages that were found and did not fit
+             */
+            passages: number;
+            /**
+             * Window Tokens
+             * @description what the model can read and write in all, or the installation's cap below that
+             */
+            window_tokens: number;
+        };
+        /**
          * LoadProgress
          * @description How far the built-in model's download is.
          */
@@ -1033,6 +1072,11 @@ export interface components {
             ended_at?: string | null;
             error?: components["schemas"]["MessageError"] | null;
             /**
+             * Finish Reason
+             * @description why the last answer ended, in the provider's word: `stop`, `length`, `content_filter`, `refusal` (the output is the refusal), `reasoning_only` (it thought and wrote nothing); `account_suspended`, `key_revoked` and the like when its person may no longer run anything; null while it is not known
+             */
+            finish_reason?: string | null;
+            /**
              * Id
              * Format: uuid
              */
@@ -1041,10 +1085,18 @@ export interface components {
             input: string;
             /** Last Event Id */
             last_event_id: number;
+            /** @description what the model did not see; null when it saw all */
+            left_out?: components["schemas"]["LeftOutEventData"] | null;
             /** Model */
             model: string;
             /** Output */
             output: string;
+            /**
+             * Reasoning
+             * @description what the models of its steps thought; empty in lists
+             * @default
+             */
+            reasoning: string;
             /**
              * Status
              * @enum {string}
@@ -1079,7 +1131,7 @@ export interface components {
          * RunEvent
          * @description One server-sent event of a run: `event:`, `id:` and `data:` (JSON of `data`).
          */
-        RunEvent: components["schemas"]["StepEvent"] | components["schemas"]["ToolEvent"] | components["schemas"]["CitationEvent"] | components["schemas"]["DeltaEvent"] | components["schemas"]["ReasoningEvent"] | components["schemas"]["WaitingEvent"] | components["schemas"]["UsageEvent"] | components["schemas"]["ErrorEvent"] | components["schemas"]["DoneEvent"];
+        RunEvent: components["schemas"]["StepEvent"] | components["schemas"]["ToolEvent"] | components["schemas"]["CitationEvent"] | components["schemas"]["DeltaEvent"] | components["schemas"]["ReasoningEvent"] | components["schemas"]["WaitingEvent"] | components["schemas"]["LeftOutEvent"] | components["schemas"]["UsageEvent"] | components["schemas"]["ErrorEvent"] | components["schemas"]["DoneEvent"];
         /**
          * RunFile
          * @description A file a tool made; `url` is a path of the gateway that needs the reader's token.
@@ -1756,6 +1808,35 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Run"];
                 };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    delete_run_api_v1_agents_runs__run_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Validation Error */
             422: {
