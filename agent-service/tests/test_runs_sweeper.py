@@ -71,7 +71,7 @@ async def test_a_stop_that_another_process_was_asked_for_is_found(person: Any, o
         async for event in events:
             if event.event == "delta":
                 await sql.execute("UPDATE run SET cancel_requested = true WHERE id = $1", UUID(run_id))
-    assert event.data == {"status": "stopped"}
+    assert event.data == {"status": "stopped", "finish_reason": None}
 
 
 async def test_a_process_that_lost_a_run_writes_nothing_more(person: Any, others: Any, play: Any, sql: asyncpg.Connection) -> None:

@@ -74,6 +74,8 @@ async def running(url: str) -> AsyncGenerator[tuple[DurableEngine, Trace]]:
         yield engine, trace
     finally:
         await engine.close()
+        # Who is closed after the engine works in threads too.
+        assert await asyncio.to_thread(lambda: "worked") == "worked"
 
 
 async def test_a_workflow_runs_its_steps_once(running: tuple[DurableEngine, Trace]) -> None:

@@ -12,6 +12,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, cast
 
@@ -191,6 +192,8 @@ class DurableEngine:
 
     async def close(self) -> None:
         """Stop taking work. Workflows under way are left as they are and go on at the next start."""
+        # The engine lent the loop its threads and takes them away: who closes later still needs some.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
         await asyncio.to_thread(DBOS.destroy, workflow_completion_timeout_sec=0)
         _workflows.clear()
 
