@@ -5,6 +5,7 @@ Layout: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md (versions 2 an
 
 import mmap
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 
 from atrium_local.errors import LocalError
@@ -13,6 +14,10 @@ _MAGIC = b"GGUF"
 _STRING, _ARRAY = 8, 9
 _SCALARS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
 _ENTRIES_MAX = 10_000
+_VOCABULARY_MAX = 2_000_000
+_TOKENS, _TOKEN_TYPES = "tokenizer.ggml.tokens", "tokenizer.ggml.token_type"
+_CONTROL = 3  # LLAMA_TOKEN_TYPE_CONTROL
+_CONTROL_TOKENS_MAX = 4096
 
 Scalar = int | float | bool | str
 
@@ -31,12 +36,27 @@ def read_metadata(path: Path) -> dict[str, Scalar]:
         ) from error
 
 
+def control_tokens(path: Path) -> list[str]:
+    """The texts of the vocabulary that mark where messages begin and end. Raises: LocalError when it is no GGUF file."""
+    try:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            reader = _Reader(data, kept=frozenset({_TOKENS, _TOKEN_TYPES}))
+            reader.entries()
+            texts, kinds = reader.arrays.get(_TOKENS, []), reader.arrays.get(_TOKEN_TYPES, [])
+    except (OSError, ValueError, struct.error, UnicodeDecodeError) as error:
+        raise LocalError(f"{path} is not a GGUF model file ({error})") from error
+    return [str(text) for text, kind in zip(texts, kinds, strict=False) if kind == _CONTROL][:_CONTROL_TOKENS_MAX]
+
+
 class _Reader:
-    def __init__(self, data: mmap.mmap) -> None:
+    def __init__(self, data: mmap.mmap, *, kept: frozenset[str] = frozenset()) -> None:
         self._data = data
         self._at = 0
+        self._kept = kept
+        self.arrays: dict[str, list[Scalar]] = {}
 
     def entries(self) -> dict[str, Scalar]:
+        """All scalar and text entries; arrays named in `kept` go to `arrays`."""
         if self._data[:4] != _MAGIC:
             raise ValueError("it does not begin with GGUF")
         self._at = 8  # magic and version
@@ -46,7 +66,11 @@ class _Reader:
         found: dict[str, Scalar] = {}
         for _ in range(int(count)):
             key = self._text()
-            value = self._value(int(self._number("<I")))
+            kind = int(self._number("<I"))
+            if kind == _ARRAY and key in self._kept:
+                self.arrays[key] = self._array()
+                continue
+            value = self._value(kind)
             if value is not None:
                 found[key] = value
         return found
@@ -58,6 +82,20 @@ class _Reader:
             self._skip_array()
             return None
         return self._number(_SCALARS[kind])
+
+    def _array(self) -> list[Scalar]:
+        kind, count = int(self._number("<I")), int(self._number("<Q"))
+        if count > _VOCABULARY_MAX:
+            raise ValueError(f"a vocabulary of {count} tokens")
+        if kind == _STRING:
+            return [self._data[start : start + length].decode(errors="replace") for start, length in self._spans(count)]
+        return [self._number(_SCALARS[kind]) for _ in range(count)]
+
+    def _spans(self, count: int) -> Iterator[tuple[int, int]]:
+        for _ in range(count):
+            length = int(self._number("<Q"))
+            start, self._at = self._at, self._at + length
+            yield start, length
 
     def _skip_array(self) -> None:
         kind, count = int(self._number("<I")), int(self._number("<Q"))

@@ -15,7 +15,7 @@ from atrium_local.adapters.llama import ServerOptions, start_server
 from atrium_local.catalogue import model_named
 from atrium_local.chat_template import adapt
 from atrium_local.errors import LocalError
-from atrium_local.gguf import read_metadata
+from atrium_local.gguf import control_tokens, read_metadata
 from atrium_local.progress import ModelStatus, StatusFile
 from atrium_local.settings import LocalSettings
 from atrium_local.weights import Store, ensure_model, ensure_url
@@ -84,7 +84,8 @@ def serve(settings: ModelServerSettings) -> None:
     model_id = settings.model_id
     model_path = find_weights(settings, StatusFile(settings.status_path, model_id))
     size = model_path.stat().st_size
-    status = ModelStatus(state="starting", model=model_id, downloaded_bytes=size, total_bytes=size)
+    tokens = control_tokens(model_path)
+    status = ModelStatus(state="starting", model=model_id, downloaded_bytes=size, total_bytes=size, control_tokens=tokens)
     status.write(settings.status_path)
     server = start_server(options_for(settings, model_path))
     status.state = "ready"

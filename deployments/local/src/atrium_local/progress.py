@@ -2,7 +2,7 @@
 
 import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Literal
 
@@ -26,11 +26,15 @@ class ModelStatus:
     total_bytes: int = 0
     eta_s: int | None = None
     detail: str | None = None
+    control_tokens: list[str] = field(default_factory=list[str])  # marks between messages, which no text may hold
 
     def write(self, path: Path) -> None:
         """Replace the file."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, json.dumps(asdict(self)))
+        fields = asdict(self)
+        if not self.control_tokens:
+            del fields["control_tokens"]
+        write_atomically(path, json.dumps(fields))
 
 
 class ProgressLine:

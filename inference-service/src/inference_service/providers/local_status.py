@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import orjson
 
+from inference_service.providers.control_tokens import ControlTokens
 from inference_service.providers.protocol import Json, Readiness, Status
 
 _STATUS: dict[str, Status] = {"downloading": "loading", "starting": "loading", "ready": "ready", "failed": "down"}
@@ -17,6 +18,7 @@ class LocalModelStatus:
 
     def __init__(self, path: Path | None, *, default_model: str) -> None:
         self.model = default_model
+        self.control_tokens = ControlTokens()
         self._path = path
         self._seen: tuple[int, int] | None = None
         self._readiness: Readiness | None = None
@@ -45,6 +47,9 @@ class LocalModelStatus:
         model = report.get("model")
         if isinstance(model, str) and model:
             self.model = model
+        tokens = report.get("control_tokens")
+        if isinstance(tokens, list) and tokens:
+            self.control_tokens = ControlTokens(str(token) for token in cast("list[object]", tokens))
         state = str(report.get("state"))
         status = _STATUS.get(state, "down")
         detail = report.get("detail")
