@@ -10,17 +10,22 @@ from inference_service.catalogue.prices import PriceList
 from inference_service.catalogue.schemas import ModelList, ModelView, OpenAIModel, OpenAIModelList
 from inference_service.catalogue.service import Catalogue, Deployment
 
+# What most embedding models read; theirs may stay unknown, so that no bound is built on a guess.
+EMBEDDING_TOKENS_ASSUMED = 512
+
 router = APIRouter(tags=["models"])
 
 Reader = Annotated[Principal, Depends(require(Permission.MODELS_READ))]
 
 
+@router.head("/v1/models", include_in_schema=False)
 @router.get("/v1/models", summary="Models the caller may use, as OpenAI lists them")
 async def list_openai_models(request: Request, principal: Reader) -> OpenAIModelList:
     return OpenAIModelList(data=[_openai(deployment) for deployment in _catalogue(request).visible_to(principal)])
 
 
 # Ids may hold slashes: `openai-1/llama`.
+@router.head("/v1/models/{model_id:path}", include_in_schema=False)
 @router.get("/v1/models/{model_id:path}", summary="One model, as OpenAI describes it")
 async def read_openai_model(model_id: str, request: Request, principal: Reader) -> OpenAIModel:
     deployment = await _catalogue(request).find(model_id)
@@ -42,7 +47,7 @@ def _catalogue(request: Request) -> Catalogue:
 
 
 def _openai(deployment: Deployment) -> OpenAIModel:
-    return OpenAIModel(id=deployment.id, created=0, owned_by=deployment.provider.id)
+    return OpenAIModel(id=deployment.id, created=deployment.created, owned_by=deployment.provider.id)
 
 
 def _view(deployment: Deployment, prices: PriceList) -> ModelView:
@@ -52,7 +57,9 @@ def _view(deployment: Deployment, prices: PriceList) -> ModelView:
         name=model.name or deployment.id,
         provider=deployment.provider.id,
         kind=model.kind,
-        context_length=model.context_length,
+        context_length=model.context_length or EMBEDDING_TOKENS_ASSUMED,
+        context_source=model.context_source,
+        output_tokens_max=model.output_tokens_max,
         capabilities=list(model.capabilities),
         builtin=model.builtin,
         starter=model.starter,

@@ -10,7 +10,7 @@ class OpenAIModel(BaseModel):
 
     id: str
     object: Literal["model"] = "model"
-    created: int = Field(description="unix seconds; 0: unknown")
+    created: int = Field(description="unix seconds: when it was made, or first seen here")
     owned_by: str
 
 
@@ -35,7 +35,11 @@ class ModelView(BaseModel):
     name: str
     provider: str
     kind: Literal["chat", "embedding"]
-    context_length: int | None
+    context_length: int = Field(description="tokens it reads at most")
+    context_source: Literal["provider", "setting", "table", "default"] = Field(
+        description="who says so: its provider, the operator, the table of known models; or nobody, and it is assumed"
+    )
+    output_tokens_max: int | None = Field(description="tokens of one answer at most; null: not known")
     capabilities: list[str]
     builtin: bool
     starter: bool = Field(description="a small model to begin with; answers are short and not always right")

@@ -7,6 +7,7 @@ from typing import Any
 from shared.auth import Principal
 
 from inference_service.catalogue.errors import ModelNotAllowed, ModelNotFound, WrongKindOfModel
+from inference_service.catalogue.known_windows import Windows
 from inference_service.providers.discovery import Discovery, ProviderState
 from inference_service.providers.errors import ModelLoading, ProviderUnavailable
 from inference_service.providers.protocol import Kind, Provider, Readiness, UpstreamModel
@@ -26,6 +27,11 @@ class Deployment:
     def provider(self) -> Provider:
         return self.state.provider
 
+    @property
+    def created(self) -> int:
+        """Unix seconds: when its provider says it was made, else when this process first saw it."""
+        return self.model.created or self.state.first_seen.get(self.model.id, 0)
+
     def readiness(self) -> Readiness:
         return self.state.readiness()
 
@@ -33,8 +39,9 @@ class Deployment:
 class Catalogue:
     """Rebuilt when discovery finds a difference, so that a look-up is one dictionary access."""
 
-    def __init__(self, discovery: Discovery) -> None:
+    def __init__(self, discovery: Discovery, windows: Windows) -> None:
         self._discovery = discovery
+        self._windows = windows
         self._version = -1
         self._deployments: dict[str, Deployment] = {}
         self._prefixed: dict[str, Deployment] = {}
@@ -84,7 +91,7 @@ class Catalogue:
             for model in state.models:
                 prefixed = f"{state.provider.id}/{model.id}"
                 name = prefixed if model.id in self._deployments else model.id
-                deployment = Deployment(name, model, state)
+                deployment = Deployment(name, self._windows.complete(model, name), state)
                 self._deployments[name] = deployment
                 self._prefixed[prefixed] = deployment
 
