@@ -8,6 +8,8 @@ from shared.errors import BadRequest
 Json = dict[str, Any]
 
 _MODEL_NAME_MAX = 200
+# orjson writes 254 levels; a request adds some around what is measured.
+_ROOM_FOR_NESTING = 32
 
 
 def refusal(message: str, param: str | None, code: str = "invalid_value") -> BadRequest:
@@ -58,3 +60,45 @@ def boolean(body: Json, name: str, param: str | None = None) -> bool:
 def utf8_bytes(text: str) -> int:
     """Length in UTF-8; an upper bound of the tokens of any byte-level tokenizer."""
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+
+
+def number(body: Json, name: str, *, least: float, most: float) -> None:
+    """Raises: BadRequest when `name` is there and not a number in [least, most]."""
+    value = body.get(name)
+    if value is None:
+        return
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise refusal(f"{name} must be a number", name, "invalid_type")
+    if not least <= value <= most:
+        raise refusal(f"{name} must be between {least} and {most}, not {value}", name)
+
+
+def text(body: Json, name: str, *, most: int) -> str | None:
+    """The string `name`, None when absent. Raises: BadRequest."""
+    value = body.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, str) or len(value) > most:
+        raise refusal(f"{name} must be a string of at most {most} characters", name, "invalid_type")
+    return value
+
+
+def size_of(value: object, param: str) -> int:
+    """Bytes of `value` as JSON. Raises: BadRequest when it is nested too deeply to be sent."""
+    try:
+        return len(orjson.dumps(_nested(value))) - 2 * _ROOM_FOR_NESTING
+    except TypeError:
+        raise refusal(f"{param} is nested too deeply; flatten it", param) from None
+
+
+def _nested(value: object) -> object:
+    for _ in range(_ROOM_FOR_NESTING):
+        value = [value]
+    return value
+
+
+def only(body: Json, names: frozenset[str]) -> None:
+    """Raises: BadRequest `unknown_parameter` for the first member that is not one of `names`; nulls count as absent."""
+    for name, value in body.items():
+        if name not in names and value is not None:
+            raise refusal(f"{name[:200]} is not a parameter of this route; leave it out", name[:200], "unknown_parameter")

@@ -14,8 +14,10 @@ from shared.settings import load_settings_or_exit
 from starlette.datastructures import State
 
 from inference_service.catalogue.endpoints import router as catalogue_router
+from inference_service.catalogue.known_windows import Windows
 from inference_service.catalogue.prices import PriceList
 from inference_service.catalogue.service import Catalogue
+from inference_service.completions.admission import Admission
 from inference_service.completions.endpoints import ROUTE as CHAT_ROUTE
 from inference_service.completions.service import Completions
 from inference_service.embeddings.endpoints import ROUTE as EMBEDDINGS_ROUTE
@@ -27,6 +29,7 @@ from inference_service.metering.repository import SettlementQueue
 from inference_service.providers.adapters.embed_worker import EmbedWorkerProvider
 from inference_service.providers.discovery import TICK_S, Discovery
 from inference_service.providers.endpoints import router as providers_router
+from inference_service.providers.pseudonyms import Pseudonyms
 from inference_service.providers.registry import DISCOVERY_TIMEOUT_S, build_providers
 from inference_service.providers.transport import Transport
 from inference_service.rerank.endpoints import ROUTE as RERANK_ROUTE
@@ -47,7 +50,7 @@ async def lifespan(api: FastAPI) -> AsyncGenerator[None]:
         stack.push_async_callback(pool.aclose)
         meter, billing = await _open_metering(api.state, settings, pool, stack)
         catalogue = await _open_models(api.state, settings, pool, stack)
-        api.state.completions = Completions(catalogue, meter, settings.output_tokens_default)
+        api.state.completions = Completions(catalogue, meter, _admission(settings))
         api.state.embeddings = Embeddings(catalogue, meter)
         api.state.reranking = Reranking(catalogue, meter, api.state.embed_worker)
         api.state.prices = PriceList(
@@ -62,6 +65,12 @@ async def lifespan(api: FastAPI) -> AsyncGenerator[None]:
 def _billing_timeouts(settings: InferenceSettings) -> Timeouts:
     seconds = settings.billing_timeout_s
     return Timeouts(connect_s=min(seconds, 2.0), first_byte_s=seconds, idle_s=seconds, write_s=seconds)
+
+
+def _admission(settings: InferenceSettings) -> Admission:
+    # The signing key is a secret that every installation has; what is derived from it tells nothing about it.
+    secret = settings.service_signing_key.get_secret_value().encode()
+    return Admission(settings.chat_members(), Pseudonyms(secret), settings.output_tokens_default)
 
 
 async def _open_database(state: State, settings: InferenceSettings, stack: AsyncExitStack) -> None:
@@ -100,7 +109,7 @@ async def _open_models(state: State, settings: InferenceSettings, pool: Upstream
     state.embed_worker = worker
     providers = build_providers(settings, transport, EmbedWorkerProvider(worker, model=settings.embedding_model))
     state.discovery = Discovery(providers, interval_s=settings.discovery_interval_s, tasks=state.tasks)
-    state.catalogue = Catalogue(state.discovery)
+    state.catalogue = Catalogue(state.discovery, Windows(settings.model_windows(), settings.context_tokens_default))
     return state.catalogue
 
 

@@ -8,6 +8,9 @@ from typing import ClassVar, Self
 from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 from shared.settings import ServiceSettings, embedding_model_id
 
+from inference_service.catalogue.known_windows import Window, parse_windows
+from inference_service.providers.members import PERSON_MEMBERS, Members, members_of, parse_extra
+
 SCHEMA_VERSION = 1
 _OPENAI_BASE_URL = "https://api.openai.com/v1"
 _CORES = os.cpu_count() or 1
@@ -63,6 +66,27 @@ class InferenceSettings(ServiceSettings):
         description="their keys in the same order, separated by semicolons; empty entries: no key",
     )
 
+    model_context_lengths: str = Field(
+        default="", description="tokens a model reads and, after a slash, answers, as `gpt-x=200000/16000;openai-2/llama=32768`"
+    )
+    context_tokens_default: int = Field(
+        default=128_000, ge=1024, le=20_000_000, description="tokens a model reads when neither its provider nor its name tells"
+    )
+    provider_extra_parameters: str = Field(
+        default="",
+        description=(
+            "request members that are passed on besides the listed ones, as `openai:service_tier;openai:messages.content.cache_control`; "
+            "kinds are openai, ollama and llama.cpp. What is listed here may cost more than the price list knows"
+        ),
+    )
+    provider_person_members: str = Field(
+        default="user;prompt_cache_key",
+        description=(
+            "members that tell OpenAI-compatible servers who asks, as a keyed hash: of user, prompt_cache_key, safety_identifier, "
+            "cache_salt; `off`: none"
+        ),
+    )
+
     embedding_model: str = Field(default="all-minilm-l6-v2", max_length=200, description="name of the built-in embedding model")
     embedding_model_path: Path | None = Field(default=None, description="folder with its model.safetensors and tokenizer.json")
     embedding_threads: int = Field(default=min(2, _CORES), ge=1, le=64, description="threads of the embed worker")
@@ -78,7 +102,9 @@ class InferenceSettings(ServiceSettings):
     request_bytes_max: int = Field(default=16 * 1024 * 1024, ge=1024, description="largest request body")
     messages_max: int = Field(default=4096, ge=1, description="most messages in one request")
     choices_max: int = Field(default=8, ge=1, le=128, description="largest n of one request")
-    output_tokens_default: int = Field(default=4096, ge=1, description="answer length when the request names none")
+    output_tokens_default: int = Field(
+        default=4096, ge=1, description="answer length when the request names none; what it names holds up to what the model can do"
+    )
     embedding_inputs_max: int = Field(default=2048, ge=1, description="most texts in one embeddings request")
 
     @field_validator("embedding_model")
@@ -100,7 +126,32 @@ class InferenceSettings(ServiceSettings):
             raise ValueError("OLLAMA_BASE_URLS is empty; set it or ENABLE_OLLAMA_API=false")
         self.ollama_endpoints()
         self.openai_endpoints()
+        self.model_windows()
+        self.chat_members()
+        self.person_members()
         return self
+
+    def model_windows(self) -> dict[str, Window]:
+        """The windows an operator set, by name in lower case."""
+        try:
+            return parse_windows(self.model_context_lengths)
+        except ValueError as error:
+            raise ValueError(f"MODEL_CONTEXT_LENGTHS: {error}") from None
+
+    def chat_members(self) -> dict[str, Members]:
+        """The members of a chat request by kind of provider."""
+        try:
+            extra = parse_extra(self.provider_extra_parameters)
+        except ValueError as error:
+            raise ValueError(f"PROVIDER_EXTRA_PARAMETERS: {error}") from None
+        return {kind: members_of(kind, names) for kind, names in extra.items()}
+
+    def person_members(self) -> frozenset[str]:
+        """The members that tell a provider who asks."""
+        names = frozenset(name for name in split_list(self.provider_person_members) if name not in {"", "off"})
+        if unknown := names - PERSON_MEMBERS:
+            raise ValueError(f"PROVIDER_PERSON_MEMBERS holds {', '.join(sorted(unknown))}; known: {', '.join(sorted(PERSON_MEMBERS))}")
+        return names
 
     def ollama_endpoints(self) -> list[Endpoint]:
         """The Ollama servers to use; none when switched off."""

@@ -10,7 +10,7 @@ from typing import Any, cast
 import orjson
 from shared.auth import Principal
 from shared.errors import AppError
-from shared.http import ResponseTooLarge, UpstreamError, UpstreamResponse
+from shared.http import ResponseTooLarge, UpstreamError
 
 from inference_service.catalogue.service import Deployment
 from inference_service.completions.downstream import Downstream, Headers
@@ -19,7 +19,7 @@ from inference_service.completions.stream import EventRelay
 from inference_service.metering.meter import Bound, Charge, Dispatch, Meter
 from inference_service.metering.usage import Outcome, Source, Usage, from_openai
 from inference_service.providers.errors import MAY_BE_BILLED, Answer, AnswerBroken, Origin, error_of_status, error_of_transport, message_of
-from inference_service.providers.protocol import ChatCall
+from inference_service.providers.protocol import ChatCall, ProviderResponse
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +125,7 @@ class Exchange:
 
     # --- one JSON answer
 
-    async def _complete(self, dispatch: Dispatch, response: UpstreamResponse, headers: Headers) -> None:
+    async def _complete(self, dispatch: Dispatch, response: ProviderResponse, headers: Headers) -> None:
         try:
             body = await response.read(_BODY_BYTES_MAX)
         except ResponseTooLarge as error:
@@ -146,7 +146,7 @@ class Exchange:
 
     # --- a stream
 
-    async def _stream(self, dispatch: Dispatch, response: UpstreamResponse, headers: Headers) -> None:
+    async def _stream(self, dispatch: Dispatch, response: ProviderResponse, headers: Headers) -> None:
         failure = await self._pump(dispatch, response, headers) or self._failure()
         if failure is not None and not self._begun:
             raise failure
@@ -159,7 +159,7 @@ class Exchange:
             async with asyncio.timeout(_TRAILER_TIMEOUT_S):
                 await response.read(_BODY_BYTES_MAX)
 
-    async def _pump(self, dispatch: Dispatch, response: UpstreamResponse, headers: Headers) -> AppError | None:
+    async def _pump(self, dispatch: Dispatch, response: ProviderResponse, headers: Headers) -> AppError | None:
         """One write downstream per read upstream, until the provider says that it is done; gives what broke the connection."""
         relay, downstream = self._relay, self._downstream
         try:

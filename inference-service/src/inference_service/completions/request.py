@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import cast
 
-import orjson
-
-from inference_service.fields import Json, boolean, integer, model_name, parse_object, refusal, utf8_bytes
+from inference_service.completions.image_urls import check_image_url
+from inference_service.completions.parameters import check_parameters
+from inference_service.fields import Json, boolean, integer, model_name, parse_object, refusal, size_of, utf8_bytes
+from inference_service.providers.members import unlisted_bytes
 
 _ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 _TOOLS_MAX = 128
-_STOPS_MAX = 16
+_CALLS_MAX = 256
 _PARTS_MAX = 256
 _OUTPUT_TOKENS_MAX = 10_000_000
 # Markers and role of each message in any chat template, with room to spare.
@@ -22,12 +23,8 @@ _TOKENS_FOR_TOOLS = 512
 # The dearest image of a listed provider: 8 tiles of 5,667 tokens and 2,833 (OpenAI's vision guide, small models).
 _TOKENS_PER_IMAGE = 49_152
 _BYTES_PER_TOKEN = 4
-_NUMBERS: Mapping[str, tuple[float, float]] = {
-    "temperature": (0, 2),
-    "top_p": (0, 1),
-    "presence_penalty": (-2, 2),
-    "frequency_penalty": (-2, 2),
-}
+_ROLE_AND_CONTENT = frozenset({"role", "content"})
+_PLAIN = len(_ROLE_AND_CONTENT)
 _FORMATS = frozenset({"text", "json_object", "json_schema"})
 
 
@@ -51,6 +48,7 @@ class ChatRequest:
     output_tokens_asked: int | None
     input_tokens_bound: int
     input_tokens_estimate: int
+    has_images: bool = False
 
 
 def parse_chat(raw: bytes, limits: RequestLimits) -> ChatRequest:
@@ -58,8 +56,8 @@ def parse_chat(raw: bytes, limits: RequestLimits) -> ChatRequest:
     body = parse_object(raw)
     model = model_name(body)
     content_bytes, extra_tokens, messages = _measure_messages(body, limits.messages_max)
-    schema_bytes = _check_tools(body) + _check_response_format(body)
-    _check_sampling(body)
+    schema_bytes = _check_tools(body) + _check_response_format(body) + unlisted_bytes(body)
+    check_parameters(body)
     stream = boolean(body, "stream")
     overhead = _TOKENS_PER_REQUEST + messages * _TOKENS_PER_MESSAGE + extra_tokens + (_TOKENS_FOR_TOOLS if body.get("tools") else 0)
     return ChatRequest(
@@ -71,6 +69,7 @@ def parse_chat(raw: bytes, limits: RequestLimits) -> ChatRequest:
         output_tokens_asked=_output_tokens(body),
         input_tokens_bound=content_bytes + schema_bytes + overhead,
         input_tokens_estimate=-(-(content_bytes + schema_bytes) // _BYTES_PER_TOKEN) + messages * 4 + 3,
+        has_images=extra_tokens > 0,
     )
 
 
@@ -92,26 +91,6 @@ def _wants_usage(body: Json, *, stream: bool) -> bool:
     return boolean(cast("Json", options), "include_usage", "stream_options.include_usage")
 
 
-def _check_sampling(body: Json) -> None:
-    for name, (least, most) in _NUMBERS.items():
-        value = body.get(name)
-        if value is None:
-            continue
-        if not isinstance(value, int | float) or isinstance(value, bool):
-            raise refusal(f"{name} must be a number", name, "invalid_type")
-        if not least <= value <= most:
-            raise refusal(f"{name} must be between {least} and {most}, not {value}", name)
-    integer(body, "top_logprobs", least=0, most=20)
-    boolean(body, "logprobs")
-    stop = body.get("stop")
-    if stop is None or isinstance(stop, str):
-        return
-    if not isinstance(stop, list) or not all(isinstance(entry, str) for entry in cast("list[object]", stop)):
-        raise refusal("stop must be a string or a list of strings", "stop", "invalid_type")
-    if len(cast("list[str]", stop)) > _STOPS_MAX:
-        raise refusal(f"stop holds more than {_STOPS_MAX} strings", "stop")
-
-
 def _check_tools(body: Json) -> int:
     """Bytes of the tool schemas."""
     tools = body.get("tools")
@@ -124,7 +103,7 @@ def _check_tools(body: Json) -> int:
         raise refusal(f"tools holds more than {_TOOLS_MAX} tools", "tools")
     for place, entry in enumerate(entries):
         _check_tool(entry, f"tools[{place}]")
-    return len(orjson.dumps(entries))
+    return size_of(entries, "tools")
 
 
 def _check_tool(entry: object, param: str) -> None:
@@ -153,7 +132,7 @@ def _check_response_format(body: Json) -> int:
         return 0
     if not isinstance(chosen.get("json_schema"), dict):
         raise refusal("response_format.json_schema must be an object", "response_format.json_schema", "missing_required_parameter")
-    return len(orjson.dumps(chosen["json_schema"]))
+    return size_of(chosen["json_schema"], "response_format.json_schema")
 
 
 def _measure_messages(body: Json, messages_max: int) -> tuple[int, int, int]:
@@ -181,21 +160,29 @@ def _measure_message(entry: object, place: int) -> tuple[int, int]:
     role = message.get("role")
     if not isinstance(role, str) or role not in _ROLES:
         raise refusal(f"messages[{place}].role must be one of {', '.join(sorted(_ROLES))}", f"messages[{place}].role")
-    calls = message.get("tool_calls") or message.get("function_call")
-    size_bytes = len(orjson.dumps(calls)) if calls else 0
+    param = f"messages[{place}]"
     if role == "tool" and not isinstance(message.get("tool_call_id"), str):
-        param = f"messages[{place}].tool_call_id"
-        raise refusal(f"{param} must name the call this answers", param, "missing_required_parameter")
-    for name in ("name", "reasoning_content"):
-        text = message.get(name)
-        size_bytes += utf8_bytes(text) if isinstance(text, str) else 0
+        raise refusal(f"{param}.tool_call_id must name the call this answers", f"{param}.tool_call_id", "missing_required_parameter")
+    _check_calls(message, param)
+    # Whatever stands beside the content can become input: names, calls, reasoning handed back.
+    beside = {name: value for name, value in message.items() if name not in _ROLE_AND_CONTENT} if len(message) > _PLAIN else None
+    size_bytes = size_of(beside, param) if beside else 0
     content = message.get("content")
     if isinstance(content, str):
         return size_bytes + utf8_bytes(content), 0
     if content is None and role == "assistant":
         return size_bytes, 0
-    part_bytes, tokens = _measure_parts(content, f"messages[{place}].content")
+    part_bytes, tokens = _measure_parts(content, f"{param}.content")
     return size_bytes + part_bytes, tokens
+
+
+def _check_calls(message: Json, param: str) -> None:
+    calls = message.get("tool_calls")
+    if calls is None:
+        return
+    entries = cast("list[object]", calls) if isinstance(calls, list) else [None]
+    if len(entries) > _CALLS_MAX or not all(isinstance(entry, dict) for entry in entries):
+        raise refusal(f"{param}.tool_calls must be a list of at most {_CALLS_MAX} calls", f"{param}.tool_calls", "invalid_type")
 
 
 def _measure_parts(content: object, param: str) -> tuple[int, int]:
@@ -223,14 +210,16 @@ def _measure_text(part: Json, param: str) -> tuple[int, int]:
     return utf8_bytes(text), 0
 
 
-def _measure_refusal(part: Json, _param: str) -> tuple[int, int]:
-    return len(orjson.dumps(part)), 0
+def _measure_refusal(part: Json, param: str) -> tuple[int, int]:
+    return size_of(part, param), 0
 
 
 def _measure_image(part: Json, param: str) -> tuple[int, int]:
     image = part.get("image_url")
-    if not isinstance(image, dict) or not isinstance(cast("Json", image).get("url"), str):
+    url = cast("Json", image).get("url") if isinstance(image, dict) else None
+    if not isinstance(url, str):
         raise refusal(f"{param}.image_url.url must be a string", f"{param}.image_url", "missing_required_parameter")
+    check_image_url(url, f"{param}.image_url.url")
     return 0, _TOKENS_PER_IMAGE
 
 

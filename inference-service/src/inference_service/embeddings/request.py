@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from inference_service.fields import Json, integer, model_name, parse_object, refusal, utf8_bytes
+from inference_service.fields import Json, integer, model_name, only, parse_object, refusal, utf8_bytes
 
+# `user` is taken and not sent on.
+_MEMBERS = frozenset({"model", "input", "encoding_format", "dimensions", "user"})
 _DIMENSIONS_MAX = 16_384
 _TEXT_BYTES_MAX = 1024 * 1024
 # Begin and end markers of each text.
@@ -25,6 +27,7 @@ class EmbeddingsRequest:
 def parse_embeddings(raw: bytes, *, inputs_max: int) -> EmbeddingsRequest:
     """Raises: BadRequest naming the parameter."""
     body = parse_object(raw)
+    only(body, _MEMBERS)
     model = model_name(body)
     texts = _texts(body, inputs_max)
     return EmbeddingsRequest(

@@ -11,7 +11,7 @@ from shared.background import TaskTracker
 from shared.clock import utc_now
 from shared.errors import AppError
 
-from inference_service.providers.protocol import Provider, Readiness, UpstreamModel
+from inference_service.providers.protocol import CallFailure, Provider, Readiness, UpstreamModel
 from inference_service.providers.registry import DISCOVERY_TIMEOUT_S
 
 log = logging.getLogger(__name__)
@@ -32,10 +32,21 @@ class ProviderState:
     checked_at: datetime | None = None
     next_due_s: float = 0.0
     retry_s: float = _RETRY_FIRST_S
+    first_seen: dict[str, int] = field(default_factory=dict[str, int])  # unix seconds by model id
+    looked_at_s: float = 0.0
 
     def readiness(self) -> Readiness:
-        """What the provider itself reports, else what the last look found."""
-        return self.provider.readiness() or self.found
+        """What the provider itself reports, else what the last look or a call since then found."""
+        own = self.provider.readiness()
+        if own is not None:
+            return own
+        failure = self.failure_since_look()
+        return self.found if failure is None else Readiness("down", failure.detail)
+
+    def failure_since_look(self) -> CallFailure | None:
+        """A call that could not reach the provider after it was last looked at."""
+        failure = self.provider.failure()
+        return failure if failure is not None and failure.at_s > self.looked_at_s else None
 
 
 class Discovery:
@@ -53,8 +64,13 @@ class Discovery:
         """Start looking at every provider that is due; returns without waiting for them."""
         now_s = time.monotonic()
         for state in self.states:
-            if state.next_due_s <= now_s:
+            if state.next_due_s <= now_s or self._fails(state):
                 self._start(state)
+
+    @staticmethod
+    def _fails(state: ProviderState) -> bool:
+        """A call has just failed: looked at now, and from then on at the pace of providers that are down."""
+        return state.found.status == "ready" and state.failure_since_look() is not None
 
     async def refresh(self) -> None:
         """Look at all providers now and wait for them; calls close together share one look."""
@@ -75,7 +91,8 @@ class Discovery:
 
     async def _look(self, state: ProviderState) -> None:
         # Due again even if this look is cancelled.
-        state.next_due_s = time.monotonic() + self._interval_s
+        began_s = time.monotonic()
+        state.next_due_s = began_s + self._interval_s
         try:
             async with asyncio.timeout(DISCOVERY_TIMEOUT_S):
                 models = await state.provider.list_models()
@@ -85,9 +102,12 @@ class Discovery:
             self._failed(state, f"no answer within {DISCOVERY_TIMEOUT_S:.0f} s")
         else:
             self._found(state, models)
+        state.looked_at_s = began_s
         state.checked_at = utc_now()
 
     def _found(self, state: ProviderState, models: list[UpstreamModel]) -> None:
+        now = int(utc_now().timestamp())
+        state.first_seen = {model.id: state.first_seen.get(model.id, now) for model in models}
         if models != state.models:
             state.models = models
             self.version += 1

@@ -6,12 +6,12 @@ from typing import Any, Literal, Protocol
 from uuid import UUID
 
 from shared.fair_queue import Priority
-from shared.http import UpstreamResponse
 
 from inference_service.metering.usage import Usage
 
 Kind = Literal["chat", "embedding"]
 Status = Literal["ready", "loading", "down"]
+ContextSource = Literal["provider", "setting", "table", "default"]
 Json = dict[str, Any]
 
 
@@ -23,10 +23,12 @@ class UpstreamModel:
     kind: Kind = "chat"
     name: str | None = None
     context_length: int | None = None
+    context_source: ContextSource = "provider"
     output_tokens_max: int | None = None
     capabilities: tuple[str, ...] = ()
     builtin: bool = False
     starter: bool = False
+    created: int | None = None  # unix seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,14 @@ class Readiness:
     status: Status
     detail: str | None = None
     progress: Json | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallFailure:
+    """A call that could not reach its provider; `at_s` of time.monotonic()."""
+
+    detail: str
+    at_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +71,31 @@ class EmbeddingAnswer:
 
 @dataclass(frozen=True, slots=True)
 class ChatCall:
-    """One chat completion for a provider: the client's body, still under the client's names."""
+    """One chat completion for a provider: what of the client's body it is sent, still under the client's names.
+
+    `person` is who asks, as this provider may know it (providers/pseudonyms.py).
+    """
 
     body: Json = field(repr=False)
     model: str
     output_tokens_max: int
     stream: bool
     traceparent: bytes | None = None
+    choices: int = 1
+    person: str = ""
+    cache_key: str | None = None  # the client's own word for it
+
+
+class ProviderResponse(Protocol):
+    """An answer with status 200 while it is open; shared.http.UpstreamResponse is one. Both raise UpstreamError."""
+
+    async def next_chunk(self) -> bytes:
+        """What came with one read; b"" at the end."""
+        ...
+
+    async def read(self, size_max: int) -> bytes:
+        """The rest of the body. Raises: ResponseTooLarge."""
+        ...
 
 
 class Provider(Protocol):
@@ -92,11 +120,15 @@ class Provider(Protocol):
         """What the provider itself knows of its state; None: as the last discovery found it."""
         ...
 
+    def failure(self) -> CallFailure | None:
+        """The last call that could not reach it; None once one has since."""
+        ...
+
     async def list_models(self) -> list[UpstreamModel]:
         """What it serves now. Raises: ProviderError."""
         ...
 
-    def open_chat(self, call: ChatCall) -> AbstractAsyncContextManager[UpstreamResponse]:
+    def open_chat(self, call: ChatCall) -> AbstractAsyncContextManager[ProviderResponse]:
         """Send the call; the block gets a response with status 200, whose body is OpenAI's JSON or event stream.
 
         Leaving the block before the end cancels the work. Entering raises: ProviderError.

@@ -37,7 +37,7 @@ def _openai(settings: InferenceSettings, transport: Transport) -> list[Provider]
     for place, endpoint in enumerate(settings.openai_endpoints(), start=1):
         name = f"openai-{place}"
         remote = Remote.of(endpoint.base_url, api_key=endpoint.api_key, provider=name, setting=endpoint.setting)
-        providers.append(OpenAICompatibleProvider(name, remote, transport))
+        providers.append(OpenAICompatibleProvider(name, remote, transport, person_members=settings.person_members()))
     return providers
 
 

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import cast
 
-from inference_service.fields import Json, boolean, integer, model_name, parse_object, refusal, utf8_bytes
+from inference_service.fields import Json, boolean, integer, model_name, only, parse_object, refusal, utf8_bytes
 
 DOCUMENTS_MAX = 100
+_MEMBERS = frozenset({"model", "query", "documents", "top_n", "return_documents"})
 _QUERY_BYTES_MAX = 64 * 1024
 _DOCUMENT_BYTES_MAX = 256 * 1024
 # Begin and end markers of each text.
@@ -27,6 +28,7 @@ class RerankRequest:
 def parse_rerank(raw: bytes) -> RerankRequest:
     """Raises: BadRequest naming the parameter."""
     body = parse_object(raw)
+    only(body, _MEMBERS)
     model = model_name(body)
     query = _text(body.get("query"), "query", _QUERY_BYTES_MAX)
     documents = _documents(body)

@@ -6,12 +6,19 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Literal
 
-from shared.http import UpstreamResponse
-
 from inference_service.embeddings.worker import EmbedWorker
 from inference_service.metering.usage import Usage
 from inference_service.providers.errors import ProviderFailed
-from inference_service.providers.protocol import ChatCall, EmbeddingAnswer, EmbeddingRequest, Json, Readiness, UpstreamModel
+from inference_service.providers.protocol import (
+    CallFailure,
+    ChatCall,
+    EmbeddingAnswer,
+    EmbeddingRequest,
+    Json,
+    ProviderResponse,
+    Readiness,
+    UpstreamModel,
+)
 
 _TOKENS_MAX = 256
 _FLOAT_BYTES = 4
@@ -34,10 +41,13 @@ class EmbedWorkerProvider:
             return Readiness("ready")
         return Readiness("loading", f"{missing.name} has not been fetched yet")
 
+    def failure(self) -> CallFailure | None:
+        return None
+
     async def list_models(self) -> list[UpstreamModel]:
         return [UpstreamModel(id=self._model, kind="embedding", name=self._model, context_length=_TOKENS_MAX, builtin=True)]
 
-    def open_chat(self, call: ChatCall) -> AbstractAsyncContextManager[UpstreamResponse]:
+    def open_chat(self, call: ChatCall) -> AbstractAsyncContextManager[ProviderResponse]:
         raise ProviderFailed(f"{self._model} is an embedding model; it cannot chat")
 
     async def embed(self, request: EmbeddingRequest) -> EmbeddingAnswer:

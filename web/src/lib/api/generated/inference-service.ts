@@ -404,8 +404,17 @@ export interface components {
             builtin: boolean;
             /** Capabilities */
             capabilities: string[];
-            /** Context Length */
-            context_length: number | null;
+            /**
+             * Context Length
+             * @description tokens it reads at most
+             */
+            context_length: number;
+            /**
+             * Context Source
+             * @description who says so: its provider, the operator, the table of known models; or nobody, and it is assumed
+             * @enum {string}
+             */
+            context_source: "provider" | "setting" | "table" | "default";
             /** Detail */
             detail: string | null;
             /** Id */
@@ -417,6 +426,11 @@ export interface components {
             kind: "chat" | "embedding";
             /** Name */
             name: string;
+            /**
+             * Output Tokens Max
+             * @description tokens of one answer at most; null: not known
+             */
+            output_tokens_max: number | null;
             /**
              * Priced
              * @description whether billing knows its price or that it is free; null: not known now
@@ -446,7 +460,7 @@ export interface components {
         OpenAIModel: {
             /**
              * Created
-             * @description unix seconds; 0: unknown
+             * @description unix seconds: when it was made, or first seen here
              */
             created: number;
             /** Id */
