@@ -135,15 +135,32 @@ async def test_a_free_model_holds_no_money_and_is_still_recorded(billing, tenant
 
 
 async def test_an_unknown_price_names_the_call_that_sets_it(billing, tenant):
-    refused = await billing.reserve(tenant, model="nobody/knows-me")
+    refused = await billing.reserve(tenant, model="nobody/knows-me", principal={"role": "admin"})
     problem = refused.json()
     assert refused.status_code == 402
     assert refused.headers["content-type"] == "application/problem+json"
     assert refused.headers["x-should-retry"] == "false"
     assert problem["code"] == "price_unknown"
     assert "PUT /api/v1/billing/prices" in problem["detail"]
-    assert problem["action"] == {"label": "Set a price or mark it free", "method": "PUT", "path": "/api/v1/billing/prices"}
+    assert problem["action"] == {
+        "kind": "change_limit",
+        "label": "Set a price or mark it free",
+        "method": "PUT",
+        "path": "/api/v1/billing/prices",
+    }
     assert problem["upgrade_url"].startswith(billing.settings.public_url)
+
+
+@pytest.mark.parametrize("role", ["user", "admin-readonly", "a-role-of-a-newer-version", None])
+async def test_a_refusal_offers_only_what_the_person_can_do(billing, tenant, role):
+    await billing.reserve(tenant, model="gpt-4o", input_tokens_max=0, output_tokens_max=1_000_000)
+    unpriced = await billing.reserve(tenant, model="nobody/knows-me", principal={"role": role})
+    used_up = await billing.reserve(tenant, model="gpt-4o", input_tokens_max=100, output_tokens_max=100, principal={"role": role})
+    for refused in (unpriced, used_up):
+        problem = refused.json()
+        assert problem["action"]["kind"] == "ask_admin"
+        assert "/api/" not in refused.text.replace(problem["instance"], "")
+        assert "upgrade_url" not in problem
 
 
 async def test_a_model_outside_the_allow_list_is_403(billing, tenant):
@@ -166,7 +183,7 @@ async def test_choices_share_the_headroom(billing, tenant):
 
 async def test_a_used_up_budget_explains_itself(billing, tenant):
     await billing.reserve(tenant, model="gpt-4o", input_tokens_max=0, output_tokens_max=1_000_000)
-    refused = await billing.reserve(tenant, model="gpt-4o", input_tokens_max=100, output_tokens_max=100)
+    refused = await billing.reserve(tenant, model="gpt-4o", input_tokens_max=100, output_tokens_max=100, principal={"role": "admin"})
     problem = refused.json()
     assert refused.status_code == 429
     assert refused.headers["x-should-retry"] == "false"
@@ -176,14 +193,19 @@ async def test_a_used_up_budget_explains_itself(billing, tenant):
     resets_at = datetime.fromisoformat(problem["resets_at"])
     assert resets_at > datetime.now(UTC)
     assert (resets_at.day, resets_at.hour) == (1, 0)
-    assert problem["action"] == {"label": "Raise the budget", "method": "PUT", "path": "/api/v1/billing/budgets"}
-    assert problem["upgrade_url"] == f"{billing.settings.public_url}/usage"
+    assert problem["action"] == {
+        "kind": "change_limit",
+        "label": "Raise the budget",
+        "method": "PUT",
+        "path": "/api/v1/billing/budgets",
+    }
+    assert problem["upgrade_url"] == f"{billing.settings.public_url}/admin/wallet#budgets"
     assert "2.00 USD" in problem["detail"]
 
 
 async def test_an_empty_wallet_names_the_top_up(start_billing, tenant):
     async with start_billing(starting_grant="0.00001", default_user_budget="off") as billing:
-        refused = await billing.reserve(tenant, model="gpt-4o")
+        refused = await billing.reserve(tenant, model="gpt-4o", principal={"role": "finance"})
         problem = refused.json()
         assert refused.status_code == 402
         assert problem["code"] == "insufficient_credits"

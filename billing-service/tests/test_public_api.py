@@ -361,3 +361,38 @@ async def test_every_public_route_refuses_a_stranger(billing):
         for method in document["paths"][path]:
             url = path.replace("{request_id}", str(uuid4())).replace("{wallet_id}", str(uuid4())).replace("{budget_id}", str(uuid4()))
             assert (await billing.http.request(method, url)).status_code == 401, (method, path)
+
+
+@pytest.mark.parametrize("amount", ["1e3", "1_000", "\uff11\uff10", " 10", "10 ", "+5", ".5", "5.", "0x10", "NaN", "Infinity", "1,5", ""])
+async def test_only_plain_decimals_are_amounts(billing, tenant, amount):
+    wallet = (await billing.http.get("/api/v1/billing/wallets", headers=billing.person(tenant, Role.FINANCE))).json()["data"][0]
+    headers = {**billing.person(tenant, Role.FINANCE), "idempotency-key": str(uuid4())}
+    answer = await billing.http.post(f"/api/v1/billing/wallets/{wallet['id']}/top-ups", json={"amount": amount}, headers=headers)
+    assert answer.status_code == 422, answer.text
+
+
+async def test_a_price_is_taken_in_usd_per_million_tokens(billing, tenant):
+    model = f"model-{uuid4()}"
+    price = {"model": model, "input": "2.50", "output": 10, "cache_read": 0.125}
+    answer = await billing.http.put("/api/v1/billing/prices", json=price, headers=billing.person(tenant, Role.FINANCE))
+    assert answer.status_code == 200, answer.text
+    shown = answer.json()
+    assert (shown["input_nano_per_mtok"], shown["output_nano_per_mtok"]) == (2_500_000_000, 10_000_000_000)
+    assert (shown["cache_read_nano_per_mtok"], shown["reasoning_nano_per_mtok"]) == (125_000_000, 10_000_000_000)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"model": "a\x00b", "input": "1", "output": "1"},
+        {"model": "a", "input": "1e3", "output": "1"},
+        {"model": "a", "input": "-1", "output": "1"},
+        {"model": "a", "input": True, "output": "1"},
+        {"model": "a", "input": "1", "input_nano_per_mtok": 5, "output": "1"},
+        {"model": "a", "input": "0.0000000001", "output": "1"},
+        {"model": "a", "input": "1"},
+    ],
+)
+async def test_an_unusable_price_is_refused(billing, tenant, change):
+    answer = await billing.http.put("/api/v1/billing/prices", json=change, headers=billing.person(tenant, Role.FINANCE))
+    assert answer.status_code == 422, answer.text

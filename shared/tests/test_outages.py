@@ -60,6 +60,14 @@ async def out_of_space(_: Database, session: AsyncSession) -> None:
     await session.execute(text("DO $$ BEGIN RAISE EXCEPTION 'no space left on device' USING ERRCODE = '53100'; END $$"))
 
 
+async def nul_in_text(_: Database, session: AsyncSession) -> None:
+    await session.execute(text("SELECT CAST(:value AS text)"), {"value": "a\x00b"})
+
+
+async def nul_in_json(_: Database, session: AsyncSession) -> None:
+    await session.execute(text("SELECT CAST(:value AS jsonb) ->> 'a'"), {"value": '{"a": "\\u0000"}'})
+
+
 async def wrong_statement(_: Database, session: AsyncSession) -> None:
     await session.execute(text("SELECT 1 / 0"))
 
@@ -117,3 +125,13 @@ async def test_a_client_hears_503_and_when_to_come_back(database: Database, faul
     assert int(answer.headers["retry-after"]) >= 1
     body = answer.json()
     assert body.get("error", body)["code"] == "database_down"
+
+
+@pytest.mark.parametrize("path", ["/api/v1/thing", "/v1/thing"])
+@pytest.mark.parametrize("fault", [nul_in_text, nul_in_json])
+async def test_text_that_cannot_be_stored_is_the_clients_mistake(database: Database, fault: Fault, path: str) -> None:
+    transport = httpx.ASGITransport(app=service_over(database, fault))
+    async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+        answer = await client.get(path, headers=KEYS.user_headers(make_principal()))
+    body = answer.json()
+    assert (answer.status_code, body.get("error", body)["code"]) == (400 if path.startswith("/v1") else 422, "invalid_text")

@@ -221,14 +221,20 @@ def test_a_message_above_the_limit_is_refused_before_anything_is_stored(person: 
 # Money
 
 
-def test_an_unpriced_model_is_402_and_names_the_call_that_sets_its_price(stack: Stack, person: Person, ledger: Ledger) -> None:
+def test_an_unpriced_model_is_402_and_names_the_call_that_sets_its_price_to_those_who_may(
+    stack: Stack, admin: Person, person: Person, ledger: Ledger
+) -> None:
+    refused = ask(admin, completion(model=stack.unpriced_model))
+    error = in_openais_envelope(refused)
+    assert (error["action"]["method"], error["action"]["path"]) == ("PUT", "/api/v1/billing/prices")
+    assert "PUT /api/v1/billing/prices" in error["message"]
     answer = ask(person, completion(model=stack.unpriced_model))
     assert answer.status_code == 402
     assert answer.headers["x-should-retry"] == "false"
     error = in_openais_envelope(answer)
     assert error["code"] == "price_unknown"
-    assert (error["action"]["method"], error["action"]["path"]) == ("PUT", "/api/v1/billing/prices")
-    assert "PUT /api/v1/billing/prices" in error["message"]
+    assert error["action"]["kind"] == "ask_admin"
+    assert "/api/" not in error["message"]
     assert ledger.holds(person.id) == []
 
 
@@ -237,7 +243,7 @@ def test_an_unpriced_model_in_a_chat_keeps_the_question(stack: Stack, person: Pe
     turn = chat.post("what does it cost?")
     assert turn.status == "failed"
     assert turn.error["code"] == "price_unknown"
-    assert turn.error["action"]["path"] == "/api/v1/billing/prices"
+    assert turn.error["action"]["kind"] == "ask_admin"
     question, reply = chat.messages()
     assert question["content"] == "what does it cost?"
     assert (reply["status"], reply["error"]["code"]) == ("failed", "price_unknown")
@@ -255,7 +261,7 @@ def test_a_wallet_that_cannot_pay_is_402_and_says_what_is_there(admin: Person, p
     assert error["code"] == "insufficient_credits"
     assert error["type"] == "insufficient_quota"
     assert error["scope"] == "wallet"
-    assert "top-ups" in error["action"]["path"]
+    assert error["action"]["kind"] == "ask_admin"
     assert ledger.holds(person.id) == []
 
 

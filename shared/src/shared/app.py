@@ -26,7 +26,7 @@ from shared.limits import DirectLimits
 from shared.logs import AccessLog, request_id_var, setup_logging
 from shared.metrics import Metrics
 from shared.operations import VERSION, ReadinessCheck, operations_router, reference_router
-from shared.outages import answer_outages, database_down, is_outage
+from shared.outages import answer_outages, database_down, is_outage, unusable_text
 from shared.settings import ServiceSettings
 from shared.telemetry import RequestTrace, Telemetry, traceparent_var
 
@@ -130,6 +130,9 @@ class ServiceApp:
             await exchange.send_error(error, incoming.scope["path"])
         except Exception as error:
             # The process edge of a hot route: the client gets no exception text.
+            if (refused := unusable_text(error)) is not None:
+                await exchange.send_error(refused, incoming.scope["path"])
+                return
             if is_outage(error):
                 log.warning("database out of reach", extra={"reason": type(error).__name__})
                 await exchange.send_error(database_down(), incoming.scope["path"])

@@ -1,13 +1,16 @@
 """Integer nano-USD: the only form money takes inside the suite."""
 
-from decimal import Decimal, InvalidOperation
+import re
 from typing import Literal, Self
 
 from pydantic import BaseModel
 
 NANO = 1_000_000_000
 TOKENS_PER_PRICE = 1_000_000
+_DECIMALS = 9
 _TEXT_LENGTH_MAX = 40
+# Digits of ASCII only, and no exponent, underscore or blank: an amount is what everybody reads in it.
+_AMOUNT = re.compile(r"(-?)([0-9]+)(?:\.([0-9]+))?")
 
 
 def ceil_div(numerator: int, denominator: int) -> int:
@@ -23,29 +26,21 @@ def nano_to_decimal_str(amount_nano: int) -> str:
 
 
 def decimal_str_to_nano(amount: str) -> int:
-    """Nano-USD of a decimal text.
+    """Nano-USD of a decimal text such as "10.00".
 
     Raises:
         ValueError: not a plain decimal number, or finer than one nano-USD.
     """
     if len(amount) > _TEXT_LENGTH_MAX:
         raise ValueError(f"amount is longer than {_TEXT_LENGTH_MAX} characters")
-    try:
-        value = Decimal(amount)
-    except InvalidOperation as error:
-        raise ValueError(f"{amount!r} is not a decimal number such as 10.00") from error
-    if not value.is_finite() or abs(value.adjusted()) > _TEXT_LENGTH_MAX:
-        raise ValueError(f"{amount!r} is not a finite amount")
-    digits = value.as_tuple()
-    exponent = int(digits.exponent) + 9
-    unscaled = int("".join(map(str, digits.digits)) or "0")
-    if exponent >= 0:
-        nano = unscaled * 10**exponent
-    else:
-        nano, rest = divmod(unscaled, 10**-exponent)
-        if rest:
-            raise ValueError(f"{amount!r} is finer than one nano-USD (nine decimals)")
-    return -nano if digits.sign else nano
+    found = _AMOUNT.fullmatch(amount)
+    if found is None:
+        raise ValueError(f"{amount!r} is not a decimal number such as 10.00")
+    sign, whole, fraction = found[1], found[2], (found[3] or "").rstrip("0")
+    if len(fraction) > _DECIMALS:
+        raise ValueError(f"{amount!r} is finer than one nano-USD (nine decimals)")
+    nano = int(whole) * NANO + int(fraction.ljust(_DECIMALS, "0"))
+    return -nano if sign else nano
 
 
 class Money(BaseModel):

@@ -9,7 +9,7 @@ from fastapi import FastAPI, Request, Response
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from shared.errors import AppError, Unavailable, render_for_path
+from shared.errors import AppError, Invalid, Unavailable, render_for_path
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +25,8 @@ _AWAY_CLASSES = ("08", "53")
 # 57P01 to 57P05: shutting down, crashed, starting up, dropped, idle too long; 57014: statement time-out; 55P03: lock time-out;
 # 25P03: idle in a transaction for too long; 40001 and 40P01: lost a race for rows, which a second attempt wins.
 _AWAY_CODES = frozenset({"57P01", "57P02", "57P03", "57P04", "57P05", "57014", "55P03", "25P03", "40001", "40P01"})
+# 22021: not a character of the encoding (NUL in text); 22P05: none of the server's (NUL in JSON).
+_TEXT_CODES = frozenset({"22021", "22P05"})
 _DRIVER_ERRORS = (asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 
@@ -44,6 +46,14 @@ def _says_away(sqlstate: str | None) -> bool:
 def _is_drivers(error: BaseException | None) -> bool:
     """Whether SQLAlchemy wrapped an error of the driver itself: a connection that broke in the middle of its protocol."""
     return error is not None and isinstance(error.__cause__, _DRIVER_ERRORS)
+
+
+def unusable_text(error: BaseException) -> Invalid | None:
+    """The refusal of text that PostgreSQL cannot hold, when that is what went wrong."""
+    state = getattr(error.orig if isinstance(error, DBAPIError) else error, "sqlstate", None)
+    if state not in _TEXT_CODES:
+        return None
+    return Invalid("a text holds a NUL or another character that cannot be stored; leave it out", code="invalid_text")
 
 
 def database_down() -> Unavailable:
@@ -71,7 +81,9 @@ def answer_outages(api: FastAPI) -> None:
 
     async def on_database_error(request: Request, error: Exception) -> Response:
         shown: AppError = database_down()
-        if is_outage(error):
+        if (refused := unusable_text(error)) is not None:
+            shown = refused
+        elif is_outage(error):
             log.warning("database out of reach", extra={"reason": type(error).__name__})
         else:
             log.error("request failed", exc_info=error)

@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from shared.auth import ROLE_PERMISSIONS, Permission, Role
 from shared.errors import AppError
 from shared.money import nano_to_decimal_str
 
@@ -21,7 +22,22 @@ def usd(amount_nano: int) -> str:
     return f"{whole}.{fraction.rstrip('0').ljust(2, '0')} USD"
 
 
-def _extras(result: ReserveResult, *, action: dict[str, str], upgrade_url: str) -> dict[str, Any]:
+def may(role: str | None, permission: Permission) -> bool:
+    """Whether somebody with this role holds `permission`; an unknown or absent role holds none."""
+    return role in set(Role) and permission in ROLE_PERMISSIONS[Role(role)]
+
+
+def _ask(label: str) -> dict[str, Any]:
+    """What a person can do who may not change the limit."""
+    return {"action": {"kind": "ask_admin", "label": label}}
+
+
+def _change(label: str, *, method: str, path: str, page: str) -> dict[str, Any]:
+    """The call and the page that change the limit, for those who may."""
+    return {"action": {"kind": "change_limit", "label": label, "method": method, "path": path}, "upgrade_url": page}
+
+
+def _extras(result: ReserveResult, offer: dict[str, Any]) -> dict[str, Any]:
     return {
         "scope": result.scope,
         "scope_id": result.scope_id,
@@ -31,60 +47,66 @@ def _extras(result: ReserveResult, *, action: dict[str, str], upgrade_url: str) 
         "remaining_nano": result.remaining_nano,
         "required_nano": result.amount_nano,
         "resets_at": result.resets_at,
-        "action": action,
-        "upgrade_url": upgrade_url,
+        **offer,
     }
 
 
-def refusal(result: ReserveResult, *, model: str, request_id: UUID, public_url: str) -> AppError:
-    """The error for an outcome that is not `held`."""
+def refusal(result: ReserveResult, *, model: str, request_id: UUID, public_url: str, role: str | None) -> AppError:
+    """The error for an outcome that is not `held`. It offers what somebody with this role can do, and nothing else."""
     if result.outcome == "price_unknown":
-        return price_unknown(model, public_url=public_url)
+        return price_unknown(model, public_url=public_url, role=role)
     if result.outcome == "insufficient_credits":
-        return _insufficient_credits(result, public_url=public_url)
+        return _insufficient_credits(result, public_url=public_url, role=role)
     if result.outcome == "budget_exceeded":
-        return _budget_exceeded(result, public_url=public_url)
+        return _budget_exceeded(result, public_url=public_url, role=role)
     return RequestIdReused(f"request_id {request_id} was used by another reservation; make a new one for each dispatch")
 
 
-def price_unknown(model: str, *, public_url: str) -> PriceUnknown:
+def price_unknown(model: str, *, public_url: str, role: str | None) -> PriceUnknown:
     """Nobody has said what the model costs, so nobody may use it unmetered."""
+    extra = {"scope": "model", "model": model}
+    if not may(role, Permission.PRICES_WRITE):
+        return PriceUnknown(
+            f"the model {model} has no price yet; ask an administrator to set one, or choose another model",
+            extra={**extra, **_ask("Ask an administrator for a price")},
+            headers=_NO_RETRY,
+        )
     return PriceUnknown(
-        f"the model {model} has no price yet; an administrator sets one with PUT {_PRICES_PATH} "
-        f'{{"model": "{model}", "input_nano_per_mtok": ..., "output_nano_per_mtok": ...}} or marks it free with {{"free": true}}',
+        f"the model {model} has no price yet; set one with PUT {_PRICES_PATH} "
+        f'{{"model": "{model}", "input": "0.50", "output": "1.50"}} (USD per million tokens) or mark it free with {{"free": true}}',
         extra={
-            "scope": "model",
-            "model": model,
-            "action": {"label": "Set a price or mark it free", "method": "PUT", "path": _PRICES_PATH},
-            "upgrade_url": f"{public_url}/admin/prices",
+            **extra,
+            **_change("Set a price or mark it free", method="PUT", path=_PRICES_PATH, page=f"{public_url}/admin/prices"),
         },
         headers=_NO_RETRY,
     )
 
 
-def _insufficient_credits(result: ReserveResult, *, public_url: str) -> InsufficientCredits:
+def _insufficient_credits(result: ReserveResult, *, public_url: str, role: str | None) -> InsufficientCredits:
     available = result.remaining_nano or 0
+    offer, do = _ask("Ask an administrator to top up the wallet"), "ask an administrator to top it up"
+    if may(role, Permission.WALLETS_WRITE):
+        path = f"/api/v1/billing/wallets/{result.scope_id}/top-ups"
+        offer, do = _change("Top up the wallet", method="POST", path=path, page=f"{public_url}/admin/wallet"), "top it up"
     return InsufficientCredits(
         f"the wallet holds {usd(available)} and this request needs at least {usd(result.amount_nano or 0)}; "
-        "top up the wallet, shorten the request or choose a cheaper model",
-        extra=_extras(
-            result,
-            action={"label": "Top up the wallet", "method": "POST", "path": f"/api/v1/billing/wallets/{result.scope_id}/top-ups"},
-            upgrade_url=f"{public_url}/admin/wallet",
-        ),
+        f"{do}, shorten the request or choose a cheaper model",
+        extra=_extras(result, offer),
         headers=_NO_RETRY,
     )
 
 
-def _budget_exceeded(result: ReserveResult, *, public_url: str) -> BudgetExceeded:
+def _budget_exceeded(result: ReserveResult, *, public_url: str, role: str | None) -> BudgetExceeded:
     resets = f"it resets at {result.resets_at:%Y-%m-%d %H:%M} UTC" if result.resets_at else "it does not reset by itself"
+    offer, do = _ask("Ask an administrator for a higher budget"), "ask an administrator for a higher budget"
+    if may(role, Permission.BUDGETS_WRITE):
+        page = f"{public_url}/admin/wallet#budgets"
+        offer, do = _change("Raise the budget", method="PUT", path=_BUDGETS_PATH, page=page), "raise it"
     return BudgetExceeded(
         f"the budget of this {result.scope} is {usd(result.limit_nano or 0)}: {usd(result.spent_nano or 0)} are spent, "
         f"{usd(result.held_nano or 0)} are held by running requests, and this one needs at least {usd(result.amount_nano or 0)}; "
-        f"{resets}; ask an administrator for a higher budget or choose a cheaper model",
-        extra=_extras(
-            result, action={"label": "Raise the budget", "method": "PUT", "path": _BUDGETS_PATH}, upgrade_url=f"{public_url}/usage"
-        ),
+        f"{resets}; {do} or choose a cheaper model",
+        extra=_extras(result, offer),
         headers=_NO_RETRY,
     )
 
@@ -97,7 +119,7 @@ def model_not_allowed(model: str, allowed: list[str]) -> ModelNotAllowed:
         extra={
             "scope": "model",
             "model": model,
-            "action": {"label": "Choose another model", "method": "GET", "path": "/api/v1/inference/models"},
+            "action": {"kind": "choose_model", "label": "Choose another model", "method": "GET", "path": "/api/v1/inference/models"},
         },
         headers=_NO_RETRY,
     )

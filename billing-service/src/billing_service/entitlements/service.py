@@ -44,7 +44,13 @@ class EntitlementService:
         result = await self._repository.reserve(request, self._policy)
         self._metrics.reserves.labels(result.outcome).inc()
         if result.outcome != "held":
-            raise refusal(result, model=request.model, request_id=request.request_id, public_url=self._public_url)
+            raise refusal(
+                result,
+                model=request.model,
+                request_id=request.request_id,
+                public_url=self._public_url,
+                role=request.principal.role,
+            )
         return _reservation(request.request_id, result)
 
     async def settle(self, request_id: UUID, request: SettleRequest) -> Settlement:

@@ -1,23 +1,57 @@
 """Prices as the API takes and shows them."""
 
+import math
 from dataclasses import asdict
 from datetime import datetime
+from decimal import Decimal
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from shared.money import decimal_str_to_nano
 
+from billing_service.pricing.errors import PriceIncomplete
 from billing_service.pricing.models import PRICE_MAX, PriceVersion
 
 NanoPerMtok = Annotated[int, Field(ge=0, le=PRICE_MAX, description="nano-USD per million tokens")]
 
 
+def _usd_to_nano(value: object) -> object:
+    """A decimal text or a number as nano-USD; anything else is left to the type."""
+    if isinstance(value, bool):
+        raise ValueError("must be an amount")
+    if isinstance(value, str):
+        return decimal_str_to_nano(value)
+    if isinstance(value, int | float) and math.isfinite(value):
+        return decimal_str_to_nano(f"{Decimal(str(value)):f}")
+    return value
+
+
+# As providers write it in their price lists; held as nano-USD from here on.
+UsdPerMtok = Annotated[
+    int,
+    BeforeValidator(_usd_to_nano, json_schema_input_type=str | float),
+    Field(ge=0, le=PRICE_MAX, description='USD per million tokens, as a decimal text ("2.50") or a number'),
+]
+ModelName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+
+
 class PriceChange(BaseModel):
-    """A new price of a model. Buckets left out follow input (cache, audio in) or output (reasoning, audio out)."""
+    """A new price of a model, each bucket in USD (`input`) or in nano-USD (`input_nano_per_mtok`) per million tokens.
+
+    Buckets left out follow input (cache, audio in) or output (reasoning, audio out).
+    """
 
     model_config = ConfigDict(extra="forbid")
 
-    model: str = Field(min_length=1, max_length=200)
+    model: ModelName
+    input: UsdPerMtok | None = None
+    output: UsdPerMtok | None = None
+    cache_read: UsdPerMtok | None = None
+    cache_write: UsdPerMtok | None = None
+    audio_in: UsdPerMtok | None = None
+    reasoning: UsdPerMtok | None = None
+    audio_out: UsdPerMtok | None = None
     input_nano_per_mtok: NanoPerMtok | None = None
     output_nano_per_mtok: NanoPerMtok | None = None
     cache_read_nano_per_mtok: NanoPerMtok | None = None
@@ -27,6 +61,13 @@ class PriceChange(BaseModel):
     audio_out_nano_per_mtok: NanoPerMtok | None = None
     free: bool = False
     effective_from: AwareDatetime | None = Field(default=None, description="absent: from now on; never in the past")
+
+    def nano_per_mtok(self, bucket: str) -> int | None:
+        """The price of one bucket, however it was written. Raises: PriceIncomplete when it was written both ways."""
+        usd, nano = getattr(self, bucket), getattr(self, f"{bucket}_nano_per_mtok")
+        if usd is not None and nano is not None:
+            raise PriceIncomplete(f"send {bucket} (USD) or {bucket}_nano_per_mtok, not both")
+        return nano if usd is None else usd
 
 
 class Price(BaseModel):

@@ -18,25 +18,24 @@ _CLOCK_TOLERANCE = timedelta(seconds=60)
 _FREE = PriceAmounts(*[0] * 7)
 
 
+_INPUTS = ("input", "cache_read", "cache_write", "audio_in")
+_OUTPUTS = ("output", "reasoning", "audio_out")
+
+
 def amounts_of(change: PriceChange) -> PriceAmounts:
     """Every bucket's price. Raises: PriceIncomplete."""
-    base_input, base_output = change.input_nano_per_mtok, change.output_nano_per_mtok
+    prices = {bucket: change.nano_per_mtok(bucket) for bucket in (*_INPUTS, *_OUTPUTS)}
     if change.free:
-        named = {name: value for name, value in change.model_dump().items() if name.endswith("_per_mtok") and value}
+        named = [bucket for bucket, price in prices.items() if price]
         if named:
             raise PriceIncomplete(f"a free model has no price; leave out {', '.join(named)} or send free: false")
         return _FREE
+    base_input, base_output = prices["input"], prices["output"]
     if base_input is None or base_output is None:
-        raise PriceIncomplete("send input_nano_per_mtok and output_nano_per_mtok, or free: true")
-    return PriceAmounts(
-        input_nano_per_mtok=base_input,
-        cache_read_nano_per_mtok=_or(change.cache_read_nano_per_mtok, base_input),
-        cache_write_nano_per_mtok=_or(change.cache_write_nano_per_mtok, base_input),
-        audio_in_nano_per_mtok=_or(change.audio_in_nano_per_mtok, base_input),
-        output_nano_per_mtok=base_output,
-        reasoning_nano_per_mtok=_or(change.reasoning_nano_per_mtok, base_output),
-        audio_out_nano_per_mtok=_or(change.audio_out_nano_per_mtok, base_output),
-    )
+        raise PriceIncomplete("send input and output (USD per million tokens), or free: true")
+    inputs = {f"{bucket}_nano_per_mtok": _or(prices[bucket], base_input) for bucket in _INPUTS}
+    outputs = {f"{bucket}_nano_per_mtok": _or(prices[bucket], base_output) for bucket in _OUTPUTS}
+    return PriceAmounts(**inputs, **outputs)
 
 
 def _or(value: int | None, default: int) -> int:

@@ -17,6 +17,7 @@ class PrincipalChain(BaseModel):
     organisation_id: UUID
     team_id: UUID
     key_id: UUID | None = None
+    role: str | None = Field(default=None, max_length=40, description="what a refusal may offer depends on it; absent: as for anybody")
     models: list[str] = Field(default_factory=list, max_length=1000)
 
 

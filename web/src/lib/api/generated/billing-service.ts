@@ -700,15 +700,25 @@ export interface components {
         };
         /**
          * PriceChange
-         * @description A new price of a model. Buckets left out follow input (cache, audio in) or output (reasoning, audio out).
+         * @description A new price of a model, each bucket in USD (`input`) or in nano-USD (`input_nano_per_mtok`) per million tokens.
+         *
+         *     Buckets left out follow input (cache, audio in) or output (reasoning, audio out).
          */
         PriceChange: {
+            /** Audio In */
+            audio_in?: (string | number) | null;
             /** Audio In Nano Per Mtok */
             audio_in_nano_per_mtok?: number | null;
+            /** Audio Out */
+            audio_out?: (string | number) | null;
             /** Audio Out Nano Per Mtok */
             audio_out_nano_per_mtok?: number | null;
+            /** Cache Read */
+            cache_read?: (string | number) | null;
             /** Cache Read Nano Per Mtok */
             cache_read_nano_per_mtok?: number | null;
+            /** Cache Write */
+            cache_write?: (string | number) | null;
             /** Cache Write Nano Per Mtok */
             cache_write_nano_per_mtok?: number | null;
             /**
@@ -721,12 +731,18 @@ export interface components {
              * @default false
              */
             free: boolean;
+            /** Input */
+            input?: (string | number) | null;
             /** Input Nano Per Mtok */
             input_nano_per_mtok?: number | null;
             /** Model */
             model: string;
+            /** Output */
+            output?: (string | number) | null;
             /** Output Nano Per Mtok */
             output_nano_per_mtok?: number | null;
+            /** Reasoning */
+            reasoning?: (string | number) | null;
             /** Reasoning Nano Per Mtok */
             reasoning_nano_per_mtok?: number | null;
         };
@@ -747,6 +763,12 @@ export interface components {
              * Format: uuid
              */
             organisation_id: string;
+            /**
+             * Role
+             * @description what a refusal may offer depends on it; absent: as for anybody
+             * @default null
+             */
+            role: string | null;
             /**
              * Team Id
              * Format: uuid
