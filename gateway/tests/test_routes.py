@@ -81,7 +81,7 @@ async def test_each_credential_route_answers_429_by_address_when_called_too_ofte
     assert refused.json()["code"] == "too_many_attempts"
 
 
-async def test_one_account_is_protected_from_many_addresses(start_gateway: StartGateway) -> None:
+async def test_one_account_is_protected_however_its_address_is_written(start_gateway: StartGateway) -> None:
     async with start_gateway(signin_account_limit="3/minute") as gateway, gateway.client() as http:
         await gateway.sign_up("ada")
 

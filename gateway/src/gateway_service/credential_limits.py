@@ -3,9 +3,11 @@
 slowapi's decorators, and only those: its middleware breaks event streams, and its default limits do not reach included
 routers. It logs a malformed limit instead of refusing it and can be switched off by a stray environment variable, so
 both are checked here. Everything proxied is limited by `limits/`.
+Passwords are tried within `limits/tries.py`.
 """
 
 import functools
+import logging
 import math
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, cast
@@ -17,22 +19,23 @@ from shared.errors import TooManyRequests
 from slowapi import Limiter
 from slowapi.errors import RateLimitExceeded
 
+from gateway_service.limits.tries import Tries, Window
+
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Awaitable[Any]])
 
 
 def client_address(request: Request) -> str:
-    """The peer's IP address; uvicorn has already applied a trusted proxy's forwarding headers."""
+    """The client's IP address; proxy/client.py has already applied a trusted proxy's forwarding headers."""
     return request.client.host if request.client else "unknown"
 
 
-def name_account(request: Request, account: str) -> None:
-    """Tells the limits whose password or session this request tries; call it from a dependency, before the endpoint runs."""
-    request.state.credential_account = account
+def windows_of(limit: str) -> tuple[Window, ...]:
+    """The windows of a limit such as "20/minute". Raises: ValueError."""
+    return tuple(Window(item.amount, float(item.get_expiry())) for item in parse_many(limit))
 
 
-def _named_account(request: Request) -> str:
-    # A route limited by account without naming one is a programming error and must not pass unlimited.
-    return cast("str", request.state.credential_account)
+# It writes the key of each refusal, an address of somebody, into the log.
+logging.getLogger("slowapi").setLevel(logging.ERROR)
 
 
 class CredentialLimits:
@@ -48,15 +51,17 @@ class CredentialLimits:
         """Forget every count."""
         self._limiter.reset()
 
-    def guard(self, per_address: str, *, per_account: str | None = None) -> Callable[[Endpoint], Endpoint]:
+    def tries(self, *endpoints: str, per_client: str, per_account: str) -> Tries:
+        """The tries of these endpoints, which pass each of them through it. Raises: ValueError on a malformed limit."""
+        self.guarded.update(endpoints)
+        return Tries(per_client=windows_of(per_client), per_account=windows_of(per_account))
+
+    def guard(self, per_address: str) -> Callable[[Endpoint], Endpoint]:
         """Decorates an async endpoint that has a `request` and a `response` parameter. Raises: ValueError on a malformed limit."""
         parse_many(per_address)
-        parse_many(per_account or per_address)
 
         def decorate(endpoint: Endpoint) -> Endpoint:
             limited: Callable[..., Awaitable[Any]] = self._limiter.limit(per_address)(endpoint)
-            if per_account is not None:
-                limited = self._limiter.limit(per_account, key_func=_named_account)(limited)
 
             @functools.wraps(limited)
             async def answer(*args: Any, **kwargs: Any) -> Any:

@@ -42,8 +42,8 @@ class GatewaySettings(ServiceSettings):
     password_hash_memory_kib: int = Field(default=65_536, ge=8, le=1_048_576, description="argon2id memory in KiB")
     password_hash_parallel_max: int = Field(default=2, ge=1, le=32, description="passwords hashed at the same time")
 
-    signin_limit: str = Field(default="20/minute", description="sign-in, token and password calls per client address")
-    signin_account_limit: str = Field(default="10/minute", description="sign-in and sign-up calls per e-mail address")
+    signin_limit: str = Field(default="20/minute", description="wrong passwords per client address; also calls that swap a key for a token")
+    signin_account_limit: str = Field(default="10/minute", description="wrong passwords for one account from one address or known browser")
     signup_limit: str = Field(default="10/minute", description="sign-up calls per client address")
     refresh_limit: str = Field(default="60/minute", description="refresh and sign-out calls per client address")
     user_rpm: int = Field(default=600, ge=1, le=1_000_000, description="requests a minute of one user")

@@ -7,9 +7,9 @@ from shared.auth import Permission, Principal, require
 
 from gateway_service.accounts.account import Account
 from gateway_service.accounts.schemas import AuthConfig, Me, PasswordChange, SignedIn, SignIn, SignUp, User
-from gateway_service.credential_limits import CredentialLimits, name_account
+from gateway_service.credential_limits import CredentialLimits, client_address
 from gateway_service.dependencies import AccountsDep, DeviceDep, SessionsDep
-from gateway_service.sessions.cookies import set_refresh_cookie
+from gateway_service.sessions.cookies import known_device, set_device_cookie, set_refresh_cookie
 from gateway_service.sessions.service import Device, Sessions
 from gateway_service.settings import GatewaySettings
 
@@ -17,29 +17,10 @@ MeReader = Annotated[Principal, Depends(require(Permission.ME_READ))]
 MeWriter = Annotated[Principal, Depends(require(Permission.ME_WRITE))]
 
 
-async def _sign_up_form(request: Request, form: SignUp) -> SignUp:
-    name_account(request, form.email)
-    return form
-
-
-async def _sign_in_form(request: Request, form: SignIn) -> SignIn:
-    name_account(request, form.email)
-    return form
-
-
-async def _password_owner(request: Request, principal: MeWriter) -> Principal:
-    name_account(request, str(principal.actor_id))
-    return principal
-
-
-SignUpForm = Annotated[SignUp, Depends(_sign_up_form)]
-SignInForm = Annotated[SignIn, Depends(_sign_in_form)]
-PasswordOwner = Annotated[Principal, Depends(_password_owner)]
-
-
 async def _signed_in(account: Account, device: Device, *, sessions: Sessions, response: Response, settings: GatewaySettings) -> SignedIn:
     grant = await sessions.start(account.id, device)
     set_refresh_cookie(response, grant.token, settings)
+    set_device_cookie(response, account.email, settings)
     token = sessions.access_token(account, grant.session_id)
     return SignedIn(access_token=token, expires_in=settings.access_token_ttl_s, user=User.of(account))
 
@@ -47,25 +28,26 @@ async def _signed_in(account: Account, device: Device, *, sessions: Sessions, re
 def build_router(limits: CredentialLimits, settings: GatewaySettings) -> APIRouter:
     """The routes of accounts, with their limits."""
     router = APIRouter(prefix="/api/v1/auth", tags=["auth"])
+    tries = limits.tries("sign_in", "change_password", per_client=settings.signin_limit, per_account=settings.signin_account_limit)
 
     @router.get("/config", summary="What the sign-in page must know")
     async def auth_config(accounts: AccountsDep) -> AuthConfig:
         return await accounts.config()
 
     @router.post("/signup", status_code=status.HTTP_201_CREATED, summary="Make an account; the first one becomes the administrator")
-    @limits.guard(settings.signup_limit, per_account=settings.signin_account_limit)
+    @limits.guard(settings.signup_limit)
     async def sign_up(
-        request: Request, response: Response, form: SignUpForm, accounts: AccountsDep, sessions: SessionsDep, device: DeviceDep
+        request: Request, response: Response, form: SignUp, accounts: AccountsDep, sessions: SessionsDep, device: DeviceDep
     ) -> SignedIn:
         account = await accounts.sign_up(form)
         return await _signed_in(account, device, sessions=sessions, response=response, settings=settings)
 
     @router.post("/signin", summary="Swap e-mail address and password for an access token and a refresh cookie")
-    @limits.guard(settings.signin_limit, per_account=settings.signin_account_limit)
     async def sign_in(
-        request: Request, response: Response, form: SignInForm, accounts: AccountsDep, sessions: SessionsDep, device: DeviceDep
+        request: Request, response: Response, form: SignIn, accounts: AccountsDep, sessions: SessionsDep, device: DeviceDep
     ) -> SignedIn:
-        account = await accounts.sign_in(form)
+        with tries.one(client_address(request), form.email, device=known_device(request, form.email, settings)):
+            account = await accounts.sign_in(form)
         return await _signed_in(account, device, sessions=sessions, response=response, settings=settings)
 
     @router.get("/me", summary="The caller and what they may do")
@@ -75,11 +57,11 @@ def build_router(limits: CredentialLimits, settings: GatewaySettings) -> APIRout
         return Me(**user.model_dump(), permissions=permissions, key_id=principal.key_id, session_id=principal.session_id)
 
     @router.post("/password", status_code=status.HTTP_204_NO_CONTENT, summary="Change the own password; other sessions end")
-    @limits.guard(settings.signin_limit, per_account=settings.signin_account_limit)
     async def change_password(
-        request: Request, response: Response, form: PasswordChange, principal: PasswordOwner, accounts: AccountsDep, sessions: SessionsDep
+        request: Request, form: PasswordChange, principal: MeWriter, accounts: AccountsDep, sessions: SessionsDep
     ) -> None:
-        await accounts.change_password(principal, form)
+        with tries.one(client_address(request), str(principal.actor_id)):
+            await accounts.change_password(principal, form)
         await sessions.revoke_all(principal.actor_id, keep=principal.session_id, reason="password_changed")
 
     return router

@@ -9,7 +9,7 @@ class SignInRefused(AppError):
     status, code, title = 401, "invalid_credentials", "Sign-in refused"
 
     def __init__(self) -> None:
-        super().__init__("the e-mail address or the password is wrong; `make admin-password` resets an administrator's")
+        super().__init__("the e-mail address or the password is wrong; an administrator can give you a new password")
 
 
 class EmailTaken(AppError):

@@ -1,5 +1,8 @@
-"""The refresh cookie: out of reach of scripts, of other sites and of every route but sign-in's."""
+"""The cookies: out of reach of scripts, of other sites and of every route but sign-in's."""
 
+import hmac
+import secrets
+from hashlib import sha256
 from urllib.parse import urlsplit
 
 from fastapi import Request, Response
@@ -8,7 +11,9 @@ from gateway_service.sessions.errors import CrossSiteRequest
 from gateway_service.settings import GatewaySettings
 
 COOKIE_NAME = "atrium_refresh"
+DEVICE_COOKIE_NAME = "atrium_device"
 COOKIE_PATH = "/api/v1/auth"
+_DEVICE_S = 180 * 86_400
 
 
 def set_refresh_cookie(response: Response, token: str, settings: GatewaySettings) -> None:
@@ -26,6 +31,32 @@ def set_refresh_cookie(response: Response, token: str, settings: GatewaySettings
 
 def clear_refresh_cookie(response: Response, settings: GatewaySettings) -> None:
     response.delete_cookie(COOKIE_NAME, path=COOKIE_PATH, secure=settings.https, httponly=True, samesite="strict")
+
+
+def set_device_cookie(response: Response, email: str, settings: GatewaySettings) -> None:
+    """Lets this browser be known as one on which the person has signed in. It opens nothing."""
+    nonce = secrets.token_urlsafe(12)
+    response.set_cookie(
+        DEVICE_COOKIE_NAME,
+        f"{nonce}.{_device_proof(nonce, email, settings)}",
+        max_age=_DEVICE_S,
+        path=COOKIE_PATH,
+        secure=settings.https,
+        httponly=True,
+        samesite="strict",
+    )
+
+
+def known_device(request: Request, email: str, settings: GatewaySettings) -> str | None:
+    """The name of the browser on which this person has signed in before; None for any other."""
+    nonce, _, proof = request.cookies.get(DEVICE_COOKIE_NAME, "").partition(".")
+    good = bool(nonce) and hmac.compare_digest(proof.encode(), _device_proof(nonce, email, settings).encode())
+    return nonce if good else None
+
+
+def _device_proof(nonce: str, email: str, settings: GatewaySettings) -> str:
+    key = sha256(b"device:" + settings.user_signing_key.get_secret_value().encode()).digest()
+    return hmac.new(key, f"{nonce}:{email}".encode(), sha256).hexdigest()
 
 
 def refuse_other_sites(request: Request, settings: GatewaySettings) -> None:

@@ -1,0 +1,102 @@
+"""How often a password may be tried, such that nobody can lock anybody else's account.
+
+Wrong passwords are counted by who tries: an address, or a browser on which the person has signed in before. So a stranger's
+guesses never keep the owner out: they come from elsewhere, or from a known browser. Guessing from one place gets slower with
+each wrong try; guessing from many places costs the guesser as many addresses.
+"""
+
+import math
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from shared.errors import TooManyRequests
+
+from gateway_service.connections.limits import site_of
+
+FREE_TRIES = 5
+WAIT_MAX_S = 300.0
+_FORGOTTEN_AFTER_S = 900.0
+_ENTRIES_MAX = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """`amount` wrong tries in `seconds`."""
+
+    amount: int
+    seconds: float
+
+
+@dataclass(slots=True)
+class _Failures:
+    """Wrong tries of one who at one account, or at any; `times` of the last ones, `in_a_row` since the last right one."""
+
+    times: deque[float] = field(default_factory=deque[float])
+    in_a_row: int = 0
+
+
+class Tries:
+    """Of one process. A try counts as wrong from its beginning until it proves right: a thousand at once are a thousand."""
+
+    def __init__(self, *, per_client: Sequence[Window], per_account: Sequence[Window], clock: Callable[[], float] = time.monotonic) -> None:
+        self._per_client = tuple(per_client)
+        self._per_account = tuple(per_account)
+        self._clock = clock
+        self._failures: OrderedDict[tuple[str, str], _Failures] = OrderedDict()
+
+    @contextmanager
+    def one(self, address: str, account: str, *, device: str | None = None) -> Generator[None]:
+        """One try at `account`; leaving the block without an error is the right password. Raises: TooManyRequests."""
+        now = self._clock()
+        site = f"site:{site_of(address)}"
+        who = site if device is None else f"device:{device}"
+        own = self._entry(who, account)
+        wait_s = max(_until_free(own, self._per_account, now), _growing_wait(own, now))
+        client = None
+        if device is None:
+            client = self._entry(site, "")
+            wait_s = max(wait_s, _until_free(client, self._per_client, now))
+        if wait_s > 0:
+            seconds = math.ceil(wait_s)
+            raise TooManyRequests(f"too many attempts; try again in {seconds} s", retry_after_s=seconds, code="too_many_attempts")
+        counted = [entry for entry in (own, client) if entry is not None]
+        for entry in counted:
+            entry.times.append(now)
+        own.in_a_row += 1
+        yield
+        for entry in counted:
+            entry.times.remove(now)
+        own.in_a_row = 0
+
+    def _entry(self, who: str, account: str) -> _Failures:
+        key = (who, account)
+        entry = self._failures.setdefault(key, _Failures())
+        self._failures.move_to_end(key)
+        if len(self._failures) > _ENTRIES_MAX:
+            self._failures.popitem(last=False)
+        return entry
+
+
+def _until_free(entry: _Failures, windows: Sequence[Window], now: float) -> float:
+    """Seconds until another try fits all windows; forgets what lies before the longest."""
+    longest = max(window.seconds for window in windows)
+    while entry.times and entry.times[0] <= now - max(longest, _FORGOTTEN_AFTER_S):
+        entry.times.popleft()
+    waits = [0.0]
+    for window in windows:
+        within = [moment for moment in entry.times if moment > now - window.seconds]
+        if len(within) >= window.amount:
+            waits.append(within[-window.amount] + window.seconds - now)
+    return max(waits)
+
+
+def _growing_wait(entry: _Failures, now: float) -> float:
+    """Doubles with each wrong try after the first few, up to five minutes."""
+    if not entry.times:
+        entry.in_a_row = 0
+    if entry.in_a_row < FREE_TRIES:
+        return 0.0
+    return entry.times[-1] + min(WAIT_MAX_S, 2.0 ** min(entry.in_a_row - FREE_TRIES, 20)) - now
