@@ -18,6 +18,7 @@ from benchmarks.processes import cpu_tree_us, free_port, python_module, running
 _ROOMY = {
     "ACCESS_TOKEN_TTL_S": "3600",
     "SIGNUP_LIMIT": "1000/minute",
+    "SIGNUP_DEFAULT_ROLE": "user",
     "USER_RPM": "1000000",
     "KEY_RPM": "1000000",
     "ORGANISATION_RPM": "10000000",

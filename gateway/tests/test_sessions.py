@@ -71,15 +71,49 @@ async def test_an_old_refresh_token_after_the_grace_period_ends_the_session(star
         person = await gateway.sign_up("ada")
         stolen = cookie_of(person)
         rotated = await refresh_with(gateway, stolen)
+        again = await refresh_with(gateway, rotated.cookies[COOKIE])
         replay = await refresh_with(gateway, stolen)
-        honest = await refresh_with(gateway, rotated.cookies[COOKIE])
+        honest = await refresh_with(gateway, again.cookies[COOKIE])
         me = await person.get("/api/v1/auth/me")
         (row,) = await gateway.fetch("SELECT revoked_reason FROM session")
-    assert rotated.status_code == 200
+    assert (rotated.status_code, again.status_code) == (200, 200)
     assert (replay.status_code, replay.json()["code"]) == (401, "refresh_token_reused")
     assert honest.status_code == 401
     assert me.status_code == 401
     assert row["revoked_reason"] == "refresh_token_reused"
+
+
+async def test_a_refresh_whose_answer_was_lost_can_be_tried_again_later(start_gateway: StartGateway) -> None:
+    async with start_gateway(refresh_grace_s=0) as gateway:
+        person = await gateway.sign_up("ada")
+        kept = cookie_of(person)
+        assert (await refresh_with(gateway, kept)).status_code == 200
+        second = await refresh_with(gateway, kept)
+        third = await refresh_with(gateway, kept)
+        assert (second.status_code, third.status_code) == (200, 200)
+        assert (await refresh_with(gateway, third.cookies[COOKIE])).status_code == 200
+        assert (await person.get("/api/v1/auth/me")).status_code == 200
+
+
+async def test_of_two_holders_of_one_chain_both_are_out(start_gateway: StartGateway) -> None:
+    async with start_gateway(refresh_grace_s=0) as gateway:
+        person = await gateway.sign_up("ada")
+        stolen = cookie_of(person)
+        honest = await refresh_with(gateway, stolen)
+        thief = await refresh_with(gateway, stolen)
+        assert thief.status_code == 200
+        back = await refresh_with(gateway, honest.cookies[COOKIE])
+        assert (back.status_code, back.json()["code"]) == (401, "refresh_token_reused")
+        assert (await refresh_with(gateway, thief.cookies[COOKIE])).status_code == 401
+
+
+async def test_a_lost_answer_is_not_made_good_for_ever(start_gateway: StartGateway) -> None:
+    async with start_gateway(refresh_grace_s=0, refresh_retry_s=60) as gateway:
+        person = await gateway.sign_up("ada")
+        kept = cookie_of(person)
+        await refresh_with(gateway, kept)
+        await gateway.fetch("UPDATE session SET last_used_at = now() - interval '61 seconds'")
+        assert (await refresh_with(gateway, kept)).json()["code"] == "refresh_token_reused"
 
 
 async def test_the_database_holds_no_refresh_token(gateway: Gateway, member: Person) -> None:

@@ -86,7 +86,7 @@ async def test_api_addresses_and_missing_files_are_404_and_not_the_page(start_ga
             assert answer.status_code in {400, 404}, path
             assert answer.headers["content-type"] == "application/problem+json"
         posted = await http.post("/chats")
-    assert posted.status_code == 405
+    assert posted.status_code == 404
 
 
 async def test_a_link_out_of_the_build_folder_is_not_served(start_gateway: StartGateway, build: Path) -> None:

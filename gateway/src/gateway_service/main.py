@@ -133,7 +133,7 @@ class Parts:
             apikeys_endpoints.build_router(self.limits, self.settings, self.tokens),
             admin_endpoints.build_router(),
             status_endpoints.build_router(),
-            web_endpoints.build_router(self.settings.web_build_dir),
+            web_endpoints.build_router(self.settings.web_build_dir, base=self.settings.public_url.rstrip("/")),
         )
 
 

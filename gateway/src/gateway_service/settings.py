@@ -33,8 +33,20 @@ class GatewaySettings(ServiceSettings):
     session_ttl_max_s: int = Field(default=90 * 86_400, ge=300, le=365 * 86_400, description="seconds a session lives at most")
     refresh_grace_s: int = Field(default=10, ge=0, le=60, description="seconds the previous refresh token still answers")
 
+    refresh_retry_s: int = Field(
+        default=3600,
+        ge=0,
+        le=86_400,
+        description="seconds in which a refresh whose answer was lost may be tried again, while nobody used the new token",
+    )
+
     enable_signup: bool = Field(default=True, description="whether people can make their own account; the first one always can")
-    signup_default_role: Literal["user", "pending"] = Field(default="user", description="role of everyone after the first")
+    signup_default_role: Literal["user", "pending"] | None = Field(
+        default=None,
+        description="role of everyone after the first, `user` or `pending` (an administrator admits them). "
+        "Default: pending when other machines can reach the gateway or PAID_PROVIDERS is set, else user",
+    )
+    paid_providers: bool = Field(default=False, description="models are bought here; `make run` sets it when it finds a provider's API key")
     setup_token: SecretStr | None = Field(default=None, description="one-time secret of the first sign-up, part of the set-up link")
     setup_token_required: bool = Field(default=False, description="ask for SETUP_TOKEN even when bound to loopback")
 
@@ -106,6 +118,13 @@ class GatewaySettings(ServiceSettings):
             return ip_address(self.host).is_loopback
         except ValueError:
             return False
+
+    @property
+    def signup_role(self) -> Literal["user", "pending"]:
+        """Role of everyone after the first: nobody spends other people's money because an address was guessed."""
+        if self.signup_default_role is not None:
+            return self.signup_default_role
+        return "user" if self.bound_to_loopback and not self.paid_providers else "pending"
 
     @property
     def asks_for_setup_token(self) -> bool:

@@ -36,6 +36,7 @@ _SETTINGS = {
     "SIGNIN_LIMIT": "10000/minute",
     "SIGNIN_ACCOUNT_LIMIT": "1000/minute",
     "SIGNUP_LIMIT": "10000/minute",
+    "SIGNUP_DEFAULT_ROLE": "user",
     "REFRESH_LIMIT": "10000/minute",
     "USER_RPM": "100000",
     "KEY_RPM": "100000",

@@ -15,6 +15,7 @@ from atrium_local.services import GATEWAY, SERVICES, Service
 from atrium_local.settings import LocalSettings
 
 _PER_PROCESS = ("HOST", "PORT", "GATEWAY_PORT", "EXCEPT")
+_PROVIDER_KEYS = ("OPENAI_API_KEYS", "OPENAI_API_KEY")
 _HEADER = "# Written at each start; put settings of your own into {own}, which wins over this file.\n"
 _DOTENV_LINE = re.compile(r"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*$")
 
@@ -56,6 +57,8 @@ class Environments:
     def _gateway_values(self) -> dict[str, str]:
         token = self._settings.setup_token.get_secret_value() if self._settings.setup_token else self._credentials.setup_token
         values = {"HOST": self._settings.host, "USER_SIGNING_KEY": self._credentials.user_signing_key, "SETUP_TOKEN": token}
+        if any(environment().get(name) for name in _PROVIDER_KEYS):
+            values["PAID_PROVIDERS"] = "true"
         if "PUBLIC_URL" in environment() or "WEBUI_URL" in environment():
             return values
         return values | {"PUBLIC_URL": f"http://{_reachable(self._settings.host)}:{self._settings.port}"}

@@ -10,6 +10,8 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from shared.errors import Unavailable
 from shared.ids import random_secret
 
+from gateway_service.accounts.password_rules import normalised
+
 _WAITING_MAX = 100
 
 R = TypeVar("R")
@@ -27,7 +29,7 @@ class Passwords:
 
     async def hash(self, password: str) -> str:
         """The encoded argon2id hash."""
-        return await self._run(self._hasher.hash, password)
+        return await self._run(self._hasher.hash, normalised(password))
 
     async def matches(self, stored: str | None, password: str) -> bool:
         """Whether `password` belongs to `stored`. Without a stored hash it takes the same time and is False."""
@@ -43,8 +45,13 @@ class Passwords:
         self._threads.shutdown(wait=True, cancel_futures=True)
 
     def _verify(self, stored: str | None, password: str) -> bool:
+        encoded = stored or self._nobody.result()
+        # Hashes made before passwords were composed hold whatever the keyboard wrote.
+        return any(self._fits(encoded, spelling) for spelling in dict.fromkeys((normalised(password), password)))
+
+    def _fits(self, encoded: str, password: str) -> bool:
         try:
-            return self._hasher.verify(stored or self._nobody.result(), password)
+            return self._hasher.verify(encoded, password)
         except (VerificationError, InvalidHashError):
             return False
 

@@ -5,16 +5,14 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
-from pydantic import AfterValidator, BaseModel, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationInfo, field_validator
 from shared.auth import Role
 
 from gateway_service.accounts.account import Account, AccountStatus
+from gateway_service.accounts.password_rules import PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, accepted
 
 # Company-internal domains such as corp.local are normal here; emptying the list is the library's documented switch.
 SPECIAL_USE_DOMAIN_NAMES.clear()
-
-PASSWORD_CHARS_MIN = 8
-PASSWORD_CHARS_MAX = 256
 
 
 def _normalised(address: str) -> str:
@@ -25,8 +23,12 @@ def _normalised(address: str) -> str:
     return parsed.normalized.lower()
 
 
+def _new_password(password: SecretStr) -> SecretStr:
+    return SecretStr(accepted(password.get_secret_value()))
+
+
 Email = Annotated[str, Field(min_length=3, max_length=254, examples=["ada@example.com"]), AfterValidator(_normalised)]
-NewPassword = Annotated[SecretStr, Field(min_length=PASSWORD_CHARS_MIN, max_length=PASSWORD_CHARS_MAX)]
+NewPassword = Annotated[SecretStr, Field(min_length=PASSWORD_CHARS_MIN, max_length=PASSWORD_CHARS_MAX), AfterValidator(_new_password)]
 GivenPassword = Annotated[SecretStr, Field(min_length=1, max_length=PASSWORD_CHARS_MAX)]
 
 
@@ -35,6 +37,12 @@ class SignUp(BaseModel):
     email: Email
     password: NewPassword
     setup_token: SecretStr | None = Field(default=None, max_length=512, description="only the first account may need it")
+
+    @field_validator("password")
+    @classmethod
+    def _not_their_own_name(cls, password: SecretStr, info: ValidationInfo) -> SecretStr:
+        accepted(password.get_secret_value(), own_words=tuple(str(info.data.get(name, "")) for name in ("name", "email")))
+        return password
 
 
 class SignIn(BaseModel):

@@ -111,7 +111,7 @@ class Accounts:
         if await repository.anyone_exists(db):
             if not self._settings.enable_signup:
                 raise SignUpClosed
-            return Role(self._settings.signup_default_role)
+            return Role(self._settings.signup_role)
         if self._settings.asks_for_setup_token and not self._is_setup_token(setup_token):
             raise SetupTokenWrong
         return Role.ADMIN

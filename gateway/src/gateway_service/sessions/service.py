@@ -71,7 +71,7 @@ class Sessions:
 
         Raises:
             NoSession: unknown, expired or revoked.
-            RefreshTokenReused: replaced longer ago than the grace period; the session is over now.
+            RefreshTokenReused: replaced longer ago than the grace period, by one that was used; the session is over now.
         """
         now = utc_now()
         async with self._database.transaction() as db:
@@ -103,9 +103,29 @@ class Sessions:
                 await repository.add_token(db, session, token_sha256=refresh.digest(token), now=now)
                 return RefreshGrant(session.id, session.user_id, token)
             if now - stored.replaced_at > timedelta(seconds=self._settings.refresh_grace_s):
-                return None
+                return await self._reissue(db, session, token, now) if step == 0 else None
             token = refresh.successor(token, stored.successor_nonce)
         return None
+
+    async def _reissue(self, db: AsyncSession, session: UserSession, token: str, now: datetime) -> RefreshGrant | None:
+        """Another successor for a token whose answer was lost: nobody has used the one it was given. None: reuse.
+
+        The one that was given is void from now on. If somebody has it after all, showing it ends the session: of two
+        holders of one chain never both go on.
+        """
+        stored = await repository.token(db, refresh.digest(token))
+        if stored is None or stored.successor_nonce is None:
+            return None
+        lost = await repository.token(db, refresh.digest(refresh.successor(token, stored.successor_nonce)))
+        late = now - session.last_used_at > timedelta(seconds=self._settings.refresh_retry_s)
+        if lost is None or lost.replaced_at is not None or late:
+            return None
+        lost.replaced_at, lost.successor_nonce = now - timedelta(seconds=self._settings.refresh_grace_s + 1), refresh.new_nonce()
+        nonce = refresh.new_nonce()
+        stored.replaced_at, stored.successor_nonce = now, nonce
+        token = refresh.successor(token, nonce)
+        await repository.add_token(db, session, token_sha256=refresh.digest(token), now=now)
+        return RefreshGrant(session.id, session.user_id, token)
 
     def _extended(self, session: UserSession, now: datetime) -> datetime:
         latest = session.created_at + timedelta(seconds=self._settings.session_ttl_max_s)

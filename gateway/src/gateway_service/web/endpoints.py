@@ -6,12 +6,12 @@ from pathlib import Path
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse
 
+from gateway_service.web.addresses import missing, wants_page
 from gateway_service.web.build import Asset, LiveBuild, WebBuild
 from gateway_service.web.policy import page_headers
 from shared.errors import NotFound, Unavailable
 
-_API_PREFIXES = ("api/", "v1/", "internal/")
-_API_ROOTS = frozenset({"api", "v1", "internal", "metrics"})
+_READS = frozenset({"GET", "HEAD"})
 _MISSING = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Atrium</title>
 <h1>The web client is not built</h1><p>Run <code>make web</code> in the clone and load this page again.
 The API works: <a href="/docs">its reference</a>, <a href="/api/v1/status">status</a>.</p></html>"""
@@ -33,33 +33,26 @@ class _Page:
         return cls(build, text, status, {**page_headers(text), "Cache-Control": "no-cache"})
 
 
-def build_router(folder: Path) -> APIRouter:
-    """The catch-all route; include it last."""
+def build_router(folder: Path, *, base: str) -> APIRouter:
+    """The catch-all route; include it last. `base`: the public address, for those who ask at a wrong one."""
     router = APIRouter(include_in_schema=False)
     live = LiveBuild(folder)
     shown = _Page.of(live.current())
 
-    @router.api_route("/{path:path}", methods=["GET", "HEAD"], summary="The web client")
+    @router.api_route("/{path:path}", methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"], summary="The web client")
     async def web_client(path: str, request: Request) -> Response:
         nonlocal shown
         build = live.current()
-        asset = build.assets.get(path)
+        asset = build.assets.get(path) if request.method in _READS else None
         if asset is not None and path != "index.html":
             return _file(asset, request)
-        if not _is_page_address(path):
-            raise NotFound("there is nothing at this address")
+        if request.method not in _READS or not wants_page(request, path):
+            raise missing(request, path, base=base)
         if shown.build is not build:
             shown = _Page.of(build)
         return HTMLResponse(shown.text, status_code=shown.status, headers=shown.headers)
 
     return router
-
-
-def _is_page_address(path: str) -> bool:
-    """Whether a person may have this in the address bar: no API path and no file name."""
-    if path in _API_ROOTS or path.startswith(_API_PREFIXES):
-        return False
-    return path == "index.html" or "." not in path.rpartition("/")[2]
 
 
 def _file(asset: Asset, request: Request) -> Response:
