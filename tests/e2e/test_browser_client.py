@@ -15,6 +15,7 @@ STEPS = (
     "sign up",
     "lists keep their numbers and tasks are named checkboxes",
     "no address but a web address or a mail address is a link",
+    "the program comes compressed, and not much of it",
     "a reload before the chat exists loses no first message",
     "a reload after the chat was made and before anybody heard of it makes no second one",
     "a reload before the message arrives loses nothing",

@@ -76,6 +76,31 @@ await step('no address but a web address or a mail address is a link', async () 
 	await page.unroute('**/chats/*/messages?*');
 });
 
+await step('the program comes compressed, and not much of it', async () => {
+	const other = await page.context().browser().newContext({ baseURL: new URL(page.url()).origin });
+	const fresh = await other.newPage();
+	await other.addCookies(await page.context().cookies());
+	const loaded = [];
+	fresh.on('response', (response) => /\.(js|css)$/.test(new URL(response.url()).pathname) && loaded.push(response));
+	await fresh.goto(page.url());
+	await newest(fresh).waitFor();
+	await fresh.waitForLoadState('networkidle');
+	let [plain, sent] = [0, 0];
+	for (const response of loaded) {
+		const body = await response.body();
+		const { responseBodySize } = await response.request().sizes();
+		check(body.length < 300 || response.headers()['content-encoding'] === 'br', `${response.url()} is not compressed`);
+		if (!response.url().endsWith('.js')) continue;
+		plain += body.length;
+		sent += responseBodySize;
+	}
+	await other.close();
+	check(loaded.length > 5, `only ${loaded.length} files were asked for`);
+	const size = `${Math.round(sent / 1000)} kB of JavaScript for ${Math.round(plain / 1000)} kB`;
+	check(sent < 140_000, size);
+	return size;
+});
+
 /**
  * The first request of the page to `path` gets no answer; `seen` tells when it came, `free` ends it.
  * @param arrives the server does what it asks all the same
