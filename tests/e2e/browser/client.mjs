@@ -24,11 +24,11 @@ const change = (path, edit) =>
 		await route.fulfill({ response, json: edit(await response.json()) });
 	});
 
-async function signIn(email) {
-	await page.getByTestId('email').fill(email);
-	await page.getByTestId('password').fill(PASSWORD);
-	await page.getByTestId('submit').click();
-	await page.getByTestId('account-menu').waitFor();
+async function signIn(email, where = page) {
+	await where.getByTestId('email').fill(email);
+	await where.getByTestId('password').fill(PASSWORD);
+	await where.getByTestId('submit').click();
+	await where.getByTestId('account-menu').waitFor();
 }
 
 async function signOut() {
@@ -76,13 +76,64 @@ await step('no address but a web address or a mail address is a link', async () 
 	await page.unroute('**/chats/*/messages?*');
 });
 
+await step('a reply cut by its length looks cut, after a reload too, and goes on', async () => {
+	await newChatWith(page, 'fake-echo');
+	await send(page, 'A tale !length');
+	await ended(page, 'complete');
+	await page.waitForURL('**/c/*');
+	const cut = await textOf(newest(page));
+	check((await newest(page).getByTestId('reply-unfinished').innerText()).includes('cut off'), 'nothing says that it is cut');
+	await page.reload();
+	await newest(page).getByTestId('continue').click();
+	await page.waitForFunction((before) => {
+		const message = [...document.querySelectorAll('[data-testid=message][data-role=assistant]')].at(-1);
+		const text = message?.querySelector('[data-testid=reply-text]')?.textContent ?? '';
+		return message?.dataset.status === 'complete' && text.trim().length > before;
+	}, cut.length);
+	check((await textOf(newest(page))).startsWith(cut), 'what was there before is gone');
+});
+
+await step('what the model thought stays with the reply, folded', async () => {
+	await newChatWith(page, 'fake-reasoning');
+	await send(page, 'Why is that?');
+	await ended(page, 'complete');
+	await page.waitForURL('**/c/*');
+	for (const when of ['at the end', 'after a reload']) {
+		const reasoning = newest(page).getByTestId('reasoning');
+		await reasoning.waitFor();
+		check(!(await reasoning.evaluate((details) => details.open)), `${when} it is not folded`);
+		await reasoning.locator('summary').click();
+		const said = await newest(page).getByTestId('reasoning-text').innerText();
+		check(said === 'thinking it over', `${when} it reads ${said}`);
+		if (when === 'at the end') await page.reload();
+	}
+});
+
+await step('what the model did not see is said, and how a reply ended', async () => {
+	const states = [
+		[{ left_out: { messages: 12, passages: 1, window_tokens: 4096 } }, 'left-out', '12 earlier messages and 1 passage'],
+		[{ finish_reason: 'content_filter', content: '' }, 'reply-unfinished', 'content filter'],
+		[{ finish_reason: 'refusal', content: 'I cannot.' }, 'reply-unfinished', 'declined'],
+		[{ finish_reason: 'reasoning_only', content: '' }, 'reply-unfinished', 'no answer']
+	];
+	for (const [fields, testid, words] of states) {
+		await change('**/chats/*/messages?*', (list) => ({ ...list, data: list.data.map((m) => (m.role === 'assistant' ? { ...m, ...fields } : m)) }));
+		await page.reload();
+		const line = newest(page).getByTestId(testid);
+		await line.waitFor();
+		check((await line.innerText()).includes(words), await line.innerText());
+		await page.unroute('**/chats/*/messages?*');
+	}
+});
+
 await step('the program comes compressed, and not much of it', async () => {
 	const other = await page.context().browser().newContext({ baseURL: new URL(page.url()).origin });
 	const fresh = await other.newPage();
-	await other.addCookies(await page.context().cookies());
 	const loaded = [];
 	fresh.on('response', (response) => /\.(js|css)$/.test(new URL(response.url()).pathname) && loaded.push(response));
-	await fresh.goto(page.url());
+	await fresh.goto('/signin');
+	await signIn(first, fresh);
+	await fresh.getByTestId('chat-row').first().locator('a').first().click();
 	await newest(fresh).waitFor();
 	await fresh.waitForLoadState('networkidle');
 	let [plain, sent] = [0, 0];
@@ -207,14 +258,14 @@ await step('leaving for another page at once sends it all the same', async () =>
 	const here = page.url();
 	await page.getByTestId('nav-files').click();
 	await page.waitForURL('**/files');
-	await page.waitForTimeout(1_200);
-	const id = here.split('/').at(-1);
-	const stored = await page.evaluate(async (chat) => {
-		const { access_token: token } = await (await fetch('/api/v1/auth/refresh', { method: 'POST' })).json();
-		const answer = await fetch(`/api/v1/chats/${chat}/messages`, { headers: { authorization: `Bearer ${token}` } });
-		return (await answer.json()).data.length;
-	}, id);
-	check(stored === 2, `the server has ${stored} messages`);
+	const stored = () =>
+		page.evaluate(async (chat) => {
+			const { access_token: token } = await (await fetch('/api/v1/auth/refresh', { method: 'POST' })).json();
+			const answer = await fetch(`/api/v1/chats/${chat}/messages`, { headers: { authorization: `Bearer ${token}` } });
+			return (await answer.json()).data.length;
+		}, here.split('/').at(-1));
+	for (const until = Date.now() + 10_000; (await stored()) < 2 && Date.now() < until; ) await page.waitForTimeout(200);
+	check((await stored()) === 2, `the server has ${await stored()} messages`);
 	await page.unroute('**/chats/*/messages');
 });
 
