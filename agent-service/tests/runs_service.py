@@ -43,6 +43,7 @@ class ScriptedTool:
     log: Path
     parameters: Mapping[str, Any] = field(default_factory=lambda: ANYTHING)
     repeatable: bool = True
+    needs_approval: bool = False
     timeout_s: float = 20
     source: str = "built-in"
 
@@ -107,6 +108,7 @@ class ScriptedToolbox:
         names = ("slow", "draw", "search_documents", "boom", "refuse", "long")
         tools = [ScriptedTool(name, log) for name in names]
         tools += [ScriptedTool("add", log, NUMBERS), ScriptedTool("publish", log, repeatable=False)]
+        tools += [ScriptedTool("guarded", log, needs_approval=True)]
         tools += [ScriptedTool("hasty", log, timeout_s=0.05)]
         self._tools = {tool.name: tool for tool in tools}
 
@@ -117,6 +119,7 @@ class ScriptedToolbox:
         return [self._tools[name] for name in names if name in self._tools]
 
 
+ScriptedTool._guarded = ScriptedTool._slow  # type: ignore[attr-defined]
 ScriptedTool._hasty = ScriptedTool._slow  # type: ignore[attr-defined]
 
 

@@ -348,7 +348,7 @@ async def test_a_host_that_resolves_to_a_metadata_address_gets_no_connection(con
         with monkeypatch.context() as patched:
             patched.setattr(type(asyncio.get_running_loop()), "getaddrinfo", resolve)
             target = StreamableHttp(base_url.replace("127.0.0.1", "rebinding.example"), private_allowed=True)
-            with pytest.raises(ServerError, match=r"169\.254\.169\.254 is a link-local or metadata address"):
+            with pytest.raises(ServerError, match=r"169\.254\.169\.254 is a link-local, site-local or metadata address"):
                 await connect(target).catalogue()
     assert asked == ["rebinding.example"]
     assert server.seen == []

@@ -8,11 +8,13 @@ import pytest
 import yaml
 from agent_service.mcp.addresses import AddressRefused, check_address, check_url
 from agent_service.mcp.catalogue import build, server_of, tool_name
-from agent_service.mcp.file import McpFileError, load
+from agent_service.mcp.file import _TRUST, McpFileError, load
 from agent_service.mcp.headers import HeaderRefused, check_headers
 from agent_service.mcp.port import RemoteTool, Server, Stdio, StreamableHttp
 from agent_service.mcp.sealing import Seal, Unsealable
+from shared.auth import Role
 from shared.ids import uuid7
+from shared.testing.identity import make_principal
 
 OBJECT = {"type": "object", "properties": {}}
 
@@ -52,7 +54,8 @@ def test_urls_that_could_lead_elsewhere_are_refused(url: str, says: str) -> None
     "address",
     [
         "169.254.169.254", "169.254.1.1", "fe80::1", "fd00:ec2::254", "100.100.100.200", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe",
-        "2002:a9fe:a9fe::", "0.0.0.0", "::", "224.0.0.1", "ff02::1", "255.255.255.255", "240.0.0.1",
+        "2002:a9fe:a9fe::", "fec0::1", "168.63.129.16", "::ffff:168.63.129.16", "fd00:ec2::23", "fd20:ce::254", "64:ff9b:1::a9fe:a9fe",
+        "::a9fe:a9fe", "2001:0:4136:e378:8000:63bf:5601:5601", "0.0.0.0", "::", "224.0.0.1", "ff02::1", "255.255.255.255", "240.0.0.1",
     ],
 )  # fmt: skip
 def test_metadata_and_link_local_addresses_are_refused_even_where_private_ones_are_allowed(address: str) -> None:
@@ -148,6 +151,43 @@ def test_an_allow_list_leaves_the_other_tools_out() -> None:
     assert [entry.name for entry in entries] == ["s__b"]
 
 
+@pytest.mark.parametrize(
+    ("approval", "asked"),
+    [("unless_read_only", ["plain", "breaks", "both"]), ("never", ["breaks", "both"]), ("always", ["plain", "reads", "breaks", "both"])],
+)
+def test_a_tool_that_destroys_always_asks_and_one_that_only_reads_when_the_server_says_so(approval: Any, asked: list[str]) -> None:
+    listed = [
+        *_listed("plain"),
+        *_listed("reads", read_only=True),
+        *_listed("breaks", destructive=True),
+        *_listed("both", read_only=True, destructive=True),
+    ]
+    entries = build(_server(approval=approval), listed)
+    assert [entry.remote_name for entry in entries if entry.needs_approval] == asked
+
+
+def test_a_program_trusts_the_certificates_that_the_service_trusts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/etc/company.pem")
+    monkeypatch.setenv("HTTPS_PROXY", "http://user:secret@proxy")
+    (server,) = load(_write(tmp_path, {"servers": [ONE]}))
+    assert isinstance(server.target, Stdio)
+    assert server.target.env["SSL_CERT_FILE"] == "/etc/company.pem"
+    assert "HTTPS_PROXY" not in server.target.env
+    own = {**ONE, "env": {"SSL_CERT_FILE": "/etc/other.pem"}}
+    (server,) = load(_write(tmp_path, {"servers": [own]}))
+    assert isinstance(server.target, Stdio)
+    assert server.target.env["SSL_CERT_FILE"] == "/etc/other.pem"
+
+
+def test_the_file_says_who_may_use_a_server_and_administrators_alone_when_it_does_not(tmp_path: Path) -> None:
+    person = make_principal()
+    named = {**ONE, "access": {"user_ids": [str(person.user_id)]}, "approval": "always"}
+    (closed, opened) = load(_write(tmp_path, {"servers": [ONE, {**named, "name": "b"}]}))
+    assert [server.access.allows(person) for server in (closed, opened)] == [False, True]
+    assert [server.access.allows(make_principal(Role.ADMIN)) for server in (closed, opened)] == [True, True]
+    assert (closed.approval, opened.approval) == ("unless_read_only", "always")
+
+
 def test_of_two_tools_with_one_name_the_first_counts() -> None:
     assert [entry.remote_name for entry in build(_server(), _listed("a", "b", "a"))] == ["a", "b"]
 
@@ -171,6 +211,8 @@ def _write(tmp_path: Path, content: Any) -> Path:
 
 def test_the_file_names_programs_and_addresses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HANDED_ON", "yes")
+    for name in _TRUST:
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SERVICE_SIGNING_KEY", "secret")
     organisation = str(uuid7())
     program = {"command": "python", "args": ["-m", "x"], "env": {"TZ": "UTC"}, "env_from": ["HANDED_ON", "ABSENT"], "tools": ["a"]}
@@ -210,6 +252,7 @@ ONE = {"name": "a", "command": "x"}
         ({"servers": [{"name": "a", "url": "http://u:p@x"}]}, "a: the URL contains credentials"),
         ({"servers": [{"name": "a", "url": "http://x", "headers": {"a": "b\n"}}]}, "one line"),
         ({"servers": [ONE, ONE]}, "one name"),
+        ({"servers": [{**ONE, "access": {"roles": ["everybody"]}}]}, "servers.0.access.roles"),
         ({"servers": [{**ONE, "name": f"s{n}"} for n in range(65)]}, "servers"),
         ([1], "the file"),
         ("x" * 1_100_000, "larger than"),

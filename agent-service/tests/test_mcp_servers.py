@@ -17,13 +17,21 @@ import mcp_servers
 import pytest
 import pytest_asyncio
 from agent_service.main import create_app
-from agent_service.mcp.file import McpFileError
+from agent_service.mcp.adapters.lazy import LazySdk
+from agent_service.mcp.connection import Connection
+from agent_service.mcp.file import McpFileError, load
+from agent_service.mcp.metrics import McpMetrics
+from agent_service.mcp.port import Limits
+from agent_service.mcp.sealing import Seal
+from agent_service.mcp.servers import McpServers
 from agent_service.settings import AgentSettings
 from agent_service.tools.arguments import ArgumentsInvalid, check_arguments
 from agent_service.tools.port import ToolContext, ToolResult
 from agent_service.tools.service import ToolRegistry
 from shared.auth import Principal, Role
+from shared.db import Database
 from shared.ids import uuid7
+from shared.metrics import Metrics
 from shared.testing.identity import KeyRing, make_principal
 from shared.testing.server import serve
 
@@ -73,7 +81,9 @@ def everything() -> Iterator[str]:
 async def running(service_database: Any, everything: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Running]:
     database = service_database("agent-service")
     path = mcp_servers.servers_file(
-        tmp_path_factory.mktemp("mcp") / "servers.yaml", {"time": mcp_servers.time_command(), "everything": everything}
+        tmp_path_factory.mktemp("mcp") / "servers.yaml",
+        {"time": mcp_servers.time_command(), "everything": everything},
+        access={"roles": ["user"]},
     )
     app = create_app(
         AgentSettings(
@@ -144,7 +154,9 @@ async def test_the_everything_server_echoes_adds_and_draws(running: Running) -> 
 
 
 async def test_the_everything_server_works_over_stdio_too(running: Running, tmp_path: Path, service_database: Any) -> None:
-    path = mcp_servers.servers_file(tmp_path / "s.yaml", {"local": mcp_servers.everything_command()}, organisations=[str(ELSEWHERE)])
+    path = mcp_servers.servers_file(
+        tmp_path / "s.yaml", {"local": mcp_servers.everything_command()}, organisations=[str(ELSEWHERE)], access={"roles": ["user"]}
+    )
     fields = KEYS.settings_fields("agent-service", database_url=service_database("agent-service").app_url)
     app = create_app(AgentSettings(**fields, mcp_servers_file=path, code_enabled=False))
     async with serve(app):
@@ -181,7 +193,13 @@ async def test_calls_are_counted_in_the_list_and_in_the_metrics(running: Running
 
 async def test_an_administrator_adds_checks_changes_and_removes_a_server(running: Running) -> None:
     admin = await running.client()
-    body = {"name": "mine", "url": running.everything_url, "headers": {"Authorization": SECRET}, "tools": ["echo"]}
+    body = {
+        "name": "mine",
+        "url": running.everything_url,
+        "headers": {"Authorization": SECRET},
+        "tools": ["echo"],
+        "access": {"roles": ["user"]},
+    }
     made = await admin.post(SERVERS, json=body)
     assert made.status_code == 201, made.text
     server = made.json()
@@ -199,6 +217,58 @@ async def test_an_administrator_adds_checks_changes_and_removes_a_server(running
     assert await running.toolbox.find(make_principal(), ("mine__echo",)) == []
     assert (await admin.delete(place)).status_code == 204
     assert problem(await admin.get(place)) == (404, "mcp_server_not_found")
+
+
+async def test_nobody_but_administrators_uses_a_server_until_somebody_is_named(running: Running) -> None:
+    admin = await running.client()
+    made = (await admin.post(SERVERS, json={"name": "closed", "url": running.everything_url})).json()
+    place = f"{SERVERS}/{made['id']}"
+    assert (made["access"], made["approval"]) == ({"roles": [], "team_ids": [], "user_ids": []}, "unless_read_only")
+    team_id, name = uuid7(), ("closed__echo",)
+    people = {
+        "admin": make_principal(Role.ADMIN),
+        "role": make_principal(Role.FINANCE),
+        "team": make_principal(team_ids=(team_id,)),
+        "person": make_principal(),
+        "stranger": make_principal(),
+    }
+
+    async def allowed() -> set[str]:
+        found = {who: [tool.name for tool in await running.toolbox.find(principal, name)] for who, principal in people.items()}
+        offered = {who: {tool.name for tool in await running.toolbox.available(principal)} for who, principal in people.items()}
+        assert {who for who in people if found[who]} == {who for who in people if name[0] in offered[who]}
+        return {who for who in people if found[who]}
+
+    assert await allowed() == {"admin"}
+    access = {"roles": ["finance"], "team_ids": [str(team_id)], "user_ids": [str(people["person"].user_id)]}
+    assert (await admin.patch(place, json={"access": access})).json()["access"] == access
+    assert await allowed() == {"admin", "role", "team", "person"}
+    assert (await admin.patch(place, json={"enabled": True})).json()["access"] == access
+    await admin.patch(place, json={"access": {}})
+    assert await allowed() == {"admin"}
+    answer = await (await running.client(Role.USER)).post(
+        "/api/v1/agents", json={"name": "a", "tools": [{"name": "closed__echo", "approval": "never"}]}
+    )
+    assert answer.status_code == 422
+    assert problem(await admin.patch(place, json={"access": {"roles": ["nobody"]}})) == (422, "invalid")
+    await admin.delete(place)
+
+
+async def test_a_server_says_which_calls_need_a_word_and_its_tools_carry_it(running: Running) -> None:
+    admin = await running.client()
+    made = (await admin.post(SERVERS, json={"name": "asks", "url": running.everything_url})).json()
+    place = f"{SERVERS}/{made['id']}"
+    names = ("asks__echo", "asks__toggle-simulated-logging")
+
+    async def asking() -> list[bool]:
+        return [tool.needs_approval for tool in await running.toolbox.find(make_principal(Role.ADMIN), names)]
+
+    assert await asking() == [False, True]
+    await admin.patch(place, json={"approval": "always"})
+    assert await asking() == [True, True]
+    await admin.patch(place, json={"approval": "never"})
+    assert await asking() == [False, False]
+    await admin.delete(place)
 
 
 async def test_secrets_are_sealed_and_never_shown(running: Running) -> None:
@@ -317,10 +387,11 @@ async def test_a_server_that_is_away_keeps_nobody_waiting_and_is_shown_as_failin
     assert check["error"] == "it cannot be reached, or broke off the exchange"
     assert (await admin.get(place)).json()["status"]["state"] == "failing"
     assert "calculator" in await listed(admin)
-    assert await running.toolbox.find(make_principal(organisation_id=organisation), ("away__x",)) == []
+    administrator = make_principal(Role.ADMIN, organisation_id=organisation)
+    assert await running.toolbox.find(administrator, ("away__x",)) == []
     # Where something answers again, the tools are back.
     await admin.patch(place, json={"url": running.everything_url})
-    assert len(await running.toolbox.find(make_principal(organisation_id=organisation), ("away__echo",))) == 1
+    assert len(await running.toolbox.find(administrator, ("away__echo",))) == 1
 
 
 async def test_servers_nobody_uses_are_checked_from_time_to_time(service_database: Any, everything: str, tmp_path: Path) -> None:
@@ -336,6 +407,49 @@ async def test_servers_nobody_uses_are_checked_from_time_to_time(service_databas
                 seen |= {status["checked_at"]} - {None}
                 await asyncio.sleep(0.1)
         assert status["tool_count"] >= 10
+
+
+async def test_a_server_is_checked_by_one_process_of_all_and_the_others_learn_it(
+    service_database: Any, everything: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = mcp_servers.servers_file(tmp_path / "s.yaml", {"everything": everything})
+    url = service_database("agent-service").app_url
+    checked: list[object] = []
+    check = Connection.check
+
+    async def counted(self: Connection) -> Any:
+        checked.append(self)
+        return await check(self)
+
+    monkeypatch.setattr(Connection, "check", counted)
+    replicas: list[McpServers] = []
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(3):
+            database = Database(url, schema="agent", pool_max=2)
+            stack.push_async_callback(database.dispose)
+            replicas.append(_replica(database, path))
+            stack.push_async_callback(replicas[-1].close)
+        await asyncio.gather(*(replica.check_due() for replica in replicas))
+        await asyncio.gather(*(replica.check_due() for replica in replicas))
+        assert len(checked) == 1
+        (server,) = [known.server for known in await replicas[0].known(make_principal(Role.ADMIN))]
+        times = {replica.connection(server).health.checked_at for replica in replicas}
+        assert len(times) == 1
+        assert None not in times
+
+
+def _replica(database: Database, path: Path) -> McpServers:
+    limits = Limits(1024 * 1024, 1000, 1, 1000, 128, 4, 60)
+    return McpServers(
+        database,
+        LazySdk(),
+        from_file=load(path),
+        seal=Seal("x"),
+        limits=limits,
+        metrics=McpMetrics(Metrics(service="agent-service")),
+        private_allowed=True,
+        check_interval_s=60,
+    )
 
 
 async def test_private_addresses_are_refused_in_production_unless_the_operator_allows_them(service_database: Any, everything: str) -> None:

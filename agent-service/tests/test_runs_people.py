@@ -45,6 +45,18 @@ async def test_an_approved_call_is_made(person: Any, others: Any, play: Any) -> 
     assert statuses == ["awaiting_approval", "running", "done"]
 
 
+async def test_an_agent_cannot_lower_what_a_tool_demands_and_its_user_decides(service: Any, others: Any, play: Any) -> None:
+    owner, user = service.person(), service.person()
+    agent = await owner.new_agent("guarded", access="organisation")
+    others.plans += [play.calls(("guarded", {})), play.says("Done.")]
+    run_id, call_id = await approval_of(user, agent, play)
+    assert (await decide(owner, run_id, call_id, "approve")).status_code == 404
+    assert (await user.get(run_id))["status"] == "awaiting_approval"
+    assert (await decide(user, run_id, call_id, "approve")).status_code == 200
+    run = await user.until_status(run_id, "complete", "failed")
+    assert (run["status"], run["steps"][1]["status"]) == ("complete", "done")
+
+
 async def test_a_denied_call_is_not_made_and_the_model_is_told(person: Any, others: Any, play: Any, service: Any) -> None:
     agent = await person.new_agent("slow", approval=("slow",))
     others.plans += [play.calls(("slow", {})), play.says("Then not.")]

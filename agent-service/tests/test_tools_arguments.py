@@ -30,6 +30,7 @@ class Declared:
     source: str = "built-in"
     timeout_s: float = 1
     repeatable: bool = True
+    needs_approval: bool = False
 
     async def call(self, context: ToolContext, arguments: Mapping[str, Any]) -> ToolResult:
         raise NotImplementedError

@@ -35,7 +35,7 @@ def everything(admin: Person) -> Iterator[dict[str, Any]]:
     if shutil.which("npm") is None:
         pytest.skip("npm is missing")
     with mcp_servers.everything_over_http() as url:
-        answer = admin.http.post("/api/v1/agents/mcp-servers", json={"name": "everything", "url": url})
+        answer = admin.http.post("/api/v1/agents/mcp-servers", json={"name": "everything", "url": url, "access": {"roles": ["user"]}})
         assert answer.status_code == 201, answer.text
         server: dict[str, Any] = answer.json()
         yield server

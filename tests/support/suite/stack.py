@@ -73,7 +73,9 @@ class Stack(LocalStack):
             "OPENAI_API_KEYS": ";".join(PROVIDER_KEYS),
         }
         home.parent.mkdir(parents=True, exist_ok=True)
-        servers = mcp_servers.servers_file(home.parent / "mcp-servers.yaml", {"time": mcp_servers.time_command()})
+        servers = mcp_servers.servers_file(
+            home.parent / "mcp-servers.yaml", {"time": mcp_servers.time_command()}, access={"roles": ["user"]}, approval="never"
+        )
         super().__init__(home, model=MODEL_ID, env={**_SETTINGS, **providers, "MCP_SERVERS_FILE": str(servers)})
 
     @property

@@ -40,6 +40,7 @@ class PythonTool:
     }
     source = "built-in"
     repeatable = True
+    needs_approval = False
 
     def __init__(self, runner: CodeRunner, retrieval: RetrievalClient, *, timeout_s: float) -> None:
         self._runner = runner

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from agent_service.mcp.port import RemoteTool, Server
+from agent_service.mcp.port import Approval, RemoteTool, Server
 from agent_service.tools.schemas import SchemaRefused, safe_schema
 
 SERVER_NAME_PATTERN = r"^[a-z0-9]+(?:[_-][a-z0-9]+)*$"
@@ -22,7 +22,10 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One tool. `refused` says why it cannot be offered; its parameters are empty then."""
+    """One tool. `refused` says why it cannot be offered; its parameters are empty then.
+
+    `needs_approval`: the person of a run must agree to each call.
+    """
 
     name: str
     remote_name: str
@@ -30,6 +33,7 @@ class Entry:
     description: str
     parameters: Mapping[str, Any]
     repeatable: bool
+    needs_approval: bool
     refused: str | None = None
 
 
@@ -74,8 +78,15 @@ def _entry(server: Server, tool: RemoteTool) -> Entry:
         description=_clean(tool.description, _DESCRIPTION_CHARS_MAX) or title,
         parameters=parameters,
         repeatable=tool.repeatable,
+        needs_approval=_needs_approval(server.approval, tool),
         refused=refused,
     )
+
+
+def _needs_approval(approval: Approval, tool: RemoteTool) -> bool:
+    if tool.destructive or approval == "always":
+        return True
+    return approval == "unless_read_only" and not tool.read_only
 
 
 def _clean(text: str, chars_max: int) -> str:

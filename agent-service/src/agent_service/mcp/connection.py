@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, TypeVar
 
 from shared.background import TaskTracker
@@ -13,6 +14,7 @@ from shared.clock import monotonic_s, utc_now
 
 from agent_service.mcp.catalogue import Entry, build
 from agent_service.mcp.port import ConnectionLost, Limits, Opener, Server, ServerError, Session
+from agent_service.mcp.repository import Check
 from agent_service.tools.port import ToolResult
 
 _PAUSE_MAX_S = 60.0
@@ -78,6 +80,22 @@ class Connection:
     async def check(self) -> tuple[Entry, ...]:
         """Connect now, whatever pause there is, and list the tools afresh. Raises: ServerError."""
         return await self._list(force=True)
+
+    def as_check(self) -> Check:
+        """What this process knows, for the others."""
+        health = self.health
+        digest = None if self.entries is None else _digest(self.entries)
+        return Check(health.checked_at or utc_now(), health.latency_ms, health.error, digest)
+
+    def learn(self, check: Check) -> None:
+        """Take over what another process found, unless this one knows something newer. Other tools than ours are listed at the next use."""
+        if self.health.checked_at is not None and self.health.checked_at >= check.checked_at:
+            return
+        self.health.checked_at, self.health.latency_ms = check.checked_at, check.latency_ms
+        if not self.is_open:
+            self.health.error = check.error
+        if self.entries is not None and check.digest is not None and check.digest != _digest(self.entries):
+            self.entries = None
 
     async def call(self, entry: Entry, arguments: Mapping[str, Any]) -> ToolResult:
         """What the tool answered; whatever goes wrong is a failed result."""
@@ -240,3 +258,7 @@ class Connection:
         """End the session, if there is one; the next call would open another."""
         if self._link is not None:
             await self._drop(self._link)
+
+
+def _digest(entries: tuple[Entry, ...]) -> str:
+    return sha256(repr(entries).encode("utf-8", "replace")).hexdigest()

@@ -7,16 +7,20 @@ from uuid import UUID, uuid5
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from shared.auth import Role
 from shared.settings import environment
 
 from agent_service.mcp.addresses import AddressRefused, check_url
 from agent_service.mcp.catalogue import SERVER_NAME_PATTERN
 from agent_service.mcp.headers import HeaderRefused, check_headers
-from agent_service.mcp.port import Server, Stdio, StreamableHttp
+from agent_service.mcp.port import Access, Approval, Server, Stdio, StreamableHttp
 
 SERVERS_MAX = 64
 _FILE_BYTES_MAX = 1_000_000
 _NAMESPACE = UUID("a0000000-0000-4000-8000-00000000c001")
+
+# Where the certificates of a company's own authority are, in the words of OpenSSL, requests, curl and node. No secret.
+_TRUST = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
 
 _Argument = Annotated[str, Field(max_length=4_096, pattern="^[^\\x00]*$")]
 _Variable = Annotated[str, Field(max_length=128, pattern="^[A-Za-z_][A-Za-z0-9_]*$")]
@@ -24,6 +28,16 @@ _Variable = Annotated[str, Field(max_length=128, pattern="^[A-Za-z_][A-Za-z0-9_]
 
 class McpFileError(Exception):
     """The file cannot be used; the text is one clear line."""
+
+
+class _Access(BaseModel):
+    """Who may use the server beside administrators."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    roles: list[Role] = Field(default_factory=list[Role], max_length=16)
+    team_ids: list[UUID] = Field(default_factory=list[UUID], max_length=200)
+    user_ids: list[UUID] = Field(default_factory=list[UUID], max_length=1_000)
 
 
 class _Entry(BaseModel):
@@ -43,6 +57,8 @@ class _Entry(BaseModel):
     tools: list[str] | None = None
     connect_timeout_s: float = Field(default=15, gt=0, le=120)
     call_timeout_s: float = Field(default=60, gt=0, le=3_600)
+    access: _Access = Field(default_factory=_Access)
+    approval: Approval = "unless_read_only"
 
     @model_validator(mode="after")
     def _one_way_to_connect(self) -> "_Entry":
@@ -98,13 +114,15 @@ def _server(entry: _Entry, path: Path) -> Server:
         tools=None if entry.tools is None else frozenset(entry.tools),
         connect_timeout_s=entry.connect_timeout_s,
         call_timeout_s=entry.call_timeout_s,
+        access=Access(frozenset(entry.access.roles), frozenset(entry.access.team_ids), frozenset(entry.access.user_ids)),
+        approval=entry.approval,
     )
 
 
 def _program(entry: _Entry) -> Stdio:
-    """The program with a clean environment: PATH, and what the file names. Nothing else of the service's own reaches it."""
+    """The program with a clean environment: PATH, whose certificates to trust, and what the file names. Nothing else reaches it."""
     own = environment()
-    inherited = {name: own[name] for name in ("PATH", *entry.env_from) if name in own}
+    inherited = {name: own[name] for name in ("PATH", *_TRUST, *entry.env_from) if name in own}
     given = {name: value.get_secret_value() for name, value in entry.env.items()}
     return Stdio(command=cast("str", entry.command), args=tuple(entry.args), env={"LANG": "C.UTF-8", **inherited, **given}, cwd=entry.cwd)
 

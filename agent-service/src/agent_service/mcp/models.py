@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from shared.db import Base
-from sqlalchemy import ARRAY, DateTime, Text
+from sqlalchemy import ARRAY, DateTime, Text, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 
 
@@ -24,5 +24,9 @@ class McpServerRow(Base):
     connect_timeout_s: Mapped[float]
     call_timeout_s: Mapped[float]
     enabled: Mapped[bool]
+    access_roles: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    access_team_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid))
+    access_user_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid))
+    approval: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 from uuid import UUID
 
+from shared.auth import ROLE_PERMISSIONS, Permission, Principal
+
 from agent_service.tools.port import ToolResult
 
 
@@ -29,6 +31,24 @@ class StreamableHttp:
     private_allowed: bool = False
 
 
+Approval = Literal["never", "unless_read_only", "always"]
+"""Which calls the person of a run must agree to, whatever the agent says; one that destroys by its own word always."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may use a server beside administrators."""
+
+    roles: frozenset[str] = frozenset()
+    team_ids: frozenset[UUID] = frozenset()
+    user_ids: frozenset[UUID] = frozenset()
+
+    def allows(self, principal: Principal) -> bool:
+        if Permission.TOOLS_MANAGE in ROLE_PERMISSIONS[principal.role] or principal.role in self.roles:
+            return True
+        return principal.user_id in self.user_ids or not self.team_ids.isdisjoint((principal.team_id, *principal.team_ids))
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
     """One configured server. `organisation_ids` None: all; `tools` None: all it lists. `revision` changes with any of it."""
@@ -43,6 +63,8 @@ class Server:
     connect_timeout_s: float = 15
     call_timeout_s: float = 60
     enabled: bool = True
+    access: Access = Access()
+    approval: Approval = "unless_read_only"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +82,15 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class RemoteTool:
-    """A tool as its server describes it; nothing of it is trusted."""
+    """A tool as its server describes it; nothing of it is trusted. `read_only` and `destructive`: it says so itself."""
 
     name: str
     title: str
     description: str
     schema: object
     repeatable: bool
+    read_only: bool = False
+    destructive: bool = False
 
 
 class ServerError(Exception):

@@ -5,11 +5,13 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from shared.auth import Role
 from shared.contracts.agents import Tool
 
 from agent_service.mcp.addresses import URL_CHARS_MAX
 from agent_service.mcp.catalogue import SERVER_NAME_PATTERN
 from agent_service.mcp.headers import HEADERS_MAX
+from agent_service.mcp.port import Approval
 
 _Name = Annotated[
     str,
@@ -27,6 +29,25 @@ _ConnectTimeout = Annotated[float, Field(gt=0, le=120, description="seconds unti
 _CallTimeout = Annotated[float, Field(gt=0, le=3_600, description="seconds one call may take")]
 
 
+_Approval = Annotated[
+    Approval,
+    Field(
+        description="which calls the person of a run must agree to, whatever the agent says: `unless_read_only` all but those of tools that"
+        " call themselves read-only; a tool that calls itself destructive asks always"
+    ),
+]
+
+
+class McpAccess(BaseModel):
+    """Who may use the server's tools beside administrators, who always may. Empty: nobody else."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    roles: list[Role] = Field(default_factory=list[Role], max_length=16, description="everybody with one of these roles")
+    team_ids: list[UUID] = Field(default_factory=list[UUID], max_length=200, description="every member of one of these teams")
+    user_ids: list[UUID] = Field(default_factory=list[UUID], max_length=1_000, description="these people")
+
+
 class McpServerCreate(BaseModel):
     """Body of POST /api/v1/agents/mcp-servers."""
 
@@ -39,6 +60,8 @@ class McpServerCreate(BaseModel):
     connect_timeout_s: _ConnectTimeout = 15
     call_timeout_s: _CallTimeout = 60
     enabled: bool = True
+    access: McpAccess = Field(default_factory=McpAccess)
+    approval: _Approval = "unless_read_only"
 
 
 class McpServerPatch(BaseModel):
@@ -52,6 +75,8 @@ class McpServerPatch(BaseModel):
     connect_timeout_s: _ConnectTimeout | None = None
     call_timeout_s: _CallTimeout | None = None
     enabled: bool | None = None
+    access: McpAccess | None = Field(default=None, description="replaces who may use it as a whole")
+    approval: _Approval | None = None
 
 
 class McpServerStatus(BaseModel):
@@ -81,6 +106,8 @@ class McpServer(BaseModel):
     connect_timeout_s: float
     call_timeout_s: float
     enabled: bool
+    access: McpAccess
+    approval: _Approval
     status: McpServerStatus
     created_at: datetime | None
     updated_at: datetime | None

@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 from uuid import UUID
 
 from shared.auth import Principal
 from shared.background import TaskTracker
-from shared.clock import monotonic_s
 from shared.db import Database
 
 from agent_service.mcp import repository
@@ -15,7 +15,7 @@ from agent_service.mcp.catalogue import Entry, server_of
 from agent_service.mcp.connection import Connection
 from agent_service.mcp.metrics import McpMetrics
 from agent_service.mcp.models import McpServerRow
-from agent_service.mcp.port import Limits, Opener, Server, ServerError, StreamableHttp
+from agent_service.mcp.port import Access, Approval, Limits, Opener, Server, ServerError, StreamableHttp
 from agent_service.mcp.sealing import Seal, Unsealable
 from agent_service.mcp.tool import McpTool
 from agent_service.tools.port import Tool
@@ -59,7 +59,6 @@ class McpServers:
         self._check_interval_s = check_interval_s
         self._tasks = TaskTracker()
         self._connections: dict[UUID, Connection] = {}
-        self._checked_s: dict[UUID, float] = {}
 
     async def known(self, principal: Principal) -> list[Known]:
         """The servers of the principal's organisation: those of the file first, then its own by name."""
@@ -93,13 +92,12 @@ class McpServers:
 
     async def forget(self, server_id: UUID) -> None:
         """Close what is open to a server that is no more."""
-        self._checked_s.pop(server_id, None)
         if (connection := self._connections.pop(server_id, None)) is not None:
             await connection.close()
 
     async def offers(self, principal: Principal) -> list[Offer]:
-        """The tools of all servers of the organisation; a server that never answered has none to show."""
-        servers = [known.server for known in await self.known(principal) if known.problem is None and known.server.enabled]
+        """The tools of all servers the principal may use; a server that never answered has none to show."""
+        servers = await self._usable(principal)
         listed = await asyncio.gather(*(self._catalogue(self.connection(server)) for server in servers))
         return [self.offer(connection, entry) for connection, entries in listed for entry in entries]
 
@@ -111,17 +109,21 @@ class McpServers:
         return Offer(McpTool(entry, connection, self._metrics), reason)
 
     async def find(self, principal: Principal, names: tuple[str, ...]) -> list[Tool]:
-        """Those of `names` that a server of the organisation lists; only the servers they name are asked."""
+        """Those of `names` that a server the principal may use lists; only the servers they name are asked."""
         wanted = {server_of(name) for name in names}
         if not wanted - {""}:
             return []
-        servers = [known.server for known in await self.known(principal) if known.problem is None and known.server.enabled]
+        servers = await self._usable(principal)
         asked = (self._catalogue(self.connection(server)) for server in servers if server.name in wanted)
         found: list[Tool] = []
         for connection, entries in await asyncio.gather(*asked):
             # A server that fails now stays: its tools then say so when they are called.
             found += [McpTool(entry, connection, self._metrics) for entry in entries if entry.name in names and entry.refused is None]
         return found
+
+    async def _usable(self, principal: Principal) -> list[Server]:
+        servers = [known.server for known in await self.known(principal) if known.problem is None and known.server.enabled]
+        return [server for server in servers if server.access.allows(principal)]
 
     async def _catalogue(self, connection: Connection) -> tuple[Connection, tuple[Entry, ...]]:
         try:
@@ -130,31 +132,38 @@ class McpServers:
             return connection, ()
 
     async def check_due(self) -> None:
-        """Check each server whose last check is long ago; what was not in use is closed again."""
+        """Check each server whose last check is long ago, one process for all; what was not in use is closed again."""
         async with self._database.transaction() as session:
             rows = await repository.every(session)
         known = [*map(Known, self._from_file.values()), *map(self._known, rows)]
         present = {item.server.id for item in known}
         for gone in [server_id for server_id in self._connections if server_id not in present]:
             await self.forget(gone)
-        due = [item.server for item in known if item.problem is None and item.server.enabled and self._is_due(item.server)]
+        servers = {item.server.id: item.server for item in known if item.problem is None and item.server.enabled}
+        if not servers:
+            return
+        async with self._database.transaction() as session:
+            revisions = {server.id: server.revision for server in servers.values()}
+            mine = await repository.claim_checks(session, revisions, interval_s=self._check_interval_s)
+            found = await repository.checks(session, [server_id for server_id in servers if server_id not in mine])
+        for server_id, check in found.items():
+            self.connection(servers[server_id]).learn(check)
         slots = asyncio.Semaphore(_CHECKS_AT_ONCE_MAX)
-        await asyncio.gather(*(self._check_one(server, slots) for server in due))
-
-    def _is_due(self, server: Server) -> bool:
-        return monotonic_s() - self._checked_s.get(server.id, float("-inf")) >= self._check_interval_s
+        await asyncio.gather(*(self._check_one(servers[server_id], slots) for server_id in mine))
 
     async def _check_one(self, server: Server, slots: asyncio.Semaphore) -> None:
         async with slots:
-            self._checked_s[server.id] = monotonic_s()
             connection = self.connection(server)
             was_open = connection.is_open
             try:
                 await connection.check()
             except ServerError:
-                return  # noted in its health, which the list of servers shows
-            if not was_open:
-                await connection.close_if_unused()
+                pass  # noted in its health, which the list of servers shows
+            else:
+                if not was_open:
+                    await connection.close_if_unused()
+            async with self._database.transaction() as session:
+                await repository.note_check(session, server.id, connection.as_check())
 
     def _known(self, row: McpServerRow) -> Known:
         headers: Mapping[str, str] = {}
@@ -176,6 +185,8 @@ class McpServers:
             connect_timeout_s=row.connect_timeout_s,
             call_timeout_s=row.call_timeout_s,
             enabled=row.enabled,
+            access=Access(frozenset(row.access_roles), frozenset(row.access_team_ids), frozenset(row.access_user_ids)),
+            approval=cast("Approval", row.approval),
         )
         return Known(server, row, problem)
 

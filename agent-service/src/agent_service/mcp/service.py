@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import SecretStr
-from shared.auth import Principal
+from shared.auth import Principal, Role
 from shared.clock import utc_now
 from shared.ids import uuid7
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,8 +14,8 @@ from agent_service.mcp.addresses import AddressRefused, check_address, check_url
 from agent_service.mcp.errors import ServerFromFile, ServerInvalid, ServerNameTaken, ServerNotFound, TooManyServers
 from agent_service.mcp.headers import HeaderRefused, check_headers
 from agent_service.mcp.models import McpServerRow
-from agent_service.mcp.port import ServerError, Stdio
-from agent_service.mcp.schemas import McpCheck, McpServer, McpServerCreate, McpServerPatch, McpServerStatus
+from agent_service.mcp.port import Access, ServerError, Stdio
+from agent_service.mcp.schemas import McpAccess, McpCheck, McpServer, McpServerCreate, McpServerPatch, McpServerStatus
 from agent_service.mcp.sealing import Seal
 from agent_service.mcp.servers import Known, McpServers
 from agent_service.tools import service as tools
@@ -66,6 +66,8 @@ class McpService:
             connect_timeout_s=body.connect_timeout_s,
             call_timeout_s=body.call_timeout_s,
             enabled=body.enabled,
+            **_access_columns(body.access),
+            approval=body.approval,
             created_at=now,
             updated_at=now,
         )
@@ -88,6 +90,9 @@ class McpService:
             headers = _headers(body.headers)
             del values["headers"]
             values |= {"sealed_headers": self._seal.close(row.id, headers) if headers else None, "header_names": sorted(headers)}
+        if body.access is not None:
+            del values["access"]
+            values |= _access_columns(body.access)
         values["updated_at"] = utc_now()
         await repository.change(session, server_id=row.id, values=values)
         await session.refresh(row)
@@ -136,6 +141,8 @@ class McpService:
             connect_timeout_s=server.connect_timeout_s,
             call_timeout_s=server.call_timeout_s,
             enabled=server.enabled,
+            access=_access_view(server.access),
+            approval=server.approval,
             status=self._status(known),
             created_at=row.created_at if row else None,
             updated_at=row.updated_at if row else None,
@@ -164,6 +171,19 @@ class McpService:
                 check_address(address, private_allowed=self._private_allowed)
         except AddressRefused as error:
             raise ServerInvalid(str(error)) from None
+
+
+def _access_columns(access: McpAccess) -> dict[str, Any]:
+    return {
+        "access_roles": sorted({role.value for role in access.roles}),
+        "access_team_ids": sorted(set(access.team_ids)),
+        "access_user_ids": sorted(set(access.user_ids)),
+    }
+
+
+def _access_view(access: Access) -> McpAccess:
+    roles = [role for role in Role if role in access.roles]
+    return McpAccess(roles=roles, team_ids=sorted(access.team_ids), user_ids=sorted(access.user_ids))
 
 
 def _own_row(known: Known) -> McpServerRow:

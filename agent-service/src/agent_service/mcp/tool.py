@@ -49,6 +49,10 @@ class McpTool:
     def repeatable(self) -> bool:
         return self.entry.repeatable
 
+    @property
+    def needs_approval(self) -> bool:
+        return self.entry.needs_approval
+
     async def call(self, context: ToolContext, arguments: Mapping[str, Any]) -> ToolResult:
         """What the server answered, within the limits."""
         with self.metrics.timing(self.source) as outcome:

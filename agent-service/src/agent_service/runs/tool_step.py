@@ -71,7 +71,7 @@ class ToolSteps:
         call = await self._prepare(live, history, calls_of(model_row)[index], step=step)
         if call.problem is not None:
             return await self._begin_and_fail(call, earlier)
-        if earlier is None and live.spec.approval_of(call.call.name):
+        if earlier is None and (live.spec.approval_of(call.call.name) or (call.tool is not None and call.tool.needs_approval)):
             return await self._ask(call)
         await self._begin(call, earlier)
         return await self._execute(call, history)

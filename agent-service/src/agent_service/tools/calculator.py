@@ -29,6 +29,7 @@ class Calculator:
     source = "built-in"
     timeout_s = 5.0
     repeatable = True
+    needs_approval = False
 
     async def call(self, context: ToolContext, arguments: Mapping[str, Any]) -> ToolResult:
         """`expression = value`."""

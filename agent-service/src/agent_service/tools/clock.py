@@ -34,6 +34,7 @@ class DateTime:
     source = "built-in"
     timeout_s = 5.0
     repeatable = True
+    needs_approval = False
 
     async def call(self, context: ToolContext, arguments: Mapping[str, Any]) -> ToolResult:
         """One line: weekday, date, time, zone and the same in ISO 8601."""

@@ -32,6 +32,7 @@ class SearchDocuments:
     source = "built-in"
     timeout_s = 60.0
     repeatable = True
+    needs_approval = False
 
     def __init__(self, retrieval: RetrievalClient, *, result_chars_max: int, rerank: bool) -> None:
         self._retrieval = retrieval

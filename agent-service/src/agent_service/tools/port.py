@@ -70,6 +70,11 @@ class Tool(Protocol):
     @property
     def repeatable(self) -> bool: ...
 
+    @property
+    def needs_approval(self) -> bool:
+        """Whether the person of a run must agree to each call, whatever the agent's settings say."""
+        ...
+
     async def call(self, context: ToolContext, arguments: Mapping[str, Any]) -> ToolResult: ...
 
 

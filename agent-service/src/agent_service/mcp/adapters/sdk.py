@@ -209,4 +209,6 @@ def _remote(tool: types.Tool) -> RemoteTool:
         description=tool.description or "",
         schema=tool.input_schema,
         repeatable=bool(hints and (hints.read_only_hint or hints.idempotent_hint)),
+        read_only=bool(hints and hints.read_only_hint),
+        destructive=bool(hints and hints.destructive_hint),
     )

@@ -764,6 +764,27 @@ export interface components {
             total_bytes?: number | null;
         };
         /**
+         * McpAccess
+         * @description Who may use the server's tools beside administrators, who always may. Empty: nobody else.
+         */
+        McpAccess: {
+            /**
+             * Roles
+             * @description everybody with one of these roles
+             */
+            roles?: components["schemas"]["Role"][];
+            /**
+             * Team Ids
+             * @description every member of one of these teams
+             */
+            team_ids?: string[];
+            /**
+             * User Ids
+             * @description these people
+             */
+            user_ids?: string[];
+        };
+        /**
          * McpCheck
          * @description What POST /api/v1/agents/mcp-servers/{id}/check found, just now.
          */
@@ -782,6 +803,13 @@ export interface components {
          * @description One server. Values of headers are never shown.
          */
         McpServer: {
+            access: components["schemas"]["McpAccess"];
+            /**
+             * Approval
+             * @description which calls the person of a run must agree to, whatever the agent says: `unless_read_only` all but those of tools that call themselves read-only; a tool that calls itself destructive asks always
+             * @enum {string}
+             */
+            approval: "never" | "unless_read_only" | "always";
             /** Call Timeout S */
             call_timeout_s: number;
             /** Command */
@@ -824,6 +852,14 @@ export interface components {
          * @description Body of POST /api/v1/agents/mcp-servers.
          */
         McpServerCreate: {
+            access?: components["schemas"]["McpAccess"];
+            /**
+             * Approval
+             * @description which calls the person of a run must agree to, whatever the agent says: `unless_read_only` all but those of tools that call themselves read-only; a tool that calls itself destructive asks always
+             * @default unless_read_only
+             * @enum {string}
+             */
+            approval: "never" | "unless_read_only" | "always";
             /**
              * Call Timeout S
              * @description seconds one call may take
@@ -866,6 +902,10 @@ export interface components {
          * @description Body of PATCH: what is given changes. `headers` replaces all of them.
          */
         McpServerPatch: {
+            /** @description replaces who may use it as a whole */
+            access?: components["schemas"]["McpAccess"] | null;
+            /** Approval */
+            approval?: ("never" | "unless_read_only" | "always") | null;
             /** Call Timeout S */
             call_timeout_s?: number | null;
             /** Connect Timeout S */
