@@ -396,3 +396,33 @@ async def test_a_price_is_taken_in_usd_per_million_tokens(billing, tenant):
 async def test_an_unusable_price_is_refused(billing, tenant, change):
     answer = await billing.http.put("/api/v1/billing/prices", json=change, headers=billing.person(tenant, Role.FINANCE))
     assert answer.status_code == 422, answer.text
+
+
+async def test_usage_can_be_cut_by_the_days_of_a_time_zone(billing, tenant):
+    for hour in (1, 9, 22):
+        held = (await billing.reserve(tenant)).json()
+        await billing.pool.execute(
+            "UPDATE hold SET created_at = $2 WHERE request_id = $1", UUID(held["request_id"]), datetime(2026, 3, 10, tzinfo=UTC)
+        )
+        moment = datetime(2026, 3, 10, hour, tzinfo=UTC).isoformat()
+        settled = {"usage": {"input_tokens": 5}, "source": "provider", "outcome": "complete", "occurred_at": moment}
+        answer = await billing.http.post(
+            f"/internal/v1/reservations/{held['request_id']}/settle", json=settled, headers=billing.inference()
+        )
+        assert answer.status_code == 200
+    query = "/api/v1/billing/usage?from=2026-03-09&to=2026-03-11&group_by=day"
+
+    async def by_day(tz):
+        answer = await billing.http.get(f"{query}&tz={tz}", headers=billing.person(tenant))
+        return {group["day"]: group["requests"] for group in answer.json()["data"]}
+
+    assert await by_day("UTC") == {"2026-03-10": 3}
+    assert await by_day("Europe/Berlin") == {"2026-03-10": 3}
+    assert await by_day("Asia/Tokyo") == {"2026-03-10": 2, "2026-03-11": 1}
+    assert await by_day("America/New_York") == {"2026-03-09": 1, "2026-03-10": 2}
+
+
+@pytest.mark.parametrize("tz", ["Mars/Olympus", "../../etc/passwd", "", "UTC%00"])
+async def test_an_unknown_time_zone_is_refused(billing, tenant, tz):
+    answer = await billing.http.get(f"/api/v1/billing/usage?tz={tz}", headers=billing.person(tenant))
+    assert answer.status_code == 422

@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from shared.clock import utc_now
 from shared.db import Database
 from shared.errors import Invalid
 from shared.idempotency import IDEMPOTENCY_SQL, Operation, begin, finish
+from shared.ids import uuid7_floor
 from shared.outbox import OUTBOX_SQL, OutboxEvent, Relay, append
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -65,6 +68,24 @@ async def test_a_failed_publish_is_tried_again(database: Database) -> None:
     seen: list[int] = []
     assert await Relay(database, collector(seen)).run_once() == 1
     assert seen == [7]
+
+
+async def test_old_events_are_forgotten_in_batches_and_unpublished_ones_never(database: Database) -> None:
+    old = utc_now() - timedelta(days=8)
+    rows = [{"id": uuid7_floor(old + timedelta(milliseconds=n)), "published_at": None if n == 5 else old} for n in range(2500)]
+    async with database.transaction() as session:
+        await session.execute(
+            text("INSERT INTO outbox (id, topic, key, payload, published_at) VALUES (:id, 't', 'a', '{}', :published_at)"), rows
+        )
+        await append(session, topic="t", key="a", payload={"n": 1})
+    await Relay(database).drain()
+    async with database.transaction() as session:
+        await session.execute(text("UPDATE outbox SET published_at = NULL WHERE id = :id"), {"id": rows[5]["id"]})
+    await Relay(database).forget_old()
+    async with database.transaction() as session:
+        left = (await session.execute(text("SELECT id FROM outbox ORDER BY id"))).scalars().all()
+    assert len(left) == 2
+    assert left[0] == rows[5]["id"]
 
 
 async def test_a_repeated_operation_gets_the_first_answer(database: Database) -> None:

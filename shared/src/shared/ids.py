@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from datetime import datetime
 from threading import Lock
 from uuid import UUID
 
@@ -24,6 +25,11 @@ def uuid7() -> UUID:
         timestamp_ms, counter = _last_ms, _counter
     value = (timestamp_ms & 0xFFFF_FFFF_FFFF) << 80 | 0x7 << 76 | counter << 64 | 0b10 << 62 | secrets.randbits(62)
     return UUID(int=value)
+
+
+def uuid7_floor(at: datetime) -> UUID:
+    """The least UUIDv7 of the time `at`: ids made before it are smaller."""
+    return UUID(int=(int(at.timestamp() * 1000) & 0xFFFF_FFFF_FFFF) << 80 | 0x7 << 76 | 0b10 << 62)
 
 
 def random_secret(n_bytes: int = 32) -> str:

@@ -2,16 +2,17 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, cast
 from uuid import UUID
 
 import orjson
-from sqlalchemy import text
+from sqlalchemy import CursorResult, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from shared.clock import utc_now
 from shared.db import Database
-from shared.ids import uuid7
+from shared.ids import uuid7, uuid7_floor
 
 BATCH_MAX = 100
 KEEP_DAYS = 7
@@ -36,6 +37,11 @@ _BATCH_SQL = """
 SELECT id, topic, key, payload::text AS payload, created_at FROM outbox
 WHERE published_at IS NULL ORDER BY id LIMIT :n FOR UPDATE SKIP LOCKED
 """
+_FORGET_SQL = """
+DELETE FROM outbox WHERE id IN (
+    SELECT id FROM outbox WHERE id < :before AND published_at IS NOT NULL ORDER BY id LIMIT :n FOR UPDATE SKIP LOCKED)
+"""
+_FORGET_BATCH_MAX = 1000
 # One statement a batch: a statement an event cost more than the charge it announced.
 _NOTIFY_SQL = "SELECT count(pg_notify(:channel, m)) FROM unnest(CAST(:messages AS text[])) WITH ORDINALITY AS t (m, n)"
 _MESSAGE_BYTES_MAX = 7_500  # PostgreSQL's limit is 8,000
@@ -111,6 +117,10 @@ class Relay:
             pass
 
     async def forget_old(self) -> None:
-        """Delete what was published more than KEEP_DAYS ago."""
-        async with self._database.transaction() as session:
-            await session.execute(text("DELETE FROM outbox WHERE published_at < now() - make_interval(days => :days)"), {"days": KEEP_DAYS})
+        """Delete what was published more than KEEP_DAYS ago, a batch a transaction. Ids grow with time, so the primary key finds it."""
+        before = uuid7_floor(utc_now() - timedelta(days=KEEP_DAYS))
+        while True:
+            async with self._database.transaction() as session:
+                deleted = cast("CursorResult[Any]", await session.execute(text(_FORGET_SQL), {"before": before, "n": _FORGET_BATCH_MAX}))
+            if deleted.rowcount < _FORGET_BATCH_MAX:
+                return

@@ -11,6 +11,7 @@ from shared.pagination import After, Limit, Page
 
 from billing_service.paging import cursor, page_of
 from billing_service.usage import service
+from billing_service.usage.models import UTC
 from billing_service.usage.schemas import UsageEvent, UsageGroup, UsageReport, UsageTotal
 from billing_service.usage.service import Whose
 
@@ -24,12 +25,15 @@ Scope = Annotated[Whose, Query(description="`organisation` needs the permission 
 async def read_usage(
     principal: Reader,
     session: SessionDep,
-    first: Annotated[date | None, Query(alias="from", description="first day (UTC); by default 30 days in all")] = None,
-    last: Annotated[date | None, Query(alias="to", description="last day (UTC), included; today by default")] = None,
+    first: Annotated[date | None, Query(alias="from", description="first day; by default 30 days in all")] = None,
+    last: Annotated[date | None, Query(alias="to", description="last day, included; today by default")] = None,
+    tz: Annotated[str, Query(max_length=64, description="time zone whose days are meant, such as Europe/Berlin")] = UTC,
     group_by: Annotated[str | None, Query(max_length=40, description="some of day,model,user,key")] = None,
     scope: Scope = "own",
 ) -> UsageReport:
-    groups, total = await service.report(session, principal, whose=scope, first=first, last=last, group_by=service.groupings(group_by))
+    groups, total = await service.report(
+        session, principal, whose=scope, first=first, last=last, tz=tz, group_by=service.groupings(group_by)
+    )
     return UsageReport(data=[UsageGroup.of(group) for group in groups], total=UsageTotal.of(total))
 
 

@@ -5,6 +5,7 @@ from datetime import date, datetime
 from typing import Literal
 from uuid import UUID
 
+UTC = "UTC"
 Grouping = Literal["day", "model", "user", "key"]
 
 

@@ -62,7 +62,7 @@ class UsageTotal(BaseModel):
 
 
 class UsageReport(BaseModel):
-    """Sums of whole UTC days, `from` and `to` included."""
+    """Sums of whole days of the asked time zone, `from` and `to` included."""
 
     object: Literal["list"] = "list"
     data: list[UsageGroup]

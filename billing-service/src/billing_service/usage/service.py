@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Literal, cast, get_args
 from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from shared.auth import Permission, Principal
 from shared.clock import utc_now
@@ -11,10 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing_service.usage import repository
 from billing_service.usage.errors import UsageNotYours, UsageQueryInvalid, UsageQueryTooWide
-from billing_service.usage.models import EventRow, Grouping, UsageSum
+from billing_service.usage.models import UTC, EventRow, Grouping, UsageSum
 
 DAYS_MAX = 400
 DAYS_DEFAULT = 30
+DAYS_OF_A_ZONE_MAX = 92
+"""Days of a time zone other than UTC are added up from single events, so fewer of them are read at once."""
 GROUPS_MAX = 10_000
 
 Whose = Literal["own", "organisation"]
@@ -39,29 +42,45 @@ def groupings(value: str | None) -> list[Grouping]:
     return cast("list[Grouping]", names)
 
 
-def days(first: date | None, last: date | None) -> tuple[date, date]:
-    """The asked days, by default the last 30. Raises: UsageQueryInvalid, UsageQueryTooWide."""
-    end = last or utc_now().date()
+def zone(name: str) -> ZoneInfo:
+    """The time zone of this name in the IANA list. Raises: UsageQueryInvalid."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise UsageQueryInvalid(f"tz must be the name of a time zone such as Europe/Berlin, not {name!r}") from None
+
+
+def days(first: date | None, last: date | None, tz: ZoneInfo) -> tuple[date, date]:
+    """The asked days of the zone, by default the last 30. Raises: UsageQueryInvalid, UsageQueryTooWide."""
+    end = last or utc_now().astimezone(tz).date()
+    days_max = DAYS_MAX if tz.key == UTC else DAYS_OF_A_ZONE_MAX
     begin = first or end - timedelta(days=DAYS_DEFAULT - 1)
     if begin > end:
         raise UsageQueryInvalid("from must not be after to")
-    if (end - begin).days >= DAYS_MAX:
-        raise UsageQueryTooWide(f"at most {DAYS_MAX} days at once; move from closer to to")
+    if (end - begin).days >= days_max:
+        raise UsageQueryTooWide(f"at most {days_max} days at once; move from closer to to")
     return begin, end
 
 
 async def report(
-    session: AsyncSession, principal: Principal, *, whose: Whose, first: date | None, last: date | None, group_by: Sequence[Grouping]
+    session: AsyncSession,
+    principal: Principal,
+    *,
+    whose: Whose,
+    first: date | None,
+    last: date | None,
+    tz: str,
+    group_by: Sequence[Grouping],
 ) -> tuple[list[UsageSum], UsageSum]:
     """Sums by group and the total of all. Raises: UsageNotYours, UsageQueryInvalid, UsageQueryTooWide."""
     user_id = visible_user(principal, whose)
-    begin, end = days(first, last)
+    begin, end = days(first, last, zone(tz))
     organisation_id = principal.organisation_id
-    total = (await repository.sums(session, organisation_id, user_id=user_id, first=begin, last=end, group_by=(), rows_max=1))[0]
+    total = (await repository.sums(session, organisation_id, user_id=user_id, first=begin, last=end, tz=tz, group_by=(), rows_max=1))[0]
     if not group_by:
         return [total], total
     groups = await repository.sums(
-        session, organisation_id, user_id=user_id, first=begin, last=end, group_by=group_by, rows_max=GROUPS_MAX + 1
+        session, organisation_id, user_id=user_id, first=begin, last=end, tz=tz, group_by=group_by, rows_max=GROUPS_MAX + 1
     )
     if len(groups) > GROUPS_MAX:
         raise UsageQueryTooWide(f"more than {GROUPS_MAX} groups; ask for fewer days or group by less")

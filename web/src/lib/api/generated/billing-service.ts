@@ -1123,7 +1123,7 @@ export interface components {
         };
         /**
          * UsageReport
-         * @description Sums of whole UTC days, `from` and `to` included.
+         * @description Sums of whole days of the asked time zone, `from` and `to` included.
          */
         UsageReport: {
             /** Data */
@@ -1473,10 +1473,12 @@ export interface operations {
     read_usage_api_v1_billing_usage_get: {
         parameters: {
             query?: {
-                /** @description first day (UTC); by default 30 days in all */
+                /** @description first day; by default 30 days in all */
                 from?: string | null;
-                /** @description last day (UTC), included; today by default */
+                /** @description last day, included; today by default */
                 to?: string | null;
+                /** @description time zone whose days are meant, such as Europe/Berlin */
+                tz?: string;
                 /** @description some of day,model,user,key */
                 group_by?: string | null;
                 /** @description `organisation` needs the permission usage:read_all */
