@@ -147,9 +147,20 @@ async def test_a_failing_provider_is_explained_and_the_hold_given_back(
     assert "sk-secret-of-the-provider" not in response.text
 
 
-async def test_a_bad_key_names_the_setting_to_fix(running: Any) -> None:
-    error = (await post(running, ask("fake-401"))).json()["error"]
-    assert "OPENAI_API_KEYS (entry 1)" in error["message"]
+@pytest.mark.parametrize("stream", [True, False])
+async def test_only_an_administrator_reads_which_setting_and_address_are_wrong(
+    running: Any, provider: FakeProvider, caplog: pytest.LogCaptureFixture, stream: bool
+) -> None:
+    shown = (await post(running, ask("fake-401", stream=stream))).text
+    assert "administrator must correct" in shown
+    assert "OPENAI_API_KEYS" not in shown
+    assert provider.url not in shown
+    assert "127.0.0.1" not in shown
+    headers = running.keys.user_headers(make_principal(Role.ADMIN))
+    error = (await post(running, ask("fake-401", stream=stream), headers=headers)).json()["error"]
+    assert "OPENAI_API_KEYS (entry 1)" in error["operator_detail"]
+    assert provider.url in error["operator_detail"]
+    assert "OPENAI_API_KEYS (entry 1)" in "".join(str(vars(record)) for record in caplog.records)
 
 
 async def test_the_providers_retry_after_is_passed_on(running: Any) -> None:
@@ -214,7 +225,7 @@ async def test_a_client_that_leaves_before_the_first_token_pays_for_the_input_on
     running: Any, billing: Any, provider: FakeProvider, eventually: Any
 ) -> None:
     with pytest.raises(httpx.ReadTimeout):
-        await post(running, ask("fake-hang"), timeout=0.3)
+        await post(running, ask("fake-hang", stream=True), timeout=0.3)
     await eventually(lambda: billing.settled)
     assert billing.only_settlement()["usage"]["output_tokens"] == 0
     assert billing.only_settlement()["usage"]["input_tokens"] > 0

@@ -50,7 +50,7 @@ async def lifespan(api: FastAPI) -> AsyncGenerator[None]:
         stack.push_async_callback(pool.aclose)
         meter, billing = await _open_metering(api.state, settings, pool, stack)
         catalogue = await _open_models(api.state, settings, pool, stack)
-        api.state.completions = Completions(catalogue, meter, _admission(settings))
+        api.state.completions = Completions(catalogue, meter, _admission(settings), settings.drain_kinds())
         api.state.embeddings = Embeddings(catalogue, meter)
         api.state.reranking = Reranking(catalogue, meter, api.state.embed_worker)
         api.state.prices = PriceList(

@@ -9,7 +9,7 @@ from pydantic import AliasChoices, Field, SecretStr, field_validator, model_vali
 from shared.settings import ServiceSettings, embedding_model_id
 
 from inference_service.catalogue.known_windows import Window, parse_windows
-from inference_service.providers.members import PERSON_MEMBERS, Members, members_of, parse_extra
+from inference_service.providers.members import KINDS, PERSON_MEMBERS, Members, members_of, parse_extra
 
 SCHEMA_VERSION = 1
 _OPENAI_BASE_URL = "https://api.openai.com/v1"
@@ -86,6 +86,13 @@ class InferenceSettings(ServiceSettings):
             "cache_salt; `off`: none"
         ),
     )
+    drain_provider_kinds: str = Field(
+        default="",
+        description=(
+            "kinds of provider whose answers are read to the end after the client has left, so that the charge is what they report: "
+            "openai, ollama, llama.cpp, separated by semicolons; others are stopped at once and charged by what came"
+        ),
+    )
 
     embedding_model: str = Field(default="all-minilm-l6-v2", max_length=200, description="name of the built-in embedding model")
     embedding_model_path: Path | None = Field(default=None, description="folder with its model.safetensors and tokenizer.json")
@@ -129,6 +136,7 @@ class InferenceSettings(ServiceSettings):
         self.model_windows()
         self.chat_members()
         self.person_members()
+        self.drain_kinds()
         return self
 
     def model_windows(self) -> dict[str, Window]:
@@ -152,6 +160,13 @@ class InferenceSettings(ServiceSettings):
         if unknown := names - PERSON_MEMBERS:
             raise ValueError(f"PROVIDER_PERSON_MEMBERS holds {', '.join(sorted(unknown))}; known: {', '.join(sorted(PERSON_MEMBERS))}")
         return names
+
+    def drain_kinds(self) -> frozenset[str]:
+        """The kinds of provider that are heard to the end."""
+        kinds = frozenset(filter(None, split_list(self.drain_provider_kinds)))
+        if unknown := kinds - frozenset(KINDS):
+            raise ValueError(f"DRAIN_PROVIDER_KINDS holds {', '.join(sorted(unknown))}; known are {', '.join(KINDS)}")
+        return kinds
 
     def ollama_endpoints(self) -> list[Endpoint]:
         """The Ollama servers to use; none when switched off."""

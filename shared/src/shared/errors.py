@@ -10,11 +10,15 @@ Rendered = tuple[int, Headers, bytes]
 
 
 class AppError(Exception):
-    """An expected failure. `detail` tells the reader what to do; `extra` joins the body; secrets go in neither."""
+    """An expected failure. `detail` tells the reader what to do; `extra` joins the body; secrets go in neither.
+
+    `operator_detail` names what only operators may know, such as an internal address: for logs and administrators.
+    """
 
     status: ClassVar[int] = 500
     code: str = "internal_error"
     title: ClassVar[str] = "Internal error"
+    operator_detail: str = ""
 
     def __init__(
         self,
@@ -81,6 +85,10 @@ class TooManyRequests(AppError):
 class UpstreamFailed(AppError):
     status, code, title = 502, "upstream_failed", "An upstream failed"
 
+    def __init__(self, detail: str, *, retry_after_s: int = 5, **kwargs: Any) -> None:
+        super().__init__(detail, **kwargs)
+        self.headers["Retry-After"] = str(max(1, retry_after_s))
+
 
 class Unavailable(AppError):
     status, code, title = 503, "unavailable", "Unavailable"
@@ -92,6 +100,10 @@ class Unavailable(AppError):
 
 class UpstreamTimedOut(AppError):
     status, code, title = 504, "upstream_timeout", "An upstream did not answer in time"
+
+    def __init__(self, detail: str, *, retry_after_s: int = 5, **kwargs: Any) -> None:
+        super().__init__(detail, **kwargs)
+        self.headers["Retry-After"] = str(max(1, retry_after_s))
 
 
 _OPENAI_TYPES = {

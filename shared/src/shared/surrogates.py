@@ -1,6 +1,7 @@
 """Text of providers that is not quite Unicode: characters cut into two halves, bytes that are not UTF-8."""
 
 import json
+from collections.abc import Callable
 from typing import cast
 
 import orjson
@@ -34,14 +35,23 @@ def mended(text: str) -> str:
     return text
 
 
+def mended_json(value: object) -> object:
+    """A JSON value whose texts can all be written as UTF-8."""
+    return _each_text(value, mended)
+
+
 def storable(value: object) -> object:
-    """A JSON value whose texts can be written as UTF-8 and kept by PostgreSQL, which takes no NUL."""
+    """As `mended_json`, and without NUL, which PostgreSQL does not take."""
+    return _each_text(value, lambda text: mended(text).replace("\x00", ""))
+
+
+def _each_text(value: object, change: Callable[[str], str]) -> object:
     if isinstance(value, str):
-        return mended(value).replace("\x00", "")
+        return change(value)
     if isinstance(value, list):
-        return [storable(entry) for entry in cast("list[object]", value)]
+        return [_each_text(entry, change) for entry in cast("list[object]", value)]
     if isinstance(value, dict):
-        return {storable(name): storable(entry) for name, entry in cast("dict[object, object]", value).items()}
+        return {_each_text(name, change): _each_text(entry, change) for name, entry in cast("dict[object, object]", value).items()}
     return value
 
 

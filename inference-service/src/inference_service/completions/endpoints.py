@@ -2,7 +2,7 @@
 
 from typing import cast
 
-from shared.auth import Permission
+from shared.auth import Permission, Role
 from shared.background import TaskTracker
 from shared.errors import AppError, openai_error, render_openai
 from shared.hotroutes import HotRequest, HotRoute
@@ -28,7 +28,7 @@ class OpenAIDownstream:
         await self._hot.send_bytes(200, body, [_JSON_TYPE, *headers])
 
     async def refuse(self, error: AppError) -> None:
-        status, headers, body = render_openai(error, request_id=self._hot.request_id)
+        status, headers, body = render_openai(self._shown(error), request_id=self._hot.request_id)
         await self._hot.send_bytes(status, body, headers)
 
     async def begin(self, headers: Headers) -> None:
@@ -41,7 +41,13 @@ class OpenAIDownstream:
         await self._hot.send({"type": "http.response.body", "body": events})
 
     def error_event(self, error: AppError) -> Json:
-        return openai_error(error, request_id=self._hot.request_id)
+        return openai_error(self._shown(error), request_id=self._hot.request_id)
+
+    def _shown(self, error: AppError) -> AppError:
+        """With what only those may read who can change it."""
+        if error.operator_detail and self._hot.principal.role is Role.ADMIN:
+            error.extra["operator_detail"] = error.operator_detail
+        return error
 
 
 async def create_chat_completion(hot: HotRequest) -> None:

@@ -5,20 +5,23 @@ import logging
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, cast
+from typing import Any
 
 import orjson
 from shared.auth import Principal
+from shared.deltas import usage_of
 from shared.errors import AppError
 from shared.http import ResponseTooLarge, UpstreamError
 
 from inference_service.catalogue.service import Deployment
 from inference_service.completions.downstream import Downstream, Headers
+from inference_service.completions.figures import Figures
 from inference_service.completions.request import ChatRequest
 from inference_service.completions.stream import EventRelay
+from inference_service.completions.whole import looks_like_json, read_whole
 from inference_service.metering.meter import Bound, Charge, Dispatch, Meter
-from inference_service.metering.usage import Outcome, Source, Usage, from_openai
-from inference_service.providers.errors import MAY_BE_BILLED, Answer, AnswerBroken, Origin, error_of_status, error_of_transport, message_of
+from inference_service.metering.usage import Outcome, Source
+from inference_service.providers.errors import MAY_BE_BILLED, AnswerBroken, Origin, error_in_answer, error_of_transport
 from inference_service.providers.protocol import ChatCall, ProviderResponse
 
 log = logging.getLogger(__name__)
@@ -26,6 +29,8 @@ log = logging.getLogger(__name__)
 _BODY_BYTES_MAX = 64 * 1024 * 1024
 # After [DONE] only the end of the body is missing; waiting for it keeps the connection for the next request.
 _TRAILER_TIMEOUT_S = 0.25
+# A client that leaves once the answer has ended pays what the provider reports: this long the report is waited for.
+_USAGE_WAIT_S = 5.0
 _DONE = b"data: [DONE]\n\n"
 
 
@@ -46,10 +51,11 @@ class Plan:
     deployment: Deployment
     call: ChatCall
     bound: Bound
+    drain: bool = False  # read on to the end when the client leaves: the provider bills the whole answer in any case
 
 
 class Exchange:
-    """`run` in a tracked task; `leave` when the client has gone."""
+    """`run` in a tracked task; `leave` when the client has gone; `stop` when it may not go on."""
 
     def __init__(self, meter: Meter, downstream: Downstream, plan: Plan) -> None:
         self._meter = meter
@@ -57,13 +63,32 @@ class Exchange:
         self._plan = plan
         self._phase = Phase.RESERVING
         self._left = False
+        self._stopped_by: AppError | None = None
         self._begun = False
         self._task: asyncio.Task[Any] | None = None
         self._relay = EventRelay()
+        self._figures = Figures(plan.deployment.provider, plan.request, plan.call, plan.bound)
+
+    @property
+    def principal(self) -> Principal:
+        return self._plan.principal
 
     def leave(self) -> None:
-        """The client is gone: stop the provider at once and settle what came."""
+        """The client is gone: stop the provider at once and settle what came; once it has finished, hear its figures first."""
         self._left = True
+        if self._plan.drain:
+            return
+        if self._relay.finish_seen:
+            asyncio.get_running_loop().call_later(_USAGE_WAIT_S, self._cancel)
+        else:
+            self._cancel()
+
+    def stop(self, error: AppError) -> None:
+        """End it now, settle what came, and tell the client `error`."""
+        self._stopped_by = self._stopped_by or error
+        self._cancel()
+
+    def _cancel(self) -> None:
         if self._phase is Phase.OPEN and self._task is not None:
             self._task.cancel()
 
@@ -75,8 +100,10 @@ class Exchange:
         except AppError as error:
             await self._downstream.refuse(error)
             return
-        if self._left:
-            await self._meter.release(dispatch, "client left before dispatch")
+        if self._left or self._stopped_by is not None:
+            await self._meter.release(dispatch, "client left before dispatch" if self._left else "ended before dispatch")
+            if self._stopped_by is not None:
+                await self._downstream.refuse(self._stopped_by)
             return
         try:
             await self._dispatch(dispatch)
@@ -86,7 +113,7 @@ class Exchange:
             await self._settle_after_leave(dispatch)
         except MAY_BE_BILLED as error:
             self._phase = Phase.CLOSING
-            usage, source = await self._counted(0)
+            usage, source = await self._figures.counted(0)
             await self._meter.settle(dispatch, usage, source=source, outcome=Outcome.FAILED)
             await self._downstream.refuse(error)
         except AppError as error:
@@ -118,8 +145,10 @@ class Exchange:
         headers: Headers = [(b"x-atrium-dispatch-id", str(dispatch.id).encode())]
         if plan.request.output_tokens_asked != granted:
             headers.append((b"x-atrium-max-tokens", str(granted).encode()))
+        self._relay.output_tokens_max = granted * plan.request.choices
         answer = self._stream if plan.request.stream else self._complete
         self._phase = Phase.OPEN
+        self._meter.begin(dispatch)
         async with plan.deployment.provider.open_chat(call) as response:
             await answer(dispatch, response, headers)
 
@@ -132,22 +161,20 @@ class Exchange:
             raise AnswerBroken(f"the provider's answer is larger than {_BODY_BYTES_MAX} bytes") from error
         except UpstreamError as error:
             raise error_of_transport(self._origin(), error) from error
-        parsed = _parse_completion(body)
+        whole = read_whole(body, self._origin())
         self._phase = Phase.CLOSING
-        report = parsed.get("usage")
-        usage = from_openai(cast("dict[str, Any]", report)) if isinstance(report, dict) else None
-        source = Source.PROVIDER
-        if usage is None:
-            usage, source = await self._counted(_count_answer(parsed))
+        usage, source = await self._figures.of_report(usage_of(whole.members), whole.count())
         charge = await self._meter.settle(dispatch, usage, source=source, outcome=Outcome.COMPLETE)
         if charge.cost_nano is not None:
             headers.append((b"x-atrium-cost-nano", str(charge.cost_nano).encode()))
-        await self._downstream.answer(body, headers)
+        await self._downstream.answer(whole.body, headers)
 
     # --- a stream
 
     async def _stream(self, dispatch: Dispatch, response: ProviderResponse, headers: Headers) -> None:
         failure = await self._pump(dispatch, response, headers) or self._failure()
+        if self._relay.done and self._relay.usage is None:
+            await self._hear_late_usage(response)
         if failure is not None and not self._begun:
             raise failure
         self._phase = Phase.CLOSING
@@ -155,52 +182,72 @@ class Exchange:
             await self._end_failed(dispatch, failure)
             return
         await self._end_complete(dispatch, headers)
+        if self._relay.cut:
+            return
         with suppress(UpstreamError, TimeoutError):
             async with asyncio.timeout(_TRAILER_TIMEOUT_S):
                 await response.read(_BODY_BYTES_MAX)
 
     async def _pump(self, dispatch: Dispatch, response: ProviderResponse, headers: Headers) -> AppError | None:
         """One write downstream per read upstream, until the provider says that it is done; gives what broke the connection."""
-        relay, downstream = self._relay, self._downstream
+        relay = self._relay
         try:
-            while not relay.ended and (chunk := await response.next_chunk()):
-                events = relay.feed(chunk)
-                if not events:
-                    continue
-                dispatch.output_tokens = relay.output_tokens
-                if not self._begun:
-                    self._begun = True
-                    await downstream.begin(headers)
-                await downstream.write(events)
+            chunk = await response.next_chunk()
+            if looks_like_json(chunk):
+                chunk = read_whole(chunk + await response.read(_BODY_BYTES_MAX), self._origin()).as_events()
+            while chunk:
+                await self._pass_on(dispatch, relay.feed(chunk), headers)
+                if relay.ended:
+                    return None
+                chunk = await response.next_chunk()
+            await self._pass_on(dispatch, relay.end(), headers)
         except UpstreamError as error:
-            return error_of_transport(self._origin(), error)
+            return None if relay.finished else error_of_transport(self._origin(), error)
         return None
+
+    async def _pass_on(self, dispatch: Dispatch, events: bytes, headers: Headers) -> None:
+        if not events:
+            return
+        dispatch.output_tokens = self._relay.count.tokens
+        if not self._begun:
+            self._begun = True
+            await self._downstream.begin(headers)
+        await self._downstream.write(events)
+
+    async def _hear_late_usage(self, response: ProviderResponse) -> None:
+        """Some providers report after their end mark."""
+        with suppress(UpstreamError, TimeoutError):
+            async with asyncio.timeout(_TRAILER_TIMEOUT_S):
+                while self._relay.usage is None and (chunk := await response.next_chunk()):
+                    self._relay.feed(chunk)
+                self._relay.end()
 
     def _failure(self) -> AppError | None:
         """What the stream itself says went wrong."""
         relay = self._relay
         if relay.error is not None:
-            code = relay.error.get("code")
-            return error_of_status(self._origin(), Answer(code if isinstance(code, int) else 502, message_of(relay.error), None))
+            return error_in_answer(self._origin(), relay.error)
         if relay.broken is not None:
             return AnswerBroken(f"provider {self._origin().provider} sent a stream that cannot be read: {relay.broken}")
-        if not relay.finished:
+        if not relay.finished and not relay.cut:
             return AnswerBroken(f"provider {self._origin().provider} ended its answer too early")
         return None
 
     async def _end_complete(self, dispatch: Dispatch, headers: Headers) -> None:
         """Settle, then tell: the figures in the last event are in the ledger before anybody reads them."""
-        usage, source = await self._final_usage()
+        usage, source = await self._figures.of_stream(self._relay)
         charge = await self._meter.settle(dispatch, usage, source=source, outcome=Outcome.COMPLETE)
         if not self._begun:
             self._begun = True
             await self._downstream.begin(headers)
-        figures = self._relay.usage if source is Source.PROVIDER else None
-        last = _event(self._usage_event(figures or usage.to_openai(), charge)) if self._plan.request.include_usage else b""
+        last = _event(self._relay.cut_event(self._plan.request.model)) if self._relay.cut else b""
+        if self._plan.request.include_usage:
+            reported = self._relay.usage or {} if source is Source.PROVIDER else {}
+            last += _event(self._usage_event({**reported, **usage.to_openai()}, charge))
         await self._downstream.end(last + _DONE)
 
     async def _end_failed(self, dispatch: Dispatch, failure: AppError) -> None:
-        usage, source = await self._final_usage()
+        usage, source = await self._figures.of_stream(self._relay)
         await self._meter.settle(dispatch, usage, source=source, outcome=Outcome.FAILED)
         await self._downstream.end(b"event: error\n" + _event(self._downstream.error_event(failure)))
 
@@ -208,48 +255,20 @@ class Exchange:
         usage = {**figures, "cost_nano": charge.cost_nano, "remaining_nano": charge.remaining_nano}
         return {**self._relay.final_event(self._plan.request.model), "usage": usage}
 
-    # --- counting
-
-    async def _final_usage(self) -> tuple[Usage, Source]:
-        usage = from_openai(self._relay.usage) if self._relay.usage is not None else None
-        if usage is not None:
-            return usage, Source.PROVIDER
-        return await self._counted(self._relay.output_tokens)
-
-    async def _counted(self, output_tokens: int) -> tuple[Usage, Source]:
-        """Our own figures: the provider's tokenizer for the input where it is at hand, else an estimate; deltas for the output."""
-        counted = await self._plan.deployment.provider.count_input_tokens(self._plan.call)
-        estimate = min(self._plan.request.input_tokens_estimate, self._plan.bound.input_tokens_max)
-        source = Source.PARTIAL if counted is None else Source.TOKENIZER
-        return Usage(input_tokens=estimate if counted is None else counted, output_tokens=output_tokens), source
-
     async def _settle_after_leave(self, dispatch: Dispatch) -> None:
         self._phase = Phase.CLOSING
-        usage, source = await self._final_usage()
-        if source is not Source.PROVIDER:
-            source = Source.PARTIAL
+        usage, source = await self._figures.when_left(self._relay, dispatch)
         await self._meter.settle(dispatch, usage, source=source, outcome=Outcome.STOPPED)
+        if self._stopped_by is None:
+            return
+        if self._begun:
+            await self._downstream.end(b"event: error\n" + _event(self._downstream.error_event(self._stopped_by)))
+        else:
+            await self._downstream.refuse(self._stopped_by)
 
     def _origin(self) -> Origin:
         provider = self._plan.deployment.provider
         return Origin(provider=provider.id, address=provider.address, setting="")
-
-
-def _parse_completion(body: bytes) -> dict[str, Any]:
-    try:
-        parsed: object = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        parsed = None
-    answer = cast("dict[str, Any]", parsed) if isinstance(parsed, dict) else {}
-    if not isinstance(answer.get("choices"), list):
-        raise AnswerBroken("the provider's answer is not a chat completion; its address may be another kind of server")
-    return answer
-
-
-def _count_answer(answer: dict[str, Any]) -> int:
-    """Tokens of an answer without usage, by its bytes: four to a token."""
-    choices = [cast("dict[str, Any]", choice) for choice in cast("list[object]", answer["choices"]) if isinstance(choice, dict)]
-    return sum(-(-len(orjson.dumps(choice["message"])) // 4) for choice in choices if choice.get("message"))
 
 
 def _event(value: dict[str, Any]) -> bytes:

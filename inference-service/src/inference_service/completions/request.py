@@ -7,6 +7,7 @@ from typing import cast
 from inference_service.completions.image_urls import check_image_url
 from inference_service.completions.parameters import check_parameters
 from inference_service.fields import Json, boolean, integer, model_name, parse_object, refusal, size_of, utf8_bytes
+from inference_service.metering.estimate import beyond_bytes
 from inference_service.providers.members import unlisted_bytes
 
 _ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
@@ -68,7 +69,7 @@ def parse_chat(raw: bytes, limits: RequestLimits) -> ChatRequest:
         choices=integer(body, "n", least=1, most=limits.choices_max) or 1,
         output_tokens_asked=_output_tokens(body),
         input_tokens_bound=content_bytes + schema_bytes + overhead,
-        input_tokens_estimate=-(-(content_bytes + schema_bytes) // _BYTES_PER_TOKEN) + messages * 4 + 3,
+        input_tokens_estimate=-(-(content_bytes + schema_bytes) // _BYTES_PER_TOKEN) + messages * 4 + 3 + beyond_bytes(body["messages"]),
         has_images=extra_tokens > 0,
     )
 

@@ -19,6 +19,7 @@ class Completions:
     catalogue: Catalogue
     meter: Meter
     admission: Admission
+    drain_kinds: frozenset[str] = frozenset()
 
     async def prepare(self, request: ChatRequest, principal: Principal, downstream: Downstream, *, traceparent: bytes | None) -> Exchange:
         """An exchange ready to run. Raises: AppError when the request cannot be served; nothing is held then."""
@@ -34,4 +35,5 @@ class Completions:
             input_tokens_floor=min(request.input_tokens_estimate, input_max),
             choices=request.choices,
         )
-        return Exchange(self.meter, downstream, Plan(principal, request, deployment, call, bound))
+        drain = deployment.provider.kind in self.drain_kinds
+        return Exchange(self.meter, downstream, Plan(principal, request, deployment, call, bound, drain=drain))

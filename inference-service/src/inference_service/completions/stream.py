@@ -1,96 +1,131 @@
-"""Reads a provider's event stream without parsing it, except the events that carry usage or an error."""
+"""Reads a provider's event stream: whole events pass as they came, usage and errors are kept, and what was said is counted."""
 
 import re
+from collections.abc import Mapping
 from typing import Any, cast
 
 import orjson
+from shared.deltas import error_of, usage_of
+from shared.surrogates import parse_json
+
+from inference_service.completions.ragged import Mender
+from inference_service.metering.estimate import Count
 
 Json = dict[str, Any]
 
 _EVENT_BYTES_MAX = 4 * 1024 * 1024
 _END = b"\n\n"
+_BOM = b"\xef\xbb\xbf"
 _STARTS = (b"data:", b":", b"event:", b"id:", b"retry:")
-_USAGE = re.compile(rb'"usage"\s*:\s*\{')
-_ERROR = re.compile(rb'"error"\s*:\s*[{"]')
-_FINISH = re.compile(rb'"finish_reason"\s*:\s*"')
-# A quote inside a JSON string is always escaped, so these names only match real keys with a non-empty text.
-_TEXT = re.compile(rb'"(?:content|reasoning_content|reasoning|arguments|refusal)"\s*:\s*"((?:[^"\\]|\\.)+)"')
-# One token is rarely longer; a provider that packs several into an event is counted by its bytes instead.
-_TOKEN_BYTES_MAX = 32
-_BYTES_PER_TOKEN = 4
-
-
-def count_tokens(group: bytes) -> int:
-    """Tokens in a group of events, taking each non-empty delta for one token; for when the provider reports none."""
-    return sum(map(_tokens_of, _TEXT.findall(group)))
-
-
-def _tokens_of(text: bytes) -> int:
-    # An escape such as \\u00e9 stands for about two bytes of text.
-    size_bytes = len(text) - 4 * text.count(b"\\u")
-    return 1 if size_bytes <= _TOKEN_BYTES_MAX else -(-size_bytes // _BYTES_PER_TOKEN)
+_NAMED_ERROR = re.compile(rb"^event:[ ]?error$", re.MULTILINE)
 
 
 class EventRelay:
     """Feeds on upstream bytes and gives back what may go downstream: whole events, in groups as they arrived, none joined or split.
 
-    Usage is kept and taken out of the stream. [DONE], an error of the provider, and a stream that is not what an OpenAI-compatible
-    server sends (`broken` says how) end it.
+    Usage is kept and taken out of the stream. [DONE], an error of the provider, a stream that is not what an OpenAI-compatible server
+    sends (`broken` says how), and more output than `output_tokens_max` (`cut`) end it.
     """
 
     def __init__(self) -> None:
         self.done = False
+        self.cut = False
         self.broken: str | None = None
         self.error: Json | None = None
         self.usage: Json | None = None
-        self.output_tokens = 0
         self.usage_event: Json | None = None
+        self.count = Count()
+        self.output_tokens_max: int | None = None
         self._tail = b""
-        self._first = b""
-        self._last = b""
+        self._first: Json | None = None
+        self._started = False
+        self._skip_lf = False
+        self._speaking: set[int] = set()
+        self._finished = False
+        self._mender: Mender | None = None
 
     @property
     def ended(self) -> bool:
-        """Nothing that follows counts."""
-        return self.done or self.broken is not None or self.error is not None
+        """Nothing that follows is passed on."""
+        return self.done or self.cut or self.broken is not None or self.error is not None
 
     @property
     def finished(self) -> bool:
         """The provider said that the answer is complete, with or without [DONE]."""
-        if self.broken is not None or self.error is not None:
+        if self.broken is not None or self.error is not None or self.cut:
             return False
-        return self.done or self.usage is not None or _FINISH.search(self._last) is not None
+        return self.finish_seen or self.usage_event is not None
+
+    @property
+    def finish_seen(self) -> bool:
+        """Every choice has ended: only usage may still come."""
+        return self.done or (self._finished and not self._speaking)
 
     def feed(self, chunk: bytes) -> bytes:
-        """The events completed by `chunk`, possibly none."""
-        data = self._tail + chunk if self._tail else chunk
-        if b"\r" in data:
-            data = data.replace(b"\r\n", b"\n")
+        """The events completed by `chunk`, possibly none. After [DONE] only late usage is read."""
+        data = self._lines(chunk)
+        if self._tail:
+            data = self._tail + data
         end = data.rfind(_END)
         if end < 0:
             return self._keep(data)
-        group = data[: end + 2]
         self._tail = data[end + 2 :]
-        if b'"usage"' in group or b'"error"' in group or b"[DONE]" in group or not self._looks_whole(group):
-            group = self._sift(group)
-        if group:
-            self.output_tokens += count_tokens(group)
-            self._first = self._first or group
-            self._last = group
-        return group
+        passed: list[bytes] = []
+        untouched = True
+        for event in data[:end].split(_END):
+            kept = b"" if self.ended and not self.done else self._read(event)
+            untouched = untouched and kept is event
+            if kept:
+                passed.append(kept)
+        if untouched:
+            return data[: end + 2]
+        return b"".join([event + _END for event in passed])
+
+    def end(self) -> bytes:
+        """Once the provider has closed: a last event without its empty line, when it is whole."""
+        tail, self._tail = self._tail, b""
+        payload = _payload(tail)
+        if payload is None:
+            return b""
+        if payload != b"[DONE]":
+            try:
+                parse_json(payload)
+            except ValueError:
+                return b""
+        return self.feed(tail.rstrip(b"\n") + _END)
 
     def final_event(self, model: str) -> Json:
         """The event that carries usage: the provider's own, or one made to fit the stream."""
-        if self.usage_event is not None:
-            return self.usage_event
-        like = self._first_event()
+        return self.usage_event if self.usage_event is not None else self._event(model, [])
+
+    def cut_event(self, model: str) -> Json:
+        """The event that ends every choice that was still speaking for its length."""
+        nothing: Json = {}
+        ends: list[Json] = [{"index": index, "delta": nothing, "finish_reason": "length"} for index in sorted(self._speaking or {0})]
+        return self._event(model, ends)
+
+    def _event(self, model: str, choices: list[Json]) -> Json:
+        like: Mapping[str, Any] = self._first or {}
         return {
             "id": like.get("id", ""),
             "object": "chat.completion.chunk",
             "created": like.get("created", 0),
             "model": like.get("model", model),
-            "choices": [],
+            "choices": choices,
         }
+
+    def _lines(self, chunk: bytes) -> bytes:
+        """`chunk` with line feeds only, and without a byte order mark at the very start."""
+        if not self._started and chunk:
+            self._started = True
+            chunk = chunk.removeprefix(_BOM)
+        if self._skip_lf and chunk:
+            self._skip_lf = False
+            chunk = chunk.removeprefix(b"\n")
+        if b"\r" in chunk:
+            self._skip_lf = chunk.endswith(b"\r")
+            chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        return chunk
 
     def _keep(self, data: bytes) -> bytes:
         if len(data) > _EVENT_BYTES_MAX:
@@ -99,69 +134,105 @@ class EventRelay:
         self._tail = data
         return b""
 
-    @staticmethod
-    def _looks_whole(group: bytes) -> bool:
-        """Cheap: every event starts as data and ends like a JSON object. Anything else is looked at closely."""
-        if not group.startswith(b"data:") or not group.endswith(b"}\n\n"):
-            return False
-        events = group.count(_END)
-        return events == 1 or group.count(b"}\n\ndata:") == events - 1
-
-    def _sift(self, group: bytes) -> bytes:
-        passed: list[bytes] = []
-        for event in group.split(_END):
-            if self.ended:
-                break
-            if event.strip(b"\n"):
-                passed.append(self._sift_event(event))
-        return b"".join(passed)
-
-    def _sift_event(self, event: bytes) -> bytes:
-        if any(line and not line.startswith(_STARTS) for line in event.split(b"\n")):
-            self.broken = "it is not a stream of server-sent events"
+    def _read(self, event: bytes) -> bytes:
+        """`event` itself when it may pass as it is, what remains of it, or nothing."""
+        if event.startswith(b"data:") and b"\n" not in event:
+            payload = event[5:]
+        else:
+            event = event.strip(b"\n")
+            if any(not line.startswith(_STARTS) for line in event.split(b"\n") if line):
+                self.broken = None if self.done else "it is not a stream of server-sent events"
+                return b""
+            found = _payload(event)
+            if found is None:
+                return event
+            payload = found
+        try:
+            parsed = orjson.loads(payload)
+        except orjson.JSONDecodeError:
+            return self._read_ragged(payload.strip())
+        if type(parsed) is not dict:
+            self._break()
             return b""
-        payload = _payload(event)
-        if payload is None:
-            return event + _END
+        chunk = cast("Json", parsed)
+        if self._mender is None:
+            return self._take(chunk, event)
+        return self._take(chunk, b"data: " + self._mender.mend(chunk))
+
+    def _read_ragged(self, payload: bytes) -> bytes:
+        """An event that strict JSON refuses: the end mark, halves of characters, or garbage."""
         if payload == b"[DONE]":
             self.done = True
             return b""
-        if not payload.endswith(b"}"):
-            self.broken = "an event is not JSON"
+        if not payload:
             return b""
-        if _ERROR.search(payload) is None and _USAGE.search(payload) is None:
-            return event + _END
-        return self._take(event, payload)
-
-    def _take(self, event: bytes, payload: bytes) -> bytes:
-        """Keep usage and errors of one event; what remains of it goes on."""
         try:
-            parsed = cast("Json", orjson.loads(payload))
-        except orjson.JSONDecodeError:
+            chunk = parse_json(payload)
+        except ValueError:
+            chunk = None
+        if not isinstance(chunk, dict):
+            self._break()
+            return b""
+        # From here on each event of this stream is looked at: the other half of a character may be in any of them.
+        self._mender = self._mender or Mender()
+        members = cast("Json", chunk)
+        return self._take(members, b"data: " + self._mender.mend(members))
+
+    def _break(self) -> None:
+        if not self.done:
             self.broken = "an event is not JSON"
+
+    def _take(self, chunk: Json, event: bytes) -> bytes:
+        """Count one event and keep what it says of usage, errors and the end; what may pass of it."""
+        usage = chunk.get("usage")
+        if usage.__class__ is dict:
+            self._note_usage(cast("Json", usage))
+        if self.done:
             return b""
-        error = parsed.get("error")
-        if error:
-            self.error = cast("Json", error) if isinstance(error, dict) else {"message": str(error)}
+        choices = chunk.get("choices")
+        if choices.__class__ is list:
+            for choice in cast("list[object]", choices):
+                if choice.__class__ is dict:
+                    self._take_choice(cast("Json", choice), chunk)
+        if chunk.get("error") or _NAMED_ERROR.match(event) is not None:
+            self.error = error_of(chunk) or chunk
+        if self.error is not None:
             return b""
-        usage = parsed.get("usage")
-        if not isinstance(usage, dict):
-            return event + _END
-        self.usage = cast("Json", usage)
-        if not parsed.get("choices"):
-            self.usage_event = parsed
+        if self.output_tokens_max is not None and self.count.least_tokens > self.output_tokens_max:
+            self.cut = True
+            return b""
+        if self._first is None:
+            self._first = chunk
+        return event if usage.__class__ is not dict else self._without_usage(chunk)
+
+    def _take_choice(self, choice: Json, chunk: Json) -> None:
+        index = choice.get("index") or 0
+        delta = choice.get("delta") or choice.get("message")
+        if delta.__class__ is dict:
+            self.count.add(cast("Json", delta))
+            self._speaking.add(index if isinstance(index, int) else 0)
+        if reason := choice.get("finish_reason"):
+            self._finished = True
+            self._speaking.discard(index if isinstance(index, int) else 0)
+            if self.usage is None and (usage := usage_of(chunk)) is not None:
+                self._note_usage(usage)
+            if str(reason).lower() == "error":
+                self.error = error_of(chunk)
+        if choice.get("error"):
+            self.error = error_of(chunk)
+
+    def _note_usage(self, report: Json) -> None:
+        """Figures add to what was told before; a late zero takes nothing back."""
+        known = self.usage or {}
+        self.usage = {**known, **{name: value for name, value in report.items() if value or name not in known}}
+
+    def _without_usage(self, chunk: Json) -> bytes:
+        if not chunk.get("choices"):
+            self.usage_event = chunk
             return b""
         # Usage beside content (or running totals on every event): the content passes, the figures wait for settlement.
-        del parsed["usage"]
-        return b"data: " + orjson.dumps(parsed) + _END
-
-    def _first_event(self) -> Json:
-        payload = _payload(self._first.split(_END, 1)[0])
-        try:
-            parsed = orjson.loads(payload or b"{}")
-        except orjson.JSONDecodeError:
-            return {}
-        return cast("Json", parsed) if isinstance(parsed, dict) else {}
+        del chunk["usage"]
+        return b"data: " + orjson.dumps(chunk)
 
 
 def _payload(event: bytes) -> bytes | None:

@@ -58,6 +58,7 @@ class Embeddings:
         input_max = _input_bound(request, deployment)
         bound = Bound(deployment.id, deployment.provider.id, "embedding", input_max, 0, _estimate(input_max).input_tokens)
         dispatch = await self.meter.reserve(principal, bound, traceparent=traceparent)
+        self.meter.begin(dispatch)
         wanted = EmbeddingRequest(
             deployment.model.id,
             request.texts,

@@ -35,7 +35,7 @@ class Checkpointer:
         self._meter = meter
 
     async def run(self) -> None:
-        holds = {dispatch.id: dispatch.output_tokens for dispatch in self._meter.live.values()}
+        holds = {dispatch.id: dispatch.output_tokens for dispatch in self._meter.live.values() if dispatch.begun}
         ids = list(holds)
         for start in range(0, len(ids), HOLDS_PER_CHECKPOINT_MAX):
             await self._renew({request_id: holds[request_id] for request_id in ids[start : start + HOLDS_PER_CHECKPOINT_MAX]})

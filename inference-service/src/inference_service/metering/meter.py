@@ -16,6 +16,7 @@ from shared.auth import Principal
 from shared.background import TaskTracker
 from shared.clients.billing import BillingClient, BillingUnavailable
 from shared.clock import utc_now
+from shared.contracts.billing import HOLDS_PER_CHECKPOINT_MAX, TOKENS_MAX
 from shared.errors import AppError, NotFound
 from shared.http import UpstreamDisconnected
 from shared.ids import uuid7
@@ -26,6 +27,7 @@ from inference_service.metering.usage import Outcome, Source, Usage
 log = logging.getLogger(__name__)
 
 _UNWRITTEN_MAX = 10_000
+_BEGIN_BATCH_S = 0.01
 _REASON_CHARS_MAX = 200
 _QUEUE_ERRORS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
@@ -53,12 +55,16 @@ class Charge:
 
 @dataclass(slots=True, eq=False)
 class Dispatch:
-    """One hold and the request it pays for. `output_tokens` grows while the answer streams and is checkpointed each second."""
+    """One hold and the request it pays for. `output_tokens` grows while the answer streams and is checkpointed each second.
+
+    `begun`: bytes may have left for the provider. A hold that billing never heard begun expires free.
+    """
 
     id: UUID
     output_tokens_granted: int
     traceparent: bytes | None = None
     output_tokens: int = 0
+    begun: bool = False
     started_at: datetime = field(default_factory=utc_now)
     started_s: float = field(default_factory=time.monotonic)
 
@@ -75,6 +81,7 @@ class Meter:
         self._billing = billing
         self._queue = queue
         self._tasks = tasks
+        self._beginning: list[Dispatch] = []
 
     async def reserve(self, principal: Principal, bound: Bound, *, traceparent: bytes | None = None) -> Dispatch:
         """Hold the most this dispatch can cost. Raises: AppError as billing refused it, or BillingUnavailable: closed, never open."""
@@ -88,6 +95,28 @@ class Meter:
         dispatch = Dispatch(UUID(answer["request_id"]), int(answer["granted_output_tokens"]), traceparent)
         self.live[dispatch.id] = dispatch
         return dispatch
+
+    def begin(self, dispatch: Dispatch) -> None:
+        """Right before bytes leave: billing hears of it within 20 ms, in one call with others, and nobody waits for that."""
+        dispatch.begun = True
+        self._beginning.append(dispatch)
+        if len(self._beginning) == 1:
+            self._tasks.spawn(self._tell_begun(), "begin of dispatches")
+
+    async def _tell_begun(self) -> None:
+        try:
+            await asyncio.sleep(_BEGIN_BATCH_S)
+        finally:
+            begun, self._beginning = self._beginning, []
+        # What has ended meanwhile was settled, and that says more.
+        holds = {dispatch.id: dispatch.output_tokens for dispatch in begun if dispatch.id in self.live}
+        ids = list(holds)
+        for start in range(0, len(ids), HOLDS_PER_CHECKPOINT_MAX):
+            try:
+                await self._billing.checkpoint({each: holds[each] for each in ids[start : start + HOLDS_PER_CHECKPOINT_MAX]})
+            except AppError as error:
+                # The checkpoint of each second says it again.
+                log.warning("the begin of dispatches was not told", extra={"holds": len(holds), "detail": error.detail})
 
     async def settle(self, dispatch: Dispatch, usage: Usage, *, source: Source, outcome: Outcome) -> Charge:
         """Charge what was used. Never fails: what billing cannot take now is in the queue when this returns."""
@@ -151,12 +180,13 @@ def _reservation(request_id: UUID, principal: Principal, bound: Bound) -> Mappin
             "team_id": principal.team_id,
             "key_id": principal.key_id,
             "models": principal.models,
+            "role": principal.role.value,
         },
         "model": bound.model,
         "provider": bound.provider,
         "kind": bound.kind,
-        "input_tokens_max": bound.input_tokens_max,
-        "input_tokens_floor": bound.input_tokens_floor,
-        "output_tokens_max": bound.output_tokens_max,
+        "input_tokens_max": min(bound.input_tokens_max, TOKENS_MAX),
+        "input_tokens_floor": min(bound.input_tokens_floor, TOKENS_MAX),
+        "output_tokens_max": min(bound.output_tokens_max, TOKENS_MAX),
         "n": bound.choices,
     }

@@ -1,11 +1,10 @@
 """HTTP to providers: the shared pool, with failures turned into the errors clients understand."""
 
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import cast
 
-import orjson
 from pydantic import SecretStr
 from shared.http import (
     RawHeaders,
@@ -17,13 +16,15 @@ from shared.http import (
     UpstreamPool,
     UpstreamResponse,
 )
+from shared.surrogates import parse_json
 
-from inference_service.providers.errors import Answer, AnswerBroken, Origin, error_of_status, error_of_transport, message_of
+from inference_service.providers.answers import inflated, is_inflatable, redirect_target, retry_after_s
+from inference_service.providers.errors import Answer, AnswerBroken, Origin, code_of, error_of_status, error_of_transport, message_of
 from inference_service.providers.protocol import Json
 
 _REFUSAL_BYTES_MAX = 64 * 1024
 _JSON_BYTES_MAX = 64 * 1024 * 1024
-_RETRY_AFTER_S_MAX = 3600
+_REDIRECTS_MAX = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,22 +73,23 @@ class Transport:
         if stream and remote.token_timeout_s is not None:
             # Both: the head of the answer may come before the prompt is read.
             timeouts = replace(timeouts, first_byte_s=remote.token_timeout_s, idle_s=remote.token_timeout_s)
-        exchange = self._pool.request("POST", remote.origin, remote.prefix + target, headers, body=body, timeouts=timeouts)
-        try:
+        path = remote.prefix + target
+        for _ in range(_REDIRECTS_MAX + 1):
+            exchange = self._pool.request("POST", remote.origin, path, headers, body=body, timeouts=timeouts)
+            response = await _enter(remote, exchange)
             try:
-                response = await exchange.__aenter__()
-            except UpstreamBusy:
-                raise
-            except UpstreamConnectError:
-                response = await exchange.__aenter__()
-        except UpstreamError as error:
-            raise error_of_transport(remote.named, error) from error
-        try:
-            if response.status != 200:
-                raise await _refusal(remote, response)
-            yield response
-        finally:
-            await exchange.__aexit__(None, None, None)
+                moved = redirect_target(remote.origin, path, response)
+                if moved is None:
+                    if response.status != 200:
+                        raise await _refusal(remote, response)
+                    yield inflated(response) if is_inflatable(response) else response
+                    return
+                path = moved
+                with suppress(UpstreamError):
+                    await response.read(_REFUSAL_BYTES_MAX)
+            finally:
+                await exchange.__aexit__(None, None, None)
+        raise AnswerBroken(f"provider {remote.named.provider} sends requests round in circles")
 
     async def post_json(self, remote: Remote, target: bytes, body: bytes, *, traceparent: bytes | None = None) -> Json:
         """Raises: AppError."""
@@ -117,14 +119,26 @@ def _headers(remote: Remote, traceparent: bytes | None) -> RawHeaders:
     return headers
 
 
+async def _enter(remote: Remote, exchange: AbstractAsyncContextManager[UpstreamResponse]) -> UpstreamResponse:
+    """Raises: AppError."""
+    try:
+        try:
+            return await exchange.__aenter__()
+        except UpstreamBusy:
+            raise
+        except UpstreamConnectError:
+            return await exchange.__aenter__()
+    except UpstreamError as error:
+        raise error_of_transport(remote.named, error) from error
+
+
 async def _refusal(remote: Remote, response: UpstreamResponse) -> Exception:
     try:
-        body = await response.read(_REFUSAL_BYTES_MAX)
+        body = await (inflated(response) if is_inflatable(response) else response).read(_REFUSAL_BYTES_MAX)
     except UpstreamError:
         body = b""
-    retry_after = response.header(b"retry-after") or b""
-    seconds = min(int(retry_after), _RETRY_AFTER_S_MAX) if retry_after.isdigit() else None
-    return error_of_status(remote.named, Answer(status=response.status, message=message_of(body), retry_after_s=seconds))
+    wait_s = retry_after_s(response)
+    return error_of_status(remote.named, Answer(response.status, message_of(body), wait_s, code_of(body)))
 
 
 async def read_all(remote: Remote, response: UpstreamResponse) -> bytes:
@@ -140,8 +154,8 @@ async def read_all(remote: Remote, response: UpstreamResponse) -> bytes:
 def parse_answer(remote: Remote, body: bytes) -> Json:
     """A JSON object. Raises: AnswerBroken."""
     try:
-        parsed = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        parsed = parse_json(body)
+    except ValueError:
         parsed = None
     if not isinstance(parsed, dict):
         raise AnswerBroken(f"provider {remote.named.provider} sent something that is not a JSON object")

@@ -62,6 +62,7 @@ class Reranking:
         estimate = Usage(input_tokens=-(-input_max // _BYTES_PER_TOKEN))
         bound = Bound(deployment.id, deployment.provider.id, "embedding", input_max, 0, estimate.input_tokens)
         dispatch = await self.meter.reserve(principal, bound, traceparent=traceparent)
+        self.meter.begin(dispatch)
         try:
             reply = await self.worker.rerank(request.query, request.documents, owner=principal.user_id, priority=priority)
         except AppError as error:

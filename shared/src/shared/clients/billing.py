@@ -8,7 +8,7 @@ import orjson
 
 from shared.auth import Principal, ServiceTokens
 from shared.clients.context import context_headers
-from shared.errors import AppError, Forbidden, NotFound, PaymentRequired, TooManyRequests, Unavailable
+from shared.errors import AppError, Forbidden, NotFound, PaymentRequired, TooManyRequests, Unavailable, UpstreamFailed
 from shared.http import Timeouts, UpstreamError, UpstreamPool
 
 SERVICE = "billing-service"
@@ -19,6 +19,12 @@ _STANDARD_MEMBERS = frozenset({"type", "title", "status", "detail", "instance", 
 
 class BillingUnavailable(Unavailable):
     code = "billing_unavailable"
+
+
+class BillingRefused(UpstreamFailed):
+    """Billing will never take this call as it is: a fault of ours, and trying again changes nothing."""
+
+    code = "billing_refused"
 
 
 class BillingClient:
@@ -76,6 +82,10 @@ class BillingClient:
 
 def _refusal(status: int, answer: dict[str, Any]) -> AppError:
     kind = _REFUSALS.get(status)
+    if kind is None and 400 <= status < 500:
+        refused = BillingRefused(f"billing refused the call with status {status}; tell an operator")
+        refused.operator_detail = str(answer.get("detail", ""))[:500]
+        return refused
     if kind is None:
         return BillingUnavailable(f"billing answered {status}, so nothing can be charged; try again shortly")
     extra = {name: value for name, value in answer.items() if name not in _STANDARD_MEMBERS}

@@ -32,6 +32,7 @@ class FakeProvider:
         self.tasks = TaskTracker()
         self.recording = True
         self.scripted: Plan | None = None  # what every chat completion gets, whatever it asks for
+        self.moved: dict[str, str] = {}  # paths that answer 307 with this location
         self._authorization = None if api_key is None else f"Bearer {api_key}"
         self.requests: deque[dict[str, Any]] = deque(maxlen=_REQUESTS_KEPT)
         self.by_model: Counter[str] = Counter()
@@ -55,11 +56,13 @@ class FakeProvider:
             self.requests.append({"method": method, "path": path, "headers": _redacted(headers), "body": payload})
         if self._authorization is not None and headers.get("authorization") != self._authorization:
             return failure(401, "Incorrect API key provided", "invalid_api_key")
+        if path in self.moved:
+            return Plan([whole(307, b"", extra=f"location: {self.moved[path]}\r\n".encode())])
         if method == "GET" and path == "/v1/models":
             return fake_replies.models()
         if payload is None:
             return failure(400, "the body is no JSON object", "invalid_request_error")
-        if path == "/v1/chat/completions":
+        if path in {"/v1/chat/completions", "/elsewhere/chat/completions"}:
             plan = self.scripted or fake_replies.chat(payload)
         elif path == "/v1/embeddings":
             plan = fake_replies.embeddings(payload)
