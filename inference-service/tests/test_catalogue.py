@@ -5,7 +5,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from shared.auth import Role
 from shared.testing.fake_provider import FakeProvider, running_provider
+from shared.testing.identity import make_principal
 
 
 async def test_two_providers_of_one_model_are_told_apart_by_a_prefix(start: Any, provider: FakeProvider, billing: Any) -> None:
@@ -37,9 +39,16 @@ async def test_a_wrong_key_shows_at_the_provider(start: Any, eventually: Any) ->
 
         async def down() -> bool:
             (view,) = (await running.client.get("/api/v1/inference/providers")).json()["data"]
-            return view["status"] == "down" and "OPENAI_API_KEYS" in view["detail"]
+            return view["status"] == "down" and "credentials" in view["detail"]
 
         await eventually(down)
+        shown = (await running.client.get("/api/v1/inference/providers")).text
+        assert "OPENAI_API_KEYS" not in shown
+        assert "127.0.0.1" not in shown
+        admin = running.keys.user_headers(make_principal(Role.ADMIN))
+        (view,) = (await running.client.get("/api/v1/inference/providers", headers=admin)).json()["data"]
+        assert view["address"] == provider.url
+        assert "OPENAI_API_KEYS" in view["operator_detail"]
 
 
 async def test_a_model_that_appears_is_found_on_demand(start: Any, provider: FakeProvider) -> None:

@@ -5,6 +5,8 @@ from typing import Any
 
 import orjson
 import pytest
+from shared.auth import Role
+from shared.testing.identity import make_principal
 from shared.testing.server import read_body, serve
 
 TAGS = {
@@ -94,7 +96,8 @@ async def test_an_ollama_that_is_down_says_what_to_do(start: Any, eventually: An
     async with start(ollama_base_urls="http://127.0.0.1:9") as running:
 
         async def down() -> bool:
-            (view,) = (await running.client.get("/api/v1/inference/providers")).json()["data"]
-            return view["status"] == "down" and "OLLAMA_BASE_URLS" in view["detail"]
+            headers = running.keys.user_headers(make_principal(Role.ADMIN))
+            (view,) = (await running.client.get("/api/v1/inference/providers", headers=headers)).json()["data"]
+            return view["status"] == "down" and "OLLAMA_BASE_URLS" in view["operator_detail"]
 
         await eventually(down)

@@ -29,6 +29,7 @@ class ProviderState:
     provider: Provider
     models: list[UpstreamModel] = field(default_factory=list[UpstreamModel])
     found: Readiness = field(default_factory=lambda: Readiness("loading", "not looked at yet"))
+    operator_detail: str | None = None
     checked_at: datetime | None = None
     next_due_s: float = 0.0
     retry_s: float = _RETRY_FIRST_S
@@ -97,7 +98,7 @@ class Discovery:
             async with asyncio.timeout(DISCOVERY_TIMEOUT_S):
                 models = await state.provider.list_models()
         except AppError as error:
-            self._failed(state, error.detail)
+            self._failed(state, error.detail, error.operator_detail)
         except TimeoutError:
             self._failed(state, f"no answer within {DISCOVERY_TIMEOUT_S:.0f} s")
         else:
@@ -118,11 +119,13 @@ class Discovery:
         if state.found.status != "ready":
             log.info("provider answers", extra={"provider": state.provider.id, "models": len(models)})
         state.found = Readiness("ready")
+        state.operator_detail = None
         state.retry_s = _RETRY_FIRST_S
 
-    def _failed(self, state: ProviderState, detail: str) -> None:
+    def _failed(self, state: ProviderState, detail: str, operator_detail: str = "") -> None:
         if state.found.status != "down":
             log.warning("provider does not answer", extra={"provider": state.provider.id, "detail": detail})
         state.found = Readiness("down", detail)
+        state.operator_detail = operator_detail or None
         state.next_due_s = time.monotonic() + state.retry_s
         state.retry_s = min(state.retry_s * 2, self._interval_s)

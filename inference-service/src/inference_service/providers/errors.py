@@ -171,7 +171,7 @@ def _auth_failed(origin: Origin, answer: Answer) -> AppError:
     text = f"provider {origin.provider} refused this platform's credentials; an administrator must correct them"
     error = ProviderAuthFailed(text, extra={"provider": origin.provider})
     where = f"; correct its key in {origin.setting}" if origin.setting else ""
-    return _told(error, f"{origin.address} answered {answer.status}{where}")
+    return told(error, f"{origin.address} answered {answer.status}{where}")
 
 
 def _bad_request(origin: Origin, answer: Answer) -> AppError:
@@ -185,7 +185,7 @@ def _bad_request(origin: Origin, answer: Answer) -> AppError:
 
 def _missing(origin: Origin, answer: Answer) -> AppError:
     error = ModelGone(f"provider {origin.provider} does not serve this model now{_says(answer)}", extra={"param": "model"})
-    return _told(error, f"{origin.address} answered 404")
+    return told(error, f"{origin.address} answered 404")
 
 
 def _out_of_credit(origin: Origin, answer: Answer) -> AppError:
@@ -195,7 +195,7 @@ def _out_of_credit(origin: Origin, answer: Answer) -> AppError:
     )
     headers = {"x-should-retry": "false"}
     error = ProviderOutOfCredit(text, retry_after_s=_RETRY_AFTER_NO_CREDIT_S, extra={"provider": origin.provider}, headers=headers)
-    return _told(error, f"{origin.address} answered {answer.status}{_says(answer)}")
+    return told(error, f"{origin.address} answered {answer.status}{_says(answer)}")
 
 
 def _rate_limited(origin: Origin, answer: Answer) -> AppError:
@@ -214,7 +214,7 @@ def _overloaded(origin: Origin, answer: Answer) -> AppError:
 
 def _redirected(origin: Origin, answer: Answer) -> AppError:
     text = f"provider {origin.provider} is not where this platform looks for it; an administrator must correct its address"
-    return _told(
+    return told(
         ProviderFailed(text, extra={"provider": origin.provider}), f"{origin.address} answered {answer.status} and points elsewhere"
     )
 
@@ -274,14 +274,14 @@ def error_of_transport(origin: Origin, error: UpstreamError) -> AppError:
     note = f"{origin.address}: {error}"
     if isinstance(error, UpstreamTimeout) and error.phase not in {"queue", "connect"}:
         waited = "the first token" if error.phase == "first_byte" else "the next token"
-        return _told(AnswerTimedOut(f"provider {origin.provider} took too long to send {waited}", extra=extra), note)
+        return told(AnswerTimedOut(f"provider {origin.provider} took too long to send {waited}", extra=extra), note)
     if isinstance(error, UpstreamBusy):
-        return _told(ProviderUnavailable(f"too many requests to provider {origin.provider} are waiting; try again", extra=extra), note)
+        return told(ProviderUnavailable(f"too many requests to provider {origin.provider} are waiting; try again", extra=extra), note)
     if isinstance(error, UpstreamConnectError | UpstreamTimeout):
         text = f"provider {origin.provider} cannot be reached; try again, or tell an administrator to check that it runs"
         note = f"{origin.address} cannot be reached; check that it runs and that its address is right"
-        return _told(ProviderUnavailable(text, extra=extra), note)
-    return _told(AnswerBroken(f"provider {origin.provider} broke off its answer", extra=extra), note)
+        return told(ProviderUnavailable(text, extra=extra), note)
+    return told(AnswerBroken(f"provider {origin.provider} broke off its answer", extra=extra), note)
 
 
 def message_of(body: bytes | object) -> str:
@@ -349,7 +349,7 @@ def _without_address(origin: Origin, message: str) -> str:
     return message.replace(origin.address, "its address").replace(host, "its address") if host else message
 
 
-def _told(error: AppError, note: str) -> AppError:
+def told(error: AppError, note: str) -> AppError:
     """`error` with what an operator must know, which is logged too."""
     error.operator_detail = note
     log.warning("provider failed", extra={"code": error.code, "detail": error.detail, "note": note})

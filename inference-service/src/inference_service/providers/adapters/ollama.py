@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from inference_service.providers.adapters.openai_compatible import OpenAICompatibleProvider, kind_of, positive
-from inference_service.providers.errors import ProviderFailed, ProviderUnavailable
+from inference_service.providers.errors import ProviderFailed, ProviderUnavailable, told
 from inference_service.providers.protocol import Kind, UpstreamModel
 from inference_service.providers.transport import Remote, Transport
 
@@ -39,9 +39,11 @@ class OllamaProvider(OpenAICompatibleProvider):
             named = [(entry.model, entry.digest or "") for entry in listed if entry.model]
             found = await asyncio.gather(*(self._describe(client, name, digest, gate) for name, digest in named))
         except (ConnectionError, httpx.TransportError) as error:
-            raise ProviderUnavailable(f"Ollama does not answer at {self._host}; start it or correct OLLAMA_BASE_URLS") from error
+            note = f"Ollama does not answer at {self._host}; start it or correct OLLAMA_BASE_URLS"
+            raise told(ProviderUnavailable(f"provider {self.id} cannot be reached"), note) from error
         except (ollama.ResponseError, ValueError) as error:
-            raise ProviderFailed(f"Ollama at {self._host} answered with an error: {error}") from error
+            note = f"Ollama at {self._host} answered with an error: {error}"
+            raise told(ProviderFailed(f"provider {self.id} answered with an error"), note) from error
         self._described = {(model.id, digest): model for model, digest in found}
         return [model for model, _ in found]
 

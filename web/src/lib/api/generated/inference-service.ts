@@ -525,8 +525,11 @@ export interface components {
          * @description One configured provider; never its key.
          */
         ProviderView: {
-            /** Address */
-            address: string;
+            /**
+             * Address
+             * @description null for those who do not administer the installation
+             */
+            address: string | null;
             /** Checked At */
             checked_at: string | null;
             /**
@@ -543,6 +546,11 @@ export interface components {
              * @description models it serves, or served when it last answered
              */
             models: number;
+            /**
+             * Operator Detail
+             * @description address or setting to look at; administrators only
+             */
+            operator_detail?: string | null;
             /**
              * Status
              * @enum {string}
