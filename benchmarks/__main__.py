@@ -5,7 +5,7 @@ import sys
 
 from benchmarks.processes import python_module
 
-NAMES = ("hop", "stream_gap", "pairs", "chain", "turn", "sandbox", "retrieval")
+NAMES = ("hop", "stream_gap", "pairs", "chain", "turn", "starts", "sandbox", "retrieval")
 
 
 def main() -> int:

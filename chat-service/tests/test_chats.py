@@ -76,8 +76,8 @@ async def test_the_event_models_are_part_of_the_openapi_document(user: Any) -> N
 
 @pytest.mark.parametrize("name", ["search", "folders", "tags", "prompts", "shared", "import", "export", "trash"])
 async def test_a_name_of_what_is_not_offered_is_no_chat_id(user: Any, name: str) -> None:
-    for method in ("GET", "POST"):
-        answer = await user.http.request(method, f"/api/v1/chats/{name}")
+    for method, path in (("GET", name), ("DELETE", name), ("GET", f"{name}/messages")):
+        answer = await user.http.request(method, f"/api/v1/chats/{path}")
         assert (answer.status_code, answer.json()["code"]) == (404, "not_offered"), method
         assert name in answer.json()["detail"]
 

@@ -1,9 +1,8 @@
 """HTTP of chats."""
 
 from typing import Annotated
-from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Response
 from shared.auth import Permission, Principal, require
 from shared.contracts.chat import Chat, ChatCreate, ChatPatch
 from shared.dependencies import SessionDep
@@ -11,7 +10,8 @@ from shared.idempotency import IdempotencyKey, Operation
 from shared.pagination import After, Limit, Page
 
 from chat_service.chats import service
-from chat_service.chats.errors import NOT_OFFERED, NoSuchChange, NotOffered
+from chat_service.chats.addresses import ChatId
+from chat_service.chats.errors import NoSuchChange
 from chat_service.dependencies import ReferencesDep, TurnsDep
 from chat_service.messages import service as messages
 from shared import idempotency
@@ -48,22 +48,13 @@ async def list_chats(
     return await service.list_page(session, principal, archived=archived, after=after, limit=limit)
 
 
-async def not_offered(request: Request, principal: Reader) -> None:
-    raise NotOffered(request.url.path)
-
-
-# Before the routes of one chat: a name is no malformed id.
-for name in NOT_OFFERED:
-    router.add_api_route(f"/{name}", not_offered, methods=["GET", "POST"], include_in_schema=False)
-
-
 @router.get("/{chat_id}", summary="One chat")
-async def read_chat(chat_id: UUID, session: SessionDep, principal: Reader) -> Chat:
+async def read_chat(chat_id: ChatId, session: SessionDep, principal: Reader) -> Chat:
     return service.view(await service.own_chat(session, principal, chat_id))
 
 
 @router.patch("/{chat_id}", summary="Rename, archive, choose the model, the knowledge, the agent or the branch")
-async def patch_chat(chat_id: UUID, body: ChatPatch, session: SessionDep, principal: Writer, references: ReferencesDep) -> Chat:
+async def patch_chat(chat_id: ChatId, body: ChatPatch, session: SessionDep, principal: Writer, references: ReferencesDep) -> Chat:
     await references.check_chat(principal, knowledge_base_ids=body.knowledge_base_ids or [], agent_id=body.agent_id)
     chat = await service.own_chat(session, principal, chat_id, lock=True)
     values = {name: getattr(body, name) for name in body.model_fields_set}
@@ -81,5 +72,5 @@ async def patch_chat(chat_id: UUID, body: ChatPatch, session: SessionDep, princi
 
 
 @router.delete("/{chat_id}", status_code=204, summary="Delete a chat with its messages")
-async def delete_chat(chat_id: UUID, principal: Writer, turns: TurnsDep) -> None:
+async def delete_chat(chat_id: ChatId, principal: Writer, turns: TurnsDep) -> None:
     await turns.delete_chat(principal, chat_id)

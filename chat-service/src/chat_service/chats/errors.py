@@ -12,20 +12,13 @@ class ChatNotFound(NotFound):
         super().__init__("there is no such chat; GET /api/v1/chats lists yours")
 
 
-NOT_OFFERED = (
-    "search", "folders", "tags", "prompts", "preferences", "notes", "memories", "notifications", "requests", "trash",
-    "import", "export", "shared",
-)  # fmt: skip
-"""Names beside chat ids that clients of such platforms ask for."""
-
-
 class NotOffered(NotFound):
     """A known name of something this installation does not have, as opposed to a wrong address."""
 
     code = "not_offered"
 
-    def __init__(self, path: str) -> None:
-        super().__init__(f"{path} is not offered here; GET /api/v1/chats lists chats, /docs what there is beside them")
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} of chats is not offered here; GET /api/v1/chats lists your chats, /docs has what there is beside them")
 
 
 class CursorInvalid(Invalid):

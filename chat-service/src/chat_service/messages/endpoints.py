@@ -10,6 +10,7 @@ from shared.dependencies import SessionDep
 from shared.pagination import Limit, Page
 
 from chat_service.chats import service as chats
+from chat_service.chats.addresses import ChatId
 from chat_service.dependencies import SettingsDep
 from chat_service.messages import service
 
@@ -21,7 +22,7 @@ router = APIRouter(prefix="/api/v1/chats/{chat_id}/messages", tags=["messages"])
 
 @router.get("", summary="The active branch, root first: its last messages, or those above `before`")
 async def read_branch(
-    chat_id: UUID, session: SessionDep, principal: Reader, settings: SettingsDep, limit: Limit = 50, before: Before = None
+    chat_id: ChatId, session: SessionDep, principal: Reader, settings: SettingsDep, limit: Limit = 50, before: Before = None
 ) -> Page[Message]:
     chat = await chats.own_chat(session, principal, chat_id)
     return await service.branch_page(
@@ -30,7 +31,7 @@ async def read_branch(
 
 
 @router.get("/{message_id}", summary="One message")
-async def read_message(chat_id: UUID, message_id: UUID, session: SessionDep, principal: Reader, settings: SettingsDep) -> Message:
+async def read_message(chat_id: ChatId, message_id: UUID, session: SessionDep, principal: Reader, settings: SettingsDep) -> Message:
     await chats.own_chat(session, principal, chat_id)
     row = await service.get(session, chat_id, message_id)
     return await service.view_of(session, row, siblings_max=settings.siblings_max)

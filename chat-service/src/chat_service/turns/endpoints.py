@@ -12,6 +12,7 @@ from shared.contracts.chat import ChatEvent, Message, MessageCreate, ReplyOption
 from shared.idempotency import IdempotencyKey, Operation
 from shared.streams import DocumentedEvents, EventStream, SeenEventId
 
+from chat_service.chats.addresses import ChatId
 from chat_service.dependencies import SettingsDep, StreamsDep, TurnsDep
 from chat_service.streams.cursor import Reply
 from chat_service.streams.service import ReplyStreams
@@ -75,14 +76,14 @@ def _keyed(request: Request, principal: Principal, key: str | None, body: BaseMo
 
 @router.post("", summary="Send a message and get its reply", response_model=Message, responses=_EVENTS)
 async def post_message(
-    chat_id: UUID, body: MessageCreate, request: Request, principal: Asker, answers: Answers, turns: TurnsDep, key: IdempotencyKey = None
+    chat_id: ChatId, body: MessageCreate, request: Request, principal: Asker, answers: Answers, turns: TurnsDep, key: IdempotencyKey = None
 ) -> Any:
     return await answers.of_turn(principal, partial(turns.post, principal, chat_id, body, write=_keyed(request, principal, key, body)))
 
 
 @router.post("/{message_id}/regenerate", summary="Another reply to the same message", response_model=Message, responses=_EVENTS)
 async def regenerate(
-    chat_id: UUID,
+    chat_id: ChatId,
     message_id: UUID,
     request: Request,
     principal: Asker,
@@ -98,7 +99,7 @@ async def regenerate(
 
 @router.post("/{message_id}/continue", summary="A cut reply goes on", response_model=Message, responses=_EVENTS)
 async def go_on(
-    chat_id: UUID,
+    chat_id: ChatId,
     message_id: UUID,
     request: Request,
     principal: Asker,
@@ -113,7 +114,7 @@ async def go_on(
 
 
 @router.post("/{message_id}/stop", summary="Stop a reply; what it wrote is kept")
-async def stop(chat_id: UUID, message_id: UUID, principal: Writer, turns: TurnsDep) -> Message:
+async def stop(chat_id: ChatId, message_id: UUID, principal: Writer, turns: TurnsDep) -> Message:
     return await turns.stop(principal, chat_id, message_id)
 
 
@@ -124,7 +125,7 @@ async def stop(chat_id: UUID, message_id: UUID, principal: Writer, turns: TurnsD
     response_model=ChatEvent,
 )
 async def stream(
-    chat_id: UUID,
+    chat_id: ChatId,
     message_id: UUID,
     principal: Reader,
     answers: Answers,
