@@ -9,20 +9,22 @@ from chat_service.settings import ChatSettings
 from chat_service.streams.service import ReplyStreams
 from chat_service.turns.service import TurnService
 
+# async: FastAPI would send a plain function to a thread on every request, where it waits for the busy loop to let go.
 
-def _settings(request: Request) -> ChatSettings:
+
+async def _settings(request: Request) -> ChatSettings:
     return cast("ChatSettings", request.app.state.settings)
 
 
-def _turns(request: Request) -> TurnService:
+async def _turns(request: Request) -> TurnService:
     return cast("TurnService", request.app.state.turns)
 
 
-def _streams(request: Request) -> ReplyStreams:
+async def _streams(request: Request) -> ReplyStreams:
     return cast("ReplyStreams", request.app.state.streams)
 
 
-def _references(request: Request) -> References:
+async def _references(request: Request) -> References:
     return cast("References", request.app.state.references)
 
 

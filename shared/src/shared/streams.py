@@ -29,7 +29,8 @@ class DocumentedEvents(JSONResponse):
     media_type = "text/event-stream"
 
 
-def _seen(
+# async: FastAPI would send a plain function to a thread.
+async def _seen(
     after: Annotated[
         int | None, Query(ge=0, le=_EVENT_ID_MAX, description="id of the last event already seen; Last-Event-ID says the same")
     ] = None,

@@ -5,10 +5,17 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select, text, tuple_, update
+from shared.db import Base
+from sqlalchemy import bindparam, delete, select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chat_service.chats.models import ChatRow
+
+# Built once: to build a statement and its cache key takes longer than to run it, and every message runs these.
+_OWN = select(ChatRow).where(ChatRow.id == bindparam("chat_id"), ChatRow.user_id == bindparam("user_id"))
+_OWN_LOCKED = _OWN.with_for_update()
+_TABLE = Base.metadata.tables[ChatRow.__tablename__]
+_CHANGE = update(_TABLE).where(_TABLE.c.id == bindparam("of_chat_id"))
 
 
 async def add(session: AsyncSession, chat: ChatRow) -> None:
@@ -18,8 +25,8 @@ async def add(session: AsyncSession, chat: ChatRow) -> None:
 
 async def get_own(session: AsyncSession, *, chat_id: UUID, user_id: UUID, lock: bool) -> ChatRow | None:
     """The chat when it is this user's; `lock` keeps other writers of the chat out until the transaction ends."""
-    query = select(ChatRow).where(ChatRow.id == chat_id, ChatRow.user_id == user_id)
-    return (await session.execute(query.with_for_update() if lock else query)).scalar_one_or_none()
+    query = _OWN_LOCKED if lock else _OWN
+    return (await session.execute(query, {"chat_id": chat_id, "user_id": user_id})).scalar_one_or_none()
 
 
 async def list_own(
@@ -34,7 +41,8 @@ async def list_own(
 
 
 async def change(session: AsyncSession, *, chat_id: UUID, values: Mapping[str, Any]) -> None:
-    await session.execute(update(ChatRow).where(ChatRow.id == chat_id).values(**values))
+    """What the session has loaded of the chat stays as it was."""
+    await session.execute(_CHANGE, {"of_chat_id": chat_id, **values})
 
 
 async def remove(session: AsyncSession, *, chat_id: UUID) -> None:

@@ -6,9 +6,9 @@ from typing import Any
 from uuid import UUID
 
 from shared.contracts.chat import MessageStatus, Role
-from sqlalchemy import func, insert, or_, select, text, update
+from shared.db import Base
+from sqlalchemy import bindparam, func, insert, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased
 
 from chat_service.messages.models import MessageRow
 
@@ -69,13 +69,53 @@ SELECT id FROM down ORDER BY depth DESC LIMIT 1
 
 async def add(session: AsyncSession, rows: Iterable[Mapping[str, Any]]) -> None:
     """Insert in the given order, in one statement: a parent may come right before its child."""
-    await session.execute(insert(MessageRow), [dict(row) for row in rows])
+    await session.execute(_ADD, [dict(row) for row in rows])
+
+
+# Built once: to build a statement and its cache key takes longer than to run it, and every turn runs these.
+_TABLE = Base.metadata.tables[MessageRow.__tablename__]
+_ADD = insert(_TABLE)
+_GET = select(MessageRow).where(MessageRow.chat_id == bindparam("chat_id"), MessageRow.id == bindparam("message_id"))
+_GET_LOCKED = _GET.with_for_update()
+_PARENT = text("""
+SELECT m.role, m.status, m.depth, asked.branch_file_ids
+FROM message m LEFT JOIN message asked ON asked.chat_id = m.chat_id AND asked.id = m.parent_id
+WHERE m.chat_id = :chat_id AND m.id = :message_id
+""")
+_HISTORY = text(HISTORY)
+_CLOSE = text("""
+UPDATE message SET
+    status = :status, finish_reason = :finish_reason, error = CAST(:error AS jsonb), stream_to = :stream_to, updated_at = :updated_at,
+    content = CASE WHEN CAST(:said AS text) = '' THEN content ELSE content || CAST(:said AS text) END,
+    reasoning = CASE WHEN CAST(:thought AS text) = '' THEN reasoning ELSE left(reasoning || CAST(:thought AS text), :thought_max) END,
+    steps = coalesce(CAST(:steps AS jsonb), steps),
+    citations = coalesce(CAST(:citations AS jsonb), citations),
+    left_out = coalesce(CAST(:left_out AS jsonb), left_out),
+    prompt_tokens = CASE WHEN CAST(:prompt_tokens AS bigint) IS NULL THEN prompt_tokens
+        ELSE coalesce(prompt_tokens, 0) + CAST(:prompt_tokens AS bigint) END,
+    completion_tokens = CASE WHEN CAST(:completion_tokens AS bigint) IS NULL THEN completion_tokens
+        ELSE coalesce(completion_tokens, 0) + CAST(:completion_tokens AS bigint) END,
+    cost_nano = CASE WHEN CAST(:cost_nano AS bigint) IS NULL THEN cost_nano
+        ELSE coalesce(cost_nano, 0) + CAST(:cost_nano AS bigint) END,
+    remaining_nano = coalesce(CAST(:remaining_nano AS bigint), remaining_nano)
+WHERE chat_id = :chat_id AND id = :message_id
+RETURNING prompt_tokens, completion_tokens, cost_nano, remaining_nano
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a reply took over all its turns, as far as it is known."""
+
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    cost_nano: int | None
+    remaining_nano: int | None
 
 
 async def get(session: AsyncSession, *, chat_id: UUID, message_id: UUID, lock: bool = False) -> MessageRow | None:
-    query = select(MessageRow).where(MessageRow.chat_id == chat_id, MessageRow.id == message_id)
-    query = query.execution_options(populate_existing=True)
-    return (await session.execute(query.with_for_update() if lock else query)).scalar_one_or_none()
+    values, fresh = {"chat_id": chat_id, "message_id": message_id}, {"populate_existing": True}
+    return (await session.execute(_GET_LOCKED if lock else _GET, values, execution_options=fresh)).scalar_one_or_none()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +130,7 @@ class Parent:
 
 async def get_parent(session: AsyncSession, *, chat_id: UUID, message_id: UUID) -> Parent | None:
     """One row of few columns: texts, steps and citations stay where they are."""
-    asked = aliased(MessageRow)
-    query = select(MessageRow.role, MessageRow.status, MessageRow.depth, asked.branch_file_ids).outerjoin(
-        asked, (asked.chat_id == MessageRow.chat_id) & (asked.id == MessageRow.parent_id)
-    )
-    row = (await session.execute(query.where(MessageRow.chat_id == chat_id, MessageRow.id == message_id))).one_or_none()
+    row = (await session.execute(_PARENT, {"chat_id": chat_id, "message_id": message_id})).one_or_none()
     return None if row is None else Parent(row.role, row.status, row.branch_file_ids or (), row.depth)
 
 
@@ -122,7 +158,7 @@ async def history(
 ) -> Sequence[tuple[Role, str, int | None]]:
     """Role and content of the newest part of a branch, root first, each with the branch's depth; the oldest row may pass the budget."""
     values = {"chat_id": chat_id, "leaf_id": leaf_id, "depth_max": depth_max, "bytes_max": bytes_max}
-    return [(row.role, row.content, row.branch_depth) for row in await session.execute(text(HISTORY), values)]
+    return [(row.role, row.content, row.branch_depth) for row in await session.execute(_HISTORY, values)]
 
 
 async def siblings(
@@ -155,23 +191,22 @@ async def change(session: AsyncSession, *, chat_id: UUID, message_id: UUID, valu
     await session.execute(update(MessageRow).where(MessageRow.chat_id == chat_id, MessageRow.id == message_id).values(**values))
 
 
+async def close(session: AsyncSession, *, chat_id: UUID, message_id: UUID, values: Mapping[str, Any]) -> Taken | None:
+    """Append what a turn wrote, once, add what it took, set the rest: all parameters of _CLOSE. None: the message is gone."""
+    row = (await session.execute(_CLOSE, {"chat_id": chat_id, "message_id": message_id, **values})).one_or_none()
+    return None if row is None else Taken(row.prompt_tokens, row.completion_tokens, row.cost_nano, row.remaining_nano)
+
+
 async def fold(
     session: AsyncSession,
     *,
     chat_id: UUID,
     message_id: UUID,
-    text_added: str = "",
-    reasoning_added: str = "",
-    reasoning_chars_max: int = 0,
     added: Mapping[str, int],
     values: Mapping[str, Any],
 ) -> MessageRow | None:
-    """Append what a turn wrote, once, add what it took, set the rest; one statement. None: the message is gone."""
+    """Add what a turn took, set the rest; one statement. None: the message is gone."""
     counted: dict[str, Any] = {name: func.coalesce(getattr(MessageRow, name), 0) + amount for name, amount in added.items()}
-    if text_added:
-        counted["content"] = MessageRow.content + text_added
-    if reasoning_added:
-        counted["reasoning"] = func.left(MessageRow.reasoning + reasoning_added, reasoning_chars_max)
     statement = update(MessageRow).where(MessageRow.chat_id == chat_id, MessageRow.id == message_id).values(**counted, **values)
     statement = statement.returning(MessageRow).execution_options(synchronize_session=False, populate_existing=True)
     return (await session.execute(statement)).scalar_one_or_none()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import orjson
 from shared.clock import utc_now
 from shared.contracts.chat import Attachment, FinalStatus, LeftOutEventData, Message, MessageError, MessageUsage
 from shared.contracts.runs import Citation, StepEventData, ToolEventData
@@ -16,6 +17,7 @@ from chat_service.messages import repository
 from chat_service.messages.errors import MessageNotFound, NotReply, ParentNotFound, ParentNotReply, ReplyRunning, TooManySiblings
 from chat_service.messages.history import Line
 from chat_service.messages.models import MessageRow
+from chat_service.messages.repository import Taken
 
 REASONING_CHARS_MAX = 60_000
 """What is kept of a reply's reasoning, over all its turns: lists of messages carry it."""
@@ -81,7 +83,7 @@ def _step(entry: Mapping[str, Any]) -> StepEventData | ToolEventData:
     return ToolEventData.model_validate(entry) if "call_id" in entry else StepEventData.model_validate(entry)
 
 
-def usage_of(row: MessageRow) -> MessageUsage | None:
+def usage_of(row: MessageRow | Taken) -> MessageUsage | None:
     """What a reply took so far; None while nothing is known."""
     if row.prompt_tokens is None and row.cost_nano is None:
         return None
@@ -230,29 +232,24 @@ async def reopen(session: AsyncSession, row: MessageRow, *, turn_id: UUID, model
 
 async def close(session: AsyncSession, *, chat_id: UUID, message_id: UUID, ending: Ending, stream_to: int) -> MessageUsage | None:
     """Fold a turn into its reply; returns what the reply took over all its turns."""
-    values: dict[str, Any] = {
+    usage = ending.usage or MessageUsage()
+    # Empty on a turn that goes on: what the reply was looked up in before stays with it.
+    looked_up = bool(ending.steps or ending.citations)
+    values = {
         "status": ending.status,
-        "error": None if ending.error is None else ending.error.model_dump(mode="json"),
         "finish_reason": ending.finish_reason,
+        "error": None if ending.error is None else ending.error.model_dump_json(),
         "stream_to": stream_to,
         "updated_at": utc_now(),
+        "said": ending.text,
+        "thought": ending.reasoning,
+        "thought_max": REASONING_CHARS_MAX,
+        "steps": orjson.dumps(list(ending.steps)).decode() if looked_up else None,
+        "citations": orjson.dumps(list(ending.citations)).decode() if looked_up else None,
+        "left_out": None if ending.left_out is None else orjson.dumps(dict(ending.left_out)).decode(),
+        **usage.model_dump(),
     }
-    # Empty on a turn that goes on: what the reply was looked up in before stays with it.
-    if ending.steps or ending.citations:
-        values |= {"steps": list(ending.steps), "citations": list(ending.citations)}
-    if ending.left_out is not None:
-        values["left_out"] = dict(ending.left_out)
-    added, known = _counted(ending.usage)
-    row = await repository.fold(
-        session,
-        chat_id=chat_id,
-        message_id=message_id,
-        text_added=ending.text,
-        reasoning_added=ending.reasoning,
-        reasoning_chars_max=REASONING_CHARS_MAX,
-        added=added,
-        values={**values, **known},
-    )
+    row = await repository.close(session, chat_id=chat_id, message_id=message_id, values=values)
     return None if row is None else usage_of(row)
 
 

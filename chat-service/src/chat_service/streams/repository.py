@@ -1,7 +1,7 @@
 """All SQL about the journal."""
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import func, select, text
@@ -12,22 +12,31 @@ from chat_service.streams.models import JournalRow
 
 JOURNAL_CHANNEL = "atrium_chat_journal"
 
+_ROWS = """unnest(
+    CAST(:turn_ids AS uuid[]), CAST(:first_ids AS bigint[]), CAST(:last_ids AS bigint[]), CAST(:kinds AS text[]), CAST(:payloads AS text[])
+) AS c (turn_id, first_id, last_id, kind, payload)"""
+
 # The key-share lock on the turn's row makes the reaper (FOR UPDATE) wait for this write, and this write miss a reaped turn:
 # a process that lost its lease can never add to a reply that was folded.
-_WRITE = f"""
+_WRITE = text(f"""
 WITH owned AS (
     SELECT id FROM turn WHERE id = ANY(CAST(:turns AS uuid[])) AND owner = :owner AND status = 'running' FOR KEY SHARE
 ), written AS (
     INSERT INTO journal (turn_id, first_id, last_id, kind, payload)
     SELECT c.turn_id, c.first_id, c.last_id, c.kind, c.payload
-    FROM unnest(
-        CAST(:turn_ids AS uuid[]), CAST(:first_ids AS bigint[]), CAST(:last_ids AS bigint[]),
-        CAST(:kinds AS text[]), CAST(:payloads AS text[])
-    ) AS c (turn_id, first_id, last_id, kind, payload) JOIN owned ON owned.id = c.turn_id
+    FROM {_ROWS} JOIN owned ON owned.id = c.turn_id
     ON CONFLICT DO NOTHING
 )
-SELECT id, pg_notify('{JOURNAL_CHANNEL}', id::text) FROM owned
-"""  # noqa: S608 - the channel is a constant
+SELECT id, pg_notify('{JOURNAL_CHANNEL}', CAST(id AS text)) FROM owned
+""")  # noqa: S608 - the parts are constants
+
+_ADD = text(f"""
+WITH written AS (
+    INSERT INTO journal (turn_id, first_id, last_id, kind, payload)
+    SELECT c.turn_id, c.first_id, c.last_id, c.kind, c.payload FROM {_ROWS}
+)
+SELECT pg_notify('{JOURNAL_CHANNEL}', :turn_id)
+""")  # noqa: S608 - the parts are constants
 
 
 async def write(session: AsyncSession, chunks: Sequence[Chunk], *, owner: str) -> set[UUID]:
@@ -35,27 +44,24 @@ async def write(session: AsyncSession, chunks: Sequence[Chunk], *, owner: str) -
     values = {
         "owner": owner,
         "turns": list({chunk.turn_id for chunk in chunks}),
+        **_columns(chunks),
+    }
+    return {row.id for row in await session.execute(_WRITE, values)}
+
+
+async def add(session: AsyncSession, chunks: Sequence[Chunk]) -> None:
+    """Add the last rows of a turn whose row the caller has locked, and wake its followers."""
+    await session.execute(_ADD, {**_columns(chunks), "turn_id": str(chunks[0].turn_id)})
+
+
+def _columns(chunks: Sequence[Chunk]) -> dict[str, Any]:
+    return {
         "turn_ids": [chunk.turn_id for chunk in chunks],
         "first_ids": [chunk.first_id for chunk in chunks],
         "last_ids": [chunk.last_id for chunk in chunks],
         "kinds": [chunk.kind for chunk in chunks],
         "payloads": [chunk.payload for chunk in chunks],
     }
-    return {row.id for row in await session.execute(text(_WRITE), values)}
-
-
-async def add(session: AsyncSession, chunks: Sequence[Chunk]) -> None:
-    """Add the last rows of a turn whose row the caller has locked, and wake its followers."""
-    session.add_all(
-        JournalRow(turn_id=chunk.turn_id, first_id=chunk.first_id, last_id=chunk.last_id, kind=chunk.kind, payload=chunk.payload)
-        for chunk in chunks
-    )
-    await session.flush()
-    await notify(session, chunks[0].turn_id)
-
-
-async def notify(session: AsyncSession, turn_id: UUID) -> None:
-    await session.execute(select(func.pg_notify(JOURNAL_CHANNEL, str(turn_id))))
 
 
 async def read(session: AsyncSession, *, turn_id: UUID, after: int, limit: int) -> list[Chunk]:

@@ -14,6 +14,7 @@ from shared.streams import DocumentedEvents, EventStream, SeenEventId
 
 from chat_service.chats.addresses import ChatId
 from chat_service.dependencies import SettingsDep, StreamsDep, TurnsDep
+from chat_service.settings import ChatSettings
 from chat_service.streams.cursor import Reply
 from chat_service.streams.service import ReplyStreams
 from chat_service.turns.service import KeyedWrite, Started, TurnService
@@ -35,10 +36,10 @@ router = APIRouter(prefix="/api/v1/chats/{chat_id}/messages", tags=["turns"])
 class _Answers:
     """How a started turn is answered: as events, or as the finished reply."""
 
-    def __init__(self, request: Request, turns: TurnsDep, streams: StreamsDep, settings: SettingsDep) -> None:
+    def __init__(self, request: Request, turns: TurnService, streams: ReplyStreams, settings: ChatSettings) -> None:
         self._wants_events = "text/event-stream" in request.headers.get("accept", "")
-        self._turns: TurnService = turns
-        self._streams: ReplyStreams = streams
+        self._turns = turns
+        self._streams = streams
         self._settings = settings
 
     async def of_turn(self, principal: Principal, start: Callable[[], Awaitable[Started]]) -> Response | Message:
@@ -63,7 +64,12 @@ class _Answers:
         )
 
 
-Answers = Annotated[_Answers, Depends(_Answers)]
+# async: a class as a dependency would be built in a thread.
+async def _answers(request: Request, turns: TurnsDep, streams: StreamsDep, settings: SettingsDep) -> _Answers:
+    return _Answers(request, turns, streams, settings)
+
+
+Answers = Annotated[_Answers, Depends(_answers)]
 
 
 def _keyed(request: Request, principal: Principal, key: str | None, body: BaseModel) -> KeyedWrite | None:

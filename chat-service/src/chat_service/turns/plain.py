@@ -25,12 +25,12 @@ from chat_service.messages.service import Ending
 from chat_service.settings import ChatSettings
 from chat_service.streams.fold import fold
 from chat_service.streams.live import Kind
-from chat_service.turns import repository
+from chat_service.turns.dispatches import DispatchNotes
 from chat_service.turns.histories import Budget, Histories, fitting
 from chat_service.turns.lookups import LookUps
 from chat_service.turns.prompts import asked_text, numbered, passages_room, question_of, replace_question, with_passages
 from chat_service.turns.queries import queries_of
-from chat_service.turns.specs import Running, TurnSpec
+from chat_service.turns.specs import Running
 from chat_service.turns.waits import Waits
 
 _CONTINUABLE_EMPTY = frozenset({"length", "content_filter"})
@@ -50,11 +50,10 @@ class PlainWriter:
         tasks: TaskTracker,
         settings: ChatSettings,
     ) -> None:
-        self._database = database
+        self._dispatches = DispatchNotes(database, tasks)
         self._completions = completions
         self._look_ups = look_ups
         self._histories = histories
-        self._tasks = tasks
         self._settings = settings
 
     async def write(self, running: Running) -> Ending:
@@ -134,12 +133,7 @@ class PlainWriter:
     def _note_dispatch(self, running: Running, dispatch_id: str | None) -> None:
         running.dispatch_id = dispatch_id
         if dispatch_id is not None:
-            # Beside the stream: the first token does not wait for the database.
-            self._tasks.spawn(self._store_dispatch(running.spec, dispatch_id), name=f"dispatch of turn {running.spec.turn_id}")
-
-    async def _store_dispatch(self, spec: TurnSpec, dispatch_id: str) -> None:
-        async with self._database.transaction() as session:
-            await repository.note_dispatch(session, turn_id=spec.turn_id, dispatch_id=dispatch_id)
+            self._dispatches.note(running.spec.turn_id, dispatch_id)
 
 
 def _mark_sources(running: Running) -> None:

@@ -1,12 +1,13 @@
 """All SQL about turns. Leases are measured by the database's clock only, so that processes need not agree on the time."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from shared.clock import utc_now
-from sqlalchemy import delete, func, insert, or_, select, text, true, update
+from shared.db import Base
+from sqlalchemy import bindparam, delete, func, insert, or_, select, text, true, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -33,15 +34,32 @@ def _lease(lease_s: float) -> Any:
     return func.now() + func.make_interval(0, 0, 0, 0, 0, 0, lease_s)
 
 
+# Built once: to build a statement and its cache key takes longer than to run it, and every turn runs these.
+_TABLE = Base.metadata.tables[TurnRow.__tablename__]
+_LOCK_PERSON = text("SELECT pg_advisory_xact_lock(hashtextextended('turns:' || CAST(:user_id AS text), 0))")
+_COUNT_RUNNING = text("SELECT count(*) FROM (SELECT FROM turn WHERE user_id = :user_id AND status = 'running' LIMIT :limit) AS running")
+_ADD = insert(_TABLE).values(
+    status="running", guarded=True, lease_until=func.now() + func.make_interval(0, 0, 0, 0, 0, 0, bindparam("lease_s"))
+)
+_NOTE_DISPATCHES = text("""
+UPDATE turn SET dispatch_id = noted.dispatch_id
+FROM unnest(CAST(:turn_ids AS uuid[]), CAST(:dispatch_ids AS text[])) AS noted (turn_id, dispatch_id) WHERE turn.id = noted.turn_id
+""")
+_END = text("""
+UPDATE turn SET status = :status, dispatch_id = :dispatch_id, tokens_known = :tokens_known, cost_pending = :cost_pending,
+    cost_check_at = CASE WHEN :cost_pending THEN now() END, ended_at = now()
+WHERE id = :turn_id AND owner = :owner AND status = 'running' RETURNING id
+""")
+
+
 async def count_running(session: AsyncSession, *, user_id: UUID, limit: int) -> int:
     """The person's running turns, counted up to `limit`, under a lock that makes two posts at once count one after the other."""
-    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"turns:{user_id}", 0))))
-    running = select(TurnRow.id).where(TurnRow.user_id == user_id, TurnRow.status == "running").limit(limit)
-    return (await session.execute(select(func.count()).select_from(running.subquery()))).scalar_one()
+    await session.execute(_LOCK_PERSON, {"user_id": str(user_id)})
+    return (await session.execute(_COUNT_RUNNING, {"user_id": user_id, "limit": limit})).scalar_one()
 
 
 async def add(session: AsyncSession, values: dict[str, Any], *, lease_s: float) -> None:
-    await session.execute(insert(TurnRow).values(**values, status="running", guarded=True, lease_until=_lease(lease_s)))
+    await session.execute(_ADD, {"lease_s": lease_s, **values})
 
 
 async def get(session: AsyncSession, *, turn_id: UUID) -> TurnRow | None:
@@ -87,9 +105,9 @@ async def renew(session: AsyncSession, *, turn_ids: Sequence[UUID], owner: str, 
     return {row.id: Asked(row.stop_requested, row.end_reason) for row in await session.execute(statement)}
 
 
-async def note_dispatch(session: AsyncSession, *, turn_id: UUID, dispatch_id: str) -> None:
-    """Remember under which id billing knows the turn, so that its cost is found even when this process dies."""
-    await session.execute(update(TurnRow).where(TurnRow.id == turn_id).values(dispatch_id=dispatch_id))
+async def note_dispatches(session: AsyncSession, noted: Mapping[UUID, str]) -> None:
+    """Remember under which ids billing knows the turns, so that their costs are found even when this process dies."""
+    await session.execute(_NOTE_DISPATCHES, {"turn_ids": list(noted), "dispatch_ids": list(noted.values())})
 
 
 _OWNER_GONE = f"""
@@ -145,16 +163,14 @@ async def end(
 ) -> bool:
     """End a turn that still runs and is `owner`'s; False: someone else ended it, so nothing may be written for it."""
     values: dict[str, Any] = {
+        "turn_id": turn_id,
+        "owner": owner,
         "status": status,
         "dispatch_id": dispatch_id,
         "tokens_known": tokens_known,
         "cost_pending": cost_pending,
-        "cost_check_at": func.now() if cost_pending else None,
-        "ended_at": func.now(),
     }
-    mine = (TurnRow.id == turn_id, TurnRow.owner == owner, TurnRow.status == "running")
-    statement = update(TurnRow).where(*mine).values(**values).returning(TurnRow.id)
-    return (await session.execute(statement.execution_options(synchronize_session=False))).first() is not None
+    return (await session.execute(_END, values)).first() is not None
 
 
 _CLAIM_COSTS = """
