@@ -111,7 +111,7 @@ def _wire(state: State, database: Database, pool: UpstreamPool, settings: ChatSe
     state.runner, state.access = runner, access
     state.references = references
     others = Others(references, windows, cancellations, deletions)
-    state.turns = TurnService(database, runner, others, signals=signals, settings=settings)
+    state.turns = TurnService(database, runner, others, histories=histories, signals=signals, settings=settings)
     state.streams = streams = ReplyStreams(database, journal, signals, settings)
     state.metrics.gauge("chat_streams_open", "Reply streams that readers hold open").set_function(lambda: len(streams.open))
 

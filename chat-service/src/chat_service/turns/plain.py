@@ -82,7 +82,8 @@ class PlainWriter:
     async def _request_body(self, running: Running, waits: Waits) -> dict[str, Any]:
         spec = running.spec
         budget = await self._histories.budget(spec)
-        history = await waits.through(lambda: self._histories.read(spec, budget))
+        begun, running.history = running.history, None
+        history = await waits.through(lambda: self._histories.read(spec, budget, begun))
         lines, dropped = history.lines, 0
         if spec.go_on and spec.base.citations:
             known = [Citation.model_validate(citation) for citation in spec.base.citations]

@@ -143,7 +143,8 @@ class AgentRelay:
     async def _body(self, running: Running, order: RunOrder) -> InternalRunCreate:
         spec = running.spec
         budget = await self._histories.budget(spec)
-        history = await self._histories.read(spec, budget)
+        history = await self._histories.read(spec, budget, running.history)
+        running.history = None
         sent = fitting(replace_question(history.lines, asked_text(question_of(history.lines), spec.filenames)), budget)
         if (left_out := budget.left_out(history, sent)) is not None:
             # The ids of this turn's events are the run's, so it is stored, and joins what the run says of itself.

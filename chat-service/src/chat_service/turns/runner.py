@@ -26,7 +26,7 @@ from chat_service.turns.costs import Costs
 from chat_service.turns.plain import PlainWriter
 from chat_service.turns.relay import AgentRelay, recall
 from chat_service.turns.repository import Asked
-from chat_service.turns.specs import NEEDED, Running, TurnFailedError, TurnSpec, end_reason_of, kind_of
+from chat_service.turns.specs import NEEDED, Read, Running, TurnFailedError, TurnSpec, end_reason_of, kind_of
 
 _STORE_AGAIN_S = 0.5
 _STORE_WAIT_MAX_S = 60.0
@@ -87,9 +87,11 @@ class TurnRunner:
         """Whether this process takes no more turns at the moment."""
         return self.draining or len(self) >= self._settings.turns_running_max
 
-    def start(self, spec: TurnSpec) -> None:
+    def start(self, spec: TurnSpec, history: Read | None) -> None:
         """Begin a turn whose rows are committed. Followers find it in the journal's `replies` from now on."""
-        self._spawn(self._new(spec))
+        running = self._new(spec)
+        running.history = history
+        self._spawn(running)
 
     @property
     def turn_ids(self) -> list[UUID]:

@@ -40,6 +40,7 @@ from chat_service.turns.drafts import (
     options_of,
 )
 from chat_service.turns.errors import ChatChanging, Draining, ProcessBusy, TooManyTurns
+from chat_service.turns.histories import Histories
 from chat_service.turns.run_deletions import RunDeletions
 from chat_service.turns.runner import TurnRunner
 from chat_service.turns.specs import TurnSpec
@@ -84,6 +85,7 @@ class TurnService:
         runner: TurnRunner,
         others: Others,
         *,
+        histories: Histories,
         signals: Signals,
         settings: ChatSettings,
     ) -> None:
@@ -91,6 +93,7 @@ class TurnService:
         self._runner = runner
         self._references = others.references
         self._windows = others.windows
+        self._histories = histories
         self._cancellations = others.cancellations
         self._run_deletions = others.deletions
         self._signals = signals
@@ -244,11 +247,12 @@ class TurnService:
             await self._check_room(session, principal)
             spec = await prepare(session, chat)
             await repository.add(session, self._turn_values(spec), lease_s=self._settings.turn_lease_s)
+            history = await self._histories.read_with(session, spec)
             started = Started(Reply(chat_id, spec.message_id), spec.first_event_id - 1)
             if write is not None:
                 remembered = orjson.dumps({"message_id": str(spec.message_id), "after": started.after})
                 await idempotency.finish(session, write.operation, status=200, body=remembered)
-        self._runner.start(spec)
+        self._runner.start(spec, history)
         return started
 
     def _model(self, agent: Agent | None, *choices: str | None) -> str:

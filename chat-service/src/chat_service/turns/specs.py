@@ -10,6 +10,7 @@ from shared.access import EndReason
 from shared.auth import Permission, Principal
 from shared.contracts.chat import LeftOutEventData, MessageError, MessageUsage
 
+from chat_service.messages.service import History
 from chat_service.references.service import Sources
 from chat_service.streams.fold import Folded
 from chat_service.streams.live import LiveReply
@@ -64,15 +65,25 @@ class TurnSpec:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A history that was read with room for `bytes_max`."""
+
+    history: History
+    bytes_max: int
+
+
 @dataclass(slots=True)
 class Running:
-    """A turn under way. `cut` says why it was ended from outside, `end_reason` why its person or key may not go on ("ended").
+    """A turn under way. `history` is what was read of it when it started, until it is sent.
 
-    `begun`: an agent's run may exist. `told`: its last event is known, so its usage and error were shown already.
+    `cut` says why it was ended from outside, `end_reason` why its person or key may not go on ("ended"). `begun`: an agent's run may
+    exist. `told`: its last event is known, so its usage and error were shown already.
     """
 
     spec: TurnSpec
     live: LiveReply
+    history: Read | None = None
     scope: asyncio.Timeout | None = None
     cut: Cut | None = None
     end_reason: EndReason | None = None
