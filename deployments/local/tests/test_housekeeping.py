@@ -1,10 +1,12 @@
 """Logs, the state file, progress and the question whether the web client must be built."""
 
+import errno
 import io
 import json
 import os
 from pathlib import Path
 
+import pytest
 from atrium_local import logfiles
 from atrium_local.processes import Identity
 from atrium_local.progress import ModelStatus, ProgressLine
@@ -38,6 +40,25 @@ def test_at_most_three_old_logs_are_kept(tmp_path: Path) -> None:
         logfiles.rotate(log)
     assert sorted(path.name for path in tmp_path.glob("gateway.log.*")) == ["gateway.log.1", "gateway.log.2", "gateway.log.3"]
     assert (tmp_path / "gateway.log.1").read_text() == "5"
+
+
+def test_a_full_disk_leaves_no_half_copy_and_the_other_logs_are_rotated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logfiles, "_SIZE_MAX_BYTES", 10)
+    logs = [tmp_path / name for name in ("a.log", "b.log", "c.log")]
+    for log in logs:
+        log.write_text("more than ten bytes")
+    copy = logfiles.shutil.copyfile
+
+    def full_for_b(source: Path, target: Path) -> None:
+        copy(source, target)
+        if source.name == "b.log":
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(logfiles.shutil, "copyfile", full_for_b)
+    with pytest.raises(OSError, match="No space left"):
+        logfiles.rotate_all(tmp_path)
+    assert [log.read_text() for log in logs] == ["", "more than ten bytes", ""]
+    assert not (tmp_path / "b.log.1").exists()
 
 
 def test_the_state_file_is_read_back_and_a_broken_one_is_nothing(tmp_path: Path) -> None:

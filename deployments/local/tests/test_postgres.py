@@ -4,11 +4,15 @@ import asyncio
 import os
 import secrets
 import signal
-from collections.abc import Iterator
+import subprocess
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
+from atrium_local import postgres
 from atrium_local.errors import LocalError
 from atrium_local.postgres import PostgresServer, bin_directory
 from atrium_local.stack import _free_ports
@@ -63,6 +67,47 @@ def test_a_second_initialise_keeps_what_is_there(server: PostgresServer) -> None
     before = marker.stat().st_mtime_ns
     server.initialise()
     assert marker.stat().st_mtime_ns == before
+
+
+def test_a_power_cut_at_any_moment_of_the_first_start_leaves_a_home_that_starts(
+    server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """initdb is killed at several points of its work, as a power cut would end everything."""
+    for delay_s in (0.05, 0.3, 0.6):
+        with monkeypatch.context() as patch:
+            patch.setattr(postgres.subprocess, "run", killing_after(delay_s))
+            with pytest.raises(PowerCut):
+                server.initialise()
+        assert not (server.data_dir / "PG_VERSION").exists()
+    unfinished = server.data_dir.with_name("data.unfinished")
+    assert unfinished.exists()
+    server.initialise()
+    server.start()
+    assert server.is_ready()
+    assert not unfinished.exists()
+
+
+class PowerCut(Exception):
+    """The machine is off: nothing more runs, nothing cleans up."""
+
+
+def killing_after(delay_s: float) -> Callable[..., Any]:
+    def run(command: list[str], **_: Any) -> Any:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True)
+        time.sleep(delay_s)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        raise PowerCut
+
+    return run
+
+
+def test_files_that_are_no_data_are_not_written_over(server: PostgresServer) -> None:
+    server.data_dir.mkdir()
+    (server.data_dir / "letter.txt").write_text("dear")
+    with pytest.raises(LocalError, match="are no PostgreSQL data"):
+        server.initialise()
+    assert (server.data_dir / "letter.txt").exists()
 
 
 def test_an_older_data_directory_is_refused_in_one_line(server: PostgresServer) -> None:

@@ -30,6 +30,15 @@ def write_atomically(path: Path, text: str, *, mode: int = 0o644) -> None:
     temporary.replace(path)
 
 
+def sync_folder(folder: Path) -> None:
+    """What was renamed in the folder survives a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def write_private(path: Path, text: str) -> None:
     """A secret: only this user may read it, from its first byte on."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from atrium_local.errors import LocalError, explain_os_error
+from atrium_local.files import sync_folder
 from atrium_local.processes import Identity, bound_command
 
 SUPERUSER = "postgres"
@@ -102,10 +103,26 @@ class PostgresServer:
             self._check_version(version_file.read_text().strip())
             return
         try:
-            self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._initdb()
+            self._make()
         except OSError as error:
             raise explain_os_error(error, self.data_dir) from error
+
+    def _make(self) -> None:
+        """Beside the place where it belongs, and moved there when it is whole: a power cut leaves nothing that looks like data."""
+        if self.data_dir.is_dir() and any(self.data_dir.iterdir()):
+            raise LocalError(f"{self.data_dir} holds files that are no PostgreSQL data: move them away and start again.")
+        unfinished = self.data_dir.with_name(f"{self.data_dir.name}.unfinished")
+        if unfinished.exists():
+            shutil.rmtree(unfinished)
+        unfinished.mkdir(parents=True, mode=0o700)
+        try:
+            self._initdb(unfinished)
+        except LocalError:
+            shutil.rmtree(unfinished, ignore_errors=True)  # a full disk is not to stay full by this
+            raise
+        unfinished.replace(self.data_dir)
+        if not self.throwaway:
+            sync_folder(self.data_dir.parent)
 
     def start(self) -> None:
         """Start the server and wait until it answers. Does nothing when it already runs.
@@ -171,34 +188,29 @@ class PostgresServer:
             self._process.send_signal(signal.SIGQUIT)
             self._process.wait(_STOP_TIMEOUT_S)
 
-    def _initdb(self) -> None:
+    def _initdb(self, folder: Path) -> None:
         password_file = self.data_dir.parent / f".{self.data_dir.name}.pw"
         descriptor = os.open(password_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(self.password)
         try:
-            self._own(self.data_dir, password_file)
-            self._run_initdb(password_file)
+            self._own(folder, password_file)
+            self._run_initdb(folder, password_file)
         finally:
             password_file.unlink(missing_ok=True)
 
-    def _run_initdb(self, password_file: Path) -> None:
+    def _run_initdb(self, folder: Path, password_file: Path) -> None:
         command = [
             *_drop_root(),
             str(self.bin_dir / "initdb"),
-            *("-D", str(self.data_dir), "-U", SUPERUSER, f"--pwfile={password_file}"),
+            *("-D", str(folder), "-U", SUPERUSER, f"--pwfile={password_file}"),
             *("--auth-host=scram-sha-256", "--auth-local=reject", "--encoding=UTF8"),
             *("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
             *(["--no-sync"] if self.throwaway else []),
         ]
         done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
         if done.returncode != 0:
-            self._forget_half_made()
             raise LocalError(self._explain_initdb(done.stderr))
-
-    def _forget_half_made(self) -> None:
-        """initdb empties the directory itself unless it was killed; a next start must not take the rest for data."""
-        (self.data_dir / "PG_VERSION").unlink(missing_ok=True)
 
     def _explain_initdb(self, stderr: str) -> str:
         if "No space left" in stderr:
