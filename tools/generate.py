@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from atrium_local.model_server import ModelServerSettings
+from atrium_local.passing import SUPERVISOR
 from atrium_local.services import SERVICES, Service
 from pydantic_settings import BaseSettings
-from settings_page import render_example, render_page
+from settings_page import render_example, render_page, variable_names
 from shared.app import ServiceApp
 from shared.settings import ServiceSettings
 from shared.testing.identity import KeyRing
@@ -31,7 +32,14 @@ def derived_files() -> Iterator[tuple[Path, Callable[[], str]]]:
         yield ROOT / "docs" / "openapi" / f"{service.name}.json", lambda service=service: openapi_text(service)
         yield ROOT / service.name / "requirements.txt", lambda service=service: requirements_text(service)
     yield ROOT / "docs" / "settings.md", lambda: render_page(settings_classes())
+    yield ROOT / "deployments" / "local" / "src" / "atrium_local" / "variables.json", variables_text
     yield ROOT / ".env.example", lambda: render_example(settings_classes())
+
+
+def variables_text() -> str:
+    """Which variables each service reads, for the supervisor, which loads no service."""
+    readers = {service.name: variable_names(settings_class(service)) for service in SERVICES}
+    return json.dumps({**readers, SUPERVISOR: variable_names(ModelServerSettings)}, indent=1) + "\n"
 
 
 def settings_classes() -> list[tuple[str, type[BaseSettings]]]:

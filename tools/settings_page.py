@@ -30,6 +30,11 @@ services with one process each stay below 60. With replicas: processes x (pool +
 """
 
 
+def variable_names(settings: type[BaseSettings]) -> list[str]:
+    """Every variable the class reads."""
+    return sorted({variable for name, field in settings.model_fields.items() for variable in _variable_names(name, field)})
+
+
 def render_page(classes: Iterable[tuple[str, type[BaseSettings]]]) -> str:
     """The whole page; `classes` are (heading, class), those of services without the fields all of them share."""
     parts = [_HEAD, _section("Every service", ServiceSettings, shared=frozenset())]

@@ -1,5 +1,6 @@
 """Secrets, environments and the folder of an installation."""
 
+import importlib
 import json
 import stat
 from pathlib import Path
@@ -17,6 +18,7 @@ from dotenv import dotenv_values
 from shared.arrows import callers_of
 from shared.auth import USER_KEY_ID as SHARED_USER_KEY_ID
 from shared.auth import ServiceTokens, TokenVerifier
+from shared.settings import ServiceSettings
 from shared.testing.identity import make_principal
 
 
@@ -80,6 +82,77 @@ def test_children_keep_bytecode_in_the_cache_where_the_shell_forbids_it_beside_t
     assert child["PYTHONPYCACHEPREFIX"].endswith("bytecode")
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE")
     assert "PYTHONPYCACHEPREFIX" not in installation.environments.for_service(service_named("chat-service"))
+
+
+SECRETS = {
+    "OPENAI_API_KEYS": "inference-service",
+    "OPENAI_API_KEY": "inference-service",
+    "SETUP_TOKEN": "gateway",
+    "QDRANT_API_KEY": "retrieval-service",
+    "S3_SECRET_ACCESS_KEY": "retrieval-service",
+    "AWS_SECRET_ACCESS_KEY": "retrieval-service",
+    "MCP_SECRETS_KEY": "agent-service",
+    "WEATHER_TOKEN": "agent-service",  # by the file of MCP servers
+    "DATABASE_ADMIN_URL": None,
+    "MODEL_URL": None,
+    "UV_DEFAULT_INDEX": None,
+    "PGPASSWORD": None,
+    "GITHUB_TOKEN": None,
+    "ANTHROPIC_API_KEY": None,
+    "MY_PASSWORD": None,
+}
+
+
+def test_a_process_gets_the_secrets_that_are_its_own_and_no_other(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    servers = tmp_path / "mcp.yaml"
+    servers.write_text("servers:\n- name: weather\n  command: weather\n  env_from: [WEATHER_TOKEN]\n")
+    monkeypatch.setenv("MCP_SERVERS_FILE", str(servers))
+    for name in SECRETS:
+        monkeypatch.setenv(name, f"value of {name}")
+    environments = {service.name: installation.environments.for_service(service) for service in SERVICES}
+    environments["model"] = installation.environments.for_model()
+    environments["engine"] = installation.environments.child_base("engine")
+    environments["build"] = installation.environments.child_base("build")
+    for name, owner in SECRETS.items():
+        holders = {reader for reader, values in environments.items() if name in values and reader != "model"}
+        assert holders == ({owner} if owner else set()), name
+    assert {name for name in SECRETS if name in environments["model"]} == {"MODEL_URL", "UV_DEFAULT_INDEX"}
+
+
+def test_every_secret_setting_has_few_readers() -> None:
+    """Secrets that several services read are those of the installation itself; the next one must be thought about."""
+    readers: dict[str, set[str]] = {}
+    for service in SERVICES:
+        module = importlib.import_module(f"{service.package}.settings")
+        for found in vars(module).values():
+            if isinstance(found, type) and issubclass(found, ServiceSettings) and found is not ServiceSettings:
+                for name, field in found.model_fields.items():
+                    if "SecretStr" in str(field.annotation):
+                        readers.setdefault(name, set()).add(service.name)
+    assert {name for name, found in readers.items() if len(found) > 1} == {
+        "database_url",
+        "jwt_secret_key",
+        "metrics_token",
+        "service_signing_key",
+    }
+
+
+def test_what_every_program_needs_is_passed_on(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = {
+        "HTTPS_PROXY": "http://proxy",
+        "SSL_CERT_FILE": "/ca.pem",
+        "LANG": "C",
+        "TZ": "UTC",
+        "OMP_NUM_THREADS": "2",
+        "LOG_LEVEL": "DEBUG",
+    }
+    for name, value in wanted.items():
+        monkeypatch.setenv(name, value)
+    for service in SERVICES:
+        assert wanted.items() <= installation.environments.for_service(service).items()
+        assert "PATH" in installation.environments.for_service(service)
 
 
 def test_a_damaged_secrets_file_is_never_replaced(tmp_path: Path) -> None:

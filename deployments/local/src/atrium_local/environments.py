@@ -11,6 +11,7 @@ from atrium_local.catalogue import EMBEDDING_MODEL
 from atrium_local.credentials import Credentials
 from atrium_local.files import write_private
 from atrium_local.home import Home
+from atrium_local.passing import MODEL, passed
 from atrium_local.services import GATEWAY, SERVICES, Service
 from atrium_local.settings import LocalSettings
 
@@ -88,20 +89,20 @@ class Environments:
             return role_url(self._admin_url, database_of(self._admin_url), role=role, password=password)
         return self._settings.database_url.get_secret_value() if self._settings.database_url else ""
 
-    def child_base(self) -> dict[str, str]:
-        """Our own environment as children get it.
+    def child_base(self, to: str) -> dict[str, str]:
+        """The part of our own environment that `to` gets; see passing.py.
 
         Where the shell forbids bytecode beside the sources, children keep it in the cache: without any, six processes compile
         the same libraries at every start, which takes longer than all the rest of it.
         """
-        base = environment()
+        base = passed(environment(), to=to)
         if base.pop("PYTHONDONTWRITEBYTECODE", None) is not None:
             base.setdefault("PYTHONPYCACHEPREFIX", str(self._settings.weights_dir / "bytecode"))
         return base
 
     def for_service(self, service: Service) -> dict[str, str]:
         """The whole environment of the service's process: ours, less what belongs to one process, plus its own file."""
-        inherited = {name: value for name, value in self.child_base().items() if name not in _PER_PROCESS}
+        inherited = {name: value for name, value in self.child_base(service.name).items() if name not in _PER_PROCESS}
         if self._admin_url is not None:
             inherited.pop("DATABASE_URL", None)  # each service has its own role
         own = read_dotenv(self._home.env / f"{service.name}.local.env")
@@ -112,7 +113,7 @@ class Environments:
     def for_model(self) -> dict[str, str]:
         """The environment of the model server."""
         return {
-            **self.child_base(),
+            **self.child_base(MODEL),
             "ATRIUM_HOME": str(self._home.root),
             "MODEL_PORT": str(self._settings.model_port),
             "LOCAL_MODEL_API_KEY": self._credentials.local_model_api_key,

@@ -14,6 +14,7 @@ from atrium_local.errors import LocalError
 from atrium_local.home import Home
 from atrium_local.life import Answer, Life, Spec
 from atrium_local.listeners import Listener
+from atrium_local.passing import ENGINE
 from atrium_local.postgres import PostgresServer, bin_directory
 from atrium_local.probes import answers_http, http_health, postgres_health
 from atrium_local.services import GATEWAY, SERVICES, Service
@@ -102,7 +103,7 @@ class Installation:
         return Spec(
             name=POSTGRES,
             command=server.command(),
-            environment=None,
+            environment=partial(self.environments.child_base, ENGINE),
             cwd=self.home.root,
             log_path=server.log_path,
             port=server.port,

@@ -17,6 +17,7 @@ from atrium_local.installation import MODEL_SERVER, POSTGRES, Installation
 from atrium_local.life import Spec
 from atrium_local.listeners import Listener, check_port
 from atrium_local.logfiles import rotate_all
+from atrium_local.passing import SUPERVISOR
 from atrium_local.probes import get
 from atrium_local.processes import bound_command
 from atrium_local.progress import ModelStatus
@@ -151,7 +152,7 @@ class Supervisor:
         command = bound_command([sys.executable, "-m", "atrium_local.prepare"], signal.SIGKILL)
         process = await asyncio.create_subprocess_exec(
             *command,
-            env=self._installation.environments.child_base(),
+            env=self._installation.environments.child_base(SUPERVISOR),
             stdin=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,

@@ -10,8 +10,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from shared.settings import environment
+
 from atrium_local.errors import LocalError
 from atrium_local.home import Home
+from atrium_local.passing import BUILD, passed
 from atrium_local.processes import bound_command
 from atrium_local.settings import LocalSettings
 
@@ -78,6 +81,7 @@ class WebClient:
             process = await asyncio.create_subprocess_exec(
                 *bound_command(command, signal.SIGKILL),
                 cwd=self.folder,
+                env=passed(environment(), to=BUILD),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
