@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from atrium_local.services import SERVICES
 from shared.testing.identity import KeyRing
 
 ROOT = Path(__file__).parent.parent
@@ -28,6 +29,14 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
         [str(interpreter), "-m", "pip", "install", "-q", "--no-compile", "-r", "requirements.txt"], cwd=ROOT / SERVICE, check=True
     )
     return interpreter
+
+
+@pytest.mark.parametrize("folder", ["venv", ".venv"])
+def test_an_environment_in_a_service_folder_is_no_part_of_the_clone(folder: str) -> None:
+    """The documented way makes one there; git, and with it every check, must not see what pip puts into it."""
+    for service in SERVICES:
+        inside = f"{service.name}/{folder}/lib/python3.11/site-packages/other.py"
+        assert subprocess.run(["git", "check-ignore", "-q", inside], cwd=ROOT, check=False).returncode == 0, inside
 
 
 def environment(home: Path) -> dict[str, str]:

@@ -4,6 +4,7 @@ import errno
 import io
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -121,3 +122,15 @@ def test_the_web_client_is_built_when_missing_or_older_than_a_source(tmp_path: P
     future = page.stat().st_mtime + 5
     os.utime(source, (future, future))
     assert web.is_stale()
+
+
+@pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not here")
+async def test_building_the_web_client_leaves_its_lock_as_it_is_committed(tmp_path: Path) -> None:
+    build = "node -e \"fs.mkdirSync('build');fs.writeFileSync('build/index.html','built')\""
+    (tmp_path / "package.json").write_text(json.dumps({"name": "page", "version": "1.0.0", "scripts": {"build": build}}))
+    lock = tmp_path / "package-lock.json"
+    committed = '{"name":"page","version":"0.9.0","lockfileVersion":3,"requires":true,"packages":{}}'  # any npm would write it otherwise
+    lock.write_text(committed)
+    await WebClient(tmp_path, tmp_path / "build.log").build_if_stale(lambda: None)
+    assert (tmp_path / "build" / "index.html").read_text() == "built"
+    assert lock.read_text() == committed

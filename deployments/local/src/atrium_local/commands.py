@@ -11,6 +11,7 @@ import time
 from atrium_local import engines
 from atrium_local.console import read_model_status, say
 from atrium_local.errors import LocalError
+from atrium_local.extras import install_missing
 from atrium_local.home import Home
 from atrium_local.installation import Installation
 from atrium_local.leftovers import clean
@@ -38,6 +39,7 @@ def up(settings: LocalSettings) -> int:
         for name in clean(home):
             say(f"  ended {name}, left behind by a supervisor that was killed")
         installation = Installation.open(settings)
+        install_missing(installation)
         asyncio.run(_supervise(installation))
     return 0
 

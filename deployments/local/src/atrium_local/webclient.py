@@ -67,8 +67,9 @@ class WebClient:
     async def _build(self) -> None:
         npm = await _npm()
         if self._needs_install():
-            # Not `npm ci`: it fails on optional packages for other platforms that a mirror may lack.
-            await self._run([*npm, "install", "--no-audit", "--no-fund", "--prefer-offline"])
+            # Not `npm ci`: it fails on optional packages for other platforms that a mirror may lack. Without saving: the
+            # lock stays as it is committed, whatever another npm or registry would write into it.
+            await self._run([*npm, "install", "--no-save", "--no-audit", "--no-fund", "--prefer-offline"])
         await self._run([*npm, "run", "build"])
 
     def _needs_install(self) -> bool:

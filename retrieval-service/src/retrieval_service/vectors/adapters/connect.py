@@ -35,7 +35,7 @@ def chroma(folder: Path, url: str | None, *, lock_wait_s: float = WAIT_S) -> Vec
         from retrieval_service.vectors.adapters.chroma import ChromaStore
     except ImportError:
         raise SettingsError(
-            "VECTOR_DB=chroma needs its library: uv sync --extra chroma, or pip install 'atrium-retrieval-service[chroma]'"
+            "VECTOR_DB=chroma needs its library: `make run` installs it, and so do `uv sync --extra chroma` and `pip install chromadb`"
         ) from None
     import chromadb
     from chromadb.config import Settings
