@@ -1,12 +1,10 @@
 """The gateway's proxy alone, for measuring: real token verification, real buckets, no database behind it."""
 
 import argparse
-import hashlib
-import time
-from collections import OrderedDict
 from pathlib import Path
 
 import uvicorn
+from gateway_service.identity.memory import IdentityMemory
 from gateway_service.limits.bucket import BucketLimiter
 from gateway_service.proxy.app import ProxyApp
 from gateway_service.proxy.instruments import Instruments
@@ -20,27 +18,23 @@ from shared.metrics import Metrics
 from shared.telemetry import Telemetry
 
 _REMEMBERED_S = 30.0
-_REMEMBERED_MAX = 10_000
 
 
 class VerifyingAuthenticator:
-    """Verifies user tokens offline and remembers them by full hash for a while, as the gateway does."""
+    """Verifies user tokens offline and remembers them as the gateway does."""
 
     def __init__(self, verifier: TokenVerifier) -> None:
         self._verifier = verifier
-        self._seen: OrderedDict[bytes, tuple[float, Identity]] = OrderedDict()
+        self._memory = IdentityMemory()
 
     def remembered(self, credential: bytes) -> Identity | None:
-        found = self._seen.get(hashlib.sha256(credential).digest())
-        return found[1] if found is not None and found[0] > time.monotonic() else None
+        return self._memory.get(credential)
 
     async def authenticate(self, credential: bytes) -> Identity:
         principal = self._verifier.verify(credential.decode("ascii"))
         quotas = (Quota(f"user:{principal.user_id}", 100_000_000), Quota(f"organisation:{principal.organisation_id}", 100_000_000))
         identity = Identity(principal=principal, hop_authorization=b"Bearer " + credential, quotas=quotas)
-        self._seen[hashlib.sha256(credential).digest()] = (time.monotonic() + _REMEMBERED_S, identity)
-        if len(self._seen) > _REMEMBERED_MAX:
-            self._seen.popitem(last=False)
+        self._memory.put(credential, identity, good_for_s=_REMEMBERED_S, subjects=(), epoch=self._memory.epoch)
         return identity
 
 

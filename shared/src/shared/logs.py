@@ -4,13 +4,12 @@ import asyncio
 import logging
 import re
 import sys
+import time
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-
-from shared.clock import utc_now
 
 request_id_var: ContextVar[str | None] = ContextVar("request_id", default=None)
 
@@ -81,28 +80,27 @@ class AccessLog:
 
     def __init__(self, service: str) -> None:
         self._service = service
-        self._lines: list[bytes] = []
+        self._lines: list[str] = []
+        self._second = 0.0
+        self._prefix = ""
         self._log = logging.getLogger("shared.access")
 
     def write(self, *, request_id: str, method: str, route: str, status: int, duration_s: float) -> None:
         """Queue one line; call it on a running event loop."""
         if not self._log.isEnabledFor(logging.INFO):
             return
-        entry = {
-            "time": utc_now().isoformat(timespec="milliseconds"),
-            "level": "INFO",
-            "service": self._service,
-            "logger": "access",
-            "message": "request",
-            "request_id": request_id,
-            "method": method,
-            "route": route,
-            "status": status,
-            "duration_ms": round(duration_s * 1000, 2),
-        }
         if not self._lines:
             asyncio.get_running_loop().call_later(_FLUSH_S, self.flush)
-        self._lines.append(orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE))
+        now_s = time.time()
+        if now_s - self._second >= 1.0:
+            self._second = float(int(now_s))
+            self._prefix = datetime.fromtimestamp(self._second, UTC).strftime('{"time":"%Y-%m-%dT%H:%M:%S.')
+        # Written by hand: every part is a number or was checked to be plain where it came from, and the hop pays for each microsecond.
+        self._lines.append(
+            f'{self._prefix}{int((now_s - self._second) * 1000):03d}+00:00","level":"INFO","service":"{self._service}","logger":"access",'
+            f'"message":"request","request_id":"{request_id}","method":"{method}","route":"{route}","status":{status},'
+            f'"duration_ms":{duration_s * 1000:.2f}}}\n'
+        )
         if len(self._lines) >= _BATCH_MAX:
             self.flush()
 
@@ -110,4 +108,4 @@ class AccessLog:
         """Write what is queued."""
         if self._lines:
             lines, self._lines = self._lines, []
-            sys.stderr.write(b"".join(lines).decode())
+            sys.stderr.write("".join(lines))

@@ -5,15 +5,20 @@ picked before the application is loaded, and `uvicorn app.main:app` has to be as
 `install()` teaches uvicorn's class to make ours for every application that carries a guard.
 """
 
+import asyncio
 import math
 from collections.abc import Callable
 from typing import Any, cast
+from urllib.parse import unquote
 
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from gateway_service.connections.guard import ConnectionGuard
 
+_NAME_BYTES = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
+_VALUE_BYTES = b"\t" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100))
+_BODILESS = frozenset({204, 304})
 _LATE = (
     b'{"type":"urn:atrium:error:request_timeout","title":"Request timed out","status":408,'
     b'"detail":"the request did not arrive in time; send it again","code":"request_timeout"}'
@@ -31,6 +36,85 @@ def _closing_answer(status_line: bytes, body: bytes, *extra: bytes) -> bytes:
 
 _LATE_ANSWER = _closing_answer(b"408 Request Timeout", _LATE)
 _FULL_ANSWER = _closing_answer(b"503 Service Unavailable", _FULL, b"retry-after: 5")
+
+
+class _Answer(RequestResponseCycle):
+    """As uvicorn's, with fewer system calls: a head that is announced as held goes out with the first piece of the body.
+
+    A write is a system call and the dearest part of a short answer.
+    """
+
+    _head = b""
+
+    async def send(self, message: Any) -> None:
+        if self.flow.write_paused and not self.disconnected:
+            await self.flow.drain()
+        if self.disconnected:
+            return
+        if not self.response_started:
+            head = self._head_of(message)
+            if message.get("atrium.held"):
+                self._head = head
+            else:
+                self.transport.write(head)
+        elif not self.response_complete:
+            self._send_body(message.get("body", b""), more=message.get("more_body", False))
+        else:
+            raise RuntimeError("the answer is complete; nothing can follow")
+
+    def _head_of(self, message: Any) -> bytes:
+        self.response_started = True
+        self.waiting_for_100_continue = False
+        status: int = message["status"]
+        headers = self.default_headers + list(message.get("headers", ()))
+        if b"".join([name for name, _ in headers]).translate(None, _NAME_BYTES):
+            raise RuntimeError("a header name is no token in lower case")
+        if b"".join([value for _, value in headers]).translate(None, _VALUE_BYTES):
+            raise RuntimeError("a header value holds a control character")
+        lines = [STATUS_LINE[status]]
+        closes = False
+        for name, value in headers:
+            if name == b"content-length":
+                if self.chunked_encoding is None:
+                    self.expected_content_length, self.chunked_encoding = int(value), False
+            elif name == b"transfer-encoding" and value.lower() == b"chunked":
+                self.expected_content_length, self.chunked_encoding = 0, True
+            elif name == b"connection" and b"close" in value.lower():
+                self.keep_alive, closes = False, True
+            lines += (name, b": ", value, b"\r\n")
+        if not self.keep_alive and not closes:
+            lines.append(b"connection: close\r\n")
+        if self.chunked_encoding is None and self.scope["method"] != "HEAD" and status not in _BODILESS:
+            self.chunked_encoding = True
+            lines.append(b"transfer-encoding: chunked\r\n")
+        lines.append(b"\r\n")
+        return b"".join(lines)
+
+    def _send_body(self, body: bytes, *, more: bool) -> None:
+        data, self._head = self._head, b""
+        if self.scope["method"] == "HEAD":
+            self.expected_content_length = 0
+        elif self.chunked_encoding:
+            if body:
+                data += b"%x\r\n%b\r\n" % (len(body), body)
+            if not more:
+                data += b"0\r\n\r\n"
+        else:
+            self.expected_content_length -= len(body)
+            if self.expected_content_length < 0:
+                raise RuntimeError("the answer is longer than its content-length")
+            data = data + body if data else body
+        if data:
+            self.transport.write(data)
+        if more:
+            return
+        if self.expected_content_length:
+            raise RuntimeError("the answer is shorter than its content-length")
+        self.response_complete = True
+        self.message_event.set()
+        if not self.keep_alive:
+            self.transport.close()
+        self.on_response()
 
 
 class GuardedProtocol(HttpToolsProtocol):
@@ -104,8 +188,43 @@ class GuardedProtocol(HttpToolsProtocol):
         self.scope["atrium.connection"] = self  # pyright: ignore[reportGeneralTypeIssues] - a key of our own
 
     def on_headers_complete(self) -> None:
-        super().on_headers_complete()
+        url = self.url
+        rare = self.limit_concurrency is not None or self.root_path or not url.startswith(b"/") or b"#" in url
+        if rare or cast("Any", self.parser).should_upgrade():
+            super().on_headers_complete()
+        else:
+            self._begin(url, cast("Any", self.parser))
         self.deadline = self.loop.time() + self._guard.limits.body_s
+
+    def _begin(self, url: bytes, parser: Any) -> None:
+        """As uvicorn's, for the form that nearly every request has, with an answer of our own class."""
+        scope, version = self.scope, parser.get_http_version()
+        scope["method"] = parser.get_method().decode("ascii")
+        scope["http_version"] = version
+        raw_path, _, query = url.partition(b"?")
+        path = raw_path.decode("ascii")
+        scope["path"] = unquote(path) if "%" in path else path
+        scope["raw_path"] = raw_path
+        scope["query_string"] = query
+        former = self.cycle
+        self.cycle = _Answer(
+            scope=scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=version != "1.0" and parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
+        if cast("object", former) is None or former.response_complete:
+            self._start_asgi_task(self.cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
@@ -115,11 +234,15 @@ class GuardedProtocol(HttpToolsProtocol):
             self.deadline = math.inf
 
     def on_response_complete(self) -> None:
-        super().on_response_complete()
-        self._unset_keepalive_if_required()  # the deadline does the same
-        if self.transport.is_closing() or self.pipeline:
+        """As uvicorn's, with a deadline in place of its timer."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
             return
-        if self.cycle.more_body:
+        self.flow.resume_reading()
+        if self.pipeline:
+            cycle, app = self.pipeline.pop()
+            self._start_asgi_task(cycle, app)
+        elif self.cycle.more_body:
             self.deadline = self.loop.time() + self._guard.limits.body_s
         else:
             self._await_next()

@@ -142,8 +142,13 @@ class Answer:
             headers = event_stream_headers(headers)
         headers += self._extra
         send = self._send
-        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        # Held: the head leaves with what is here of the body, in one write.
+        await send({"type": "http.response.start", "status": response.status, "headers": headers, "atrium.held": True})
         data, ended = response.take()
+        if not ended:
+            await send({"type": "http.response.body", "body": data, "more_body": True})
+            data = await response.next_chunk()
+            ended = response.ended
         while not ended:
             if data:
                 await send({"type": "http.response.body", "body": data, "more_body": True})
@@ -155,7 +160,12 @@ class Answer:
         """A whole answer of our own."""
         self.status = status
         await self._send(
-            {"type": "http.response.start", "status": status, "headers": [*headers, (b"content-length", b"%d" % len(body)), *self._extra]}
+            {
+                "type": "http.response.start",
+                "status": status,
+                "headers": [*headers, (b"content-length", b"%d" % len(body)), *self._extra],
+                "atrium.held": True,
+            }
         )
         await self._send({"type": "http.response.body", "body": body, "more_body": False})
 

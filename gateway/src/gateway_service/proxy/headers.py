@@ -1,6 +1,8 @@
 """What crosses the edge in either direction: the header rules of the proxy, without I/O."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from shared.errors import AppError, BadRequest
 from shared.http import HOP_BY_HOP, RawHeaders
@@ -59,20 +61,19 @@ def sort_request_headers(headers: RawHeaders) -> RequestHeaders:
     sorted_ = RequestHeaders(forwarded=[])
     named: bytes | None = None
     size = 0
+    forwarded = sorted_.forwarded
     for item in headers:
         name, value = item
         size += len(name) + len(value)
-        if name in _NOT_FORWARDED:
-            if name == b"connection":
-                named = value if named is None else named + b"," + value
-            else:
-                _note(sorted_, name, value)
-        elif name.startswith(_SPOOFABLE) or b"_" in name:
-            _note_of_proxy(sorted_, name, value)
+        note = _note_for(name)
+        if note is _forward:
+            forwarded.append(item)
+        elif note is _claims:
+            named = value if named is None else named + b"," + value
         else:
-            sorted_.forwarded.append(item)
+            note(sorted_, name, value)
             if name in _READ_TOO:
-                _note_read(sorted_, name, value)
+                forwarded.append(item)
     if size > SIZE_MAX or len(headers) > FIELDS_MAX:
         raise HeadersTooLarge(f"send at most {FIELDS_MAX} header fields and {SIZE_MAX} bytes of them")
     if named is not None:
@@ -80,6 +81,26 @@ def sort_request_headers(headers: RawHeaders) -> RequestHeaders:
     if sorted_.chunked and sorted_.content_length is not None:
         raise BadRequest("a request has either content-length or transfer-encoding", code="ambiguous_framing")
     return sorted_
+
+
+def _forward(_sorted: RequestHeaders, _name: bytes, _value: bytes) -> None:
+    """Marks a field that goes on and that nobody here reads."""
+
+
+def _claims(_sorted: RequestHeaders, _name: bytes, _value: bytes) -> None:
+    """Marks the field that names fields of this hop."""
+
+
+@lru_cache(maxsize=512)
+def _note_for(name: bytes) -> Callable[[RequestHeaders, bytes, bytes], None]:
+    """What is done with a field; the same few names come again and again."""
+    if name == b"connection":
+        return _claims
+    if name in _NOT_FORWARDED:
+        return _note
+    if name.startswith(_SPOOFABLE) or b"_" in name:
+        return _note_of_proxy
+    return _note_read if name in _READ_TOO else _forward
 
 
 def _note(sorted_: RequestHeaders, name: bytes, value: bytes) -> None:

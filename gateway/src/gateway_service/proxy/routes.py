@@ -40,10 +40,11 @@ class Route:
         """Seconds until the head of the answer must be here."""
         if wants_events:
             return COMPLETION_S
-        if method in _READS or not self.slow:
-            return ANSWER_S
-        rest = raw_path[len(self.prefix) :]
-        return next((seconds for pattern, seconds in self.slow if pattern.match(rest)), ANSWER_S)
+        if method not in _READS:
+            for pattern, seconds in self.slow:
+                if pattern.match(raw_path, len(self.prefix)):
+                    return seconds
+        return ANSWER_S
 
 
 _EVERY = re.compile(rb"")
