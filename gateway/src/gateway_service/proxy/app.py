@@ -28,6 +28,7 @@ from gateway_service.adapters.uvicorn_http import install
 from gateway_service.connections.guard import ConnectionGuard
 from gateway_service.proxy.breaker import Breakers, CircuitBreaker
 from gateway_service.proxy.client import believe_proxies, check_host
+from gateway_service.proxy.compression import compressing
 from gateway_service.proxy.config import ProxyConfig
 from gateway_service.proxy.edge import EdgeHeaders
 from gateway_service.proxy.forward import Answer, ClientGone, ClientWatch, RequestBody, as_app_error, too_large
@@ -36,6 +37,7 @@ from gateway_service.proxy.instruments import Instruments
 from gateway_service.proxy.paths import check_closed, check_raw_path
 from gateway_service.proxy.ports import Authenticator, Decision, Identity, Limiter
 from gateway_service.proxy.routes import ANSWER_S, Route
+from gateway_service.web.build import accepted_codings
 
 # What a refusal for lack of money or quota cost. 403 is no accident: whoever asks for what they may not have pays for asking.
 _FORGIVEN = frozenset({402, 429})
@@ -140,7 +142,8 @@ class ProxyApp:
             return
         route = self.route_of(raw_path)
         if route is None:
-            await self._own(scope, receive, self._edge.wrap(send, headers.origin))
+            answer = self._edge.wrap(send, headers.origin)
+            await self._own(scope, receive, compressing(answer, path, accepted_codings(headers.accept_encoding.decode("latin-1"))))
             return
         trace = self._telemetry.start(scope["method"], headers.traceparent)
         call = _Call(scope, receive, route, headers, trace)

@@ -12,7 +12,7 @@ _NOT_FORWARDED = HOP_BY_HOP | {
     b"host", b"expect", b"content-length", b"authorization", b"x-api-key", b"cookie", b"forwarded", b"x-real-ip", b"x-request-id",
     b"traceparent",
 }  # fmt: skip
-_READ_TOO = frozenset({b"accept", b"origin", b"access-control-request-method"})
+_READ_TOO = frozenset({b"accept", b"accept-encoding", b"origin", b"access-control-request-method"})
 _SPOOFABLE = (b"x-atrium-", b"x-forwarded-")
 # uvicorn writes date; cookies belong to the gateway's own sign-in routes; the edge answers for CORS.
 _NOT_RETURNED = HOP_BY_HOP | {
@@ -47,6 +47,7 @@ class RequestHeaders:
     host: bytes = b""
     origin: bytes | None = None
     accept: bytes = b""
+    accept_encoding: bytes = b""
     forwarded_for: bytes | None = None
     forwarded_proto: bytes | None = None
     request_id: bytes | None = None
@@ -134,6 +135,8 @@ def _note(sorted_: RequestHeaders, name: bytes, value: bytes) -> None:
 def _note_read(sorted_: RequestHeaders, name: bytes, value: bytes) -> None:
     if name == b"accept":
         sorted_.accept = value
+    elif name == b"accept-encoding":
+        sorted_.accept_encoding = value
     elif name == b"origin":
         sorted_.origin = value
     else:
