@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, cast
 from urllib.parse import unquote
 
+from shared.http import RawHeaders
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
@@ -52,7 +53,7 @@ class _Answer(RequestResponseCycle):
         if self.disconnected:
             return
         if not self.response_started:
-            head = self._head_of(message)
+            head = self._head_of(message["status"], list(message.get("headers", ())))
             if message.get("atrium.held"):
                 self._head = head
             else:
@@ -62,11 +63,18 @@ class _Answer(RequestResponseCycle):
         else:
             raise RuntimeError("the answer is complete; nothing can follow")
 
-    def _head_of(self, message: Any) -> bytes:
+    def send_whole(self, status: int, headers: RawHeaders, body: bytes) -> bool:
+        """Sends a complete answer at once; False when it would have to wait, or nobody is there to take it."""
+        if self.flow.write_paused or self.disconnected or self.response_started:
+            return False
+        self._head = self._head_of(status, headers)
+        self._send_body(body, more=False)
+        return True
+
+    def _head_of(self, status: int, given: RawHeaders) -> bytes:
         self.response_started = True
         self.waiting_for_100_continue = False
-        status: int = message["status"]
-        headers = self.default_headers + list(message.get("headers", ()))
+        headers = self.default_headers + given
         if b"".join([name for name, _ in headers]).translate(None, _NAME_BYTES):
             raise RuntimeError("a header name is no token in lower case")
         if b"".join([value for _, value in headers]).translate(None, _VALUE_BYTES):
@@ -138,6 +146,21 @@ class GuardedProtocol(HttpToolsProtocol):
     def when_gone(self, callback: Callable[[], None] | None) -> None:
         """Call back as soon as the client has left; None: no longer."""
         self._on_gone = callback
+
+    def body_at_hand(self, scope: Any) -> bytes | None:
+        """The whole body of this request, when it has come already; it is given out once. None: it has to be received."""
+        cycle = self.cycle
+        if cycle.scope is not scope or cycle.more_body or cycle.waiting_for_100_continue or cycle.disconnected:
+            return None
+        body, cycle.body = bytes(cycle.body), bytearray()
+        cycle.message_event.clear()
+        self.flow.resume_reading()  # or a client that leaves would not be noticed
+        return body
+
+    def send_whole(self, scope: Any, status: int, headers: RawHeaders, body: bytes) -> bool:
+        """Sends a complete answer to this request at once; False when that has to wait."""
+        cycle = self.cycle
+        return isinstance(cycle, _Answer) and cycle.scope is scope and cycle.send_whole(status, headers, body)
 
     # --- for the guard
 

@@ -138,7 +138,7 @@ class ProxyApp:
             if await self._preflight(scope, headers, send):
                 return
         except AppError as error:
-            await self._refuse(error, path, send)
+            await self._refuse(error, scope, send)
             return
         route = self.route_of(raw_path)
         if route is None:
@@ -150,7 +150,7 @@ class ProxyApp:
         request_id_var.set(call.request_id)
         extra = self._edge.for_answer(headers.origin)
         extra.append((b"x-request-id", call.request_id.encode("ascii")))
-        call.answer = Answer(send, extra)
+        call.answer = Answer(scope, send, extra)
         call.watch = ClientWatch(scope["atrium.connection"])
         self._calls.add(call)
         try:
@@ -193,7 +193,7 @@ class ProxyApp:
             work.cancel()
         if late:
             error = Unavailable("this takes too long just now; try again in a moment", code="too_slow", retry_after_s=2)
-            await self._refuse(error, scope["path"], send)
+            await self._refuse(error, scope, send)
 
     async def _serve(self, call: _Call) -> None:
         """Answers the call whatever happens; only a cancellation from outside passes through."""
@@ -241,7 +241,13 @@ class ProxyApp:
             raise Unavailable(f"{route.service} is down; try again shortly", code="upstream_down", retry_after_s=2)
         body: bytes | AsyncIterator[bytes] | None = None
         if headers.chunked or (headers.content_length is not None and int(headers.content_length) > 0):
-            body = await RequestBody(call.receive, size_max=size_max, idle_s=self._config.body_idle_s, watch=call.watch).open()
+            body = scope["atrium.connection"].body_at_hand(scope)
+            if body is None:
+                body = await RequestBody(call.receive, size_max=size_max, idle_s=self._config.body_idle_s, watch=call.watch).open()
+            elif len(body) > size_max:
+                raise too_large(size_max)
+            else:
+                call.watch.start()
         else:
             call.watch.start()
         await self._exchange(call, identity, breaker, body)
@@ -329,9 +335,9 @@ class ProxyApp:
         await send({"type": "http.response.body", "body": b"", "more_body": False})
         return True
 
-    async def _refuse(self, error: AppError, path: str, send: Send) -> None:
-        answer = Answer(send, self._edge.for_answer(None))
-        await answer.complete(*render_for_path(error, path=path, request_id=sane_request_id(None)))
+    async def _refuse(self, error: AppError, scope: Scope, send: Send) -> None:
+        answer = Answer(scope, send, self._edge.for_answer(None))
+        await answer.complete(*render_for_path(error, path=scope["path"], request_id=sane_request_id(None)))
 
     async def _refuse_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()  # the server offers the connection first

@@ -16,7 +16,7 @@ from shared.http import (
     UpstreamTimeout,
 )
 from shared.sse import encode
-from starlette.types import Message, Receive, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from gateway_service.proxy.headers import event_stream_headers, response_headers
 
@@ -39,6 +39,8 @@ class ClientConnection(Protocol):
     """What the server tells and is told about the connection of a request; see adapters/uvicorn_http.py."""
 
     def take_body_slowly(self) -> None: ...
+    def body_at_hand(self, scope: Scope) -> bytes | None: ...
+    def send_whole(self, scope: Scope, status: int, headers: RawHeaders, body: bytes) -> bool: ...
     def when_gone(self, callback: Callable[[], None] | None) -> None: ...
 
 
@@ -121,9 +123,11 @@ def too_large(size_max: int) -> PayloadTooLarge:
 class Answer:
     """What the client has been sent so far. An error can only become a status while nothing has."""
 
-    __slots__ = ("_extra", "_send", "event_stream", "status")
+    __slots__ = ("_connection", "_extra", "_scope", "_send", "event_stream", "status")
 
-    def __init__(self, send: Send, extra: RawHeaders) -> None:
+    def __init__(self, scope: Scope, send: Send, extra: RawHeaders) -> None:
+        self._scope = scope
+        self._connection: ClientConnection = scope["atrium.connection"]
         self._send = send
         self._extra = extra
         self.status = 0
@@ -141,10 +145,12 @@ class Answer:
         if self.event_stream:
             headers = event_stream_headers(headers)
         headers += self._extra
+        data, ended = response.take()
+        if ended and self._connection.send_whole(self._scope, response.status, headers, data):
+            return
         send = self._send
         # Held: the head leaves with what is here of the body, in one write.
         await send({"type": "http.response.start", "status": response.status, "headers": headers, "atrium.held": True})
-        data, ended = response.take()
         if not ended:
             await send({"type": "http.response.body", "body": data, "more_body": True})
             data = await response.next_chunk()

@@ -85,6 +85,13 @@ class Connection(asyncio.Protocol):
             if self.head_complete:
                 return
 
+    def send_now(self, data: bytes) -> bool:
+        """As send(), for a few bytes that need not wait; False when they would have to."""
+        if self._write_paused or self._error is not None or self._transport is None or len(data) > _WRITE_SLICE:
+            return False
+        self._transport.write(data)
+        return True
+
     async def wait_head(self, first_byte_s: float) -> None:
         """Returns when status and headers of the final response are here."""
         deadline = time.monotonic() + first_byte_s

@@ -97,6 +97,14 @@ class UpstreamPool:
             slot = self._slots[origin] = _Slot(parse_origin(origin))
         return slot
 
+    def kept(self, origin: str) -> tuple[_Slot, Connection, bool] | None:
+        """As acquire(), when an idle connection is at hand; the common case does not wait for anything."""
+        if self._closing:
+            return None
+        slot = self.slot(origin)
+        connection = self._pop_idle(slot)
+        return None if connection is None else (slot, self._activate(connection), True)
+
     async def acquire(self, origin: str, connect_s: float) -> tuple[_Slot, Connection, bool]:
         """A connection for one exchange and whether it was used before. Raises UpstreamConnectError, UpstreamTimeout."""
         while True:
@@ -277,9 +285,10 @@ class Exchange:
         )
         repeatable = at_hand and self._method in _IDEMPOTENT
         while True:
-            slot, connection, reused = await self._pool.acquire(self._origin, self._timeouts.connect_s)
+            slot, connection, reused = self._pool.kept(self._origin) or await self._pool.acquire(self._origin, self._timeouts.connect_s)
             try:
-                await self._send(connection, head, body_size)
+                if not self._sent_at_once(connection, head):
+                    await self._send(connection, head, body_size)
                 await connection.wait_head(self._timeouts.first_byte_s)
             except BaseException as error:
                 self._pool.release(slot, connection)
@@ -299,6 +308,17 @@ class Exchange:
         self._connection = None
         response.detach()
         self._pool.release(slot, connection)
+
+    def _sent_at_once(self, connection: Connection, head: bytes) -> bool:
+        """Whether the whole request went into the socket without waiting; else nothing did."""
+        body = self._body
+        if body is not None and (not isinstance(body, bytes) or len(body) > _SMALL_BODY):
+            return False
+        connection.begin(head_only=self._method == b"HEAD")
+        if not connection.send_now(head + body if body else head):
+            return False
+        connection.request_sent = True
+        return True
 
     async def _send(self, connection: Connection, head: bytes, body_size: int | None) -> None:
         connection.begin(head_only=self._method == b"HEAD")
