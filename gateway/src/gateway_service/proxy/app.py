@@ -239,18 +239,20 @@ class ProxyApp:
         if breaker.wait_s() > 0:
             self._limiter.refund(identity, route.route_class)
             raise Unavailable(f"{route.service} is down; try again shortly", code="upstream_down", retry_after_s=2)
-        body: bytes | AsyncIterator[bytes] | None = None
-        if headers.chunked or (headers.content_length is not None and int(headers.content_length) > 0):
-            body = scope["atrium.connection"].body_at_hand(scope)
-            if body is None:
-                body = await RequestBody(call.receive, size_max=size_max, idle_s=self._config.body_idle_s, watch=call.watch).open()
-            elif len(body) > size_max:
-                raise too_large(size_max)
-            else:
-                call.watch.start()
-        else:
+        await self._exchange(call, identity, breaker, await self._body_of(call))
+
+    async def _body_of(self, call: _Call) -> bytes | AsyncIterator[bytes] | None:
+        headers, size_max = call.headers, self._config.body_size_max
+        if not headers.chunked and (headers.content_length is None or int(headers.content_length) == 0):
             call.watch.start()
-        await self._exchange(call, identity, breaker, body)
+            return None
+        at_hand: bytes | None = call.scope["atrium.connection"].body_at_hand(call.scope)
+        if at_hand is None:
+            return await RequestBody(call.receive, size_max=size_max, idle_s=self._config.body_idle_s, watch=call.watch).open()
+        if len(at_hand) > size_max:
+            raise too_large(size_max)
+        call.watch.start()
+        return at_hand
 
     async def _exchange(self, call: _Call, identity: Identity, breaker: CircuitBreaker, body: bytes | AsyncIterator[bytes] | None) -> None:
         route, query = call.route, call.scope["query_string"]
