@@ -68,7 +68,7 @@ async function play(turn, { question, reply, world, emit }) {
 	};
 	const asks = (word) => question.content.includes(word);
 	if (question.content.includes('#wallet')) {
-		const action = asks('#ask') ? { kind: 'ask_admin', label: 'Ask for credit', contacts: [{ name: 'Grace Okafor', email: 'grace@example.com' }] } : { label: 'Top up the wallet', method: 'POST', path: '/api/v1/billing/wallets' };
+		const action = asks('#ask') ? { kind: 'ask_admin', label: 'Ask for credit' } : { kind: 'change_limit', label: 'Top up the wallet', method: 'POST', path: '/api/v1/billing/wallets' };
 		reply.error = { code: 'insufficient_credits', status: 402, detail: 'the wallet holds 0.00 USD and this request needs at least 0.000041 USD; shorten the request or choose a cheaper model', extra: { scope: 'wallet', remaining_nano: 0, required_nano: 41_000, action } };
 		const { extra, ...problem } = reply.error;
 		emit('error', { ...problem, ...extra });

@@ -59,7 +59,7 @@ export interface ProblemExtras {
 	/** What this request needs at least. */
 	required_nano?: number | null;
 	/** What can be done; `ask_admin`: only somebody else can. */
-	action?: { kind?: string; label?: string; contacts?: { name?: string; email?: string }[] };
+	action?: { kind?: string; label?: string };
 	model?: string;
 	/** What an operator finds the failure by. */
 	request_id?: string | null;

@@ -58,18 +58,17 @@ describe('refusal', () => {
 		const extra = { action: { kind: 'ask_admin', label: 'Ask for more' }, upgrade_url: 'http://x/admin/wallet', scope: 'user' };
 		for (const code of ['budget_exceeded', 'insufficient_credits', 'price_unknown']) {
 			const { action } = describeRefusal({ code, detail: 'x', extra }, member, 'm');
-			expect(action.kind).toBe('copy-request');
+			expect(action.kind).toBe(code === 'price_unknown' ? 'switch-model' : 'copy-request');
 			expect(JSON.stringify(action)).not.toContain('/admin');
 			// Even a page that believes it may: the service knows better.
-			expect(describeRefusal({ code, detail: 'x', extra }, admin, 'm').action.kind).toBe('copy-request');
+			expect(describeRefusal({ code, detail: 'x', extra }, admin, 'm').action).toEqual(describeRefusal({ code, detail: 'x' }, member, 'm').action);
 		}
 	});
 
-	it('says whom to ask where the service names them', () => {
-		const extra = { action: { kind: 'ask_admin', contacts: [{ name: 'Grace', email: 'grace@example.com' }] } };
-		expect(describeRefusal({ code: 'budget_exceeded', detail: 'x', extra }, member).whom).toBe('Grace (grace@example.com)');
+	it('says who can change a limit to those who cannot', () => {
+		expect(describeRefusal({ code: 'budget_exceeded', detail: 'x', extra: { action: { kind: 'ask_admin' } } }, member).whom).toBe('An administrator of this Atrium');
 		expect(describeRefusal({ code: 'budget_exceeded', detail: 'x' }, member).whom).toBe('An administrator of this Atrium');
-		expect(describeRefusal({ code: 'budget_exceeded', detail: 'x' }, admin).whom).toBeNull();
+		expect(describeRefusal({ code: 'budget_exceeded', detail: 'x', extra: { action: { kind: 'change_limit' } } }, admin).whom).toBeNull();
 	});
 
 	it('says what the request needs', () => {

@@ -79,18 +79,13 @@ function mustAsk(extra: ProblemExtras, may: boolean): boolean {
 	return extra.action?.kind === 'ask_admin' || !may;
 }
 
-function whomToAsk(extra: ProblemExtras): string {
-	const names = (extra.action?.contacts ?? []).map(({ name, email }) => (name && email ? `${name} (${email})` : (name ?? email ?? ''))).filter(Boolean);
-	return names.length > 0 ? names.join(', ') : ADMINISTRATOR;
-}
-
 export function describeRefusal(error: ReplyError, reader: Reader, model: string | null = null): Refusal {
 	const extra = error.extra ?? {};
 	const said = reader.administers ? asSentence(error.detail) : forPeople(error.detail);
 	const base = { detail: said, facts: facts(extra), resetsAt: extra.resets_at ?? null, whom: null, tone: 'limit' as const };
 	/** What a person with the permission does on its page, and everybody else asks for. */
 	const changed = (may: boolean, page: RefusalAction, what: string): Pick<Refusal, 'action' | 'whom'> =>
-		mustAsk(extra, may) ? { action: request(what, error), whom: whomToAsk(extra) } : { action: page, whom: null };
+		mustAsk(extra, may) ? { action: request(what, error), whom: ADMINISTRATOR } : { action: page, whom: null };
 	switch (error.code) {
 		case 'insufficient_credits':
 			return { ...base, title: 'Out of credit', ...changed(reader.writesWallets, link('Top up the wallet', '/admin/wallet'), 'top up our wallet') };
@@ -105,9 +100,8 @@ export function describeRefusal(error: ReplyError, reader: Reader, model: string
 				...base,
 				detail: priceDetail(extra.model ?? model, reader),
 				title: 'This model has no price yet',
-				...(extra.action?.kind === 'ask_admin' || reader.writesPrices
-					? changed(reader.writesPrices, link('Set a price', `/admin/prices${modelQuery(extra, model)}`), `set a price for ${extra.model ?? model ?? 'the model'}`)
-					: { action: SWITCH })
+				// Another model is what anybody can have at once.
+				action: mustAsk(extra, reader.writesPrices) ? SWITCH : link('Set a price', `/admin/prices${modelQuery(extra, model)}`)
 			};
 		case 'model_not_allowed':
 		case 'model_not_found':
