@@ -353,6 +353,18 @@ const SIGNED_IN = {
 	wallet: ['/admin/wallet', (page) => page.getByTestId('wallet-available').waitFor()],
 	'wallet-budget': ['/admin/wallet', (page) => page.getByTestId('new-budget').click()],
 	users: ['/admin/users'],
+	'users-admin': ['/admin/users', async (page) => {
+		await page.getByTestId('user-role').first().selectOption('admin');
+		await page.getByTestId('confirm-action').waitFor();
+	}],
+	'users-suspend': ['/admin/users', async (page) => {
+		await page.getByTestId('suspend-user').first().click();
+		await page.getByTestId('confirm-action').waitFor();
+	}],
+	'too-long': ['/', async (page) => {
+		await page.getByTestId('composer').fill('word '.repeat(40_002));
+		await page.getByTestId('composer-too-long').waitFor();
+	}],
 	status: ['/admin/status', (page) => page.getByTestId('status-headline').waitFor()],
 	missing: ['/c/none'],
 	notfound: ['/nowhere/at/all']

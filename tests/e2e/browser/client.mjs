@@ -284,6 +284,48 @@ await step('the first question waits for one answer only', async () => {
 	await ended(page, 'complete');
 });
 
+await step('a text that is too long is kept whole and said to be too long', async () => {
+	await page.goto('/');
+	const text = 'word '.repeat(40_002);
+	await page.getByTestId('composer').fill(text);
+	await page.getByTestId('composer-too-long').waitFor();
+	check((await page.getByTestId('composer').inputValue()).length === text.length, 'a part of the text is gone');
+	check(await page.getByTestId('send').isDisabled(), 'it can be sent');
+	await page.getByTestId('composer').fill('');
+	await page.getByTestId('composer-too-long').waitFor({ state: 'detached' });
+});
+
+await step('a new name of a chat reaches its open page, and a suggestion leaves what was typed', async () => {
+	await page.getByTestId('composer').fill('Half a thought');
+	await page.getByTestId('suggestion').first().click();
+	await page.waitForURL('**/c/*');
+	const row = page.getByTestId('chat-row').first();
+	await row.hover();
+	await row.getByTestId('chat-menu').click();
+	await page.getByTestId('rename-chat').click();
+	await page.getByTestId('rename-input').fill('Renamed here');
+	await page.keyboard.press('Enter');
+	await page.waitForFunction(() => document.title.startsWith('Renamed here'));
+	await page.goto('/');
+	check((await page.getByTestId('composer').inputValue()) === 'Half a thought', 'what was typed is gone');
+	await page.getByTestId('composer').fill('');
+});
+
+await step('who waits for approval gets in once let in', async () => {
+	const waits = async (route) => {
+		const response = await route.fetch();
+		const answer = await response.json();
+		await route.fulfill({ response, json: { ...answer, user: { ...answer.user, role: 'pending' } } });
+	};
+	await page.route('**/auth/refresh', waits);
+	await page.reload();
+	await page.getByTestId('pending-account').waitFor();
+	await page.unroute('**/auth/refresh', waits);
+	await page.getByTestId('ask-again').click();
+	await page.getByTestId('composer').waitFor();
+	await page.getByTestId('chat-row').first().waitFor();
+});
+
 await step('nothing of a person is left for the next one', async () => {
 	await page.goto('/');
 	await page.getByTestId('composer').fill(SECRET);
@@ -361,11 +403,11 @@ await step('a long chat is read to its first message, in its order', async () =>
 	const deadline = Date.now() + 150_000;
 	while (!seen.includes(1)) {
 		check(Date.now() < deadline, `stuck at question ${seen[0]}`);
-		await page.mouse.wheel(0, -500);
-		await page.waitForTimeout(40);
+		await page.mouse.wheel(0, -650);
+		await page.waitForTimeout(25);
 		const next = await shown();
 		if (next.length === 0) continue;
-		check(next.some((n) => n >= seen[0] - 6 && n <= seen.at(-1)), `the view jumped from question ${seen[0]} to question ${next.at(-1)}`);
+		check(next.some((n) => n >= seen[0] - 8 && n <= seen.at(-1)), `the view jumped from question ${seen[0]} to question ${next.at(-1)}`);
 		seen = next;
 	}
 	await picture(page, 'first-of-many');

@@ -5,7 +5,8 @@ export function formatCount(value: number): string {
 }
 
 export function formatBytes(bytes: number): string {
-	if (bytes < 1_000_000) return `${Math.max(0, Math.round(bytes / 1_000))} kB`;
+	if (bytes < 1_000) return `${Math.max(0, Math.round(bytes))} B`;
+	if (bytes < 999_500) return `${Math.round(bytes / 1_000)} kB`;
 	if (bytes < 100_000_000) return `${Number((bytes / 1_000_000).toFixed(1))} MB`;
 	if (bytes < 1_000_000_000) return `${Math.round(bytes / 1_000_000)} MB`;
 	return `${(bytes / 1_000_000_000).toFixed(1)} GB`;

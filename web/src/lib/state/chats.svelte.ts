@@ -14,6 +14,10 @@ class Chats {
 	/** Deleted here, while the server's copy waits for the end of the undo. */
 	#leaving = new Set<string>();
 
+	get(id: string): Chat | null {
+		return this.all.find((chat) => chat.id === id) ?? null;
+	}
+
 	async load(): Promise<void> {
 		this.#lastId = null;
 		await this.#page((page) => page);
