@@ -39,6 +39,7 @@ class FakeBilling:
     refusal: tuple[int, dict[str, Any]] | None = None
     granted_max: int = 1_000_000
     failing: set[str] = field(default_factory=set)
+    refusing: dict[str, int] = field(default_factory=dict)
     settle_calls: int = 0
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -53,6 +54,9 @@ class FakeBilling:
         name = path.rsplit("/", 1)[1]
         if name in self.failing:
             return 500, {"detail": "scripted failure"}
+        if name in self.refusing:
+            self.settle_calls += name == "settle"
+            return self.refusing[name], {"code": "invalid", "detail": "scripted refusal"}
         if method == "GET":
             return 200, {"object": "list", "data": [{"model": "fake-echo"}], "has_more": False, "last_id": None}
         if name == "reservations":

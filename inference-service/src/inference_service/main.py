@@ -2,13 +2,16 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import cast
 
 from fastapi import FastAPI
+from shared.access import access_subscriber
 from shared.app import ServiceApp, create_service_app
 from shared.background import Periodic
 from shared.clients.billing import BillingClient
 from shared.db import Database, check_schema, create_raw_pool
 from shared.http import Timeouts, UpstreamPool
+from shared.metrics import Metrics
 from shared.operations import check_database
 from shared.settings import load_settings_or_exit
 from starlette.datastructures import State
@@ -56,6 +59,11 @@ async def lifespan(api: FastAPI) -> AsyncGenerator[None]:
         api.state.prices = PriceList(
             pool, api.state.service_tokens, base_url=settings.billing_service_url, timeouts=_billing_timeouts(settings)
         )
+        access = api.state.access = access_subscriber(
+            settings.database_url.get_secret_value(), service=settings.service, end_work=api.state.completions.end_access
+        )
+        access.start()
+        stack.push_async_callback(access.close)
         for job in _jobs(api.state, meter, billing):
             job.start()
             stack.push_async_callback(job.close)
@@ -114,10 +122,11 @@ async def _open_models(state: State, settings: InferenceSettings, pool: Upstream
 
 
 def _jobs(state: State, meter: Meter, billing: BillingClient) -> list[Periodic]:
+    refusals = cast("Metrics", state.metrics).counter("settlements_refused", "Settlements and releases that billing will never take")
     return [
         Periodic("discovery", TICK_S, state.discovery.tick),
         Periodic("checkpoint", CHECKPOINT_INTERVAL_S, Checkpointer(billing, meter).run),
-        Periodic("settlement delivery", DELIVERY_INTERVAL_S, Delivery(billing, meter, state.settlements).run),
+        Periodic("settlement delivery", DELIVERY_INTERVAL_S, Delivery(billing, meter, state.settlements, refusals=refusals).run),
     ]
 
 

@@ -57,7 +57,7 @@ async def create_chat_completion(hot: HotRequest) -> None:
     request = parse_chat(await hot.body(settings.request_bytes_max), limits)
     completions = cast("Completions", hot.state.completions)
     exchange = await completions.prepare(request, hot.principal, OpenAIDownstream(hot), traceparent=hot.trace.traceparent)
-    cast("TaskTracker", hot.state.tasks).spawn(exchange.run(), "chat completion")
+    cast("TaskTracker", hot.state.tasks).spawn(completions.run(exchange), "chat completion")
     try:
         # ASGI: this message comes when the client has left, and also once the answer is complete.
         while (await hot.receive())["type"] != "http.disconnect":

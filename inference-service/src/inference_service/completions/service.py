@@ -1,8 +1,10 @@
 """Decides whether a chat completion may be sent, and sends it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from shared.auth import Principal
+from shared.access import AccessEnd
+from shared.auth import Permission, Principal
+from shared.errors import Forbidden
 
 from inference_service.catalogue.service import Catalogue
 from inference_service.completions.admission import Admission, fit_input
@@ -20,6 +22,21 @@ class Completions:
     meter: Meter
     admission: Admission
     drain_kinds: frozenset[str] = frozenset()
+    running: set[Exchange] = field(default_factory=set[Exchange])
+
+    async def run(self, exchange: Exchange) -> None:
+        """For a task of its own: the exchange to its end, during which `end_access` finds it."""
+        self.running.add(exchange)
+        try:
+            await exchange.run()
+        finally:
+            self.running.discard(exchange)
+
+    async def end_access(self, end: AccessEnd) -> None:
+        """End and settle what this process runs for somebody who may not run it any more."""
+        for exchange in list(self.running):
+            if end.covers(exchange.principal, Permission.MODELS_USE):
+                exchange.stop(Forbidden(end.detail, code=end.reason.value))
 
     async def prepare(self, request: ChatRequest, principal: Principal, downstream: Downstream, *, traceparent: bytes | None) -> Exchange:
         """An exchange ready to run. Raises: AppError when the request cannot be served; nothing is held then."""

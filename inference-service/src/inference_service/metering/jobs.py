@@ -9,6 +9,7 @@ from uuid import UUID
 
 import asyncpg
 import orjson
+from prometheus_client import Counter
 from shared.clients.billing import BillingClient, BillingUnavailable
 from shared.contracts.billing import HOLDS_PER_CHECKPOINT_MAX
 from shared.errors import AppError, NotFound
@@ -55,9 +56,10 @@ class Checkpointer:
 class Delivery:
     """Takes due rows of the queue to billing, oldest first, with a growing pause after each failure."""
 
-    def __init__(self, billing: BillingClient, meter: Meter, queue: SettlementQueue) -> None:
+    def __init__(self, billing: BillingClient, meter: Meter, queue: SettlementQueue, *, refusals: Counter) -> None:
         self._meter = meter
         self._queue = queue
+        self._refusals = refusals
         self._send: Mapping[Action, Callable[[UUID, dict[str, Any]], Awaitable[object]]] = {
             "settle": billing.settle,
             "release": lambda request_id, body: billing.release(request_id, reason=body["reason"]),
@@ -97,5 +99,8 @@ class Delivery:
             await self._refused(entry, error)
 
     async def _refused(self, entry: Pending, error: AppError) -> None:
-        log.error("billing refuses a queued settlement", extra={"dispatch_id": str(entry.request_id), "detail": error.detail})
-        await self._queue.refuse(entry.request_id, error.detail)
+        """Any refusal is final: billing does not change its mind, so an operator must look."""
+        self._refusals.inc()
+        reason = error.operator_detail or error.detail
+        log.error("billing refuses a queued settlement", extra={"dispatch_id": str(entry.request_id), "detail": reason, "code": error.code})
+        await self._queue.refuse(entry.request_id, reason)

@@ -1,0 +1,99 @@
+"""What billing and the gateway say of a running dispatch is heard: begin, refusals, and the end of somebody's access."""
+
+import asyncio
+import json
+from typing import Any
+
+import httpx
+import pytest
+from shared.access import AccessEnd, EndReason
+from shared.ids import uuid7
+from shared.testing.fake_provider import FakeProvider
+from shared.testing.identity import make_principal
+
+
+def ask(model: str = "fake-echo", text: str = "one two three", **members: Any) -> dict[str, Any]:
+    return {"model": model, "messages": [{"role": "user", "content": text}], **members}
+
+
+async def post(running: Any, body: Any, **options: Any) -> httpx.Response:
+    return await running.client.post("/v1/chat/completions", json=body, **options)
+
+
+@pytest.mark.parametrize("status", [400, 401, 409, 413, 422])
+async def test_a_settlement_that_billing_refuses_ends_and_raises_an_alarm(running: Any, billing: Any, eventually: Any, status: int) -> None:
+    billing.refusing["settle"] = status
+    await post(running, ask())
+
+    async def given_up() -> bool:
+        return await running.app.state.settlements.waiting() == 0 and billing.settle_calls == 2
+
+    await eventually(given_up)
+    pool = running.app.state.settlements._pool
+    assert await pool.fetchval("SELECT refused FROM pending_settlement") == "scripted refusal"
+    assert "atrium_settlements_refused_total 1.0" in running.app.state.metrics.render().decode()
+
+
+@pytest.mark.parametrize("status", [409, 422])
+async def test_a_reservation_that_billing_cannot_read_is_no_outage(running: Any, billing: Any, provider: FakeProvider, status: int) -> None:
+    billing.refusing["reservations"] = status
+    response = await post(running, ask())
+    assert (response.status_code, response.json()["error"]["code"]) == (502, "billing_refused")
+    assert provider.dispatches == 0
+
+
+async def test_a_hold_says_that_it_has_begun_before_the_answer_does(running: Any, billing: Any, eventually: Any) -> None:
+    with pytest.raises(httpx.ReadTimeout):
+        await post(running, ask("fake-hang", stream=True), timeout=0.5)
+    (hold,) = billing.holds
+    assert hold in billing.checkpoints[0]
+    assert billing.checkpoints[0][hold] == 0
+
+
+async def test_a_reservation_tells_the_role(running: Any, billing: Any) -> None:
+    await post(running, ask())
+    (hold,) = billing.holds.values()
+    assert hold["principal"]["role"] == "user"
+
+
+async def test_who_loses_access_has_streams_ended_and_settled(running: Any, billing: Any, provider: FakeProvider, eventually: Any) -> None:
+    person, other = make_principal(), make_principal(key_id=uuid7())
+    body = ask("fake-slow", "!tokens=2000 !delay_ms=10", stream=True)
+
+    async def read(principal: Any) -> str:
+        async with running.client.stream(
+            "POST", "/v1/chat/completions", json=body, headers=running.keys.user_headers(principal)
+        ) as response:
+            return "".join([part async for part in response.aiter_text()])
+
+    reading = [asyncio.ensure_future(read(each)) for each in (person, other)]
+    await eventually(lambda: provider.running == 2)
+    await asyncio.wait_for(running.app.state.access.listening.wait(), 10)
+    pool = running.app.state.settlements._pool
+    for topic, payload in (("account.suspended", {"user_id": str(person.user_id)}), ("key.revoked", {"key_id": str(other.key_id)})):
+        message = json.dumps({"id": str(uuid7()), "topic": topic, "payload": payload})
+        await pool.execute("SELECT pg_notify('atrium_access', $1)", message)
+    async with asyncio.timeout(5):
+        suspended, revoked = await asyncio.gather(*reading)
+    assert "account_suspended" in suspended
+    assert "key_revoked" in revoked
+    await eventually(lambda: len(billing.settled) == 2)
+    assert {settled["outcome"] for settled in billing.settled.values()} == {"stopped"}
+    await eventually(lambda: provider.cancelled == 2)
+
+
+async def test_access_that_is_lost_while_reserving_dispatches_nothing(running: Any, billing: Any, provider: FakeProvider) -> None:
+    completions = running.app.state.completions
+    person = make_principal()
+    reserve = completions.meter.reserve
+
+    async def reserve_and_lose(*args: Any, **options: Any) -> Any:
+        dispatch = await reserve(*args, **options)
+        await completions.end_access(AccessEnd(EndReason.ACCOUNT_SUSPENDED, user_id=person.user_id))
+        return dispatch
+
+    completions.meter.reserve = reserve_and_lose
+    response = await post(running, ask(), headers=running.keys.user_headers(person))
+    assert (response.status_code, response.json()["error"]["code"]) == (403, "account_suspended")
+    assert provider.dispatches == 0
+    assert len(billing.released) == 1
