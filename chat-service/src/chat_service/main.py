@@ -50,6 +50,8 @@ from shared import idempotency
 SCHEMA = "chat"
 _HOUSEKEEPING_S = 60
 _PURGE_TURNS_MAX = 500
+_DELETIONS_AGAIN_S = 5
+"""A deletion is delivered at once; this is for those that were refused then."""
 _LISTEN_AGAIN_S = 0.2
 
 
@@ -132,7 +134,7 @@ def _wire(state: State, database: Database, pool: UpstreamPool, settings: ChatSe
         ("turn reaper", settings.reaper_interval_s, reaper.run),
         ("turn costs", settings.cost_interval_s, costs.check_due),
         ("run cancellations", settings.cost_interval_s, cancellations.run_due),
-        ("run deletions", settings.cost_interval_s, deletions.run_due),
+        ("run deletions", _DELETIONS_AGAIN_S, deletions.run_due),
         ("chat signals", _LISTEN_AGAIN_S, signals.listen),
         ("chat housekeeping", _HOUSEKEEPING_S, clean_up),
     ]

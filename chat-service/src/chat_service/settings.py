@@ -56,7 +56,7 @@ class ChatSettings(ServiceSettings):
     agent_idle_timeout_s: float = Field(default=45, gt=15, description="seconds without a sign of life after which a run is asked again")
 
     turn_lease_s: float = Field(default=10, gt=0, description="seconds without a heartbeat after which a reply counts as interrupted")
-    reaper_interval_s: float = Field(default=0.5, gt=0, description="seconds between looks for replies whose process died")
+    reaper_interval_s: float = Field(default=1, gt=0, description="seconds between looks for replies whose process died")
     journal_flush_interval_s: float = Field(default=0.15, gt=0, le=0.2, description="seconds a shown token may wait for its journal row")
     journal_retention_s: float = Field(default=900, ge=0, description="seconds an ended reply can be resumed by event id")
     cost_interval_s: float = Field(default=1, gt=0, description="seconds between looks for the cost of stopped and interrupted replies")

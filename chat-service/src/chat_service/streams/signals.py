@@ -32,10 +32,20 @@ class Signals:
         self._url = postgres_url(url)
         self._owner = owner
         self._on_stop = on_stop
+        self._outage_logged = False
         self.wakeups = Wakeups()
 
     async def listen(self) -> None:
         """Listen until the connection breaks; run it again then."""
+        try:
+            await self._listen_once()
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            # Once per outage: it is tried several times a second.
+            if not self._outage_logged:
+                log.warning("signals cannot be heard; connecting again", extra={"reason": str(error)})
+            self._outage_logged = True
+
+    async def _listen_once(self) -> None:
         connection = await asyncpg.connect(self._url, timeout=_ANSWER_MAX_S)
         try:
             closed = asyncio.Event()
@@ -44,6 +54,7 @@ class Signals:
             await connection.execute(_HOLD_OWNER, self._owner, timeout=_ANSWER_MAX_S)
             await connection.add_listener(JOURNAL_CHANNEL, self._received)
             await connection.add_listener(STOP_CHANNEL, self._received)
+            self._outage_logged = False
             self.wakeups.wake_all()  # what was sent meanwhile is lost
             while not await set_within(closed, _CHECK_S):
                 await connection.execute("SELECT 1", timeout=_ANSWER_MAX_S)
