@@ -13,7 +13,10 @@ from shared.testing.server import read_body
 
 
 class FakeInference:
-    """POST /v1/embeddings as the inference-service answers it. `refusals` are used up first; a closed `gate` keeps callers waiting."""
+    """POST /v1/embeddings as the inference-service answers it. `refusals` are used up first; a closed `gate` keeps callers waiting.
+
+    So does `held`, those who call for one of these persons.
+    """
 
     def __init__(self) -> None:
         self.refusals: deque[tuple[int, dict[str, Any]]] = deque()
@@ -23,17 +26,20 @@ class FakeInference:
         self.calls = 0
         self.gate = asyncio.Event()
         self.gate.set()
+        self.held: dict[str, asyncio.Event] = {}
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         body = await read_body(receive)
         self.calls += 1
         await self.gate.wait()
+        token = dict(scope["headers"])[b"authorization"].decode().removeprefix("Bearer ")
+        claims = jwt.decode(token, options={"verify_signature": False})
+        if (released := self.held.get(claims["act"]["sub"])) is not None:
+            await released.wait()
         refusal = self.refusals.popleft() if self.refusals else self.refuse_always
         if refusal is not None:
             await _answer(send, *refusal)
             return
-        token = dict(scope["headers"])[b"authorization"].decode().removeprefix("Bearer ")
-        claims = jwt.decode(token, options={"verify_signature": False})
         self.subjects.add(json.dumps(claims))
         texts = json.loads(body)["input"]
         self.texts += texts

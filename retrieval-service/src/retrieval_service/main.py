@@ -18,7 +18,7 @@ from starlette.datastructures import State
 
 from retrieval_service.chunks.endpoints import router as chunks_router
 from retrieval_service.files.endpoints import router as files_router
-from retrieval_service.files.enqueue import Begin, Enqueuer
+from retrieval_service.files.enqueue import Enqueuer
 from retrieval_service.files.quota import Quota
 from retrieval_service.files.receiving import FORM_BYTES_MAX, FileReceiver
 from retrieval_service.files.removal import DeletedFile, Removal, Remover
@@ -53,6 +53,7 @@ _WORKFLOW_VERSION = "1"
 _HOUSEKEEPING_S = 3600
 _CUT_WRITE_AFTER = timedelta(hours=1)
 _RESCUE_S = 60
+_RARELY = 15  # of the other jobs: they look for what somebody waits for, this one for what nobody came back to in a day
 _LOOK_S = 60
 
 
@@ -84,7 +85,7 @@ async def lifespan(api: FastAPI) -> AsyncGenerator[None]:
         await engine.launch()
         stack.push_async_callback(engine.close)
         stack.push_async_callback(ingestion.close)
-        file_jobs = _wire_files(api.state, database, objects, settings, begin=ingestion.begin, removals=[remove_passages])
+        file_jobs = _wire_files(api.state, database, objects, settings, ingestion=ingestion, removals=[remove_passages])
         api.state.reconciler = reconciler = Reconciler(database, vectors, objects, grace_s=settings.reconciliation_grace_s)
         reconciling = Periodic("reconciliation", settings.reconciliation_interval_s, reconciler.run_periodically)
         looking = Periodic("self-test of the reader", _LOOK_S, jail_check.look)
@@ -175,7 +176,7 @@ def _engine(settings: RetrievalSettings) -> DurableEngine:
 
 
 def _wire_files(
-    state: State, database: Database, objects: ObjectStore, settings: RetrievalSettings, *, begin: Begin, removals: list[Removal]
+    state: State, database: Database, objects: ObjectStore, settings: RetrievalSettings, *, ingestion: Ingestion, removals: list[Removal]
 ) -> list[Periodic]:
     """Files and uploads: their objects for the endpoints, and their jobs. The stored bytes are removed last."""
     state.quota = quota = Quota(
@@ -184,7 +185,14 @@ def _wire_files(
         file_bytes_max=settings.file_size_max_bytes,
         reserved=reserved,
     )
-    state.enqueuer = enqueuer = Enqueuer(database, begin, state.tasks)
+    state.enqueuer = enqueuer = Enqueuer(
+        database,
+        ingestion.begin,
+        ingestion.running,
+        concurrency=settings.ingestion_concurrency,
+        interval_s=settings.file_jobs_interval_s,
+    )
+    ingestion.when_ended = enqueuer.ended
     state.receiver = FileReceiver(database, objects, quota, enqueuer)
     assembler = Assembler(database, objects, quota, enqueuer)
     limits = UploadLimits(
@@ -208,10 +216,10 @@ def _wire_files(
 
     state.clean_up = clean_up
     return [
-        Periodic("ingestion of waiting files", settings.file_jobs_interval_s, enqueuer.run),
+        Periodic("ingestion of waiting files", 0, enqueuer.run),  # it waits by itself, until it is woken
         Periodic("removal of deleted files", settings.file_jobs_interval_s, remover.run),
         Periodic("complete uploads", settings.file_jobs_interval_s, uploads.finish_complete),
-        Periodic("expired uploads", settings.file_jobs_interval_s, uploads.purge),
+        Periodic("expired uploads", settings.file_jobs_interval_s * _RARELY, uploads.purge),
         Periodic("retrieval housekeeping", _HOUSEKEEPING_S, clean_up),
     ]
 

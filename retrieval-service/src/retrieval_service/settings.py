@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, SecretStr, field_validator
 from shared.settings import ServiceSettings, embedding_model_id
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 class RetrievalSettings(ServiceSettings):
@@ -68,7 +68,13 @@ class RetrievalSettings(ServiceSettings):
         default=3600, ge=0, description="what belongs to no file is removed when it is still there after so many seconds"
     )
 
-    ingestion_concurrency: int = Field(default=1, ge=1, le=16, description="files that one process reads at a time")
+    ingestion_concurrency: int = Field(
+        default=2,
+        ge=1,
+        le=16,
+        description="files that one process reads at a time, one person's in all places but one; a small file of somebody else has a"
+        " place of its own beside them",
+    )
     ingestion_batch_chunks: int = Field(default=64, ge=1, le=256, description="passages that are embedded and stored at a time")
     ingestion_stale_s: float = Field(default=1800, ge=60, description="seconds without progress after which an ingestion counts as lost")
 

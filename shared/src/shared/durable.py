@@ -88,10 +88,11 @@ def _plain(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """Workflows that wait for their turn; `concurrency` of them run in one process."""
+    """Workflows that wait for their turn; `concurrency` of them run in one process, which looks every `poll_s`."""
 
     name: str
     concurrency: int
+    poll_s: float = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +188,7 @@ class DurableEngine:
         DBOS.launch()
         for queue in self._queues:
             await DBOS.register_queue_async(
-                queue.name, worker_concurrency=queue.concurrency, polling_interval_sec=0.2, on_conflict="always_update"
+                queue.name, worker_concurrency=queue.concurrency, polling_interval_sec=queue.poll_s, on_conflict="always_update"
             )
 
     async def close(self) -> None:

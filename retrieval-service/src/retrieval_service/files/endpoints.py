@@ -119,7 +119,7 @@ async def retry_file(file_id: UUID, database: DatabaseDep, principal: Writer, en
     async with database.transaction() as session:
         row = await service.retry(session, principal, file_id)
         shown = await service.view(session, principal, row)
-    enqueuer.enqueue_soon(row.id, row.attempt)
+    enqueuer.look_soon()
     return shown
 
 

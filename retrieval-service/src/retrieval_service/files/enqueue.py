@@ -1,48 +1,89 @@
-"""Files that wait get their ingestion, whatever ended between the commit of the row and the start of the workflow."""
+"""Files that wait get their ingestion, person by person, whatever ended between the commit of the row and the start of the workflow.
 
+The queue is the table of files itself: what waits there is durable, and whose turn it is gets decided as a place becomes free.
+"""
+
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from uuid import UUID
 
-from shared.background import TaskTracker
+from shared.clock import monotonic_s
 from shared.db import Database
+from shared.fair_queue import RoundRobin
+from shared.wakeups import set_within
 
 from retrieval_service.files import repository
+from retrieval_service.files.turns import SMALL_BYTES, Places, Waiting, next_file
 
 Begin = Callable[[UUID, int], Awaitable[None]]
 """Starts the workflow of (file, attempt); doing it twice starts one."""
+Running = Callable[[], frozenset[UUID]]
+"""The files whose workflows run in this process."""
 
-_BATCH_MAX = 100
+_STARTED_WITHIN_S = 5.0
 
 log = logging.getLogger(__name__)
 
 
 class Enqueuer:
-    """One a process: called after a commit, and periodically for what such a call missed."""
+    """One a process. Several processes take turns at the rows, each for its own places."""
 
-    def __init__(self, database: Database, begin: Begin, tasks: TaskTracker) -> None:
+    def __init__(self, database: Database, begin: Begin, running: Running, *, concurrency: int, interval_s: float) -> None:
         self._database = database
         self._begin = begin
-        self._tasks = tasks
+        self._running = running
+        self._interval_s = interval_s
+        self._places = Places(concurrency)
+        self._served = RoundRobin[UUID]()
+        self._changed = asyncio.Event()
 
-    def enqueue_soon(self, file_id: UUID, attempt: int) -> None:
-        """As `enqueue`, without waiting; call it after the commit."""
-        self._tasks.spawn(self.enqueue(file_id, attempt), name=f"enqueue {file_id}")
+    def look_soon(self) -> None:
+        """A file may wait; call it after the commit."""
+        self._changed.set()
 
-    async def enqueue(self, file_id: UUID, attempt: int) -> None:
-        """Begin and note it, in this order: a crash between the two begins it again, which changes nothing."""
-        await self._begin(file_id, attempt)
-        async with self._database.transaction() as session:
-            await repository.note_enqueued(session, file_id=file_id, attempt=attempt)
+    def ended(self, file_id: UUID) -> None:
+        """Its place is free."""
+        self._places.leave(file_id)
+        self._changed.set()
 
     async def run(self) -> None:
-        """Begin whatever waits."""
+        """Once there may be something to begin, or after a while: begin as much as there are places for."""
+        await set_within(self._changed, self._interval_s)
+        self._changed.clear()
+        await self.begin_waiting()
+
+    async def begin_waiting(self) -> None:
+        """Begin as much as there are places for."""
+        while await self._begin_next():
+            pass
+
+    async def _begin_next(self) -> bool:
+        """Whether there may be more to begin."""
+        self._places.leave_all_but(self._running(), taken_before_s=monotonic_s() - _STARTED_WITHIN_S)
         async with self._database.transaction() as session:
-            waiting = await repository.waiting(session, limit=_BATCH_MAX)
-        for file_id, attempt in waiting:
-            log.info("beginning an ingestion that nobody began", extra={"file_id": str(file_id), "attempt": attempt})
-            try:
-                await self.enqueue(file_id, attempt)
-            except Exception:
-                # The edge of a job: one file must not keep the others waiting.
-                log.exception("an ingestion could not begin; it is tried again", extra={"file_id": str(file_id)})
+            first = await repository.waiting(session)
+            small = await repository.waiting(session, bytes_max=SMALL_BYTES) if first else []
+            active = await repository.active_by_person(session) if first else {}
+        chosen = next_file(first, small, places=self._places, active=active, served=self._served.last)
+        if chosen is None:
+            return False
+        file, express = chosen
+        self._served.note(file.user_id)
+        try:
+            await self._begin_one(file, express=express)
+        except Exception:
+            # The edge of a job: one file must not keep the others waiting. Its owner is served last from now on.
+            log.exception("an ingestion could not begin; it is tried again", extra={"file_id": str(file.file_id)})
+            return False
+        return True
+
+    async def _begin_one(self, file: Waiting, *, express: bool) -> None:
+        """Begin and note it, in this order: a crash between the two begins it again, which changes nothing."""
+        async with self._database.transaction() as session:
+            # Locked against other processes; the engine's own tables are in the same database, so this ends as soon as they answer.
+            if not await repository.lock_waiting(session, file_id=file.file_id, attempt=file.attempt):
+                return
+            await self._begin(file.file_id, file.attempt)
+            self._places.take(file, express=express, now_s=monotonic_s())
+            await repository.note_enqueued(session, file_id=file.file_id, attempt=file.attempt)

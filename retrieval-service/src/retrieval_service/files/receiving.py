@@ -11,7 +11,7 @@ from shared.idempotency import Operation
 from shared.ids import uuid7
 
 from retrieval_service.files import service
-from retrieval_service.files.admission import FIRST_ATTEMPT, admit, key_of
+from retrieval_service.files.admission import admit, key_of
 from retrieval_service.files.enqueue import Enqueuer
 from retrieval_service.files.errors import FileMissing, FileTooLarge, FormInvalid
 from retrieval_service.files.form import Form, IncomingFile, read_form
@@ -131,7 +131,7 @@ class FileReceiver:
             answer = Answer(201, (await service.view(session, principal, row)).model_dump_json().encode())
             if operation:
                 await idempotency.finish(session, operation, status=answer.status, body=answer.body)
-        self._enqueuer.enqueue_soon(file.file_id, FIRST_ATTEMPT)
+        self._enqueuer.look_soon()
         return answer
 
 

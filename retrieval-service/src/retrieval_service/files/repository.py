@@ -7,12 +7,19 @@ from uuid import UUID
 
 from shared.clock import utc_now
 from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select, text, update
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from retrieval_service.files.models import FileRow
+from retrieval_service.files.turns import Waiting
 
 _ACTIVE = ("parsing", "embedding")
+_PERSONS_MAX = 1_000
 _ALIVE = FileRow.deleted_at.is_(None)
+# Written out, as their indexes have them: of a parameter the planner does not know that it is one of these.
+_WAITING = and_(text("file.stage = 'queued'"), text("file.enqueued_attempt < file.attempt"), _ALIVE)
+_UNFINISHED = text("file.stage IN ('queued', 'parsing', 'embedding')")
+_BEGUN = text("(file.stage <> 'queued' OR file.enqueued_attempt >= file.attempt)")
 
 
 def _own(*, user_id: UUID, organisation_id: UUID) -> ColumnElement[bool]:
@@ -130,8 +137,7 @@ async def get_active(session: AsyncSession, *, file_id: UUID, attempt: int) -> F
 
 async def unfinished(session: AsyncSession, *, quiet_before: datetime, limit: int) -> list[tuple[UUID, int, datetime]]:
     """(file, attempt, last change) of ingestions that were begun and have said nothing since."""
-    begun = or_(FileRow.stage.in_(_ACTIVE), and_(FileRow.stage == "queued", FileRow.enqueued_attempt >= FileRow.attempt))
-    query = select(FileRow.id, FileRow.attempt, FileRow.updated_at).where(begun, FileRow.updated_at < quiet_before)
+    query = select(FileRow.id, FileRow.attempt, FileRow.updated_at).where(_UNFINISHED, _BEGUN, FileRow.updated_at < quiet_before)
     return [(row[0], row[1], row[2]) for row in await session.execute(query.order_by(FileRow.updated_at).limit(limit))]
 
 
@@ -158,15 +164,25 @@ async def bury(session: AsyncSession, *, file_ids: Sequence[UUID], now: datetime
     await session.execute(update(FileRow).where(FileRow.id.in_(file_ids), _ALIVE).values(deleted_at=now, updated_at=now))
 
 
-async def waiting(session: AsyncSession, *, limit: int) -> list[tuple[UUID, int]]:
-    """(file, attempt) that no workflow was started for."""
-    query = (
-        select(FileRow.id, FileRow.attempt)
-        .where(FileRow.stage == "queued", FileRow.enqueued_attempt < FileRow.attempt, _ALIVE)
-        .order_by(FileRow.id)
-        .limit(limit)
-    )
-    return [(row[0], row[1]) for row in await session.execute(query)]
+async def waiting(session: AsyncSession, *, bytes_max: int | None = None) -> list[Waiting]:
+    """Of each person the first file that no workflow was started for, of `bytes_max` at most; the longest waiting persons."""
+    condition = _WAITING if bytes_max is None else and_(_WAITING, FileRow.size_bytes <= bytes_max)
+    first = select(FileRow.id, FileRow.attempt, FileRow.user_id).ext(distinct_on(FileRow.user_id)).where(condition)
+    ordered = first.order_by(FileRow.user_id, FileRow.id).subquery()
+    rows = await session.execute(select(ordered).order_by(ordered.c.id).limit(_PERSONS_MAX))
+    return [Waiting(row[0], row[1], row[2]) for row in rows]
+
+
+async def lock_waiting(session: AsyncSession, *, file_id: UUID, attempt: int) -> bool:
+    """Whether it still waits and nobody else is at it; it is the caller's until the transaction ends."""
+    query = select(FileRow.id).where(FileRow.id == file_id, FileRow.attempt == attempt, _WAITING).with_for_update(skip_locked=True)
+    return (await session.execute(query)).scalar_one_or_none() is not None
+
+
+async def active_by_person(session: AsyncSession) -> dict[UUID, int]:
+    """How many files of each person were begun and have not ended."""
+    rows = await session.execute(select(FileRow.user_id, func.count()).where(_UNFINISHED, _BEGUN).group_by(FileRow.user_id))
+    return {row[0]: row[1] for row in rows}
 
 
 async def note_enqueued(session: AsyncSession, *, file_id: UUID, attempt: int) -> None:

@@ -196,7 +196,7 @@ async def retry(session: AsyncSession, principal: Principal, file_id: UUID) -> F
     row = await own_file(session, principal, file_id, lock=True)
     if row.stage not in ("failed", "cancelled"):
         raise StageConflict(f"the file is {row.stage}; only a failed or cancelled file can be tried again")
-    values = {**_FRESH, "stage": "queued", "attempt": row.attempt + 1}
+    values = {**_FRESH, "stage": "queued", "attempt": row.attempt + 1, "attempt_at": utc_now()}
     await repository.change(session, file_id=file_id, values=values)
     await session.refresh(row)
     return row

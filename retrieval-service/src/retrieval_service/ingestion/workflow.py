@@ -25,7 +25,9 @@ from retrieval_service.ingestion.watch import Watch
 from retrieval_service.vectors.port import Point, VectorStore
 
 KIND = "ingestion"
-QUEUE = "ingestion"
+# Nothing is put here: it takes what earlier code left waiting in it, and what is taken over from another version.
+_OLD_QUEUE = "ingestion"
+_OLD_QUEUE_POLL_S = 10.0
 _ATTEMPTS = 8  # about a minute: a store that is away for longer ends the attempt, not the file
 _PAUSE_S = 0.5
 _CLOSING_S = 10
@@ -58,17 +60,24 @@ class Ingestion:
         self._vectors = vectors
         self._batch_chunks = batch_chunks
         self._concurrency = concurrency
-        self._running: set[asyncio.Task[Any]] = set()
+        # One more than there are places of any kind: the place for small files. It bounds what goes on after a crash as well.
+        self._slots = asyncio.Semaphore(concurrency + 1)
+        self._running: dict[asyncio.Task[Any], UUID] = {}
         self._closing = False
+        self.when_ended: Callable[[UUID], None] = _nothing
 
     def register(self) -> None:
         self._engine.register(KIND, self._run)
-        self._engine.add_queue(Queue(QUEUE, self._concurrency))
+        self._engine.add_queue(Queue(_OLD_QUEUE, self._concurrency, poll_s=_OLD_QUEUE_POLL_S))
 
     async def begin(self, file_id: UUID, attempt: int) -> None:
         """Start the workflow of this attempt; doing it twice starts one."""
         argument = {"file_id": str(file_id), "attempt": attempt}
-        await self._engine.start(KIND, argument, workflow_id=workflow_id(file_id, attempt), queue=QUEUE)
+        await self._engine.start(KIND, argument, workflow_id=workflow_id(file_id, attempt))
+
+    def running(self) -> frozenset[UUID]:
+        """The files that this process is at."""
+        return frozenset(self._running.values())
 
     async def close(self) -> None:
         """Let go of what runs, before the engine and the stores close: it is left unfinished, and goes on at the next start."""
@@ -86,11 +95,16 @@ class Ingestion:
     async def _run(self, argument: Any) -> None:
         if self._closing:
             raise asyncio.CancelledError
+        file_id = UUID(argument["file_id"])
         task = asyncio.current_task()
         if task is not None:
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
-        await self._work(UUID(argument["file_id"]), int(argument["attempt"]))
+            self._running[task] = file_id
+            task.add_done_callback(self._ended)
+        async with self._slots:
+            await self._work(file_id, int(argument["attempt"]))
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self.when_ended(self._running.pop(task))
 
     async def _work(self, file_id: UUID, attempt: int) -> None:
         try:
@@ -202,6 +216,10 @@ class Ingestion:
         await self._vectors.delete_files(collection, [file_id])
         async with self._database.transaction() as session:
             await chunks.remove(session, file_id)
+
+
+def _nothing(_file_id: UUID) -> None:
+    """Until somebody wants to know."""
 
 
 def workflow_id(file_id: UUID, attempt: int) -> str:

@@ -11,7 +11,7 @@ from shared.db import Database
 from shared.errors import AppError
 from shared.ids import uuid7
 
-from retrieval_service.files.admission import FIRST_ATTEMPT, admit, key_of
+from retrieval_service.files.admission import admit, key_of
 from retrieval_service.files.enqueue import Enqueuer
 from retrieval_service.files.intake import Taken, take_in
 from retrieval_service.files.quota import Quota
@@ -79,7 +79,7 @@ class Assembler:
             await self._store.delete(whole.taken.key)
             raise
         if made:
-            self._enqueuer.enqueue_soon(whole.file_id, FIRST_ATTEMPT)
+            self._enqueuer.look_soon()
         else:
             await self._store.delete(whole.taken.key)
 

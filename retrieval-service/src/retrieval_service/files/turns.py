@@ -1,0 +1,77 @@
+"""Whose file is read next. Pure.
+
+A process has places for `concurrency` files of any kind, of which one person never has all when there are several, and one more place
+for a small file of somebody who has none under way: a large file, or the thousand of another, is nothing it has to wait for.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+SMALL_BYTES: Final = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A file whose attempt nobody has begun."""
+
+    file_id: UUID
+    attempt: int
+    user_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    user_id: UUID
+    express: bool
+    since_s: float
+
+
+class Places:
+    """What this process has under way."""
+
+    def __init__(self, concurrency: int) -> None:
+        self._concurrency = concurrency
+        self._of_one_max = max(1, concurrency - 1)
+        self._held: dict[UUID, _Held] = {}
+
+    def take(self, file: Waiting, *, express: bool, now_s: float) -> None:
+        self._held[file.file_id] = _Held(file.user_id, express, now_s)
+
+    def leave(self, file_id: UUID) -> None:
+        self._held.pop(file_id, None)
+
+    def leave_all_but(self, running: frozenset[UUID], *, taken_before_s: float) -> None:
+        """Of what was taken before: another process may have been quicker to begin it."""
+        gone = [file_id for file_id, held in self._held.items() if file_id not in running and held.since_s < taken_before_s]
+        for file_id in gone:
+            del self._held[file_id]
+
+    def free(self) -> bool:
+        return sum(not held.express for held in self._held.values()) < self._concurrency
+
+    def free_for(self, user_id: UUID) -> bool:
+        return sum(held.user_id == user_id and not held.express for held in self._held.values()) < self._of_one_max
+
+    def express_free(self) -> bool:
+        return not any(held.express for held in self._held.values())
+
+
+def next_file(
+    first: Sequence[Waiting], small: Sequence[Waiting], *, places: Places, active: Mapping[UUID, int], served: Callable[[UUID], int]
+) -> tuple[Waiting, bool] | None:
+    """The file that is begun now, and whether in the place of the small ones.
+
+    `first` and `small`: of each person the first file, and the first small one. `active`: files under way by person, of all processes.
+    `served`: larger for who was served later.
+    """
+
+    def order(file: Waiting) -> tuple[int, int, UUID]:
+        return active.get(file.user_id, 0), served(file.user_id), file.file_id
+
+    if places.free() and (allowed := [file for file in first if places.free_for(file.user_id)]):
+        return min(allowed, key=order), False
+    if places.express_free() and (quick := [file for file in small if not active.get(file.user_id)]):
+        return min(quick, key=order), True
+    return None

@@ -1,0 +1,158 @@
+"""Whose file is read next: nobody's waits behind the many or the large ones of another."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+import pytest_asyncio
+from ingestion_world import Person, World, unique, worlds_over
+from retrieval_service.files.enqueue import Enqueuer
+from retrieval_service.files.turns import Places, Waiting, next_file
+from shared.db import Database
+from shared.fair_queue import RoundRobin
+from shared.ids import uuid7
+from shared.testing.identity import make_principal
+
+ANN, BEN, CLEO = (uuid7() for _ in range(3))
+
+
+def waiting(user_id: UUID) -> Waiting:
+    return Waiting(uuid7(), 1, user_id)
+
+
+def order(count: int, files: list[Waiting], *, concurrency: int = 1) -> list[UUID]:
+    """Whose files are begun when each ends before the next one begins."""
+    places, served, begun = Places(concurrency), RoundRobin[UUID](), list[UUID]()
+    for _ in range(count):
+        heads = {file.user_id: file for file in reversed(files)}
+        found = next_file(list(heads.values()), [], places=places, active={}, served=served.last)
+        if found is None:
+            break
+        files.remove(found[0])
+        served.note(found[0].user_id)
+        begun.append(found[0].user_id)
+    return begun
+
+
+def test_people_take_turns_however_many_files_one_has() -> None:
+    files = [waiting(ANN), waiting(ANN), waiting(ANN), waiting(ANN), waiting(BEN), waiting(BEN), waiting(CLEO)]
+    assert order(7, files) == [ANN, BEN, CLEO, ANN, BEN, ANN, ANN]
+
+
+def test_one_person_never_has_every_place() -> None:
+    places = Places(3)
+    for number in range(2):
+        file = waiting(ANN)
+        assert next_file([file], [], places=places, active={}, served=lambda _: 0) == (file, False), number
+        places.take(file, express=False, now_s=0)
+    mine, others = waiting(ANN), waiting(BEN)
+    assert next_file([mine], [], places=places, active={ANN: 2}, served=lambda _: 0) is None
+    assert next_file([mine, others], [], places=places, active={ANN: 2}, served=lambda _: 0) == (others, False)
+
+
+def test_a_small_file_has_a_place_of_its_own_if_its_owner_has_nothing_under_way() -> None:
+    places = Places(1)
+    places.take(waiting(ANN), express=False, now_s=0)
+    mine, others, late = waiting(ANN), waiting(BEN), waiting(CLEO)
+    assert next_file([mine], [mine], places=places, active={ANN: 1}, served=lambda _: 0) is None
+    assert next_file([mine, others], [mine, others], places=places, active={ANN: 1}, served=lambda _: 0) == (others, True)
+    places.take(others, express=True, now_s=0)
+    assert next_file([late], [late], places=places, active={ANN: 1, BEN: 1}, served=lambda _: 0) is None
+    places.leave(others.file_id)
+    assert next_file([late], [late], places=places, active={ANN: 1}, served=lambda _: 0) == (late, True)
+
+
+def test_a_place_whose_workflow_runs_elsewhere_becomes_free() -> None:
+    places, file = Places(1), waiting(ANN)
+    places.take(file, express=False, now_s=10)
+    places.leave_all_but(frozenset(), taken_before_s=9)
+    assert not places.free()
+    places.leave_all_but(frozenset({file.file_id}), taken_before_s=11)
+    assert not places.free()
+    places.leave_all_but(frozenset(), taken_before_s=11)
+    assert places.free()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def worlds(
+    service_database: Callable[[str], Any], tmp_path_factory: pytest.TempPathFactory, embedding_model_folder: Path
+) -> AsyncGenerator[Callable[[], World]]:
+    async with worlds_over(service_database, tmp_path_factory, embedding_model_folder) as make:
+        yield make
+
+
+async def held(world: World, person: Person, count: int) -> list[str]:
+    """Files of somebody whose passages are not embedded until `world.inference.held` lets them."""
+    world.inference.held[str(person.principal.user_id)] = asyncio.Event()
+    files = [await person.upload(unique(), f"{number}.txt") for number in range(count)]
+    await person.until(files[0], "embedding")
+    return files
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_small_file_is_ready_at_once_while_others_flood_the_service(worlds: Callable[[], World]) -> None:
+    world = worlds()
+    async with world.service() as service:
+        ann, ben, cleo, dora = (service.person() for _ in range(4))
+        floods = {ann: await held(world, ann, 4), ben: await held(world, ben, 3)}
+        file = await cleo.until(await cleo.upload("Thirty-six bytes of text, not more.."), "ready", within_s=10)
+        assert file["chunk_count"] == 1
+        large = await dora.upload(unique() * 40, "large.txt")  # in no place of the small ones, and every other is taken
+        assert [(await ann.file(name))["stage"] for name in floods[ann]] == ["embedding", "queued", "queued", "queued"]
+        world.inference.held[str(ben.principal.user_id)].set()
+        await dora.until(large, "ready", within_s=60)
+        assert (await ann.file(floods[ann][0]))["stage"] == "embedding"
+        world.inference.held[str(ann.principal.user_id)].set()
+        for person, files in floods.items():
+            for name in files:
+                await person.until(name, "ready", within_s=60)
+
+
+async def insert_waiting(world: World, count: int) -> None:
+    principal = make_principal()
+    for _ in range(count):
+        file_id = uuid7()
+        await world.sql(
+            "INSERT INTO file (id, organisation_id, team_id, user_id, principal, filename, content_type, size_bytes, sha256, s3_key,"
+            " collection, stage, created_at, updated_at)"
+            " VALUES ($1, $2, $3, $4, $5, 'a.txt', 'text/plain', 1000000, '', $6, 'u', 'queued', now(), now())",
+            *(file_id, principal.organisation_id, principal.team_id, principal.user_id),
+            *(json.dumps(principal.to_claims()), f"files/{file_id}"),
+        )
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_several_processes_begin_every_file_once(worlds: Callable[[], World]) -> None:
+    world = worlds()
+    for count in (6, 2, 4):
+        await insert_waiting(world, count)
+    begun: list[UUID] = []
+
+    def process() -> tuple[Database, Enqueuer]:
+        database = Database(world.database.app_url, schema="retrieval", pool_max=4)
+        enqueuer: Enqueuer | None = None
+
+        async def begin(file_id: UUID, _attempt: int) -> None:
+            begun.append(file_id)
+            await asyncio.sleep(0.01)
+            asyncio.get_running_loop().call_later(0.02, lambda: enqueuer and enqueuer.ended(file_id))
+
+        enqueuer = Enqueuer(database, begin, lambda: frozenset(begun), concurrency=2, interval_s=0.05)
+        return database, enqueuer
+
+    processes = [process() for _ in range(3)]
+
+    async def work(enqueuer: Enqueuer) -> None:
+        while len(begun) < 12:
+            await enqueuer.run()
+
+    async with asyncio.timeout(60):
+        await asyncio.gather(*(work(enqueuer) for _, enqueuer in processes))
+    for database, _ in processes:
+        await database.dispose()
+    assert len(begun) == len(set(begun)) == 12
+    assert (await world.sql("SELECT count(*) FROM file WHERE enqueued_attempt = 1"))[0][0] == 12
