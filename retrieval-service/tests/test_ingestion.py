@@ -367,7 +367,7 @@ async def test_upgraded_at_any_point_files_are_ingested_exactly_once(worlds: Cal
             assert await processes.run(name, version=99) == 0
             await assert_ingested_once(world, name)
     assert await stored_points(world) == {file_id: PASSAGES, waiting_id: PASSAGES}
-    assert len(inference.texts) == 2 * PASSAGES
+    assert len(set(inference.texts)) == 2 * PASSAGES  # a death at a point of one may cut a batch of the other, which is embedded again
 
 
 @pytest.mark.timeout(300)

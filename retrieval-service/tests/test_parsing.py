@@ -108,6 +108,106 @@ async def test_what_is_no_utf_8_is_read_as_western_text(read: Any) -> None:
     assert (await read("Größe – 5 €".encode("windows-1252"), "text/plain")).texts == ["Größe – 5 €"]
 
 
+async def test_a_text_in_no_clear_encoding_is_refused(read: Any) -> None:
+    with pytest.raises(DocumentRefused) as refused:
+        await read("安全".encode("gbk") + b" \xff\xfe\x81", "text/plain")
+    assert refused.value.code == "unclear_encoding"
+
+
+async def test_a_text_in_a_national_encoding_is_read(read: Any) -> None:
+    text = "本合同由甲乙双方签订，自签字之日起生效。"
+    assert (await read(text.encode("gbk"), "text/plain")).texts == [text]
+
+
+def drawn(documents: Any, operations: bytes, *, catalogue: bytes = b"", page: bytes = b"", more: tuple[bytes, ...] = ()) -> bytes:
+    """A PDF of one page; its further objects have the numbers from 6 on."""
+    return documents.pdf_of(
+        [
+            b"<< /Type /Catalog /Pages 2 0 R %s >>" % catalogue,
+            b"<< /Type /Pages /Count 1 /Kids [5 0 R] >>",
+            b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+            b"<< /Length %d >>\nstream\n%s\nendstream" % (len(operations), operations),
+            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R /Resources << /Font << /F1 3 0 R >> >> %s >>" % page,
+            *more,
+        ]
+    )
+
+
+def placed(rows: list[tuple[int, list[tuple[int, str]]]]) -> bytes:
+    """Texts at (x, y), in the order they are given."""
+    texts = (b"1 0 0 1 %d %d Tm (%s) Tj" % (x, y, text.encode("latin-1")) for y, cells in rows for x, text in cells)
+    return b"BT /F1 9 Tf %s ET" % b" ".join(texts)
+
+
+async def test_columns_of_a_pdf_that_are_drawn_row_by_row_stay_apart(read: Any, documents: Any) -> None:
+    rows = [(760, [(50, "A title that goes over both of the columns, from the left to the right of the whole page, like this")])]
+    for number in range(8):
+        left, right = f"Left line {number} of a story about a long journey", f"Right line {number} of another one, which is about money"
+        rows.append((700 - 12 * number, [(50, left), (310, right)]))
+    rows += [
+        (600, [(50, "Left line 8 ends it.")]),
+        (560, [(50, "A foot over both columns, which is as long as the title and ends the whole page")]),
+    ]
+    text = "\n".join((await read(drawn(documents, placed(rows)), "application/pdf", overlap=0)).texts)
+    lines = [line for line in text.split("\n") if line]
+    assert lines[0].startswith("A title")
+    assert [line.split(" of ")[0] for line in lines[1:9]] == [f"Left line {number}" for number in range(8)]
+    assert lines[9] == "Left line 8 ends it."
+    assert [line.split(" of ")[0] for line in lines[10:18]] == [f"Right line {number}" for number in range(8)]
+    assert lines[18].startswith("A foot")
+
+
+async def test_rows_of_a_table_in_a_pdf_stay_together(read: Any, documents: Any) -> None:
+    rows = [(700 - 12 * number, [(50, f"Item {number}"), (200, f"{number} EUR"), (350, f"in March {number}")]) for number in range(10)]
+    (text,) = (await read(drawn(documents, placed(rows)), "application/pdf")).texts
+    assert text.split("\n")[3].split() == ["Item", "3", "3", "EUR", "in", "March", "3"]
+
+
+async def test_filled_form_fields_of_a_pdf_are_read(read: Any, documents: Any) -> None:
+    fields = (
+        b"<< /Type /Annot /Subtype /Widget /FT /Tx /T (applicant) /TU (Name of applicant)"
+        b" /V (Ada Lovelace) /Rect [50 700 200 720] /P 5 0 R >>",
+        b"<< /Type /Annot /Subtype /Widget /FT /Btn /T (agree) /V /Yes /AS /Yes"
+        b" /AP << /N << /Yes 9 0 R /Off 9 0 R >> >> /Rect [50 660 70 680]"
+        b" /P 5 0 R >>",
+        b"<< /Type /Annot /Subtype /Widget /FT /Tx /T (empty) /Rect [50 620 200 640] /P 5 0 R >>",
+        b"<< /Type /XObject /Subtype /Form /BBox [0 0 1 1] /Length 0 >>\nstream\n\nendstream",
+    )
+    form = b"/AcroForm << /Fields [6 0 R 7 0 R 8 0 R] /DA (/Helv 0 Tf 0 g) >>"
+    content = drawn(documents, placed([(760, [(50, "Application")])]), catalogue=form, page=b"/Annots [6 0 R 7 0 R 8 0 R]", more=fields)
+    (text,) = (await read(content, "application/pdf")).texts
+    assert text == "Application\n\nName of applicant: Ada Lovelace\nagree: Yes"
+
+
+async def test_a_text_box_of_a_docx_is_read_once_and_apart(read: Any, documents: Any) -> None:
+    box = "<w:txbxContent><w:p><w:r><w:t>In the box.</w:t></w:r></w:p></w:txbxContent>"
+    mc = "http://schemas.openxmlformats.org/markup-compatibility/2006"
+    both = (
+        f'<mc:AlternateContent xmlns:mc="{mc}"><mc:Choice Requires="wps"><w:drawing>{box}</w:drawing></mc:Choice>'
+        f"<mc:Fallback><w:pict>{box}</w:pict></mc:Fallback></mc:AlternateContent>"
+    )
+    body = f"<w:p><w:r><w:t>Before, </w:t></w:r><w:r>{both}</w:r><w:r><w:t>and after.</w:t></w:r></w:p>"
+    (text,) = (await read(documents.docx(body), documents.docx_type)).texts
+    assert text == "In the box.\n\nBefore, and after."
+    table = f"<w:tbl><w:tr><w:tc><w:p><w:r><w:t>cell</w:t></w:r><w:r>{both}</w:r></w:p></w:tc></w:tr></w:tbl>"
+    (text,) = (await read(documents.docx(table), documents.docx_type)).texts
+    assert sorted(text.split()) == ["In", "box.", "cell", "the"]
+
+
+async def test_headers_and_footers_of_a_docx_are_read_once(read: Any, documents: Any) -> None:
+    def part(kind: str, text: str) -> bytes:
+        return f'<w:{kind} xmlns:w="{_W}"><w:p><w:r><w:t>{text}</w:t></w:r></w:p></w:{kind}>'.encode()
+
+    content = documents.docx(
+        "<w:p><w:r><w:t>Body.</w:t></w:r></w:p>",
+        header1=part("hdr", "Contract 4711"),
+        header2=part("hdr", "Contract 4711"),
+        footer1=part("ftr", "Confidential"),
+        footer2=part("ftr", "7"),
+    )
+    assert (await read(content, documents.docx_type)).texts == ["Body.\n\nConfidential\n\nContract 4711"]
+
+
 async def test_control_characters_and_line_ends_are_made_plain(read: Any) -> None:
     raw = b"one\r\ntwo\x07 \r\n\r\n\r\n\r\nthree \xc2\xad\xe2\x80\x8bfour  "
     assert (await read(raw, "text/plain")).texts == ["one\ntwo\n\nthree four"]

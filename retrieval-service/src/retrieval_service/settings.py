@@ -88,7 +88,12 @@ class RetrievalSettings(ServiceSettings):
         "limits: time and memory alone, for development on macOS",
     )
     parser_memory_bytes_max: int = Field(default=1024**3, ge=256 * 1024**2, description="address space of the process that reads one file")
-    parser_cpu_s_max: int = Field(default=300, ge=1, le=3600, description="seconds of a core that reading one file may take")
+    parser_cpu_s_max: int = Field(
+        default=300,
+        ge=1,
+        le=3600,
+        description="seconds of a core that reading the largest file may take; a small one has 30, and 10 for each MB",
+    )
     parser_wall_s_max: float = Field(default=600, gt=0, le=7200, description="seconds that reading one file may take")
     parser_pages_max: int = Field(default=2000, ge=1, le=100_000, description="most pages of a PDF")
     parser_text_bytes_max: int = Field(default=64 * 1024**2, ge=1024, description="largest text, Markdown or HTML file that is read")

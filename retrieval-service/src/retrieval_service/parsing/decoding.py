@@ -5,7 +5,8 @@ import re
 from pathlib import Path
 from typing import Final
 
-from retrieval_service.parsing.errors import binary, too_large
+from retrieval_service.parsing.encoding import decode_unmarked, is_iso_2022_jp
+from retrieval_service.parsing.errors import binary, too_large, unclear_encoding
 
 _BOMS: Final = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -14,8 +15,6 @@ _BOMS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-# Of the encodings without a mark, the one most Western files are in; each byte has a meaning in it, so nothing is lost.
-_FALLBACK = "windows-1252"
 _PIECE_BYTES = 1024 * 1024
 _META_BYTES = 4096
 _META = re.compile(rb"<(?:meta[^>]{0,200}?charset\s*=|\?xml[^>]{0,100}?encoding\s*=)\s*[\"']?([A-Za-z0-9_:.\-]{1,40})", re.IGNORECASE)
@@ -43,8 +42,11 @@ def read_bytes(path: Path, *, kind: str, bytes_max: int) -> bytes:
 
 
 def decode(raw: bytes, *, declared: str | None = None) -> str:
-    """By the mark at its start, as declared, as UTF-8, else as windows-1252. Raises: DocumentRefused when NULs come out."""
-    for encoding in (_marked(raw), declared, "utf-8"):
+    """By the mark at its start, as declared, as UTF-8, else as it is found to be.
+
+    Raises: DocumentRefused when NULs come out, or when no encoding stands out.
+    """
+    for encoding in (_marked(raw), declared, "iso2022_jp_2" if is_iso_2022_jp(raw) else None, "utf-8"):
         if encoding is None:
             continue
         try:
@@ -53,7 +55,10 @@ def decode(raw: bytes, *, declared: str | None = None) -> str:
             continue
         break
     else:
-        text = raw.decode(_FALLBACK, errors="replace")
+        found = decode_unmarked(raw)
+        if found is None:
+            raise unclear_encoding()
+        text = found
     if "\x00" in text:
         raise binary()
     return text

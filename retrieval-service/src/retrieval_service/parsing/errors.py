@@ -30,6 +30,10 @@ def binary() -> DocumentRefused:
     return DocumentRefused("not_text", "this file holds binary data instead of text; upload PDF, DOCX, HTML, Markdown or plain text")
 
 
+def unclear_encoding() -> DocumentRefused:
+    return DocumentRefused("unclear_encoding", "the encoding of this text cannot be told for sure; save it as UTF-8 and upload that copy")
+
+
 def too_many_chunks(chunks_max: int) -> DocumentRefused:
     return DocumentRefused("too_much_text", f"this file makes more than {chunks_max:,} passages; split it into several files")
 

@@ -1,5 +1,6 @@
 """DOCX: the package is opened by hand, so that no part is unpacked that is not read and none beyond its bound."""
 
+import re
 import zipfile
 from collections.abc import Iterator
 from typing import IO, Any, cast
@@ -14,7 +15,10 @@ _etree = cast("Any", lxml.etree)
 
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _W_STRICT = "{http://purl.oclc.org/ooxml/wordprocessingml/main}"
+_MC_FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
 _PARTS = ("word/document.xml", "word/footnotes.xml", "word/endnotes.xml")
+# Of each section, and for its first and its even pages: mostly the same words.
+_MARGINS = re.compile(r"word/(?:header|footer)\d{1,3}\.xml")
 _STYLES = "word/styles.xml"
 _ENTRIES_MAX = 5_000
 _RATIO_MAX = 200
@@ -37,12 +41,24 @@ def read(source: Source) -> Iterator[Block]:
                 if part in names:
                     with package.open(part) as stream:
                         yield from _Paragraphs(levels).blocks(_Bounded(stream, budget))
+            yield from _margins(package, sorted(filter(_MARGINS.fullmatch, names)), budget)
     except RuntimeError:  # zipfile's word for an entry with a password
         raise DocumentRefused("encrypted", "this DOCX asks for a password; save a copy without one and upload that") from None
     except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError, OSError, _etree.XMLSyntaxError) as error:
         if getattr(error, "code", None) == _etree.ErrorTypes.ERR_NO_MEMORY:
             raise MemoryError from None
         raise broken("DOCX") from None
+
+
+def _margins(package: zipfile.ZipFile, parts: list[str], budget: "_Budget") -> Iterator[Block]:
+    """Headers and footers, each once."""
+    seen: set[str] = set()
+    for part in parts:
+        with package.open(part) as stream:
+            text = "\n".join(block.text for block in _Paragraphs({}).blocks(_Bounded(stream, budget)) if block.text)
+        if text not in seen and any(character.isalpha() for character in text):
+            seen.add(text)
+            yield Block(text)
 
 
 def _bomb() -> DocumentRefused:
@@ -95,7 +111,9 @@ def _events(stream: _Bounded, names: frozenset[str]) -> Iterator[tuple[str, str,
             if element.getroottree().docinfo.internalDTD is not None:
                 raise DocumentRefused("unsafe_xml", "the XML in this DOCX declares entities, which no word processor does; save it again")
         tag = element.tag
-        if isinstance(tag, str) and tag.startswith((_W, _W_STRICT)):
+        if tag == _MC_FALLBACK:
+            yield event, "Fallback", element
+        elif isinstance(tag, str) and tag.startswith((_W, _W_STRICT)):
             name = tag[tag.index("}") + 1 :]
             if name in names:
                 yield event, name, element
@@ -134,7 +152,7 @@ def _heading_levels(package: zipfile.ZipFile, budget: _Budget) -> dict[str, int]
 class _Paragraphs:
     """Blocks of one part: paragraphs, and the rows of tables with their cells side by side."""
 
-    _NAMES = frozenset({"p", "tbl", "tr", "tc", "t", "pStyle", "outlineLvl", *_CHARACTERS})
+    _NAMES = frozenset({"p", "tbl", "tr", "tc", "t", "pStyle", "outlineLvl", "txbxContent", *_CHARACTERS})
 
     def __init__(self, levels: dict[str, int]) -> None:
         self._levels = levels
@@ -144,13 +162,32 @@ class _Paragraphs:
         self._cells: list[str] = []
         self._rows: list[str] = []
         self._level: int | None = None
+        self._around: list[tuple[list[str], int | None]] = []  # what a text box stands in
+        self._fallbacks = 0
 
     def blocks(self, stream: _Bounded) -> Iterator[Block]:
         for event, name, element in _events(stream, self._NAMES):
-            if event == "start":
+            if name == "Fallback":
+                # The same text box once more, for programs that cannot show the first form of it.
+                self._fallbacks += 1 if event == "start" else -1
+            elif self._fallbacks:
+                continue
+            elif name == "txbxContent":
+                self._enter_box() if event == "start" else self._leave_box()
+            elif event == "start":
                 self._start(name)
             else:
                 yield from self._end(name, element)
+
+    def _enter_box(self) -> None:
+        self._around.append((self._text, self._level))
+        self._text, self._level = [], None
+
+    def _leave_box(self) -> None:
+        rest = self._text
+        self._text, self._level = self._around.pop()
+        if rest:  # of a box in a table, whose cells are read as a whole
+            self._text += ["\n", *rest]
 
     def _start(self, name: str) -> None:
         if name == "tbl":
