@@ -16,7 +16,7 @@ TEXTS = {
     "ukrainian": "Служба пошуку відповідає за файли, бази знань і пошук. Завантажений користувачем файл ділиться на уривки.",
     "japanese": "検索サービスはファイルとナレッジベースと検索を担当します。アップロードされたファイルは段落に分割され、書き込まれます。",
     "korean": "검색 서비스는 파일, 지식 베이스 및 검색을 담당합니다. 사용자가 올린 파일은 단락으로 나뉘어 벡터 저장소에 기록됩니다.",
-    "german": "Der Suchdienst verwaltet Dateien. Größere Dateien werden über mehrere Übertragungen hochgeladen; Müller & Söhne zahlen später.",
+    "german": "Der Suchdienst verwaltet Dateien. Größere Dateien werden über mehrere Übertragungen hochgeladen; Müller zahlt später.",
     "french": "Le service gère les fichiers, les bases de connaissances et la recherche. Les élèves ont été reçus à l'école après l'été.",
     "polish": "Usługa wyszukiwania zarządza plikami, bazami wiedzy i wyszukiwaniem. Zażółć gęślą jaźń, a książki są na półce.",
     "czech": "Vyhledávací služba spravuje soubory, znalostní báze a vyhledávání. Příliš žluťoučký kůň úpěl ďábelské ódy.",
