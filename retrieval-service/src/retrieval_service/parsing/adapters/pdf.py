@@ -90,7 +90,12 @@ def _laid_out(textpage: Any) -> str:
     ordered = in_reading_order(lines_of([Run(index, *box) for index, box in enumerate(boxes)]))
     if ordered is None:
         return whole
-    return "\n".join(" ".join(cast("str", textpage.get_text_bounded(*boxes[run.index])).strip() for run in line) for line in ordered)
+    return "\n".join(" ".join(_text_in(textpage, boxes[run.index]) for run in line) for line in ordered)
+
+
+def _text_in(textpage: Any, box: tuple[float, float, float, float]) -> str:
+    text: str = textpage.get_text_bounded(*box)
+    return text.strip()
 
 
 def _fields(document: Any, page: Any) -> str:
