@@ -276,6 +276,29 @@ async def test_nobody_elses_and_nothing_unready_is_found(me: httpx.AsyncClient, 
     assert (await me.post(SEARCH, json={"query": "cat", "knowledge_base_ids": [str(uuid7())]})).status_code == 404
 
 
+@pytest.mark.parametrize("mode", ["hybrid", "dense", "bm25"])
+async def test_somebody_with_more_files_than_a_query_can_name_still_searches_them_all(
+    world: World, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    monkeypatch.setattr("retrieval_service.files.service.SCOPE_FILES_MAX", 2)
+    owner = make_principal()
+    client = world.client(owner)
+    wanted = await world.file("wanted.txt", ["The cat sleeps."], owner=owner)
+    for number in range(3):
+        await world.file(f"{number}.txt", [f"Plain passage {number}."], owner=owner)
+    for name, state in (("queued.txt", "embedding"), ("gone.txt", "ready")):
+        hidden = await world.file(name, ["The cat sleeps where nobody looks."], owner=owner, stage=state)
+        if name == "gone.txt":
+            await world.sql("UPDATE file SET deleted_at = now() WHERE id = $1", hidden)
+    await world.file("others.txt", ["The cat of somebody else sleeps."], owner=make_principal())
+    answer = (await client.post(SEARCH, json={"query": "cat sleeps", "mode": mode, "k": 10})).json()
+    assert answer["data"][0]["file_id"] == str(wanted)
+    found = {passage["filename"] for passage in answer["data"]}
+    assert found <= {"wanted.txt", "0.txt", "1.txt", "2.txt"}
+    named = await client.post(SEARCH, json={"query": "cat", "file_ids": [str(wanted)]})
+    assert named.status_code == 200
+
+
 async def test_with_nothing_to_search_in_the_answer_is_empty(world: World) -> None:
     found = await find(world.client(make_principal()), "cat", trace=True)
     assert found["data"] == []

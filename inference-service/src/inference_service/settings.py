@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
-from shared.settings import ServiceSettings, embedding_model_id
+from shared.settings import ServiceSettings, built_in_embedding_model
 
 from inference_service.catalogue.known_windows import Window, parse_windows
 from inference_service.providers.members import KINDS, PERSON_MEMBERS, Members, members_of, parse_extra
@@ -116,8 +116,8 @@ class InferenceSettings(ServiceSettings):
 
     @field_validator("embedding_model")
     @classmethod
-    def _built_in_has_one_name(cls, value: str) -> str:
-        return embedding_model_id(value)
+    def _is_the_built_in(cls, value: str) -> str:
+        return built_in_embedding_model(value)
 
     @field_validator("local_model_url", mode="before")
     @classmethod

@@ -1,4 +1,4 @@
-"""Whose file is read next, what is under way, and since when: for fair turns and for ending what a person runs.
+"""Whose file is read next and what is under way: for fair turns, and for ending what a person runs.
 
 Both indexes hold the few files that are not done. Building them reads the table of files once, a second for a million of them.
 """
@@ -11,8 +11,6 @@ branch_labels = None
 depends_on = None
 
 _CHANGES = """
--- When the current attempt was asked for; null: when the file came.
-ALTER TABLE file ADD COLUMN attempt_at timestamptz;
 CREATE INDEX ix_file_turn ON file (user_id, id) WHERE stage = 'queued' AND enqueued_attempt < attempt AND deleted_at IS NULL;
 CREATE INDEX ix_file_unfinished ON file (updated_at) WHERE stage IN ('queued', 'parsing', 'embedding');
 """
@@ -23,4 +21,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    execute_script("DROP INDEX ix_file_unfinished; DROP INDEX ix_file_turn; ALTER TABLE file DROP COLUMN attempt_at;")
+    execute_script("DROP INDEX ix_file_unfinished; DROP INDEX ix_file_turn;")

@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
 from fastapi import FastAPI
+from shared.access import access_subscriber
 from shared.app import ServiceApp, create_service_app
 from shared.background import Periodic
 from shared.clients.inference import InferenceClient
@@ -17,6 +18,7 @@ from shared.settings import load_settings_or_exit
 from starlette.datastructures import State
 
 from retrieval_service.chunks.endpoints import router as chunks_router
+from retrieval_service.files.access import AccessEnds
 from retrieval_service.files.endpoints import router as files_router
 from retrieval_service.files.enqueue import Enqueuer
 from retrieval_service.files.quota import Quota
@@ -89,7 +91,9 @@ async def lifespan(api: FastAPI) -> AsyncGenerator[None]:
         api.state.reconciler = reconciler = Reconciler(database, vectors, objects, grace_s=settings.reconciliation_grace_s)
         reconciling = Periodic("reconciliation", settings.reconciliation_interval_s, reconciler.run_periodically)
         looking = Periodic("self-test of the reader", _LOOK_S, jail_check.look)
-        for job in [*file_jobs, *ingestion_jobs, reconciling, looking]:
+        url = settings.database_url.get_secret_value()
+        api.state.access = access = access_subscriber(url, service=settings.service, end_work=AccessEnds(database).end)
+        for job in [access, *file_jobs, *ingestion_jobs, reconciling, looking]:
             job.start()
             stack.push_async_callback(job.close)
         yield

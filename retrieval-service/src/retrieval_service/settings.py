@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from pydantic import Field, SecretStr, field_validator
-from shared.settings import ServiceSettings, embedding_model_id
+from shared.settings import ServiceSettings, built_in_embedding_model
 
 SCHEMA_VERSION = 4
 
@@ -102,5 +102,5 @@ class RetrievalSettings(ServiceSettings):
 
     @field_validator("embedding_model")
     @classmethod
-    def _built_in_has_one_name(cls, value: str) -> str:
-        return embedding_model_id(value)
+    def _is_the_built_in(cls, value: str) -> str:
+        return built_in_embedding_model(value)

@@ -122,6 +122,29 @@ async def test_a_name_of_nothing_is_refused(person: Any) -> None:
         assert (answer.status_code, answer.json()["code"]) == (422, "filename_invalid"), name
 
 
+@pytest.mark.parametrize(
+    ("disposition", "filename"),
+    [
+        ("filename*=UTF-8''na%C3%AFve%20file.txt", "naïve file.txt"),
+        ("filename*=utf-8'de'Gr%C3%B6%C3%9Fe.txt", "Größe.txt"),
+        ("filename=\"fallback.txt\"; filename*=UTF-8''real%20name.txt", "real name.txt"),
+        ("filename*=ISO-8859-1''caf%E9.txt; filename=\"cafe.txt\"", "café.txt"),
+        ("filename=\"a; filename*=UTF-8''b.txt\"", "a; filename*=UTF-8''b.txt"),
+    ],
+)
+async def test_a_name_that_is_only_given_in_full_is_taken(person: Any, disposition: str, filename: str) -> None:
+    head = f'--x\r\nContent-Disposition: form-data; name="file"; {disposition}\r\n\r\n'
+    body = head.encode() + b"some words\r\n--x--\r\n"
+    answer = await person.http.post(FILES, content=body, headers={"content-type": "multipart/form-data; boundary=x"})
+    assert (answer.status_code, answer.json().get("filename")) == (201, filename)
+
+
+async def test_a_name_that_is_not_what_it_says_is_refused(person: Any) -> None:
+    body = b"--x\r\nContent-Disposition: form-data; name=\"file\"; filename*=UTF-8''%FF.txt\r\n\r\nabc\r\n--x--\r\n"
+    answer = await person.http.post(FILES, content=body, headers={"content-type": "multipart/form-data; boundary=x"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "form_invalid")
+
+
 async def test_a_form_that_is_none_is_refused_with_what_is_wrong(person: Any) -> None:
     def form(*parts: str) -> bytes:
         return "".join(f"--x\r\n{part}\r\n" for part in parts).encode() + b"--x--\r\n"

@@ -3,17 +3,20 @@
 import asyncio
 import os
 import re
+import subprocess
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from obstore.exceptions import GenericError
 from pydantic import SecretStr
 from retrieval_service.objects.adapters import stores
 from retrieval_service.objects.adapters.stores import LocalObjects, s3_objects
 from retrieval_service.objects.choice import open_object_store
+from retrieval_service.objects.errors import StorageFull
 from retrieval_service.objects.port import ObjectMissing, ObjectStore, read_all
 from shared.clock import utc_now
 from shared.errors import Unavailable
@@ -323,3 +326,29 @@ async def test_a_reader_goes_on_where_a_broken_connection_left_it(bucket: Opened
     relay.break_after(2_000_000)
     assert await read_all(store, "files/a") == content
     assert relay.broken == 1
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder on a disk of 64 KiB."""
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(tmp_path)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("mounting a small disk is not permitted here")
+    yield tmp_path
+    subprocess.run(["umount", str(tmp_path)], check=True)
+
+
+@pytest.mark.parametrize("size_bytes", [200_000, PART_BYTES + 200_000])
+async def test_a_full_disk_is_called_one(small_disk: Path, size_bytes: int) -> None:
+    with pytest.raises(StorageFull) as full:
+        await LocalObjects(small_disk / "objects").put("files/a", chunks(b"x" * size_bytes))
+    assert (full.value.status, full.value.code) == (507, "storage_full")
+
+
+async def test_a_full_disk_is_told_from_the_librarys_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def full(*_: Any, **__: Any) -> None:
+        raise GenericError("Generic LocalFileSystem error: Unable to copy data to file: No space left on device (os error 28)")
+
+    monkeypatch.setattr(stores.obstore, "put_async", full)
+    with pytest.raises(StorageFull):
+        await LocalObjects(tmp_path).put("files/a", chunks(b"x"))

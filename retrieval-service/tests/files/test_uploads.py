@@ -3,11 +3,17 @@
 import asyncio
 import hashlib
 import os
-from typing import Any
+from collections.abc import AsyncGenerator
+from datetime import timedelta
+from typing import Any, cast
 from uuid import uuid4
 
 import httpx
 import pytest
+from retrieval_service.objects.port import StoredObject
+from retrieval_service.uploads.housekeeping import UploadHousekeeping
+from shared.clock import utc_now
+from shared.db import Database
 from shared.ids import uuid7
 from shared.testing.identity import make_principal
 
@@ -211,3 +217,36 @@ async def test_a_strangers_upload_looks_as_if_it_were_not_there(service: Any, pe
             ]
             assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(404, "upload_not_found")] * 3
     assert (await person.http.get(f"{UPLOADS}/{upload_id}")).json()["offset"] == 0
+
+
+class _Listed:
+    """A store with many chunks of few uploads."""
+
+    def __init__(self, keys: list[str]) -> None:
+        self.keys = set(keys)
+
+    async def list(self, prefix: str) -> AsyncGenerator[StoredObject]:
+        for key in sorted(self.keys):
+            yield StoredObject(key, 1, utc_now() - timedelta(days=1))
+
+    async def delete(self, key: str) -> None:
+        self.keys.remove(key)
+
+
+async def test_strays_are_looked_up_by_the_hundred(service: Any, person: Any) -> None:
+    known = (await begin(person))["id"]
+    kept = [f"uploads/{known}/{number}" for number in range(700)]
+    store = _Listed([*kept, *(f"uploads/{uuid7()}/0" for _ in range(400)), "uploads/nonsense"])
+    database = Database(service.database_url, schema="retrieval", pool_max=1)
+    transactions = 0
+
+    class Counting:
+        def transaction(self) -> Any:
+            nonlocal transactions
+            transactions += 1
+            return database.transaction()
+
+    await UploadHousekeeping(cast("Any", Counting()), cast("Any", store), cast("Any", None)).sweep_strays()
+    await database.dispose()
+    assert store.keys == set(kept)
+    assert transactions <= 3

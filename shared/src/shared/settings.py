@@ -75,6 +75,17 @@ def embedding_model_id(name: str) -> str:
     return BUILT_IN_EMBEDDING_MODEL if plain == BUILT_IN_EMBEDDING_MODEL else name
 
 
+def built_in_embedding_model(name: str) -> str:
+    """For a setting that takes no other model. Raises: ValueError."""
+    found = embedding_model_id(name)
+    if found != BUILT_IN_EMBEDDING_MODEL:
+        raise ValueError(
+            f"{name[:80]!r} cannot be used: passages are measured and stored for the built-in model;"
+            f" set it to {BUILT_IN_EMBEDDING_MODEL} (or sentence-transformers/all-MiniLM-L6-v2), or unset it"
+        )
+    return found
+
+
 def explain(error: ValidationError) -> str:
     """What is wrong with which variable, on one line and without its value."""
     items = error.errors(include_input=False)

@@ -1,9 +1,11 @@
 """multipart/form-data read as it arrives: fields are kept, the file is handed on in chunks."""
 
+import re
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
+from urllib.parse import unquote_to_bytes
 
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -12,6 +14,8 @@ from retrieval_service.files.errors import FormInvalid
 
 FILE_FIELD = "file"
 _FIELD_BYTES_MAX = 1000
+# RFC 5987, section 3.2: charset, an optional language, the percent-encoded name. Outside of quotation marks only.
+_EXTENDED = re.compile(rb"""^(?:[^"]|"(?:[^"\\]|\\.)*")*?;\s*filename\*\s*=\s*(utf-8|iso-8859-1)'[^';]*'([^\s;"]*)""", re.IGNORECASE)
 _PARTS_MAX = 10
 
 T = TypeVar("T")
@@ -127,11 +131,11 @@ async def _read_part(
 ) -> None:
     _, disposition = parse_options_header(part.headers.get(b"content-disposition"))
     name = _text(disposition.get(b"name", b""))
-    if name == FILE_FIELD and b"filename" in disposition:
+    filename = _filename(part.headers.get(b"content-disposition", b""), disposition)
+    if name == FILE_FIELD and filename is not None:
         if form.file is not None:
             raise FormInvalid("the form holds several files; send one at a time")
         claimed = part.headers.get(b"content-type")
-        filename = _text(disposition[b"filename"]).replace("%22", '"')  # how browsers write a quotation mark here
         incoming = IncomingFile(filename, _text(claimed) if claimed else None, events.data())
         form.file = await take(incoming)
         return
@@ -146,6 +150,19 @@ async def _read_part(
         if len(value) > _FIELD_BYTES_MAX:
             raise FormInvalid(f"{name} is longer than {_FIELD_BYTES_MAX} bytes")
     form.fields[name] = _text(value)
+
+
+def _filename(header: bytes, disposition: dict[bytes, bytes]) -> str | None:
+    """Its name; None when the part is no file. `filename*` says it in full where both are there (RFC 6266, section 4.3)."""
+    if (extended := _EXTENDED.search(header)) is not None:
+        charset, raw = extended[1].decode("ascii").lower(), unquote_to_bytes(extended[2])
+        try:
+            return raw.decode("utf-8" if charset == "utf-8" else "latin-1")
+        except UnicodeDecodeError:
+            raise FormInvalid("filename* is not the UTF-8 that it says to be; send the name in UTF-8") from None
+    if b"filename" not in disposition:
+        return None
+    return _text(disposition[b"filename"]).replace("%22", '"')  # how browsers write a quotation mark here
 
 
 def _text(value: bytes) -> str:

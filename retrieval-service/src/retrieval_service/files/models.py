@@ -28,7 +28,6 @@ class FileRow(Base):
     collection: Mapped[str] = mapped_column(Text)
     stage: Mapped[str] = mapped_column(Text)
     attempt: Mapped[int]
-    attempt_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     enqueued_attempt: Mapped[int]
     cancel_requested: Mapped[bool]
     progress_done: Mapped[int | None] = mapped_column(BigInteger)

@@ -107,6 +107,32 @@ async def names_of(session: AsyncSession, *, file_ids: Sequence[UUID]) -> dict[U
     return {row[0]: row[1] for row in rows}
 
 
+async def own_collections(session: AsyncSession, *, user_id: UUID, organisation_id: UUID) -> Sequence[str]:
+    """The collections that the person's ready files lie in: their own, and those of their knowledge bases."""
+    condition = and_(_own(user_id=user_id, organisation_id=organisation_id), FileRow.stage == "ready")
+    return (await session.execute(select(FileRow.collection).where(condition).distinct().order_by(FileRow.collection))).scalars().all()
+
+
+async def ready_names(session: AsyncSession, *, file_ids: Sequence[UUID], user_id: UUID, organisation_id: UUID) -> dict[UUID, str]:
+    condition = and_(_own(user_id=user_id, organisation_id=organisation_id), FileRow.stage == "ready", FileRow.id.in_(file_ids))
+    return {row[0]: row[1] for row in await session.execute(select(FileRow.id, FileRow.filename).where(condition))}
+
+
+async def end_of_person(
+    session: AsyncSession, *, user_id: UUID | None, key_id: UUID | None, code: str, detail: str
+) -> list[tuple[UUID, int]]:
+    """Ask what is not done of a person, or of a key, to stop, with the reason; what waits is stopped. (file, attempt) of all of them."""
+    whose = FileRow.user_id == user_id if key_id is None else FileRow.principal["key"].astext == str(key_id)
+    reason = {"error_code": code, "error_detail": detail, "updated_at": utc_now()}
+    waiting = update(FileRow).where(_UNFINISHED, whose, FileRow.stage == "queued").values(stage="cancelled", **reason)
+    running = update(FileRow).where(_UNFINISHED, whose, FileRow.stage != "queued", ~FileRow.cancel_requested)
+    ended: list[tuple[UUID, int]] = []
+    for statement in (waiting, running.values(cancel_requested=True, **reason)):
+        rows = await session.execute(statement.returning(FileRow.id, FileRow.attempt).execution_options(synchronize_session=False))
+        ended += [(row[0], row[1]) for row in rows]
+    return ended
+
+
 async def change_attempt(
     session: AsyncSession, *, file_id: UUID, attempt: int, stages: Sequence[str], values: dict[str, Any]
 ) -> FileRow | None:

@@ -62,9 +62,11 @@ async def readable_selection(
 ) -> Scope:
     """What a search may look into: the ready files of all that was named; without names, the caller's own.
 
+    Of more than SCOPE_FILES_MAX own files the whole collections, which hold nobody else's: `ready_names` then says what may be shown.
+
     Raises:
         KnowledgeBaseNotFound, FileNotFound: a name the caller may not see.
-        ScopeTooLarge: more than SCOPE_FILES_MAX files.
+        ScopeTooLarge: more than SCOPE_FILES_MAX files were named.
     """
     limit = SCOPE_FILES_MAX + 1
     if knowledge_base_ids or file_ids:
@@ -77,7 +79,10 @@ async def readable_selection(
     else:
         places = await repository.ready_own(session, user_id=principal.actor_id, organisation_id=principal.organisation_id, limit=limit)
     if len(places) > SCOPE_FILES_MAX:
-        raise ScopeTooLarge(SCOPE_FILES_MAX)
+        if knowledge_base_ids or file_ids:
+            raise ScopeTooLarge(SCOPE_FILES_MAX)
+        collections = await repository.own_collections(session, user_id=principal.actor_id, organisation_id=principal.organisation_id)
+        return Scope(principal.organisation_id, tuple(Selection(collection, None) for collection in collections))
     by_collection: dict[str, set[UUID]] = {}
     for file_id, collection in places:
         by_collection.setdefault(collection, set()).add(file_id)
@@ -88,6 +93,11 @@ async def readable_selection(
 async def names_of(session: AsyncSession, file_ids: Sequence[UUID]) -> dict[UUID, str]:
     """Names by file, of ids that a `readable_selection` allowed; a file deleted since is absent."""
     return await repository.names_of(session, file_ids=file_ids)
+
+
+async def ready_names(session: AsyncSession, principal: Principal, file_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """Names by file, of those that are the caller's own and ready."""
+    return await repository.ready_names(session, file_ids=file_ids, user_id=principal.actor_id, organisation_id=principal.organisation_id)
 
 
 async def view(session: AsyncSession, principal: Principal, row: FileRow) -> DocumentMetadata:
@@ -196,7 +206,7 @@ async def retry(session: AsyncSession, principal: Principal, file_id: UUID) -> F
     row = await own_file(session, principal, file_id, lock=True)
     if row.stage not in ("failed", "cancelled"):
         raise StageConflict(f"the file is {row.stage}; only a failed or cancelled file can be tried again")
-    values = {**_FRESH, "stage": "queued", "attempt": row.attempt + 1, "attempt_at": utc_now()}
+    values = {**_FRESH, "stage": "queued", "attempt": row.attempt + 1}
     await repository.change(session, file_id=file_id, values=values)
     await session.refresh(row)
     return row

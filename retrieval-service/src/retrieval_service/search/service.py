@@ -16,6 +16,7 @@ from shared.errors import AppError
 from retrieval_service.chunks import service as chunks
 from retrieval_service.chunks.service import StoredChunk
 from retrieval_service.files import service as files
+from retrieval_service.files.service import SCOPE_FILES_MAX
 from retrieval_service.search import fusion
 from retrieval_service.search.choosing import Choice, choose
 from retrieval_service.search.errors import MeaningUnavailable, QueryEmpty
@@ -70,18 +71,18 @@ class Searcher:
         run = _Run(principal, request, request.mode or self._default_mode)
         with run.phase("total"):
             if run.mode == "bm25":
-                choices, file_ids = await self._find(run)
+                choices, searched = await self._find(run)
             else:
                 # All that does not need the question's vector is done while it is on its way.
                 async with beside(self._ask(run), "vector of a question") as run.asked:
-                    choices, file_ids = await self._find(run)
-        return _response(run, choices, files_searched=len(file_ids))
+                    choices, searched = await self._find(run)
+        return _response(run, choices, files_searched=searched)
 
-    async def _find(self, run: _Run) -> tuple[list[Choice], frozenset[UUID]]:
-        """What was found, and in which files."""
+    async def _find(self, run: _Run) -> tuple[list[Choice], int]:
+        """What was found, and in how many files; of more than SCOPE_FILES_MAX that number and one."""
         scope = await self._scope(run)
         file_ids = _file_ids(scope)
-        return await self._choices(run, scope, file_ids), file_ids
+        return await self._choices(run, scope, file_ids), SCOPE_FILES_MAX + 1 if file_ids is None else len(file_ids)
 
     async def _scope(self, run: _Run) -> Scope:
         request = run.request
@@ -97,11 +98,11 @@ class Searcher:
             except AppError as error:
                 return error
 
-    async def _choices(self, run: _Run, scope: Scope, file_ids: frozenset[UUID]) -> list[Choice]:
-        if not file_ids:
+    async def _choices(self, run: _Run, scope: Scope, file_ids: frozenset[UUID] | None) -> list[Choice]:
+        if file_ids is not None and not file_ids:
             run.notes.append("there is no ready file to search in")
             return []
-        everything = await self._everything(run, file_ids)
+        everything = None if file_ids is None else await self._everything(run, file_ids)
         hits = await self._hits(run, scope)
         if everything is not None or run.request.rerank or run.request.trace:
             found = await self._loaded(run, hits, file_ids)
@@ -110,7 +111,7 @@ class Searcher:
             return choose(found, run.request.k) if everything is None else _all_of(found, everything)
         return await self._best(run, hits, file_ids)
 
-    async def _best(self, run: _Run, hits: Sequence[Hit], allowed: frozenset[UUID]) -> list[Choice]:
+    async def _best(self, run: _Run, hits: Sequence[Hit], allowed: frozenset[UUID] | None) -> list[Choice]:
         """Loads no more texts than will do; all when too many of the first are the same or gone."""
         k = run.request.k
         first = choose(await self._loaded(run, hits[: 2 * k], allowed), k)
@@ -160,13 +161,17 @@ class Searcher:
         with run.phase("bm25"):
             return await self._store.search_bm25(scope, run.request.query, CANDIDATES)
 
-    async def _loaded(self, run: _Run, hits: Sequence[Hit], allowed: frozenset[UUID]) -> list[tuple[Hit, StoredChunk]]:
+    async def _loaded(self, run: _Run, hits: Sequence[Hit], allowed: frozenset[UUID] | None) -> list[tuple[Hit, StoredChunk]]:
         """With their texts; what is gone, of a file that was deleted meanwhile, or of one that was not allowed is dropped."""
         with run.phase("passages"):
             async with self._database.transaction() as session:
                 stored = await chunks.passages(session, [hit.id for hit in hits])
-                run.names |= await files.names_of(session, list({chunk.file_id for chunk in stored.values()}))
-        shown = allowed & run.names.keys()
+                found_in = list({chunk.file_id for chunk in stored.values()})
+                if allowed is None:
+                    run.names |= await files.ready_names(session, run.principal, found_in)
+                else:
+                    run.names |= await files.names_of(session, found_in)
+        shown = run.names.keys() if allowed is None else allowed & run.names.keys()
         return [(hit, chunk) for hit in hits if (chunk := stored.get(hit.id)) is not None and chunk.file_id in shown]
 
     async def _reranked(self, run: _Run, found: list[tuple[Hit, StoredChunk]]) -> list[tuple[Hit, StoredChunk]]:
@@ -192,7 +197,10 @@ def _all_of(found: Sequence[tuple[Hit, StoredChunk]], everything: Sequence[Store
     return [Choice(hit, chunk, True, f"all {len(everything)} passages fit") for hit, chunk in (*found, *rest)]
 
 
-def _file_ids(scope: Scope) -> frozenset[UUID]:
+def _file_ids(scope: Scope) -> frozenset[UUID] | None:
+    """None: all of some collections."""
+    if any(selection.file_ids is None for selection in scope.selections):
+        return None
     return frozenset(file_id for selection in scope.selections for file_id in selection.file_ids or ())
 
 

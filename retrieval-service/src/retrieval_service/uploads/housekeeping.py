@@ -1,6 +1,7 @@
 """What uploads leave behind: complete ones whose process died, abandoned ones, chunks that nobody counts."""
 
 import logging
+from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from retrieval_service.uploads.assembly import Assembler
 
 _BATCH_MAX = 50
 _STRAY_AFTER = timedelta(hours=1)
+_STRAYS_AT_ONCE = 500
 
 log = logging.getLogger(__name__)
 
@@ -51,14 +53,29 @@ class UploadHousekeeping:
     async def sweep_strays(self) -> None:
         """Remove chunks that were on their way when their upload was removed."""
         before = utc_now() - _STRAY_AFTER
+        batch: list[str] = []
         async for item in self._store.list(UPLOADS_PREFIX):
-            if item.modified_at < before and not await self._is_known(item.key):
-                await self._store.delete(item.key)
+            if item.modified_at < before:
+                batch.append(item.key)
+            if len(batch) == _STRAYS_AT_ONCE:
+                await self._remove_unknown(batch)
+                batch.clear()
+        await self._remove_unknown(batch)
 
-    async def _is_known(self, key: str) -> bool:
-        try:
-            upload_id = UUID(key.split("/")[1])
-        except (ValueError, IndexError):
-            return False
-        async with self._database.transaction() as session:
-            return bool(await repository.known(session, ids=[upload_id]))
+    async def _remove_unknown(self, keys: Sequence[str]) -> None:
+        uploads = {key: _upload_of(key) for key in keys}
+        ids = {upload_id for upload_id in uploads.values() if upload_id is not None}
+        known: set[UUID] = set()
+        if ids:
+            async with self._database.transaction() as session:
+                known = await repository.known(session, ids=list(ids))
+        for key, upload_id in uploads.items():
+            if upload_id not in known:
+                await self._store.delete(key)
+
+
+def _upload_of(key: str) -> UUID | None:
+    try:
+        return UUID(key.split("/")[1])
+    except (ValueError, IndexError):
+        return None

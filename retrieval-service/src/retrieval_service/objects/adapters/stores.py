@@ -1,6 +1,7 @@
 """Object stores through obstore: a local folder, or S3 and what speaks its language."""
 
 import asyncio
+import errno
 import logging
 import os
 import re
@@ -13,8 +14,9 @@ from typing import TYPE_CHECKING
 import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, S3Store
-from shared.errors import Unavailable
+from shared.errors import AppError, Unavailable
 
+from retrieval_service.objects.errors import StorageFull
 from retrieval_service.objects.port import ObjectMissing, StoredObject
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ _STATUS = re.compile(r"^.*?status code: (\d{3})")  # what follows is the answer'
 _CODE = re.compile(r"<Code>(\w{1,64})</Code>")
 _QUERY = re.compile(r"\?\S+")
 _REASON_CHARS_MAX = 300
+# What the local store's library, which hands on no number, says of ENOSPC and EDQUOT.
+_FULL = re.compile(r"os error (?:28|122)\)|No space left on device|Disk quota exceeded")
 
 log = logging.getLogger(__name__)
 
@@ -38,13 +42,15 @@ def _down() -> Unavailable:
     return Unavailable("the object store does not answer; see its log and OBJECT_STORE_URL", code="object_store_down")
 
 
-def _failed(error: Exception) -> Unavailable:
+def _failed(error: Exception) -> AppError:
     """What the caller hears. The operator reads the reason in the log, without anything that was signed or sent."""
     text = str(error)
     line = text.partition("\n")[0]
     answer, code = _STATUS.search(line), _CODE.search(text)
     reason = _QUERY.sub("", answer[0] if answer else line)[:_REASON_CHARS_MAX]
     log.warning("the object store failed", extra={"reason": f"{reason} {code[1]}" if code else reason})
+    if _FULL.search(text) or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+        return StorageFull()
     if code and code[1] == "NoSuchBucket":
         return Unavailable("the bucket that OBJECT_STORE_URL names is not there; create it", code="object_store_down")
     if answer and answer[1] in {"401", "403"}:

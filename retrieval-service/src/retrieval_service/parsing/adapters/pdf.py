@@ -13,7 +13,7 @@ from retrieval_service.parsing.columns import Run, in_reading_order, lines_of
 from retrieval_service.parsing.errors import DocumentRefused, broken, too_much_text
 from retrieval_service.parsing.reading import Source
 
-_pdfium, _raw = cast("Any", pypdfium2), cast("Any", pypdfium2.raw)
+_pdfium, _raw, _ctypes = cast("Any", pypdfium2), cast("Any", pypdfium2.raw), cast("Any", ctypes)
 _OUTLINE_ENTRIES_MAX = 10_000
 _OUTLINE_DEPTH_MAX = 4
 # A hyphen at the end of a line that only breaks a word: pdfium marks it with one of these.
@@ -137,7 +137,7 @@ def _string(get: Any, forms: Any, annotation: Any) -> str:
     if size_bytes <= 2:
         return ""
     buffer = ctypes.create_string_buffer(size_bytes)
-    if get(forms, annotation, ctypes.cast(buffer, ctypes.POINTER(_raw.FPDF_WCHAR)), size_bytes) > size_bytes:
+    if get(forms, annotation, _ctypes.cast(buffer, _ctypes.POINTER(_raw.FPDF_WCHAR)), size_bytes) > size_bytes:
         return ""  # it was longer than a field may be, and nothing was written
     return buffer.raw.decode("utf-16-le", errors="replace").rstrip("\0").strip()
 
