@@ -325,9 +325,18 @@ async def test_a_forged_report_is_bounded_and_only_about_itself(jail: Sandbox) -
     forged = '{"status": "ok", "result": "forged", "files": ["/etc/passwd"], "refused": null}'
     result = await jail.run(f"import os\nos.write(3, {forged.encode()!r})\nos._exit(0)")
     assert (result.status, result.result, result.files) == ("ok", "forged", [])
+    refused = '{"refused": "the kernel has no Landlock"}'
+    result = await jail.run(f"import os\nprint('ran')\nos.write(3, {refused.encode()!r})\nos._exit(70)")
+    assert (result.status, result.stdout) == ("error", "ran\n")
     flood = await jail.run("import os\nwhile True:\n    os.write(3, b'x' * 65536)", timeout_s=1)
     assert flood.status == "timeout"
     await still_answers(jail)
+
+
+async def test_the_name_of_the_machine_is_hidden(jail: Sandbox, jail_of_shared_user: Sandbox) -> None:
+    for each in (jail, jail_of_shared_user):
+        result = await each.run("import os, platform, socket\nprint(os.uname().nodename, platform.node(), socket.gethostname())")
+        assert result.stdout.split() == ["sandbox"] * 3, result.stderr
 
 
 async def test_hooks_left_behind_reach_nothing(jail: Sandbox) -> None:
@@ -376,6 +385,15 @@ BOMBS: dict[str, tuple[str, set[str]]] = {
     "many files": ("n = 0\nwhile True:\n    open(f'f{n}', 'w').close(); n += 1", {"output_exceeded"}),
     "one big file": ("f = open('big', 'wb')\nwhile True: f.write(bytes(1 << 20))", {"error", "output_exceeded"}),
     "big files": ("n = 0\nwhile True:\n    open(f'f{n}', 'wb').write(bytes(1 << 23)); n += 1", {"output_exceeded"}),
+    "deleted files that stay open": (
+        "import os\nheld = []\nwhile True:\n    f = open('f', 'wb', buffering=0); os.unlink('f'); f.write(bytes(1 << 22)); held.append(f)",
+        {"output_exceeded"},
+    ),
+    "deleted files that stay mapped": (
+        "import mmap, os\nheld = []\nwhile True:\n    f = open('f', 'w+b'); f.truncate(1 << 22); m = mmap.mmap(f.fileno(), 1 << 22)\n"
+        "    m[:] = bytes(1 << 22); held.append(m); os.unlink('f'); f.close()",
+        {"output_exceeded"},
+    ),
     "deep folders": ("import os\nwhile True:\n    os.mkdir('d'); os.chdir('d')", {"output_exceeded"}),
     "unreadable folders": ("import os\nfor n in range(9):\n    os.mkdir('d', 0o300); os.chdir('d')", {"ok"}),
     "recursion": ("import sys\nsys.setrecursionlimit(10**9)\ndef f(): f()\nf()", {"error", "killed", "memory_exceeded", "timeout"}),

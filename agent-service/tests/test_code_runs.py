@@ -200,6 +200,7 @@ import os
 os.mkdir('folder'); open('folder/inner.txt', 'w').write('x')
 open('.hidden', 'w').write('x')
 open('back\\\\slash', 'w').write('x')
+for odd in ('invoice\u202etxt.exe', 'a\u2066b', 'zero\u200bwidth', 'line\u2028end', 'c1\x85', 'bom\ufeff'): open(odd, 'w').write('x')
 open(b'\\xff.txt', 'w').write('x')
 open('large.bin', 'wb').write(bytes(11_000_000))
 for n in range(20): open(f'file{n:02}.txt', 'w').write(str(n))

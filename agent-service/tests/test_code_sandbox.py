@@ -17,13 +17,14 @@ import pytest
 from agent_service.code.admission import Admission
 from agent_service.code.endpoints import router
 from agent_service.code.limits import CodeLimits
-from agent_service.code.service import CodeRunner
+from agent_service.code.service import AccessLost, CodeRunner
 from agent_service.code.testing import NO_LANDLOCK, sandbox
 from agent_service.code.tool import PythonTool
 from agent_service.code.workfolder import WorkFolder, remove_tree
 from agent_service.settings import AgentSettings
 from agent_service.tools.port import ToolContext
 from fastapi import FastAPI
+from shared.access import AccessEnd, EndReason
 from shared.app import ServiceApp, create_service_app
 from shared.background import TaskTracker
 from shared.errors import TooManyRequests
@@ -132,6 +133,44 @@ async def test_the_warm_process_ends_when_idle_and_comes_back(tmp_path: Path) ->
             await asyncio.sleep(0.05)
         assert made.runner._zygote is None
         assert (await made.run("2")).result == "2"
+
+
+@pytest.mark.skipif(bool(NO_LANDLOCK), reason=NO_LANDLOCK or "Landlock is there")
+async def test_a_process_that_is_kept_warm_is_there_before_the_first_run_and_stays(tmp_path: Path) -> None:
+    async with sandbox(tmp_path, idle_s=0.05, libraries=False, keep_warm=True, warm_after_s=0.01) as made:
+        async with asyncio.timeout(20):
+            while made.runner._zygote is None:  # noqa: ASYNC110 - it comes by itself
+                await asyncio.sleep(0.02)
+        warm = made.runner._zygote
+        assert (await made.run("1")).result == "1"
+        await asyncio.sleep(0.3)
+        assert made.runner._zygote is warm
+        assert warm.alive
+
+
+@pytest.mark.skipif(bool(NO_LANDLOCK), reason=NO_LANDLOCK or "Landlock is there")
+@pytest.mark.parametrize("whose", ["person", "key"])
+async def test_code_of_somebody_who_lost_access_ends_at_once(tmp_path: Path, whose: str) -> None:
+    principal = make_principal(key_id=uuid7())
+    lost = (
+        AccessEnd(EndReason.ACCOUNT_SUSPENDED, user_id=principal.user_id)
+        if whose == "person"
+        else AccessEnd(EndReason.KEY_REVOKED, key_id=principal.key_id)
+    )
+    async with sandbox(tmp_path, libraries=False) as made:
+        running = asyncio.ensure_future(made.run("import time\ntime.sleep(60)", principal=principal, timeout_s=100))
+        other = asyncio.ensure_future(made.run("import time\ntime.sleep(1.5)\n'done'"))
+        async with asyncio.timeout(20):
+            while made.runner._zygote is None or len(made.runner._zygote._processes) < 2:  # noqa: ASYNC110 - what runs tells nobody
+                await asyncio.sleep(0.02)
+        began = time.monotonic()
+        await made.runner.end_access(lost)
+        with pytest.raises(AccessLost) as refused:
+            await running
+        assert (refused.value.code, refused.value.status) == (lost.reason.value, 403)
+        await asyncio.wait_for(made.tasks.drain(2), 3)
+        assert time.monotonic() - began < 2
+        assert (await other).result == "'done'"
 
 
 SERVICE = """

@@ -124,6 +124,7 @@ def _code_limits(settings: AgentSettings) -> CodeLimits:
         output_bytes_max=settings.code_output_max_bytes,
         disk_bytes_max=settings.code_disk_max_bytes,
         idle_s=settings.code_idle_s,
+        keep_warm=settings.code_keep_warm,
         uid_first=settings.code_uid_first,
     )
 

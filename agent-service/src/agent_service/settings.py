@@ -109,7 +109,14 @@ class AgentSettings(ServiceSettings):
     )
     code_output_max_bytes: int = Field(default=1024 * 1024, ge=1024, description="output of one run of code, after which it is ended")
     code_disk_max_bytes: int = Field(default=64 * 1024 * 1024, ge=1024 * 1024, description="files one run of code may hold at a time")
-    code_idle_s: float = Field(default=600, gt=0, description="seconds without code after which the warm process of the sandbox ends")
+    code_keep_warm: bool = Field(
+        default=True,
+        description="the warm process of the sandbox starts 20 s after the service and stays, about 150 MB;"
+        " false: with the first run of code, which then takes seconds, and until CODE_IDLE_S",
+    )
+    code_idle_s: float = Field(
+        default=600, gt=0, description="seconds without code after which the warm process ends, with CODE_KEEP_WARM=false"
+    )
     code_uid_first: int = Field(
         default=61_000,
         ge=1_000,

@@ -14,12 +14,14 @@ import orjson
 
 from agent_service.code.host import Zygote
 from agent_service.code.limits import THREADS_MAX, CodeLimits
-from agent_service.code.protocol import Job
+from agent_service.code.protocol import CONFINED, Job
+from agent_service.code.unlinked import held_bytes
 from agent_service.code.workfolder import WorkFolder
 
 WATCH_S = 0.05
 _PIPE_BYTES = 65_536
 _REPORT_BYTES_MAX = 1024 * 1024
+_WORD_BYTES_MAX = 64
 _LAST_WORDS_S = 5
 
 Cut = Literal["timeout", "output", "excess"]
@@ -27,11 +29,15 @@ Cut = Literal["timeout", "output", "excess"]
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a run ended. `cut` says why we ended it, `detail` what there was too much of; `wait_status` None: it never ran or was lost."""
+    """How a run ended. `cut` says why we ended it, `detail` what there was too much of; `wait_status` None: it never ran or was lost.
+
+    `confined`: it said that every restriction was on, through a pipe that is closed before the person's code begins.
+    """
 
     stdout: bytes
     stderr: bytes
     report: bytes
+    confined: bool
     wait_status: int | None
     cut: Cut | None
     detail: str
@@ -86,10 +92,10 @@ class Execution:
         """Hand the job to the zygote. Raises: OSError."""
         written: list[int] = [_as_file(job)]
         try:
-            for is_report in (False, False, True):
+            for over in (self._over_budget, self._over_budget, _over(_REPORT_BYTES_MAX), _over(_WORD_BYTES_MAX)):
                 reading, writing = os.pipe2(os.O_CLOEXEC)
                 written.append(writing)
-                self._streams.append(_Stream(reading, _report_over_budget() if is_report else self._over_budget))
+                self._streams.append(_Stream(reading, over))
             self._started_at = time.monotonic()
             self._end = self._zygote.run(self._run_id, written)
         finally:
@@ -109,8 +115,8 @@ class Execution:
             async with asyncio.timeout(_LAST_WORDS_S):
                 for stream in self._streams:
                     await stream.ended.wait()
-        stdout, stderr, report = (bytes(stream.data) for stream in self._streams)
-        return Ending(stdout, stderr, report, self._end.result(), self._cut, self._detail, duration_ms)
+        stdout, stderr, report, word = (bytes(stream.data) for stream in self._streams)
+        return Ending(stdout, stderr, report, word == CONFINED, self._end.result(), self._cut, self._detail, duration_ms)
 
     async def close(self) -> None:
         """End it if it still runs, wait until it is gone, free what it held here."""
@@ -132,7 +138,11 @@ class Execution:
         process = self._zygote.process_of(self._run_id)
         if process is not None and _threads(process) > THREADS_MAX:
             return f"more than {THREADS_MAX} threads"
-        if excess := self._folder.excess(self._limits.disk_bytes_max):
+        unlinked_bytes = 0
+        if process is not None:
+            with contextlib.suppress(OSError):
+                unlinked_bytes = held_bytes(process)
+        if excess := self._folder.excess(self._limits.disk_bytes_max, unlinked_bytes=unlinked_bytes):
             return excess
         with contextlib.suppress(OSError):
             if shutil.disk_usage(self._folder.path).free < self._limits.disk_free_bytes_min:
@@ -152,9 +162,9 @@ class Execution:
             self._zygote.kill(self._run_id)
 
 
-def _report_over_budget() -> Callable[[int], bool]:
+def _over(bytes_max: int) -> Callable[[int], bool]:
     """The report is one line of ours; a flood in its place is read and thrown away."""
-    room = _REPORT_BYTES_MAX
+    room = bytes_max
 
     def over(size: int) -> bool:
         nonlocal room

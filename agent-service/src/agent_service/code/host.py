@@ -75,7 +75,7 @@ class Zygote:
         self.layers = tuple(hello["ready"])
 
     def run(self, run_id: int, descriptors: Sequence[int]) -> "asyncio.Future[int | None]":
-        """Fork a run: `descriptors` are its job, stdout, stderr and report; they stay the caller's to close."""
+        """Fork a run: `descriptors` are its job, stdout, stderr, report and last word; they stay the caller's to close."""
         end: asyncio.Future[int | None] = self._loop.create_future()
         if not self.alive:
             end.set_result(None)

@@ -34,4 +34,6 @@ class CodeLimits:
     disk_bytes_max: int = 64 * 1024 * 1024
     disk_free_bytes_min: int = 256 * 1024 * 1024
     idle_s: float = 600
+    keep_warm: bool = False  # True: the warm process is there soon after the start and stays; idle_s then counts for nothing
+    warm_after_s: float = 20
     uid_first: int | None = 61_000  # None: code runs under the service's own user even when that is root

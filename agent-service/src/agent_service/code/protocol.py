@@ -4,6 +4,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 MESSAGE_BYTES_MAX = 16_384
+CONFINED = b"confined"
+"""What a run says through its last pipe, which it closes before the person's code begins: what comes later is not its word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One run, handed over as an open file beside the descriptors of stdout, stderr and the report."""
+    """One run, handed over as an open file beside the descriptors of stdout, stderr, the report and the word that it is confined."""
 
     code: str
     work: str

@@ -21,6 +21,7 @@ from shared.background import TaskTracker
 from shared.clock import utc_now
 from shared.contracts.agents import CodeRequest, CodeResult
 from shared.errors import Forbidden, Unavailable
+from shared.jail import privileges
 
 from agent_service.code.admission import Admission
 from agent_service.code.execution import Execution
@@ -36,6 +37,7 @@ _BASE_PREFIX = "atrium-code-"
 _LOCK = "lock"
 _NEW_S = 60
 _RETRY_AFTER_S = 60
+_UNWATCHED_SHARE = 16
 
 SelfTest = Callable[[], Awaitable[str | None]]
 
@@ -64,6 +66,8 @@ class CodeRunner:
             wait_max_s=limits.wait_max_s,
         )
         self._uid_first = limits.uid_first if sys.platform == "linux" and os.geteuid() == 0 else None
+        # Whether we may look at what a run holds open; as root without this capability its files are small instead.
+        self._watched = self._uid_first is None or privileges.has_capability(privileges.CAP_SYS_PTRACE)
         self._base: Path | None = None
         self._lock: int | None = None
         self._verdict: asyncio.Task[str | None] | None = None
@@ -71,16 +75,22 @@ class CodeRunner:
         self._starting: asyncio.Task[Zygote | SandboxUnavailable] | None = None
         self._zygote: Zygote | None = None
         self._idle: asyncio.TimerHandle | None = None
+        self._warming: asyncio.TimerHandle | None = None
         self._run_ids = itertools.count(1)
         self._runs: set[_Run] = set()
 
     def open(self) -> None:
-        """Begin the self-test in the background."""
+        """Begin the self-test in the background, and have the warm process soon where it is to stay."""
         self._verdict = self._tasks.spawn(self._judge(), "sandbox self-test")
+        if self._limits.keep_warm:
+            # Not at once: the start of everything else comes first.
+            self._warming = asyncio.get_running_loop().call_later(self._limits.warm_after_s, self.prepare)
 
     async def close(self) -> None:
         """End everything that runs and delete the folders."""
         self._cancel_idle()
+        if self._warming is not None:
+            self._warming.cancel()
         for task in (self._verdict, self._starting):
             if task is not None:
                 task.cancel()
@@ -174,7 +184,7 @@ class CodeRunner:
             uid=uid,
             memory_bytes=self._limits.memory_bytes_max,
             cpu_s=math.ceil(timeout_s) + 1,
-            file_bytes=FILE_BYTES_MAX,
+            file_bytes=FILE_BYTES_MAX if self._watched else self._limits.disk_bytes_max // _UNWATCHED_SHARE,
             descriptors=DESCRIPTORS_MAX,
             threads=None if uid is None else THREADS_MAX,
         )
@@ -253,6 +263,8 @@ class CodeRunner:
 
     def _await_idle(self) -> None:
         self._cancel_idle()
+        if self._limits.keep_warm:
+            return
         self._idle = asyncio.get_running_loop().call_later(
             self._limits.idle_s, lambda: self._tasks.spawn(self._stop_when_idle(), "stop the idle sandbox")
         )

@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 import stat
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,10 @@ _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _BLOCK_BYTES = 512
 NAME_BYTES_MAX = 255
 _NAME = re.compile(r"[^./\\\x00-\x1f][^/\\\x00-\x1f]{0,199}")
+_UNSEEN = frozenset({"Cc", "Cs", "Co", "Cn", "Zl", "Zp"})
+# Characters that turn the direction of writing, so that `txt.exe` reads `exe.txt`, and those that cannot be seen. Joiners of scripts
+# and emoji stay.
+_TURNING = frozenset("\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +76,13 @@ class WorkFolder:
         finally:
             os.close(folder)
 
-    def excess(self, bytes_max: int) -> str | None:
-        """What there is too much of at the moment, in words; None when all is well. Walks ENTRIES_MAX entries at most."""
+    def excess(self, bytes_max: int, *, unlinked_bytes: int = 0) -> str | None:
+        """What there is too much of at the moment, in words; None when all is well. Walks ENTRIES_MAX entries at most.
+
+        `unlinked_bytes`: of files that are deleted and still held.
+        """
         seen = _Seen()
+        seen.size_bytes = unlinked_bytes
         with contextlib.suppress(OSError):  # it is being changed while we look
             folder = os.open(self.path, _FOLDER)
             try:
@@ -182,7 +191,9 @@ def _count(folder: int, seen: _Seen, *, depth: int) -> None:
 
 
 def is_plain_name(name: str) -> bool:
-    """Whether it can stand in an answer and in a folder: no path, no hidden file, nothing but text."""
+    """Whether it can stand in an answer and in a folder: no path, no hidden file, nothing but text that reads as what it is."""
+    if any(character in _TURNING or unicodedata.category(character) in _UNSEEN for character in name):
+        return False
     try:
         return bool(_NAME.fullmatch(name)) and len(name.encode()) <= NAME_BYTES_MAX
     except UnicodeEncodeError:

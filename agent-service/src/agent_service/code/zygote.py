@@ -17,15 +17,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
-from shared.jail import confinement, selftest
+from shared.jail import confinement, mounts, selftest
 from shared.jail.confinement import Confinement
 from shared.jail.privileges import Rlimits
 
 from agent_service.code import interpreter
 from agent_service.code.adapters import libraries
-from agent_service.code.protocol import MESSAGE_BYTES_MAX, Job, Start
+from agent_service.code.protocol import CONFINED, MESSAGE_BYTES_MAX, Job, Start
 
 _CONTROL_FD = _REPORT_FD = 3
+_WORD_FD = 4
 _REFUSED = 70
 _SELF_TEST_S = 20
 
@@ -56,7 +57,7 @@ class Zygote:
             os.waitpid(self._children[run_id][0], 0)
 
     def _hear(self) -> bool:
-        data, descriptors, _, _ = socket.recv_fds(self._control, MESSAGE_BYTES_MAX, 4)
+        data, descriptors, _, _ = socket.recv_fds(self._control, MESSAGE_BYTES_MAX, 5)
         if not data:
             return False
         message = json.loads(data)
@@ -71,14 +72,14 @@ class Zygote:
         return True
 
     def _start(self, run_id: int, descriptors: list[int]) -> None:
-        job, stdout, stderr, report = descriptors
+        job, stdout, stderr, report, word = descriptors
         try:
             process = os.fork()
         except OSError:
             self._say({"id": run_id, "status": None})
             return
         if process == 0:
-            become_run(self._confinement, job=job, streams=(stdout, stderr, report))
+            become_run(self._confinement, job=job, streams=(stdout, stderr, report, word))
         pidfd = os.pidfd_open(process)
         self._children[run_id] = (process, pidfd)
         self._selector.register(pidfd, selectors.EVENT_READ, run_id)
@@ -102,7 +103,7 @@ class Zygote:
         self._control.send(json.dumps(message).encode())
 
 
-def become_run(confinement_: Confinement, *, job: int, streams: tuple[int, int, int]) -> NoReturn:
+def become_run(confinement_: Confinement, *, job: int, streams: tuple[int, int, int, int]) -> NoReturn:
     """The whole life of a child. Nothing of the person's code runs unless every restriction is on."""
     parent = os.getppid()
     try:
@@ -110,8 +111,10 @@ def become_run(confinement_: Confinement, *, job: int, streams: tuple[int, int, 
             task = Job(**json.load(file))
         _take_streams(streams)
         limits = Rlimits(task.memory_bytes, task.cpu_s, task.file_bytes, task.descriptors, task.threads)
-        confinement.confine(confinement_, work=Path(task.work), uid=task.uid, limits=limits, parent=parent)
+        confinement.confine(confinement_, work=Path(task.work), uid=task.uid, limits=limits, parent=parent, kept=_WORD_FD)
         interpreter.settle_in(_readable_modules())
+        os.write(_WORD_FD, CONFINED)
+        os.close(_WORD_FD)
     except BaseException as error:  # noqa: BLE001 - fail closed: say why and end
         os.write(_REPORT_FD, json.dumps({"refused": f"{type(error).__name__}: {error}"[:500]}).encode())
         os._exit(_REFUSED)
@@ -121,10 +124,10 @@ def become_run(confinement_: Confinement, *, job: int, streams: tuple[int, int, 
     os._exit(0)
 
 
-def _take_streams(streams: tuple[int, int, int]) -> None:
+def _take_streams(streams: tuple[int, int, int, int]) -> None:
     # Out of the way first: a target number may be the number of another of them.
     high = [os.dup(descriptor) for descriptor in streams]
-    for target, descriptor in zip((1, 2, _REPORT_FD), high, strict=True):
+    for target, descriptor in zip((1, 2, _REPORT_FD, _WORD_FD), high, strict=True):
         os.dup2(descriptor, target, inheritable=False)
 
 
@@ -167,13 +170,16 @@ def self_test(confinement_: Confinement, start: Start) -> str | None:
 def main() -> int:
     """Load, restrict, test, say so, serve."""
     start = Start(**json.loads(sys.argv[1]))
-    # Number 3 is ours until a child makes it its report: no other descriptor that a child needs may have it.
+    # Numbers 3 and 4 are ours until a child makes them its report and its word: no other descriptor that a child needs may have them.
     if start.control != _CONTROL_FD:
         os.dup2(start.control, _CONTROL_FD)
         os.close(start.control)
+    os.dup2(_CONTROL_FD, _WORD_FD, inheritable=False)  # taken, so that nothing a child needs gets this number
     control = socket.socket(fileno=_CONTROL_FD)
     control.set_inheritable(False)
     try:
+        # Before anything is loaded that remembers the name of the machine.
+        mounts.hide_host_name(own_user=start.uid_first is None)
         if start.libraries:
             with warnings.catch_warnings(action="ignore"):
                 libraries.warm_up()

@@ -100,8 +100,11 @@ def _be_first_to_die() -> None:
         sys.stderr.write("jail: oom_score_adj cannot be set\n")
 
 
-def confine(confinement: Confinement, *, work: Path, uid: int | None, limits: Rlimits, parent: int) -> None:
-    """Put everything on this process, a fresh child of the zygote. Raises: OSError; the child must end then."""
+def confine(confinement: Confinement, *, work: Path, uid: int | None, limits: Rlimits, parent: int, kept: int = 3) -> None:
+    """Put everything on this process, a fresh child of the zygote; descriptors above `kept` are closed.
+
+    Raises: OSError; the child must end then.
+    """
     os.setsid()
     os.umask(_PRIVATE)
     privileges.limit(limits)
@@ -113,8 +116,11 @@ def confine(confinement: Confinement, *, work: Path, uid: int | None, limits: Rl
     if own is None:
         raise OSError("the work folder is gone")
     privileges.die_with(parent)
+    if uid is not None:
+        # Under the service's own user it stays open to the service, which counts what the run holds; runs have no /proc and no tracing.
+        privileges.close_to_tracing()
     landlock.restrict((*confinement.rules, own))
-    os.closerange(4, 1 << 20)
+    os.closerange(kept + 1, 1 << 20)
     seccomp.load(confinement.calls)
 
 

@@ -14,12 +14,27 @@ _MNT_DETACH = 2
 _NEW_NAMESPACES = 0x00020000 | 0x40000000 | 0x08000000 | 0x04000000  # mounts, network, System V IPC, host name
 _PIVOT_ROOT = {"x86_64": 155, "aarch64": 41, "riscv64": 41}
 _NEW_USER, _NEW_NET, _NEW_IPC, _NEW_UTS = 0x10000000, 0x40000000, 0x08000000, 0x04000000
+_HOST_NAME = b"sandbox"
 DEVICES = tuple(Path(name) for name in ("/dev/null", "/dev/zero", "/dev/urandom"))
 
 
 def supported() -> bool:
     """Whether we know how to swap the root on this machine."""
     return platform.machine() in _PIVOT_ROOT
+
+
+def hide_host_name(*, own_user: bool) -> None:
+    """Give this process another host name, where the kernel lets it: as root, else in a user namespace where plain users may have one.
+
+    `own_user`: this process never becomes another user, which such a namespace would not let it. For a process with one thread.
+    """
+    if LIBC.unshare(ctypes.c_int(_NEW_UTS)) < 0:
+        uid, gid = os.getuid(), os.getgid()
+        if not own_user or LIBC.unshare(ctypes.c_int(_NEW_USER | _NEW_UTS | _NEW_NET | _NEW_IPC)) < 0:
+            return
+        for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+            Path("/proc/self", name).write_text(text)
+    LIBC.sethostname(_HOST_NAME, ctypes.c_size_t(len(_HOST_NAME)))
 
 
 def leave_namespaces() -> None:

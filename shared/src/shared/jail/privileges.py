@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from shared.jail.kernel import LIBC, PR_CAPBSET_DROP, PR_SET_DUMPABLE, PR_SET_PDEATHSIG, check, prctl
 
-CAP_SYS_ADMIN = 21
+CAP_SYS_PTRACE, CAP_SYS_ADMIN = 19, 21
 _CAP_KILL, _CAP_SETGID, _CAP_SETUID = 5, 6, 7
 _KEPT = 1 << _CAP_KILL | 1 << _CAP_SETGID | 1 << _CAP_SETUID
 _CAPS_MAX = 64
@@ -74,7 +74,6 @@ def die_with(parent: int) -> None:
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL, "parent death signal")
     if os.getppid() != parent:
         os._exit(1)  # the parent died before the line above
-    close_to_tracing()
 
 
 def close_to_tracing() -> None:
