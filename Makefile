@@ -1,6 +1,6 @@
 # Everything is run through uv in one environment; `make` alone lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help install-uv sync-run run deps status restart stop logs reset token admin-password doctor web sync test check format generate bench
+.PHONY: help install-uv sync-run run deps status restart stop logs reset token admin-password doctor web sync test test-slow check format generate bench
 
 export PATH := $(CURDIR)/.uv/bin:$(PATH)
 # Where the shell forbids bytecode beside the sources, it is kept in the cache: without any, each of the many processes that a
@@ -62,6 +62,9 @@ web: sync-run ## build the web client
 test: sync ## run every test (TESTS=path for some)
 	@$(UV) run --no-sync python -m atrium_local.webclient test
 	@$(UV) run --no-sync pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder $(TESTS)
+
+test-slow: sync ## the tests that are too long for every run: before a release (TESTS=path for some)
+	@$(UV) run --no-sync pytest --slow $(TESTS)
 
 check: sync ## lint, types, layers, generated files
 	@$(UV) run --no-sync ruff check .

@@ -57,9 +57,19 @@ class _PlatformScheduling(LoadScopeScheduling):
         return _share_of_work(nodeid)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--slow` runs the slow tests, and them alone."""
+    parser.addoption("--slow", action="store_true", help="run the tests marked slow, and no other")
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """For several workers: the longest shares first, then those of many tests."""
+    """Slow tests only when asked for. For several workers: the longest shares first, then those of many tests."""
+    slow = bool(config.getoption("--slow"))
+    others = [item for item in items if (item.get_closest_marker("slow") is not None) != slow]
+    if others:
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if item not in others]
     if not hasattr(config, "workerinput"):
         return
     sizes = Counter(_share_of_work(item.nodeid) for item in items)

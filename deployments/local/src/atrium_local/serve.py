@@ -23,6 +23,7 @@ from shared.settings import SettingsError
 LOADED, GO, LEAVING, END, RELEASED = b"L", b"G", b"Q", b"E", b"R"
 WRONG_SETTINGS = 2
 _SETTLE_S = 0.03
+_CLOSING_LOOKS, _CLOSING_LOOK_S = 20, 0.002
 
 Send = Callable[[Any], Any]
 
@@ -84,7 +85,9 @@ class InheritedServer(uvicorn.Server):
         await asyncio.sleep(_SETTLE_S)  # what was accepted a moment ago becomes a request, and is answered
         for connection in list(self.server_state.connections):
             connection.shutdown()
-        await asyncio.sleep(0)
+        for _ in range(_CLOSING_LOOKS):  # idle connections are gone in a moment; uvicorn looks only each 0.1 s
+            if self.server_state.connections:
+                await asyncio.sleep(_CLOSING_LOOK_S)
         try:
             await asyncio.wait_for(self._wait_tasks_to_complete(), timeout=self.config.timeout_graceful_shutdown)
         except TimeoutError:

@@ -51,7 +51,7 @@ class Stack:
         self.home = Home(home)
         self.ports = _free_ports([*(service.name for service in SERVICES), "postgres", "model-server"])
         self._service_env = service_env or {}
-        self._environment = self._make_environment(model, without=without, fsync=fsync) | dict(env or {})
+        self.environment = self._make_environment(model, without=without, fsync=fsync) | dict(env or {})
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -87,7 +87,7 @@ class Stack:
         with self.output_path.open("ab") as output:
             self._process = subprocess.Popen(
                 bound_command([sys.executable, "-m", "atrium_local", "up"], signal.SIGTERM),
-                env=self._environment,
+                env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
