@@ -194,7 +194,7 @@ class EventRelay:
             for choice in cast("list[object]", choices):
                 if choice.__class__ is dict:
                     self._take_choice(cast("Json", choice), chunk)
-        if chunk.get("error") or _NAMED_ERROR.match(event) is not None:
+        if chunk.get("error") or (event.startswith(b"event") and _NAMED_ERROR.match(event)):
             self.error = error_of(chunk) or chunk
         if self.error is not None:
             return b""

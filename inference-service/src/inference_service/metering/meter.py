@@ -27,7 +27,8 @@ from inference_service.metering.usage import Outcome, Source, Usage
 log = logging.getLogger(__name__)
 
 _UNWRITTEN_MAX = 10_000
-_BEGIN_BATCH_S = 0.01
+# Long enough that a short answer is settled first and needs no call of its own.
+_BEGIN_BATCH_S = 0.015
 _REASON_CHARS_MAX = 200
 _QUEUE_ERRORS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
