@@ -1,7 +1,7 @@
 """The gateway hop against an nginx worker: CPU per request in the same round, and latency at 32 connections.
 
-Token, quota and proxy are on, tracing is off, one process. Machines drift by a factor of two under this kind of load, so the
-figure to compare is the ratio within a round, never requests per second.
+Token, quota, deadlines, access lines and proxy are on, tracing is off, one process. Machines drift by a factor of two
+under this kind of load, so the figure to compare is the ratio within a round, never requests per second.
 """
 
 import argparse
