@@ -3,9 +3,12 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
+import httpx
 from fastapi import FastAPI
 from shared.app import ServiceApp, create_service_app
+from shared.background import Periodic
 from shared.db import Database, check_schema, create_raw_pool
+from shared.http.client import make_client
 from shared.operations import check_database
 from shared.settings import load_settings_or_exit
 
@@ -22,10 +25,13 @@ from billing_service.ledger.endpoints import router as ledger_router
 from billing_service.metrics import BillingMetrics
 from billing_service.pricing.endpoints import router as pricing_router
 from billing_service.settings import SCHEMA, SCHEMA_VERSION, BillingSettings
+from billing_service.tracking.endpoints import router as tracking_router
+from billing_service.tracking.openrouter import OpenRouter
+from billing_service.tracking.sync import LOOK_S, OpenRouterSync
 from billing_service.usage.endpoints import router as usage_router
 from billing_service.wallets.endpoints import router as wallets_router
 
-_ROUTERS = (entitlements_router, pricing_router, wallets_router, budgets_router, usage_router, ledger_router, audit_router)
+_ROUTERS = (entitlements_router, pricing_router, wallets_router, budgets_router, usage_router, tracking_router, ledger_router, audit_router)
 _ORM_POOL_MAX = 3
 
 
@@ -36,6 +42,22 @@ def reserve_policy(settings: BillingSettings) -> ReservePolicy:
         output_tokens_min=settings.min_granted_tokens,
         grant_nano=settings.starting_grant_nano,
         default_budget_nano=settings.default_user_budget_nano,
+    )
+
+
+def openrouter_sync(settings: BillingSettings, database: Database, client: httpx.AsyncClient) -> OpenRouterSync:
+    """What the settings say about OpenRouter; asked only when its key is set."""
+    key, management_key = settings.openrouter_api_key, settings.openrouter_management_key
+    openrouter = OpenRouter(
+        client,
+        key=key.get_secret_value() if key else "",
+        management_key=management_key.get_secret_value() if management_key else None,
+    )
+    return OpenRouterSync(
+        database,
+        openrouter,
+        interval_s=settings.openrouter_usage_sync_interval,
+        days_back=settings.openrouter_usage_sync_days_back,
     )
 
 
@@ -58,11 +80,15 @@ def create_app(settings: BillingSettings | None = None) -> ServiceApp:
             repository, policy=reserve_policy(settings), public_url=settings.public_url, metrics=metrics
         )
         jobs = build_jobs(JobRepository(pool), database, settings=settings, metrics=metrics) if settings.jobs_enabled else []
+        client = make_client(settings.openrouter_base_url)
+        if settings.jobs_enabled and settings.syncs_openrouter:
+            jobs.append(Periodic("OpenRouter", LOOK_S, openrouter_sync(settings, database, client).look))
         for job in jobs:
             job.start()
         yield
         for job in jobs:
             await job.close()
+        await client.aclose()
         await pool.close()
         await database.dispose()
 

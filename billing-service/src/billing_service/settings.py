@@ -2,12 +2,12 @@
 
 from typing import ClassVar
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from shared.money import decimal_str_to_nano
 from shared.settings import ServiceSettings
 
 SCHEMA = "billing"
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 NO_BUDGET = "off"
 
 
@@ -32,6 +32,13 @@ class BillingSettings(ServiceSettings):
     invariants_interval_s: float = Field(default=300, ge=1, description="seconds between two checks of the ledger's invariants")
     hold_keep_days: int = Field(default=35, ge=1, le=400, description="days an ended hold answers a repeated settle before it is deleted")
     partitions_ahead: int = Field(default=3, ge=1, le=24, description="monthly partitions kept ready ahead of time")
+    openrouter_api_key: SecretStr | None = Field(default=None, description="set: final costs are fetched from OpenRouter for its models")
+    openrouter_management_key: SecretStr | None = Field(
+        default=None, description="set: usage of the OpenRouter account that did not pass through Atrium is found, day by day"
+    )
+    openrouter_base_url: str = Field(default="https://openrouter.ai/api/v1", description="where OpenRouter answers")
+    openrouter_usage_sync_interval: float = Field(default=600, ge=10, le=86_400, description="seconds between two synchronisations")
+    openrouter_usage_sync_days_back: int = Field(default=1, ge=1, le=30, description="complete days that a synchronisation compares")
     jobs_enabled: bool = Field(default=True, description="run the sweeper and the other jobs in this process")
 
     @field_validator("starting_grant")
@@ -47,6 +54,10 @@ class BillingSettings(ServiceSettings):
         if value.lower() != NO_BUDGET and decimal_str_to_nano(value) < 0:
             raise ValueError("must not be negative; `off` means no limit")
         return value
+
+    @property
+    def syncs_openrouter(self) -> bool:
+        return self.openrouter_api_key is not None
 
     @property
     def starting_grant_nano(self) -> int:

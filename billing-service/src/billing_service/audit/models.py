@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-AuditAction = Literal["price.set", "budget.set", "budget.deleted", "wallet.topped_up"]
+AuditAction = Literal["price.set", "budget.set", "budget.deleted", "wallet.topped_up", "usage.recorded"]
 
 
 @dataclass(frozen=True, slots=True)

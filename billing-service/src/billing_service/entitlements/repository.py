@@ -31,6 +31,11 @@ _BUDGETS = """
     FROM budget b LEFT JOIN budget_window w ON w.budget_id = b.id AND w.window_start = window_start(b."window", now())
     WHERE b.organisation_id = $1 AND b.scope_id = ANY ($2) ORDER BY b.id
 """
+# Before the settlement, so that a comparison with the provider's figures never takes a settled call for somebody else's.
+_NOTE_PROVIDER = """
+    INSERT INTO provider_call (provider_request_id, request_id, model, occurred_at, reported_nano)
+    SELECT $1, request_id, model, created_at, $3 FROM hold WHERE request_id = $2 ON CONFLICT DO NOTHING
+"""
 _ACQUIRE_TIMEOUT_S = 5
 _CALL_TIMEOUT_S = 15
 _RETRY_PAUSE_S = 0.05
@@ -101,6 +106,10 @@ class EntitlementRepository:
         key = self._organisations.pop(request_id, request_id)
         call = SettleCall(request_id, buckets, source, outcome, occurred_at, latency_ms)
         return await self._settles.result(self._settles.submit((key, None), call))
+
+    async def note_provider(self, request_id: UUID, provider_request_id: str, *, cost_nano: int | None) -> None:
+        """Remember the provider's own id of a dispatch, and what it said that it billed."""
+        await self._rows(_NOTE_PROVIDER, (provider_request_id, request_id, cost_nano))
 
     async def release(self, request_id: UUID) -> str:
         """released, settled or unknown."""

@@ -60,6 +60,8 @@ class EntitlementService:
             HoldUnknown: no reservation was made under this id.
             HoldEnded: it was released.
         """
+        if request.provider_request_id is not None:
+            await self._repository.note_provider(request_id, request.provider_request_id, cost_nano=request.provider_cost_nano)
         settled = await self._repository.settle(
             request_id,
             bucket_list(request.usage),

@@ -49,7 +49,9 @@ INVARIANTS: dict[str, str] = {
             WHERE (u.n, u.cost, u.loss, u.i, u.o) IS DISTINCT FROM (e.n, e.cost, e.loss, e.i, e.o)) AS x""",
     "I5 roll-ups = ledger": """
         SELECT organisation_id::text
-        FROM (SELECT organisation_id, sum(cost_nano) AS cost, sum(house_loss_nano) AS loss FROM usage_rollup GROUP BY 1) AS e
+        FROM (SELECT organisation_id, sum(cost) AS cost, sum(loss) AS loss FROM (
+                  SELECT organisation_id, cost_nano AS cost, house_loss_nano AS loss FROM usage_rollup
+                  UNION ALL SELECT organisation_id, cost_nano, 0 FROM external_usage WHERE charged) AS u GROUP BY 1) AS e
         JOIN (SELECT organisation_id, sum(balance_nano) FILTER (WHERE kind IN ('usage_revenue', 'expired')) AS earned,
                      sum(balance_nano) FILTER (WHERE kind = 'house_loss') AS loss FROM account GROUP BY 1) AS a USING (organisation_id)
         WHERE a.earned <> e.cost + e.loss OR a.loss <> -e.loss""",

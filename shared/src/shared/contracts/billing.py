@@ -73,6 +73,10 @@ class SettleRequest(BaseModel):
     outcome: Literal["complete", "stopped", "failed"]
     occurred_at: datetime
     latency_ms: int = Field(default=0, ge=0)
+    provider_request_id: str | None = Field(
+        default=None, max_length=200, pattern=r"^[\x21-\x7e]+$", description="the provider's own id, when it keeps figures under it"
+    )
+    provider_cost_nano: int | None = Field(default=None, ge=0, le=10**18, description="what the provider said at once that it billed")
 
 
 class Settlement(BaseModel):

@@ -173,6 +173,80 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/usage-tracking/sync/openrouter-usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Compare with OpenRouter's own figures now
+         * @description The run is in the background; GET /sync/status says how far it is.
+         */
+        post: operations["sync_now_api_v1_usage_tracking_sync_openrouter_usage_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/usage-tracking/sync/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the synchronisation with OpenRouter did last */
+        get: operations["sync_status_api_v1_usage_tracking_sync_status_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/usage-tracking/usage/manual-record": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Record usage that happened elsewhere
+         * @description A transaction id that is known answers 200 with the first record.
+         */
+        post: operations["record_manually_api_v1_usage_tracking_usage_manual_record_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/usage-tracking/usage/real-time/{client_org_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What an organisation used today and this month */
+        get: operations["real_time_api_v1_usage_tracking_usage_real_time__client_org_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -470,6 +544,23 @@ export interface components {
             remaining_nano: number;
             wallet: components["schemas"]["WalletView"];
         };
+        /**
+         * Figures
+         * @description Sums over some time.
+         */
+        Figures: {
+            cost: components["schemas"]["Money"];
+            /** Cost Nano */
+            cost_nano: number;
+            /** Input Tokens */
+            input_tokens: number;
+            /** Output Tokens */
+            output_tokens: number;
+            /** Requests */
+            requests: number;
+            /** Tokens */
+            tokens: number;
+        };
         /** HTTPValidationError */
         HTTPValidationError: {
             /** Detail */
@@ -521,6 +612,71 @@ export interface components {
             reason: string;
             /** Transaction Id */
             transaction_id: string;
+        };
+        /**
+         * ManualRecord
+         * @description Usage that happened elsewhere. It counts in the figures; the wallet pays only with `charge`.
+         */
+        ManualRecord: {
+            /**
+             * Charge
+             * @description take the cost from the wallet
+             * @default false
+             */
+            charge: boolean;
+            /**
+             * Client Org Id
+             * @description absent: the caller's organisation
+             */
+            client_org_id?: string | null;
+            /**
+             * Cost
+             * @description USD, as a decimal text ("0.002") or a number
+             */
+            cost: string | number;
+            /** Model */
+            model: string;
+            /**
+             * Occurred At
+             * @description absent: now
+             */
+            occurred_at?: string | null;
+            /**
+             * Output Tokens
+             * @description how many of `tokens` were output
+             */
+            output_tokens?: number | null;
+            /**
+             * Tokens
+             * @description all tokens; counted as input unless output_tokens says how many were output
+             */
+            tokens: number;
+            /**
+             * Transaction Id
+             * @description the same id twice is recorded once
+             */
+            transaction_id?: string | null;
+            /**
+             * User Id
+             * @description who used it, when that is known
+             */
+            user_id?: string | null;
+        };
+        /** ModelFigures */
+        ModelFigures: {
+            cost: components["schemas"]["Money"];
+            /** Cost Nano */
+            cost_nano: number;
+            /** Input Tokens */
+            input_tokens: number;
+            /** Model */
+            model: string;
+            /** Output Tokens */
+            output_tokens: number;
+            /** Requests */
+            requests: number;
+            /** Tokens */
+            tokens: number;
         };
         /**
          * Money
@@ -781,6 +937,62 @@ export interface components {
             user_id: string;
         };
         /**
+         * RealTimeUsage
+         * @description What an organisation used today and this month (UTC), charged here or seen elsewhere; a dispatch counts once.
+         */
+        RealTimeUsage: {
+            /**
+             * As Of
+             * Format: date-time
+             */
+            as_of: string;
+            /**
+             * By Model
+             * @description this month, dearest first
+             */
+            by_model: components["schemas"]["ModelFigures"][];
+            /**
+             * Client Org Id
+             * Format: uuid
+             */
+            client_org_id: string;
+            month: components["schemas"]["Figures"];
+            today: components["schemas"]["Figures"];
+        };
+        /**
+         * RecordedExternally
+         * @description One record as it was stored.
+         */
+        RecordedExternally: {
+            /** Charged */
+            charged: boolean;
+            cost: components["schemas"]["Money"];
+            /** Cost Nano */
+            cost_nano: number;
+            /** Cost Usd */
+            cost_usd: number;
+            /** Input Tokens */
+            input_tokens: number;
+            /** Model */
+            model: string;
+            /**
+             * Occurred At
+             * Format: date-time
+             */
+            occurred_at: string;
+            /** Output Tokens */
+            output_tokens: number;
+            /**
+             * Source
+             * @enum {string}
+             */
+            source: "manual" | "openrouter";
+            /** Tokens */
+            tokens: number;
+            /** Transaction Id */
+            transaction_id: string;
+        };
+        /**
          * RecordedUsage
          * @description What became of one dispatch.
          */
@@ -914,6 +1126,18 @@ export interface components {
              */
             outcome: "complete" | "stopped" | "failed";
             /**
+             * Provider Cost Nano
+             * @description what the provider said at once that it billed
+             * @default null
+             */
+            provider_cost_nano: number | null;
+            /**
+             * Provider Request Id
+             * @description the provider's own id, when it keeps figures under it
+             * @default null
+             */
+            provider_request_id: string | null;
+            /**
              * Source
              * @enum {string}
              */
@@ -942,6 +1166,50 @@ export interface components {
              * @constant
              */
             state: "settled";
+        };
+        /**
+         * SyncRequest
+         * @description Which days are compared: today is never complete at the provider, so it is left out.
+         */
+        SyncRequest: {
+            /**
+             * Days Back
+             * @description absent: OPENROUTER_USAGE_SYNC_DAYS_BACK
+             */
+            days_back?: number | null;
+        };
+        /**
+         * SyncStatus
+         * @description The synchronisation with OpenRouter. `waiting`: the provider asked for a pause, or an error is tried again at next_run_at.
+         */
+        SyncStatus: {
+            /**
+             * Days
+             * @description days of activity that were compared, in all
+             */
+            days: number;
+            /** Days Back */
+            days_back: number;
+            /** Enabled */
+            enabled: boolean;
+            /** Error */
+            error: string | null;
+            /** Finished At */
+            finished_at: string | null;
+            /**
+             * Generations
+             * @description generations whose final cost was fetched, in all
+             */
+            generations: number;
+            /** Next Run At */
+            next_run_at: string | null;
+            /** Started At */
+            started_at: string | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "idle" | "requested" | "running" | "waiting";
         };
         /**
          * TopUp
@@ -1593,6 +1861,126 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TopUp"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    sync_now_api_v1_usage_tracking_sync_openrouter_usage_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["SyncRequest"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SyncStatus"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    sync_status_api_v1_usage_tracking_sync_status_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SyncStatus"];
+                };
+            };
+        };
+    };
+    record_manually_api_v1_usage_tracking_usage_manual_record_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description repeat the call safely: the first answer comes again */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ManualRecord"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordedExternally"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    real_time_api_v1_usage_tracking_usage_real_time__client_org_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                client_org_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RealTimeUsage"];
                 };
             };
             /** @description Validation Error */

@@ -1,0 +1,151 @@
+"""Usage tracking as the API takes and shows it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Self
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictFloat, StrictInt
+from shared.contracts.billing import TOKENS_MAX
+from shared.money import Money, nano_to_decimal_str
+
+from billing_service.pricing.schemas import ModelName
+from billing_service.tracking.models import ExternalUsage, Source, SyncRow, SyncState, UsageFigures
+from billing_service.usage.schemas import UsdNumber
+
+Tokens = Annotated[int, Field(ge=0, le=TOKENS_MAX)]
+TransactionId = Annotated[str, Field(min_length=1, max_length=160, pattern=r"^[A-Za-z0-9._:@/-]+$")]
+
+
+class ManualRecord(BaseModel):
+    """Usage that happened elsewhere. It counts in the figures; the wallet pays only with `charge`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: ModelName
+    tokens: Tokens = Field(description="all tokens; counted as input unless output_tokens says how many were output")
+    output_tokens: Tokens | None = Field(default=None, description="how many of `tokens` were output")
+    cost: str | StrictInt | StrictFloat = Field(description='USD, as a decimal text ("0.002") or a number')
+    client_org_id: UUID | None = Field(default=None, description="absent: the caller's organisation")
+    user_id: UUID | None = Field(default=None, description="who used it, when that is known")
+    transaction_id: TransactionId | None = Field(default=None, description="the same id twice is recorded once")
+    occurred_at: AwareDatetime | None = Field(default=None, description="absent: now")
+    charge: bool = Field(default=False, description="take the cost from the wallet")
+
+
+class RecordedExternally(BaseModel):
+    """One record as it was stored."""
+
+    transaction_id: str
+    source: Source
+    model: str
+    tokens: int
+    input_tokens: int
+    output_tokens: int
+    cost: Money
+    cost_nano: int
+    cost_usd: UsdNumber
+    charged: bool
+    occurred_at: datetime
+
+    @classmethod
+    def of(cls, row: ExternalUsage) -> Self:
+        return cls(
+            transaction_id=row.transaction_id,
+            source=row.source,
+            model=row.model,
+            tokens=row.input_tokens + row.output_tokens,
+            input_tokens=row.input_tokens,
+            output_tokens=row.output_tokens,
+            cost=Money.of_nano(row.cost_nano),
+            cost_nano=row.cost_nano,
+            cost_usd=Decimal(nano_to_decimal_str(row.cost_nano)),
+            charged=row.charged,
+            occurred_at=row.occurred_at,
+        )
+
+
+class Figures(BaseModel):
+    """Sums over some time."""
+
+    requests: int
+    tokens: int
+    input_tokens: int
+    output_tokens: int
+    cost: Money
+    cost_nano: int
+
+    @classmethod
+    def sum_of(cls, rows: Sequence[UsageFigures]) -> Self:
+        input_tokens, output_tokens = sum(row.input_tokens for row in rows), sum(row.output_tokens for row in rows)
+        cost_nano = sum(row.cost_nano for row in rows)
+        return cls(
+            requests=sum(row.requests for row in rows),
+            tokens=input_tokens + output_tokens,
+            input_tokens=input_tokens,
+            output_tokens=output_tokens,
+            cost=Money.of_nano(cost_nano),
+            cost_nano=cost_nano,
+        )
+
+
+class ModelFigures(Figures):
+    model: str
+
+
+class RealTimeUsage(BaseModel):
+    """What an organisation used today and this month (UTC), charged here or seen elsewhere; a dispatch counts once."""
+
+    client_org_id: UUID
+    today: Figures
+    month: Figures
+    by_model: list[ModelFigures] = Field(description="this month, dearest first")
+    as_of: datetime
+
+    @classmethod
+    def of(cls, organisation_id: UUID, *, today: Sequence[UsageFigures], month: Sequence[UsageFigures], as_of: datetime) -> Self:
+        models = sorted(month, key=lambda row: (-row.cost_nano, row.model))
+        return cls(
+            client_org_id=organisation_id,
+            today=Figures.sum_of(today),
+            month=Figures.sum_of(month),
+            by_model=[ModelFigures(model=row.model, **Figures.sum_of([row]).model_dump()) for row in models],
+            as_of=as_of,
+        )
+
+
+class SyncRequest(BaseModel):
+    """Which days are compared: today is never complete at the provider, so it is left out."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    days_back: int | None = Field(default=None, ge=1, le=30, description="absent: OPENROUTER_USAGE_SYNC_DAYS_BACK")
+
+
+class SyncStatus(BaseModel):
+    """The synchronisation with OpenRouter. `waiting`: the provider asked for a pause, or an error is tried again at next_run_at."""
+
+    enabled: bool
+    state: SyncState
+    days_back: int
+    started_at: datetime | None
+    finished_at: datetime | None
+    next_run_at: datetime | None
+    generations: int = Field(description="generations whose final cost was fetched, in all")
+    days: int = Field(description="days of activity that were compared, in all")
+    error: str | None
+
+    @classmethod
+    def of(cls, row: SyncRow, *, enabled: bool) -> Self:
+        return cls(
+            enabled=enabled,
+            state=row.state,
+            days_back=row.days_back,
+            started_at=row.started_at,
+            finished_at=row.finished_at,
+            next_run_at=row.next_run_at if enabled else None,
+            generations=row.generations,
+            days=row.days,
+            error=row.error,
+        )
