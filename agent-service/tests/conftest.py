@@ -97,7 +97,7 @@ class Others:
         path = scope["path"]
         if path.startswith("/internal/v1/usage/"):
             await self._usage(path.rsplit("/", 1)[1], send)
-        elif path == "/api/v1/inference/models":
+        elif path == "/internal/v1/models":
             await answer(send, 200, {"data": [{"id": model, "context_length": length} for model, length in self.contexts.items()]})
         elif path.startswith("/api/v1/retrieval/"):
             await self._source(path, dict(scope["headers"])[b"authorization"].decode(), send)

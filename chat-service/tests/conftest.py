@@ -41,7 +41,7 @@ class FakeSuite:
         self.recorded: dict[str, dict[str, Any]] = {}
         self.cancelled = 0
         self.dispatch_ids: list[str] = []
-        self.contexts: dict[str, int] = {}
+        self.contexts: dict[str, int] = {"of-4096-tokens": 4096}
 
     @staticmethod
     def says(*words: str) -> Plan:
@@ -53,7 +53,7 @@ class FakeSuite:
         if scope["path"].startswith("/internal/v1/usage/"):
             await self._usage(scope["path"].rsplit("/", 1)[1], send)
             return
-        if scope["path"] == "/api/v1/inference/models":
+        if scope["path"] == "/internal/v1/models":
             await answer(send, 200, {"data": [{"id": model, "context_length": length} for model, length in self.contexts.items()]})
             return
         self.requests.append(json.loads(body))

@@ -173,7 +173,7 @@ async def test_a_reply_that_goes_on_keeps_its_citations_and_looks_up_nothing(
 
 async def test_passages_that_do_not_fit_the_model_are_left_out_and_not_cited(user: Any, suite: Any, others: Any, file: str) -> None:
     others.passages.insert(0, {**others.passages[0], "chunk_id": str(uuid4()), "text": "tin " * 2000})
-    chat = await user.new_chat(model="nobody-knows-it-yet")
+    chat = await user.new_chat(model="of-4096-tokens")
     events = await user.say(chat, "When does tin melt?", attachments=[file])
     assert cited(events) == ["The melting point of tin is 231.9 degrees.", "Tin is soft."]
     assert [event.data["n"] for event in events if event.event == "citation"] == [1, 2]
@@ -181,7 +181,7 @@ async def test_passages_that_do_not_fit_the_model_are_left_out_and_not_cited(use
 
 
 async def test_history_gives_way_to_passages_within_the_window(user: Any, suite: Any, others: Any, file: str) -> None:
-    chat = await user.new_chat(model="of-unknown-size")
+    chat = await user.new_chat(model="of-4096-tokens")
     for _ in range(6):
         await user.say(chat, "word " * 300)
     others.passages = [{**others.passages[0], "chunk_id": str(uuid4()), "text": f"passage {n} " + "x" * 1200} for n in range(5)]

@@ -16,6 +16,7 @@ from shared.operations import check_database
 from shared.settings import load_settings_or_exit
 from starlette.datastructures import State
 
+from inference_service.catalogue.endpoints import internal_router as windows_router
 from inference_service.catalogue.endpoints import router as catalogue_router
 from inference_service.catalogue.known_windows import Windows
 from inference_service.catalogue.prices import PriceList
@@ -136,7 +137,7 @@ def create_app(settings: InferenceSettings | None = None) -> ServiceApp:
         settings or load_settings_or_exit(InferenceSettings),
         title="Atrium inference-service",
         lifespan=lifespan,
-        routers=[catalogue_router, providers_router],
+        routers=[catalogue_router, windows_router, providers_router],
         hot_routes=HOT_ROUTES,
         readiness={"database": check_database},
     )

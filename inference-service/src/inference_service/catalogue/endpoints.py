@@ -3,18 +3,21 @@
 from typing import Annotated, cast
 
 from fastapi import APIRouter, Depends, Request
-from shared.auth import Permission, Principal, require
+from shared.auth import Permission, Principal, require, require_service
+from shared.clients.windows import CONTEXT_TOKENS_UNKNOWN
 
 from inference_service.catalogue.errors import ModelNotFound
 from inference_service.catalogue.prices import PriceList
-from inference_service.catalogue.schemas import ModelList, ModelView, OpenAIModel, OpenAIModelList
+from inference_service.catalogue.schemas import ModelList, ModelView, ModelWindow, ModelWindowList, OpenAIModel, OpenAIModelList
 from inference_service.catalogue.service import Catalogue, Deployment
 
 # What most embedding models read; theirs may stay unknown, so that no bound is built on a guess.
 EMBEDDING_TOKENS_ASSUMED = 512
 
 router = APIRouter(tags=["models"])
+internal_router = APIRouter(prefix="/internal/v1", tags=["internal"])
 
+Callers = Annotated[Principal, Depends(require_service("chat-service", "agent-service", "retrieval-service"))]
 Reader = Annotated[Principal, Depends(require(Permission.MODELS_READ))]
 
 
@@ -42,12 +45,28 @@ async def list_models(request: Request, principal: Reader) -> ModelList:
     return ModelList(data=views, last_id=views[-1].id if views else None)
 
 
+@internal_router.get("/models", summary="Windows of all chat models, whoever may use them")
+async def list_windows(request: Request, caller: Callers) -> ModelWindowList:
+    deployments = [found for found in _catalogue(request).everything() if found.model.kind == "chat"]
+    return ModelWindowList(data=[_window(deployment) for deployment in deployments])
+
+
 def _catalogue(request: Request) -> Catalogue:
     return cast("Catalogue", request.app.state.catalogue)
 
 
 def _openai(deployment: Deployment) -> OpenAIModel:
     return OpenAIModel(id=deployment.id, created=deployment.created, owned_by=deployment.provider.id)
+
+
+def _window(deployment: Deployment) -> ModelWindow:
+    model = deployment.model
+    return ModelWindow(
+        id=deployment.id,
+        context_length=model.context_length or CONTEXT_TOKENS_UNKNOWN,
+        context_source=model.context_source,
+        output_tokens_max=model.output_tokens_max,
+    )
 
 
 def _view(deployment: Deployment, prices: PriceList) -> ModelView:

@@ -54,3 +54,17 @@ class ModelList(BaseModel):
     data: list[ModelView]
     has_more: bool = False
     last_id: str | None = None
+
+
+class ModelWindow(BaseModel):
+    """How much a model reads and writes, for the services that build prompts."""
+
+    id: str
+    context_length: int
+    context_source: Literal["provider", "setting", "table", "default"]
+    output_tokens_max: int | None
+
+
+class ModelWindowList(BaseModel):
+    object: Literal["list"] = "list"
+    data: list[ModelWindow]

@@ -50,6 +50,10 @@ class Catalogue:
         """The models `principal` may use, in the order of the providers."""
         return [deployment for deployment in self._current().values() if not principal.models or deployment.id in principal.models]
 
+    def everything(self) -> list[Deployment]:
+        """All models, in the order of the providers."""
+        return list(self._current().values())
+
     async def find(self, model_id: str) -> Deployment:
         """The deployment of a public id; an unknown one makes us look again at the providers. Raises: ModelNotFound."""
         found = self._lookup(model_id)
