@@ -21,14 +21,12 @@ Callers = Annotated[Principal, Depends(require_service("chat-service", "agent-se
 Reader = Annotated[Principal, Depends(require(Permission.MODELS_READ))]
 
 
-@router.head("/v1/models", include_in_schema=False)
 @router.get("/v1/models", summary="Models the caller may use, as OpenAI lists them")
 async def list_openai_models(request: Request, principal: Reader) -> OpenAIModelList:
     return OpenAIModelList(data=[_openai(deployment) for deployment in _catalogue(request).visible_to(principal)])
 
 
 # Ids may hold slashes: `openai-1/llama`.
-@router.head("/v1/models/{model_id:path}", include_in_schema=False)
 @router.get("/v1/models/{model_id:path}", summary="One model, as OpenAI describes it")
 async def read_openai_model(model_id: str, request: Request, principal: Reader) -> OpenAIModel:
     deployment = await _catalogue(request).find(model_id)
