@@ -58,6 +58,12 @@ class InferenceSettings(ServiceSettings):
         validation_alias=AliasChoices("OLLAMA_BASE_URLS", "OLLAMA_BASE_URL", "ollama_base_urls"),
         description="Ollama servers, separated by semicolons",
     )
+    ollama_context_tokens: int = Field(
+        default=8192,
+        ge=512,
+        le=20_000_000,
+        description="window of Ollama's models, within what each was trained for; memory grows with it. A Modelfile's num_ctx wins",
+    )
     enable_openai_api: bool | None = Field(default=None, description="use OpenAI-compatible servers; unset: when an address or key is set")
     openai_api_base_urls: str = Field(default="", description="OpenAI-compatible servers with their /v1, separated by semicolons")
     openai_api_keys: SecretStr = Field(

@@ -30,9 +30,7 @@ class Admission:
     def call(self, request: ChatRequest, deployment: Deployment, principal: Principal, *, traceparent: bytes | None) -> ChatCall:
         """The call for the provider. Raises: BadRequest for a member that it is not sent."""
         provider = deployment.provider
-        known = deployment.model.capabilities
-        if request.has_images and known and "vision" not in known:
-            raise refusal(f"{deployment.id} reads no images; choose a model that does", "messages", "unsupported_content")
+        _check_content(request, deployment)
         return ChatCall(
             body=self.members[provider.kind].admit(request.body),
             model=deployment.model.id,
@@ -42,6 +40,7 @@ class Admission:
             choices=request.choices,
             person=self.pseudonyms.of(principal.user_id, provider.id),
             cache_key=request.body.get("prompt_cache_key"),
+            context_tokens=deployment.model.context_length,
         )
 
     def _output_tokens(self, request: ChatRequest, model: UpstreamModel) -> int:
@@ -52,6 +51,19 @@ class Admission:
             return min(request.output_tokens_asked, most)
         room = max(context - request.input_tokens_bound, context // _ANSWER_SHARE, 1)
         return min(self.output_tokens_default, most, room)
+
+
+def _check_content(request: ChatRequest, deployment: Deployment) -> None:
+    """Raises: BadRequest for what this model or its server cannot be given."""
+    known, name = deployment.model.capabilities, deployment.id
+    if request.has_images and known and "vision" not in known:
+        raise refusal(f"{name} reads no images; choose a model that does", "messages", "unsupported_content")
+    if deployment.provider.kind != "ollama":
+        return
+    if request.choices > 1:
+        raise refusal(f"{name} gives one answer at a time; leave n out", "n", "unsupported_value")
+    if request.has_images and any(not url.startswith("data:") for url in request.image_urls()):
+        raise refusal(f"{name} takes images as data: URLs only", "messages", "unsupported_content")
 
 
 async def fit_input(request: ChatRequest, deployment: Deployment, call: ChatCall) -> int:

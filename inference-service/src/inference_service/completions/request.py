@@ -51,6 +51,12 @@ class ChatRequest:
     input_tokens_estimate: int
     has_images: bool = False
 
+    def image_urls(self) -> list[str]:
+        """The addresses of all images, as they were sent."""
+        contents = [message.get("content") for message in cast("list[Json]", self.body["messages"])]
+        parts = [part for content in contents if isinstance(content, list) for part in cast("list[Json]", content)]
+        return [part["image_url"]["url"] for part in parts if part["type"] == "image_url"]
+
 
 def parse_chat(raw: bytes, limits: RequestLimits) -> ChatRequest:
     """Raises: BadRequest naming the parameter."""

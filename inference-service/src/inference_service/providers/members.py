@@ -59,7 +59,7 @@ _OWN: Mapping[str, Names] = {
 _OWN_HELD_BACK: Mapping[str, Names] = {
     "llama.cpp": frozenset({"reasoning_effort", "verbosity"}),
     "openai": frozenset(),
-    "ollama": frozenset({"verbosity", "logit_bias", "parallel_tool_calls"}),
+    "ollama": frozenset({"verbosity", "logit_bias", "parallel_tool_calls", "n"}),
 }
 KINDS = tuple(_OWN)
 # How servers are told who asks; set by us only.
@@ -193,6 +193,11 @@ def _bounded(name: str, value: object, output_tokens: int, choices: int) -> obje
         return value
     # -1 and the like mean "without end" to some servers.
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most else most
+
+
+def unlisted(body: Json) -> Json:
+    """The members that only an operator can let through."""
+    return {name: value for name, value in body.items() if name not in _KNOWN and name not in _HELD_BACK}
 
 
 def unlisted_bytes(body: Json) -> int:

@@ -84,6 +84,7 @@ class ChatCall:
     choices: int = 1
     person: str = ""
     cache_key: str | None = None  # the client's own word for it
+    context_tokens: int | None = None  # the model's window, where the server has to be told
 
 
 class ProviderResponse(Protocol):

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from inference_service.providers.adapters.embed_worker import EmbedWorkerProvider
 from inference_service.providers.adapters.llama_cpp import LlamaCppProvider
-from inference_service.providers.adapters.ollama import OllamaProvider
+from inference_service.providers.adapters.ollama import OllamaOptions, OllamaProvider
 from inference_service.providers.adapters.openai_compatible import OpenAICompatibleProvider
 from inference_service.providers.local_status import LocalModelStatus
 from inference_service.providers.protocol import Provider
@@ -46,5 +46,7 @@ def _ollama(settings: InferenceSettings, transport: Transport) -> list[Provider]
     for place, endpoint in enumerate(settings.ollama_endpoints(), start=1):
         name = f"ollama-{place}"
         remote = Remote.of(f"{endpoint.base_url}/v1", api_key=None, provider=name, setting=endpoint.setting)
-        providers.append(OllamaProvider(name, remote, transport, host=endpoint.base_url, timeout_s=DISCOVERY_TIMEOUT_S))
+        root = Remote.of(endpoint.base_url, api_key=None, provider=name, setting=endpoint.setting)
+        options = OllamaOptions(endpoint.base_url, DISCOVERY_TIMEOUT_S, settings.ollama_context_tokens)
+        providers.append(OllamaProvider(name, remote, transport, root=root, options=options))
     return providers

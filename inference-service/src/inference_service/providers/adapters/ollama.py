@@ -1,27 +1,46 @@
-"""Ollama servers: listed and described through the official client, asked through their OpenAI-compatible /v1."""
+"""Ollama servers: described through the official client, asked to chat in their own format, to embed through their /v1."""
 
 import asyncio
-from collections.abc import Mapping
+import re
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, replace
 from typing import Any, cast
+
+import orjson
 
 from inference_service.providers.adapters.openai_compatible import OpenAICompatibleProvider, kind_of, positive
 from inference_service.providers.errors import ProviderFailed, ProviderUnavailable, told
-from inference_service.providers.protocol import Kind, UpstreamModel
+from inference_service.providers.members import within
+from inference_service.providers.ollama_wire import Translated, chat_request
+from inference_service.providers.protocol import ChatCall, Kind, ProviderResponse, UpstreamModel
 from inference_service.providers.transport import Remote, Transport
 
 _MODELS_MAX = 256
 _SHOW_PARALLEL_MAX = 4
+_NUM_CTX = re.compile(r"^num_ctx\s+([1-9][0-9]{0,7})\s*$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class OllamaOptions:
+    """`context_tokens` holds for models whose own file names no window."""
+
+    host: str
+    timeout_s: float
+    context_tokens: int
 
 
 class OllamaProvider(OpenAICompatibleProvider):
-    """`remote` is the server's /v1; `host` its root."""
+    """`remote` is the server's /v1; `root` the server itself. Its /v1 cannot be told a window and cuts silently at its own."""
 
     kind = "ollama"
 
-    def __init__(self, provider_id: str, remote: Remote, transport: Transport, *, host: str, timeout_s: float) -> None:
+    def __init__(self, provider_id: str, remote: Remote, transport: Transport, *, root: Remote, options: OllamaOptions) -> None:
         super().__init__(provider_id, remote, transport)
-        self._host = host
-        self._timeout_s = timeout_s
+        self._root = root
+        self._host = options.host
+        self._timeout_s = options.timeout_s
+        self._context_tokens = options.context_tokens
         self._client: Any = None
         self._described: dict[tuple[str, str], UpstreamModel] = {}
 
@@ -56,12 +75,27 @@ class OllamaProvider(OpenAICompatibleProvider):
             shown = await client.show(name)
         info = cast("Mapping[str, Any]", shown.modelinfo or {})
         capabilities = tuple(str(entry) for entry in cast("list[object]", shown.capabilities or []))
-        context = next((length for key, value in info.items() if key.endswith(".context_length") and (length := positive(value))), None)
-        model = UpstreamModel(id=name, kind=_kind(name, capabilities), context_length=context, capabilities=capabilities)
+        trained = next((length for key, value in info.items() if key.endswith(".context_length") and (length := positive(value))), None)
+        kind = _kind(name, capabilities)
+        context = trained if kind == "embedding" else self._window(trained, shown.parameters)
+        model = UpstreamModel(id=name, kind=kind, context_length=context, capabilities=capabilities)
         return model, digest
 
-    def limit_name(self, asked: Mapping[str, Any]) -> str:
-        return "max_tokens"
+    def _window(self, trained: int | None, parameters: str | None) -> int:
+        """What is asked for as num_ctx: the Modelfile's, else the setting, within what the weights were trained for."""
+        named = _NUM_CTX.search(parameters or "")
+        wanted = int(named.group(1)) if named else self._context_tokens
+        return min(wanted, trained or wanted)
+
+    def send_chat(self, call: ChatCall) -> AbstractAsyncContextManager[ProviderResponse]:
+        return self._translated(call)
+
+    @asynccontextmanager
+    async def _translated(self, call: ChatCall) -> AsyncGenerator[ProviderResponse]:
+        call = replace(call, body=within(call.body, output_tokens=call.output_tokens_max, choices=call.choices))
+        body = orjson.dumps(chat_request(call, context_tokens=call.context_tokens or self._context_tokens))
+        async with self.transport.open(self._root, b"/api/chat", body, stream=call.stream, traceparent=call.traceparent) as response:
+            yield Translated(response, call)
 
 
 def _kind(name: str, capabilities: tuple[str, ...]) -> Kind:
