@@ -106,7 +106,7 @@ def _call(call: Json) -> Json:
             arguments = orjson.loads(arguments or "{}")
         except orjson.JSONDecodeError:
             arguments = {"arguments": arguments}
-    sent = arguments if isinstance(arguments, dict) else {}
+    sent = cast("Json", arguments) if isinstance(arguments, dict) else {}
     return {"id": str(call.get("id") or ""), "function": {"name": str(function.get("name") or ""), "arguments": sent}}
 
 
