@@ -52,6 +52,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/internal/v1/models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Windows of all chat models, whoever may use them */
+        get: operations["list_windows_internal_v1_models_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/readyz": {
         parameters: {
             query?: never;
@@ -454,6 +471,34 @@ export interface components {
             status: "ready" | "loading" | "down";
         };
         /**
+         * ModelWindow
+         * @description How much a model reads and writes, for the services that build prompts.
+         */
+        ModelWindow: {
+            /** Context Length */
+            context_length: number;
+            /**
+             * Context Source
+             * @enum {string}
+             */
+            context_source: "provider" | "setting" | "table" | "default";
+            /** Id */
+            id: string;
+            /** Output Tokens Max */
+            output_tokens_max: number | null;
+        };
+        /** ModelWindowList */
+        ModelWindowList: {
+            /** Data */
+            data: components["schemas"]["ModelWindow"][];
+            /**
+             * Object
+             * @default list
+             * @constant
+             */
+            object: "list";
+        };
+        /**
          * OpenAIModel
          * @description One entry of OpenAI's /v1/models.
          */
@@ -733,6 +778,26 @@ export interface operations {
                     "application/json": {
                         [key: string]: string;
                     };
+                };
+            };
+        };
+    };
+    list_windows_internal_v1_models_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelWindowList"];
                 };
             };
         };
