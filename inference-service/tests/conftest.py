@@ -41,6 +41,7 @@ class FakeBilling:
     failing: set[str] = field(default_factory=set)
     refusing: dict[str, int] = field(default_factory=dict)
     settle_calls: int = 0
+    free: set[str] = field(default_factory=set)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         body = await read_body(receive)
@@ -78,7 +79,7 @@ class FakeBilling:
             "amount_nano": body["input_tokens_max"] * INPUT_NANO + body["output_tokens_max"] * OUTPUT_NANO * body["n"],
             "price_version": None,
             "granted_output_tokens": min(body["output_tokens_max"], self.granted_max),
-            "free": False,
+            "free": body["model"] in self.free,
             "expires_at": "2026-01-01T00:00:00Z",
             "remaining_nano": WALLET_NANO,
         }

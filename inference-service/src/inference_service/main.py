@@ -27,6 +27,7 @@ from inference_service.completions.service import Completions
 from inference_service.embeddings.endpoints import ROUTE as EMBEDDINGS_ROUTE
 from inference_service.embeddings.service import Embeddings
 from inference_service.embeddings.worker import EmbedWorker
+from inference_service.metering.free_use import FreeUse
 from inference_service.metering.jobs import CHECKPOINT_INTERVAL_S, DELIVERY_INTERVAL_S, Checkpointer, Delivery
 from inference_service.metering.meter import Meter
 from inference_service.metering.repository import SettlementQueue
@@ -96,7 +97,8 @@ async def _open_metering(
     state: State, settings: InferenceSettings, pool: UpstreamPool, stack: AsyncExitStack
 ) -> tuple[Meter, BillingClient]:
     billing = BillingClient(pool, state.service_tokens, base_url=settings.billing_service_url, timeouts=_billing_timeouts(settings))
-    state.meter = Meter(billing, state.settlements, state.tasks)
+    free_use = FreeUse(parallel_max=settings.free_model_parallel_max, per_minute_max=settings.free_model_per_minute_max)
+    state.meter = Meter(billing, state.settlements, state.tasks, free_use)
     return state.meter, billing
 
 

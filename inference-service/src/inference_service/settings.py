@@ -113,6 +113,8 @@ class InferenceSettings(ServiceSettings):
     billing_timeout_s: float = Field(default=5, gt=0, description="time-out of one call to the billing-service")
 
     request_bytes_max: int = Field(default=16 * 1024 * 1024, ge=1024, description="largest request body")
+    free_model_parallel_max: int = Field(default=4, ge=1, le=1000, description="answers of free models one person gets at once")
+    free_model_per_minute_max: int = Field(default=60, ge=1, le=100_000, description="answers of free models one person gets in a minute")
     messages_max: int = Field(default=4096, ge=1, description="most messages in one request")
     choices_max: int = Field(default=8, ge=1, le=128, description="largest n of one request")
     output_tokens_default: int = Field(

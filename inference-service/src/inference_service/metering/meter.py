@@ -17,10 +17,11 @@ from shared.background import TaskTracker
 from shared.clients.billing import BillingClient, BillingUnavailable
 from shared.clock import utc_now
 from shared.contracts.billing import HOLDS_PER_CHECKPOINT_MAX, TOKENS_MAX
-from shared.errors import AppError, NotFound
+from shared.errors import AppError, NotFound, TooManyRequests
 from shared.http import UpstreamDisconnected
 from shared.ids import uuid7
 
+from inference_service.metering.free_use import FreeUse
 from inference_service.metering.repository import Pending, SettlementQueue
 from inference_service.metering.usage import Outcome, Source, Usage
 
@@ -66,6 +67,8 @@ class Dispatch:
     traceparent: bytes | None = None
     output_tokens: int = 0
     begun: bool = False
+    person: UUID | None = None
+    free: bool = False
     started_at: datetime = field(default_factory=utc_now)
     started_s: float = field(default_factory=time.monotonic)
 
@@ -76,26 +79,57 @@ class Dispatch:
 class Meter:
     """Knows all live dispatches of the process."""
 
-    def __init__(self, billing: BillingClient, queue: SettlementQueue, tasks: TaskTracker) -> None:
+    def __init__(self, billing: BillingClient, queue: SettlementQueue, tasks: TaskTracker, free_use: FreeUse) -> None:
         self.live: dict[UUID, Dispatch] = {}
         self.unwritten: deque[Pending] = deque(maxlen=_UNWRITTEN_MAX)
         self._billing = billing
         self._queue = queue
         self._tasks = tasks
+        self._free_use = free_use
+        self._free_reserving: list[UUID | None] = []
         self._beginning: list[Dispatch] = []
 
     async def reserve(self, principal: Principal, bound: Bound, *, traceparent: bytes | None = None) -> Dispatch:
-        """Hold the most this dispatch can cost. Raises: AppError as billing refused it, or BillingUnavailable: closed, never open."""
+        """Hold the most this dispatch can cost. Raises: AppError as billing refused it, or BillingUnavailable: closed, never open;
+        TooManyRequests beyond what one person may use for nothing.
+        """
+        known_free = bound.kind == "chat" and self._free_use.knows(bound.model)
+        if known_free:
+            self._free_use.take(principal.user_id, self._free_running())
+            self._free_reserving.append(principal.user_id)
         try:
-            answer = await self._reserve_once(principal, bound, traceparent)
+            answer = await self._reserve_twice(principal, bound, traceparent)
+        finally:
+            if known_free:
+                self._free_reserving.remove(principal.user_id)
+        dispatch = Dispatch(UUID(answer["request_id"]), int(answer["granted_output_tokens"]), traceparent)
+        dispatch.person, dispatch.free = principal.user_id, bound.kind == "chat" and bool(answer.get("free"))
+        if bound.kind == "chat":
+            self._free_use.learn(bound.model, free=dispatch.free)
+        if dispatch.free and not known_free:
+            await self._take_or_release(dispatch)
+        self.live[dispatch.id] = dispatch
+        return dispatch
+
+    async def _reserve_twice(self, principal: Principal, bound: Bound, traceparent: bytes | None) -> dict[str, Any]:
+        try:
+            return await self._reserve_once(principal, bound, traceparent)
         except BillingUnavailable as error:
             # A kept connection that billing's restart closed: the next one is new.
             if not isinstance(error.__cause__, UpstreamDisconnected):
                 raise
-            answer = await self._reserve_once(principal, bound, traceparent)
-        dispatch = Dispatch(UUID(answer["request_id"]), int(answer["granted_output_tokens"]), traceparent)
-        self.live[dispatch.id] = dispatch
-        return dispatch
+            return await self._reserve_once(principal, bound, traceparent)
+
+    def _free_running(self) -> list[UUID | None]:
+        return self._free_reserving + [dispatch.person for dispatch in self.live.values() if dispatch.free]
+
+    async def _take_or_release(self, dispatch: Dispatch) -> None:
+        """Raises: TooManyRequests, when the hold has been given back."""
+        try:
+            self._free_use.take(dispatch.person, self._free_running())
+        except TooManyRequests as error:
+            await self._release(dispatch.id, error.code)
+            raise
 
     def begin(self, dispatch: Dispatch) -> None:
         """Right before bytes leave: billing hears of it within 20 ms, in one call with others, and nobody waits for that."""
