@@ -86,7 +86,9 @@ async def embed(texts: list[str]) -> np.ndarray:
         return np.load(path)
     worker = EmbedWorker(model_folder(), threads=2, idle_s=600)
     try:
-        parts = [(await worker.embed(texts[at : at + _BATCH])).vectors for at in range(0, len(texts), _BATCH)]
+        parts = [
+            (await worker.embed(texts[at : at + _BATCH], owner=None, priority="background")).vectors for at in range(0, len(texts), _BATCH)
+        ]
     finally:
         await worker.close()
     vectors = np.frombuffer(b"".join(parts), dtype="<f4").reshape(len(texts), DIMENSIONS)
