@@ -111,7 +111,7 @@ class AgentSettings(ServiceSettings):
     code_disk_max_bytes: int = Field(default=64 * 1024 * 1024, ge=1024 * 1024, description="files one run of code may hold at a time")
     code_keep_warm: bool = Field(
         default=True,
-        description="the warm process of the sandbox starts 20 s after the service and stays, about 150 MB;"
+        description="the warm process of the sandbox starts 20 s after the service and stays, about 120 MB;"
         " false: with the first run of code, which then takes seconds, and until CODE_IDLE_S",
     )
     code_idle_s: float = Field(
