@@ -2,7 +2,9 @@
 
 import asyncio
 import socket
+from contextlib import AsyncExitStack
 
+import httpx
 import pytest
 from gateway_service.proxy.client import check_host
 from gateway_service.settings import GatewaySettings
@@ -125,3 +127,22 @@ async def test_metrics_have_a_port_of_their_own(start_gateway: StartGateway) -> 
         await http.get("/api/v1/auth/config")
         metrics = await http.get(f"http://127.0.0.1:{port}/metrics")
     assert 'route="/api/v1/auth/config"' in metrics.text
+
+
+async def test_the_metrics_port_passes_from_one_process_to_its_successor(start_gateway: StartGateway) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    async with httpx.AsyncClient(trust_env=False) as http, AsyncExitStack() as stack:
+        async with start_gateway(metrics_port=port):
+            await stack.enter_async_context(start_gateway(metrics_port=port))  # starts although the port is taken
+        async with asyncio.timeout(10):
+            while not await answers(http, f"http://127.0.0.1:{port}/metrics"):  # noqa: ASYNC110 - the port is the operating system's
+                await asyncio.sleep(0.05)
+
+
+async def answers(http: httpx.AsyncClient, url: str) -> bool:
+    try:
+        return (await http.get(url)).status_code == 200
+    except httpx.TransportError:
+        return False

@@ -1,18 +1,16 @@
 """Composition root of the gateway: the proxy is the outer ASGI callable, FastAPI answers what no service claims."""
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from fastapi import APIRouter, FastAPI
-from prometheus_client import start_http_server
 from shared.access import access_subscriber
 from shared.app import Lifespan, ServiceApp, create_service_app
 from shared.auth import UserTokens, current_principal
 from shared.background import Periodic
 from shared.db import Database, check_schema
 from shared.http import UpstreamPool, make_client
-from shared.metrics import Metrics
 from shared.operations import VERSION, check_database
 from shared.settings import load_settings_or_exit
 
@@ -35,6 +33,7 @@ from gateway_service.identity.hop import HopTokens
 from gateway_service.identity.listener import RETRY_S, ChangeListener
 from gateway_service.identity.memory import IdentityMemory
 from gateway_service.limits.bucket import BucketLimiter
+from gateway_service.metrics_port import MetricsPort
 from gateway_service.proxy.app import ProxyApp
 from gateway_service.proxy.config import ProxyConfig
 from gateway_service.proxy.instruments import Instruments
@@ -66,6 +65,7 @@ PUBLIC_PATHS = frozenset(
 )
 
 _SWEEP_INTERVAL_S = 3600.0
+_METRICS_PORT_AGAIN_S = 0.5
 
 
 def user_tokens(settings: GatewaySettings) -> UserTokens:
@@ -217,14 +217,18 @@ def _lifespan(parts: Parts) -> Lifespan:
         api.state.installation = Installation(
             client=client, services=service_urls(settings), database=database, own_document=api.openapi, version=VERSION
         )
-        stop_metrics = _serve_metrics(settings, api.state.metrics)
+        metrics_port = MetricsPort(settings.metrics_port, host=settings.host, metrics=api.state.metrics)
+        await metrics_port.open()
+        opening = Periodic("metrics port", _METRICS_PORT_AGAIN_S, metrics_port.open)
+        opening.start()
         losses.start()
         for job in jobs:
             job.start()
         try:
             yield
         finally:
-            stop_metrics()
+            await opening.close()
+            metrics_port.close()
             await losses.close()
             for job in jobs:
                 await job.close()
@@ -234,14 +238,6 @@ def _lifespan(parts: Parts) -> Lifespan:
             await database.dispose()
 
     return lifespan
-
-
-def _serve_metrics(settings: GatewaySettings, metrics: Metrics) -> Callable[[], None]:
-    """Opens METRICS_PORT, when set, in a thread of its own. Returns what closes it."""
-    if not settings.metrics_port:
-        return lambda: None
-    server, _thread = start_http_server(settings.metrics_port, addr=settings.host, registry=metrics.registry)
-    return server.shutdown
 
 
 def _routes(settings: GatewaySettings) -> tuple[Route, ...]:
