@@ -23,8 +23,8 @@ Heard = Callable[[str], None]
 class Listener:
     """Calls `heard[channel]` with each payload, on the event loop.
 
-    A notification that was sent while the connection was down is lost: `on_connected` runs after each (re)connection, before anything
-    is heard on it. `listening` is set while the connection is up.
+    A notification that was sent while the connection was down is lost: `on_connected` runs after each (re)connection, when nothing more
+    can be missed. `listening` is set while the connection is up.
     """
 
     def __init__(self, url: str, *, name: str, heard: Mapping[str, Heard], on_connected: Callable[[], None] = lambda: None) -> None:
@@ -60,9 +60,9 @@ class Listener:
         try:
             closed = asyncio.Event()
             connection.add_termination_listener(lambda _connection: closed.set())
-            self._on_connected()
             for channel in self._heard:
                 await connection.add_listener(channel, self._received)
+            self._on_connected()
             self._outage_logged = False
             self.listening.set()
             while not closed.is_set():
