@@ -239,3 +239,27 @@ async def test_an_input_in_another_script_is_charged_for_what_it_is(
     await leave_after(running, ask("ሀ" * 2000), lambda line: '"content":"x"' in line)
     await eventually(lambda: billing.settled)
     assert billing.only_settlement()["usage"]["input_tokens"] >= 4000
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_the_providers_id_and_cost_reach_billing_where_it_keeps_books(
+    running: Any, billing: Any, provider: FakeProvider, stream: bool
+) -> None:
+    report = {"prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 12, "cost": 0.0000151}
+    if stream:
+        first = {**chunk(content="hi"), "id": "gen-1760000000-abc"}
+        provider.scripted = events_of(first, chunk("stop"), usage(report), DONE)
+    else:
+        message = {"role": "assistant", "content": "hi"}
+        choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
+        body = json.dumps({"id": "gen-1760000000-abc", "choices": choices, "usage": report})
+        provider.scripted = Plan([whole(200, body.encode())])
+    answer = await running.client.post("/v1/chat/completions", json=ask(stream=stream))
+    assert answer.status_code == 200
+    settled = billing.only_settlement()
+    assert (settled["provider_request_id"], settled["provider_cost_nano"]) == ("gen-1760000000-abc", 15_100)
+
+
+async def test_other_providers_ids_stay_with_them(running: Any, billing: Any, provider: FakeProvider) -> None:
+    await running.client.post("/v1/chat/completions", json=ask())
+    assert "provider_request_id" not in billing.only_settlement()

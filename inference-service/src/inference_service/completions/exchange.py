@@ -20,7 +20,7 @@ from inference_service.completions.request import ChatRequest
 from inference_service.completions.stream import EventRelay
 from inference_service.completions.whole import looks_like_json, read_whole
 from inference_service.metering.meter import Bound, Charge, Dispatch, Meter
-from inference_service.metering.usage import Outcome, Source
+from inference_service.metering.usage import Outcome, Source, provider_figures
 from inference_service.providers.errors import MAY_BE_BILLED, AnswerBroken, Origin, error_in_answer, error_of_transport
 from inference_service.providers.protocol import ChatCall, ProviderResponse
 
@@ -163,8 +163,10 @@ class Exchange:
             raise error_of_transport(self._origin(), error) from error
         whole = read_whole(body, self._origin())
         self._phase = Phase.CLOSING
-        usage, source = await self._figures.of_report(usage_of(whole.members), whole.count())
-        charge = await self._meter.settle(dispatch, usage, source=source, outcome=Outcome.COMPLETE)
+        report = usage_of(whole.members)
+        usage, source = await self._figures.of_report(report, whole.count())
+        figures = provider_figures(whole.members.get("id"), report)
+        charge = await self._meter.settle(dispatch, usage, source=source, outcome=Outcome.COMPLETE, figures=figures)
         if charge.cost_nano is not None:
             headers.append((b"x-atrium-cost-nano", str(charge.cost_nano).encode()))
         await self._downstream.answer(whole.body, headers)
@@ -236,7 +238,7 @@ class Exchange:
     async def _end_complete(self, dispatch: Dispatch, headers: Headers) -> None:
         """Settle, then tell: the figures in the last event are in the ledger before anybody reads them."""
         usage, source = await self._figures.of_stream(self._relay)
-        charge = await self._meter.settle(dispatch, usage, source=source, outcome=Outcome.COMPLETE)
+        charge = await self._meter.settle(dispatch, usage, source=source, outcome=Outcome.COMPLETE, figures=self._told())
         if not self._begun:
             self._begun = True
             await self._downstream.begin(headers)
@@ -248,8 +250,11 @@ class Exchange:
 
     async def _end_failed(self, dispatch: Dispatch, failure: AppError) -> None:
         usage, source = await self._figures.of_stream(self._relay)
-        await self._meter.settle(dispatch, usage, source=source, outcome=Outcome.FAILED)
+        await self._meter.settle(dispatch, usage, source=source, outcome=Outcome.FAILED, figures=self._told())
         await self._downstream.end(b"event: error\n" + _event(self._downstream.error_event(failure)))
+
+    def _told(self) -> dict[str, Any]:
+        return provider_figures(self._relay.answer_id, self._relay.usage)
 
     def _usage_event(self, figures: dict[str, Any], charge: Charge) -> dict[str, Any]:
         usage = {**figures, "cost_nano": charge.cost_nano, "remaining_nano": charge.remaining_nano}
@@ -258,7 +263,7 @@ class Exchange:
     async def _settle_after_leave(self, dispatch: Dispatch) -> None:
         self._phase = Phase.CLOSING
         usage, source = await self._figures.when_left(self._relay, dispatch)
-        await self._meter.settle(dispatch, usage, source=source, outcome=Outcome.STOPPED)
+        await self._meter.settle(dispatch, usage, source=source, outcome=Outcome.STOPPED, figures=self._told())
         if self._stopped_by is None:
             return
         if self._begun:

@@ -94,6 +94,11 @@ class EventRelay:
                 return b""
         return self.feed(tail.rstrip(b"\n") + _END)
 
+    @property
+    def answer_id(self) -> object:
+        """The provider's id of the answer, as it came."""
+        return (self._first or self.usage_event or {}).get("id")
+
     def final_event(self, model: str) -> Json:
         """The event that carries usage: the provider's own, or one made to fit the stream."""
         return self.usage_event if self.usage_event is not None else self._event(model, [])

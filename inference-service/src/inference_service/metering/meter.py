@@ -153,14 +153,20 @@ class Meter:
                 # The checkpoint of each second says it again.
                 log.warning("the begin of dispatches was not told", extra={"holds": len(holds), "detail": error.detail})
 
-    async def settle(self, dispatch: Dispatch, usage: Usage, *, source: Source, outcome: Outcome) -> Charge:
-        """Charge what was used. Never fails: what billing cannot take now is in the queue when this returns."""
+    async def settle(
+        self, dispatch: Dispatch, usage: Usage, *, source: Source, outcome: Outcome, figures: Mapping[str, Any] | None = None
+    ) -> Charge:
+        """Charge what was used. Never fails: what billing cannot take now is in the queue when this returns.
+
+        `figures` are those of `provider_figures`.
+        """
         body = {
             "usage": usage.to_wire(),
             "source": source.value,
             "outcome": outcome.value,
             "occurred_at": dispatch.started_at,
             "latency_ms": dispatch.latency_ms(),
+            **(figures or {}),
         }
         try:
             answer = await self._billing.settle(dispatch.id, body, traceparent=dispatch.traceparent)

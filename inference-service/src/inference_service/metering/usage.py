@@ -1,8 +1,10 @@
 """What a dispatch used, in exclusive buckets: each token is in exactly one, and they add up to the provider's total."""
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, cast
 
@@ -172,3 +174,20 @@ def _input(report: Mapping[str, Any], prompt_by_total: int | None) -> _Input | N
         prompt += cached
     prompt = max(prompt, (hit or 0) + (miss or 0))
     return _Input(min(prompt, TOKENS_MAX), cache_read, cache_write, _tokens(details, "audio_tokens"))
+
+
+_NANO = 1_000_000_000
+_COST_MAX_USD = 1_000_000
+# OpenRouter's ids: its final cost of a call is asked for by them.
+_KEPT_ID = re.compile(r"gen-[\x21-\x7e]{1,190}")
+
+
+def provider_figures(answer_id: object, report: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What billing compares with the provider's own books later: its id of the call and the cost that it named at once, if any."""
+    if not isinstance(answer_id, str) or _KEPT_ID.fullmatch(answer_id) is None:
+        return {}
+    cost = (report or {}).get("cost")
+    if not isinstance(cost, int | float) or isinstance(cost, bool) or not 0 <= cost <= _COST_MAX_USD:
+        return {"provider_request_id": answer_id}
+    # By its decimal digits, rounded up: binary fractions would add or lose a nano-USD.
+    return {"provider_request_id": answer_id, "provider_cost_nano": math.ceil(Decimal(str(cost)) * _NANO)}
