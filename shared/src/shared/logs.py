@@ -92,7 +92,7 @@ class AccessLog:
         if not self._lines:
             asyncio.get_running_loop().call_later(_FLUSH_S, self.flush)
         now_s = time.time()
-        if now_s - self._second >= 1.0:
+        if not 0.0 <= now_s - self._second < 1.0:
             self._second = float(int(now_s))
             self._prefix = datetime.fromtimestamp(self._second, UTC).strftime('{"time":"%Y-%m-%dT%H:%M:%S.')
         # Written by hand: every part is a number or was checked to be plain where it came from, and the hop pays for each microsecond.
