@@ -1,11 +1,12 @@
 """Wrong passwords: slower and slower for who guesses, nothing for who knows."""
 
+import asyncio
 from ipaddress import ip_network
 
 import pytest
 from gateway_service.limits.tries import WAIT_MAX_S, Tries, Window
 from gateway_service.testing import PASSWORD, Gateway, Person, StartGateway
-from shared.errors import TooManyRequests
+from shared.errors import TooManyRequests, Unauthenticated, Unavailable
 
 SIGN_IN = "/api/v1/auth/signin"
 
@@ -26,8 +27,8 @@ def wrong(limits: Tries, address: str = "192.0.2.1", account: str = "ada", devic
     """A wrong try; the seconds to wait when it was not even looked at."""
     try:
         with limits.one(address, account, device=device):
-            raise PermissionError
-    except PermissionError:
+            raise Unauthenticated("the address or the password is wrong")
+    except Unauthenticated:
         return 0
     except TooManyRequests as refused:
         return int(refused.headers["Retry-After"])
@@ -44,6 +45,22 @@ def test_each_wrong_try_after_the_first_five_takes_twice_as_long() -> None:
         assert wrong(limits) == 0
     assert waits[:4] == [1, 2, 4, 8]
     assert waits[-1] == WAIT_MAX_S
+
+
+@pytest.mark.parametrize("failure", [Unavailable("too many passwords at once"), ConnectionError("the database is away")])
+def test_a_try_that_we_could_not_look_at_does_not_count(failure: Exception) -> None:
+    limits = tries(Clock())
+    for _ in range(20):
+        with pytest.raises(type(failure)), limits.one("192.0.2.1", "ada"):
+            raise failure
+
+
+def test_a_try_that_was_given_up_counts() -> None:
+    limits = tries(Clock())
+    for _ in range(5):
+        with pytest.raises(asyncio.CancelledError), limits.one("192.0.2.1", "ada"):
+            raise asyncio.CancelledError
+    assert wrong(limits) == 1
 
 
 def test_guesses_from_elsewhere_do_not_count_against_the_owner() -> None:

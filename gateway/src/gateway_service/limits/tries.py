@@ -9,10 +9,10 @@ import math
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-from shared.errors import TooManyRequests
+from shared.errors import AppError, TooManyRequests
 
 from gateway_service.connections.limits import site_of
 
@@ -20,6 +20,7 @@ FREE_TRIES = 5
 WAIT_MAX_S = 300.0
 _FORGOTTEN_AFTER_S = 900.0
 _ENTRIES_MAX = 50_000
+_OURS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,10 @@ class Tries:
 
     @contextmanager
     def one(self, address: str, account: str, *, device: str | None = None) -> Generator[None]:
-        """One try at `account`; leaving the block without an error is the right password. Raises: TooManyRequests."""
+        """One try at `account`; leaving the block without an error is the right password, with a failure of ours it is no try.
+
+        Raises: TooManyRequests.
+        """
         now = self._clock()
         site = f"site:{site_of(address)}"
         who = site if device is None else f"device:{device}"
@@ -66,9 +70,14 @@ class Tries:
         for entry in counted:
             entry.times.append(now)
         own.in_a_row += 1
-        yield
-        for entry in counted:
-            entry.times.remove(now)
+        try:
+            yield
+        except Exception as error:
+            if not isinstance(error, AppError) or error.status >= _OURS:
+                _take_back(counted, now)
+                own.in_a_row = max(0, own.in_a_row - 1)
+            raise
+        _take_back(counted, now)
         own.in_a_row = 0
 
     def _entry(self, who: str, account: str) -> _Failures:
@@ -78,6 +87,12 @@ class Tries:
         if len(self._failures) > _ENTRIES_MAX:
             self._failures.popitem(last=False)
         return entry
+
+
+def _take_back(counted: Sequence[_Failures], moment: float) -> None:
+    for entry in counted:
+        with suppress(ValueError):  # forgotten meanwhile
+            entry.times.remove(moment)
 
 
 def _until_free(entry: _Failures, windows: Sequence[Window], now: float) -> float:
