@@ -1,6 +1,8 @@
 """Embeddings: by a provider, and by the built-in model with its real weights."""
 
+import asyncio
 import base64
+import errno
 import math
 import os
 import signal
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from shared.testing import fake_replies
 from shared.testing.fake_provider import FakeProvider
 
 BUILTIN = "all-minilm-l6-v2"
@@ -56,6 +59,31 @@ async def test_bad_input_is_400_naming_the_parameter(running: Any, billing: Any,
 
 async def test_a_chat_model_does_not_embed(running: Any) -> None:
     assert (await embed(running, "x", "fake-echo")).json()["error"]["code"] == "wrong_model_kind"
+
+
+async def test_vectors_that_do_not_fit_are_paid_for_like_any_broken_answer(
+    running: Any, billing: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    complete = fake_replies.embeddings
+    monkeypatch.setattr(fake_replies, "embeddings", lambda payload: complete({**payload, "input": payload["input"][:1]}))
+    response = await embed(running, ["one two", "three"], "fake-embed")
+    assert (response.status_code, response.json()["error"]["code"]) == (502, "provider_error")
+    assert billing.only_settlement()["outcome"] == "failed"
+
+
+@pytest.mark.parametrize(("path", "members"), [("/v1/embeddings", {"input": "x"}), ("/v1/rerank", {"query": "x", "documents": ["y"]})])
+async def test_a_failure_that_nobody_foresaw_ends_the_hold(
+    start: Any, embedding_model: Path, billing: Any, monkeypatch: pytest.MonkeyPatch, path: str, members: dict[str, Any]
+) -> None:
+    async def no_process(*_: Any, **__: Any) -> None:
+        raise OSError(errno.EAGAIN, "no more processes")
+
+    async with start(embedding_model_path=embedding_model) as running:
+        await running.models_found(BUILTIN)
+        monkeypatch.setattr(asyncio, "create_subprocess_exec", no_process)
+        assert (await running.client.post(path, json={"model": BUILTIN, **members})).status_code == 500
+        assert not running.app.state.meter.live
+        assert not billing.open_holds
 
 
 async def test_dimensions_reach_a_provider(running: Any, provider: FakeProvider) -> None:

@@ -76,6 +76,10 @@ class Embeddings:
         except AppError as error:
             await self.meter.release(dispatch, error.code)
             raise
+        except Exception:
+            # Our own mistake: the hold must end all the same, or it would be renewed for ever.
+            await self.meter.release(dispatch, AppError.code)
+            raise
         except asyncio.CancelledError:
             await self._settle(dispatch, _estimate(input_max), Source.PARTIAL, Outcome.STOPPED)
             raise

@@ -68,6 +68,10 @@ class Reranking:
         except AppError as error:
             await self.meter.release(dispatch, error.code)
             raise
+        except Exception:
+            # Our own mistake: the hold must end all the same, or it would be renewed for ever.
+            await self.meter.release(dispatch, AppError.code)
+            raise
         except asyncio.CancelledError:
             await self._settle(dispatch, estimate, Source.PARTIAL, Outcome.STOPPED)
             raise

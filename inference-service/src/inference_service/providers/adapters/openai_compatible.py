@@ -8,7 +8,7 @@ from typing import Any, cast
 import orjson
 
 from inference_service.metering.usage import from_openai
-from inference_service.providers.errors import ProviderFailed, ProviderUnavailable
+from inference_service.providers.errors import AnswerBroken, ProviderFailed, ProviderUnavailable
 from inference_service.providers.members import PERSON_MEMBERS, within
 from inference_service.providers.protocol import (
     CallFailure,
@@ -120,7 +120,7 @@ class OpenAICompatibleProvider:
         answer = await self.transport.post_json(self.remote, b"/embeddings", orjson.dumps(body), traceparent=request.traceparent)
         data = answer.get("data")
         if not isinstance(data, list) or len(cast("list[object]", data)) != len(request.texts):
-            raise ProviderFailed(f"provider {self.id} did not answer one vector per text")
+            raise AnswerBroken(f"provider {self.id} did not answer one vector per text")
         report = answer.get("usage")
         return EmbeddingAnswer(data=cast("list[Json]", data), usage=from_openai(cast("Json", report)) if isinstance(report, dict) else None)
 
