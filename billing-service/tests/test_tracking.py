@@ -205,6 +205,9 @@ async def test_a_wallet_that_cannot_pay_records_nothing(billing, tenant):
         {"transaction_id": "x" * 161},
         {"unknown": 1},
         {"occurred_at": "yesterday"},
+        {"occurred_at": "0001-01-01T00:00:00+14:00"},
+        {"occurred_at": "9999-12-31T23:59:59-14:00"},
+        {"occurred_at": (datetime.now(UTC) + timedelta(days=2)).isoformat()},
     ],
 )
 async def test_an_unusable_record_is_refused(billing, tenant, change):

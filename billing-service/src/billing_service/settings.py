@@ -7,7 +7,7 @@ from shared.money import decimal_str_to_nano
 from shared.settings import ServiceSettings
 
 SCHEMA = "billing"
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 NO_BUDGET = "off"
 
 

@@ -1,12 +1,13 @@
 """Usage tracking as the API takes and shows it."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictFloat, StrictInt
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StrictFloat, StrictInt
+from shared.clock import utc_now
 from shared.contracts.billing import TOKENS_MAX
 from shared.money import Money, nano_to_decimal_str
 
@@ -14,8 +15,20 @@ from billing_service.pricing.schemas import ModelName
 from billing_service.tracking.models import ExternalUsage, Source, SyncRow, SyncState, UsageFigures
 from billing_service.usage.schemas import UsdNumber
 
+_CLOCK_TOLERANCE = timedelta(seconds=60)
 Tokens = Annotated[int, Field(ge=0, le=TOKENS_MAX)]
 TransactionId = Annotated[str, Field(min_length=1, max_length=160, pattern=r"^[A-Za-z0-9._:@/-]+$")]
+
+
+def _past(moment: datetime) -> datetime:
+    """In UTC. Raises: ValueError for a time that cannot have been yet."""
+    try:
+        moment = moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("must be a time of this calendar in UTC too") from None
+    if moment > utc_now() + _CLOCK_TOLERANCE:
+        raise ValueError("must not be in the future: a record says what has happened")
+    return moment
 
 
 class ManualRecord(BaseModel):
@@ -30,7 +43,7 @@ class ManualRecord(BaseModel):
     client_org_id: UUID | None = Field(default=None, description="absent: the caller's organisation")
     user_id: UUID | None = Field(default=None, description="who used it, when that is known")
     transaction_id: TransactionId | None = Field(default=None, description="the same id twice is recorded once")
-    occurred_at: AwareDatetime | None = Field(default=None, description="absent: now")
+    occurred_at: Annotated[AwareDatetime, AfterValidator(_past)] | None = Field(default=None, description="absent: now; not in the future")
     charge: bool = Field(default=False, description="take the cost from the wallet")
 
 

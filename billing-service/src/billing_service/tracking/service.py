@@ -1,6 +1,5 @@
 """Rules of usage that did not pass through a hold: recorded by hand once, shown beside what was charged here."""
 
-from datetime import UTC
 from decimal import Decimal
 from uuid import UUID
 
@@ -96,7 +95,7 @@ def _usage_of(form: ManualRecord) -> ExternalUsage:
         requests=1,
         cost_nano=cost_nano(form.cost),
         charged=form.charge,
-        occurred_at=(form.occurred_at or utc_now()).astimezone(UTC),
+        occurred_at=form.occurred_at or utc_now(),
     )
 
 

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from shared.auth import Permission, Principal
 from shared.clock import utc_now
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing_service.usage import repository
@@ -19,6 +20,7 @@ DAYS_DEFAULT = 30
 DAYS_OF_A_ZONE_MAX = 92
 """Days of a time zone other than UTC are added up from single events, so fewer of them are read at once."""
 GROUPS_MAX = 10_000
+_INVALID_PARAMETER_VALUE = "22023"
 
 Whose = Literal["own", "organisation"]
 
@@ -47,14 +49,18 @@ def zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise UsageQueryInvalid(f"tz must be the name of a time zone such as Europe/Berlin, not {name!r}") from None
+        raise _no_zone(name) from None
+
+
+def _no_zone(name: str) -> UsageQueryInvalid:
+    return UsageQueryInvalid(f"tz must be the name of a time zone such as Europe/Berlin, not {name[:80]!r}")
 
 
 def days(first: date | None, last: date | None, tz: ZoneInfo) -> tuple[date, date]:
     """The asked days of the zone, by default the last 30. Raises: UsageQueryInvalid, UsageQueryTooWide."""
     end = last or utc_now().astimezone(tz).date()
     days_max = DAYS_MAX if tz.key == UTC else DAYS_OF_A_ZONE_MAX
-    begin = first or end - timedelta(days=DAYS_DEFAULT - 1)
+    begin = first or end - min(timedelta(days=DAYS_DEFAULT - 1), end - date.min)
     if begin > end:
         raise UsageQueryInvalid("from must not be after to")
     if (end - begin).days >= days_max:
@@ -76,7 +82,14 @@ async def report(
     user_id = visible_user(principal, whose)
     begin, end = days(first, last, zone(tz))
     organisation_id = principal.organisation_id
-    total = (await repository.sums(session, organisation_id, user_id=user_id, first=begin, last=end, tz=tz, group_by=(), rows_max=1))[0]
+    try:
+        sums = await repository.sums(session, organisation_id, user_id=user_id, first=begin, last=end, tz=tz, group_by=(), rows_max=1)
+    except DBAPIError as error:
+        # Python's list of zones is not quite the database's.
+        if getattr(error.orig, "sqlstate", None) != _INVALID_PARAMETER_VALUE:
+            raise
+        raise _no_zone(tz) from None
+    total = sums[0]
     if not group_by:
         return [total], total
     groups = await repository.sums(

@@ -638,7 +638,7 @@ export interface components {
             model: string;
             /**
              * Occurred At
-             * @description absent: now
+             * @description absent: now; not in the future
              */
             occurred_at?: string | null;
             /**
