@@ -11,6 +11,18 @@ from shared.errors import BadRequest
 
 LIMITS = RequestLimits(messages_max=10, choices_max=4)
 HELLO = [{"role": "user", "content": "hello"}]
+TEXT: dict[str, Any] = {"type": "text", "text": "x"}
+
+
+def image(**members: Any) -> dict[str, Any]:
+    return {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA", **members}}
+
+
+IMAGE = image()
+
+
+def parts(*entries: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{"role": "user", "content": list(entries)}]
 
 
 def parse(**members: Any) -> ChatRequest:
@@ -35,6 +47,15 @@ def parse(**members: Any) -> ChatRequest:
         ({"messages": [{"role": "user", "content": [{"type": "smell"}]}]}, "messages[0].content[0].type"),
         ({"messages": [{"role": "user", "content": [{"type": "text"}]}]}, "messages[0].content[0].text"),
         ({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": "x"}]}]}, "messages[0].content[0].image_url"),
+        ({"messages": parts({**TEXT, "image_url": {"url": "http://169.254.169.254/"}})}, "messages[0].content[0].image_url"),
+        ({"messages": parts({**TEXT, "refusal": "unmeasured"})}, "messages[0].content[0].refusal"),
+        ({"messages": parts({"type": "refusal", "refusal": "x", "text": "unmeasured"})}, "messages[0].content[0].text"),
+        ({"messages": parts({**IMAGE, "text": "unmeasured"})}, "messages[0].content[0].text"),
+        ({"messages": parts(image(detail="high " * 100))}, "messages[0].content[0].image_url.detail"),
+        ({"messages": parts(image(detail={"a": "b"}))}, "messages[0].content[0].image_url.detail"),
+        ({"tool_choice": {"type": "function", "function": {"name": "f" * 300}}}, "tool_choice"),
+        ({"tool_choice": {"type": "x" * 300, "function": {"name": "f"}}}, "tool_choice"),
+        ({"stream": True, "stream_options": {"include_obfuscation": "x" * 300}}, "stream_options.include_obfuscation"),
         ({"n": 0}, "n"),
         ({"n": 5}, "n"),
         ({"n": True}, "n"),
@@ -79,6 +100,23 @@ def test_tool_schemas_and_formats_are_part_of_the_bound() -> None:
     tool = {"type": "function", "function": {"name": "f", "parameters": {"x": "y" * 500}}}
     schema = {"type": "json_schema", "json_schema": {"schema": {"x": "y" * 700}}}
     assert parse(tools=[tool], response_format=schema).input_tokens_bound - parse().input_tokens_bound >= 1200
+
+
+@pytest.mark.parametrize("chosen", ["text", "json_object", "json_schema"])
+def test_a_schema_counts_whatever_the_type_says(chosen: str) -> None:
+    wanted = {"type": chosen, "json_schema": {"schema": {"x": "y" * 700}}}
+    assert parse(response_format=wanted).input_tokens_bound - parse().input_tokens_bound >= 700
+
+
+@pytest.mark.parametrize("part", [{**TEXT, "cache_control": {"x": "y" * 700}}, image(max_pixels="y" * 700)])
+def test_what_an_operator_may_let_through_beside_a_part_counts(part: dict[str, Any]) -> None:
+    bare = {**part, "image_url": IMAGE["image_url"]} if part["type"] == "image_url" else TEXT
+    assert parse(messages=parts(part)).input_tokens_bound - parse(messages=parts(bare)).input_tokens_bound >= 690
+
+
+def test_members_of_other_kinds_that_are_null_count_as_absent() -> None:
+    part = {**TEXT, "image_url": None, "refusal": None}
+    assert parse(messages=parts(part)).body["messages"] == parts(part)
 
 
 def test_the_smaller_of_both_output_limits_counts() -> None:

@@ -17,6 +17,7 @@ _NUMBERS: Mapping[str, tuple[float, float]] = {
 _TEXTS: Mapping[str, int] = {"user": 512, "safety_identifier": 512, "prompt_cache_key": 512, "reasoning_effort": 32, "verbosity": 32}
 _STOPS_MAX = 16
 _STOP_CHARS_MAX = 4096
+_TOOL_NAME_CHARS_MAX = 256
 _BIASES_MAX = 300
 _BIAS_MAX = 100
 _METADATA_BYTES_MAX = 16 * 1024
@@ -59,8 +60,10 @@ def _check_stop(stop: object) -> None:
 def _check_tool_choice(choice: object) -> None:
     if choice is None or (isinstance(choice, str) and choice in {"none", "auto", "required", "any"}):
         return
-    named = cast("Json", choice).get("function") if isinstance(choice, dict) else None
-    if not isinstance(named, dict) or not isinstance(cast("Json", named).get("name"), str):
+    chosen = cast("Json", choice) if isinstance(choice, dict) else {}
+    named = chosen.get("function") if chosen.get("type") in {"function", None} else None
+    name = cast("Json", named).get("name") if isinstance(named, dict) else None
+    if not isinstance(name, str) or len(name) > _TOOL_NAME_CHARS_MAX:
         raise refusal('tool_choice must be none, auto, required or {"type": "function", "function": {"name": ...}}', "tool_choice")
 
 

@@ -27,6 +27,7 @@ _BYTES_PER_TOKEN = 4
 _ROLE_AND_CONTENT = frozenset({"role", "content"})
 _PLAIN = len(_ROLE_AND_CONTENT)
 _FORMATS = frozenset({"text", "json_object", "json_schema"})
+_DETAIL_CHARS_MAX = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,9 @@ def _wants_usage(body: Json, *, stream: bool) -> bool:
         raise refusal("stream_options is only allowed when stream is true", "stream_options")
     if not isinstance(options, dict):
         raise refusal("stream_options must be an object", "stream_options", "invalid_type")
-    return boolean(cast("Json", options), "include_usage", "stream_options.include_usage")
+    chosen = cast("Json", options)
+    boolean(chosen, "include_obfuscation", "stream_options.include_obfuscation")
+    return boolean(chosen, "include_usage", "stream_options.include_usage")
 
 
 def _check_tools(body: Json) -> int:
@@ -126,7 +129,7 @@ def _check_tool(entry: object, param: str) -> None:
 
 
 def _check_response_format(body: Json) -> int:
-    """Bytes of the JSON schema."""
+    """Bytes of all that stands beside the type: servers may read a schema whatever the type says."""
     wanted = body.get("response_format")
     if wanted is None:
         return 0
@@ -135,11 +138,9 @@ def _check_response_format(body: Json) -> int:
     chosen = cast("Json", wanted)
     if chosen.get("type") not in _FORMATS:
         raise refusal("response_format.type must be text, json_object or json_schema", "response_format.type")
-    if chosen["type"] != "json_schema":
-        return 0
-    if not isinstance(chosen.get("json_schema"), dict):
+    if chosen["type"] == "json_schema" and not isinstance(chosen.get("json_schema"), dict):
         raise refusal("response_format.json_schema must be an object", "response_format.json_schema", "missing_required_parameter")
-    return size_of(chosen["json_schema"], "response_format.json_schema")
+    return size_of(chosen, "response_format") if len(chosen) > 1 else 0
 
 
 def _measure_messages(body: Json, messages_max: int) -> tuple[int, int, int]:
@@ -205,9 +206,20 @@ def _measure_parts(content: object, param: str) -> tuple[int, int]:
         if measure is None:
             raise refusal(f"{param}[{place}].type must be one of {', '.join(sorted(_PARTS))}", f"{param}[{place}].type")
         part_bytes, part_tokens = measure(cast("Json", part), f"{param}[{place}]")
-        size_bytes += part_bytes
+        size_bytes += part_bytes + _measure_beside(cast("Json", part), f"{param}[{place}]")
         tokens += part_tokens
     return size_bytes, tokens
+
+
+def _measure_beside(part: Json, param: str) -> int:
+    """Bytes of what stands beside the part's own member. Some servers read a part by its members, not by its type."""
+    if len(part) <= _PLAIN:
+        return 0
+    own = part["type"]
+    for name in _PARTS:
+        if name != own and part.get(name) is not None:
+            raise refusal(f"{param}.{name} does not belong to a part of type {own}", f"{param}.{name}", "unknown_parameter")
+    return size_of({name: value for name, value in part.items() if name not in {"type", own}}, param)
 
 
 def _measure_text(part: Json, param: str) -> tuple[int, int]:
@@ -227,7 +239,13 @@ def _measure_image(part: Json, param: str) -> tuple[int, int]:
     if not isinstance(url, str):
         raise refusal(f"{param}.image_url.url must be a string", f"{param}.image_url", "missing_required_parameter")
     check_image_url(url, f"{param}.image_url.url")
-    return 0, _TOKENS_PER_IMAGE
+    members = cast("Json", image)
+    if len(members) == 1:
+        return 0, _TOKENS_PER_IMAGE
+    detail = members.get("detail")
+    if detail is not None and (not isinstance(detail, str) or len(detail) > _DETAIL_CHARS_MAX):
+        raise refusal(f"{param}.image_url.detail must be low, high or auto", f"{param}.image_url.detail")
+    return size_of({name: value for name, value in members.items() if name != "url"}, f"{param}.image_url"), _TOKENS_PER_IMAGE
 
 
 _PARTS: Mapping[str, Callable[[Json, str], tuple[int, int]]] = {
