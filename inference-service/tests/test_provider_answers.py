@@ -187,3 +187,15 @@ async def test_other_line_ends_are_read(running: Any, provider: FakeProvider, li
     response = await post(running, stream=True)
     assert streamed(response)[0] == "one two"
     assert "event: error" not in response.text
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("figure", [b"1" + b"0" * 400, b"99999999999999999999", b"[" * 300 + b"]" * 300, b"[" * 3000 + b"]" * 3000])
+async def test_figures_that_cannot_be_written_are_no_failure_of_ours(
+    running: Any, billing: Any, provider: FakeProvider, stream: bool, figure: bytes
+) -> None:
+    body = json.dumps({**ANSWER, "usage": {"prompt_tokens": 7, "completion_tokens": 2}}).encode().replace(b"7", figure)
+    provider.scripted = Plan([whole(200, body)])
+    response = await post(running, stream=stream)
+    assert response.status_code in {200, 502}, response.text
+    assert billing.only_settlement()["usage"]["input_tokens"] > 0  # what a provider answered is charged

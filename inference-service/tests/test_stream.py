@@ -276,3 +276,32 @@ def test_a_stream_is_cut_before_the_event_that_passes_what_is_paid_for(texts: li
     if relay.cut:
         assert relay.count.least_tokens == seen.least_tokens
         assert relay.cut_event("m")["choices"] == [{"index": 0, "delta": {}, "finish_reason": "length"}]
+
+
+HUGE = b"1" + b"0" * 400
+DEEP = b"[" * 300 + b"]" * 300
+
+
+@pytest.mark.parametrize("ragged", [b"x", b"\\ud83d"])
+@pytest.mark.parametrize(
+    "members",
+    [
+        b'"usage": {"prompt_tokens": %b}' % HUGE,
+        b'"usage": {"prompt_tokens": 1, "x": %b}' % DEEP,
+        b'"x": %b' % DEEP,
+        b'"x": %b' % (b"[" * 5000 + b"]" * 5000),
+    ],
+)
+def test_what_can_be_read_but_not_written_breaks_nothing_of_ours(ragged: bytes, members: bytes) -> None:
+    relay = EventRelay()
+    passed = relay.feed(b'data: {"choices": [{"index": 0, "delta": {"content": "%b"}}], %b}\n\n' % (ragged, members))
+    assert relay.broken is not None or passed.startswith(b"data: {")
+
+
+@pytest.mark.parametrize("index", ["[]", "{}", '"a"', "null"])
+def test_places_that_are_no_numbers_are_read_as_the_first(index: str) -> None:
+    relay = EventRelay()
+    call = f'{{"index": {index}, "function": {{"arguments": "\\\\ud83d"}}}}'
+    passed = relay.feed(f'data: {{"choices": [{{"index": {index}, "delta": {{"tool_calls": [{call}]}}}}]}}\n\n'.encode())
+    assert relay.broken is None
+    assert passed.startswith(b"data: {")

@@ -6,11 +6,16 @@ from typing import cast
 
 import orjson
 
+# What can be written as JSON again: orjson writes 254 levels and integers of 64 bits.
+_DEPTH_MAX = 200
+_INTEGER_BITS = 63
+
 
 def parse_json(data: bytes) -> object:
     """JSON of a provider, also with halves of surrogate pairs or bytes that are not UTF-8, which strict parsers refuse.
 
-    Strings of the result may hold lone surrogates. Raises: ValueError.
+    Strings of the result may hold lone surrogates; integers above 64 bits are floats. Raises: ValueError, also for what is nested so
+    deeply that it cannot be written.
     """
     try:
         return orjson.loads(data)
@@ -21,9 +26,31 @@ def parse_json(data: bytes) -> object:
     except UnicodeDecodeError:
         text = data.decode("utf-8-sig", "replace")
     try:
-        return cast("object", json.loads(text))
+        value = cast("object", json.loads(text, parse_int=_integer))
     except RecursionError:
         raise ValueError("the JSON is nested too deeply") from None
+    _check_depth(value)
+    return value
+
+
+def _integer(digits: str) -> int | float:
+    number = float(digits)
+    return int(digits) if abs(number) < 2.0**_INTEGER_BITS else number
+
+
+def _check_depth(value: object) -> None:
+    level = [value]
+    for _ in range(_DEPTH_MAX):
+        level = [inner for entry in level for inner in _inside(entry)]
+        if not level:
+            return
+    raise ValueError("the JSON is nested too deeply")
+
+
+def _inside(value: object) -> list[object]:
+    if isinstance(value, dict):
+        return list(cast("dict[str, object]", value).values())
+    return cast("list[object]", value) if isinstance(value, list) else []
 
 
 def mended(text: str) -> str:

@@ -27,7 +27,7 @@ class Mender:
         return orjson.dumps(mended_json(chunk))
 
     def _mend_choice(self, choice: Json) -> None:
-        index = choice.get("index") or 0
+        index = _place(choice.get("index"), 0)
         delta = choice.get("delta")
         if isinstance(delta, dict):
             self._join(cast("Json", delta), (index,))
@@ -56,4 +56,8 @@ class Mender:
         for place, entry in enumerate(entries):
             if isinstance(entry, dict):
                 members = cast("Json", entry)
-                self._join(members, (*path, members.get("index", place)))
+                self._join(members, (*path, _place(members.get("index"), place)))
+
+
+def _place(index: object, default: int) -> int:
+    return index if isinstance(index, int) else default

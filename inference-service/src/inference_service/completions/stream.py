@@ -73,7 +73,11 @@ class EventRelay:
         passed: list[bytes] = []
         untouched = True
         for event in data[:end].split(_END):
-            kept = b"" if self.ended and not self.done else self._read(event)
+            try:
+                kept = b"" if self.ended and not self.done else self._read(event)
+            except orjson.JSONEncodeError:  # it can be read but not written: nested too deeply
+                self._break()
+                kept = b""
             untouched = untouched and kept is event
             if kept:
                 passed.append(kept)

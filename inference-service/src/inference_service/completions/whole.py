@@ -37,7 +37,13 @@ class Whole:
         return count
 
     def as_events(self) -> bytes:
-        """The same answer as a stream: one event with what each choice says, one with its end, then usage."""
+        """The same answer as a stream: one event with what each choice says, one with its end, then usage. Raises: AnswerBroken."""
+        try:
+            return self._as_events()
+        except orjson.JSONEncodeError as error:
+            raise AnswerBroken("the provider's answer is nested too deeply to be streamed") from error
+
+    def _as_events(self) -> bytes:
         head = {name: value for name, value in self.members.items() if name not in {"choices", "usage"}}
         head["object"] = "chat.completion.chunk"
         events: list[bytes] = []
