@@ -194,6 +194,34 @@ async def test_a_dead_kept_connection_is_replaced_for_a_safe_request() -> None:
         assert server.connections == 2
 
 
+async def test_a_request_sent_twice_waits_no_longer_than_one_sent_once() -> None:
+    first_byte_s = 1.0
+    dies_after_s = 0.7
+    seen = 0
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal seen
+        seen += 1
+        await reader.readuntil(b"\r\n\r\n")
+        if seen > 1:
+            await reader.read(-1)
+            return
+        writer.write(OK)
+        await writer.drain()
+        await reader.readuntil(b"\r\n\r\n")
+        await asyncio.sleep(dies_after_s)
+
+    async with serve(handler) as server, pool_of() as pool:
+        await fetch(pool, server.origin)
+        began = asyncio.get_running_loop().time()
+        with pytest.raises(UpstreamTimeout) as caught:
+            async with pool.request("GET", server.origin, b"/", [], timeouts=Timeouts(first_byte_s=first_byte_s)):
+                pass
+        assert caught.value.phase == "first_byte"
+        assert server.connections == 2
+        assert asyncio.get_running_loop().time() - began < first_byte_s + dies_after_s - 0.1
+
+
 async def test_a_post_is_never_sent_twice() -> None:
     async with serve(dying_after_first(OK)) as server, pool_of() as pool:
         await fetch(pool, server.origin)

@@ -284,17 +284,21 @@ class Exchange:
             streamed=not at_hand,
         )
         repeatable = at_hand and self._method in _IDEMPOTENT
+        patience_s = self._timeouts.first_byte_s
         while True:
+            began = time.monotonic()
             slot, connection, reused = self._pool.kept(self._origin) or await self._pool.acquire(self._origin, self._timeouts.connect_s)
             try:
                 if not self._sent_at_once(connection, head):
                     await self._send(connection, head, body_size)
-                await connection.wait_head(self._timeouts.first_byte_s)
+                await connection.wait_head(patience_s)
             except BaseException as error:
                 self._pool.release(slot, connection)
                 if isinstance(error, UpstreamDisconnected) and reused and repeatable and not connection.received:
                     repeatable = False
                     self._pool.close_idle(slot)
+                    # Who waits for the answer does not begin again: both times together get what one would have had.
+                    patience_s = max(0.0, patience_s - (time.monotonic() - began))
                     continue
                 raise
             self._slot, self._connection = slot, connection
