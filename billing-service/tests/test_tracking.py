@@ -31,6 +31,7 @@ class FakeOpenRouter:
 
     generations: dict = field(default_factory=dict)
     activity: dict = field(default_factory=dict)
+    malformed: set = field(default_factory=set)
     pause_at: int | None = None
     broken: bytes | None = None
     order: list = field(default_factory=list)
@@ -50,7 +51,8 @@ class FakeOpenRouter:
             body = self.broken
         elif scope["path"].endswith("/generation"):
             found = self.generations.get(query["id"])
-            status, body = (200, orjson.dumps({"data": found})) if found else (404, b'{"error":{"code":404,"message":"not found"}}')
+            unknown = 400 if query["id"] in self.malformed else 404
+            status, body = (200, orjson.dumps({"data": found})) if found else (unknown, b'{"error":{"message":"not found"}}')
         else:
             body = orjson.dumps({"data": self.activity.get(query["date"], [])})
         await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -261,6 +263,17 @@ async def test_what_the_provider_does_not_know_yet_is_asked_for_later(billing, s
     await billing.pool.execute("UPDATE provider_call SET next_attempt_at = now()")
     await stage.run()
     assert await billing.pool.fetchval("SELECT billed_nano FROM provider_call WHERE provider_request_id = 'gen-late'") == 1_500_000
+
+
+async def test_one_answer_that_cannot_be_read_does_not_stop_the_others(billing, stage, tenant):
+    for generation_id in ("gen-another-providers", "gen-odd", "gen-good"):
+        await dispatch(billing, tenant, generation_id)
+    stage.fake.malformed.add("gen-another-providers")
+    stage.fake.generations |= {"gen-odd": {**generation(), "model": None}, "gen-good": generation()}
+    await stage.run()
+    rows = await billing.pool.fetch("SELECT provider_request_id, billed_nano, attempts FROM provider_call ORDER BY 1")
+    assert [tuple(row) for row in rows] == [("gen-another-providers", None, 1), ("gen-good", 1_500_000, 0), ("gen-odd", None, 1)]
+    assert (await billing.pool.fetchval("SELECT state FROM openrouter_sync")) == "idle"
 
 
 async def test_more_generations_than_one_page_are_all_fetched(billing, stage, tenant):

@@ -23,6 +23,8 @@ _WAIT_DEFAULT_S = 60.0
 _WAIT_MAX_S = 3600.0
 _AMOUNT_MAX = Decimal(1_000_000_000)
 _MODEL_CHARS_MAX = 200
+# Another provider's ids may look like OpenRouter's; of what it cannot read as one it says so with the other two.
+_NO_SUCH_ID = frozenset({400, 404, 422})
 
 
 class ProviderPausedError(Exception):
@@ -35,6 +37,10 @@ class ProviderPausedError(Exception):
 
 class ProviderRefusedError(Exception):
     """The provider will not answer this: the key is wrong or may not, or the answer cannot be read."""
+
+
+class AnswerUnreadableError(ProviderRefusedError):
+    """This one answer holds something else than it should; others may be well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +80,8 @@ class OpenRouter:
         return self._management_key is not None
 
     async def generation(self, generation_id: str) -> Generation | None:
-        """None while the provider does not know it (yet). Raises: ProviderPausedError, ProviderRefusedError."""
-        answer = await self._get("/generation", {"id": generation_id}, self._key)
+        """None while the provider does not know it (yet). Raises: ProviderPausedError, ProviderRefusedError, AnswerUnreadableError."""
+        answer = await self._get("/generation", {"id": generation_id}, self._key, unknown=_NO_SUCH_ID)
         if answer is None:
             return None
         return _generation(_mapping(answer.get("data")))
@@ -88,13 +94,15 @@ class OpenRouter:
             raise ProviderRefusedError("the activity is not a list")
         return _by_model(day, cast("list[object]", rows[:_ROWS_MAX]))
 
-    async def _get(self, path: str, query: Mapping[str, str], key: str) -> dict[str, Any] | None:
+    async def _get(
+        self, path: str, query: Mapping[str, str], key: str, *, unknown: frozenset[int] = frozenset({404})
+    ) -> dict[str, Any] | None:
         try:
             async with self._client.stream("GET", path, params=query, headers={"authorization": f"Bearer {key}"}) as response:
                 body = await _read(response)
         except httpx.HTTPError as error:
             raise ProviderPausedError(f"OpenRouter does not answer ({type(error).__name__})", wait_s=_WAIT_DEFAULT_S) from error
-        if response.status_code == 404:
+        if response.status_code in unknown:
             return None
         if response.status_code == 429 or response.status_code >= 500:
             raise ProviderPausedError(f"OpenRouter answered {response.status_code}", wait_s=_wait_s(response.headers))
@@ -132,7 +140,7 @@ def _wait_s(headers: httpx.Headers) -> float:
 
 def _mapping(value: object) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise ProviderRefusedError("OpenRouter's answer has another shape than its documentation says")
+        raise AnswerUnreadableError("OpenRouter's answer has another shape than its documentation says")
     return cast("dict[str, Any]", value)
 
 
@@ -140,7 +148,7 @@ def _nano(value: object) -> int:
     """Nano-USD of a number, rounded up: the smallest amounts are finer than a nano-USD."""
     amount = Decimal(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else Decimal(0)
     if not amount.is_finite() or not 0 <= amount <= _AMOUNT_MAX:
-        raise ProviderRefusedError("OpenRouter's answer holds a cost that cannot be")
+        raise AnswerUnreadableError("OpenRouter's answer holds a cost that cannot be")
     return math.ceil(amount * NANO)
 
 
@@ -150,7 +158,7 @@ def _count(value: object) -> int:
 
 def _name(value: object) -> str:
     if not isinstance(value, str) or not value or "\x00" in value:
-        raise ProviderRefusedError("OpenRouter's answer names no model")
+        raise AnswerUnreadableError("OpenRouter's answer names no model")
     return value[:_MODEL_CHARS_MAX]
 
 
@@ -169,7 +177,7 @@ def _moment(value: object) -> datetime:
     try:
         moment = datetime.fromisoformat(str(value))
     except ValueError:
-        raise ProviderRefusedError("OpenRouter's answer has no time that can be read") from None
+        raise AnswerUnreadableError("OpenRouter's answer has no time that can be read") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 

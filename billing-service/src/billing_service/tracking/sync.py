@@ -11,7 +11,7 @@ from shared.db import Database
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing_service.tracking import repository
-from billing_service.tracking.openrouter import Activity, OpenRouter, ProviderPausedError, ProviderRefusedError
+from billing_service.tracking.openrouter import Activity, AnswerUnreadableError, OpenRouter, ProviderPausedError, ProviderRefusedError
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +77,11 @@ class OpenRouterSync:
                 return
 
     async def _reconcile(self, generation_id: str) -> None:
-        found = await self._openrouter.generation(generation_id)
+        try:
+            found = await self._openrouter.generation(generation_id)
+        except AnswerUnreadableError as error:
+            log.warning("a generation of OpenRouter cannot be read", extra={"generation_id": generation_id, "reason": str(error)})
+            found = None
         async with self._database.transaction() as session:
             if found is None:
                 await repository.not_yet(session, generation_id)

@@ -1,19 +1,20 @@
 """Tells the other services who lost access: at once, and again and again for those that were away."""
 
 import asyncio
-from uuid import UUID
+from datetime import timedelta
 
 import orjson
 from shared.access import ACCESS_CHANNEL
 from shared.clock import utc_now
 from shared.db import Database
+from shared.ids import uuid7_floor
 from shared.outbox import OutboxEvent, Relay, publish_on
 from shared.wakeups import set_within
 from sqlalchemy import text
 
 AGAIN_S = 5.0
 _LOOK_S = 1.0
-_KEPT_S = 24 * 3600
+_KEPT = timedelta(hours=24)
 _ANNOUNCED_MAX = 1_000
 _BATCH_MAX = 100
 
@@ -57,7 +58,7 @@ class Announcements:
 
     async def repeat(self) -> int:
         """Says again what of the last day still holds; returns how much."""
-        since = UUID(int=(int(utc_now().timestamp() - _KEPT_S) * 1000) << 80)
+        since = uuid7_floor(utc_now() - _KEPT)
         async with self._database.transaction() as db:
             if not await db.scalar(_LOCK_SQL):
                 return 0
