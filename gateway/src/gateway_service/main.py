@@ -11,6 +11,7 @@ from shared.auth import UserTokens, current_principal
 from shared.background import Periodic
 from shared.db import Database, check_schema
 from shared.http import UpstreamPool, make_client
+from shared.listener import Listener
 from shared.operations import VERSION, check_database
 from shared.settings import load_settings_or_exit
 
@@ -27,10 +28,9 @@ from gateway_service.credential_limits import CredentialLimits
 from gateway_service.dependencies import gateway_principal
 from gateway_service.identity.announcements import AGAIN_S, Announcements
 from gateway_service.identity.authenticator import StoredAuthenticator
-from gateway_service.identity.changes import IdentityChanges
+from gateway_service.identity.changes import CHANNEL, IdentityChanges
 from gateway_service.identity.endings import Endings
 from gateway_service.identity.hop import HopTokens
-from gateway_service.identity.listener import RETRY_S, ChangeListener
 from gateway_service.identity.memory import IdentityMemory
 from gateway_service.limits.bucket import BucketLimiter
 from gateway_service.metrics_port import MetricsPort
@@ -201,11 +201,12 @@ def _lifespan(parts: Parts) -> Lifespan:
         raise_limit()
         authenticator: StoredAuthenticator = api.state.authenticator
         sessions: Sessions = api.state.sessions
-        listener = ChangeListener(url=settings.database_url.get_secret_value(), memory=authenticator.memory)
+        # After a gap all is forgotten: what was said meanwhile is lost.
+        memory, url = authenticator.memory, settings.database_url.get_secret_value()
+        listener = Listener(url, name=SCHEMA, heard={CHANNEL: memory.drop}, on_connected=memory.drop_all)
         announcements: Announcements = api.state.announcements
-        losses = access_subscriber(settings.database_url.get_secret_value(), service=SCHEMA, end_work=api.state.endings.of_access)
+        losses = access_subscriber(url, service=SCHEMA, end_work=api.state.endings.of_access)
         jobs = (
-            Periodic("identity changes", RETRY_S, listener.listen),
             Periodic("probes", 0, api.state.breakers.probe),
             Periodic("outbox", 0, announcements.relay),
             Periodic("lost access", AGAIN_S, announcements.repeat),
@@ -221,6 +222,7 @@ def _lifespan(parts: Parts) -> Lifespan:
         await metrics_port.open()
         opening = Periodic("metrics port", _METRICS_PORT_AGAIN_S, metrics_port.open)
         opening.start()
+        listener.start()
         losses.start()
         for job in jobs:
             job.start()
@@ -230,6 +232,7 @@ def _lifespan(parts: Parts) -> Lifespan:
             await opening.close()
             metrics_port.close()
             await losses.close()
+            await listener.close()
             for job in jobs:
                 await job.close()
             await client.aclose()
