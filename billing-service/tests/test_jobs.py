@@ -5,14 +5,16 @@ import json
 import logging
 import math
 from contextlib import asynccontextmanager
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
 from billing_service.jobs.invariants import check_invariants
 from billing_service.jobs.repository import JobRepository
+from billing_service.jobs.schedule import Housekeeping
 from billing_service.jobs.sweeper import Sweeper
 from billing_service.metrics import BillingMetrics
+from billing_service.settings import BillingSettings
 from shared.db import Database
 from shared.metrics import Metrics
 from shared.outbox import CHANNEL, Relay
@@ -266,3 +268,19 @@ async def test_usage_leaves_by_the_outbox_exactly_when_it_is_charged(database, p
     assert mine[0]["payload"]["cost_usd"] == 0.00000025
     await listener.close()
     await orm.dispose()
+
+
+async def test_old_ids_of_providers_are_forgotten_also_where_nothing_is_synchronised(pool, database):
+    for age_days, name in ((61, "gen-kept"), (63, "gen-old")):
+        await pool.execute(
+            "INSERT INTO provider_call (provider_request_id, request_id, model, occurred_at)"
+            " VALUES ($1, $2, 'm', now() - make_interval(days => $3))",
+            name,
+            uuid4(),
+            age_days,
+        )
+    orm = Database(database.app_url, schema="billing")
+    settings = BillingSettings.model_construct(partitions_ahead=1, hold_keep_days=35)
+    await Housekeeping(JobRepository(pool), orm, Relay(orm), settings).run()
+    await orm.dispose()
+    assert [row[0] for row in await pool.fetch("SELECT provider_request_id FROM provider_call")] == ["gen-kept"]

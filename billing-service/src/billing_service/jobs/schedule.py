@@ -14,6 +14,8 @@ from shared import idempotency
 _RELAY_INTERVAL_S = 1.0
 _HOUSEKEEPING_INTERVAL_S = 3600.0
 _FORGET_BATCH = 1000
+_PROVIDER_CALLS_KEEP_DAYS = 62
+"""Two billing months, twice what OpenRouter's activity reaches back."""
 _CHECK_LOOKS = 10
 """Looks an interval at whether a check is due: the process that checked last may be gone."""
 
@@ -30,6 +32,8 @@ class Housekeeping:
     async def run(self) -> None:
         await self._repository.ensure_partitions(self._settings.partitions_ahead)
         while await self._repository.forget_ended_holds(keep_days=self._settings.hold_keep_days, rows_max=_FORGET_BATCH) == _FORGET_BATCH:
+            pass
+        while await self._repository.forget_provider_calls(keep_days=_PROVIDER_CALLS_KEEP_DAYS, rows_max=_FORGET_BATCH) == _FORGET_BATCH:
             pass
         await self._relay.forget_old()
         async with self._database.transaction() as session:

@@ -61,7 +61,6 @@ _SEEN_ELSEWHERE = text(
 )
 _NOT_ELSEWHERE = text("DELETE FROM external_usage WHERE organisation_id = :organisation_id AND transaction_id = :transaction_id")
 _SYNC = text("SELECT state, days_back, started_at, finished_at, next_run_at, generations, days, error FROM openrouter_sync")
-_FORGET_CALLS = text("DELETE FROM provider_call WHERE occurred_at < now() - make_interval(days => :days)")
 
 
 async def record(session: AsyncSession, organisation_id: UUID, usage: ExternalUsage, *, recorded_by: UUID | None) -> bool:
@@ -172,7 +171,3 @@ async def pause_sync(session: AsyncSession, *, until: datetime, error: str) -> N
 async def finish_sync(session: AsyncSession, *, next_run_at: datetime, days_back: int) -> None:
     """The run is complete; the next one takes the usual days again, or what was requested meanwhile."""
     await session.execute(_FINISH, {"next": next_run_at, "days": days_back})
-
-
-async def forget_calls(session: AsyncSession, *, days: int) -> None:
-    await session.execute(_FORGET_CALLS, {"days": days})

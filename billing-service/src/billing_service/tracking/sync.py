@@ -19,8 +19,6 @@ LOOK_S = 1.0
 _PAGE = 50
 _LEASE_S = 300.0
 _REFUSED_WAIT_S = 3600.0
-_KEEP_DAYS = 62
-"""Two billing months of provider's ids, twice what OpenRouter's activity reaches back."""
 
 
 class OpenRouterSync:
@@ -61,7 +59,6 @@ class OpenRouterSync:
             await self._pause(str(refusal), wait_s=_REFUSED_WAIT_S)
             return True
         async with self._database.transaction() as session:
-            await repository.forget_calls(session, days=_KEEP_DAYS)
             next_run_at = self._now() + timedelta(seconds=self._interval_s)
             await repository.finish_sync(session, next_run_at=next_run_at, days_back=self._days_back)
         return True
