@@ -1,5 +1,5 @@
 // Agents, tools and MCP servers of the development API, and what a reply with tools looks like.
-import { ago, newId, Problem } from './mock-data.mjs';
+import { ago, newId, Problem, TEAM } from './mock-data.mjs';
 import { passages } from './mock-files.mjs';
 
 export const ASSISTANT = 'a0000000-0000-4000-8000-00000000a001';
@@ -34,12 +34,13 @@ const TOOLS = [
 
 const server = (fields) => ({
 	id: newId(), name: '', source: 'api', transport: 'streamable_http', url: null, command: null, header_names: [], tools: null, enabled: true, connect_timeout_s: 15, call_timeout_s: 60,
+	access: { roles: [], team_ids: [], user_ids: [] }, approval: 'unless_read_only',
 	created_at: ago(9e7), updated_at: ago(9e7), ...fields,
 	status: { state: 'ok', connected: true, checked_at: ago(6e4), latency_ms: 41.3, tool_count: 2, error: null, calls: 12, failures: 0, ...fields.status }
 });
 const servers = [
-	server({ name: 'time', source: 'file', transport: 'stdio', command: 'mcp-server-time --local-timezone UTC' }),
-	server({ name: 'everything', url: 'http://127.0.0.1:3001/mcp', header_names: ['Authorization'], status: { tool_count: 11 } }),
+	server({ name: 'time', source: 'file', transport: 'stdio', command: 'mcp-server-time --local-timezone UTC', access: { roles: ['user', 'team-admin'], team_ids: [], user_ids: [] }, approval: 'never' }),
+	server({ name: 'everything', url: 'http://127.0.0.1:3001/mcp', header_names: ['Authorization'], access: { roles: [], team_ids: [TEAM], user_ids: [] }, approval: 'always', status: { tool_count: 11 } }),
 	server({ name: 'tickets', url: 'https://tickets.example.com/mcp', status: { state: 'failing', connected: false, latency_ms: null, tool_count: null, error: 'The server refused the connection.', calls: 4, failures: 4 } })
 ];
 
@@ -62,7 +63,7 @@ export const agentRoutes = (world) => [
 		servers.push(server({ ...rest, header_names: Object.keys(headers ?? {}), status: { state: 'unchecked', connected: false, checked_at: null, tool_count: null, latency_ms: null, calls: 0 } }));
 		return [201, servers.at(-1)];
 	}],
-	['PATCH', `${A}/mcp-servers/:id`, ({ id, body }) => Object.assign(servers.find((s) => s.id === id), body)],
+	['PATCH', `${A}/mcp-servers/:id`, ({ id, body: { headers, ...body } }) => Object.assign(servers.find((s) => s.id === id), body, headers ? { header_names: Object.keys(headers) } : {})],
 	['POST', `${A}/mcp-servers/:id/check`, ({ id }) => {
 		const one = servers.find((s) => s.id === id);
 		const ok = one.name !== 'tickets';

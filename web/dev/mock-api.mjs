@@ -6,7 +6,7 @@
 import { createServer } from 'node:http';
 import { agentRoutes, seedAgents } from './mock-agents.mjs';
 import { fileRoutes, seedFiles } from './mock-files.mjs';
-import { ahead, ago, newId, ORGANISATION, PERMISSIONS, Problem, seedChats, seedModels, seedPrices, seedUsers, usageRows } from './mock-data.mjs';
+import { ahead, ago, newId, ORGANISATION, PERMISSIONS, Problem, seedChats, seedModels, seedPrices, seedUsers, TEAM, usageRows } from './mock-data.mjs';
 import { addReply, startTurn, stopTurn, stream, view } from './mock-turns.mjs';
 
 const empty = process.env.MOCK_EMPTY === '1';
@@ -112,6 +112,7 @@ const routes = [
 	}],
 	['DELETE', '/api/v1/auth/api-keys/:id', ({ id }) => ((world.keys = world.keys.filter((k) => k.id !== id)), [204])],
 	['GET', '/api/v1/admin/users', () => page(world.users)],
+	['GET', '/api/v1/admin/teams', () => page([{ id: TEAM, organisation_id: ORGANISATION, name: 'Default', members: world.users.length }])],
 	['PATCH', '/api/v1/admin/users/:id', ({ id, body }) => Object.assign(world.users.find((u) => u.id === id), body)],
 	['GET', '/api/v1/status', () => ({
 		status: 'degraded', version: '0.1.0',

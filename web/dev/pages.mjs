@@ -321,13 +321,46 @@ const SIGNED_IN = {
 	}],
 	servers: ['/admin/tools', (page) => page.getByTestId('servers-table').waitFor()],
 	'servers-add': ['/admin/tools', (page) => page.getByTestId('add-server').click()],
-	'servers-refused': ['/admin/tools', async (page) => {
+	'servers-named': ['/admin/tools', async (page) => {
+		await page.getByTestId('add-server').click();
+		await page.getByTestId('server-people-search').fill('example');
+		await page.getByTestId('server-person').nth(1).check();
+		await page.getByTestId('server-person').nth(2).check();
+		await page.getByTestId('server-people-search').fill('lucia');
+		await page.getByTestId('server-role').first().check();
+		await page.getByTestId('server-people-search').scrollIntoViewIfNeeded();
+	}],
+	'servers-edit': ['/admin/tools', async (page) => {
+		await page.getByTestId('server-menu').first().click();
+		await page.getByTestId('server-edit').click();
+		await page.getByTestId('server-url').fill('https://elsewhere.example.com/mcp');
+		await page.getByTestId('server-submit').click();
+		await page.getByText('goes only to the address').waitFor();
+	}],
+	'servers-approval': ['/admin/tools', async (page) => {
+		await page.getByTestId('server-menu').first().click();
+		await page.getByTestId('server-edit').click();
+		await page.getByTestId('server-more').click();
+		await page.getByTestId('server-call-timeout').scrollIntoViewIfNeeded();
+	}],
+	'servers-people-failed': ['/admin/tools', async (page) => {
+		await page.getByTestId('add-server').click();
+		await page.getByTestId('server-dialog').getByTestId('error-state').scrollIntoViewIfNeeded();
+	}, away('**/admin/teams**')],
+	'servers-bad-name': ['/admin/tools', async (page) => {
 		await page.getByTestId('add-server').click();
 		await page.getByTestId('server-name').fill('Tickets!');
 		await page.getByTestId('server-url').fill('https://tickets.example.com/mcp');
 		await page.getByTestId('server-submit').click();
+		await page.getByText('such as tickets or tickets-eu').waitFor();
+	}],
+	'servers-refused': ['/admin/tools', async (page) => {
+		await page.getByTestId('add-server').click();
+		await page.getByTestId('server-name').fill('tickets');
+		await page.getByTestId('server-url').fill('https://tickets.example.com/mcp');
+		await page.getByTestId('server-submit').click();
 		await page.getByTestId('form-error').waitFor();
-	}, (page) => page.route('**/agents/mcp-servers', (route) => (route.request().method() === 'POST' ? route.fulfill(problem(422, 'invalid', 'name: lower case letters, digits, - and _', { errors: [{ field: 'name', message: 'Use lower case letters, digits, - and _.' }] })) : route.continue()))],
+	}, (page) => page.route('**/agents/mcp-servers', (route) => (route.request().method() === 'POST' ? route.fulfill(problem(409, 'mcp_server_name_taken', 'an MCP server of this name exists already; choose another name')) : route.continue()))],
 	'servers-menu': ['/admin/tools', async (page) => {
 		await page.getByTestId('server-menu').last().click();
 		await page.getByTestId('server-switch').waitFor();

@@ -1,8 +1,9 @@
 // Documents, agents and code in a real browser, with the built-in model. Prints one JSON line a step.
-//   Besides what driver.mjs reads: PASSWORD, BUILTIN_MODEL, HANDBOOK (a PDF)
+//   Besides what driver.mjs reads: PASSWORD, BUILTIN_MODEL, HANDBOOK (a PDF), ADMIN_EMAIL, MCP_URL (a server of tools)
 import { PHONE, WIDE, browser, check, ended, newChatWith, newest, open, picture, problems, send, sideways, signUp, stepper, textOf } from './driver.mjs';
 
-const { PASSWORD, BUILTIN_MODEL, HANDBOOK } = process.env;
+const { PASSWORD, BUILTIN_MODEL, HANDBOOK, ADMIN_EMAIL, MCP_URL } = process.env;
+const EMAIL = `dora-${Date.now().toString(36)}@example.com`;
 const MODEL_TIMEOUT = { timeout: 120_000 };
 const CODE =
 	'!call=python !args={"code":"import\\u0020matplotlib.pyplot\\u0020as\\u0020plt\\nplt.plot([3,1,4,1,5])\\nplt.title(\\u0022Five\\u0022)\\nprint(\\u0022plotted\\u0022)"}';
@@ -15,7 +16,7 @@ async function chooseAgent(name) {
 	await page.getByTestId('agent-option').filter({ hasText: name }).first().click();
 }
 
-await step('sign up', () => signUp(page, { name: 'Dora Documents', email: `dora-${Date.now().toString(36)}@example.com`, password: PASSWORD }));
+await step('sign up', () => signUp(page, { name: 'Dora Documents', email: EMAIL, password: PASSWORD }));
 
 await step('a PDF is attached and indexed before the message goes', async () => {
 	await newChatWith(page, BUILTIN_MODEL);
@@ -106,6 +107,73 @@ await step('a deleted file leaves the list', async () => {
 	await page.getByTestId('file-delete').click();
 	await page.getByTestId('confirm-action').click();
 	await page.getByTestId('files-row').first().waitFor({ state: 'detached' });
+});
+
+const person = page;
+let administrator;
+
+async function signIn(email) {
+	const fresh = await open();
+	await fresh.goto('/signin');
+	await fresh.getByTestId('email').fill(email);
+	await fresh.getByTestId('password').fill(PASSWORD);
+	await fresh.getByTestId('submit').click();
+	await fresh.getByTestId('composer').waitFor();
+	return fresh;
+}
+
+/** Whether the person is offered the server's tools; asked again until it is so, as it counts from the next look on. */
+async function offered(wanted) {
+	const tool = person.locator('[data-testid=tool-state][data-tool=tickets__echo][data-available=true]');
+	for (const until = Date.now() + 15_000; ; ) {
+		await person.goto('/agents');
+		await person.locator('[data-testid=tool-state][data-tool=calculator]').waitFor();
+		if ((await tool.count() > 0) === wanted) return;
+		check(Date.now() < until, `the tools of the server are ${wanted ? 'not ' : ''}offered`);
+	}
+}
+
+const who = () => administrator.locator('[data-testid=server-row][data-server=tickets] ~ td').getByTestId('server-who').locator('visible=true').innerText();
+
+await step('an administrator adds a server of tools, and a wrong name is told in words', async () => {
+	page = administrator = await signIn(ADMIN_EMAIL);
+	await page.goto('/admin/tools');
+	await page.getByTestId('add-server').first().click();
+	await page.getByTestId('server-name').fill('Tickets!');
+	await page.getByTestId('server-url').fill(MCP_URL);
+	await page.getByTestId('server-submit').click();
+	const dialog = page.getByTestId('server-dialog');
+	await dialog.getByText('Use lower case letters and digits').waitFor();
+	check(!(await dialog.innerText()).includes('pattern'), await dialog.innerText());
+	await page.getByTestId('server-name').fill('tickets');
+	await page.getByTestId('server-submit').click();
+	await page.locator('[data-testid=server-row][data-server=tickets][data-state=ok]').waitFor();
+	check((await who()) === 'Administrators only', await who());
+	await offered(false);
+});
+
+await step('whom the administrator names is offered its tools', async () => {
+	await page.getByRole('button', { name: 'Actions for tickets' }).click();
+	await page.getByTestId('server-edit').click();
+	await page.getByTestId('server-people-search').fill(EMAIL);
+	await page.getByTestId('server-person').check();
+	await page.getByTestId('server-approval').nth(1).check();
+	await picture(page, 'server-edit');
+	await page.getByTestId('server-submit').click();
+	await page.getByTestId('server-dialog').waitFor({ state: 'detached' });
+	await page.getByTestId('server-who').filter({ hasText: 'Dora Documents' }).locator('visible=true').waitFor();
+	await page.getByText('Asks before every call').locator('visible=true').waitFor();
+	await offered(true);
+});
+
+await step('a deleted server takes its tools along', async () => {
+	await page.getByRole('button', { name: 'Actions for tickets' }).click();
+	await page.getByTestId('server-delete').click();
+	await page.getByTestId('confirm-action').click();
+	await page.locator('[data-testid=server-row][data-server=tickets]').waitFor({ state: 'detached' });
+	await administrator.context().close();
+	page = person;
+	await offered(false);
 });
 
 await step('the new pages fit a phone and the dark', async () => {

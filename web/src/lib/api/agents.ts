@@ -2,7 +2,7 @@
 import { call, fetchAs, idempotencyKey } from './client';
 import { errorFromResponse } from './errors';
 import type { Access } from './retrieval';
-import type { Page } from './types';
+import type { Page, Role } from './types';
 
 const AGENTS = '/api/v1/agents';
 
@@ -93,9 +93,23 @@ export interface McpServer {
 	header_names: string[];
 	/** Only these of its tools; null: all. */
 	tools: string[] | null;
+	connect_timeout_s: number;
+	call_timeout_s: number;
 	enabled: boolean;
+	access: McpAccess;
+	approval: McpApproval;
 	status: McpStatus;
 }
+
+/** Who may use a server beside administrators; all empty: nobody else. */
+export interface McpAccess {
+	roles: Role[];
+	team_ids: string[];
+	user_ids: string[];
+}
+
+/** Which calls the person of a run must agree to, whatever the agent says. */
+export type McpApproval = 'never' | 'unless_read_only' | 'always';
 
 export interface McpCheck {
 	ok: boolean;
@@ -104,16 +118,28 @@ export interface McpCheck {
 	tools: Tool[];
 }
 
-export interface NewMcpServer {
+/** What can be changed; the name stays. */
+export interface McpServerPatch {
+	url?: string;
+	/** Replaces all that are stored. */
+	headers?: Record<string, string>;
+	tools?: string[] | null;
+	connect_timeout_s?: number;
+	call_timeout_s?: number;
+	enabled?: boolean;
+	access?: McpAccess;
+	approval?: McpApproval;
+}
+
+export interface NewMcpServer extends McpServerPatch {
 	name: string;
 	url: string;
-	headers?: Record<string, string>;
 }
 
 const MCP = `${AGENTS}/mcp-servers`;
 
 export const listMcpServers = () => call<Page<McpServer>>('GET', MCP);
 export const addMcpServer = (body: NewMcpServer) => call<McpServer>('POST', MCP, { body });
-export const updateMcpServer = (id: string, body: { enabled: boolean }) => call<McpServer>('PATCH', `${MCP}/${id}`, { body });
+export const updateMcpServer = (id: string, body: McpServerPatch) => call<McpServer>('PATCH', `${MCP}/${id}`, { body });
 export const checkMcpServer = (id: string) => call<McpCheck>('POST', `${MCP}/${id}/check`);
 export const deleteMcpServer = (id: string) => call<void>('DELETE', `${MCP}/${id}`);

@@ -63,13 +63,18 @@ function text(value: unknown): string | undefined {
 	return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
+/** A pattern is the program's own language. */
+function withoutPattern(message: string): string {
+	return message.replace(/(?:[\w.]+: )?String should match pattern '.*'/s, 'What is written here has a form that is not allowed.');
+}
+
 function fieldProblems(value: unknown): FieldProblem[] {
 	if (!Array.isArray(value)) return [];
 	return value.filter(isRecord).flatMap((item) => {
 		const place: unknown = item.field ?? item.loc ?? item.pointer;
 		const field = Array.isArray(place) ? String(place.at(-1) ?? '') : text(place)?.split(/[./]/).at(-1);
 		const message = text(item.message) ?? text(item.msg) ?? text(item.detail);
-		return field && message ? [{ field, message }] : [];
+		return field && message ? [{ field, message: withoutPattern(message) }] : [];
 	});
 }
 
@@ -88,7 +93,7 @@ export function errorFromBody(status: number, body: unknown, requestId: string |
 		status,
 		code: text(source.code) ?? `http_${status}`,
 		title: text(source.title) ?? 'Request failed',
-		detail: text(source.detail) ?? text(source.message) ?? fallbackDetail(status),
+		detail: withoutPattern(text(source.detail) ?? text(source.message) ?? fallbackDetail(status)),
 		requestId: text(source.request_id) ?? requestId,
 		fields: fieldProblems(source.errors),
 		extra: extra as ProblemExtras

@@ -14,6 +14,7 @@ export type User = Gateway['schemas']['User'];
 export type Me = Gateway['schemas']['Me'];
 /** A person as administrators see them. */
 export type UserDetail = Gateway['schemas']['UserDetail'];
+export type TeamInfo = Gateway['schemas']['TeamInfo'];
 export type UserStatus = Gateway['schemas']['AccountStatus'];
 export type AuthConfig = Gateway['schemas']['AuthConfig'];
 export type TokenAnswer = Gateway['schemas']['SignedIn'];
