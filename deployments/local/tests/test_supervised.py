@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from atrium_local import supervised
+from atrium_local.console import report_change
 from atrium_local.errors import LocalError
 from atrium_local.life import Answer, Life, Spec
 from atrium_local.listeners import check_port
@@ -279,3 +280,23 @@ def test_a_port_in_use_names_the_port_its_owner_and_the_variable() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(LocalError, match=f"Port {port} for chat-service is in use: .* CHAT_SERVICE_PORT"):
             check_port("127.0.0.1", port, owner="chat-service", variable="CHAT_SERVICE_PORT")
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('{"level": "INFO", "message": "Finished server process [7]"}', "tiny ended, starting it again (log: "),
+        ('{"level": "ERROR", "message": "no room left"}', "tiny ended, starting it again: no room left (log: "),
+        ("MemoryError: no room", "tiny ended, starting it again: MemoryError: no room (log: "),
+    ],
+)
+def test_an_end_is_told_in_words_and_with_what_explains_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], line: str, told: str
+) -> None:
+    process = Supervised(spec(tmp_path, SLEEPER), lambda _: None)
+    (tmp_path / "tiny.log").write_text(f"something before\n{line}\n")
+    process.state, process.restarts = "restarting", 1
+
+    report_change(process)
+
+    assert told in capsys.readouterr().out

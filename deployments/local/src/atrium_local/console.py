@@ -34,12 +34,25 @@ def _go_silent() -> None:
         os.close(nowhere)
 
 
+def said(line: str) -> tuple[str, bool]:
+    """What a line of a log says to a person, and whether it is everyday news (a service logs JSON)."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return line, False
+    if not isinstance(entry, dict) or "message" not in entry:
+        return line, False
+    fields = cast("dict[str, Any]", entry)
+    return str(fields["message"]), fields.get("level") in {"DEBUG", "INFO"}
+
+
 def report_change(process: "Supervised") -> None:
     """One line for what somebody at the terminal wants to know about a process."""
     name = process.spec.name
     if process.state in {"restarting", "failed"}:
         wrong = process.state == "failed"
-        detail = f": {process.last_log_line()}" if process.restarts in {1, 3} or wrong else ""
+        complaint = process.last_complaint() if process.restarts in {1, 3} or wrong else ""
+        detail = f": {complaint}" if complaint else ""
         say(f"  {name} {process.reason or 'ended'}, starting it again{detail} (log: {process.spec.log_path})")
     elif process.state == "ready" and process.spec.port is not None and name != "model-server":
         again = " again" if process.restarts else ""

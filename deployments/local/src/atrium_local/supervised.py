@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any, Literal
 
-from atrium_local.console import say
+from atrium_local.console import said, say
 from atrium_local.errors import LocalError
 from atrium_local.files import is_disk_full
 from atrium_local.life import Life, Spec
@@ -144,14 +144,22 @@ class Supervised:
 
     def last_log_line(self) -> str:
         """The end of its log, for a message."""
+        return said(self._log_end())[0] or "no log"
+
+    def last_complaint(self) -> str:
+        """The end of its log when that may say why it ended; nothing when it is everyday news."""
+        text, everyday = said(self._log_end())
+        return "" if everyday else text
+
+    def _log_end(self) -> str:
         try:
             with self.spec.log_path.open("rb") as log:
                 log.seek(max(0, self.spec.log_path.stat().st_size - _LOG_TAIL_BYTES))
                 tail = log.read().decode(errors="replace")
         except OSError:
-            return "no log"
+            return ""
         lines = [line.strip() for line in tail.splitlines() if line.strip()]
-        return next((line for line in reversed(lines) if "FATAL" in line), lines[-1] if lines else "no log")
+        return next((line for line in reversed(lines) if "FATAL" in line), lines[-1] if lines else "")
 
     # One life after the other
 
