@@ -199,3 +199,13 @@ async def test_figures_that_cannot_be_written_are_no_failure_of_ours(
     response = await post(running, stream=stream)
     assert response.status_code in {200, 502}, response.text
     assert billing.only_settlement()["usage"]["input_tokens"] > 0  # what a provider answered is charged
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_what_follows_a_compressed_answer_is_not_waited_for(running: Any, billing: Any, provider: FakeProvider, stream: bool) -> None:
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-encoding: gzip\r\nconnection: close\r\n\r\n"
+    provider.scripted = Plan([head + gzip.compress(json.dumps(ANSWER).encode()) + b"more", *[b"more" * 1000] * 200], delay_s=0.05)
+    response = await post(running, stream=stream)
+    assert response.status_code == 200, response.text
+    assert billing.only_settlement()["source"] == "provider"
+    assert provider.completed == 0  # it still sends

@@ -70,6 +70,8 @@ class _Inflated(UpstreamResponse):
 
     async def next_chunk(self) -> bytes:
         while True:
+            if self._inflate.eof:
+                return await self._after_end()
             packed = self._inflate.unconsumed_tail or await self._inner.next_chunk()
             try:
                 data = self._inflate.decompress(packed, _STEP_BYTES_MAX)
@@ -77,10 +79,14 @@ class _Inflated(UpstreamResponse):
                 raise UpstreamProtocolError("sent a compressed body that is broken") from error
             if data:
                 return data
-            if not packed:
-                if not self._inflate.eof:
-                    raise UpstreamProtocolError("ended a compressed body too early")
-                return b""
+            if not packed and not self._inflate.eof:
+                raise UpstreamProtocolError("ended a compressed body too early")
+
+    async def _after_end(self) -> bytes:
+        """Nothing. What stands behind the compressed body belongs to nobody and may never end."""
+        if not self._inflate.unused_data:
+            await self._inner.next_chunk()
+        return b""
 
     @property
     def ended(self) -> bool:
