@@ -56,6 +56,18 @@ async def test_more_is_429_with_a_time_and_costs_no_hold(start: Any, provider: F
     assert not billing.open_holds
 
 
+async def test_what_billing_did_not_take_is_no_answer(start: Any, provider: FakeProvider, billing: Any) -> None:
+    billing.free = {"fake-echo"}
+    async with start(openai_api_base_urls=provider.url, free_model_per_minute_max=2) as running:
+        await running.models_found("fake-echo")
+        assert (await running.client.post("/v1/chat/completions", json=ask())).status_code == 200
+        billing.failing = {"reservations"}
+        for _ in range(3):
+            assert (await running.client.post("/v1/chat/completions", json=ask())).json()["error"]["code"] == "billing_unavailable"
+        billing.failing = set()
+        assert (await running.client.post("/v1/chat/completions", json=ask())).status_code == 200
+
+
 def lasting() -> dict[str, Any]:
     body = ask("fake-slow", stream=True, max_tokens=500)
     return {**body, "messages": [{"role": "user", "content": "!tokens=500 !delay_ms=10"}]}

@@ -47,3 +47,8 @@ class FreeUse:
         begun.append(now_s)
         while len(self._begun_s) > _PEOPLE_MAX:
             self._begun_s.popitem(last=False)
+
+    def give_back(self, person: UUID | None) -> None:
+        """The answer that was counted last did not come about."""
+        if begun := self._begun_s.get(person):
+            begun.pop()

@@ -99,6 +99,10 @@ class Meter:
             self._free_reserving.append(principal.user_id)
         try:
             answer = await self._reserve_twice(principal, bound, traceparent)
+        except AppError:
+            if known_free:
+                self._free_use.give_back(principal.user_id)
+            raise
         finally:
             if known_free:
                 self._free_reserving.remove(principal.user_id)
