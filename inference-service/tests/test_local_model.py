@@ -115,16 +115,26 @@ async def test_it_loads_answers_streams_is_counted_and_comes_back(
     assert not billing.open_holds
 
 
+def chat_body(tmp_path: Path, **members: Any) -> dict[str, Any]:
+    status = LocalModelStatus(tmp_path / "model.json", default_model=MODEL)
+    remote = Remote.of("http://127.0.0.1:1", api_key=None, provider="local", setting="LOCAL_MODEL_API_KEY")
+    timeouts = Timeouts()
+    transport = Transport(UpstreamPool(), stream_timeouts=timeouts, answer_timeouts=timeouts, discovery_timeouts=timeouts)
+    provider = LlamaCppProvider(remote, transport, status)
+    return provider.chat_body(ChatCall(model=MODEL, body=ask("hi", **members), stream=False, output_tokens_max=9, traceparent=None))
+
+
 @pytest.mark.parametrize(
     ("members", "expected"),
     [({}, None), ({"tools": TOOLS}, 0), ({"tools": TOOLS, "temperature": 0.8}, 0.8), ({"tools": []}, None)],
     ids=["no tools", "tools", "the client's own", "empty list"],
 )
 async def test_calls_are_not_left_to_chance(tmp_path: Path, members: dict[str, Any], expected: float | None) -> None:
-    status = LocalModelStatus(tmp_path / "model.json", default_model=MODEL)
-    remote = Remote.of("http://127.0.0.1:1", api_key=None, provider="local", setting="LOCAL_MODEL_API_KEY")
-    timeouts = Timeouts()
-    transport = Transport(UpstreamPool(), stream_timeouts=timeouts, answer_timeouts=timeouts, discovery_timeouts=timeouts)
-    provider = LlamaCppProvider(remote, transport, status)
-    body = provider.chat_body(ChatCall(model=MODEL, body=ask("hi", **members), stream=False, output_tokens_max=9, traceparent=None))
-    assert body.get("temperature") == expected
+    assert chat_body(tmp_path, **members).get("temperature") == expected
+
+
+async def test_a_tool_that_is_named_is_the_one_that_is_called(tmp_path: Path) -> None:
+    tools = [{"type": "function", "function": {"name": name}} for name in ("get_weather", "save_note")]
+    body = chat_body(tmp_path, tools=tools, tool_choice={"type": "function", "function": {"name": "save_note"}})
+    assert (body["tools"], body["tool_choice"]) == (tools[1:], "required")
+    assert chat_body(tmp_path, tools=tools, tool_choice="auto")["tools"] == tools

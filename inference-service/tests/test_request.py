@@ -54,6 +54,8 @@ def parse(**members: Any) -> ChatRequest:
         ({"messages": parts(image(detail="high " * 100))}, "messages[0].content[0].image_url.detail"),
         ({"messages": parts(image(detail={"a": "b"}))}, "messages[0].content[0].image_url.detail"),
         ({"tool_choice": {"type": "function", "function": {"name": "f" * 300}}}, "tool_choice"),
+        ({"tool_choice": {"type": "function", "function": {"name": "f"}}}, "tool_choice"),
+        ({"tools": [{"type": "function", "function": {"name": "g"}}], "tool_choice": {"function": {"name": "f"}}}, "tool_choice"),
         ({"tool_choice": {"type": "x" * 300, "function": {"name": "f"}}}, "tool_choice"),
         ({"stream": True, "stream_options": {"include_obfuscation": "x" * 300}}, "stream_options.include_obfuscation"),
         ({"n": 0}, "n"),

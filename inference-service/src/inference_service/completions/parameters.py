@@ -42,7 +42,7 @@ def check_parameters(body: Json) -> None:
         reason = "answers are not stored at providers; leave store out or set it to false"
         raise refusal(reason, "store", "unsupported_value")
     _check_stop(body.get("stop"))
-    _check_tool_choice(body.get("tool_choice"))
+    _check_tool_choice(body.get("tool_choice"), body.get("tools"))
     _check_biases(body.get("logit_bias"))
     _check_metadata(body.get("metadata"))
 
@@ -57,7 +57,7 @@ def _check_stop(stop: object) -> None:
         raise refusal(f"stop holds more than {_STOPS_MAX} strings", "stop")
 
 
-def _check_tool_choice(choice: object) -> None:
+def _check_tool_choice(choice: object, tools: object) -> None:
     if choice is None or (isinstance(choice, str) and choice in {"none", "auto", "required", "any"}):
         return
     chosen = cast("Json", choice) if isinstance(choice, dict) else {}
@@ -65,6 +65,9 @@ def _check_tool_choice(choice: object) -> None:
     name = cast("Json", named).get("name") if isinstance(named, dict) else None
     if not isinstance(name, str) or len(name) > _TOOL_NAME_CHARS_MAX:
         raise refusal('tool_choice must be none, auto, required or {"type": "function", "function": {"name": ...}}', "tool_choice")
+    offered = cast("list[Json]", tools) if isinstance(tools, list) else []  # which are well-formed by now
+    if all(tool["function"]["name"] != name for tool in offered):
+        raise refusal("tool_choice names a tool that is not among tools", "tool_choice")
 
 
 def _check_biases(biases: object) -> None:

@@ -69,6 +69,7 @@ class LlamaCppProvider(OpenAICompatibleProvider):
         body = super().chat_body(call)
         if body.get("tools") and body.get("temperature") is None:
             body["temperature"] = 0
+        _force_the_named_tool(body)
         body["messages"] = [_as_one_text(message) for message in cast("list[Json]", body["messages"])]
         for name in _READ_BY_THE_MODEL:
             if name in body:
@@ -98,6 +99,16 @@ class LlamaCppProvider(OpenAICompatibleProvider):
             id=self._status.model, name=self._status.model, context_length=context_length, capabilities=("tools", "json_schema"),
             builtin=True, starter=True,
         )  # fmt: skip
+
+
+def _force_the_named_tool(body: Json) -> None:
+    """The server takes a tool_choice that is an object for "auto": the named tool alone and "required" says the same."""
+    choice = body.get("tool_choice")
+    if not isinstance(choice, dict):
+        return
+    name = cast("Json", choice)["function"]["name"]
+    body["tools"] = [tool for tool in cast("list[Json]", body["tools"]) if tool["function"]["name"] == name]
+    body["tool_choice"] = "required"
 
 
 def _as_one_text(message: Json) -> Json:
