@@ -15,7 +15,7 @@ from atrium_local import commands, processes
 from atrium_local.home import Home
 from atrium_local.requests import take_requests
 from atrium_local.settings import LocalSettings
-from atrium_local.state import read_state
+from atrium_local.state import ProcessState, read_state
 
 PATIENCE_S = 30.0
 
@@ -196,3 +196,11 @@ def test_children_may_open_as_many_files_as_the_machine_allows(tmp_path: Path) -
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, preexec_fn=lower)
     wanted = 65_536 if hard == resource.RLIM_INFINITY else min(65_536, hard)
     assert int(done.stdout) in {wanted, 10_240}
+
+
+@pytest.mark.parametrize(("state", "told"), [("done", False), ("ready", True)])
+def test_only_what_runs_had_one_before_it(state: str, told: bool) -> None:
+    seen = ProcessState(
+        name="cat", state=state, pid=None, started=None, port=None, restarts=0, adopted=False, log="cat.log", reason="ended with status 0"
+    )
+    assert ("the one before" in commands.line_of(seen)) is told

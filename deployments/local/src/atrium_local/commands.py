@@ -76,7 +76,7 @@ def status(settings: LocalSettings) -> int:
     if supervisor_pid is not None and state is None:
         say(f"  its notes in {home.state} cannot be read; it writes them again as soon as it can")
     for process in processes:
-        say(_line_of(process))
+        say(line_of(process))
     model = read_model_status(home.model_status)
     if model:
         say(f"  {model.get('model')}: {model.get('state')} {model.get('detail') or ''}".rstrip())
@@ -91,10 +91,12 @@ def _noted(home: Home) -> SuiteState | None:
     return state
 
 
-def _line_of(process: ProcessState) -> str:
+def line_of(process: ProcessState) -> str:
+    """What `make status` says of one process."""
     alive = process.identity is not None and process.identity.alive()
     pid = str(process.pid) if alive else "-"
-    reason = f" (the one before {process.reason})" if process.reason else ""
+    is_gone = bool(process.reason) and process.state != "done"  # a task that is done has no one before it
+    reason = f" (the one before {process.reason})" if is_gone else ""
     return f"  {process.name:<18} {process.state:<10} pid {pid:<8} port {process.port or '-':<6} restarts {process.restarts}{reason}"
 
 
