@@ -1,13 +1,9 @@
 """Who may touch what: the same 404 for what is not there and what is another's."""
 
-import inspect
-from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from fastapi.dependencies.models import Dependant
-from fastapi.routing import APIRoute, iter_route_contexts
 from shared.auth import Role
 from shared.testing.identity import make_principal
 
@@ -105,22 +101,3 @@ async def test_bad_input_is_refused_with_what_is_wrong(start: Any) -> None:
     for path in ("?limit=0", "?limit=101", "?before=x"):
         assert (await user.http.get(url + path)).status_code == 422
     assert (await user.http.patch(f"/api/v1/chats/{chat}", json={"title": "a\x00b"})).status_code == 422
-
-
-def _calls(dependant: Dependant) -> Iterator[Any]:
-    for each in dependant.dependencies:
-        yield each.call
-        yield from _calls(each)
-
-
-async def test_no_dependency_of_a_route_is_sent_to_a_thread(service: Any) -> None:
-    # A plain function is: there it waits for the busy loop to let go, on every request.
-    routes = [context for context in iter_route_contexts(service.app.api.routes) if isinstance(context.original_route, APIRoute)]
-    calls = {call for route in routes for call in _calls(route.dependant)}
-    plain = [call for call in calls if not _is_async(call) and not _is_async(type(call).__call__)]
-    assert len(routes) > 10
-    assert plain == []
-
-
-def _is_async(call: Any) -> bool:
-    return inspect.iscoroutinefunction(call) or inspect.isasyncgenfunction(call)

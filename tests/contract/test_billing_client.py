@@ -6,10 +6,10 @@ from uuid import UUID
 
 import pytest
 from shared.auth import Principal, Role
-from shared.clients.billing import BillingClient, BillingUnavailable
+from shared.clients.billing import BillingClient, BillingRefused, BillingUnavailable
 from shared.clock import utc_now
 from shared.contracts.billing import Checkpoint, PrincipalChain, RecordedUsage, Release, Reservation, ReserveRequest, Settlement
-from shared.errors import AppError, Conflict, NotFound, PaymentRequired, TooManyRequests
+from shared.errors import AppError, NotFound, PaymentRequired, TooManyRequests
 from shared.http import Timeouts, UpstreamPool
 from shared.ids import uuid7
 from shared.testing.identity import make_principal
@@ -98,14 +98,14 @@ async def test_a_repeated_reserve_returns_the_same_hold_and_an_ended_one_is_refu
     await billing.settle(UUID(body["request_id"]), settlement(output_tokens=1))
     with pytest.raises(AppError) as refused:
         await billing.reserve(body)
-    assert isinstance(refused.value, Conflict | BillingUnavailable)
+    assert isinstance(refused.value, BillingRefused)
 
 
 async def test_refusals_arrive_as_the_same_errors_with_their_way_out(billing: BillingClient, payer: Principal) -> None:
     with pytest.raises(PaymentRequired) as unpriced:
         await billing.reserve(request_for(payer, model="never-heard-of"))
     assert unpriced.value.code == "price_unknown"
-    assert unpriced.value.extra["action"]["path"] == "/api/v1/billing/prices"
+    assert unpriced.value.extra["action"]["kind"] == "ask_admin"
     with pytest.raises(TooManyRequests) as spent:
         await billing.reserve(request_for(payer, input_tokens_max=50_000_000))
     assert spent.value.code == "budget_exceeded"

@@ -10,19 +10,19 @@ from agent_service.runs.service import RunService
 from agent_service.settings import AgentSettings
 
 
-def _settings(request: Request) -> AgentSettings:
+async def _settings(request: Request) -> AgentSettings:
     return cast("AgentSettings", request.app.state.settings)
 
 
-def _field_checks(request: Request) -> FieldChecks:
+async def _field_checks(request: Request) -> FieldChecks:
     return cast("FieldChecks", request.app.state.field_checks)
 
 
-def _runs(request: Request) -> RunService:
+async def _runs(request: Request) -> RunService:
     return cast("RunService", request.app.state.runs)
 
 
-def _streams(request: Request) -> RunStreams:
+async def _streams(request: Request) -> RunStreams:
     return cast("RunStreams", request.app.state.streams)
 
 

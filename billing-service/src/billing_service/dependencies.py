@@ -8,11 +8,11 @@ from billing_service.entitlements.service import EntitlementService
 from billing_service.settings import BillingSettings
 
 
-def entitlement_service(request: Request) -> EntitlementService:
+async def entitlement_service(request: Request) -> EntitlementService:
     return cast("EntitlementService", request.app.state.entitlements)
 
 
-def settings_of(request: Request) -> BillingSettings:
+async def settings_of(request: Request) -> BillingSettings:
     return cast("BillingSettings", request.app.state.settings)
 
 

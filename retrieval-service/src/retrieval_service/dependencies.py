@@ -14,35 +14,35 @@ from retrieval_service.search.service import Searcher
 from retrieval_service.uploads.service import UploadService
 
 
-def _database(request: Request) -> Database:
+async def _database(request: Request) -> Database:
     return cast("Database", request.app.state.database)
 
 
-def _objects(request: Request) -> ObjectStore:
+async def _objects(request: Request) -> ObjectStore:
     return cast("ObjectStore", request.app.state.objects)
 
 
-def _quota(request: Request) -> Quota:
+async def _quota(request: Request) -> Quota:
     return cast("Quota", request.app.state.quota)
 
 
-def _receiver(request: Request) -> FileReceiver:
+async def _receiver(request: Request) -> FileReceiver:
     return cast("FileReceiver", request.app.state.receiver)
 
 
-def _enqueuer(request: Request) -> Enqueuer:
+async def _enqueuer(request: Request) -> Enqueuer:
     return cast("Enqueuer", request.app.state.enqueuer)
 
 
-def _uploads(request: Request) -> UploadService:
+async def _uploads(request: Request) -> UploadService:
     return cast("UploadService", request.app.state.uploads)
 
 
-def _searcher(request: Request) -> Searcher:
+async def _searcher(request: Request) -> Searcher:
     return cast("Searcher", request.app.state.searcher)
 
 
-def _reconciler(request: Request) -> Reconciler:
+async def _reconciler(request: Request) -> Reconciler:
     return cast("Reconciler", request.app.state.reconciler)
 
 

@@ -75,6 +75,13 @@ def all_routes() -> list[RouteInfo]:
     return [route for service in SERVICES for route in routes_of(service)]
 
 
+def dependency_calls(service: Service) -> Iterator[Any]:
+    """What FastAPI calls before each route of the service."""
+    for context in iter_route_contexts(service_app(service).api.routes):
+        if isinstance(context.original_route, APIRoute):
+            yield from _calls(context.dependant)
+
+
 def gateway_prefixes() -> list[tuple[bytes, str]]:
     """The proxy's table: path prefix and service."""
     return [(route.prefix, route.service) for route in composed(GATEWAY)._routes.values()]

@@ -42,6 +42,7 @@ _SETTINGS = {
     "KEY_RPM": "100000",
     "ORGANISATION_RPM": "1000000",
     "STARTING_GRANT": "100.00",
+    "DEFAULT_USER_BUDGETS_MAX": "off",  # more people than any ceiling is meant for
     "HOLD_TTL_S": str(HOLD_TTL_S),
     "TURN_LEASE_S": str(TURN_LEASE_S),
     "REAPER_INTERVAL_S": "0.5",

@@ -21,7 +21,7 @@ _REFUSALS = {
 }
 
 
-def _runner(request: Request) -> CodeRunner:
+async def _runner(request: Request) -> CodeRunner:
     return cast("CodeRunner", request.app.state.code)
 
 

@@ -7,7 +7,7 @@ from fastapi import Depends, Request
 from agent_service.mcp.service import McpService
 
 
-def _mcp(request: Request) -> McpService:
+async def _mcp(request: Request) -> McpService:
     return cast("McpService", request.app.state.mcp)
 
 

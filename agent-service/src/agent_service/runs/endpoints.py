@@ -17,6 +17,7 @@ from agent_service.dependencies import RunsDep, SettingsDep, StreamsDep
 from agent_service.runs.disposition import file_headers
 from agent_service.runs.follow import RunStreams
 from agent_service.runs.service import KeyedWrite, RunService
+from agent_service.settings import AgentSettings
 
 Reader = Annotated[Principal, Depends(require(Permission.AGENTS_READ))]
 Runner = Annotated[Principal, Depends(require(Permission.AGENTS_RUN))]
@@ -42,10 +43,10 @@ internal_router = APIRouter(prefix="/internal/v1", tags=["internal"])
 class _Answers:
     """How a run is answered: as events, or as it is when it has ended."""
 
-    def __init__(self, request: Request, runs: RunsDep, streams: StreamsDep, settings: SettingsDep) -> None:
-        self._wants_events = "text/event-stream" in request.headers.get("accept", "")
-        self._runs: RunService = runs
-        self._streams: RunStreams = streams
+    def __init__(self, runs: RunService, streams: RunStreams, settings: AgentSettings, *, wants_events: bool) -> None:
+        self._wants_events = wants_events
+        self._runs = runs
+        self._streams = streams
         self._settings = settings
 
     async def of_new_run(self, principal: Principal, start: Callable[[], Awaitable[UUID]], response: Response) -> Response | Run:
@@ -85,7 +86,12 @@ class _Answers:
         )
 
 
-Answers = Annotated[_Answers, Depends(_Answers)]
+# async: FastAPI would build a class in a thread, on every request.
+async def _answers(request: Request, runs: RunsDep, streams: StreamsDep, settings: SettingsDep) -> _Answers:
+    return _Answers(runs, streams, settings, wants_events="text/event-stream" in request.headers.get("accept", ""))
+
+
+Answers = Annotated[_Answers, Depends(_answers)]
 
 
 @router.post("/{agent_id}/runs", summary="Let an agent work", response_model=Run, responses=_EVENTS)

@@ -7,7 +7,7 @@ from fastapi import Depends, Request
 from agent_service.tools.service import ToolRegistry
 
 
-def _toolbox(request: Request) -> ToolRegistry:
+async def _toolbox(request: Request) -> ToolRegistry:
     return cast("ToolRegistry", request.app.state.tools)
 
 

@@ -35,7 +35,7 @@ class ModelView(BaseModel):
     name: str
     provider: str
     kind: Literal["chat", "embedding"]
-    context_length: int = Field(description="tokens it reads at most")
+    context_length: int | None = Field(description="tokens it reads at most; always there, null only in answers of older versions")
     context_source: Literal["provider", "setting", "table", "default"] = Field(
         description="who says so: its provider, the operator, the table of known models; or nobody, and it is assumed"
     )

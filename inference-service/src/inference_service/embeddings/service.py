@@ -42,15 +42,6 @@ class Embeddings:
             raise refusal(f"{request.model} has a fixed vector size; leave dimensions out", "dimensions")
         return deployment
 
-    async def run(
-        self, request: EmbeddingsRequest, deployment: Deployment, principal: Principal, *, traceparent: bytes | None, priority: Priority
-    ) -> Embedded | AppError:
-        """`embed` for a tracked task, where an expected refusal is a result and no failure of the task."""
-        try:
-            return await self.embed(request, deployment, principal, traceparent=traceparent, priority=priority)
-        except AppError as error:
-            return error
-
     async def embed(
         self, request: EmbeddingsRequest, deployment: Deployment, principal: Principal, *, traceparent: bytes | None, priority: Priority
     ) -> Embedded:

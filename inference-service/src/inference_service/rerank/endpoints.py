@@ -1,11 +1,9 @@
 """POST /v1/rerank as a hot route."""
 
-import asyncio
 from typing import cast
 
 from shared.auth import Permission
 from shared.background import TaskTracker
-from shared.errors import AppError
 from shared.hotroutes import HotRequest, HotRoute
 
 from inference_service.embeddings.priority import priority_of
@@ -21,11 +19,9 @@ async def create_rerank(hot: HotRequest) -> None:
     reranking = cast("Reranking", hot.state.reranking)
     request = parse_rerank(await hot.body(settings.request_bytes_max))
     deployment = await reranking.prepare(request, hot.principal)
-    work = reranking.run(request, deployment, hot.principal, traceparent=hot.trace.traceparent, priority=priority_of(hot))
-    # Shielded: a cancelled request task must not take the settlement with it.
-    done = await asyncio.shield(cast("TaskTracker", hot.state.tasks).spawn(work, "rerank"))
-    if isinstance(done, AppError):
-        raise done
+    work = reranking.rerank(request, deployment, hot.principal, traceparent=hot.trace.traceparent, priority=priority_of(hot))
+    # To its end: a cancelled request task must not take the settlement with it.
+    done = await cast("TaskTracker", hot.state.tasks).complete(work, "rerank")
     headers = [(b"x-atrium-dispatch-id", done.dispatch_id.encode())]
     if done.charge.cost_nano is not None:
         headers.append((b"x-atrium-cost-nano", str(done.charge.cost_nano).encode()))

@@ -45,15 +45,6 @@ class Reranking:
             raise WrongKindOfModel(text, extra={"param": "model"})
         return deployment
 
-    async def run(
-        self, request: RerankRequest, deployment: Deployment, principal: Principal, *, traceparent: bytes | None, priority: Priority
-    ) -> Reranked | AppError:
-        """`rerank` for a tracked task, where an expected refusal is a result and no failure of the task."""
-        try:
-            return await self.rerank(request, deployment, principal, traceparent=traceparent, priority=priority)
-        except AppError as error:
-            return error
-
     async def rerank(
         self, request: RerankRequest, deployment: Deployment, principal: Principal, *, traceparent: bytes | None, priority: Priority
     ) -> Reranked:

@@ -423,9 +423,9 @@ export interface components {
             capabilities: string[];
             /**
              * Context Length
-             * @description tokens it reads at most
+             * @description tokens it reads at most; always there, null only in answers of older versions
              */
-            context_length: number;
+            context_length: number | null;
             /**
              * Context Source
              * @description who says so: its provider, the operator, the table of known models; or nobody, and it is assumed
