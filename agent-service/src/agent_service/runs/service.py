@@ -200,12 +200,9 @@ class RunService:
         return await self.read(principal, run_id)
 
     async def delete(self, principal: Principal, run_id: UUID) -> None:
-        """Remove the run with its steps, events and files, and end it before. One that is gone already is no error. Raises: RunNotFound."""
+        """Remove the run with its steps, events and files, and end it before. Raises: RunNotFound, also when it is gone already."""
         async with self._database.transaction() as session:
-            row = await repository.get(session, run_id)
-            if row is None:
-                return
-            await own_run(session, principal, run_id)
+            row = await own_run(session, principal, run_id)
         if repository.is_open(row):
             await self.cancel(principal, run_id)
         async with self._database.transaction() as session:

@@ -1,5 +1,6 @@
 """`python -m inference_service.embed_worker FOLDER THREADS`: answers frames on stdin until it is closed."""
 
+import select
 import sys
 from pathlib import Path
 from typing import BinaryIO
@@ -9,8 +10,8 @@ from inference_service.embed_worker.frames import FRAME_BYTES_MAX, LENGTH, Embed
 from inference_service.embed_worker.memory import give_back
 from inference_service.embed_worker.scoring import Scorer, TokenCache
 
-# From here on the activations of a batch are worth giving back; a question is answered without.
-_LARGE_BATCH_TEXTS = 8
+# A pause this long means that the work is over: what it left is given back then, and not between two batches that need it again.
+_IDLE_S = 0.25
 
 
 def _read_frame(stream: BinaryIO) -> bytes | None:
@@ -44,10 +45,10 @@ def main(folder: str, threads: str) -> None:
     sink.write(encode_reply(EmbedReply(id=0, dimensions=encoder.dimensions, tokens=[], vectors=b"")))
     sink.flush()
     while (payload := _read_frame(source)) is not None:
-        reply = _answer(encoder, scorer, payload)
-        sink.write(encode_reply(reply))
+        sink.write(encode_reply(_answer(encoder, scorer, payload)))
         sink.flush()
-        if len(reply.tokens) >= _LARGE_BATCH_TEXTS:
+        ready, _, _ = select.select([source], [], [], _IDLE_S)
+        if not ready:
             give_back()
 
 
