@@ -4,7 +4,7 @@ import asyncio
 import logging
 
 import pytest
-from shared.background import TaskTracker, beside
+from shared.background import Periodic, TaskTracker, beside
 
 
 async def test_work_beside_a_block_is_there_when_it_is_needed_and_ends_with_it() -> None:
@@ -59,3 +59,39 @@ async def test_work_outlives_a_cancelled_caller_and_its_failure_is_logged_then(c
     gate.set()
     await tasks.drain(1)
     assert logged(caplog) == ["background task left failed"]
+
+
+async def test_a_job_that_meets_an_outage_says_so_once_and_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    turns = 0
+    enough = asyncio.Event()
+
+    async def work() -> None:
+        nonlocal turns
+        turns += 1
+        if turns >= 6:
+            enough.set()
+        if turns in {1, 2, 3, 5}:
+            raise ConnectionRefusedError
+
+    job = Periodic("ticks", 0, work)
+    with caplog.at_level(logging.WARNING):
+        job.start()
+        await asyncio.wait_for(enough.wait(), 10)
+        await job.close()
+    assert [record.getMessage() for record in caplog.records] == ["periodic job ticks cannot reach what it needs; it tries again"] * 2
+    assert logged(caplog) == []
+
+
+async def test_a_job_that_fails_for_another_reason_is_logged_each_time(caplog: pytest.LogCaptureFixture) -> None:
+    failed = asyncio.Event()
+
+    async def work() -> None:
+        if len(logged(caplog)) >= 2:
+            failed.set()
+        raise ValueError("wrong")
+
+    job = Periodic("ticks", 0, work)
+    job.start()
+    await asyncio.wait_for(failed.wait(), 10)
+    await job.close()
+    assert len(logged(caplog)) >= 2

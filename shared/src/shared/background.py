@@ -6,6 +6,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
+from shared.outages import is_outage
+
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -77,6 +79,7 @@ class Periodic:
         self._interval_s = interval_s
         self._work = work
         self._task: asyncio.Task[None] | None = None
+        self._outage_logged = False
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name=self._name)
@@ -85,10 +88,20 @@ class Periodic:
         while True:
             try:
                 await self._work()
-            except Exception:
+                self._outage_logged = False
+            except Exception as error:
                 # A process edge: the job must outlive one bad turn.
-                log.exception("periodic job %s failed; it runs again in %s s", self._name, self._interval_s)
+                if is_outage(error):
+                    self._note_outage(error)
+                else:
+                    log.exception("periodic job %s failed; it runs again in %s s", self._name, self._interval_s)
             await asyncio.sleep(self._interval_s)
+
+    def _note_outage(self, error: Exception) -> None:
+        # Once per outage: jobs that look every second would fill the log with what one line says.
+        if not self._outage_logged:
+            log.warning("periodic job %s cannot reach what it needs; it tries again", self._name, extra={"reason": type(error).__name__})
+        self._outage_logged = True
 
     async def close(self) -> None:
         if self._task is not None:
