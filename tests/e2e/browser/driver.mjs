@@ -72,5 +72,9 @@ export const textOf = async (message) => (await message.getByTestId('reply-text'
 export const ended = (page, status, options) =>
 	page.locator(`[data-testid=message][data-role=assistant][data-status=${status}]`).last().waitFor(options);
 export const sideways = (page) => page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth);
-// Pages scroll inside their frame; a window that scrolls as well has two scroll bars.
-export const windowScrolls = (page) => page.evaluate(() => document.documentElement.scrollHeight > window.innerHeight);
+// Pages scroll inside their frame; a window that scrolls as well has two scroll bars. A new size of the window takes a frame or two.
+export const windowStays = (page) =>
+	page.waitForFunction(() => document.documentElement.scrollHeight <= window.innerHeight, null, { timeout: 5000 }).then(
+		() => true,
+		() => false
+	);
