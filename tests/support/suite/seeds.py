@@ -12,7 +12,6 @@ from atrium_local.stack import Stack
 
 OLLAMA_MODEL = "llama3.2:1b"
 _SIGNUP = {"PASSWORD_HASH_TIME_COST": "1", "PASSWORD_HASH_MEMORY_KIB": "1024"}
-_USAGE = {"prompt_tokens": 4, "completion_tokens": 2, "total_tokens": 6}
 
 
 class SeedStack(Stack):
@@ -49,19 +48,22 @@ class _Ollama(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         if self.path == "/api/show":
             self._answer({"capabilities": ["completion"], "model_info": {"general.architecture": "llama", "llama.context_length": 8192}})
-        elif body.get("stream"):
-            self._stream()
         else:
-            self._answer(_chunk({"message": {"role": "assistant", "content": "hello you"}, "finish_reason": "stop"}, usage=_USAGE))
+            self._chat(stream=body["stream"])
 
-    def _stream(self) -> None:
+    def _chat(self, *, stream: bool) -> None:
+        """Ollama's own format: one object, or one on each line."""
+        done = {"done": True, "done_reason": "stop", "prompt_eval_count": 4, "eval_count": 2}
+        spoken = {"model": OLLAMA_MODEL, "message": {"role": "assistant", "content": "hello you"}, "done": False}
+        if not stream:
+            self._answer({**spoken, **done})
+            return
         self.send_response(200)
-        self.send_header("content-type", "text/event-stream")
+        self.send_header("content-type", "application/x-ndjson")
         self.send_header("connection", "close")
         self.end_headers()
-        for chunk in (_chunk({"delta": {"content": "hello you"}}), _chunk({"delta": {}, "finish_reason": "stop"}, usage=_USAGE)):
-            self.wfile.write(f"data: {json.dumps(chunk)}\n\n".encode())
-        self.wfile.write(b"data: [DONE]\n\n")
+        for line in (spoken, {**spoken, "message": {"role": "assistant", "content": ""}, **done}):
+            self.wfile.write(json.dumps(line).encode() + b"\n")
         self.close_connection = True
 
     def _answer(self, body: Any) -> None:
@@ -74,14 +76,3 @@ class _Ollama(BaseHTTPRequestHandler):
 
     def log_message(self, *_: Any) -> None:
         """Quiet."""
-
-
-def _chunk(choice: dict[str, Any], **members: Any) -> dict[str, Any]:
-    return {
-        "id": "x",
-        "object": "chat.completion.chunk",
-        "created": 1,
-        "model": OLLAMA_MODEL,
-        "choices": [{"index": 0, **choice}],
-        **members,
-    }

@@ -22,8 +22,6 @@ from gateway_service.proxy.headers import event_stream_headers, response_headers
 
 log = logging.getLogger(__name__)
 
-_RETRY_SOON = {"Retry-After": "2"}
-
 
 class ClientGone(Exception):
     """The client closed its connection; nobody reads an answer."""
@@ -199,9 +197,9 @@ def as_app_error(error: Exception, service: str) -> AppError:
         case UpstreamTimeout(phase="queue" | "connect"):
             return Unavailable(f"{service} does not accept connections; try again shortly", code="upstream_down", retry_after_s=2)
         case UpstreamTimeout():
-            return UpstreamTimedOut(f"{service} did not answer in time; try again", headers=_RETRY_SOON)
+            return UpstreamTimedOut(f"{service} did not answer in time; try again", retry_after_s=2)
         case UpstreamError():
-            return UpstreamFailed(f"{service} broke off its answer; try again", headers=_RETRY_SOON)
+            return UpstreamFailed(f"{service} broke off its answer; try again", retry_after_s=2)
         case InvalidRequest():
             return BadRequest("the request holds characters that cannot be passed on")
         case _:
