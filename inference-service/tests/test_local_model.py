@@ -1,5 +1,6 @@
 """The real built-in model behind the service: loading, answering, streaming, leaving, dying."""
 
+import asyncio
 import json
 import os
 import signal
@@ -11,10 +12,12 @@ from typing import Any
 
 import pytest
 from inference_service.providers.adapters.llama_cpp import LlamaCppProvider
+from inference_service.providers.errors import ModelLoading
 from inference_service.providers.local_status import LocalModelStatus
 from inference_service.providers.protocol import ChatCall
 from inference_service.providers.transport import Remote, Transport
 from shared.http import Timeouts, UpstreamPool
+from shared.testing.raw_server import serve
 
 MODEL = "smollm2-135m-instruct"
 KEY = "key-of-the-model-server"
@@ -115,13 +118,20 @@ async def test_it_loads_answers_streams_is_counted_and_comes_back(
     assert not billing.open_holds
 
 
-def chat_body(tmp_path: Path, **members: Any) -> dict[str, Any]:
+def provider_at(origin: str, tmp_path: Path) -> LlamaCppProvider:
     status = LocalModelStatus(tmp_path / "model.json", default_model=MODEL)
-    remote = Remote.of("http://127.0.0.1:1", api_key=None, provider="local", setting="LOCAL_MODEL_API_KEY")
+    remote = Remote.of(origin, api_key=None, provider="local", setting="LOCAL_MODEL_API_KEY")
     timeouts = Timeouts()
     transport = Transport(UpstreamPool(), stream_timeouts=timeouts, answer_timeouts=timeouts, discovery_timeouts=timeouts)
-    provider = LlamaCppProvider(remote, transport, status)
-    return provider.chat_body(ChatCall(model=MODEL, body=ask("hi", **members), stream=False, output_tokens_max=9, traceparent=None))
+    return LlamaCppProvider(remote, transport, status)
+
+
+def call_of(**members: Any) -> ChatCall:
+    return ChatCall(model=MODEL, body=ask("hi", **members), stream=False, output_tokens_max=9, traceparent=None)
+
+
+def chat_body(tmp_path: Path, **members: Any) -> dict[str, Any]:
+    return provider_at("http://127.0.0.1:1", tmp_path).chat_body(call_of(**members))
 
 
 @pytest.mark.parametrize(
@@ -138,3 +148,14 @@ async def test_a_tool_that_is_named_is_the_one_that_is_called(tmp_path: Path) ->
     body = chat_body(tmp_path, tools=tools, tool_choice={"type": "function", "function": {"name": "save_note"}})
     assert (body["tools"], body["tool_choice"]) == (tools[1:], "required")
     assert chat_body(tmp_path, tools=tools, tool_choice="auto")["tools"] == tools
+
+
+async def test_a_server_that_dies_with_the_request_in_its_hands_is_waited_for(tmp_path: Path) -> None:
+    async def dies(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.transport.abort()
+
+    async with serve(dies) as server:
+        with pytest.raises(ModelLoading):
+            async with provider_at(server.origin, tmp_path).open_chat(call_of()):
+                pass

@@ -57,4 +57,4 @@ async def test_health_and_readiness_need_no_token(client: httpx.AsyncClient) -> 
     assert (await client.get("/healthz")).json()["status"] == "ok"
     ready = await client.get("/readyz")
     assert ready.status_code == 200
-    assert ready.json()["checks"] == {"database": "ok", "objects": "ok", "vectors": "ok"}
+    assert ready.json()["checks"] == {"database": "ok", "objects": "ok", "vectors": "ok", "reader": "ok"}

@@ -11,7 +11,7 @@ from shared.http import UpstreamError
 
 from inference_service.providers.adapters.openai_compatible import OpenAICompatibleProvider, positive
 from inference_service.providers.discreet import Discreet
-from inference_service.providers.errors import ModelLoading, ProviderUnavailable
+from inference_service.providers.errors import AnswerBroken, ModelLoading, ProviderUnavailable
 from inference_service.providers.local_status import LocalModelStatus
 from inference_service.providers.protocol import ChatCall, Json, ProviderResponse, Readiness, UpstreamModel
 from inference_service.providers.transport import Remote, Transport
@@ -52,8 +52,9 @@ class LlamaCppProvider(OpenAICompatibleProvider):
         opened = self.send_chat(call)
         try:
             response = await opened.__aenter__()
-        except ProviderUnavailable as error:
-            # It died or is starting: the supervisor brings it back, so the client is told to wait and not to give up.
+        except (ProviderUnavailable, AnswerBroken) as error:
+            # It died (perhaps with the request in its hands, of which nobody sends a bill) or is starting: the supervisor brings it
+            # back, so the client is told to wait and not to give up.
             text = "the built-in model is starting again; it answers in a few seconds"
             raise ModelLoading(text, retry_after_s=_RETRY_AFTER_S, extra={"progress": None}) from error
         try:
