@@ -90,4 +90,13 @@ def test_a_run_of_ten_steps_outlives_each_service_it_needs(stack: Stack, person:
     ids = [event.id for event in Turn([*seen, *rest]).events]
     assert ids == sorted(set(ids))
     cost = run["usage"]["cost_nano"]
-    assert person.usage_settles_at(cost, within_s=30)["cost_nano"] == cost
+    if name == "agent-service":
+        until(lambda: differs_by_one_dispatch_at_most(person, cost), within_s=30, what=f"usage of {cost} nano-USD, or one dispatch more")
+    else:
+        assert person.usage_settles_at(cost, within_s=30)["cost_nano"] == cost
+
+
+def differs_by_one_dispatch_at_most(person: Person, cost_nano: int) -> bool:
+    """A process that dies between a dispatch and the first byte of its answer never learns its id: the ledger has it, the run has not."""
+    costs = [event["cost_nano"] for event in person.get("/api/v1/billing/usage/events?limit=100")["data"]]
+    return sum(costs) - cost_nano in {0, *costs}
