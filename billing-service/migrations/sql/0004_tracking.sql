@@ -38,7 +38,7 @@ CREATE TABLE provider_call (
 CREATE INDEX provider_call_open ON provider_call (next_attempt_at) WHERE billed_nano IS NULL;
 CREATE INDEX provider_call_by_time ON provider_call (occurred_at);
 
--- One row: what the synchronisation with OpenRouter did last, and where it goes on.
+-- One row: what the synchronisation with OpenRouter did last, and where the next run continues.
 CREATE TABLE openrouter_sync (
     only_row     boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     state        text NOT NULL DEFAULT 'idle' CHECK (state IN ('idle', 'requested', 'running', 'waiting')),

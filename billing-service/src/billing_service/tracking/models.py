@@ -38,7 +38,7 @@ class UsageFigures:
 
 @dataclass(frozen=True, slots=True)
 class SyncRow:
-    """What the last synchronisation did. `next_day` is where the day's figures go on after a pause."""
+    """What the last synchronisation did. `next_run_at` is when the next run is due."""
 
     state: SyncState
     days_back: int

@@ -126,7 +126,7 @@ _REQUEST = text(
     "UPDATE openrouter_sync SET days_back = :days, next_day = NULL, error = NULL, state = 'requested',"
     " next_run_at = CASE WHEN state IN ('running', 'requested') THEN next_run_at ELSE now() END"
 )
-# next_run_at is also the lease of a run: when its process dies, the next look after it goes on from next_day.
+# next_run_at is also the lease of a run: when its process dies, the next look continues at next_day.
 _BEGIN = text(
     "UPDATE openrouter_sync SET state = 'running', started_at = CASE WHEN next_day IS NULL THEN now() ELSE started_at END,"
     " error = NULL, next_run_at = now() + make_interval(secs => :lease_s) WHERE next_run_at <= now() RETURNING days_back, next_day"

@@ -22,7 +22,7 @@ _REFUSED_WAIT_S = 3600.0
 
 
 class OpenRouterSync:
-    """One run at a time over all processes. It can be broken off anywhere: the next one goes on from what is stored."""
+    """One run at a time over all processes. It can be broken off anywhere: the next one continues from what is stored."""
 
     def __init__(
         self,
