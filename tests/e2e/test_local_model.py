@@ -1,6 +1,7 @@
 """The built-in models on the real model server: an answer with no account anywhere, metered like any other."""
 
 import pytest
+from atrium_local.catalogue import model_named
 from suite.people import Person
 from suite.stack import Stack
 from suite.waiting import until
@@ -31,6 +32,17 @@ def test_the_built_in_model_answers_in_a_chat(person: Person, model_id: str) -> 
     assert any(character.isalpha() for character in turn.text)
     assert turn.usage["cost_nano"] > 0
     assert person.usage_settles_at(turn.usage["cost_nano"])["requests"] == 1
+
+
+@pytest.mark.usefixtures("model_id")
+def test_the_built_in_model_draws_tokens_as_its_authors_recommend(stack: Stack) -> None:
+    """By the server's own defaults one answer in a few dozen repeated itself for a thousand tokens and more."""
+    recommended = model_named(stack.model_id).sampling
+    assert recommended is not None
+    served = stack.model_sampling()
+    names = ("temperature", "top_p", "top_k", "repeat_penalty")
+    wanted = (recommended.temperature, recommended.top_p, recommended.top_k, recommended.repetition_penalty)
+    assert tuple(served[name] for name in names) == pytest.approx(wanted)
 
 
 def test_the_built_in_model_streams_to_the_official_client_at_its_listed_price(person: Person, model_id: str) -> None:

@@ -69,8 +69,16 @@ export async function send(page, text) {
 
 export const newest = (page) => page.locator('[data-testid=message][data-role=assistant]').last();
 export const textOf = async (message) => (await message.getByTestId('reply-text').innerText()).trim();
-export const ended = (page, status, options) =>
-	page.locator(`[data-testid=message][data-role=assistant][data-status=${status}]`).last().waitFor(options);
+/** Until the newest reply has this status; a failure tells what it has come to instead. */
+export async function ended(page, status, options) {
+	try {
+		await page.locator(`[data-testid=message][data-role=assistant][data-status=${status}]`).last().waitFor(options);
+	} catch (error) {
+		const reply = newest(page);
+		const found = (await reply.count()) ? `${await reply.getAttribute("data-status")}: ${(await reply.innerText()).slice(0, 300)}` : "no reply";
+		throw new Error(`${error.message}\nthe newest reply is ${found}`);
+	}
+}
 export const sideways = (page) => page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth);
 // Pages scroll inside their frame; a window that scrolls as well has two scroll bars. A new size of the window takes a frame or two.
 export const windowStays = (page) =>

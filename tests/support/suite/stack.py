@@ -106,6 +106,12 @@ class Stack(LocalStack):
 
     # What runs
 
+    def model_sampling(self) -> dict[str, Any]:
+        """How the model server draws tokens when nobody says."""
+        headers = {"authorization": f"Bearer {self._secrets()['local_model_api_key']}"}
+        answer = httpx.get(f"{self.url('model-server')}/props", headers=headers, timeout=10, trust_env=False).raise_for_status()
+        return answer.json()["default_generation_settings"]["params"]
+
     def identities(self) -> dict[str, Identity]:
         """Every process that runs now, by name, without the supervisor."""
         state = self._state()

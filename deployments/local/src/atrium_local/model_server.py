@@ -70,7 +70,13 @@ def options_for(settings: ModelServerSettings, model_path: Path) -> ServerOption
         parallel=settings.model_parallel,
         threads=settings.model_threads,
         chat_template=adapt(template) if isinstance(template, str) else None,
+        sampling=None if _is_own(settings) else model_named(settings.atrium_model).sampling,
     )
+
+
+def _is_own(settings: LocalSettings) -> bool:
+    """Whether the weights are the operator's and not of the catalogue."""
+    return settings.model_path is not None or settings.model_url is not None
 
 
 def serve(settings: ModelServerSettings) -> None:

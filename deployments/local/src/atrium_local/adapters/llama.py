@@ -7,6 +7,8 @@ from typing import Any, cast
 
 import xllamacpp  # pyright: ignore[reportMissingTypeStubs] - compiled, ships no types
 
+from atrium_local.catalogue import Sampling
+
 _TIMEOUT_S = 3600  # two threads under load answer slowly; the caller decides when to give up
 
 
@@ -22,6 +24,7 @@ class ServerOptions:
     parallel: int
     threads: int  # 0: one less than there are cores
     chat_template: str | None
+    sampling: Sampling | None  # None: llama.cpp's own
 
 
 def start_server(options: ServerOptions) -> object:
@@ -48,6 +51,11 @@ def start_server(options: ServerOptions) -> object:
     parameters.n_ctx_checkpoints = 0
     parameters.slot_prompt_similarity = 0.0
     parameters.endpoint_slots = False
+    if options.sampling is not None:
+        parameters.sampling.temp = options.sampling.temperature
+        parameters.sampling.top_p = options.sampling.top_p
+        parameters.sampling.top_k = options.sampling.top_k
+        parameters.sampling.penalty_repeat = options.sampling.repetition_penalty
     if options.chat_template is not None:
         parameters.chat_template = options.chat_template
     return cast("object", module.Server(parameters))

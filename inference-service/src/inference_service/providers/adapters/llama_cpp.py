@@ -63,13 +63,15 @@ class LlamaCppProvider(OpenAICompatibleProvider):
             await opened.__aexit__(None, None, None)
 
     def chat_body(self, call: ChatCall) -> Json:
-        """With tools and no temperature of the client's: the likeliest words. Drawn at random, a small model misses the form of a call.
+        """With tools and no temperature of the client's: the likeliest words. Drawn at random, a small model misses the form of a call,
+        and with a penalty on repeated words it misses names that it has to repeat.
 
         Words that the tokenizer would take for the marks between messages are broken up, wherever they stand.
         """
         body = super().chat_body(call)
         if body.get("tools") and body.get("temperature") is None:
             body["temperature"] = 0
+            body["repeat_penalty"] = 1.0
         _force_the_named_tool(body)
         body["messages"] = [_as_one_text(message) for message in cast("list[Json]", body["messages"])]
         for name in _READ_BY_THE_MODEL:
