@@ -32,9 +32,10 @@ class TokenBuckets:
     def __len__(self) -> int:
         return len(self._buckets)
 
-    def level(self, key: str, per_minute: int) -> Bucket:
-        """The bucket as of now."""
-        now = self._clock()
+    def level(self, key: str, per_minute: int, now: float | None = None) -> Bucket:
+        """The bucket as of now, a value of the clock for who has just read it."""
+        if now is None:
+            now = self._clock()
         bucket = self._buckets.get(key)
         if bucket is None:
             if len(self._buckets) >= self._entries_max:

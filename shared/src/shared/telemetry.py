@@ -69,5 +69,4 @@ class Telemetry:
 
 def _new_traceparent() -> bytes:
     # Ids of traces must differ and need not be secret; the system's random bytes cost a call into the kernel.
-    digits = f"{random.getrandbits(192):048x}"
-    return f"00-{digits[:32]}-{digits[32:]}-00".encode()
+    return b"00-%032x-%016x-00" % (random.getrandbits(128), random.getrandbits(64))

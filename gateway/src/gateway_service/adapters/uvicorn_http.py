@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, cast
 from urllib.parse import unquote
 
+from shared.corking import Cork
 from shared.http import RawHeaders
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
@@ -19,6 +20,7 @@ from gateway_service.connections.guard import ConnectionGuard
 
 _NAME_BYTES = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
 _VALUE_BYTES = b"\t" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100))
+_FRAMING = frozenset({b"content-length", b"transfer-encoding", b"connection"})
 _BODILESS = frozenset({204, 304})
 _LATE = (
     b'{"type":"urn:atrium:error:request_timeout","title":"Request timed out","status":408,'
@@ -46,6 +48,7 @@ class _Answer(RequestResponseCycle):
     """
 
     _head = b""
+    cork: Cork
 
     async def send(self, message: Any) -> None:
         if self.flow.write_paused and not self.disconnected:
@@ -57,7 +60,7 @@ class _Answer(RequestResponseCycle):
             if message.get("atrium.held"):
                 self._head = head
             else:
-                self.transport.write(head)
+                self.cork.write(self.transport, head)
         elif not self.response_complete:
             self._send_body(message.get("body", b""), more=message.get("more_body", False))
         else:
@@ -82,13 +85,14 @@ class _Answer(RequestResponseCycle):
         lines = [STATUS_LINE[status]]
         closes = False
         for name, value in headers:
-            if name == b"content-length":
-                if self.chunked_encoding is None:
-                    self.expected_content_length, self.chunked_encoding = int(value), False
-            elif name == b"transfer-encoding" and value.lower() == b"chunked":
-                self.expected_content_length, self.chunked_encoding = 0, True
-            elif name == b"connection" and b"close" in value.lower():
-                self.keep_alive, closes = False, True
+            if name in _FRAMING:
+                if name == b"content-length":
+                    if self.chunked_encoding is None:
+                        self.expected_content_length, self.chunked_encoding = int(value), False
+                elif name == b"transfer-encoding" and value.lower() == b"chunked":
+                    self.expected_content_length, self.chunked_encoding = 0, True
+                elif name == b"connection" and b"close" in value.lower():
+                    self.keep_alive, closes = False, True
             lines += (name, b": ", value, b"\r\n")
         if not self.keep_alive and not closes:
             lines.append(b"connection: close\r\n")
@@ -113,7 +117,7 @@ class _Answer(RequestResponseCycle):
                 raise RuntimeError("the answer is longer than its content-length")
             data = data + body if data else body
         if data:
-            self.transport.write(data)
+            self.cork.write(self.transport, data)
         if more:
             return
         if self.expected_content_length:
@@ -121,6 +125,7 @@ class _Answer(RequestResponseCycle):
         self.response_complete = True
         self.message_event.set()
         if not self.keep_alive:
+            self.cork.flush()
             self.transport.close()
         self.on_response()
 
@@ -133,6 +138,7 @@ class GuardedProtocol(HttpToolsProtocol):
         # uvicorn's middleware believes forwarding headers from this machine; the gateway decides that itself.
         self.app = inner = _without_proxy_headers(self.config)
         self._guard: ConnectionGuard = inner.guard
+        self._cork: Cork = inner.cork
         self.deadline = math.inf
         self.writing_since = math.inf
         self._on_gone: Callable[[], None] | None = None
@@ -167,6 +173,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def expire(self) -> None:
         """Ends the connection; a client in the middle of a request is told why."""
         self.deadline = math.inf
+        self._cork.flush()
         if self._late_answer_fits() and not self.transport.is_closing():
             self.transport.write(_LATE_ANSWER)
         self.transport.close()
@@ -174,6 +181,16 @@ class GuardedProtocol(HttpToolsProtocol):
     def cut(self) -> None:
         """Ends the connection without a word."""
         self.transport.abort()
+
+    # --- for uvicorn; what is held of an answer goes out before what ends the connection
+
+    def shutdown(self) -> None:
+        self._cork.flush()
+        super().shutdown()
+
+    def send_400_response(self, msg: str) -> None:
+        self._cork.flush()
+        super().send_400_response(msg)
 
     # --- asyncio.Protocol
 
@@ -230,7 +247,7 @@ class GuardedProtocol(HttpToolsProtocol):
         scope["raw_path"] = raw_path
         scope["query_string"] = query
         former = self.cycle
-        self.cycle = _Answer(
+        cycle = self.cycle = _Answer(
             scope=scope,
             transport=self.transport,
             flow=self.flow,
@@ -243,8 +260,9 @@ class GuardedProtocol(HttpToolsProtocol):
             keep_alive=version != "1.0" and parser.should_keep_alive(),
             on_response=self.on_response_complete,
         )
+        cycle.cork = self._cork
         if cast("object", former) is None or former.response_complete:
-            self._start_asgi_task(self.cycle, self.app)
+            self._start_asgi_task(cycle, self.app)
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, self.app))

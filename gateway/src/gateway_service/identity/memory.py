@@ -34,10 +34,10 @@ class IdentityMemory:
         entry = self._entries.get(credential)
         if entry is None:
             return None
-        if entry.good_until_s <= monotonic_s():
-            self._remove(credential)
-            return None
-        return entry.identity
+        if entry.good_until_s > monotonic_s():
+            return entry.identity
+        self._remove(credential)
+        return None
 
     def put(self, credential: bytes, identity: Identity, *, good_for_s: float, subjects: tuple[str, ...], epoch: int) -> None:
         """Remembers for `good_for_s`, unless something was dropped since the lookup began in `epoch`."""

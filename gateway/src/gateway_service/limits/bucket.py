@@ -17,6 +17,7 @@ class BucketLimiter:
     """The Limiter of a gateway that runs as one process."""
 
     def __init__(self, *, failures_per_minute: int = 30, entries_max: int = 100_000, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._failures = Quota(key="", per_minute=failures_per_minute)
         self._by_class = {each: TokenBuckets(entries_max=entries_max, clock=clock) for each in RouteClass}
         self._forgiven = TokenBuckets(entries_max=entries_max, clock=clock)
@@ -25,11 +26,12 @@ class BucketLimiter:
     def check(self, identity: Identity, route_class: RouteClass) -> Decision:
         """Takes one request from each quota of the identity, or from none of them."""
         buckets = self._by_class[route_class]
+        now = self._clock()
         tightest: Quota | None = None
         least = math.inf
         taken: list[Bucket] = []
         for quota in identity.quotas:
-            bucket = buckets.level(quota.key, quota.per_minute)
+            bucket = buckets.level(quota.key, quota.per_minute, now)
             taken.append(bucket)
             if bucket.tokens < least:
                 tightest, least = quota, bucket.tokens

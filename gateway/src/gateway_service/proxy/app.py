@@ -5,9 +5,11 @@ import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from shared.app import sane_request_id
 from shared.background import TaskTracker
+from shared.corking import Cork
 from shared.errors import AppError, Forbidden, TooManyRequests, Unauthenticated, Unavailable, render_for_path
 from shared.http import (
     RawHeaders,
@@ -31,7 +33,7 @@ from gateway_service.proxy.client import believe_proxies, check_host
 from gateway_service.proxy.compression import compressing
 from gateway_service.proxy.config import ProxyConfig
 from gateway_service.proxy.edge import EdgeHeaders
-from gateway_service.proxy.forward import Answer, ClientGone, ClientWatch, RequestBody, as_app_error, too_large
+from gateway_service.proxy.forward import Answer, ClientConnection, ClientGone, ClientWatch, RequestBody, as_app_error, too_large
 from gateway_service.proxy.headers import RequestHeaders, bearer_credential, sort_request_headers
 from gateway_service.proxy.instruments import Instruments
 from gateway_service.proxy.paths import check_closed, check_raw_path
@@ -56,8 +58,8 @@ class _Call:
     """One request on its way through the proxy."""
 
     __slots__ = (
-        "answer", "cut_by", "headers", "identity", "raw_path", "receive", "request_id", "route", "scope", "started_s", "task", "trace",
-        "watch",
+        "answer", "connection", "cut_by", "headers", "identity", "raw_path", "receive", "request_id", "route", "scope", "started_s", "task",
+        "trace", "watch",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive, route: Route, headers: RequestHeaders, trace: RequestTrace) -> None:
@@ -70,9 +72,10 @@ class _Call:
         self.raw_path: bytes = scope["raw_path"]
         self.started_s = time.perf_counter()
         self.identity: Identity | None = None
-        self.task = asyncio.current_task()
+        self.task = _this_task()
         self.cut_by: AppError | None = None
-        self.watch: ClientWatch
+        self.connection: ClientConnection = scope["atrium.connection"]
+        self.watch = ClientWatch(self.connection, self.task)
         self.answer: Answer
 
 
@@ -100,6 +103,7 @@ class ProxyApp:
         self._config = config or ProxyConfig()
         self._edge = EdgeHeaders(self._config)
         self.guard = ConnectionGuard(self._config.connections, lambda: pool.connections)
+        self.cork = Cork()
         install()
         self._routes = {route.prefix: route for route in routes}
         self._labels = {route.prefix: route.prefix.decode("ascii") for route in routes}
@@ -151,7 +155,6 @@ class ProxyApp:
         extra = self._edge.for_answer(headers.origin)
         extra.append((b"x-request-id", call.request_id.encode("ascii")))
         call.answer = Answer(scope, send, extra)
-        call.watch = ClientWatch(scope["atrium.connection"])
         self._calls.add(call)
         try:
             await self._serve(call)
@@ -169,7 +172,7 @@ class ProxyApp:
     def end_calls(self, ends: Callable[[Identity], bool], reason: AppError) -> None:
         """Ends what is being answered for those who lost access; a stream is told the reason."""
         for call in tuple(self._calls):
-            if call.identity is not None and call.task is not None and call.cut_by is None and ends(call.identity):
+            if call.identity is not None and call.cut_by is None and ends(call.identity):
                 call.cut_by = reason
                 call.task.cancel()
 
@@ -207,7 +210,7 @@ class ProxyApp:
         except BaseException:
             if call.watch.gone:  # our own watcher cancelled us: the upstream is closed by now, and nobody is left to answer
                 return
-            if call.cut_by is None or call.task is None:
+            if call.cut_by is None:
                 raise
             call.task.uncancel()
             error = call.cut_by
@@ -229,30 +232,26 @@ class ProxyApp:
         size_max = self._config.body_size_max
         if headers.content_length is not None and int(headers.content_length) > size_max:
             raise too_large(size_max)
-        identity = call.identity = await self._authenticate(scope, headers)
+        identity = call.identity = self._remembered(headers) or await self._authenticate(scope, headers)
         decision = self._limiter.check(identity, route.route_class)
         if not decision.allowed:
             raise _too_many(decision, "you sent more requests than your limit allows")
-        scope["atrium.connection"].take_body_slowly()
+        call.connection.take_body_slowly()
         call.answer.add_headers(decision.headers)
         breaker = self.breakers.of(route.origin)
         if breaker.wait_s() > 0:
             self._limiter.refund(identity, route.route_class)
             raise Unavailable(f"{route.service} is down; try again shortly", code="upstream_down", retry_after_s=2)
-        await self._exchange(call, identity, breaker, await self._body_of(call))
-
-    async def _body_of(self, call: _Call) -> bytes | AsyncIterator[bytes] | None:
-        headers, size_max = call.headers, self._config.body_size_max
-        if not headers.chunked and (headers.content_length is None or int(headers.content_length) == 0):
+        body: bytes | AsyncIterator[bytes] | None = None
+        if headers.chunked or (headers.content_length is not None and int(headers.content_length)):
+            body = call.connection.body_at_hand(scope)
+            if body is None:
+                body = await RequestBody(call.receive, size_max=size_max, idle_s=self._config.body_idle_s, watch=call.watch).open()
+            elif len(body) > size_max:
+                raise too_large(size_max)
+        if body is None or isinstance(body, bytes):
             call.watch.start()
-            return None
-        at_hand: bytes | None = call.scope["atrium.connection"].body_at_hand(call.scope)
-        if at_hand is None:
-            return await RequestBody(call.receive, size_max=size_max, idle_s=self._config.body_idle_s, watch=call.watch).open()
-        if len(at_hand) > size_max:
-            raise too_large(size_max)
-        call.watch.start()
-        return at_hand
+        await self._exchange(call, identity, breaker, body)
 
     async def _exchange(self, call: _Call, identity: Identity, breaker: CircuitBreaker, body: bytes | AsyncIterator[bytes] | None) -> None:
         route, query = call.route, call.scope["query_string"]
@@ -264,7 +263,9 @@ class ProxyApp:
                 breaker.succeeded()
                 if response.status in _FORGIVEN:
                     self._limiter.forgive(identity, route.route_class)
-                await call.answer.relay(response, route.origin.encode("ascii"))
+                rest = call.answer.begin(response, route.raw_origin)
+                if rest is not None:
+                    await call.answer.relay(response, rest)
         except UpstreamError as error:
             if not call.answer.status:
                 if _says_down(error, timeouts):
@@ -290,13 +291,14 @@ class ProxyApp:
         first_byte_s = min(first_byte_s, longest.first_byte_s)
         return replace(longest, first_byte_s=first_byte_s, write_s=min(longest.write_s, first_byte_s))
 
+    def _remembered(self, headers: RequestHeaders) -> Identity | None:
+        credential = bearer_credential(headers)
+        return None if credential is None else self._authenticator.remembered(credential)
+
     async def _authenticate(self, scope: Scope, headers: RequestHeaders) -> Identity:
         credential = bearer_credential(headers)
         if credential is None:
             raise Unauthenticated("send Authorization: Bearer <token or API key>; POST /api/v1/auth/signin gives a token")
-        identity = self._authenticator.remembered(credential)
-        if identity is not None:
-            return identity
         try:
             async with asyncio.timeout(self._config.identity_s):
                 return await self._authenticator.authenticate(credential)
@@ -350,6 +352,12 @@ class ProxyApp:
         status, headers, body = render_for_path(error, path=scope["path"], request_id=sane_request_id(None))
         await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
         await send({"type": "websocket.http.response.body", "body": body})
+
+
+def _this_task() -> asyncio.Task[Any]:
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - the server runs each request in one
+    return task
 
 
 async def _run(work: Awaitable[None]) -> None:

@@ -18,7 +18,7 @@ from shared.http import (
 from shared.sse import encode
 from starlette.types import Message, Receive, Scope, Send
 
-from gateway_service.proxy.headers import event_stream_headers, response_headers
+from gateway_service.proxy.headers import response_headers
 
 log = logging.getLogger(__name__)
 
@@ -42,29 +42,34 @@ class ClientConnection(Protocol):
     def when_gone(self, callback: Callable[[], None] | None) -> None: ...
 
 
+Rest = tuple[RawHeaders, bytes, bool]
+"""The head for the client, what is here of the body, and whether that is all of it."""
+
+
 class ClientWatch:
     """Cancels the request's task as soon as the client has left, in whatever phase the request is."""
 
-    __slots__ = ("_connection", "_request", "gone")
+    __slots__ = ("_connection", "_request", "_watching", "gone")
 
-    def __init__(self, connection: ClientConnection) -> None:
+    def __init__(self, connection: ClientConnection, request: asyncio.Task[object]) -> None:
         self._connection = connection
-        self._request: asyncio.Task[object] | None = None
+        self._request = request
+        self._watching = False
         self.gone = False
 
     def start(self) -> None:
-        """To be called in the request's task, once its body has been read."""
-        self._request = asyncio.current_task()
+        """To be called once the body of the request has been read."""
+        self._watching = True
         self._connection.when_gone(self._left)
 
     def stop(self) -> None:
         """The request is over; a client that leaves no longer cancels anything."""
-        if self._request is not None:
-            self._request = None
+        if self._watching:
+            self._watching = False
             self._connection.when_gone(None)
 
     def _left(self) -> None:
-        if self._request is not None:
+        if self._watching:
             self.gone = True
             self._request.cancel()
 
@@ -82,10 +87,7 @@ class RequestBody:
         """Raises ClientGone, PayloadTooLarge."""
         message = await self._receive()
         piece = self._piece(message, 0)
-        if message.get("more_body", False):
-            return self._stream(piece)
-        self._watch.start()
-        return piece
+        return self._stream(piece) if message.get("more_body", False) else piece
 
     async def _stream(self, piece: bytes) -> AsyncIterator[bytes]:
         size = len(piece)
@@ -135,17 +137,19 @@ class Answer:
         """Fields that every answer to this request carries."""
         self._extra += headers
 
-    async def relay(self, response: UpstreamResponse, origin: bytes) -> None:
-        """Head and body: one write per read from the upstream's socket, none of them held back."""
+    def begin(self, response: UpstreamResponse, origin: bytes) -> "Rest | None":
+        """Sends the answer when all of it is here; else what has to be given to relay()."""
         self.status = response.status
-        self.event_stream = (response.header(b"content-type") or b"").startswith(b"text/event-stream")
-        headers = response_headers(response.headers, status=response.status, origin=origin)
-        if self.event_stream:
-            headers = event_stream_headers(headers)
+        headers, self.event_stream = response_headers(response.headers, status=response.status, origin=origin)
         headers += self._extra
         data, ended = response.take()
         if ended and self._connection.send_whole(self._scope, response.status, headers, data):
-            return
+            return None
+        return headers, data, ended
+
+    async def relay(self, response: UpstreamResponse, rest: "Rest") -> None:
+        """Head and body: one write per read from the upstream's socket, none of them held back."""
+        headers, data, ended = rest
         send = self._send
         # Held: the head leaves with what is here of the body, in one write.
         await send({"type": "http.response.start", "status": response.status, "headers": headers, "atrium.held": True})

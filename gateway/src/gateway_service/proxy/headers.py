@@ -174,14 +174,17 @@ def bearer_credential(sorted_: RequestHeaders) -> bytes | None:
     return None
 
 
-def response_headers(headers: RawHeaders, *, status: int, origin: bytes) -> RawHeaders:
-    """What of the answer of the service at `origin` reaches the client."""
+def response_headers(headers: RawHeaders, *, status: int, origin: bytes) -> tuple[RawHeaders, bool]:
+    """What of the answer of the service at `origin` reaches the client, and whether it is a stream of events."""
     kept: RawHeaders = []
     named: bytes | None = None
+    events = False
     for item in headers:
         name = item[0]
         if name not in _NOT_RETURNED:
             kept.append(item)
+            if name == b"content-type":
+                events = item[1].startswith(b"text/event-stream")
         elif name == b"connection":
             named = item[1] if named is None else named + b"," + item[1]
     if named is not None:
@@ -192,4 +195,4 @@ def response_headers(headers: RawHeaders, *, status: int, origin: bytes) -> RawH
         kept.append(RETRY_SOON)
     if status in {204, 304}:  # no body follows, and uvicorn holds the length against us
         kept = [item for item in kept if item[0] != b"content-length"]
-    return kept
+    return (event_stream_headers(kept) if events else kept), events

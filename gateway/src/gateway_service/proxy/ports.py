@@ -55,7 +55,7 @@ class Authenticator(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Decision:
     """`headers` are the X-RateLimit-* fields of the tightest quota, for refused and allowed requests alike."""
 

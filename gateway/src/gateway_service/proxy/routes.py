@@ -1,7 +1,7 @@
 """Which path prefix belongs to which service, and how long its answers may take."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from gateway_service.proxy.ports import RouteClass
@@ -35,6 +35,10 @@ class Route:
     route_class: RouteClass = RouteClass.REST
     envelope: Envelope = "problem"
     slow: tuple[Patience, ...] = ()
+    raw_origin: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "raw_origin", self.origin.encode("ascii"))
 
     def first_byte_s(self, method: str, raw_path: bytes, *, wants_events: bool) -> float:
         """Seconds until the head of the answer must be here."""

@@ -9,6 +9,7 @@ from typing import cast
 
 import httptools
 
+from shared.corking import Cork
 from shared.http.errors import Phase, UpstreamDisconnected, UpstreamError, UpstreamProtocolError, UpstreamTimeout
 from shared.http.headers import RawHeaders, has_control_bytes
 from shared.http.limits import PoolLimits
@@ -20,7 +21,7 @@ _VERSIONS = frozenset({"1.1", "1.0"})
 class Connection(asyncio.Protocol):
     """Owned by the pool. `deadline` is a time.monotonic() value that the pool's ticker compares with now."""
 
-    def __init__(self, origin: str, limits: PoolLimits, on_lost: Callable[["Connection"], None]) -> None:
+    def __init__(self, origin: str, limits: PoolLimits, on_lost: Callable[["Connection"], None], cork: Cork) -> None:
         self.origin = origin
         self.deadline = math.inf
         self.idle_since = 0.0
@@ -32,6 +33,7 @@ class Connection(asyncio.Protocol):
         self.received = False
         self.request_sent = False
         self._limits = limits
+        self._cork = cork
         self._on_lost = on_lost
         self._transport: asyncio.Transport | None = None
         self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
@@ -89,7 +91,7 @@ class Connection(asyncio.Protocol):
         """As send(), for a few bytes that need not wait; False when they would have to."""
         if self._write_paused or self._error is not None or self._transport is None or len(data) > _WRITE_SLICE:
             return False
-        self._transport.write(data)
+        self._cork.write(self._transport, data)
         return True
 
     async def wait_head(self, first_byte_s: float) -> None:

@@ -32,6 +32,10 @@ _NAME_BYTES = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
 _VALUE_BYTES = b"\t" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100))
 _DIGITS = re.compile(rb"[0-9]{1,15}")
 _METHODS_WITH_BODY = frozenset({b"POST", b"PUT", b"PATCH"})
+_USUAL_METHODS = _METHODS_WITH_BODY | {b"GET", b"HEAD", b"DELETE", b"OPTIONS"}
+_NAMES_MAX = 512
+_good_names: set[bytes] = set()
+"""Names that were checked before, a bounded number of them: the same few come again and again."""
 
 
 def has_control_bytes(values: Sequence[bytes]) -> bool:
@@ -44,13 +48,17 @@ def _check_headers(headers: RawHeaders) -> bytes | None:
     if not headers:
         return None
     names = [name for name, _ in headers]
-    if b"" in names or b"".join(names).translate(None, _NAME_BYTES):
-        raise InvalidRequest("a header name is empty, not lower-case, or not a token")
     if has_control_bytes([value for _, value in headers]):
         raise InvalidRequest("a header value holds a control character")
+    if _good_names.issuperset(names):
+        return None
+    if b"" in names or b"".join(names).translate(None, _NAME_BYTES):
+        raise InvalidRequest("a header name is empty, not lower-case, or not a token")
     if not _OWNED_BY_POOL.isdisjoint(names):
         raise InvalidRequest("host, expect and hop-by-hop headers are written by the pool; leave them out")
     if b"content-length" not in names:
+        if len(_good_names) < _NAMES_MAX:
+            _good_names.update(names)
         return None
     lengths = [value for name, value in headers if name == b"content-length"]
     if len(lengths) > 1 or not _DIGITS.fullmatch(lengths[0]):
@@ -69,7 +77,7 @@ def request_head(
     Raises:
         InvalidRequest: anything that could be read as a second request.
     """
-    if not _METHOD.fullmatch(method):
+    if method not in _USUAL_METHODS and not _METHOD.fullmatch(method):
         raise InvalidRequest("the method is not an upper-case token")
     if not target.startswith(b"/") or target.translate(None, _TARGET_BYTES):
         raise InvalidRequest("the target must start with / and hold visible ASCII only")

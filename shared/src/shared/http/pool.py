@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from types import TracebackType
 
+from shared.corking import Cork
 from shared.http.connection import Connection
 from shared.http.errors import InvalidRequest, UpstreamBusy, UpstreamConnectError, UpstreamDisconnected, UpstreamTimeout
 from shared.http.headers import RawHeaders, request_head
@@ -41,6 +42,7 @@ class UpstreamPool:
     def __init__(self, limits: PoolLimits | None = None, *, ssl_context: ssl.SSLContext | None = None) -> None:
         self._limits = limits or PoolLimits()
         self._ssl_context = ssl_context
+        self._cork = Cork()
         self._slots: dict[str, _Slot] = {}
         self._active: set[Connection] = set()
         self._ticker: asyncio.TimerHandle | None = None
@@ -196,7 +198,7 @@ class UpstreamPool:
 
     async def _open(self, slot: _Slot, connect_s: float) -> Connection:
         origin = slot.origin
-        connection = Connection(origin.text, self._limits, lambda lost: self._lost(slot, lost))
+        connection = Connection(origin.text, self._limits, lambda lost: self._lost(slot, lost), self._cork)
         try:
             async with asyncio.timeout(connect_s):
                 await asyncio.get_running_loop().create_connection(
