@@ -14,6 +14,15 @@ async def _reply(user: Any, events: list[Any]) -> dict[str, Any]:
     return await user.message(asked["message"]["chat_id"], asked["reply_id"])
 
 
+@pytest.mark.parametrize("word", ["half \ud800", "nul\x00"])
+async def test_a_reason_that_no_text_can_hold_ends_the_reply_all_the_same(user: Any, suite: Any, play: Any, word: str) -> None:
+    suite.default = play.says("so far", reason=word)
+    events = await asyncio.wait_for(user.say(await user.new_chat()), 10)
+    message = await _reply(user, events)
+    assert (message["status"], message["content"]) == ("complete", "so far")
+    assert message["finish_reason"] == {"half \ud800": "half \ufffd", "nul\x00": "nul"}[word]
+
+
 @pytest.mark.parametrize("reason", ["stop", "length", "content_filter"])
 async def test_why_the_provider_ended_is_shown_and_stored(user: Any, suite: Any, play: Any, reason: str) -> None:
     suite.default = play.says("so far", reason=reason)

@@ -90,3 +90,15 @@ async def test_a_service_that_is_away_asks_to_wait(completions: Completions, pro
     with pytest.raises(ModelNotReadyError) as waiting:
         await parts_of(completions)
     assert (waiting.value.reason, waiting.value.retry_after_s) == ("service_away", 2.0)
+
+
+@pytest.mark.parametrize("frame", [b'data: {"error": %s}\n\n', b"event: error\ndata: %s\n\n"], ids=["in a chunk", "as an event"])
+async def test_an_error_inside_a_stream_can_be_stored_whatever_is_in_it(completions: Completions, provider: FakeProvider, frame: bytes) -> None:
+    error = b'{"message": "a \\u0000 b \\ud800' + b"x" * 9_000 + b'", "code": "c\\u0000", "more": "\\u0000"}'
+    provider.scripted = events_of(frame % error)
+    with pytest.raises(CompletionRefusedError) as refused:
+        await parts_of(completions)
+    shown = refused.value.error
+    assert shown.detail.startswith("a  b \ufffdxx")
+    assert len(shown.detail) <= 4_000
+    assert (shown.code, shown.extra) == ("c", {"more": ""})

@@ -31,6 +31,7 @@ _TAGS = ("think", "thinking", "thought")
 _SPACE_CHARS_MAX = 64
 _PART_DEPTH_MAX = 4
 _CALLS_MAX = 512
+_REASON_CHARS_MAX = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,8 +244,7 @@ class DeltaReader:
         parts += self._calls.end()
         if not self.finished:
             self.finished = True
-            lower = reason.lower()
-            parts.append(Finished(_REASONS.get(lower, lower)))
+            parts.append(Finished(_reason(reason)))
         return parts
 
     def _texts(self, delta: Json) -> Iterator[Delta]:
@@ -323,6 +323,12 @@ def _pieces(content: object, kind: Kind, depth: int = 0) -> Iterator[tuple[Kind,
             if value := part.get(name):
                 yield from _pieces(value, inner, depth + 1)
                 return
+
+
+def _reason(word: str) -> str:
+    """Why an answer ended, as it can be stored and sent: a provider's own word may be anything."""
+    lower = str(storable(word.lower()))[:_REASON_CHARS_MAX]
+    return _REASONS.get(lower, lower) or "stop"
 
 
 def _arguments(value: object) -> str:

@@ -12,7 +12,7 @@ from shared.contracts.chat import LoadProgress, MessageError, MessageUsage
 from shared.deltas import Delta, DeltaReader, Finished, RefusalText, Text, ToolCallPiece, UsageReport, error_of
 from shared.http import Timeouts, UpstreamPool, UpstreamResponse
 from shared.sse import SseEvent, SseParser
-from shared.surrogates import parse_json
+from shared.surrogates import parse_json, storable
 
 __all__ = [
     "CompletionRefusedError",
@@ -29,6 +29,8 @@ __all__ = [
 SERVICE = "inference-service"
 _TARGET = b"/v1/chat/completions"
 _ERROR_BYTES_MAX = 64 * 1024
+_DETAIL_CHARS_MAX = 4_000
+_CODE_CHARS_MAX = 100
 _WAITING_REASONS: Mapping[str, str] = {
     "model_loading": "model_loading",
     "model_busy": "model_busy",
@@ -119,7 +121,8 @@ async def _refusal(response: UpstreamResponse) -> Exception:
 
 
 def _error_of(body: object, *, status: int | None) -> MessageError:
-    outer = cast("dict[str, Any]", body) if isinstance(body, dict) else {}
+    """What went wrong, as it can be stored with a reply, whatever a provider wrote into it."""
+    outer = cast("dict[str, Any]", storable(body)) if isinstance(body, dict) else {}
     inner = outer.get("error", outer)
     if not isinstance(inner, dict):
         return MessageError(code="upstream_failed", detail=str(inner)[:500], status=status)
@@ -130,7 +133,12 @@ def _error_of(body: object, *, status: int | None) -> MessageError:
     if request_id := members.get("request_id"):
         extra["request_id"] = request_id
     known_status = members.get("status")
-    return MessageError(code=str(code), detail=str(detail), status=known_status if isinstance(known_status, int) else status, extra=extra)
+    return MessageError(
+        code=str(code)[:_CODE_CHARS_MAX],
+        detail=str(detail)[:_DETAIL_CHARS_MAX],
+        status=known_status if isinstance(known_status, int) else status,
+        extra=extra,
+    )
 
 
 def _progress(value: object) -> LoadProgress | None:
