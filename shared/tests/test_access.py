@@ -8,6 +8,8 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+import shared.access as access_module
+import shared.subscriber as subscriber_module
 from shared.access import ACCESS_CHANNEL, AccessEnd, AccessTopic, EndReason, access_subscriber
 from shared.auth import DEFAULT_ORGANISATION_ID, DEFAULT_TEAM_ID, ROLE_PERMISSIONS, Permission, Principal, Role
 from shared.db import Database
@@ -107,6 +109,32 @@ async def test_a_repeated_announcement_is_handled_once_and_again_after_a_gap(dat
         await until(lambda: heard == [1, 2, 1])
     finally:
         await subscriber.close()
+
+
+@pytest.mark.parametrize("repeats", [True, False])
+async def test_what_is_begun_with_a_token_of_before_is_ended_too(
+    database: Database, monkeypatch: pytest.MonkeyPatch, repeats: bool
+) -> None:
+    monkeypatch.setattr(subscriber_module, "_AGAIN_S", 0.1)
+    monkeypatch.setattr(access_module, "_OLD_TOKENS_S", 60.0 if repeats else 0.0)
+    ended: list[AccessEnd] = []
+
+    async def end_work(end: AccessEnd) -> None:
+        ended.append(end)
+
+    subscriber = access_subscriber(url_of(database), service="late", end_work=end_work)
+    subscriber.start()
+    try:
+        await asyncio.wait_for(subscriber.listening.wait(), WAIT_MAX_S)
+        lost, other = event(AccessTopic.SUSPENDED, user_id=uuid4()), event(AccessTopic.SUSPENDED, user_id=uuid4())
+        await announce(database, lost, lost)
+        await until(lambda: len(ended) == 1)
+        await asyncio.sleep(0.15)
+        await announce(database, lost, lost, other)
+        await until(lambda: len(ended) >= 2 and ended[-1].user_id == other.payload["user_id"])
+    finally:
+        await subscriber.close()
+    assert [end.user_id for end in ended].count(lost.payload["user_id"]) == (2 if repeats else 1)
 
 
 async def test_a_failed_handler_is_called_again_and_nonsense_does_not_stop_the_next(database: Database) -> None:

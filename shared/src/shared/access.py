@@ -10,6 +10,8 @@ from shared.auth import ROLE_PERMISSIONS, Permission, Principal, Role
 from shared.subscriber import Handler, Subscriber
 
 ACCESS_CHANNEL = "atrium_access"
+_OLD_TOKENS_S = 600.0
+"""So long after a loss of access somebody may begin something with a token of before, which lives five minutes: it is ended as well."""
 
 
 class AccessTopic(StrEnum):
@@ -74,7 +76,7 @@ EndWork = Callable[[AccessEnd], Awaitable[None]]
 def access_subscriber(url: str, *, service: str, end_work: EndWork) -> Subscriber:
     """Calls `end_work` for everybody who loses access; it ends what this process, or this service, runs for them and bears repetition."""
     handlers = {topic.value: _handler(topic, end_work) for topic in AccessTopic}
-    return Subscriber(url, name=service, channel=ACCESS_CHANNEL, handlers=handlers)
+    return Subscriber(url, name=service, channel=ACCESS_CHANNEL, handlers=handlers, repeat_for_s=_OLD_TOKENS_S)
 
 
 def _handler(topic: AccessTopic, end_work: EndWork) -> Handler:

@@ -4,33 +4,46 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID
 
 import orjson
 
 from shared.background import Periodic
+from shared.clock import monotonic_s
 from shared.listener import Listener
 
 log = logging.getLogger(__name__)
 
 _REMEMBERED_MAX = 10_000
 _RETRIES_S = (0.2, 0.5, 1.0)
+_AGAIN_S = 30.0
 
 Handler = Callable[[Mapping[str, Any]], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class _Seen:
+    """When an event was heard first, and last to be handled."""
+
+    first_s: float
+    last_s: float
 
 
 class Subscriber:
     """Calls `handlers[topic]` with the payload of each event that is announced on `channel`.
 
     Events are announced more than once (the publisher repeats those that still hold), so that a process which was away hears them
-    later. One that was handled is not handled again on the same connection; a handler must bear a repetition all the same.
+    later. One that was handled is not handled again on the same connection, except every half minute for `repeat_for_s` after it was
+    first heard; a handler must bear a repetition all the same.
     A handler that fails is called again within two seconds, then at the next announcement.
     """
 
-    def __init__(self, url: str, *, name: str, channel: str, handlers: Mapping[str, Handler]) -> None:
+    def __init__(self, url: str, *, name: str, channel: str, handlers: Mapping[str, Handler], repeat_for_s: float = 0) -> None:
         self._handlers = dict(handlers)
-        self._seen: OrderedDict[UUID, None] = OrderedDict()
+        self._repeat_for_s = repeat_for_s
+        self._seen: OrderedDict[UUID, _Seen] = OrderedDict()
         self._waiting: asyncio.Queue[tuple[UUID, str, Mapping[str, Any]]] = asyncio.Queue()
         self._listener = Listener(url, name=name, heard={channel: self._heard}, on_connected=self._seen.clear)
         self._job = Periodic(f"subscriber {name}", 0, self._handle_next)
@@ -55,12 +68,22 @@ class Subscriber:
         except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
             log.warning("an announced event cannot be read", extra={"bytes": len(message)})
             return
-        if topic not in self._handlers or event_id in self._seen:
+        if topic not in self._handlers or not self._is_due(event_id):
             return
-        self._seen[event_id] = None
         if len(self._seen) > _REMEMBERED_MAX:
             self._seen.popitem(last=False)
         self._waiting.put_nowait((event_id, topic, payload))
+
+    def _is_due(self, event_id: UUID) -> bool:
+        now_s = monotonic_s()
+        seen = self._seen.get(event_id)
+        if seen is None:
+            self._seen[event_id] = _Seen(now_s, now_s)
+            return True
+        if now_s - seen.last_s < _AGAIN_S or now_s - seen.first_s > self._repeat_for_s:
+            return False
+        seen.last_s = now_s
+        return True
 
     async def _handle_next(self) -> None:
         event_id, topic, payload = await self._waiting.get()
