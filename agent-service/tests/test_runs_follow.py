@@ -58,3 +58,53 @@ async def _never(*_arguments: Any, **_options: Any) -> Any:
 
 async def _all(streams: RunStreams, run_id: UUID) -> bytes:
     return b"".join([frame async for frame in streams.follow(run_id, 0)])
+
+
+async def test_a_reader_that_has_it_all_is_told_the_end_again(person: Any, service: Any) -> None:
+    run, events = await person.run()
+    last = run["last_event_id"]
+    for after in (last, last + 500):
+        again = await person.events(run["id"], after)
+        assert [(event.id, event.event) for event in again] == [(last, "done")]
+    assert [event.id for event in await person.events(run["id"], last - 1)] == [last]
+    assert events[-1].id == last
+
+
+async def test_an_id_beyond_a_running_run_does_not_keep_its_readers_waiting(person: Any, others: Any, play: Any, service: Any) -> None:
+    more = asyncio.Event()
+    others.plans += [play.says("first", until=more)]
+    async with person.stream(str(ASSISTANT_AGENT_ID)) as (run_id, events):
+        async for event in events:
+            if event.event == "delta":
+                break
+        ahead = asyncio.ensure_future(person.events(run_id, 500))
+        await asyncio.sleep(0.2)
+        more.set()
+        seen = await asyncio.wait_for(ahead, 5)
+    assert [event.event for event in seen] == ["usage", "done"]
+
+
+async def test_a_slow_reader_of_an_own_run_is_told_its_end_at_once(person: Any, others: Any, play: Any, service: Any) -> None:
+    live = service.app.state.runs._live
+    streams = RunStreams(service.app.state.database, live, service.app.state.settings)  # nobody looks at others' runs for it
+    more = asyncio.Event()
+    others.plans += [play.says("first", until=more)]
+    async with person.stream(str(ASSISTANT_AGENT_ID)) as (run_id, events):
+        async for event in events:
+            if event.event == "delta":
+                break
+        reader = streams.follow(UUID(run_id), 0)
+        begun = await anext(reader)
+        more.set()
+
+        async def left() -> bool:
+            return UUID(run_id) not in live.runs
+
+        await play.until(left)
+        rest = await asyncio.wait_for(_rest(reader), 5)
+    assert b"event: delta" in begun
+    assert b"event: done" in rest
+
+
+async def _rest(reader: Any) -> bytes:
+    return b"".join([frame async for frame in reader])

@@ -1,6 +1,7 @@
 """Following a reply: other tabs, resuming anywhere, slow readers."""
 
 import asyncio
+import contextlib
 import socket
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,9 +20,9 @@ async def test_resuming_after_any_event_gives_the_same_text(user: Any, suite: An
     for count in range(len(seen) + 1):
         rest = await user.resume(chat, reply, seen[count - 1].id if count else 0)
         assert play.text_of(rest, play.text_of(seen[:count])) == "thequickbrownfox", count
-        if count < len(seen):
-            assert rest[-1].id == seen[-1].id
-            assert rest[-1].data["status"] == "complete"
+        # Also a reader that has them all is told the end: no stream of a reply comes back empty.
+        assert rest[-1].id == seen[-1].id
+        assert rest[-1].data["status"] == "complete"
 
 
 async def test_a_replay_joins_tokens_and_carries_the_last_id(user: Any) -> None:
@@ -64,6 +65,46 @@ async def test_an_id_past_a_running_reply_gets_a_reset_and_the_rest(user: Any, s
         rest = await user.resume(chat, reply, 99)
     assert rest[0].event == "reset"
     assert (play.text_of(rest, "other"), rest[-1].data["status"]) == ("ab", "complete")
+
+
+async def test_an_id_that_no_event_can_have_is_as_none(user: Any, play: Any) -> None:
+    chat = await user.new_chat()
+    reply = (await user.say(chat))[0].data["reply_id"]
+    url = f"/api/v1/chats/{chat}/messages/{reply}/stream"
+    rest = await user.collect("GET", url, headers={"last-event-id": "9" * 20})
+    assert (rest[0].event, play.text_of(rest)) == ("message", "Hello there!")
+
+
+@pytest.mark.parametrize("after", [0, 2, 6, 99])
+async def test_a_database_that_is_away_for_a_moment_does_not_empty_the_stream(
+    start: Any, suite: Any, play: Any, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    service = await start()
+    user = service.user()
+    chat = await user.new_chat()
+    seen = await user.say(chat)
+    database, left = service.app.state.streams._database, 3
+
+    class Away:
+        """Fails at the beginning of the first look, then in the middle of the next ones."""
+
+        @contextlib.asynccontextmanager
+        async def transaction(self) -> Any:
+            nonlocal left
+            left -= 1
+            if left == 2:
+                raise ConnectionError
+            async with database.transaction() as session:
+                yield session
+                if left >= 0:
+                    raise ConnectionError
+
+    monkeypatch.setattr(service.app.state.streams, "_database", Away())
+    rest = await user.resume(chat, seen[0].data["reply_id"], after)
+    assert left < 0
+    assert play.text_of(rest, play.text_of([event for event in seen if event.id <= after])) == "Hello there!"
+    assert (rest[0].event == "message") == (after == 0)
+    assert rest[-1].data["status"] == "complete"
 
 
 async def test_last_event_id_resumes_like_after(user: Any, play: Any) -> None:

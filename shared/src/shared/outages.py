@@ -1,5 +1,6 @@
 """A database that is away or too busy is 503 with Retry-After, not 500: clients wait and try again, and nobody looks for a bug."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -9,6 +10,7 @@ from fastapi import FastAPI, Request, Response
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from shared.clock import monotonic_s
 from shared.errors import AppError, Invalid, Unavailable, render_for_path
 
 log = logging.getLogger(__name__)
@@ -18,6 +20,7 @@ T = TypeVar("T")
 _RETRY_AFTER_S = 2
 # An engine drops all its connections when one turns out dead, so the second attempt gets a new one.
 _ATTEMPTS = 2
+_AGAIN_S = 0.2
 
 
 # Class 08: connection exceptions; 53: out of connections, memory or disk.
@@ -74,6 +77,21 @@ async def read_again_after_outage(read: Callable[[], Awaitable[T]]) -> T:
             if attempt == _ATTEMPTS or not isinstance(error, DBAPIError):
                 raise database_down() from error
     raise database_down()
+
+
+async def read_through_outage(read: Callable[[], Awaitable[T]], *, wait_max_s: float) -> T:
+    """The result of `read`, which must change nothing, asked for again for up to `wait_max_s` while the database is away.
+
+    For answers that have begun, where a status can say nothing any more. Raises: what `read` raised last.
+    """
+    give_up_s = monotonic_s() + wait_max_s
+    while True:
+        try:
+            return await read()
+        except Exception as error:
+            if not is_outage(error) or monotonic_s() >= give_up_s:
+                raise
+        await asyncio.sleep(_AGAIN_S)
 
 
 def answer_outages(api: FastAPI) -> None:

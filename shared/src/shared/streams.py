@@ -39,7 +39,10 @@ async def _seen(
     """What is none of our ids starts from the beginning."""
     if after is not None:
         return after
-    return int(last_event_id) if last_event_id is not None and last_event_id.isascii() and last_event_id.isdigit() else 0
+    if last_event_id is None or not last_event_id.isascii() or not last_event_id.isdigit():
+        return 0
+    seen = int(last_event_id)
+    return seen if seen <= _EVENT_ID_MAX else 0
 
 
 SeenEventId = Annotated[int, Depends(_seen)]

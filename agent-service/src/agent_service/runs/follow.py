@@ -1,13 +1,16 @@
 """Following a run from any event id: from the table, woken by this process's runs; those of other processes are looked at for all."""
 
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
 from uuid import UUID
 
 from shared.background import Periodic
 from shared.clock import monotonic_s
 from shared.db import Database
+from shared.outages import read_through_outage
 from shared.sse import comment, encode
 from shared.streams import OpenStreams
 from shared.wakeups import set_within
@@ -19,6 +22,10 @@ from agent_service.runs.live import LiveRuns
 from agent_service.settings import AgentSettings
 
 _READ_MAX = 500
+_AWAY_MAX_S = 15.0
+"""So long a reader waits for a database that is away, without a ping; then its connection is cut, so that it knows to resume."""
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -45,6 +52,10 @@ class _Tail:
         self.ended = ended
         return is_new
 
+    def forget(self) -> None:
+        """Begin again with what is read next."""
+        self.after, self.events, self.ended = -1, [], False
+
     def above(self, after: int) -> list[Event] | None:
         """The events above `after`; None when some of them are no longer here."""
         return [event for event in self.events if event.id > after] if after >= self.after else None
@@ -69,14 +80,19 @@ class RunStreams:
         self._wakeups.wake_all()
 
     async def follow(self, run_id: UUID, after: int) -> AsyncGenerator[bytes]:
-        """The events above `after` until the run's end. The caller has authorised."""
+        """The events above `after` until the run's end; its last one again for a reader that has it. The caller has authorised."""
         shown_s = monotonic_s()
+        told = False
+        # Events are stored before they are shown: an id above the last one is none that the reader was given.
+        after = min(after, await self._waited_for(partial(self._last_id, run_id))) if after else 0
         with self._wakeups.watch(run_id) as changed, self._tail(run_id) as tail:
             while not self._closing:
                 changed.clear()
-                events, ended = await self._next(run_id, after, tail)
+                events, ended = await self._waited_for(partial(self._next, run_id, after, tail))
+                if ended and not events and not told:
+                    events = await self._waited_for(partial(self._read, run_id, after - 1))
                 if events:
-                    after = events[-1].id
+                    told, after = True, events[-1].id
                     yield b"".join(encode(event.event, event.data, event.id) for event in events)
                     shown_s = monotonic_s()
                 if ended and len(events) < _READ_MAX:
@@ -112,15 +128,29 @@ class RunStreams:
             if tail.add(events, ended=run_id not in open_runs and len(events) < _READ_MAX):
                 self._wakeups.wake(run_id)
 
+    async def _waited_for(self, read: Callable[[], Awaitable[T]]) -> T:
+        return await read_through_outage(read, wait_max_s=_AWAY_MAX_S)
+
+    async def _last_id(self, run_id: UUID) -> int:
+        async with self._database.transaction() as session:
+            return (await event_repository.last_ids(session, [run_id])).get(run_id, 0)
+
+    async def _read(self, run_id: UUID, after: int) -> list[Event]:
+        async with self._database.transaction() as session:
+            return await event_repository.read(session, run_id, after=after, limit=_READ_MAX)
+
     async def _next(self, run_id: UUID, after: int, tail: _Tail) -> tuple[list[Event], bool]:
-        if run_id not in self._live.runs and tail.after >= 0 and (events := tail.above(after)) is not None:
+        is_own = run_id in self._live.runs
+        if is_own:
+            # What was known of it as another process's says nothing of its end.
+            tail.forget()
+        elif tail.after >= 0 and (events := tail.above(after)) is not None:
             return events, tail.ended
         async with self._database.transaction() as session:
             # The state is read before the events: when it says ended, the events below are all there are.
             ended = await repository.has_ended(session, run_id)
             events = await event_repository.read(session, run_id, after=after, limit=_READ_MAX)
-        last_id = events[-1].id if events else after
-        if len(events) < _READ_MAX and (tail.after < 0 or run_id in self._live.runs):
-            # Where the common reading goes on.
-            tail.after, tail.events, tail.ended = last_id, [], ended
+        if len(events) < _READ_MAX and tail.after < 0 and not is_own:
+            # The common reading begins here.
+            tail.after, tail.ended = events[-1].id if events else after, ended
         return events, ended

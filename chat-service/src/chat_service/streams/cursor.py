@@ -52,45 +52,48 @@ class JournalCursor:
         return True
 
     async def next_frames(self) -> tuple[bytes, bool]:
-        """What is new, and whether the turn has ended with it."""
+        """What is new, and whether the turn has ended with it. A look that fails changes nothing, so it may be made again."""
+        after, head = self._after, b""
         async with self._database.transaction() as session:
             # The state is read before the rows: when it says ended, the rows below are all there are.
             row = await messages.get_reply(session, self._reply.chat_id, self._reply.message_id)
             if not self._placed and row.turn_id is not None:
                 self.turn_id = row.turn_id
             ended = row.turn_id != self.turn_id or row.status != "streaming"
-            head = b""
             if not self._placed:
                 placed = await self._place(session, row, ended=ended)
                 if placed is None:
                     return b"", False
-                head, finished = placed
+                head, after, finished = placed
                 if finished:
                     return head, True
-            chunks = await repository.read(session, turn_id=self.turn_id, after=self._after, limit=_READ_MAX)
-        events = [event for chunk in chunks for event in events_after(chunk, self._after)]
+            chunks = await repository.read(session, turn_id=self.turn_id, after=after, limit=_READ_MAX)
+        events = [event for chunk in chunks for event in events_after(chunk, after)]
+        if ended and not self._placed and not head and not events:
+            # The reader has the last event. It is told the end again: a stream without any event would leave it to guess.
+            return _final_frames(row, after), True
         # A backlog is joined; what comes later is shown piece by piece, as in the owner's process.
         body = coalesced(events) if not self._placed or ended else b"".join(event.frame for event in events)
         self._placed = True
-        if events:
-            self._after = events[-1].id
+        self._after = events[-1].id if events else after
         self.behind = len(chunks) == _READ_MAX
         return head + body, ended and not self.behind
 
-    async def _place(self, session: AsyncSession, row: MessageRow, *, ended: bool) -> tuple[bytes, bool] | None:
-        """Where the reader stands: frames to begin with and whether they are all; None: look again later."""
+    async def _place(self, session: AsyncSession, row: MessageRow, *, ended: bool) -> tuple[bytes, int, bool] | None:
+        """Where the reader stands: frames to begin with, the id they end with, and whether they are all; None: look again later."""
         first_id = cast("int", row.stream_from)
         journal_last = await repository.last_id(session, turn_id=self.turn_id)
         if ended and journal_last is None:
-            return _final_frames(row, self._after), True
+            return _final_frames(row, self._after), self._after, True
         if self._after == first_id - 1:
-            self._after = first_id
-            return await self._message_frame(session, row, first_id), False
+            return await self._message_frame(session, row, first_id), first_id, False
         if self._after == first_id or await repository.holds(session, turn_id=self.turn_id, event_id=self._after):
-            return b"", False
+            return b"", self._after, False
         if not ended and self._after > first_id and self._may_follow():
             return None
-        return await self._reset(session, row, ended=ended, first_id=first_id)
+        if ended:
+            return _final_frames(row, self._after, reset=True), self._after, True
+        return _frames(_stored_events(row, first_id)), first_id, False
 
     def _may_follow(self) -> bool:
         """Whether an id that was shown by the owner but is not journaled may still come, or the turn end beyond it.
@@ -103,12 +106,6 @@ class JournalCursor:
         if row.parent_id is None:
             return b""
         return data_event(event_id, "message", await message_event(session, row, siblings_max=_READ_MAX)).frame
-
-    async def _reset(self, session: AsyncSession, row: MessageRow, *, ended: bool, first_id: int) -> tuple[bytes, bool]:
-        if ended:
-            return _final_frames(row, self._after, reset=True), True
-        self._after = first_id
-        return _frames(_stored_events(row, first_id)), False
 
 
 def _stored_events(row: MessageRow, event_id: int) -> list[Event]:

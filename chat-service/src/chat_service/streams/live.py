@@ -1,7 +1,7 @@
 """The log of a reply while it streams: its owner appends, any number of readers follow, the journal takes what is new."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Literal
@@ -97,7 +97,8 @@ def chunks_of(turn_id: UUID, events: Sequence[Event]) -> list[Chunk]:
 
 class LiveReply:
     """One running turn. Ids are contiguous from `first_id`. What the reply held before this turn: `base_text`, and `base_events`
-    with the rest of it. `relayed`: the ids are a run's, so an id that is not here yet will be.
+    with the rest of it. `relayed`: the ids are a run's, so an id that is not here yet will be. `notice` is what is waited for (JSON of a
+    `waiting` event) where that is no event of the reply.
     """
 
     def __init__(
@@ -118,6 +119,7 @@ class LiveReply:
         self.relayed = relayed
         self.events: list[Event] = []
         self.text_bytes = 0
+        self.notice: str | None = None
         self.closed = False
         self.sealed = False
         self._journaled = 0
@@ -148,6 +150,12 @@ class LiveReply:
     def append(self, events: Sequence[Event]) -> None:
         """Add events made elsewhere, with the ids that follow."""
         self.events += events
+        self.notice = None
+        self._wake()
+
+    def tell_waiting(self, reason: str, progress: Mapping[str, Any] | None = None) -> None:
+        """Tell those who read now what is waited for, until the next event: for a relayed reply, whose ids are all its run's."""
+        self.notice = orjson.dumps({"reason": reason, "progress": progress}).decode()
         self._wake()
 
     def close(self) -> None:

@@ -4,7 +4,8 @@ from collections.abc import AsyncGenerator
 
 from shared.clock import monotonic_s
 from shared.db import Database
-from shared.sse import comment
+from shared.outages import read_through_outage
+from shared.sse import comment, encode
 from shared.streams import OpenStreams, ReaderTooSlowError
 from shared.wakeups import set_within
 
@@ -15,6 +16,9 @@ from chat_service.streams.errors import TooManyStreams
 from chat_service.streams.journal import Journal
 from chat_service.streams.live import LiveReply, coalesced
 from chat_service.streams.signals import Signals
+
+_AWAY_MAX_S = 15.0
+"""So long a reader waits for a database that is away, without a ping; then its connection is cut, so that it knows to resume."""
 
 
 class ReplyStreams:
@@ -29,12 +33,15 @@ class ReplyStreams:
         self.closing = False
 
     async def follow(self, reply: Reply, after: int) -> AsyncGenerator[bytes]:
-        """The events after `after` until the turn's end: the backlog coalesced, then each as it comes. The caller has authorised."""
+        """The events after `after` until the turn's end: the backlog coalesced, then each as it comes. The caller has authorised.
+
+        Of a reply that is there it never ends without an event, except when the process drains.
+        """
         live = self._journal.replies.get(reply.message_id)
         if live is not None:
             async for frames in self._from_memory(live, after):
                 yield frames
-            if live.events[-1].kind == "done":
+            if live.events[-1].kind == "done" and after < live.last_id:
                 return
             # The turn was taken from this process: how it ended is in the database.
             after = live.last_id
@@ -52,6 +59,7 @@ class ReplyStreams:
         if backlog := live.events[seen:]:
             seen = len(live.events)
             yield coalesced(backlog)
+        told: str | None = None
         while True:
             fresh = live.events[seen:]
             if len(fresh) > self._settings.stream_lag_max:
@@ -61,6 +69,9 @@ class ReplyStreams:
                 yield b"".join(event.frame for event in fresh)
             elif live.closed:
                 return
+            elif live.notice is not None and live.notice is not told:
+                told = live.notice
+                yield encode("waiting", told, live.last_id)
             elif not await live.wait(self._settings.stream_ping_s):
                 yield comment()
 
@@ -73,7 +84,7 @@ class ReplyStreams:
 
     async def _from_journal(self, reply: Reply, after: int) -> AsyncGenerator[bytes]:
         cursor = JournalCursor(self._database, reply, after, self._settings)
-        if not await cursor.open():
+        if not await read_through_outage(cursor.open, wait_max_s=_AWAY_MAX_S):
             return
         silent_s = 0.0
         # A lost signal costs a poll interval.
@@ -81,7 +92,7 @@ class ReplyStreams:
             while True:
                 changed.clear()
                 try:
-                    frames, ended = await cursor.next_frames()
+                    frames, ended = await read_through_outage(cursor.next_frames, wait_max_s=_AWAY_MAX_S)
                 except MessageNotFound:
                     return  # the chat was deleted while it was followed
                 if frames:
