@@ -88,7 +88,7 @@ plt.bar(months, requests, color="#0f6e63")
 print("mean", sum(requests) / len(requests))
 plt.savefig("requests.png")`;
 
-/** Plays what the question asks for: #tools, #approval, #cite, #again (a step that is cut and runs again), #limit (it ends at a limit), #slow (Python takes its time). @returns its text, or null */
+/** Plays what the question asks for: #tools, #approval, #cite, #again (a step that is cut and runs again), #limit (it ends at a limit), #queue (its model is busy before it answers), #slow (Python takes its time). @returns its text, or null */
 export async function playTools(question, { reply, world, emit, pause, say }) {
 	const asks = (mark) => question.includes(mark);
 	if (!['#tools', '#approval', '#cite', '#again'].some(asks)) return null;
@@ -125,6 +125,10 @@ export async function playTools(question, { reply, world, emit, pause, say }) {
 		const data = { ...file, file_id: newId(), name: 'requests.csv', content_type: 'text/csv', size_bytes: 5300 };
 		await call('python', 'Python', { code: CODE }, 'mean 97.83333333333333\n', { approval: asks('#approval'), files: [file, data] });
 		begin('model', 'Answering');
+	}
+	if (asks('#queue')) {
+		emit('waiting', { reason: 'model_busy', progress: null });
+		await pause(Number(process.env.MOCK_AWAY_MS ?? 4_000));
 	}
 	if (asks('#limit')) {
 		await say('37 × 91 is **3367**. For the chart I would have to');

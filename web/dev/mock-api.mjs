@@ -2,7 +2,7 @@
 // Everything lives in memory and is invented. It checks no password. Never part of a build.
 //   MOCK_PORT (8000)  MOCK_SETUP=1: no account yet  MOCK_EMPTY=1: no chats, keys or usage  MOCK_LOADING=n: only the built-in model, which loads for n half seconds
 //   MOCK_TOKEN_MS (24): time between tokens. A message with #wallet is refused, one with #short gets a short reply;
-//   #length, #filter, #decline, #broke, #think, #leftout and #away play how a reply may end or wait; #tools, #approval, #cite, #again, #limit and #slow (together too) play what an agent does. MOCK_INGEST_MS (250): pace of indexing. MOCK_UPLOAD_MS: of a chunk.
+//   #length, #filter, #decline, #broke, #think, #leftout and #away play how a reply may end or wait; #tools, #approval, #cite, #again, #limit, #queue and #slow (together too) play what an agent does. MOCK_INGEST_MS (250): pace of indexing. MOCK_UPLOAD_MS: of a chunk.
 import { createServer } from 'node:http';
 import { agentRoutes, seedAgents } from './mock-agents.mjs';
 import { fileRoutes, seedFiles } from './mock-files.mjs';

@@ -177,6 +177,10 @@ const SIGNED_IN = {
 		await send(page, 'What is 37 * 91? #tools #slow');
 		await page.locator('[data-testid=tool-call][data-tool=python]').waitFor();
 	}],
+	'agent-waiting': [AGENT, async (page) => {
+		await send(page, 'What is 37 * 91? #tools #queue');
+		await page.getByTestId('reply-waiting').getByText('busy').waitFor();
+	}],
 	approval: [AGENT, async (page) => {
 		await send(page, 'Draw it #approval');
 		await page.getByTestId('approve').waitFor();

@@ -16,6 +16,22 @@ def reply_id(events: list[Any]) -> str:
     return events[0].data["reply_id"]
 
 
+async def test_a_reader_is_told_that_the_agent_service_is_away_and_when_it_is_back(user: Any, others: Any) -> None:
+    chat = await user.new_chat(agent_id=others.add_agent(user))
+    others.agents_away = True
+    async with user.events("POST", f"/api/v1/chats/{chat}/messages", json={"content": "hi"}) as events:
+        first, waiting = await anext(events), await anext(events)
+        assert (waiting.event, waiting.data) == ("waiting", {"reason": "service_away", "progress": None})
+        assert waiting.id == first.id, "it is no event of the reply, so it takes no id"
+        url = f"/api/v1/chats/{chat}/messages/{reply_id([first])}/stream?after=1"
+        async with user.events("GET", url) as other_tab:
+            assert (await anext(other_tab)).data == waiting.data
+        others.agents_away = False
+        rest = [event async for event in events]
+    assert [event.id for event in rest] == list(range(2, len(others.runs[reply_id([first])].events) + 2))
+    assert rest[-1].data["status"] == "complete"
+
+
 async def test_the_events_of_a_run_are_the_events_of_the_reply(user: Any, suite: Any, others: Any) -> None:
     citation = {"n": 1, "file_id": str(uuid4()), "chunk_id": str(uuid4()), "filename": "a.md", "score": 0.5, "text": "t"}
 

@@ -34,7 +34,7 @@ from chat_service.messages.history import to_prompt
 from chat_service.messages.service import Ending
 from chat_service.references.service import References
 from chat_service.settings import ChatSettings
-from chat_service.streams.live import Event
+from chat_service.streams.live import Event, LiveReply
 from chat_service.turns.cancellations import RunCancellations
 from chat_service.turns.histories import Histories, fitting
 from chat_service.turns.lookups import message_error
@@ -45,6 +45,7 @@ from chat_service.turns.waits import Waits
 
 _AGAIN_LEAST_S = 0.1
 _AGAIN_MOST_S = 2.0
+_WORTH_TELLING_S = 0.5
 _STEADY_S = 30.0
 """A connection that held this long was one: the wait for the agent-service starts afresh when it breaks."""
 _KINDS = frozenset({"step", "tool", "citation", "left_out", "delta", "reasoning", "waiting", "usage", "error", "done"})
@@ -53,9 +54,10 @@ log = logging.getLogger(__name__)
 
 
 class _Away:
-    """How long the agent-service has been away, and how long to wait before the next try."""
+    """How long the agent-service has been away, and how long to wait before the next try. The reader is told of it."""
 
-    def __init__(self, wait_max_s: float) -> None:
+    def __init__(self, live: LiveReply, wait_max_s: float) -> None:
+        self._live = live
         self._wait_max_s = wait_max_s
         self._since_s: float | None = None
         self._pause_s = _AGAIN_LEAST_S
@@ -69,6 +71,8 @@ class _Away:
         self._since_s = now_s if self._since_s is None else self._since_s
         if now_s - self._since_s >= self._wait_max_s:
             return False
+        if now_s - self._since_s >= _WORTH_TELLING_S and self._live.notice is None:
+            self._live.tell_waiting("service_away")
         await asyncio.sleep(self._pause_s)
         self._pause_s = min(2 * self._pause_s, _AGAIN_MOST_S)
         return True
@@ -97,7 +101,7 @@ class AgentRelay:
         if running.live.last_id == running.spec.first_event_id and not await self._begin(running, order):
             return Ending("stopped")
         running.begun = True
-        away = _Away(self._settings.agent_wait_max_s)
+        away = _Away(running.live, self._settings.agent_wait_max_s)
         while True:
             connected_s = monotonic_s()
             try:
@@ -119,7 +123,7 @@ class AgentRelay:
         """Start the run, or find it started; False: the turn was stopped first. Raises: TurnFailedError."""
         spec = running.spec
         body = await Waits(running, self._settings).through(lambda: self._body(running, order))
-        away = _Away(self._settings.agent_wait_max_s)
+        away = _Away(running.live, self._settings.agent_wait_max_s)
         filtered = False
         while running.cut != "stopped":
             running.begun = True

@@ -71,13 +71,15 @@ class Waits:
                 return answer
 
     def show(self, reason: str, progress: dict[str, Any] | None) -> None:
-        """Tell the reader what is waited for, when that changed. The events of a run are its own, so its reply says nothing."""
-        if self._running.spec.run is not None:
-            return
+        """Tell the reader what is waited for, when that changed."""
         shown = repr((reason, progress))
-        if shown != self._running.waiting_shown:
-            self._running.waiting_shown = shown
+        if shown == self._running.waiting_shown:
+            return
+        self._running.waiting_shown = shown
+        if self._running.spec.run is None:
             self._running.live.emit("waiting", {"reason": reason, "progress": progress})
+        else:
+            self._running.live.tell_waiting(reason, progress)
 
 
 def _still_not_ready(wait: ModelNotReadyError, waited_s: float) -> MessageError:

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { SseEvent } from '$lib/sse/parser';
 import { localMessage } from './branch';
-import { applyEvent, isOver, newReply, replyAsMessage, type Reply } from './reply';
+import { applyEvent, isOver, newReply, replyAsMessage, showsWaiting, type Reply } from './reply';
 
 const event = (id: number | null, name: string, data: unknown): SseEvent => ({
 	id: id === null ? null : String(id),
@@ -174,6 +174,28 @@ describe('reply', () => {
 	it('waits for a service that is away', () => {
 		expect(run([event(1, 'waiting', { reason: 'service_away' })]).waiting?.reason).toBe('service_away');
 		expect(run([event(1, 'waiting', { reason: 'new_word' })]).waiting?.reason).toBe('other');
+	});
+
+	it('says what an agent waits for between two steps, though it wrote before', () => {
+		const begun = run(AGENT.slice(0, 7));
+		expect(showsWaiting(begun, false)).toBe(false);
+		const waiting = run([event(8, 'waiting', { reason: 'model_busy' })], begun);
+		expect(waiting.waiting?.reason).toBe('model_busy');
+		expect(showsWaiting(waiting, false)).toBe(true);
+		expect(showsWaiting(run([event(9, 'delta', { text: 'It' })], waiting), false)).toBe(false);
+	});
+
+	it('says that the agent service is away, under the last id, until the next event', () => {
+		const away = run([event(4, 'waiting', { reason: 'service_away' })], run(AGENT.slice(0, 4)));
+		expect(away).toMatchObject({ lastEventId: '4', waiting: { reason: 'service_away' } });
+		expect(showsWaiting(away, true)).toBe(true);
+		for (const next of [event(5, 'citation', passage(2)), event(5, 'tool', tool('done', '3367'))]) expect(run([next], away).waiting).toBeNull();
+	});
+
+	it('thinks until there is something to look at', () => {
+		expect(showsWaiting(newReply(), false)).toBe(true);
+		expect(showsWaiting(newReply(), true)).toBe(false);
+		expect(showsWaiting(run(TURN.slice(0, 3)), false)).toBe(false);
 	});
 
 	it('keeps what a refusal says beside its code', () => {

@@ -84,8 +84,11 @@ function number(id: string | null): number | null {
 	return id !== null && /^\d+$/.test(id) ? Number(id) : null;
 }
 
-/** These replace: seen twice they change nothing. The end of a reply comes with the last id again when it was missed. */
-const REPLACING = new Set(['reset', 'usage', 'error', 'done', 'left_out', 'citation']);
+/**
+ * These replace: seen twice they change nothing. The end of a reply comes with the last id again when it was missed, and so does
+ * what the reply of an agent waits for.
+ */
+const REPLACING = new Set(['reset', 'usage', 'error', 'done', 'left_out', 'citation', 'waiting']);
 
 /** A reconnect may repeat what was seen; ids only grow within a reply. What comes with a reset carries its id. */
 function alreadySeen(reply: Reply, event: SseEvent): boolean {
@@ -123,11 +126,11 @@ export function applyEvent(reply: Reply, event: SseEvent): Reply {
 			if (event.id !== null && event.id === base.resetId) return { ...base, parts: withStep(base.parts, stepOf(data)) };
 			return onStep(base, stepOf(data));
 		case 'left_out':
-			return { ...base, leftOut: data as unknown as LeftOut };
+			return { ...base, waiting: null, leftOut: data as unknown as LeftOut };
 		case 'tool':
 			return { ...base, phase: 'streaming', waiting: null, parts: withCall(base.parts, callOf(data)) };
 		case 'citation':
-			return { ...base, citations: withCitation(base.citations, data as unknown as Citation) };
+			return { ...base, waiting: null, citations: withCitation(base.citations, data as unknown as Citation) };
 		case 'usage':
 			return { ...base, usage: usageOf(data) };
 		case 'error':
@@ -203,6 +206,11 @@ const ENDED = new Set<unknown>(['complete', 'stopped', 'interrupted', 'failed'])
 
 function statusOf(value: unknown): MessageStatus {
 	return ENDED.has(value) ? (value as MessageStatus) : 'complete';
+}
+
+/** Whether to say what the reader waits for: always when the server said it, else until there is something to look at. */
+export function showsWaiting(reply: Reply, working: boolean): boolean {
+	return reply.waiting !== null || (reply.text === '' && !working);
 }
 
 export function isOver(reply: Reply): boolean {
