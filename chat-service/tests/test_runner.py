@@ -2,9 +2,11 @@
 
 import asyncio
 from typing import Any, cast
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+import pytest
 from chat_service.streams.live import LiveReply
+from chat_service.turns import repository
 from chat_service.turns.specs import Running
 
 
@@ -21,3 +23,74 @@ async def test_a_turn_that_is_ended_twice_ends_once_for_the_first_reason() -> No
         ended += 1
     running.end("lost")
     assert (ended, running.cut) == (1, "stopped")
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_turn_whose_end_cannot_be_written_is_left_to_the_reaper(
+    start: Any, suite: Any, play: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = await start()
+    user, runner = service.user(), service.app.state.runner
+    gate = asyncio.Event()
+    suite.default = play.says("so far", until=gate)
+    chat = await user.new_chat()
+    async with user.events("POST", f"/api/v1/chats/{chat}/messages", json={"content": "hi"}) as events:
+        reply = (await play.take(events, 2))[0].data["reply_id"]
+
+        async def cannot(*_: Any) -> Any:
+            raise TypeError("nobody foresaw this")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(runner._closing, "store", cannot)
+            gate.set()
+
+            async def let_go() -> bool:
+                return len(runner) == 0
+
+            await play.until(let_go)
+        rest = [event async for event in events]
+    message = await user.until_ended(chat, reply)
+    assert (message["status"], message["content"]) == ("interrupted", "so far")
+    assert rest[-1].data["status"] == "interrupted"
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_time_out_inside_a_turn_is_not_told_as_the_limit_of_replies(
+    start: Any, suite: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = await start()
+    user = service.user()
+
+    async def times_out(_running: Any) -> Any:
+        raise TimeoutError
+
+    monkeypatch.setattr(service.app.state.runner._writers.plain, "write", times_out)
+    events = await user.say(await user.new_chat())
+    assert [event.data["code"] for event in events if event.event == "error"] == ["internal_error"]
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_dispatch_is_noted_once_the_database_is_back(start: Any, suite: Any, play: Any, admin: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    service = await start()
+    user = service.user()
+    note, failures = repository.note_dispatches, 1
+
+    async def away_once(session: Any, noted: Any) -> None:
+        nonlocal failures
+        if failures:
+            failures -= 1
+            raise ConnectionError
+        await note(session, noted)
+
+    monkeypatch.setattr(repository, "note_dispatches", away_once)
+    suite.default = play.says("so far", until=asyncio.Event())
+    chat = await user.new_chat()
+    async with user.events("POST", f"/api/v1/chats/{chat}/messages", json={"content": "hi"}) as events:
+        reply = (await play.take(events, 2))[0].data["reply_id"]
+
+        async def noted() -> bool:
+            known = await admin.fetchval("SELECT dispatch_id FROM chat.turn WHERE message_id = $1", UUID(reply))
+            return known == suite.dispatch_ids[-1]
+
+        await play.until(noted)
+    assert failures == 0

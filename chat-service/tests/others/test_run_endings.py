@@ -81,6 +81,38 @@ async def test_a_deleted_chat_takes_its_runs_along(user: Any, others: Any, scrip
         await play.until(gone)
 
 
+async def test_a_run_that_begins_after_its_chat_was_deleted_is_deleted_too(
+    start: Any, others: Any, script: Any, play: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = await start()
+    user = service.user()
+    others.script = script.answers("nobody reads this", until=asyncio.Event())
+    chat = await user.new_chat(agent_id=others.add_agent(user))
+    agents, held = service.app.state.runner._writers.relay._agents, asyncio.Event()
+    begin = agents.start
+
+    async def begins_late(principal: Any, body: Any) -> Any:
+        await held.wait()
+        return await begin(principal, body)
+
+    monkeypatch.setattr(agents, "start", begins_late)
+    async with user.events("POST", f"/api/v1/chats/{chat}/messages", json={"content": "hi"}) as events:
+        reply = (await anext(events)).data["reply_id"]
+        assert (await user.http.delete(f"/api/v1/chats/{chat}")).status_code == 204
+
+        async def asked() -> bool:
+            return f"DELETE /api/v1/agents/runs/{reply}" in others.asked
+
+        await play.until(asked)
+        assert others.deletions == []
+        held.set()
+
+        async def deleted() -> bool:
+            return others.deletions == [reply]
+
+        await play.until(deleted, 15)
+
+
 async def test_runs_are_asked_for_until_the_agent_service_has_taken_them(user: Any, others: Any, play: Any, admin: Any) -> None:
     chat = await user.new_chat(agent_id=others.add_agent(user))
     reply = (await user.say(chat))[0].data["reply_id"]

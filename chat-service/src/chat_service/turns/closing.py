@@ -10,7 +10,7 @@ from chat_service.messages.service import Ending
 from chat_service.streams import repository as journal_rows
 from chat_service.streams.cursor import done_data, error_data
 from chat_service.streams.live import Chunk, Event, chunks_of, data_event
-from chat_service.turns import cancellations, repository
+from chat_service.turns import cancellations, repository, run_deletions
 from chat_service.turns.cancellations import RunCancellations
 from chat_service.turns.specs import Running
 
@@ -47,7 +47,8 @@ class Closing:
         )
         if not owned:
             if _run_goes_on(running) and await repository.get(session, turn_id=spec.turn_id) is None:
-                await cancellations.note(session, spec.principal, spec.message_id)  # the chat was deleted
+                # The chat was deleted, and its deletion may have come to the agent-service before the run began.
+                await run_deletions.note(session, spec.principal, spec.chat_id, [spec.message_id])
             return []
         if _run_goes_on(running):
             await cancellations.note(session, spec.principal, spec.message_id)

@@ -5,11 +5,13 @@ from uuid import UUID
 
 from shared.background import TaskTracker
 from shared.db import Database
+from shared.outages import is_outage
 
 from chat_service.turns import repository
 
 _GATHER_S = 0.01
 """Short, as a turn whose process dies before its note is stored has a cost that nobody finds."""
+_AGAIN_S = 0.5
 
 
 class DispatchNotes:
@@ -27,7 +29,18 @@ class DispatchNotes:
         self._noted[turn_id] = dispatch_id
 
     async def _store(self) -> None:
-        await asyncio.sleep(_GATHER_S)
-        noted, self._noted = self._noted, {}
-        async with self._database.transaction() as session:
-            await repository.note_dispatches(session, noted)
+        pause_s = _GATHER_S
+        while True:
+            await asyncio.sleep(pause_s)
+            noted, self._noted = self._noted, {}
+            if not noted:
+                return
+            try:
+                async with self._database.transaction() as session:
+                    await repository.note_dispatches(session, noted)
+                return
+            except Exception as error:
+                if not is_outage(error):
+                    raise
+            self._noted = {**noted, **self._noted}
+            pause_s = _AGAIN_S

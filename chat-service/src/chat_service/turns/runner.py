@@ -177,8 +177,12 @@ class TurnRunner:
                 running.cut = "released"
             ending = ending or Ending("interrupted")
             released = running.cut == "released" and not running.told
-            await (self._release(running) if released else self._finish(running, ending))
-            self._running.pop(running.spec.turn_id, None)
+            try:
+                await (self._release(running) if released else self._finish(running, ending))
+            finally:
+                # Whatever went wrong: a turn that stays here is renewed for ever, and nobody else may end it.
+                self._running.pop(running.spec.turn_id, None)
+                self._let_go(running.live, [])
             self._ended.labels("released" if released else ending.status).inc()
 
     async def _write(self, running: Running) -> Ending:
@@ -189,11 +193,11 @@ class TurnRunner:
                 running.scope = scope
                 running.expire()
                 return await self._writers.write(running)
-        except TimeoutError:
-            return _cut(running, limit_s)
         except TurnFailedError as failure:
             return Ending("failed", error=failure.error)
-        except Exception:
+        except Exception as error:
+            if isinstance(error, TimeoutError) and running.scope is not None and running.scope.expired():
+                return _cut(running, limit_s)
             # The edge of the task: the person sees that it failed, the log says why.
             log.exception("a turn failed")
             return Ending(
