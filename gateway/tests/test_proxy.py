@@ -399,6 +399,8 @@ async def test_a_stream_that_breaks_ends_in_an_error_event(path: str, marker: by
         assert response.status_code == 200
         assert response.content.startswith(b"data: a\n\n")
         assert marker in response.content
+        # Only the services' own streams can be read on; a completion is asked for again.
+        assert (b"Last-Event-ID" in response.content) == marker.startswith(b"event:")
 
 
 async def test_a_plain_body_that_breaks_is_seen_as_cut() -> None:

@@ -33,7 +33,16 @@ from gateway_service.proxy.client import believe_proxies, check_host
 from gateway_service.proxy.compression import compressing
 from gateway_service.proxy.config import ProxyConfig
 from gateway_service.proxy.edge import EdgeHeaders
-from gateway_service.proxy.forward import Answer, ClientConnection, ClientGone, ClientWatch, RequestBody, as_app_error, too_large
+from gateway_service.proxy.forward import (
+    Answer,
+    ClientConnection,
+    ClientGone,
+    ClientWatch,
+    RequestBody,
+    as_app_error,
+    is_openai_path,
+    too_large,
+)
 from gateway_service.proxy.headers import RequestHeaders, bearer_credential, sort_request_headers
 from gateway_service.proxy.instruments import Instruments
 from gateway_service.proxy.paths import check_closed, check_raw_path
@@ -218,8 +227,8 @@ class ProxyApp:
             call.watch.stop()
         if call.watch.gone:
             return
-        shown = as_app_error(error, call.route.service)
         path = call.scope["path"]
+        shown = as_app_error(error, call.route.service, resumable=call.answer.event_stream and not is_openai_path(path))
         if call.answer.status:
             await call.answer.end_stream(shown, path=path, request_id=call.request_id)
         else:

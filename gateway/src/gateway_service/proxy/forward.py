@@ -181,7 +181,7 @@ class Answer:
         """Tells a reader of events why they stop. Any other body is left unfinished, which the client sees as a cut."""
         if not self.event_stream:
             return
-        if path == "/v1" or path.startswith("/v1/"):
+        if is_openai_path(path):
             event = encode(None, openai_error(error, request_id=request_id))
         else:
             event = encode("error", problem_body(error, request_id=request_id, instance=path))
@@ -189,11 +189,22 @@ class Answer:
         await self._send({"type": "http.response.body", "body": b"\n\n" + event, "more_body": False})
 
 
-def as_app_error(error: Exception, service: str) -> AppError:
-    """What the client is told about a failed call to `service`."""
+def is_openai_path(path: str) -> bool:
+    """Whether errors there are in OpenAI's envelope."""
+    return path == "/v1" or path.startswith("/v1/")
+
+
+def as_app_error(error: Exception, service: str, *, resumable: bool = False) -> AppError:
+    """What the client is told about a failed call to `service`. `resumable`: the answer is a stream that can be read on later."""
     match error:
         case AppError():
             return error
+        case UpstreamError() if resumable:
+            return UpstreamFailed(
+                f"the connection to {service} broke; what was written is kept. Open the stream again after the last event you have"
+                " (Last-Event-ID); a reply that was interrupted can be continued",
+                retry_after_s=2,
+            )
         case UpstreamBusy():
             return Unavailable(f"{service} is at its limit of connections; try again in a second", code="upstream_busy", retry_after_s=1)
         case UpstreamConnectError():
