@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from agent_service.runs import step_repository
 from sqlalchemy import text
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -128,6 +129,26 @@ async def test_an_answer_that_breaks_before_it_began_is_asked_for_again(person: 
     others.plans += [hangs_up]
     run, _ = await person.run()
     assert (run["status"], run["output"]) == ("complete", "Hello there!")
+
+
+async def test_a_dispatch_that_cannot_be_noted_at_once_is_not_paid_twice(
+    person: Any, others: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change, failures = step_repository.change, 1
+
+    async def away_once(session: Any, key: Any, values: Any) -> None:
+        nonlocal failures
+        if set(values) == {"dispatch_id"} and failures:
+            failures -= 1
+            raise ConnectionError
+        await change(session, key, values)
+
+    monkeypatch.setattr(step_repository, "change", away_once)
+    run, _ = await person.run()
+    assert failures == 0
+    assert (run["status"], run["output"], len(others.requests)) == ("complete", "Hello there!", 1)
+    (step,) = run["steps"]
+    assert step["dispatch_id"] in others.charges
 
 
 async def test_a_run_that_nobody_may_follow_is_not_begun(person: Any, others: Any, service: Any) -> None:

@@ -24,6 +24,7 @@ from shared.contracts.chat import LeftOutEventData, MessageError, MessageUsage
 from shared.contracts.runs import StepEventData
 from shared.db import Database
 from shared.http import UpstreamConnectError, UpstreamError, UpstreamTimeout
+from shared.outages import is_outage
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agent_service.runs import prompt, repository, step_repository
@@ -122,7 +123,7 @@ class ModelSteps:
         if (ending := history.reason_to_end(live.spec.limits)) is not None:
             return Outcome(ending=ending)
         key = StepKey(live.run_id, step, 1 if earlier is None else earlier.attempt + 1)
-        title = f"{live.agent_name} thinks" if step == 1 else f"{live.agent_name} goes on"
+        title = f"{live.agent_name} thinks" if step == 1 else f"{live.agent_name} thinks again"
         values = {"run_id": key.run_id, "step": key.step, "attempt": key.attempt, "kind": "model", "name": live.model, "title": title}
 
         async def record(session: AsyncSession) -> None:
@@ -243,10 +244,19 @@ class ModelSteps:
             raise UpstreamError("the stream ended before the answer did")
 
     async def _note_dispatch(self, key: StepKey, dispatch_id: str | None) -> None:
-        """Before the first token is shown, so that its cost is found even when this process dies now."""
-        if dispatch_id is not None:
+        """Before the first token is shown, so that its cost is found even when this process dies now.
+
+        A database that is away must not end a call that is paid for: the end of the step stores the id as well.
+        """
+        if dispatch_id is None:
+            return
+        try:
             async with self._database.transaction() as session:
                 await step_repository.change(session, key, {"dispatch_id": dispatch_id})
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            log.warning("a dispatch is noted later, as the database is away", extra={"dispatch_id": dispatch_id})
 
     async def _cut(self, attempt: _Attempt) -> None:
         log.warning("the connection to the model broke; the step runs again", extra={"run_id": str(attempt.live.run_id)})
