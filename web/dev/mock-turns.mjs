@@ -106,7 +106,7 @@ async function play(turn, { question, reply, world, emit }) {
 	const played = await playTools(question.content, { reply, world, emit, pause, say });
 	if (played === null) await say(asks('#filter') ? '' : asks('#decline') ? 'I cannot help with that.' : asks('#length') ? REPLY.slice(0, 420) : asks('#short') ? 'A short reply.' : REPLY);
 	if (asks('#broke')) {
-		reply.error = { code: 'model_failed', status: 502, detail: 'the provider broke the answer off with an error; what it wrote is kept, continue goes on from there', extra: {} };
+		reply.error = { code: 'model_failed', status: 502, detail: 'the provider broke the answer off with an error; what it wrote is kept, and it can be continued from there', extra: {} };
 		emit('error', { code: 'model_failed', status: 502, detail: reply.error.detail });
 	}
 	if (played === 'steps_exhausted') {

@@ -29,8 +29,8 @@ log = logging.getLogger(__name__)
 
 _INTERRUPTED = "The call was interrupted by a restart and is not repeated, because it may have had its effect already. Say so to the user."
 _STOPPED = "The call was stopped."
-_DENIED = "The user did not allow this call. Do not repeat it; go on without it or ask the user."
-_UNDECIDED = "Nobody allowed this call in time. Go on without it."
+_DENIED = "The user did not allow this call. Do not repeat it; work without it or ask the user."
+_UNDECIDED = "Nobody allowed this call in time. Work without it."
 _UNEXPECTED = "The tool failed unexpectedly."
 
 

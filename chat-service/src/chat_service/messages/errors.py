@@ -54,7 +54,7 @@ class NothingToContinue(Conflict):
     code = "nothing_to_continue"
 
     def __init__(self) -> None:
-        super().__init__("only a stopped, interrupted, failed or cut (length) reply can go on; regenerate makes another one")
+        super().__init__("only a stopped, interrupted, failed or cut (length) reply can be continued; regenerate makes another one")
 
 
 class AgentReplyEnded(Conflict):
@@ -94,4 +94,4 @@ class TooManySiblings(Conflict):
     code = "too_many_versions"
 
     def __init__(self, count_max: int) -> None:
-        super().__init__(f"this message has {count_max} versions already; go on from one of them")
+        super().__init__(f"this message has {count_max} versions already; choose one of them")

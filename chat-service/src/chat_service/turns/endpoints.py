@@ -103,7 +103,7 @@ async def regenerate(
     return await answers.of_turn(principal, partial(turns.regenerate, principal, chat_id, message_id, options, write=write))
 
 
-@router.post("/{message_id}/continue", summary="A cut reply goes on", response_model=Message, responses=_EVENTS)
+@router.post("/{message_id}/continue", summary="Continue a reply that was cut off", response_model=Message, responses=_EVENTS)
 async def go_on(
     chat_id: ChatId,
     message_id: UUID,

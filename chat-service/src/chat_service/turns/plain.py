@@ -156,7 +156,7 @@ def _ending(running: Running) -> Ending:
     """How a reply ends whose stream came to its end."""
     reason = "refusal" if running.refused and running.finish_reason != "error" else running.finish_reason
     if reason == "error":
-        detail = "the provider broke the answer off with an error; what it wrote is kept, continue goes on from there"
+        detail = "the provider broke the answer off with an error; what it wrote is kept, and it can be continued from there"
         return Ending("failed", finish_reason=reason, error=MessageError(code="model_failed", detail=detail, status=502))
     wrote = any(event.kind == "delta" and event.text.strip() for event in running.live.events)
     if not wrote and reason not in _CONTINUABLE_EMPTY and any(event.kind == "reasoning" for event in running.live.events):
@@ -177,7 +177,7 @@ def _broken(error: UpstreamError, *, started: bool) -> Ending:
         detail = "the model was silent for too long and the reply was ended; what it wrote is kept"
         return Ending("failed", error=MessageError(code="model_timeout", detail=detail, status=504))
     if started:
-        detail = "the connection to the model broke while it answered; what it wrote is kept, continue goes on from there"
+        detail = "the connection to the model broke while it answered; what it wrote is kept, and it can be continued from there"
         return Ending("interrupted", error=MessageError(code="model_disconnected", detail=detail, status=502))
     detail = "the inference-service does not answer; your message is kept, regenerate tries again"
     return Ending("failed", error=MessageError(code="inference_unavailable", detail=detail, status=503))

@@ -17,7 +17,7 @@ export function endingOf(message: Pick<Message, 'status' | 'finish_reason' | 'co
 	const action = agent_id === null ? 'continue' : 'again';
 	if (status === 'stopped') return { text: 'You stopped this reply.', action };
 	if (status === 'interrupted') return { text: 'This reply was interrupted. What was written is kept.', action };
-	if (status === 'failed') return content !== '' && agent_id === null ? { text: 'It can go on from where it broke off.', action } : null;
+	if (status === 'failed') return content !== '' && agent_id === null ? { text: 'It can be continued from where it broke off.', action } : null;
 	if (status !== 'complete') return null;
 	switch (finish_reason) {
 		case 'length':

@@ -105,7 +105,7 @@ export class Library {
 	}
 
 	async cancel(file: Document): Promise<void> {
-		await this.#tried(`“${file.filename}” goes on.`, async () => this.#put(await api.cancelFile(file.document_id)));
+		await this.#tried(`“${file.filename}” was not cancelled.`, async () => this.#put(await api.cancelFile(file.document_id)));
 	}
 
 	async retry(file: Document): Promise<void> {
