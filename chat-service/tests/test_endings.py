@@ -45,6 +45,31 @@ async def test_a_reply_cut_by_its_length_goes_on_in_the_same_message(user: Any, 
     assert (again.status_code, again.json()["code"]) == (409, "nothing_to_continue")
 
 
+async def test_a_reply_longer_than_the_window_is_continued_from_its_end(start: Any, suite: Any, play: Any) -> None:
+    suite.contexts = {"small": 2048}
+    user = (await start()).user()
+    chat = await user.new_chat(model="small")
+    suite.plans += [play.says(*[f"{n} " for n in range(3_000)], reason="length"), play.says("and on")]
+    reply = (await user.say(chat, "count far"))[0].data["reply_id"]
+    await user.collect("POST", f"/api/v1/chats/{chat}/messages/{reply}/continue")
+    asked, said, instruction = suite.requests[-1]["messages"]
+    assert (asked["role"], asked["content"], said["role"], instruction["role"]) == ("user", "count far", "assistant", "user")
+    assert said["content"].rstrip().endswith("2998 2999")
+    assert 4_000 < len(said["content"]) <= 4_608
+    assert (await user.message(chat, reply))["content"].endswith("2999 and on")
+
+
+async def test_a_reply_that_has_all_it_may_have_is_not_continued(start: Any, suite: Any, play: Any) -> None:
+    user = (await start(reply_content_max_bytes=1024)).user()
+    suite.default = play.says("x" * 700, "y" * 700)
+    chat = await user.new_chat()
+    events = await user.say(chat)
+    assert next(event.data["code"] for event in events if event.event == "error") == "reply_too_long"
+    refused = await user.http.post(f"/api/v1/chats/{chat}/messages/{events[0].data['reply_id']}/continue")
+    assert (refused.status_code, refused.json()["code"]) == (409, "reply_too_long")
+    assert len(suite.requests) == 1
+
+
 async def test_a_refusal_is_the_content(user: Any, suite: Any, play: Any) -> None:
     suite.default = play.deltas({"role": "assistant", "content": None}, {"refusal": "I will not"}, {"refusal": " say that."})
     events = await user.say(await user.new_chat())

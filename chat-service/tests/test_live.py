@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import orjson
 from chat_service.chats.titles import title_from
-from chat_service.messages.history import Line, fit, to_prompt
+from chat_service.messages.history import Line, fit, to_prompt, with_end_of_reply
 from chat_service.streams.cursor import events_after
 from chat_service.streams.live import LiveReply, coalesced
 from hypothesis import given, settings
@@ -96,3 +96,13 @@ def test_titles_are_cut_between_words() -> None:
     assert long is not None
     assert len(long) <= 61
     assert long.endswith("word…")
+
+
+@given(st.integers(min_value=2, max_value=400), TEXTS, TEXTS, st.integers(min_value=1, max_value=60))
+def test_a_reply_to_continue_is_always_sent_with_its_question(bytes_max: int, asked: str, said: str, times: int) -> None:
+    lines = [Line("user", "before"), Line("assistant", "then"), Line("user", asked * times), Line("assistant", said * times)]
+    sent = fit(with_end_of_reply(lines, bytes_max=bytes_max), bytes_max=bytes_max)
+    assert len(sent) >= 2
+    assert (asked * times).startswith(sent[-2].content)
+    assert (said * times).endswith(sent[-1].content)
+    assert sum(len(line.content.encode()) for line in sent) <= bytes_max

@@ -57,6 +57,15 @@ class NothingToContinue(Conflict):
         super().__init__("only a stopped, interrupted, failed or cut (length) reply can be continued; regenerate makes another one")
 
 
+class ReplyFull(Conflict):
+    """The reply has all the text that one may have."""
+
+    code = "reply_too_long"
+
+    def __init__(self, size_max: int) -> None:
+        super().__init__(f"the reply has the {size_max} bytes that one may have; ask for the rest in a new message")
+
+
 class AgentReplyEnded(Conflict):
     """What an agent wrote does not go on in its middle: its run has ended."""
 

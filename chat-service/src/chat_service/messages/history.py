@@ -33,6 +33,24 @@ def fit(lines: Sequence[Line], *, bytes_max: int) -> list[Line]:
     return kept[first:]
 
 
+def with_end_of_reply(lines: Sequence[Line], *, bytes_max: int) -> list[Line]:
+    """`lines` of a reply that is continued (the last one): when it does not fit with its question, its end, behind the question's begin."""
+    at = max((index for index, line in enumerate(lines) if line.role == "user"), default=None)
+    if at is None or at == len(lines) - 1:
+        return list(lines)
+    asked, said = lines[at].content.encode(), lines[-1].content.encode()
+    if len(asked) + len(said) <= bytes_max:
+        return list(lines)
+    asked = asked[: bytes_max // 2]
+    said = said[-max(bytes_max - len(asked), 1) :]
+    return [
+        *lines[:at],
+        Line("user", asked.decode(errors="ignore")),
+        *lines[at + 1 : -1],
+        Line(lines[-1].role, said.decode(errors="ignore")),
+    ]
+
+
 def to_prompt(lines: Sequence[Line], *, go_on: bool) -> list[dict[str, str]]:
     """The `messages` of a completion request: empty replies left out, neighbours of one role joined (templates insist on turns)."""
     said = [line for line in lines if line.content.strip()]

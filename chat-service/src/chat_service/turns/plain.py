@@ -20,7 +20,7 @@ from shared.contracts.runs import Citation, StepEventData
 from shared.db import Database
 from shared.http import UpstreamConnectError, UpstreamError, UpstreamTimeout
 
-from chat_service.messages.history import Line, to_prompt
+from chat_service.messages.history import Line, to_prompt, with_end_of_reply
 from chat_service.messages.service import Ending
 from chat_service.settings import ChatSettings
 from chat_service.streams.fold import fold
@@ -92,6 +92,8 @@ class PlainWriter:
             lines, dropped = await self._looked_up(running, lines, budget=budget, waits=waits)
         sent = fitting(lines, budget)
         _show_left_out(running, budget.left_out(history, sent, passages=dropped))
+        if spec.go_on:
+            lines = with_end_of_reply(lines, bytes_max=budget.bytes_max)
         return {"model": spec.model, "messages": to_prompt(sent, go_on=spec.go_on), **spec.options}
 
     async def _looked_up(self, running: Running, lines: list[Line], *, budget: Budget, waits: Waits) -> tuple[list[Line], int]:

@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from chat_service.chats import service as chats
 from chat_service.chats.models import ChatRow
 from chat_service.messages import service as messages
-from chat_service.messages.errors import AgentReplyEnded, ContentTooLarge, NothingToContinue, ReplyRunning
+from chat_service.messages.errors import AgentReplyEnded, ContentTooLarge, NothingToContinue, ReplyFull, ReplyRunning
 from chat_service.messages.models import MessageRow
 from chat_service.references.service import References, Sources
 from chat_service.settings import ChatSettings
@@ -157,7 +157,7 @@ class TurnService:
 
         async def prepare(session: AsyncSession, chat: ChatRow, known: Known) -> TurnSpec:
             row = await messages.get_reply(session, chat_id, message_id, lock=True)
-            _check_continuable(row)
+            _check_continuable(row, bytes_max=self._settings.reply_content_max_bytes)
             parent = await self._asked(session, row)
             turn_id, first_id = uuid7(), (row.stream_to or 0) + 1
             model = self._model(None, body.model, row.model, chat.model)
@@ -303,13 +303,15 @@ def _run_values(spec: TurnSpec) -> dict[str, Any]:
     return {"kind": "agent", "agent_id": spec.run.agent_id, "principal": spec.principal.to_claims(), "request": spec.request()}
 
 
-def _check_continuable(row: MessageRow) -> None:
+def _check_continuable(row: MessageRow, *, bytes_max: int) -> None:
     if row.status == "streaming":
         raise ReplyRunning
     if row.status == "complete" and row.finish_reason != "length":
         raise NothingToContinue
     if row.agent_id is not None:
         raise AgentReplyEnded
+    if len(row.content.encode()) >= bytes_max:
+        raise ReplyFull(bytes_max)
 
 
 def _started_before(chat_id: UUID, answer: bytes) -> Started:

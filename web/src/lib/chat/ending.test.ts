@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { MessageStatus } from '$lib/api/types';
+import type { MessageStatus, ReplyError } from '$lib/api/types';
 import { endingOf, leftOutText } from './ending';
 
-const reply = (status: MessageStatus, finish_reason: string | null = null, content = 'Once upon', agent_id: string | null = null) =>
-	endingOf({ status, finish_reason, content, agent_id });
+const reply = (status: MessageStatus, finish_reason: string | null = null, content = 'Once upon', agent_id: string | null = null, error: ReplyError | null = null) =>
+	endingOf({ status, finish_reason, content, agent_id, error });
 
 describe('how a reply ended', () => {
 	it('says nothing of one that ended by itself', () => {
@@ -23,6 +23,11 @@ describe('how a reply ended', () => {
 	it('lets what broke off go on, not what never began', () => {
 		expect(reply('failed')?.action).toBe('continue');
 		expect(reply('failed', null, '')).toBeNull();
+		expect(reply('failed', null, 'x', null, { code: 'model_failed', detail: 'x' })?.action).toBe('continue');
+	});
+
+	it('offers no continuation of one that is as long as a reply may be', () => {
+		expect(reply('failed', null, 'x', null, { code: 'reply_too_long', detail: 'x' })).toBeNull();
 	});
 
 	it('offers no continuation where an agent wrote: its run has ended', () => {
