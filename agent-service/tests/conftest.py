@@ -13,7 +13,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import httpx
 import pytest
@@ -41,11 +40,11 @@ Plan = Callable[["Others", "Dispatch"], Awaitable[None]]
 
 @dataclass
 class Dispatch:
-    """One completion under way."""
+    """One completion under way; `id` is what the caller chose."""
 
     send: Any
     body: dict[str, Any]
-    id: str = field(default_factory=lambda: str(uuid4()))
+    id: str
 
     async def begin(self) -> None:
         headers = [(b"content-type", b"text/event-stream"), (b"x-atrium-dispatch-id", self.id.encode())]
@@ -103,7 +102,8 @@ class Others:
             await self._source(path, dict(scope["headers"])[b"authorization"].decode(), send)
         else:
             self.authorizations.append(dict(scope["headers"])[b"authorization"].decode())
-            await self._complete(json.loads(body), receive, send)
+            chosen = dict(scope["headers"])[b"x-atrium-dispatch-id"].decode()
+            await self._complete(Dispatch(send, json.loads(body), chosen), receive)
 
     async def _usage(self, dispatch_id: str, send: Any) -> None:
         if not self.charges_known or dispatch_id not in self.charges:
@@ -123,9 +123,8 @@ class Others:
         base = {"id": source, "name": "b", "description": "", "access": "private", "writable": True, "file_count": 0}
         await answer(send, 200, {**base, "created_at": now, "updated_at": now})
 
-    async def _complete(self, body: dict[str, Any], receive: Any, send: Any) -> None:
-        self.requests.append(body)
-        dispatch = Dispatch(send, body)
+    async def _complete(self, dispatch: Dispatch, receive: Any) -> None:
+        self.requests.append(dispatch.body)
         plan = self.plans.popleft() if self.plans else self.default
         playing = asyncio.ensure_future(plan(self, dispatch))
         gone = asyncio.ensure_future(receive())

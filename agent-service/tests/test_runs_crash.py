@@ -162,3 +162,22 @@ async def test_a_shutdown_ends_streams_and_leaves_the_run_to_the_next_process(pr
     assert [event.id for event in seen] == list(range(1, run["last_event_id"] + 1))
     assert play.text_of(seen) == "It ended."
     await person.until_cost(run_id, 130)
+
+
+async def test_a_process_that_dies_before_an_answer_begins_leaves_its_cost_to_the_next(processes: Any, others: Any, play: Any) -> None:
+    asked = asyncio.Event()
+
+    async def never_begins(others: Any, dispatch: Any) -> None:
+        asked.set()
+        await asyncio.Event().wait()
+
+    others.plans += [never_begins]
+    await processes.start()
+    person = processes.person()
+    async with person.stream(await person.new_agent()) as (run_id, _):
+        await asyncio.wait_for(asked.wait(), 20)
+        await processes.end(signal.SIGKILL)
+    await processes.start()
+    await person.until_status(run_id, "complete")
+    await person.until_cost(run_id, 130)
+    assert sorted(others.charges.values()) == [30, 100]

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from agent_service.runs import step_repository
+from shared.ids import uuid7
 from sqlalchemy import text
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -131,24 +132,46 @@ async def test_an_answer_that_breaks_before_it_began_is_asked_for_again(person: 
     assert (run["status"], run["output"]) == ("complete", "Hello there!")
 
 
-async def test_a_dispatch_that_cannot_be_noted_at_once_is_not_paid_twice(
-    person: Any, others: Any, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("note", ["before the call", "told by inference"])
+async def test_an_outage_while_a_dispatch_is_noted_pays_for_no_second_one(
+    person: Any, others: Any, play: Any, monkeypatch: pytest.MonkeyPatch, note: str
 ) -> None:
-    change, failures = step_repository.change, 1
+    change, told, failures = step_repository.change, str(uuid7()), 1
 
     async def away_once(session: Any, key: Any, values: Any) -> None:
         nonlocal failures
-        if set(values) == {"dispatch_id"} and failures:
+        if set(values) == {"dispatch_id"} and failures and (values["dispatch_id"] == told) == (note == "told by inference"):
             failures -= 1
             raise ConnectionError
         await change(session, key, values)
 
+    async def under_another_id(others: Any, dispatch: Any) -> None:
+        if note == "told by inference":
+            dispatch.id = told
+        await play.says("Hello")(others, dispatch)
+
+    others.default = under_another_id
     monkeypatch.setattr(step_repository, "change", away_once)
     run, _ = await person.run()
     assert failures == 0
-    assert (run["status"], run["output"], len(others.requests)) == ("complete", "Hello there!", 1)
-    (step,) = run["steps"]
-    assert step["dispatch_id"] in others.charges
+    assert (run["status"], run["output"], len(others.requests)) == ("complete", "Hello", 1)
+    assert [run["steps"][-1]["dispatch_id"]] == list(others.charges)
+    assert run["usage"]["cost_nano"] == 100
+
+
+async def test_a_stop_before_the_answer_begins_costs_what_billing_says(person: Any, others: Any, play: Any) -> None:
+    asked = asyncio.Event()
+
+    async def never_begins(others: Any, dispatch: Any) -> None:
+        asked.set()
+        await asyncio.Event().wait()
+
+    others.plans += [never_begins]
+    async with person.stream("a0000000-0000-4000-8000-00000000a001") as (run_id, _):
+        await asyncio.wait_for(asked.wait(), 10)
+        await person.http.post(f"/api/v1/agents/runs/{run_id}/cancel")
+    run = await person.until_status(run_id, "stopped")
+    assert (run["usage"]["cost_nano"], len(others.charges)) == (30, 1)
 
 
 async def test_a_run_that_nobody_may_follow_is_not_begun(person: Any, others: Any, service: Any) -> None:

@@ -41,6 +41,7 @@ class FakeSuite:
         self.recorded: dict[str, dict[str, Any]] = {}
         self.cancelled = 0
         self.dispatch_ids: list[str] = []
+        self.asked_ids: list[str] = []
         self.contexts: dict[str, int] = {"of-4096-tokens": 4096}
 
     @staticmethod
@@ -57,6 +58,7 @@ class FakeSuite:
             await answer(send, 200, {"data": [{"id": model, "context_length": length} for model, length in self.contexts.items()]})
             return
         self.requests.append(json.loads(body))
+        self.asked_ids.append(dict(scope["headers"])[b"x-atrium-dispatch-id"].decode())
         plan = self.plans.popleft() if self.plans else self.default
         playing = asyncio.ensure_future(plan(self, send))
         gone = asyncio.ensure_future(receive())

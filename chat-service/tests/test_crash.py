@@ -53,6 +53,28 @@ async def test_a_killed_process_leaves_an_interrupted_reply_that_goes_on(start: 
     assert play.text_of(await reader.resume(chat, reply, seen[-1].id), shown) == stored["content"] + "and on"
 
 
+async def test_a_process_that_dies_before_the_answer_begins_leaves_its_cost_to_others(start: Any, service: Any, suite: Any) -> None:
+    dying = await start.process()
+    writer = dying.user()
+    reader = service.user(writer.principal)
+    asked = asyncio.Event()
+
+    async def never_begins(_suite: Any, _send: Any) -> None:
+        asked.set()
+        await asyncio.Event().wait()
+
+    suite.plans.append(never_begins)
+    chat = await writer.new_chat()
+    async with writer.events("POST", f"/api/v1/chats/{chat}/messages", json={"content": "hi"}) as events:
+        reply = (await anext(events)).data["reply_id"]
+        await asyncio.wait_for(asked.wait(), 10)
+        dying.signal(signal.SIGKILL)
+    (dispatch,) = suite.asked_ids
+    suite.recorded[dispatch] = {"request_id": dispatch, "state": "settled", "cost_nano": 33, "input_tokens": 3, "output_tokens": 0}
+    assert (await reader.until_ended(chat, reply))["status"] == "interrupted"
+    assert (await reader.until_known_cost(chat, reply))["usage"]["cost_nano"] == 33
+
+
 async def test_a_process_that_does_not_own_the_reply_streams_and_stops_it(start: Any, service: Any, suite: Any, play: Any) -> None:
     owner, other = await start.process(), service
     writer = owner.user()

@@ -2,7 +2,7 @@
 
 import asyncio
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -162,6 +162,33 @@ async def test_a_cost_that_is_settled_later_is_added_once(start: Any, suite: Any
     await user.until_known_cost(chat, reply)
     await asyncio.sleep(0.5)
     assert (await user.message(chat, reply))["usage"]["cost_nano"] == 500
+
+
+async def test_a_stop_before_the_answer_begins_costs_what_billing_says(user: Any, suite: Any) -> None:
+    asked = asyncio.Event()
+
+    async def never_begins(_suite: Any, _send: Any) -> None:
+        asked.set()
+        await asyncio.Event().wait()
+
+    suite.plans.append(never_begins)
+    chat = await user.new_chat()
+    async with user.events("POST", f"/api/v1/chats/{chat}/messages", json={"content": "hi"}) as events:
+        reply = (await anext(events)).data["reply_id"]
+        await asyncio.wait_for(asked.wait(), 10)
+        (dispatch,) = suite.asked_ids
+        suite.recorded[dispatch] = _recorded(dispatch, 55)
+        stopped = (await user.http.post(f"/api/v1/chats/{chat}/messages/{reply}/stop")).json()
+    assert (stopped["status"], stopped["usage"]["cost_nano"]) == ("stopped", 55)
+
+
+async def test_each_try_has_an_id_of_its_own_and_what_was_refused_costs_nothing(user: Any, suite: Any, play: Any, admin: Any) -> None:
+    suite.plans += [play.refuses(503, {"error": {"message": "loading", "code": "model_loading"}}), play.refuses(402, {"error": {"code": "x"}})]
+    chat = await user.new_chat()
+    reply = reply_id(await user.say(chat))
+    assert len(set(suite.asked_ids)) == 2
+    row = await admin.fetchrow("SELECT dispatch_id, cost_pending FROM chat.turn WHERE message_id = $1", UUID(reply))
+    assert (row["dispatch_id"], row["cost_pending"]) == (None, False)
 
 
 async def test_a_cost_that_comes_later_does_not_count_the_tokens_twice(user: Any, suite: Any, play: Any) -> None:

@@ -8,6 +8,7 @@ import httpx
 import openai
 import pytest
 from shared.auth import Role
+from shared.ids import uuid7
 from shared.testing.fake_provider import FakeProvider
 from shared.testing.identity import make_principal
 
@@ -371,6 +372,28 @@ async def test_a_service_acting_for_a_person_charges_that_person(running: Any, b
     assert hold["principal"]["user_id"] == str(person.user_id)
     bare = running.keys.service_headers("chat-service", target="inference-service")
     assert (await post(running, ask(), headers=bare)).status_code == 401
+
+
+@pytest.mark.parametrize("service", ["agent-service", "chat-service", "retrieval-service", None])
+async def test_chat_and_agents_choose_the_id_of_a_dispatch_and_nobody_else(running: Any, billing: Any, service: str | None) -> None:
+    person, chosen = make_principal(), str(uuid7())
+    headers = running.keys.user_headers(person)
+    if service is not None:
+        headers = running.keys.service_headers(service, target="inference-service", principal=person)
+    answer = await post(running, ask(), headers={**headers, "x-atrium-dispatch-id": chosen})
+    if service == "retrieval-service":
+        assert answer.status_code == 403
+        return
+    assert answer.status_code == 200
+    told = answer.headers["x-atrium-dispatch-id"]
+    assert (told == chosen) == (service is not None)
+    assert list(billing.settled) == [told]
+
+
+async def test_an_id_that_is_none_is_replaced(running: Any, billing: Any) -> None:
+    headers = running.keys.service_headers("agent-service", target="inference-service", principal=make_principal())
+    answer = await post(running, ask(), headers={**headers, "x-atrium-dispatch-id": "x\u00e9"})
+    assert answer.headers["x-atrium-dispatch-id"] in billing.settled
 
 
 async def test_a_provider_that_cannot_be_reached_is_503_with_the_hold_released(start: Any, billing: Any, provider: FakeProvider) -> None:

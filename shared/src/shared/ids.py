@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 from threading import Lock
 from uuid import UUID
 
@@ -30,6 +30,13 @@ def uuid7() -> UUID:
 def uuid7_floor(at: datetime) -> UUID:
     """The least UUIDv7 of the time `at`: ids made before it are smaller."""
     return UUID(int=(int(at.timestamp() * 1000) & 0xFFFF_FFFF_FFFF) << 80 | 0x7 << 76 | 0b10 << 62)
+
+
+def made_at(value: UUID) -> datetime:
+    """When a UUIDv7 was made. Raises: ValueError for another kind."""
+    if value.version != 7:
+        raise ValueError("only a UUIDv7 tells when it was made")
+    return datetime.fromtimestamp((value.int >> 80) / 1000, UTC)
 
 
 def random_secret(n_bytes: int = 32) -> str:

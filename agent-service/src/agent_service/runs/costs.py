@@ -5,11 +5,9 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from shared.clients.billing import BillingClient
+from shared.clients.costs import cost_of
 from shared.clock import monotonic_s
-from shared.contracts.billing import RecordedUsage
-from shared.contracts.chat import MessageUsage
 from shared.db import Database
-from shared.errors import AppError
 
 from agent_service.runs import step_repository
 from agent_service.runs.step_repository import CostCheck
@@ -52,19 +50,9 @@ class Costs:
         """How many are known now."""
         known = 0
         for check in checks:
-            usage = await self._ask(check.dispatch_id)
+            usage = await cost_of(self._billing, check.dispatch_id)
             if usage is not None:
                 async with self._database.transaction() as session:
                     await step_repository.settle_cost(session, check.key, usage)
                 known += 1
         return known
-
-    async def _ask(self, dispatch_id: str) -> MessageUsage | None:
-        """What a dispatch took; None while billing has not settled it or does not answer."""
-        try:
-            usage = RecordedUsage.model_validate(await self._billing.usage(UUID(dispatch_id)))
-        except (AppError, ValueError):
-            return None
-        if usage.state == "held":
-            return None
-        return MessageUsage(prompt_tokens=usage.input_tokens, completion_tokens=usage.output_tokens, cost_nano=usage.cost_nano)

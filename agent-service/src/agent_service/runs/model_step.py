@@ -6,6 +6,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from shared.background import TaskTracker
 from shared.clients.completions import (
@@ -24,6 +25,7 @@ from shared.contracts.chat import LeftOutEventData, MessageError, MessageUsage
 from shared.contracts.runs import StepEventData
 from shared.db import Database
 from shared.http import UpstreamConnectError, UpstreamError, UpstreamTimeout
+from shared.ids import uuid7
 from shared.outages import is_outage
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -219,8 +221,23 @@ class ModelSteps:
         return await self._toolbox.find(live.principal, names) if names else []
 
     async def _stream_once(self, attempt: _Attempt, body: dict[str, Any]) -> None:
+        """One call, under an id that is noted before it leaves: whatever dies then, billing can be asked what the call cost."""
+        answer, dispatch_id = attempt.answer, uuid7()
+        await self._note_dispatch(attempt.key, str(dispatch_id))
+        answer.dispatch_id = str(dispatch_id)
+        try:
+            await self._read(attempt, body, dispatch_id)
+        except (ModelNotReadyError, UpstreamConnectError):
+            answer.dispatch_id = None
+            raise
+        except CompletionRefusedError as refusal:
+            if not answer.dispatched and (refusal.error.status or 500) < 500:
+                answer.dispatch_id = None  # refused before anything was sent to a provider
+            raise
+
+    async def _read(self, attempt: _Attempt, body: dict[str, Any], dispatch_id: UUID) -> None:
         answer = attempt.answer
-        async with aclosing(self._completions.stream(attempt.live.principal, body)) as parts:
+        async with aclosing(self._completions.stream(attempt.live.principal, body, dispatch_id=dispatch_id)) as parts:
             async for part in parts:
                 match part:
                     case Text(reasoning=True):
@@ -236,23 +253,24 @@ class ModelSteps:
                     case Finished():
                         answer.note_finish(part.reason)
                     case Dispatched():
-                        answer.dispatched, answer.dispatch_id = True, part.dispatch_id
-                        await self._note_dispatch(attempt.key, part.dispatch_id)
+                        answer.dispatched = True
+                        await self._note_told(attempt, part.dispatch_id)
                 if answer.too_long:
                     return
         if not answer.finished:
             raise UpstreamError("the stream ended before the answer did")
 
-    async def _note_dispatch(self, key: StepKey, dispatch_id: str | None) -> None:
-        """Before the first token is shown, so that its cost is found even when this process dies now.
+    async def _note_dispatch(self, key: StepKey, dispatch_id: str) -> None:
+        async with self._database.transaction() as session:
+            await step_repository.change(session, key, {"dispatch_id": dispatch_id})
 
-        A database that is away must not end a call that is paid for: the end of the step stores the id as well.
-        """
-        if dispatch_id is None:
+    async def _note_told(self, attempt: _Attempt, dispatch_id: str | None) -> None:
+        """Inference may have chosen another id. A database that is away must not end a call that is paid for: the end stores it as well."""
+        if dispatch_id is None or dispatch_id == attempt.answer.dispatch_id:
             return
+        attempt.answer.dispatch_id = dispatch_id
         try:
-            async with self._database.transaction() as session:
-                await step_repository.change(session, key, {"dispatch_id": dispatch_id})
+            await self._note_dispatch(attempt.key, dispatch_id)
         except Exception as error:
             if not is_outage(error):
                 raise

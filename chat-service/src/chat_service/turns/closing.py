@@ -41,7 +41,7 @@ class Closing:
             turn_id=spec.turn_id,
             owner=self._owner,
             status=ending.status,
-            dispatch_id=running.dispatch_id,
+            dispatch_id=running.billed_as,
             tokens_known=ending.usage is not None,
             cost_pending=_charged(running) and (ending.usage is None or ending.usage.cost_nano is None),
         )
@@ -67,7 +67,7 @@ def ended_for(reason: EndReason) -> Ending:
 
 def _charged(running: Running) -> bool:
     """Whether the turn may have cost something."""
-    return running.dispatch_id is not None or running.begun
+    return running.billed_as is not None or running.begun
 
 
 def _run_goes_on(running: Running) -> bool:

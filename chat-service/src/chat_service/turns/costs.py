@@ -7,8 +7,8 @@ from uuid import UUID
 from shared.auth import Principal
 from shared.clients.agents import AgentClient
 from shared.clients.billing import BillingClient
+from shared.clients.costs import cost_of
 from shared.clock import monotonic_s
-from shared.contracts.billing import RecordedUsage
 from shared.contracts.chat import MessageUsage
 from shared.db import Database
 from shared.errors import AppError
@@ -33,20 +33,10 @@ class Costs:
         self._agents = agents
         self._settings = settings
 
-    async def ask(self, dispatch_id: str) -> MessageUsage | None:
-        """What a dispatch took; None while billing has not settled it or does not answer."""
-        try:
-            usage = RecordedUsage.model_validate(await self._billing.usage(UUID(dispatch_id)))
-        except (AppError, ValueError):
-            return None
-        if usage.state == "held":
-            return None
-        return MessageUsage(prompt_tokens=usage.input_tokens, completion_tokens=usage.output_tokens, cost_nano=usage.cost_nano)
-
     async def ask_for(self, dispatch_id: str, wait_s: float) -> MessageUsage | None:
-        """As `ask`, repeated for up to `wait_s`: inference settles a cancelled stream within moments."""
+        """What a dispatch took, asked for again for up to `wait_s`: inference settles a cancelled stream within moments."""
         deadline = monotonic_s() + wait_s
-        while (usage := await self.ask(dispatch_id)) is None and monotonic_s() < deadline:  # noqa: ASYNC110 - billing has no event to wait for
+        while (usage := await cost_of(self._billing, dispatch_id)) is None and monotonic_s() < deadline:  # noqa: ASYNC110 - billing has no event to wait for
             await asyncio.sleep(_ASK_AGAIN_S)
         return usage
 
@@ -63,7 +53,7 @@ class Costs:
     async def _ask_again(self, check: CostCheck) -> MessageUsage | None:
         if check.principal is not None:
             return await self._ask_run(check.principal, check.message_id)
-        return None if check.dispatch_id is None else await self.ask(check.dispatch_id)
+        return None if check.dispatch_id is None else await cost_of(self._billing, check.dispatch_id)
 
     async def check_due(self) -> None:
         """Ask for every cost that is due. No transaction is open while others are asked."""

@@ -2,6 +2,7 @@
 
 from contextlib import aclosing
 from typing import Any
+from uuid import UUID
 
 from shared.background import TaskTracker
 from shared.citations import missing_marks
@@ -19,6 +20,7 @@ from shared.contracts.chat import LeftOutEventData, MessageError, MessageUsage
 from shared.contracts.runs import Citation, StepEventData
 from shared.db import Database
 from shared.http import UpstreamConnectError, UpstreamError, UpstreamTimeout
+from shared.ids import uuid7
 
 from chat_service.messages.history import Line, to_prompt, with_end_of_reply
 from chat_service.messages.service import Ending
@@ -90,10 +92,10 @@ class PlainWriter:
             lines = replace_question(lines, with_passages(asked_text(question_of(lines), spec.filenames), known))
         elif spec.sources and not spec.go_on:
             lines, dropped = await self._looked_up(running, lines, budget=budget, waits=waits)
-        sent = fitting(lines, budget)
-        _show_left_out(running, budget.left_out(history, sent, passages=dropped))
         if spec.go_on:
             lines = with_end_of_reply(lines, bytes_max=budget.bytes_max)
+        sent = fitting(lines, budget)
+        _show_left_out(running, budget.left_out(history, sent, passages=dropped))
         return {"model": spec.model, "messages": to_prompt(sent, go_on=spec.go_on), **spec.options}
 
     async def _looked_up(self, running: Running, lines: list[Line], *, budget: Budget, waits: Waits) -> tuple[list[Line], int]:
@@ -108,7 +110,30 @@ class PlainWriter:
         return replace_question(lines, with_passages(asked, citations)), len(passages) - len(citations)
 
     async def _stream_once(self, running: Running, body: dict[str, Any]) -> None:
-        async with aclosing(self._completions.stream(running.spec.principal, body)) as parts:
+        """One call, under an id that is noted before it leaves: whatever dies then, billing can be asked what the call cost."""
+        dispatch_id = self._chosen_id(running)
+        running.asked_id = str(dispatch_id)
+        try:
+            await self._read(running, body, dispatch_id)
+        except (ModelNotReadyError, UpstreamConnectError):
+            running.asked_id = None
+            raise
+        except CompletionRefusedError as refusal:
+            if running.dispatch_id is None and (refusal.error.status or 500) < 500:
+                running.asked_id = None  # refused before anything was sent to a provider
+            raise
+
+    def _chosen_id(self, running: Running) -> UUID:
+        """That of the first call stands in the turn's row; those of further ones are noted meanwhile."""
+        running.tries += 1
+        if running.tries == 1:
+            return running.spec.dispatch_id
+        dispatch_id = uuid7()
+        self._dispatches.note(running.spec.turn_id, str(dispatch_id))
+        return dispatch_id
+
+    async def _read(self, running: Running, body: dict[str, Any], dispatch_id: UUID) -> None:
+        async with aclosing(self._completions.stream(running.spec.principal, body, dispatch_id=dispatch_id)) as parts:
             async for part in parts:
                 match part:
                     case Text():
@@ -135,7 +160,7 @@ class PlainWriter:
 
     def _note_dispatch(self, running: Running, dispatch_id: str | None) -> None:
         running.dispatch_id = dispatch_id
-        if dispatch_id is not None:
+        if dispatch_id is not None and dispatch_id != running.asked_id:
             self._dispatches.note(running.spec.turn_id, dispatch_id)
 
 

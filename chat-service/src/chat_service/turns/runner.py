@@ -209,8 +209,8 @@ class TurnRunner:
     async def _finish(self, running: Running, ending: Ending) -> None:
         live = running.live
         usage = running.usage
-        if usage is None and running.dispatch_id is not None and running.cut == "stopped":
-            usage = await self._costs.ask_for(running.dispatch_id, self._settings.stop_cost_wait_s)
+        if usage is None and running.billed_as is not None and running.cut == "stopped":
+            usage = await self._costs.ask_for(running.billed_as, self._settings.stop_cost_wait_s)
         folded = fold(live.events)
         ending = replace(
             ending,

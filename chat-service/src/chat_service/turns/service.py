@@ -299,7 +299,7 @@ class TurnService:
 def _run_values(spec: TurnSpec) -> dict[str, Any]:
     """What another process needs to take a run over; a plain turn ends with its process."""
     if spec.run is None:
-        return {"kind": "plain"}
+        return {"kind": "plain", "dispatch_id": str(spec.dispatch_id)}
     return {"kind": "agent", "agent_id": spec.run.agent_id, "principal": spec.principal.to_claims(), "request": spec.request()}
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from shared.access import EndReason
 from shared.auth import Permission, Principal
 from shared.contracts.chat import LeftOutEventData, MessageError, MessageUsage
+from shared.ids import uuid7
 
 from chat_service.messages.service import History
 from chat_service.references.service import Sources
@@ -32,7 +33,8 @@ class TurnSpec:
     """What one turn needs; `leaf_id` ends the history, `message_event` is the data of its first event.
 
     `base` is what the reply held before; a turn that goes on (`go_on`) answers from its citations instead of looking up again.
-    `left_out`: what an earlier process of this turn did not send to the run.
+    `left_out`: what an earlier process of this turn did not send to the run. `dispatch_id`: under which billing is to know the first call
+    of a plain turn; it is stored with the turn's row.
     """
 
     turn_id: UUID
@@ -49,6 +51,7 @@ class TurnSpec:
     go_on: bool = False
     base: Folded = field(default_factory=Folded)
     left_out: LeftOutEventData | None = None
+    dispatch_id: UUID = field(default_factory=uuid7)
 
     @property
     def filenames(self) -> list[str]:
@@ -78,7 +81,8 @@ class Running:
     """A turn under way. `history` is what was read of it when it started, until it is sent.
 
     `cut` says why it was ended from outside, `end_reason` why its person or key may not go on ("ended"). `begun`: an agent's run may
-    exist. `told`: its last event is known, so its usage and error were shown already.
+    exist. `told`: its last event is known, so its usage and error were shown already. `asked_id` is the id of a call to the model that
+    was made and may have cost something, `dispatch_id` that of one that was answered.
     """
 
     spec: TurnSpec
@@ -88,6 +92,8 @@ class Running:
     cut: Cut | None = None
     end_reason: EndReason | None = None
     stop_wait_s: float = 0.0
+    tries: int = 0
+    asked_id: str | None = None
     dispatch_id: str | None = None
     usage: MessageUsage | None = None
     error: MessageError | None = None
@@ -97,6 +103,11 @@ class Running:
     begun: bool = False
     told: bool = False
     waiting_shown: str = ""
+
+    @property
+    def billed_as(self) -> str | None:
+        """The id under which billing may know a call of this turn."""
+        return self.dispatch_id or self.asked_id
 
     def end(self, cut: Cut) -> None:
         """End the turn at its next await; the first reason stays. A stopped run gets `stop_wait_s` to end by itself."""

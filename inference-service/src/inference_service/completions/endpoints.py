@@ -1,9 +1,11 @@
 """POST /v1/chat/completions as a hot route."""
 
 from typing import cast
+from uuid import UUID
 
 from shared.auth import Permission, Role
 from shared.background import TaskTracker
+from shared.contracts.billing import DISPATCH_HEADER
 from shared.errors import AppError, openai_error, render_openai
 from shared.hotroutes import HotRequest, HotRoute
 
@@ -15,6 +17,7 @@ from inference_service.providers.protocol import Json
 from inference_service.settings import InferenceSettings
 
 _STREAM_HEADERS: Headers = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
+_CHOOSERS = frozenset({"agent-service", "chat-service"})
 _JSON_TYPE = (b"content-type", b"application/json")
 
 
@@ -50,13 +53,26 @@ class OpenAIDownstream:
         return error
 
 
+def _chosen_id(hot: HotRequest) -> UUID | None:
+    """The id that a turn or run has noted for this dispatch, so that its cost is found even when its process dies now."""
+    if hot.principal.service not in _CHOOSERS:
+        return None  # anybody else could name one whose hold is paid for
+    chosen = next((value for name, value in hot.scope["headers"] if name == DISPATCH_HEADER), b"")
+    try:
+        return UUID(chosen.decode("ascii"))
+    except ValueError:
+        return None
+
+
 async def create_chat_completion(hot: HotRequest) -> None:
     """The connection is watched here while the exchange runs in a task of its own."""
     settings = cast("InferenceSettings", hot.state.settings)
     limits = RequestLimits(messages_max=settings.messages_max, choices_max=settings.choices_max)
     request = parse_chat(await hot.body(settings.request_bytes_max), limits)
     completions = cast("Completions", hot.state.completions)
-    exchange = await completions.prepare(request, hot.principal, OpenAIDownstream(hot), traceparent=hot.trace.traceparent)
+    exchange = await completions.prepare(
+        request, hot.principal, OpenAIDownstream(hot), traceparent=hot.trace.traceparent, dispatch_id=_chosen_id(hot)
+    )
     cast("TaskTracker", hot.state.tasks).spawn(completions.run(exchange), "chat completion")
     try:
         # ASGI: this message comes when the client has left, and also once the answer is complete.

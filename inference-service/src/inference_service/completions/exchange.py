@@ -6,9 +6,11 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 import orjson
 from shared.auth import Principal
+from shared.contracts.billing import DISPATCH_HEADER
 from shared.deltas import usage_of
 from shared.errors import AppError
 from shared.http import ResponseTooLarge, UpstreamError
@@ -51,6 +53,7 @@ class Plan:
     deployment: Deployment
     call: ChatCall
     bound: Bound
+    dispatch_id: UUID | None = None  # chosen by the caller
     drain: bool = False  # read on to the end when the client leaves: the provider bills the whole answer in any case
 
 
@@ -96,7 +99,10 @@ class Exchange:
         """Never raises an expected error: the client has been answered when this returns."""
         self._task = asyncio.current_task()
         try:
-            dispatch = await self._meter.reserve(self._plan.principal, self._plan.bound, traceparent=self._plan.call.traceparent)
+            plan = self._plan
+            dispatch = await self._meter.reserve(
+                plan.principal, plan.bound, traceparent=plan.call.traceparent, dispatch_id=plan.dispatch_id
+            )
         except AppError as error:
             await self._downstream.refuse(error)
             return
@@ -142,7 +148,7 @@ class Exchange:
         plan = self._plan
         granted = min(plan.call.output_tokens_max, dispatch.output_tokens_granted)
         call = replace(plan.call, output_tokens_max=granted)
-        headers: Headers = [(b"x-atrium-dispatch-id", str(dispatch.id).encode())]
+        headers: Headers = [(DISPATCH_HEADER, str(dispatch.id).encode())]
         if plan.request.output_tokens_asked != granted:
             headers.append((b"x-atrium-max-tokens", str(granted).encode()))
         self._relay.output_tokens_max = granted * plan.request.choices

@@ -1,6 +1,7 @@
 """Decides whether a chat completion may be sent, and sends it."""
 
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from shared.access import AccessEnd
 from shared.auth import Permission, Principal
@@ -38,8 +39,16 @@ class Completions:
             if end.covers(exchange.principal, Permission.MODELS_USE):
                 exchange.stop(Forbidden(end.detail, code=end.reason.value))
 
-    async def prepare(self, request: ChatRequest, principal: Principal, downstream: Downstream, *, traceparent: bytes | None) -> Exchange:
-        """An exchange ready to run. Raises: AppError when the request cannot be served; nothing is held then."""
+    async def prepare(
+        self,
+        request: ChatRequest,
+        principal: Principal,
+        downstream: Downstream,
+        *,
+        traceparent: bytes | None,
+        dispatch_id: UUID | None = None,
+    ) -> Exchange:
+        """An exchange ready to run. `dispatch_id`: a new one that the caller knows already. Raises: AppError when the request cannot be served; nothing is held then."""
         deployment = await self.catalogue.resolve(request.model, kind="chat", principal=principal)
         call = self.admission.call(request, deployment, principal, traceparent=traceparent)
         input_max = await fit_input(request, deployment, call)
@@ -53,4 +62,5 @@ class Completions:
             choices=request.choices,
         )
         drain = deployment.provider.kind in self.drain_kinds
-        return Exchange(self.meter, downstream, Plan(principal, request, deployment, call, bound, drain=drain))
+        plan = Plan(principal, request, deployment, call, bound, dispatch_id=dispatch_id, drain=drain)
+        return Exchange(self.meter, downstream, plan)

@@ -89,8 +89,10 @@ class Meter:
         self._free_reserving: list[UUID | None] = []
         self._beginning: list[Dispatch] = []
 
-    async def reserve(self, principal: Principal, bound: Bound, *, traceparent: bytes | None = None) -> Dispatch:
-        """Hold the most this dispatch can cost. Raises: AppError as billing refused it, or BillingUnavailable: closed, never open;
+    async def reserve(
+        self, principal: Principal, bound: Bound, *, traceparent: bytes | None = None, dispatch_id: UUID | None = None
+    ) -> Dispatch:
+        """Hold the most this dispatch can cost. `dispatch_id`: a new id that the caller knows already. Raises: AppError as billing refused it, or BillingUnavailable: closed, never open;
         TooManyRequests beyond what one person may use for nothing.
         """
         known_free = bound.kind == "chat" and self._free_use.knows(bound.model)
@@ -98,7 +100,7 @@ class Meter:
             self._free_use.take(principal.user_id, self._free_running())
             self._free_reserving.append(principal.user_id)
         try:
-            answer = await self._reserve_twice(principal, bound, traceparent)
+            answer = await self._reserve_twice(principal, bound, traceparent, dispatch_id or uuid7())
         except AppError:
             if known_free:
                 self._free_use.give_back(principal.user_id)
@@ -115,14 +117,14 @@ class Meter:
         self.live[dispatch.id] = dispatch
         return dispatch
 
-    async def _reserve_twice(self, principal: Principal, bound: Bound, traceparent: bytes | None) -> dict[str, Any]:
+    async def _reserve_twice(self, principal: Principal, bound: Bound, traceparent: bytes | None, first_id: UUID) -> dict[str, Any]:
         try:
-            return await self._reserve_once(principal, bound, traceparent)
+            return await self._reserve_once(principal, bound, traceparent, first_id)
         except BillingUnavailable as error:
             # A kept connection that billing's restart closed: the next one is new.
             if not isinstance(error.__cause__, UpstreamDisconnected):
                 raise
-            return await self._reserve_once(principal, bound, traceparent)
+            return await self._reserve_once(principal, bound, traceparent, uuid7())
 
     def _free_running(self) -> list[UUID | None]:
         return self._free_reserving + [dispatch.person for dispatch in self.live.values() if dispatch.free]
@@ -187,8 +189,7 @@ class Meter:
         self.live.pop(dispatch.id, None)
         await self._release(dispatch.id, reason)
 
-    async def _reserve_once(self, principal: Principal, bound: Bound, traceparent: bytes | None) -> dict[str, Any]:
-        request_id = uuid7()
+    async def _reserve_once(self, principal: Principal, bound: Bound, traceparent: bytes | None, request_id: UUID) -> dict[str, Any]:
         try:
             return await self._billing.reserve(_reservation(request_id, principal, bound), traceparent=traceparent)
         except asyncio.CancelledError:

@@ -4,6 +4,7 @@ from typing import cast
 
 from shared.auth import Permission
 from shared.background import TaskTracker
+from shared.contracts.billing import DISPATCH_HEADER
 from shared.hotroutes import HotRequest, HotRoute
 
 from inference_service.embeddings.priority import priority_of
@@ -22,7 +23,7 @@ async def create_rerank(hot: HotRequest) -> None:
     work = reranking.rerank(request, deployment, hot.principal, traceparent=hot.trace.traceparent, priority=priority_of(hot))
     # To its end: a cancelled request task must not take the settlement with it.
     done = await cast("TaskTracker", hot.state.tasks).complete(work, "rerank")
-    headers = [(b"x-atrium-dispatch-id", done.dispatch_id.encode())]
+    headers = [(DISPATCH_HEADER, done.dispatch_id.encode())]
     if done.charge.cost_nano is not None:
         headers.append((b"x-atrium-cost-nano", str(done.charge.cost_nano).encode()))
     await hot.send_json(200, done.body, headers)

@@ -3,11 +3,13 @@
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
+from uuid import UUID
 
 import orjson
 
 from shared.auth import Principal, ServiceTokens
 from shared.clients.context import context_headers
+from shared.contracts.billing import DISPATCH_HEADER
 from shared.contracts.chat import LoadProgress, MessageError, MessageUsage
 from shared.deltas import Delta, DeltaReader, Finished, RefusalText, Text, ToolCallPiece, UsageReport, error_of
 from shared.http import Timeouts, UpstreamPool, UpstreamResponse
@@ -80,8 +82,10 @@ class Completions:
         self._origin = base_url.rstrip("/")
         self._timeouts = timeouts
 
-    async def stream(self, principal: Principal, body: dict[str, Any]) -> AsyncGenerator[Part]:
+    async def stream(self, principal: Principal, body: dict[str, Any], *, dispatch_id: UUID | None = None) -> AsyncGenerator[Part]:
         """The parts of one completion as they arrive. Closing the generator cancels the provider's work.
+
+        `dispatch_id`: a new id under which billing is to know the call; inference may choose another one, which `Dispatched` tells.
 
         Raises:
             ModelNotReadyError, CompletionRefusedError: what inference said.
@@ -94,11 +98,13 @@ class Completions:
             (b"accept", b"text/event-stream"),
             *context_headers(),
         ]
+        if dispatch_id is not None:
+            headers.append((DISPATCH_HEADER, str(dispatch_id).encode()))
         async with self._pool.request("POST", self._origin, _TARGET, headers, body=payload, timeouts=self._timeouts) as response:
             if response.status != 200:
                 raise await _refusal(response)
-            dispatch_id = response.header(b"x-atrium-dispatch-id")
-            yield Dispatched(dispatch_id.decode("ascii", "replace") if dispatch_id else None)
+            told = response.header(DISPATCH_HEADER)
+            yield Dispatched(told.decode("ascii", "replace") if told else None)
             parser, reader = SseParser(), DeltaReader()
             while chunk := await response.next_chunk():
                 for event in parser.feed(chunk):

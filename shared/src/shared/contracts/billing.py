@@ -8,6 +8,8 @@ from pydantic import BaseModel, Field
 
 TOKENS_MAX = 100_000_000
 HOLDS_PER_CHECKPOINT_MAX = 1000
+DISPATCH_HEADER = b"x-atrium-dispatch-id"
+"""Under which id billing knows a dispatch: in every answer of inference, and in calls of chat and agents, which choose their own."""
 
 
 class PrincipalChain(BaseModel):
