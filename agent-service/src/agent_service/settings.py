@@ -24,7 +24,7 @@ class AgentSettings(ServiceSettings):
         default="agent-service",
         min_length=1,
         max_length=200,
-        description="name of this replica; the process that comes back under it goes on with the runs it left",
+        description="name of this replica; the process that comes back under it resumes the runs it left",
     )
     default_model: str = Field(
         default="qwen2.5-coder-0.5b-instruct", max_length=200, description="model of an agent or run that names none"

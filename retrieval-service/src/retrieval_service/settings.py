@@ -19,7 +19,7 @@ class RetrievalSettings(ServiceSettings):
         default="retrieval-service",
         min_length=1,
         max_length=200,
-        description="name of this replica; the process that comes back under it goes on with the ingestions it left",
+        description="name of this replica; the process that comes back under it resumes the ingestions it left",
     )
 
     object_store_url: str | None = Field(default=None, description="s3://bucket/prefix or file:///folder; unset: ATRIUM_HOME/data/objects")

@@ -174,7 +174,7 @@ class LoadProgress(BaseModel):
 
 
 class WaitingEventData(BaseModel):
-    """The reply cannot be written yet; the turn goes on by itself. `service_away`: a service restarts, nothing was dispatched yet."""
+    """The reply cannot be written yet; the turn continues by itself. `service_away`: a service restarts, nothing was dispatched yet."""
 
     reason: Literal["model_loading", "model_busy", "service_away"]
     progress: LoadProgress | None = None
