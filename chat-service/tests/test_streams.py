@@ -107,6 +107,16 @@ async def test_a_database_that_is_away_for_a_moment_does_not_empty_the_stream(
     assert rest[-1].data["status"] == "complete"
 
 
+async def test_a_process_that_shuts_down_begins_no_stream(start: Any) -> None:
+    service = await start()
+    user = service.user()
+    chat = await user.new_chat()
+    reply = (await user.say(chat))[0].data["reply_id"]
+    service.app.state.streams.closing = True
+    answer = await user.http.get(f"/api/v1/chats/{chat}/messages/{reply}/stream")
+    assert (answer.status_code, answer.json()["code"], bool(answer.headers["retry-after"])) == (503, "chat_restarting", True)
+
+
 async def test_last_event_id_resumes_like_after(user: Any, play: Any) -> None:
     chat = await user.new_chat()
     seen = await user.say(chat)

@@ -15,6 +15,7 @@ from shared.streams import DocumentedEvents, EventStream, SeenEventId
 
 from agent_service.dependencies import RunsDep, SettingsDep, StreamsDep
 from agent_service.runs.disposition import file_headers
+from agent_service.runs.errors import Draining
 from agent_service.runs.follow import RunStreams
 from agent_service.runs.service import KeyedWrite, RunService
 from agent_service.settings import AgentSettings
@@ -74,6 +75,8 @@ class _Answers:
             pass  # the run goes on; the answer says how far it is
 
     def stream(self, principal: Principal, run_id: UUID, after: int) -> EventStream:
+        if self._streams.closing:
+            raise Draining  # a stream that is begun now would end without an event
         self._streams.open.enter(principal)
         return self._events(principal, run_id, after)
 

@@ -95,7 +95,7 @@ class Draining(Unavailable):
     code = "agents_restarting"
 
     def __init__(self) -> None:
-        super().__init__("the agent-service restarts; send the request again in a moment", retry_after_s=3)
+        super().__init__("the agent-service restarts; ask again in a moment", retry_after_s=3)
 
 
 class TooManyStreams(TooManyRequests):

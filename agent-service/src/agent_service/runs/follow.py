@@ -72,11 +72,11 @@ class RunStreams:
         self.open = OpenStreams(settings.streams_per_user_max, TooManyStreams)
         self._tails: dict[UUID, _Tail] = {}
         self.looking = Periodic("events of other processes", settings.follow_poll_s, self.look)
-        self._closing = False
+        self.closing = False
 
     def close(self) -> None:
         """End all streams; their readers resume by their last id."""
-        self._closing = True
+        self.closing = True
         self._wakeups.wake_all()
 
     async def follow(self, run_id: UUID, after: int) -> AsyncGenerator[bytes]:
@@ -86,7 +86,7 @@ class RunStreams:
         # Events are stored before they are shown: an id above the last one is none that the reader was given.
         after = min(after, await self._waited_for(partial(self._last_id, run_id))) if after else 0
         with self._wakeups.watch(run_id) as changed, self._tail(run_id) as tail:
-            while not self._closing:
+            while not self.closing:
                 changed.clear()
                 events, ended = await self._waited_for(partial(self._next, run_id, after, tail))
                 if ended and not events and not told:

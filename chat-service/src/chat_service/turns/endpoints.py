@@ -17,6 +17,7 @@ from chat_service.dependencies import SettingsDep, StreamsDep, TurnsDep
 from chat_service.settings import ChatSettings
 from chat_service.streams.cursor import Reply
 from chat_service.streams.service import ReplyStreams
+from chat_service.turns.errors import Draining
 from chat_service.turns.service import KeyedWrite, Started, TurnService
 
 Reader = Annotated[Principal, Depends(require(Permission.CHATS_READ))]
@@ -53,6 +54,8 @@ class _Answers:
         return await self._turns.read(principal, started.reply.chat_id, started.reply.message_id)
 
     def stream(self, principal: Principal, reply: Reply, after: int) -> EventStream:
+        if self._streams.closing:
+            raise Draining  # a stream that is begun now would end without an event
         with self._streams.open.place(principal) as place:
             return self._stream(reply, after, on_close=place.keep())
 

@@ -38,4 +38,4 @@ class Draining(Unavailable):
     code = "chat_restarting"
 
     def __init__(self) -> None:
-        super().__init__("the chat-service restarts; send the message again in a moment", retry_after_s=3)
+        super().__init__("the chat-service restarts; ask again in a moment", retry_after_s=3)
