@@ -27,7 +27,7 @@ async def test_a_turn_that_is_ended_twice_ends_once_for_the_first_reason() -> No
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_a_turn_whose_end_cannot_be_written_is_left_to_the_reaper(
-    start: Any, suite: Any, play: Any, monkeypatch: pytest.MonkeyPatch
+    start: Any, suite: Any, play: Any, admin: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service = await start()
     user, runner = service.user(), service.app.state.runner
@@ -36,6 +36,12 @@ async def test_a_turn_whose_end_cannot_be_written_is_left_to_the_reaper(
     chat = await user.new_chat()
     async with user.events("POST", f"/api/v1/chats/{chat}/messages", json={"content": "hi"}) as events:
         reply = (await play.take(events, 2))[0].data["reply_id"]
+
+        async def journaled() -> bool:
+            rows = "SELECT count(*) FROM chat.journal JOIN chat.turn ON turn.id = turn_id WHERE message_id = $1"
+            return await admin.fetchval(rows, UUID(reply)) > 0
+
+        await play.until(journaled)
 
         async def cannot(*_: Any) -> Any:
             raise TypeError("nobody foresaw this")
@@ -70,7 +76,9 @@ async def test_a_time_out_inside_a_turn_is_not_told_as_the_limit_of_replies(
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_a_dispatch_is_noted_once_the_database_is_back(start: Any, suite: Any, play: Any, admin: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_dispatch_is_noted_once_the_database_is_back(
+    start: Any, suite: Any, play: Any, admin: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     service = await start()
     user = service.user()
     note, failures = repository.note_dispatches, 1

@@ -183,7 +183,10 @@ async def test_a_stop_before_the_answer_begins_costs_what_billing_says(user: Any
 
 
 async def test_each_try_has_an_id_of_its_own_and_what_was_refused_costs_nothing(user: Any, suite: Any, play: Any, admin: Any) -> None:
-    suite.plans += [play.refuses(503, {"error": {"message": "loading", "code": "model_loading"}}), play.refuses(402, {"error": {"code": "x"}})]
+    suite.plans += [
+        play.refuses(503, {"error": {"message": "loading", "code": "model_loading"}}),
+        play.refuses(402, {"error": {"code": "x"}}),
+    ]
     chat = await user.new_chat()
     reply = reply_id(await user.say(chat))
     assert len(set(suite.asked_ids)) == 2

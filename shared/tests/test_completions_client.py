@@ -93,7 +93,9 @@ async def test_a_service_that_is_away_asks_to_wait(completions: Completions, pro
 
 
 @pytest.mark.parametrize("frame", [b'data: {"error": %s}\n\n', b"event: error\ndata: %s\n\n"], ids=["in a chunk", "as an event"])
-async def test_an_error_inside_a_stream_can_be_stored_whatever_is_in_it(completions: Completions, provider: FakeProvider, frame: bytes) -> None:
+async def test_an_error_inside_a_stream_can_be_stored_whatever_is_in_it(
+    completions: Completions, provider: FakeProvider, frame: bytes
+) -> None:
     error = b'{"message": "a \\u0000 b \\ud800' + b"x" * 9_000 + b'", "code": "c\\u0000", "more": "\\u0000"}'
     provider.scripted = events_of(frame % error)
     with pytest.raises(CompletionRefusedError) as refused:

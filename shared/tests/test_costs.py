@@ -39,7 +39,9 @@ class Billing:
 async def test_a_cost_is_known_once_billing_knows_it_or_must_know_it(answer: Any, dispatch_id: UUID, cost_nano: int | None) -> None:
     usage = await cost_of(cast("Any", Billing(answer)), str(dispatch_id))
     assert (None if usage is None else usage.cost_nano) == cost_nano
-    assert usage is None or usage == MessageUsage(prompt_tokens=2 if cost_nano else 0, completion_tokens=1 if cost_nano else 0, cost_nano=cost_nano)
+    assert usage is None or usage == MessageUsage(
+        prompt_tokens=2 if cost_nano else 0, completion_tokens=1 if cost_nano else 0, cost_nano=cost_nano
+    )
 
 
 def test_an_id_tells_when_it_was_made() -> None:

@@ -316,7 +316,14 @@ def test_no_shape_of_a_delta_fails_the_answer(deltas: list[dict[str, Any]], reas
 
 @pytest.mark.parametrize(
     ("word", "reason"),
-    [("STOP", "stop"), ("max_tokens", "length"), ("\x00", "stop"), ("odd\x00 word", "odd word"), ("half \ud800", "half \ufffd"), ("x" * 9_000, "x" * 64)],
+    [
+        ("STOP", "stop"),
+        ("max_tokens", "length"),
+        ("\x00", "stop"),
+        ("odd\x00 word", "odd word"),
+        ("half \ud800", "half \ufffd"),
+        ("x" * 9_000, "x" * 64),
+    ],
 )
 def test_why_an_answer_ended_can_be_stored_whatever_word_a_provider_has_for_it(word: str, reason: str) -> None:
     assert read(chunk({"content": "y"}, word))[-1] == Finished(reason)

@@ -40,7 +40,16 @@ async def test_a_stream_is_neither_stored_nor_buffered_on_its_way() -> None:
 
 @pytest.mark.parametrize(
     ("query", "header", "seen"),
-    [("", None, 0), ("?after=7", None, 7), ("", "9", 9), ("?after=0", "9", 0), ("", "-1", 0), ("", "x", 0), ("", "٣", 0), ("", "9" * 20, 0)],
+    [
+        ("", None, 0),
+        ("?after=7", None, 7),
+        ("", "9", 9),
+        ("?after=0", "9", 0),
+        ("", "-1", 0),
+        ("", "x", 0),
+        ("", "٣", 0),
+        ("", "9" * 20, 0),
+    ],
 )
 async def test_a_reader_says_what_it_has_seen(query: str, header: str | None, seen: int) -> None:
     headers: dict[str, Any] = {} if header is None else {"last-event-id": header.encode()}

@@ -26,7 +26,8 @@ WITH RECURSIVE path AS (
 SELECT m.* FROM path p JOIN message m ON m.chat_id = :chat_id AND m.id = p.id ORDER BY p.depth DESC
 """
 
-# The walk stops where the bytes are spent, so that a long branch is not read to be thrown away.
+# The walk stops where the bytes are spent, so that a long branch is not read to be thrown away. It has two messages at least: a long reply
+# that is continued comes with its question.
 HISTORY = """
 WITH RECURSIVE path AS (
     SELECT m.parent_id, m.role, m.content, 1 AS depth, octet_length(m.content) AS size_bytes
@@ -34,7 +35,7 @@ WITH RECURSIVE path AS (
   UNION ALL
     SELECT m.parent_id, m.role, m.content, p.depth + 1, p.size_bytes + octet_length(m.content)
     FROM path p JOIN message m ON m.chat_id = :chat_id AND m.id = p.parent_id
-    WHERE p.depth < :depth_max AND p.size_bytes < :bytes_max
+    WHERE p.depth < :depth_max AND (p.size_bytes < :bytes_max OR p.depth < 2)
 )
 SELECT role, content, (SELECT m.depth FROM message m WHERE m.chat_id = :chat_id AND m.id = :leaf_id) AS branch_depth
 FROM path ORDER BY depth DESC

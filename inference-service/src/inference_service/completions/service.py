@@ -48,7 +48,10 @@ class Completions:
         traceparent: bytes | None,
         dispatch_id: UUID | None = None,
     ) -> Exchange:
-        """An exchange ready to run. `dispatch_id`: a new one that the caller knows already. Raises: AppError when the request cannot be served; nothing is held then."""
+        """An exchange ready to run. `dispatch_id`: a new one that the caller knows already.
+
+        Raises: AppError when the request cannot be served; nothing is held then.
+        """
         deployment = await self.catalogue.resolve(request.model, kind="chat", principal=principal)
         call = self.admission.call(request, deployment, principal, traceparent=traceparent)
         input_max = await fit_input(request, deployment, call)

@@ -92,8 +92,10 @@ class Meter:
     async def reserve(
         self, principal: Principal, bound: Bound, *, traceparent: bytes | None = None, dispatch_id: UUID | None = None
     ) -> Dispatch:
-        """Hold the most this dispatch can cost. `dispatch_id`: a new id that the caller knows already. Raises: AppError as billing refused it, or BillingUnavailable: closed, never open;
-        TooManyRequests beyond what one person may use for nothing.
+        """Hold the most this dispatch can cost. `dispatch_id`: a new id that the caller knows already.
+
+        Raises: AppError as billing refused it, or BillingUnavailable: closed, never open; TooManyRequests beyond what one person may use
+        for nothing.
         """
         known_free = bound.kind == "chat" and self._free_use.knows(bound.model)
         if known_free:

@@ -128,7 +128,7 @@ async def _refusal(response: UpstreamResponse) -> Exception:
 
 def _error_of(body: object, *, status: int | None) -> MessageError:
     """What went wrong, as it can be stored with a reply, whatever a provider wrote into it."""
-    outer = cast("dict[str, Any]", storable(body)) if isinstance(body, dict) else {}
+    outer = cast("dict[str, Any]", storable(cast("object", body))) if isinstance(body, dict) else {}
     inner = outer.get("error", outer)
     if not isinstance(inner, dict):
         return MessageError(code="upstream_failed", detail=str(inner)[:500], status=status)

@@ -120,7 +120,7 @@ class Message(BaseModel):
     citations: list[Citation] = Field(default_factory=list[Citation])
     finish_reason: str | None = Field(
         default=None,
-        description="why the reply ended, in the provider's word: `stop`, `length` (the reply can be continued), `content_filter`, `refusal`"
+        description="why the reply ended, in the provider's word: `stop`, `length` (it can be continued), `content_filter`, `refusal`"
         " (the content is the refusal), `reasoning_only` (it thought and wrote nothing), `account_suspended`, `key_revoked`;"
         " null while it is not known",
     )
