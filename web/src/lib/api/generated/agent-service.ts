@@ -1451,7 +1451,7 @@ export interface components {
         };
         /**
          * WaitingEventData
-         * @description The reply cannot be written yet; the turn goes on by itself. `service_away`: a service restarts, nothing was dispatched yet.
+         * @description The reply cannot be written yet; the turn continues by itself. `service_away`: a service restarts, nothing was dispatched yet.
          */
         WaitingEventData: {
             progress?: components["schemas"]["LoadProgress"] | null;

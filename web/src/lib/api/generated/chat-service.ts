@@ -82,7 +82,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** A cut reply goes on */
+        /** Continue a reply that was cut off */
         post: operations["go_on_api_v1_chats__chat_id__messages__message_id__continue_post"];
         delete?: never;
         options?: never;
@@ -488,7 +488,7 @@ export interface components {
             error?: components["schemas"]["MessageError"] | null;
             /**
              * Finish Reason
-             * @description why the reply ended, in the provider's word: `stop`, `length` (continue goes on), `content_filter`, `refusal` (the content is the refusal), `reasoning_only` (it thought and wrote nothing), `account_suspended`, `key_revoked`; null while it is not known
+             * @description why the reply ended, in the provider's word: `stop`, `length` (it can be continued), `content_filter`, `refusal` (the content is the refusal), `reasoning_only` (it thought and wrote nothing), `account_suspended`, `key_revoked`; null while it is not known
              */
             finish_reason?: string | null;
             /**
@@ -879,7 +879,7 @@ export interface components {
         };
         /**
          * WaitingEventData
-         * @description The reply cannot be written yet; the turn goes on by itself. `service_away`: a service restarts, nothing was dispatched yet.
+         * @description The reply cannot be written yet; the turn continues by itself. `service_away`: a service restarts, nothing was dispatched yet.
          */
         WaitingEventData: {
             progress?: components["schemas"]["LoadProgress"] | null;
