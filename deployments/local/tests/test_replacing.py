@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import sys
 import textwrap
 from collections.abc import AsyncIterator, Callable
@@ -16,6 +17,7 @@ from atrium_local.errors import LocalError
 from atrium_local.life import Answer, Life, Spec
 from atrium_local.listeners import Listener
 from atrium_local.probes import answers_http, http_health
+from atrium_local.serve import Line
 from atrium_local.stack import _free_ports
 from atrium_local.supervised import Supervised
 
@@ -174,6 +176,42 @@ async def test_when_it_takes_long_everybody_is_told_at_once(tmp_path: Path, monk
         watched.process.wake()
         assert await watched.process.wait_ready(PATIENCE_S)
         assert (await http.get(watched.url)).status_code == 200
+
+
+async def test_who_is_still_sending_hears_that_the_service_is_away() -> None:
+    """Closed with a part of the request unread, the connection would be reset, and the answer lost."""
+    port = _free_ports(["app"])["app"]
+    listener = Listener.open("cats-service", "127.0.0.1", port, variable="CATS_PORT")
+    await listener.stand_in()
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        async with asyncio.timeout(PATIENCE_S):
+            writer.write(b"POST /upload HTTP/1.1\r\nhost: cats\r\ncontent-length: 8000000\r\n\r\n")
+            for _ in range(80):
+                writer.write(bytes(100_000))
+                await writer.drain()
+            answer = await reader.read()
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert answer.endswith(b"}")
+        writer.close()
+    finally:
+        listener.close()
+
+
+@pytest.mark.parametrize(
+    ("said", "ends"),
+    [(b"E", True), (b"EE", True), (b"", False)],
+    ids=["told", "told twice, as by a stop during a restart", "by a stranger"],
+)
+def test_a_process_knows_whose_sigterm_it_is(said: bytes, ends: bool) -> None:
+    ours, theirs = socket.socketpair()
+    with ours:
+        line = Line(theirs.detach())
+        line._socket.setblocking(False)
+        ours.sendall(said)
+        assert line.told_to_end() is ends
+    assert line.told_to_end()  # the supervisor is gone
+    line._socket.close()
 
 
 @pytest.mark.parametrize("exclusive", [False, True])

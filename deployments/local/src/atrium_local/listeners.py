@@ -15,6 +15,7 @@ from atrium_local.errors import LocalError
 
 _BACKLOG = 2048
 _SILENT_MAX_S = 5.0  # a connection that asks nothing is closed by the stand-in
+_LEAVE_MAX_S = 2.0  # the rest of a request may still come in; closed with that unread, the answer would be lost too (RST)
 _MISSING_FAMILY = {errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL}
 
 
@@ -45,6 +46,8 @@ class Listener:
             for listening in opened:
                 listening.close()
             raise port_error(error, host=host, port=port, owner=name, variable=variable) from error
+        if not opened:
+            raise LocalError(f"HOST={host} is no address of this machine: correct HOST.")
         return cls(name=name, sockets=opened)
 
     def descriptors(self) -> list[int]:
@@ -126,6 +129,7 @@ class _StandIn(asyncio.Protocol):
 
     def __init__(self, name: str) -> None:
         self._name = name
+        self._answered = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
@@ -133,9 +137,13 @@ class _StandIn(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         del data  # whatever was asked
-        if not self._transport.is_closing() and isinstance(self._transport, asyncio.WriteTransport):
-            self._transport.write(_away(self._name))
-            self._transport.close()
+        if self._answered or not isinstance(self._transport, asyncio.WriteTransport):
+            return
+        self._answered = True
+        self._transport.write(_away(self._name))
+        self._transport.write_eof()
+        self._limit.cancel()
+        self._limit = asyncio.get_running_loop().call_later(_LEAVE_MAX_S, self._transport.close)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._limit.cancel()
