@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from atrium_local import commands, processes
+from atrium_local import commands, files, processes, requests
+from atrium_local import home as home_module
+from atrium_local.errors import LocalError
 from atrium_local.home import Home
 from atrium_local.requests import take_requests
 from atrium_local.settings import LocalSettings
@@ -108,7 +110,7 @@ def test_damaged_notes_confuse_nobody(running: Running, capsys: pytest.CaptureFi
     running.home.state.unlink(missing_ok=True)
     assert commands.stop(running.settings) == 0
     assert running.process.wait(PATIENCE_S) == 0
-    assert commands.status(running.settings) == 1
+    assert commands.status(running.settings) == commands.NOTHING_RUNS
 
 
 def test_a_frozen_supervisor_is_said_to_be_silent_and_stopped_within_15_s(running: Running, capsys: pytest.CaptureFixture[str]) -> None:
@@ -139,10 +141,115 @@ def test_a_request_that_is_damaged_is_thrown_away(tmp_path: Path) -> None:
     home = Home(tmp_path)
     home.prepare()
     home.requests.mkdir()
-    (home.requests / "a.json").write_text("{")
-    (home.requests / "b.json").write_text(json.dumps({"restart": "cat"}))
+    for name, text in (("a", "{"), ("b", '["cat"]'), ("c", json.dumps({"restart": "cat"}))):
+        (home.requests / f"{os.getpid()}-{name}.json").write_text(text)
     assert [request.restart for request in take_requests(home)] == ["cat"]
     assert take_requests(home) == []
+    assert list(home.requests.iterdir()) == []
+
+
+def test_what_was_asked_of_an_earlier_supervisor_is_thrown_away(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.prepare()
+    home.requests.mkdir()
+    (home.requests / "1-a.json").write_text(json.dumps({"restart": "cat"}))
+    (home.requests / "1-b.answer").write_text("{}")
+    (home.requests / f"{os.getpid()}-c.answer").write_text("{}")
+    assert take_requests(home) == []
+    assert [path.name for path in home.requests.iterdir()] == [f"{os.getpid()}-c.answer"]
+
+
+# What `make run` and `make deps` are before anything listens: in a download, or in initdb.
+BUSY = """
+import time
+from atrium_local import commands
+from atrium_local.settings import LocalSettings
+
+with commands._alone(LocalSettings()) as home, home.beating():
+    print("busy", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_restart_asked_for_too_early_does_not_end_the_start(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    home = Home(tmp_path / "home")
+    environment = {**os.environ, "ATRIUM_HOME": str(home.root)}
+    with subprocess.Popen([sys.executable, "-c", BUSY], env=environment, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "busy\n"
+            with pytest.raises(LocalError, match="did not answer"):
+                requests.ask_restart(home, "cat", timeout_s=0.5)
+            assert process.poll() is None
+            before = home.pulse.stat().st_mtime
+            until(lambda: home.pulse.stat().st_mtime > before)
+            assert commands.status(LocalSettings(atrium_home=home.root)) == 0
+            assert "silent" not in capsys.readouterr().out
+        finally:
+            process.kill()
+    assert list(home.requests.iterdir()) == []
+
+
+def test_somebody_who_looks_whether_it_runs_does_not_keep_it_from_starting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = Home(tmp_path)
+    home.prepare()
+    looking = [files.try_lock(home.lock_path)]
+
+    def take(path: Path) -> object:
+        found = files.try_lock(path)
+        if looking and (looked := looking.pop()) is not None:
+            looked.close()  # it has looked
+        return found
+
+    monkeypatch.setattr(home_module, "try_lock", take)
+    with home.locked():
+        assert not looking
+
+
+def test_a_home_of_yesterday_is_not_said_to_be_silent(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.prepare()
+    home.pulse.touch()
+    os.utime(home.pulse, (1, 1))
+    with home.locked():
+        assert home.silent_for_s() < 3600
+
+
+@pytest.mark.parametrize("pid", [0, -1, -4711])
+def test_a_supervisor_out_of_reach_is_never_signalled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pid: int) -> None:
+    """What the kernel says of a lock in another container, or behind NFS, would be groups of processes to kill(2)."""
+    found = LocalSettings(atrium_home=tmp_path)
+    Home(tmp_path).prepare()
+    signalled: list[int] = []
+    monkeypatch.setattr(home_module.Home, "is_locked", lambda _: True)
+    monkeypatch.setattr(home_module, "holder_of", lambda _: pid)
+    monkeypatch.setattr(os, "kill", lambda target, _number: signalled.append(target))
+    for ask in (commands.status, commands.stop, lambda settings: commands.restart(settings, ["cat"])):
+        with pytest.raises(LocalError, match="in another container or on another machine"):
+            ask(found)
+    assert signalled == []
+
+
+def test_with_nothing_running_each_command_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for folder in (tmp_path / "none", tmp_path / "empty"):
+        if folder.name == "empty":
+            Home(folder).prepare()
+        found = LocalSettings(atrium_home=folder)
+        assert commands.stop(found) == 0
+        assert commands.status(found) == commands.NOTHING_RUNS
+        assert capsys.readouterr().out.splitlines() == [
+            f"Nothing runs on {folder}: there is nothing to stop.",
+            f"Nothing runs on {folder}: `make run` starts Atrium.",
+        ]
+
+
+def test_make_adds_no_error_of_its_own_when_nothing_runs(tmp_path: Path) -> None:
+    clone = LocalSettings(atrium_home=tmp_path).clone_root
+    recipe = subprocess.run(["make", "-n", "-C", str(clone), "status"], capture_output=True, text=True, check=True).stdout
+    status = next(line for line in recipe.splitlines() if "atrium_local status" in line)
+    for ends_with, shown in ((0, 0), (3, 0), (1, 1), (2, 1)):
+        command = f"(exit {ends_with}) {status[status.index('||') :]}"
+        assert subprocess.run(["sh", "-c", command], check=False).returncode == shown
 
 
 def test_a_reader_of_the_output_that_leaves_changes_nothing(tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 import importlib
 import json
+import os
 import stat
 from pathlib import Path
 
 import pytest
+from atrium_local import files, supervisor
 from atrium_local.addresses import database_of, role_url
 from atrium_local.credentials import USER_KEY_ID, Credentials
 from atrium_local.environments import read_dotenv
@@ -153,6 +155,31 @@ def test_what_every_program_needs_is_passed_on(installation: Installation, monke
     for service in SERVICES:
         assert wanted.items() <= installation.environments.for_service(service).items()
         assert "PATH" in installation.environments.for_service(service)
+
+
+def test_the_secrets_are_on_the_disk_before_anything_is_made_with_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a power cut the data would be there and its password not."""
+    path = tmp_path / "secrets.json"
+    synced: list[tuple[bool, bool]] = []
+    monkeypatch.setattr(files.os, "fsync", lambda descriptor: synced.append((stat.S_ISDIR(os.fstat(descriptor).st_mode), path.exists())))
+    Credentials.load(path)
+    assert synced == [(False, False), (True, True)]  # its bytes before it has its name, then the name
+
+
+async def test_the_link_of_the_first_administrator_is_found_whatever_hosts_the_gateway_answers_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = LocalSettings(atrium_home=tmp_path / "home", trusted_hosts="atrium.example.com;other.example.com")
+    asked: list[str | None] = []
+
+    async def gateway(_port: int, _path: str, *, host: str, called: str | None = None) -> tuple[int, bytes]:
+        asked.append(called)
+        return (200, b'{"setup_required": true}') if called == "atrium.example.com" else (421, b"")
+
+    monkeypatch.setattr(supervisor, "get", gateway)
+    monkeypatch.setattr(supervisor, "_CONFIG_TRIES_MAX", 1)
+    assert await supervisor.Supervisor(Installation.open(settings))._needs_first_person()
+    assert asked == ["atrium.example.com"]
 
 
 def test_a_damaged_secrets_file_is_never_replaced(tmp_path: Path) -> None:

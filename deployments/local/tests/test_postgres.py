@@ -5,6 +5,7 @@ import os
 import secrets
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,10 +13,14 @@ from typing import Any
 
 import asyncpg
 import pytest
-from atrium_local import postgres
+from atrium_local import engines, postgres
 from atrium_local.errors import LocalError
+from atrium_local.installation import Installation
 from atrium_local.postgres import PostgresServer, bin_directory
+from atrium_local.processes import Identity
+from atrium_local.settings import LocalSettings
 from atrium_local.stack import _free_ports
+from atrium_local.state import read_engines
 
 
 @pytest.fixture
@@ -100,6 +105,51 @@ def killing_after(delay_s: float) -> Callable[..., Any]:
         raise PowerCut
 
     return run
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's death signal is Linux's")
+def test_initdb_ends_with_whoever_started_it(tmp_path: Path) -> None:
+    """It would go on writing into the folder that the next start makes under the same name."""
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "initdb"
+    program.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/began.new && mv {tmp_path}/began.new {tmp_path}/began\nexec sleep 600\n")
+    program.chmod(0o755)
+    code = (
+        "from pathlib import Path\nfrom atrium_local.postgres import PostgresServer\n"
+        f"folder = Path({str(tmp_path)!r})\n"
+        "PostgresServer(data_dir=folder / 'data', port=1, password='x', log_path=folder / 'log', bin_dir=folder / 'bin').initialise()\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code]) as parent:
+        until((tmp_path / "began").exists)
+        initdb = Identity.of(int((tmp_path / "began").read_text()))
+        parent.kill()
+    assert initdb is not None
+    until(lambda: not initdb.alive())
+
+
+def test_engines_that_were_just_started_are_known_whatever_ends_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a server that nobody knows would hold its port and its data."""
+    monkeypatch.setenv("POSTGRES_PORT", str(_free_ports(["postgres"])["postgres"]))
+    settings = LocalSettings(atrium_home=tmp_path / "home", atrium_model="none", postgres_fsync=False)
+    installation = Installation.open(settings)
+
+    def ctrl_c(_server: PostgresServer, _pid: int) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(PostgresServer, "answers_as", ctrl_c)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            asyncio.run(engines.start_engines(installation))
+        assert [engine.name for engine in read_engines(installation.home.engines)] == ["postgres"]
+    finally:
+        assert engines.stop_engines(read_engines(installation.home.engines)) == ["postgres"]
+
+
+def until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def test_files_that_are_no_data_are_not_written_over(server: PostgresServer) -> None:

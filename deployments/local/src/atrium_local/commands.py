@@ -7,8 +7,10 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 
-from atrium_local import engines
+from atrium_local import engines, requests
 from atrium_local.console import read_model_status, say
 from atrium_local.errors import LocalError
 from atrium_local.extras import install_missing
@@ -22,6 +24,7 @@ from atrium_local.settings import LocalSettings
 from atrium_local.state import ProcessState, SuiteState, read_engines, read_state
 from atrium_local.supervisor import Supervisor
 
+NOTHING_RUNS = 3  # the exit status of `status`
 _STOP_TIMEOUT_S = 90.0
 _SILENT_MAX_S = 5.0
 _NOTES_TIMEOUT_S = 3.0
@@ -33,15 +36,24 @@ _LOG_LINES = "100"
 def up(settings: LocalSettings) -> int:
     """Run everything until Ctrl-C."""
     raise_open_files()
+    with _alone(settings) as home:
+        with home.beating():
+            for name in clean(home):
+                say(f"  ended {name}, left behind by a supervisor that was killed")
+            installation = Installation.open(settings)
+            install_missing(installation)
+        asyncio.run(_supervise(installation))
+    return 0
+
+
+@contextmanager
+def _alone(settings: LocalSettings) -> Generator[Home]:
+    """The home while nobody else may change what runs on it. Raises: LocalError when somebody does already."""
+    signal.signal(requests.SIGNAL, requests.hold_back)  # before anybody can find us
     home = Home(settings.atrium_home)
     home.prepare()
     with home.locked():
-        for name in clean(home):
-            say(f"  ended {name}, left behind by a supervisor that was killed")
-        installation = Installation.open(settings)
-        install_missing(installation)
-        asyncio.run(_supervise(installation))
-    return 0
+        yield home
 
 
 async def _supervise(installation: Installation) -> None:
@@ -51,9 +63,7 @@ async def _supervise(installation: Installation) -> None:
 def deps(settings: LocalSettings) -> int:
     """Start the engines and leave them running."""
     raise_open_files()
-    home = Home(settings.atrium_home)
-    home.prepare()
-    with home.locked():
+    with _alone(settings) as home, home.beating():
         clean(home)
         installation = Installation.open(settings)
         asyncio.run(engines.start_engines(installation))
@@ -61,7 +71,7 @@ def deps(settings: LocalSettings) -> int:
 
 
 def status(settings: LocalSettings) -> int:
-    """Print what runs. Exit status 1 when nothing does."""
+    """Print what runs. Exit status 3 when nothing does, as with other tools that run services."""
     home = Home(settings.atrium_home)
     supervisor_pid = home.supervisor_pid()
     state = _noted(home) if supervisor_pid is not None else None
@@ -69,12 +79,12 @@ def status(settings: LocalSettings) -> int:
     if supervisor_pid is not None:
         silent_s = home.silent_for_s()
         frozen = f", which has been silent for {silent_s:.0f} s: `make stop` ends it" if silent_s > _SILENT_MAX_S else ""
-        say(f"{state.address if state else home.root} ({state.phase if state else 'up'}, supervisor {supervisor_pid}{frozen})")
+        say(f"{state.address if state else home.root} ({state.phase if state else 'at work'}, supervisor {supervisor_pid}{frozen})")
     elif not processes:
         say(f"Nothing runs on {home.root}: `make run` starts Atrium.")
-        return 1
+        return NOTHING_RUNS
     if supervisor_pid is not None and state is None:
-        say(f"  its notes in {home.state} cannot be read; it writes them again as soon as it can")
+        say(f"  its notes in {home.state} are not there yet or cannot be read; it writes them as soon as it can")
     for process in processes:
         say(line_of(process))
     model = read_model_status(home.model_status)
@@ -112,11 +122,15 @@ def stop(settings: LocalSettings) -> int:
             _wait_unlocked(home)
             _end_left_behind(home)
         say("Atrium has stopped; its data stays.")
-    elif home.run.is_dir():
-        _end_left_behind(home)
+        ended = True
+    else:
+        ended = home.run.is_dir() and _end_left_behind(home)
     for name in engines.stop_engines(read_engines(home.engines)):
         say(f"Stopped {name}.")
+        ended = True
     home.engines.unlink(missing_ok=True)
+    if not ended:
+        say(f"Nothing runs on {home.root}: there is nothing to stop.")
     return 0
 
 
@@ -131,14 +145,17 @@ def _wait_unlocked(home: Home) -> bool:
     return True
 
 
-def _end_left_behind(home: Home) -> None:
+def _end_left_behind(home: Home) -> bool:
+    """Whether there was anything."""
     with home.locked():
-        for name in clean(home):
-            say(f"Stopped {name}.")
+        ended = clean(home)
+    for name in ended:
+        say(f"Stopped {name}.")
+    return bool(ended)
 
 
 def restart(settings: LocalSettings, names: list[str]) -> int:
-    """Put new processes in the place of the named ones, or of all services, one after the other and without a gap."""
+    """Put new processes in the place of the named ones, or of all services, one after the other; nobody is refused meanwhile."""
     home = Home(settings.atrium_home)
     failed = False
     for name in names or [service.name for service in reversed(SERVICES) if service.name not in settings.left_out]:

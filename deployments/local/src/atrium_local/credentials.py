@@ -51,7 +51,7 @@ class Credentials:
         if len(self._values) == before:
             return
         try:
-            write_private(self._path, json.dumps(self._values, indent=1))
+            write_private(self._path, json.dumps(self._values, indent=1), lasting=True)  # the data cannot be read without them
         except OSError as error:
             raise explain_os_error(error, self._path) from error
 

@@ -11,6 +11,7 @@ from atrium_local.installation import MODEL_SERVER, POSTGRES, Installation
 from atrium_local.leftovers import end_process
 from atrium_local.life import Spec
 from atrium_local.listeners import check_port
+from atrium_local.postgres import PostgresServer
 from atrium_local.processes import Identity
 from atrium_local.state import ProcessState, read_engines, write_engines
 
@@ -26,9 +27,13 @@ async def start_engines(installation: Installation) -> None:
     """
     settings, home = installation.settings, installation.home
     running = {engine.name: engine for engine in read_engines(home.engines)}
-    if settings.runs_postgres and POSTGRES not in running:
-        running[POSTGRES] = await _start_postgres(installation)
-        write_engines(home.engines, running.values())
+    if settings.runs_postgres:
+        server = installation.postgres()
+        if POSTGRES not in running:
+            server.initialise()
+            running[POSTGRES] = _start(installation.postgres_spec(server))
+            write_engines(home.engines, running.values())  # at once: what is not noted outlives us unknown
+        await _wait_postgres(server, running[POSTGRES])
     if settings.runs_model and MODEL_SERVER not in running:
         running[MODEL_SERVER] = _start(installation.model_spec())
         write_engines(home.engines, running.values())
@@ -50,18 +55,13 @@ def stop_engines(installation_home_engines: list[ProcessState]) -> list[str]:
     return [engine.name for engine in ordered]
 
 
-async def _start_postgres(installation: Installation) -> ProcessState:
-    server = installation.postgres()
-    server.initialise()
-    spec = installation.postgres_spec(server)
-    engine = _start(spec)
+async def _wait_postgres(server: PostgresServer, engine: ProcessState) -> None:
     deadline = time.monotonic() + _READY_TIMEOUT_S
     while engine.pid is None or not server.answers_as(engine.pid):
         if engine.identity is None or not engine.identity.alive() or time.monotonic() > deadline:
-            raise LocalError(f"PostgreSQL did not start (log: {spec.log_path})")
+            raise LocalError(f"PostgreSQL did not start (log: {engine.log})")
         await asyncio.sleep(_POLL_S)
-    say(f"  {POSTGRES} ready on port {spec.port}")
-    return engine
+    say(f"  {POSTGRES} ready on port {engine.port}")
 
 
 def _start(spec: Spec) -> ProcessState:

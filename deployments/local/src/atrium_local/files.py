@@ -21,13 +21,18 @@ def is_disk_full(folder: Path) -> bool:
         return False
 
 
-def write_atomically(path: Path, text: str, *, mode: int = 0o644) -> None:
-    """Readers see the old text or the new one, never a part."""
+def write_atomically(path: Path, text: str, *, mode: int = 0o644, lasting: bool = False) -> None:
+    """Readers see the old text or the new one, never a part. `lasting`: also after a power cut."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     with os.fdopen(descriptor, "w") as file:
         file.write(text)
+        if lasting:
+            file.flush()
+            os.fsync(file.fileno())
     temporary.replace(path)
+    if lasting:
+        sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:
@@ -39,10 +44,10 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def write_private(path: Path, text: str) -> None:
-    """A secret: only this user may read it, from its first byte on."""
+def write_private(path: Path, text: str, *, lasting: bool = False) -> None:
+    """A secret: only this user may read it, from its first byte on. `lasting`: as in `write_atomically`."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    write_atomically(path, text, mode=0o600)
+    write_atomically(path, text, mode=0o600, lasting=lasting)
 
 
 @contextmanager
@@ -75,7 +80,10 @@ def hold_for_readers(file: IO[str]) -> None:
 
 
 def holder_of(path: Path) -> int | None:
-    """The process that holds the POSIX lock of the file, None when none does. Asked inside that process it is None too."""
+    """The process that holds the POSIX lock of the file, None when none does; 0 or less: none that this process could signal.
+
+    Never ask inside the process that holds it: closing the file here would free its lock.
+    """
     wanted = (fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0) if _LINUX else (0, 0, 0, fcntl.F_WRLCK, os.SEEK_SET)
     try:
         with path.open("a") as file:

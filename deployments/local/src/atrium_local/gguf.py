@@ -18,6 +18,12 @@ _VOCABULARY_MAX = 2_000_000
 _TOKENS, _TOKEN_TYPES = "tokenizer.ggml.tokens", "tokenizer.ggml.token_type"
 _CONTROL = 3  # LLAMA_TOKEN_TYPE_CONTROL
 _CONTROL_TOKENS_MAX = 4096
+_NOT_ONE = (
+    OSError,
+    ValueError,
+    KeyError,
+    struct.error,
+)  # what reading a file that is none comes to; a kind of value nobody knows is KeyError
 
 Scalar = int | float | bool | str
 
@@ -30,7 +36,7 @@ def read_metadata(path: Path) -> dict[str, Scalar]:
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             return _Reader(data).entries()
-    except (OSError, ValueError, struct.error, UnicodeDecodeError) as error:
+    except _NOT_ONE as error:
         raise LocalError(
             f"{path} is not a GGUF model file ({error}): correct MODEL_PATH, or delete it so that it is fetched again."
         ) from error
@@ -43,7 +49,7 @@ def control_tokens(path: Path) -> list[str]:
             reader = _Reader(data, kept=frozenset({_TOKENS, _TOKEN_TYPES}))
             reader.entries()
             texts, kinds = reader.arrays.get(_TOKENS, []), reader.arrays.get(_TOKEN_TYPES, [])
-    except (OSError, ValueError, struct.error, UnicodeDecodeError) as error:
+    except _NOT_ONE as error:
         raise LocalError(f"{path} is not a GGUF model file ({error})") from error
     return [str(text) for text, kind in zip(texts, kinds, strict=False) if kind == _CONTROL][:_CONTROL_TOKENS_MAX]
 

@@ -1,16 +1,20 @@
 """The folder of one installation: where what is, which layout it has, and who may run it."""
 
 import os
+import threading
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from atrium_local.errors import LocalError, explain_os_error
 from atrium_local.files import hold_for_readers, holder_of, try_lock, write_atomically
 
 LAYOUT = 1
+_BEAT_S = 1.0
+_LOCK_TRIES, _LOCK_PAUSE_S = 3, 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,20 +102,53 @@ class Home:
 
         Raises: LocalError naming the one that does.
         """
-        lock = try_lock(self.lock_path)
+        lock = self._take_lock()
         if lock is None:
             raise LocalError(f"Atrium already runs on {self.root} (see `make status`): stop it with `make stop` first.")
         with lock, self.pulse.open("a") as pulse:
             hold_for_readers(pulse)
+            self.beat()
             yield
+
+    def _take_lock(self) -> IO[str] | None:
+        """Tried again in a moment: a command that looks whether we run takes the lock for as long as it looks."""
+        for _ in range(_LOCK_TRIES - 1):
+            if (lock := try_lock(self.lock_path)) is not None:
+                return lock
+            time.sleep(_LOCK_PAUSE_S)
+        return try_lock(self.lock_path)
 
     def beat(self) -> None:
         """The supervisor is alive and not stuck; works on a full disk too."""
         os.utime(self.pulse)
 
+    @contextmanager
+    def beating(self) -> Generator[None]:
+        """Shows that we work while the block does something long, as a download, beside which no event loop runs."""
+        over = threading.Event()
+
+        def beat() -> None:
+            while not over.wait(_BEAT_S):
+                with suppress(OSError):
+                    self.beat()
+
+        heart = threading.Thread(target=beat, daemon=True)
+        heart.start()
+        try:
+            yield
+        finally:
+            over.set()
+            heart.join()
+
     def supervisor_pid(self) -> int | None:
-        """The process that holds this home, as the kernel knows it; no file can be wrong about it."""
-        return holder_of(self.pulse) if self.is_locked() else None
+        """The process that holds this home, as the kernel knows it; no file can be wrong about it.
+
+        Raises: LocalError when it runs where no signal from here reaches it.
+        """
+        pid = holder_of(self.pulse) if self.is_locked() else None
+        if pid is not None and pid <= 0:  # of another container, or behind a shared file system: to kill(2) these are groups
+            raise LocalError(f"Atrium runs on {self.root} in another container or on another machine: use the command there.")
+        return pid
 
     def silent_for_s(self) -> float:
         """How long the supervisor has shown no sign of life."""

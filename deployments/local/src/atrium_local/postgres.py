@@ -208,7 +208,9 @@ class PostgresServer:
             *("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
             *(["--no-sync"] if self.throwaway else []),
         ]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+        # Bound to us: an orphan would still write into the folder that the next start makes under the same name.
+        bound = bound_command(command, signal.SIGKILL)
+        done = subprocess.run(bound, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
         if done.returncode != 0:
             raise LocalError(self._explain_initdb(done.stderr))
 

@@ -1,5 +1,6 @@
 """What a command asks of the running supervisor: a file in `run/requests` and a signal, answered by a file beside it."""
 
+import contextlib
 import json
 import os
 import signal
@@ -16,6 +17,10 @@ from atrium_local.home import Home
 
 _POLL_S = 0.05
 SIGNAL = signal.SIGUSR1
+
+
+def hold_back(*_signal: object) -> None:
+    """The handler until the supervisor looks for requests: by default the signal would end the process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +44,18 @@ class Request:
 
 
 def take_requests(home: Home) -> list[Request]:
-    """What was asked since the last look; each is given once."""
+    """What was asked of this process since the last look; each is given once. What was left of others is thrown away."""
     taken: list[Request] = []
+    ours = f"{os.getpid()}-"
     for path in sorted(home.requests.glob("*.json")):
-        try:
-            asked = cast("dict[str, Any]", json.loads(path.read_text()))
-            taken.append(Request(restart=str(asked["restart"]), path=path))
-        except (OSError, ValueError, KeyError):
-            pass  # damaged or not ours
+        if path.name.startswith(ours):
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # damaged
+                asked = cast("dict[str, Any]", json.loads(path.read_text()))
+                taken.append(Request(restart=str(asked["restart"]), path=path))
         path.unlink(missing_ok=True)
+    for path in home.requests.glob("*.answer"):
+        if not path.name.startswith(ours):  # ours are removed by who asked
+            path.unlink(missing_ok=True)
     return taken
 
 
@@ -60,7 +68,7 @@ def ask_restart(home: Home, name: str, *, timeout_s: float) -> Answer:
     if pid is None:
         raise LocalError(f"Atrium does not run on {home.root}: `make run` starts it.")
     home.requests.mkdir(exist_ok=True, mode=0o700)
-    path = home.requests / f"{random_secret(8)}.json"
+    path = home.requests / f"{pid}-{random_secret(8)}.json"
     answered = path.with_suffix(".answer")
     write_atomically(path, json.dumps({"restart": name}))
     os.kill(pid, SIGNAL)

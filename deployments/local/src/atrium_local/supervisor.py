@@ -56,6 +56,7 @@ class Supervisor:
             if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
                 loop.add_signal_handler(number, self._on_signal)
         loop.add_signal_handler(requests.SIGNAL, self._on_request)
+        self._on_request()  # what was asked before we listened
         starting = asyncio.create_task(self._start())
         stopping = asyncio.create_task(self._stop.wait())
         try:
@@ -66,7 +67,7 @@ class Supervisor:
         finally:
             starting.cancel()
             stopping.cancel()
-            with contextlib.suppress(asyncio.CancelledError, LocalError):
+            with contextlib.suppress(asyncio.CancelledError, Exception):  # whatever it was: what runs by now is stopped in order
                 await starting
             await self._shut_down()
 
@@ -87,7 +88,8 @@ class Supervisor:
         """Put a new process in place of a running one, and tell whoever asked how that went."""
         process, began = self._processes.get(request.restart), time.monotonic()
         if process is None:
-            answer = requests.Answer(ok=False, text=f"There is no process {request.restart}: there are {', '.join(self._processes)}.")
+            known = f"there are {', '.join(self._processes)}" if self._phase == "up" else f"Atrium is {self._phase}"
+            answer = requests.Answer(ok=False, text=f"There is no process {request.restart}: {known}.")
         else:
             try:
                 await process.replace("was restarted on request")
@@ -142,7 +144,7 @@ class Supervisor:
         if not self._installation.settings.runs_postgres:
             return
         server = self._installation.postgres()
-        server.initialise()
+        await asyncio.to_thread(server.initialise)  # takes seconds, in which this loop shows that it lives
         process = self._supervise(self._installation.postgres_spec(server))
         if not await process.wait_ready(_POSTGRES_START_S):
             raise LocalError(f"PostgreSQL did not start: {process.last_log_line()} (log: {process.spec.log_path})")
@@ -208,7 +210,8 @@ class Supervisor:
 
     async def _needs_first_person(self) -> bool:
         for _ in range(_CONFIG_TRIES_MAX):
-            answer = await get(self._installation.settings.port, "/api/v1/auth/config", host=self._installation.probe_host)
+            installation = self._installation
+            answer = await get(installation.settings.port, "/api/v1/auth/config", host=installation.probe_host, called=installation.called)
             if answer is not None and answer[0] == 200:
                 config = cast("dict[str, Any]", json.loads(answer[1]))
                 return bool(config.get("setup_required"))
