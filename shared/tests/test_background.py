@@ -61,6 +61,19 @@ async def test_work_outlives_a_cancelled_caller_and_its_failure_is_logged_then(c
     assert logged(caplog) == ["background task left failed"]
 
 
+@pytest.mark.parametrize("steps", range(1, 6))
+async def test_a_failure_in_the_moment_its_caller_is_cancelled_is_heard_once(caplog: pytest.LogCaptureFixture, steps: int) -> None:
+    tasks, gate = TaskTracker(), asyncio.Event()
+    gate.set()
+    caller = asyncio.ensure_future(tasks.complete(failing(gate), "cut"))
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    caller.cancel()
+    [ended] = await asyncio.gather(caller, return_exceptions=True)
+    await tasks.drain(1)
+    assert logged(caplog) == ([] if isinstance(ended, ValueError) else ["background task cut failed"])
+
+
 async def test_a_job_that_meets_an_outage_says_so_once_and_goes_on(caplog: pytest.LogCaptureFixture) -> None:
     turns = 0
     enough = asyncio.Event()

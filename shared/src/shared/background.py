@@ -13,6 +13,11 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
+def _log_failure(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("background task %s failed", task.get_name(), exc_info=error)
+
+
 class TaskTracker:
     """Owns tasks that must outlive the request that started them, and waits for them at shutdown."""
 
@@ -38,15 +43,18 @@ class TaskTracker:
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            self._claimed.discard(task)
+            if task in self._claimed:
+                self._claimed.discard(task)
+            else:
+                _log_failure(task)  # it ended in the same moment, while it was still the caller's to hear
             raise
 
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         claimed = task in self._claimed
         self._claimed.discard(task)
-        if not claimed and not task.cancelled() and (error := task.exception()) is not None:
-            log.error("background task %s failed", task.get_name(), exc_info=error)
+        if not claimed:
+            _log_failure(task)
 
     async def drain(self, timeout_s: float) -> int:
         """Wait up to `timeout_s` for all tasks, then cancel the rest. Returns how many had to be cancelled."""
