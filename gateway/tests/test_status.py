@@ -67,7 +67,13 @@ async def test_one_document_describes_all_services(start_gateway: StartGateway) 
         urls = {f"{name}_service_url": "http://127.0.0.1:9" for name in ("inference", "agent", "retrieval", "billing")}
         async with start_gateway(**urls, chat_service_url=up) as gateway, gateway.client() as http:
             document = (await http.get("/api/v1/openapi.json")).json()
+            own = (await http.get("/openapi.json")).json()
             page = await http.get("/docs")
+            named = [await http.get(word) for word in own["info"]["description"].split() if word.startswith("/")]
+    assert "/api/v1/chats" not in own["paths"]
+    assert (named[0].json(), named[1].text) == (document, page.text)
+    assert "of the gateway itself" in own["info"]["description"]
+    assert "of the gateway itself" not in document["info"]["description"]
     assert "/api/v1/auth/signin" in document["paths"]
     assert "/api/v1/chats" in document["paths"]
     assert "/internal/v1/secret" not in document["paths"]

@@ -167,6 +167,7 @@ def _own_app(parts: Parts) -> ServiceApp:
         readiness={"database": check_database},
         body_bytes_max=settings.own_body_max_bytes,
     )
+    service.api.description = "The routes of the gateway itself. Those of all services: /api/v1/openapi.json for tools, /docs to read."
     state = service.state
     state.database = parts.database
     state.credential_limits = parts.limits

@@ -25,7 +25,7 @@ def merge(own: Document, others: Mapping[str, Document | None]) -> Document:
         schemas.update({f"{service}.{name}": schema for name, schema in renamed.get("components", {}).get("schemas", {}).items()})
     return {
         "openapi": "3.1.0",
-        "info": {**own.get("info", {}), "title": "Atrium"},
+        "info": {**own.get("info", {}), "title": "Atrium", "description": "What all services answer through the gateway."},
         "paths": {path: item for path, item in sorted(paths.items()) if path not in _OPERATIONS},
         "components": {"schemas": schemas, "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}},
         "x-atrium-missing": sorted(service for service, document in others.items() if document is None),
