@@ -23,7 +23,7 @@ from inference_service.catalogue.prices import PriceList
 from inference_service.catalogue.service import Catalogue
 from inference_service.completions.admission import Admission
 from inference_service.completions.endpoints import ROUTE as CHAT_ROUTE
-from inference_service.completions.service import Completions
+from inference_service.completions.service import Completions, TimeLimits
 from inference_service.embeddings.endpoints import ROUTE as EMBEDDINGS_ROUTE
 from inference_service.embeddings.service import Embeddings
 from inference_service.embeddings.worker import EmbedWorker
@@ -55,7 +55,8 @@ async def lifespan(api: FastAPI) -> AsyncGenerator[None]:
         stack.push_async_callback(pool.aclose)
         meter, billing = await _open_metering(api.state, settings, pool, stack)
         catalogue = await _open_models(api.state, settings, pool, stack)
-        api.state.completions = Completions(catalogue, meter, _admission(settings), settings.drain_kinds())
+        limits = TimeLimits(stream_s=settings.stream_timeout_s, whole_s=settings.answer_timeout_s)
+        api.state.completions = Completions(catalogue, meter, _admission(settings), limits, settings.drain_kinds())
         api.state.embeddings = Embeddings(catalogue, meter)
         api.state.reranking = Reranking(catalogue, meter, api.state.embed_worker)
         api.state.prices = PriceList(

@@ -108,8 +108,11 @@ class InferenceSettings(ServiceSettings):
     discovery_interval_s: float = Field(default=60, gt=0, description="seconds between looks at what each provider serves")
     connect_timeout_s: float = Field(default=5, gt=0, description="time-out to connect to a provider")
     first_token_timeout_s: float = Field(default=300, gt=0, description="time-out to the first byte of a streamed answer")
-    answer_timeout_s: float = Field(default=600, gt=0, description="time-out to an answer that is not streamed")
+    answer_timeout_s: float = Field(default=600, gt=0, description="time-out to the end of an answer that is not streamed")
     token_timeout_s: float = Field(default=120, gt=0, description="time-out between two pieces of a streamed answer")
+    stream_timeout_s: float = Field(
+        default=3600, gt=0, description="time-out to the end of a streamed answer, however steadily its pieces come"
+    )
     billing_timeout_s: float = Field(default=5, gt=0, description="time-out of one call to the billing-service")
 
     request_bytes_max: int = Field(default=16 * 1024 * 1024, ge=1024, description="largest request body")

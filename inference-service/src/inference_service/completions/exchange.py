@@ -23,7 +23,15 @@ from inference_service.completions.stream import EventRelay
 from inference_service.completions.whole import looks_like_json, read_whole
 from inference_service.metering.meter import Bound, Charge, Dispatch, Meter
 from inference_service.metering.usage import Outcome, Source, provider_figures
-from inference_service.providers.errors import MAY_BE_BILLED, AnswerBroken, Origin, error_in_answer, error_of_transport
+from inference_service.providers.errors import (
+    MAY_BE_BILLED,
+    AnswerBroken,
+    AnswerTimedOut,
+    Origin,
+    error_in_answer,
+    error_of_transport,
+    told,
+)
 from inference_service.providers.protocol import ChatCall, ProviderResponse
 
 log = logging.getLogger(__name__)
@@ -53,6 +61,7 @@ class Plan:
     deployment: Deployment
     call: ChatCall
     bound: Bound
+    answer_s_max: float  # from the dispatch to the end of the answer
     dispatch_id: UUID | None = None  # chosen by the caller
     drain: bool = False  # read on to the end when the client leaves: the provider bills the whole answer in any case
 
@@ -70,6 +79,7 @@ class Exchange:
         self._begun = False
         self._task: asyncio.Task[Any] | None = None
         self._relay = EventRelay()
+        self._deadline_s = 0.0  # of the event loop
         self._figures = Figures(plan.deployment.provider, plan.request, plan.call, plan.bound)
 
     @property
@@ -154,6 +164,7 @@ class Exchange:
         self._relay.output_tokens_max = granted * plan.request.choices
         answer = self._stream if plan.request.stream else self._complete
         self._phase = Phase.OPEN
+        self._deadline_s = asyncio.get_running_loop().time() + plan.answer_s_max
         self._meter.begin(dispatch)
         async with plan.deployment.provider.open_chat(call) as response:
             await answer(dispatch, response, headers)
@@ -162,7 +173,10 @@ class Exchange:
 
     async def _complete(self, dispatch: Dispatch, response: ProviderResponse, headers: Headers) -> None:
         try:
-            body = await response.read(_BODY_BYTES_MAX)
+            async with asyncio.timeout_at(self._deadline_s):
+                body = await response.read(_BODY_BYTES_MAX)
+        except TimeoutError as error:
+            raise self._too_long() from error
         except ResponseTooLarge as error:
             raise AnswerBroken(f"the provider's answer is larger than {_BODY_BYTES_MAX} bytes") from error
         except UpstreamError as error:
@@ -197,21 +211,33 @@ class Exchange:
                 await response.read(_BODY_BYTES_MAX)
 
     async def _pump(self, dispatch: Dispatch, response: ProviderResponse, headers: Headers) -> AppError | None:
-        """One write downstream per read upstream, until the provider says that it is done; gives what broke the connection."""
-        relay = self._relay
+        """One write downstream per read upstream, until the provider says that it is done; gives what broke it off."""
         try:
-            chunk = await response.next_chunk()
-            if looks_like_json(chunk):
-                chunk = read_whole(chunk + await response.read(_BODY_BYTES_MAX), self._origin()).as_events()
-            while chunk:
-                await self._pass_on(dispatch, relay.feed(chunk), headers)
-                if relay.ended:
-                    return None
-                chunk = await response.next_chunk()
-            await self._pass_on(dispatch, relay.end(), headers)
+            async with asyncio.timeout_at(self._deadline_s):
+                await self._relay_events(dispatch, response, headers)
         except UpstreamError as error:
-            return None if relay.finished else error_of_transport(self._origin(), error)
+            return None if self._relay.finished else error_of_transport(self._origin(), error)
+        except TimeoutError:
+            return None if self._relay.finished else self._too_long()
         return None
+
+    async def _relay_events(self, dispatch: Dispatch, response: ProviderResponse, headers: Headers) -> None:
+        relay = self._relay
+        chunk = await response.next_chunk()
+        if looks_like_json(chunk):
+            chunk = read_whole(chunk + await response.read(_BODY_BYTES_MAX), self._origin()).as_events()
+        while chunk:
+            await self._pass_on(dispatch, relay.feed(chunk), headers)
+            if relay.ended:
+                return
+            chunk = await response.next_chunk()
+        await self._pass_on(dispatch, relay.end(), headers)
+
+    def _too_long(self) -> AppError:
+        provider, seconds = self._origin().provider, self._plan.answer_s_max
+        text = f"provider {provider} did not end its answer within {seconds:g} s; ask for a shorter one, or try again"
+        setting = "STREAM_TIMEOUT_S" if self._plan.request.stream else "ANSWER_TIMEOUT_S"
+        return told(AnswerTimedOut(text, extra={"provider": provider}), f"{self._origin().address}: longer than {setting}={seconds:g}")
 
     async def _pass_on(self, dispatch: Dispatch, events: bytes, headers: Headers) -> None:
         if not events:

@@ -15,6 +15,14 @@ from inference_service.completions.request import ChatRequest
 from inference_service.metering.meter import Bound, Meter
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeLimits:
+    """How long one answer may take in all. A provider that sends a byte now and then keeps every other time-out from passing."""
+
+    stream_s: float
+    whole_s: float
+
+
 @dataclass(frozen=True, slots=True)
 class Completions:
     """One per process."""
@@ -22,6 +30,7 @@ class Completions:
     catalogue: Catalogue
     meter: Meter
     admission: Admission
+    limits: TimeLimits
     drain_kinds: frozenset[str] = frozenset()
     running: set[Exchange] = field(default_factory=set[Exchange])
 
@@ -65,5 +74,6 @@ class Completions:
             choices=request.choices,
         )
         drain = deployment.provider.kind in self.drain_kinds
-        plan = Plan(principal, request, deployment, call, bound, dispatch_id=dispatch_id, drain=drain)
+        answer_s_max = self.limits.stream_s if request.stream else self.limits.whole_s
+        plan = Plan(principal, request, deployment, call, bound, answer_s_max=answer_s_max, dispatch_id=dispatch_id, drain=drain)
         return Exchange(self.meter, downstream, plan)

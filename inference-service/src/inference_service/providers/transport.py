@@ -1,5 +1,6 @@
 """HTTP to providers: the shared pool, with failures turned into the errors clients understand."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -19,10 +20,21 @@ from shared.http import (
 from shared.surrogates import parse_json
 
 from inference_service.providers.answers import inflated, is_inflatable, redirect_target, retry_after_s
-from inference_service.providers.errors import Answer, AnswerBroken, Origin, code_of, error_of_status, error_of_transport, message_of
+from inference_service.providers.errors import (
+    Answer,
+    AnswerBroken,
+    AnswerTimedOut,
+    Origin,
+    code_of,
+    error_of_status,
+    error_of_transport,
+    message_of,
+    told,
+)
 from inference_service.providers.protocol import Json
 
 _REFUSAL_BYTES_MAX = 64 * 1024
+_REFUSAL_S = 10.0
 _JSON_BYTES_MAX = 64 * 1024 * 1024
 _REDIRECTS_MAX = 2
 
@@ -85,8 +97,9 @@ class Transport:
                     yield inflated(response) if is_inflatable(response) else response
                     return
                 path = moved
-                with suppress(UpstreamError):
-                    await response.read(_REFUSAL_BYTES_MAX)
+                with suppress(UpstreamError, TimeoutError):
+                    async with asyncio.timeout(_REFUSAL_S):
+                        await response.read(_REFUSAL_BYTES_MAX)
             finally:
                 await exchange.__aexit__(None, None, None)
         raise AnswerBroken(f"provider {remote.named.provider} sends requests round in circles")
@@ -94,7 +107,7 @@ class Transport:
     async def post_json(self, remote: Remote, target: bytes, body: bytes, *, traceparent: bytes | None = None) -> Json:
         """Raises: AppError."""
         async with self.open(remote, target, body, traceparent=traceparent) as response:
-            return parse_answer(remote, await read_all(remote, response))
+            return parse_answer(remote, await read_all(remote, response, within_s=self._answer_timeouts.first_byte_s))
 
     async def get_json(self, remote: Remote, target: bytes) -> Json:
         """For discovery, with its own short time-outs. Raises: AppError."""
@@ -134,17 +147,22 @@ async def _enter(remote: Remote, exchange: AbstractAsyncContextManager[UpstreamR
 
 async def _refusal(remote: Remote, response: UpstreamResponse) -> Exception:
     try:
-        body = await (inflated(response) if is_inflatable(response) else response).read(_REFUSAL_BYTES_MAX)
-    except UpstreamError:
+        async with asyncio.timeout(_REFUSAL_S):
+            body = await (inflated(response) if is_inflatable(response) else response).read(_REFUSAL_BYTES_MAX)
+    except (UpstreamError, TimeoutError):
         body = b""
     wait_s = retry_after_s(response)
     return error_of_status(remote.named, Answer(response.status, message_of(body), wait_s, code_of(body)))
 
 
-async def read_all(remote: Remote, response: UpstreamResponse) -> bytes:
-    """The whole body of an answer. Raises: AppError."""
+async def read_all(remote: Remote, response: UpstreamResponse, *, within_s: float) -> bytes:
+    """The whole body of an answer, which may not drip in for ever. Raises: AppError."""
     try:
-        return await response.read(_JSON_BYTES_MAX)
+        async with asyncio.timeout(within_s):
+            return await response.read(_JSON_BYTES_MAX)
+    except TimeoutError as error:
+        text = f"provider {remote.named.provider} did not end its answer within {within_s:g} s"
+        raise told(AnswerTimedOut(text, extra={"provider": remote.named.provider}), remote.named.address) from error
     except ResponseTooLarge as error:
         raise AnswerBroken(f"provider {remote.named.provider} sent an answer above {_JSON_BYTES_MAX} bytes") from error
     except UpstreamError as error:
