@@ -61,7 +61,14 @@ def read(embedding_model_folder: Path) -> Read:
     """Read bytes or a file in a real parsing process: `await read(content, content_type, filename, **limits)`."""
 
     async def run(
-        content: bytes | Path, content_type: str, filename: str = "document", *, wall_s: float = 60, overlap: int = 40, **limits: int
+        content: bytes | Path,
+        content_type: str,
+        filename: str = "document",
+        *,
+        wall_s: float = 60,
+        overlap: int = 40,
+        confined: bool = True,
+        **limits: int,
     ) -> ReadDocument:
         found = ReadDocument()
         with content.open("rb") if isinstance(content, Path) else _file_of(content) as file:
@@ -73,6 +80,7 @@ def read(embedding_model_folder: Path) -> Read:
                 chunk_tokens_max=200,
                 chunk_overlap_tokens=overlap,
                 limits=replace(LIMITS, **limits),
+                confined=confined,
             )
             async with aclosing(parse(job, fd=file.fileno(), wall_s_max=wall_s)) as frames:
                 async for frame in frames:

@@ -3,6 +3,7 @@
 import asyncio
 import codecs
 import io
+import signal
 import sys
 from collections.abc import Callable
 from contextlib import aclosing
@@ -11,10 +12,13 @@ from typing import Any
 
 import docx
 import pytest
-from retrieval_service.parsing import frames
+from retrieval_service.ingestion.reading import DocumentReader, cpu_budget_s
+from retrieval_service.parsing import frames, process
 from retrieval_service.parsing.errors import DocumentRefused
 from retrieval_service.parsing.job import ParseJob, ParseLimits
 from retrieval_service.parsing.process import parse
+from retrieval_service.settings import RetrievalSettings
+from shared.testing.identity import KeyRing
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -254,6 +258,43 @@ async def test_text_and_passages_are_bounded(read: Any) -> None:
     assert (await refused(read, text, "text/plain", text_chars_max=50_000)).code == "too_much_text"
     assert (await refused(read, text, "text/plain", text_bytes_max=50_000)).code == "too_large"
     assert (await refused(read, text, "text/plain", chunks_max=10)).code == "too_much_text"
+
+
+# A document whose reading never ends, as its reader sees it. Sleep would cost no time of a core.
+ENDLESS = """
+from retrieval_service.parsing import worker
+from retrieval_service.parsing.adapters import plain
+from retrieval_service.parsing.blocks import Block
+
+def read(source):
+    yield Block("begun")
+    while True:
+        pass
+
+plain.read = read
+worker.main()
+"""
+
+
+@pytest.mark.parametrize("confined", [True, False])
+async def test_a_document_gets_its_time_on_a_core_and_no_more(
+    read: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, confined: bool
+) -> None:
+    """Counted on the core, so that a busy machine changes nothing; the clock's limit is far away and would say nothing of a death."""
+    monkeypatch.setattr(process, "command", lambda _module: [sys.executable, "-I", "-c", ENDLESS])
+    refusal = await refused(read, b"whatever", "text/plain", wall_s=600, cpu_s_max=1, confined=confined)
+    assert refusal.code == "too_slow"
+    [died] = [record for record in caplog.records if record.getMessage() == "parsing process died"]
+    assert vars(died)["status"] in {-signal.SIGXCPU, -signal.SIGKILL}
+
+
+async def test_a_small_file_gets_little_time_and_the_largest_what_the_setting_says(tmp_path: Path) -> None:
+    assert [cpu_budget_s(size, 300) for size in (0, 999_999, 10_000_000, 200_000_000)] == [30, 39, 130, 300]
+    assert cpu_budget_s(200_000_000, 20) == cpu_budget_s(1, 20) == 20
+    fields = KeyRing().settings_fields("retrieval-service", database_url="postgresql://a@127.0.0.1/b")
+    nothing: Any = None
+    reader = DocumentReader(nothing, nothing, RetrievalSettings(**fields, atrium_home=tmp_path, parser_cpu_s_max=100))
+    assert [reader._limits(size).cpu_s_max for size in (0, 1_000_000, 200_000_000)] == [30, 40, 100]
 
 
 async def test_the_process_is_given_nothing_of_the_services_environment(

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -10,8 +12,10 @@ from uuid import UUID
 import pytest
 import pytest_asyncio
 from ingestion_world import Person, World, unique, worlds_over
-from retrieval_service.files.enqueue import Enqueuer
+from retrieval_service.files import progress
+from retrieval_service.files.enqueue import Begin, Enqueuer
 from retrieval_service.files.turns import Places, Waiting, next_file
+from shared.clock import utc_now
 from shared.db import Database
 from shared.fair_queue import RoundRobin
 from shared.ids import uuid7
@@ -99,7 +103,8 @@ async def test_a_small_file_is_ready_at_once_while_others_flood_the_service(worl
     async with world.service() as service:
         ann, ben, cleo, dora = (service.person() for _ in range(4))
         floods = {ann: await held(world, ann, 4), ben: await held(world, ben, 3)}
-        file = await cleo.until(await cleo.upload("Thirty-six bytes of text, not more.."), "ready", within_s=10)
+        # While the others' files are held, whatever the machine is at.
+        file = await cleo.until(await cleo.upload("Thirty-six bytes of text, not more.."), "ready", within_s=60)
         assert file["chunk_count"] == 1
         large = await dora.upload(unique() * 40, "large.txt")  # in no place of the small ones, and every other is taken
         assert [(await ann.file(name))["stage"] for name in floods[ann]] == ["embedding", "queued", "queued", "queued"]
@@ -134,14 +139,21 @@ async def test_several_processes_begin_every_file_once(worlds: Callable[[], Worl
 
     def process() -> tuple[Database, Enqueuer]:
         database = Database(world.database.app_url, schema="retrieval", pool_max=4)
+        running = set[UUID]()
         enqueuer: Enqueuer | None = None
+
+        def end(file_id: UUID) -> None:
+            running.discard(file_id)
+            if enqueuer is not None:
+                enqueuer.ended(file_id)
 
         async def begin(file_id: UUID, _attempt: int) -> None:
             begun.append(file_id)
+            running.add(file_id)
             await asyncio.sleep(0.01)
-            asyncio.get_running_loop().call_later(0.02, lambda: enqueuer and enqueuer.ended(file_id))
+            asyncio.get_running_loop().call_later(0.02, end, file_id)
 
-        enqueuer = Enqueuer(database, begin, lambda: frozenset(begun), concurrency=2, interval_s=0.05)
+        enqueuer = Enqueuer(database, begin, lambda: frozenset(running), concurrency=2, interval_s=0.05)
         return database, enqueuer
 
     processes = [process() for _ in range(3)]
@@ -156,3 +168,78 @@ async def test_several_processes_begin_every_file_once(worlds: Callable[[], Worl
         await database.dispose()
     assert len(begun) == len(set(begun)) == 12
     assert (await world.sql("SELECT count(*) FROM file WHERE enqueued_attempt = 1"))[0][0] == 12
+
+
+@asynccontextmanager
+async def enqueuer_of(world: World, begin: Begin, running: set[UUID]) -> AsyncIterator[Enqueuer]:
+    database = Database(world.database.app_url, schema="retrieval", pool_max=4)
+    try:
+        yield Enqueuer(database, begin, lambda: frozenset(running), concurrency=1, interval_s=3600)
+    finally:
+        await database.dispose()
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_place_of_a_file_that_ended_before_its_begin_was_told_is_free(worlds: Callable[[], World]) -> None:
+    world = worlds()
+    await insert_waiting(world, 3)
+    begun: list[UUID] = []
+
+    async def begin(file_id: UUID, _attempt: int) -> None:
+        begun.append(file_id)
+        enqueuer.ended(file_id)
+
+    async with enqueuer_of(world, begin, set()) as enqueuer:
+        await enqueuer.begin_waiting()
+    assert len(begun) == 3
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_begin_that_fails_leaves_its_place(worlds: Callable[[], World]) -> None:
+    world = worlds()
+    await insert_waiting(world, 2)
+    tried: list[UUID] = []
+
+    async def begin(file_id: UUID, _attempt: int) -> None:
+        tried.append(file_id)
+        raise ConnectionError
+
+    async with enqueuer_of(world, begin, set()) as enqueuer:
+        for _ in range(3):
+            await enqueuer.begin_waiting()
+    assert len(tried) == 3
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_nothing_is_begun_behind_what_went_on_after_a_crash(worlds: Callable[[], World]) -> None:
+    """It would count as under way, could not go on, and be taken for lost in half an hour."""
+    world = worlds()
+    await insert_waiting(world, 1)
+    begun, recovered = list[UUID](), {uuid7(), uuid7()}
+
+    async def begin(file_id: UUID, _attempt: int) -> None:
+        begun.append(file_id)
+
+    async with enqueuer_of(world, begin, recovered) as enqueuer:
+        await enqueuer.begin_waiting()
+        assert begun == []
+        recovered.pop()
+        await enqueuer.begin_waiting()
+        assert len(begun) == 1
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_time_that_a_file_waited_is_no_silence(worlds: Callable[[], World]) -> None:
+    world = worlds()
+    await insert_waiting(world, 1)
+    await world.sql("UPDATE file SET updated_at = now() - interval '2 hours'")
+
+    async def begin(_file_id: UUID, _attempt: int) -> None:
+        pass
+
+    async with enqueuer_of(world, begin, set()) as enqueuer:
+        await enqueuer.begin_waiting()
+    database = Database(world.database.app_url, schema="retrieval", pool_max=1)
+    async with database.transaction() as session:
+        assert await progress.unfinished(session, quiet_before=utc_now() - timedelta(minutes=2), limit=10) == []
+    await database.dispose()

@@ -34,6 +34,7 @@ class Enqueuer:
         self._begin = begin
         self._running = running
         self._interval_s = interval_s
+        self._concurrency = concurrency
         self._places = Places(concurrency)
         self._served = RoundRobin[UUID]()
         self._changed = asyncio.Event()
@@ -60,12 +61,11 @@ class Enqueuer:
 
     async def _begin_next(self) -> bool:
         """Whether there may be more to begin."""
-        self._places.leave_all_but(self._running(), taken_before_s=monotonic_s() - _STARTED_WITHIN_S)
-        async with self._database.transaction() as session:
-            first = await repository.waiting(session)
-            small = await repository.waiting(session, bytes_max=SMALL_BYTES) if first else []
-            active = await repository.active_by_person(session) if first else {}
-        chosen = next_file(first, small, places=self._places, active=active, served=self._served.last)
+        running = self._running()
+        self._places.leave_all_but(running, taken_before_s=monotonic_s() - _STARTED_WITHIN_S)
+        if len(running) > self._concurrency:
+            return False  # what went on after a crash is in every place; behind it nothing begun would get anywhere
+        chosen = await self._choose() if self._places.free() or self._places.express_free() else None
         if chosen is None:
             return False
         file, express = chosen
@@ -78,12 +78,28 @@ class Enqueuer:
             return False
         return True
 
+    async def _choose(self) -> tuple[Waiting, bool] | None:
+        async with self._database.transaction() as session:
+            if not (first := await repository.waiting(session)):
+                return None
+            active, small = await repository.active_by_person(session), list[Waiting]()
+            chosen = next_file(first, small, places=self._places, active=active, served=self._served.last)
+            if chosen is None and self._places.express_free():
+                small = await repository.waiting(session, bytes_max=SMALL_BYTES)
+                chosen = next_file(first, small, places=self._places, active=active, served=self._served.last)
+        return chosen
+
     async def _begin_one(self, file: Waiting, *, express: bool) -> None:
         """Begin and note it, in this order: a crash between the two begins it again, which changes nothing."""
         async with self._database.transaction() as session:
             # Locked against other processes; the engine's own tables are in the same database, so this ends as soon as they answer.
             if not await repository.lock_waiting(session, file_id=file.file_id, attempt=file.attempt):
                 return
-            await self._begin(file.file_id, file.attempt)
+            # Taken first: a workflow may have ended, and left its place, before its begin has been told.
             self._places.take(file, express=express, now_s=monotonic_s())
+            try:
+                await self._begin(file.file_id, file.attempt)
+            except BaseException:
+                self._places.leave(file.file_id)
+                raise
             await repository.note_enqueued(session, file_id=file.file_id, attempt=file.attempt)

@@ -6,8 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from shared.clock import utc_now
-from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select, text, update
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy import ColumnElement, Select, and_, delete, func, literal_column, or_, select, text, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from retrieval_service.files.models import FileRow
@@ -15,6 +14,7 @@ from retrieval_service.files.turns import Waiting
 
 _ACTIVE = ("parsing", "embedding")
 _PERSONS_MAX = 1_000
+_ONE = literal_column("1")  # written out: of a parameter the planner expects a tenth of all rows
 _ALIVE = FileRow.deleted_at.is_(None)
 # Written out, as their indexes have them: of a parameter the planner does not know that it is one of these.
 _WAITING = and_(text("file.stage = 'queued'"), text("file.enqueued_attempt < file.attempt"), _ALIVE)
@@ -191,11 +191,16 @@ async def bury(session: AsyncSession, *, file_ids: Sequence[UUID], now: datetime
 
 
 async def waiting(session: AsyncSession, *, bytes_max: int | None = None) -> list[Waiting]:
-    """Of each person the first file that no workflow was started for, of `bytes_max` at most; the longest waiting persons."""
+    """Of each person the first file that no workflow was started for, of `bytes_max` at most; the longest waiting persons.
+
+    One step of the index for each person: DISTINCT ON would read all that waits, 200,000 rows of 40 people for every file that is begun.
+    """
     condition = _WAITING if bytes_max is None else and_(_WAITING, FileRow.size_bytes <= bytes_max)
-    first = select(FileRow.id, FileRow.attempt, FileRow.user_id).ext(distinct_on(FileRow.user_id)).where(condition)
-    ordered = first.order_by(FileRow.user_id, FileRow.id).subquery()
-    rows = await session.execute(select(ordered).order_by(ordered.c.id).limit(_PERSONS_MAX))
+    columns = select(FileRow.id, FileRow.attempt, FileRow.user_id).where(condition).order_by(FileRow.user_id, FileRow.id).limit(_ONE)
+    found = columns.cte("found", recursive=True)
+    later = columns.where(FileRow.user_id > found.c.user_id).correlate(found).lateral("later")
+    found = found.union_all(select(later.c.id, later.c.attempt, later.c.user_id).select_from(found.join(later, true())))
+    rows = await session.execute(select(found.c.id, found.c.attempt, found.c.user_id).order_by(found.c.id).limit(_PERSONS_MAX))
     return [Waiting(row[0], row[1], row[2]) for row in rows]
 
 
@@ -212,8 +217,9 @@ async def active_by_person(session: AsyncSession) -> dict[UUID, int]:
 
 
 async def note_enqueued(session: AsyncSession, *, file_id: UUID, attempt: int) -> None:
+    """From now on its silence counts, which until now was waiting."""
     statement = update(FileRow).where(FileRow.id == file_id, FileRow.enqueued_attempt < attempt)
-    await session.execute(statement.values(enqueued_attempt=attempt))
+    await session.execute(statement.values(enqueued_attempt=attempt, updated_at=utc_now()))
 
 
 async def tombstones(session: AsyncSession, *, stuck_before: datetime, limit: int) -> list[tuple[UUID, str, str]]:
