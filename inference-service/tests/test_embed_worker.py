@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from inference_service.embed_worker.encoder import Encoder, batches
 from inference_service.embed_worker.frames import EmbedReply, EmbedRequest, decode_reply, decode_request, encode_reply, encode_request
 from inference_service.embed_worker.weights import Tensors, read_float32_tensors
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
 Matrix = npt.NDArray[np.float64]
 TEXTS = ["This is an example sentence", "naïve café 東京", "x", "a much longer text " * 60]
@@ -89,3 +89,43 @@ def test_frames_survive_the_pipe() -> None:
     assert decode_request(encode_request(request)[4:]) == request
     reply = EmbedReply(id=7, dimensions=2, tokens=[1, 2], vectors=b"\x00" * 16, error=None)
     assert decode_reply(encode_reply(reply)[4:]) == reply
+
+
+HUGE = {
+    "words": "a sentence about nothing in particular, " * 26_000,
+    "letters of their own": "東京" * 170_000,
+    "blanks": " " * 300_000 + "and a word",
+    "one word": "x" * 300_000,
+    "long words": ("x" * 120 + " ") * 3_000,
+    "words behind a gap": "begin" + "\n" * 70_000 + "then it goes on, " * 5_000,
+    "cut inside of a word": "ab " * 1_300 + "internationalisation " * 50_000,
+    "the last token at the cut": " " * 3_600 + "internationalisation " * 50_000,
+}
+
+
+@pytest.mark.parametrize("name", HUGE)
+def test_of_a_huge_text_the_same_is_read_as_if_all_of_it_were(embedding_model: Path, name: str) -> None:
+    encoder = Encoder(embedding_model, threads=1)
+    tokenizer = Tokenizer.from_file(str(embedding_model / "tokenizer.json"))
+    tokenizer.enable_truncation(256)
+    tokenizer.no_padding()
+    assert encoder._read([HUGE[name], "x"])[0].ids == tokenizer.encode(HUGE[name]).ids
+
+
+def test_of_a_huge_text_only_the_beginning_is_taken_apart(embedding_model: Path) -> None:
+    """Whose turn it is next waits for it."""
+    encoder = Encoder(embedding_model, threads=1)
+    tokenizer, given = encoder._tokenizer, list[str]()
+
+    class Counting:
+        def encode_batch(self, texts: list[str]) -> list[Encoding]:
+            given.extend(texts)
+            return tokenizer.encode_batch(texts)
+
+        def encode(self, text: str) -> Encoding:
+            given.append(text)
+            return tokenizer.encode(text)
+
+    encoder._tokenizer = Counting()  # type: ignore[assignment]
+    encoder.encode([HUGE["words"], HUGE["letters of their own"]])
+    assert sum(map(len, given)) < 10_000
