@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from shared.clock import utc_now
-from sqlalchemy import ColumnElement, Select, and_, delete, func, literal_column, or_, select, text, true, update
+from sqlalchemy import ColumnElement, Integer, Select, and_, delete, func, literal_column, or_, select, text, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from retrieval_service.files.models import FileRow
@@ -14,7 +14,7 @@ from retrieval_service.files.turns import Waiting
 
 _ACTIVE = ("parsing", "embedding")
 _PERSONS_MAX = 1_000
-_ONE = literal_column("1")  # written out: of a parameter the planner expects a tenth of all rows
+_ONE = literal_column("1", Integer)  # written out: of a parameter the planner expects a tenth of all rows
 _ALIVE = FileRow.deleted_at.is_(None)
 # Written out, as their indexes have them: of a parameter the planner does not know that it is one of these.
 _WAITING = and_(text("file.stage = 'queued'"), text("file.enqueued_attempt < file.attempt"), _ALIVE)
