@@ -144,7 +144,7 @@ def new_tenant() -> type[Tenant]:
 @pytest.fixture
 def policy() -> ReservePolicy:
     """5 USD granted, 2 USD a month for each person."""
-    return ReservePolicy(ttl_s=30, output_tokens_min=16, grant_nano=5 * NANO, default_budget_nano=2 * NANO)
+    return ReservePolicy(ttl_s=30, renewed_ttl_s=10, output_tokens_min=16, grant_nano=5 * NANO, default_budget_nano=2 * NANO)
 
 
 @pytest.fixture

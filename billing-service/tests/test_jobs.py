@@ -72,7 +72,7 @@ async def tick(sweeper, clock, seconds):
 
 async def test_the_sweeper_waits_a_full_ttl_after_its_start(pool, metrics, overdue):
     clock = Clock()
-    sweeper = Sweeper(JobRepository(pool), ttl_s=TTL_S, metrics=metrics, clock=clock)
+    sweeper = Sweeper(JobRepository(pool), ttl_s=TTL_S, renewed_ttl_s=TTL_S, metrics=metrics, clock=clock)
     assert await sweeper.run() == 0
     assert await state_of(pool, overdue) == "held"
     assert await tick(sweeper, clock, TTL_S) >= 1
@@ -81,7 +81,7 @@ async def test_the_sweeper_waits_a_full_ttl_after_its_start(pool, metrics, overd
 
 async def test_the_sweeper_waits_a_full_ttl_after_it_lost_the_database(pool, metrics, overdue):
     clock, jobs = Clock(), FlakyJobs(pool)
-    sweeper = Sweeper(jobs, ttl_s=TTL_S, metrics=metrics, clock=clock)
+    sweeper = Sweeper(jobs, ttl_s=TTL_S, renewed_ttl_s=TTL_S, metrics=metrics, clock=clock)
     jobs.lost = True
     clock.now_s += TTL_S
     with pytest.raises(asyncpg.ConnectionDoesNotExistError):
@@ -94,7 +94,7 @@ async def test_the_sweeper_waits_a_full_ttl_after_it_lost_the_database(pool, met
 
 async def test_the_sweeper_waits_after_its_own_process_stood_still(pool, metrics, overdue):
     clock = Clock()
-    sweeper = Sweeper(JobRepository(pool), ttl_s=TTL_S, metrics=metrics, clock=clock)
+    sweeper = Sweeper(JobRepository(pool), ttl_s=TTL_S, renewed_ttl_s=TTL_S, metrics=metrics, clock=clock)
     clock.now_s += 100 * TTL_S
     assert await sweeper.run() == 0
     assert await state_of(pool, overdue) == "held"

@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+from billing_service.entitlements.batches import input_floor
 from billing_service.entitlements.models import ReservePolicy, bucket_list
 from billing_service.entitlements.repository import EntitlementRepository
 from billing_service.jobs.repository import INVARIANTS
@@ -18,7 +19,7 @@ from shared.money import TOKENS_PER_PRICE, ceil_div
 
 GRANT = 1_000_000
 DEFAULT_BUDGET = 600_000
-POLICY = ReservePolicy(ttl_s=30, output_tokens_min=16, grant_nano=GRANT, default_budget_nano=DEFAULT_BUDGET)
+POLICY = ReservePolicy(ttl_s=30, renewed_ttl_s=10, output_tokens_min=16, grant_nano=GRANT, default_budget_nano=DEFAULT_BUDGET)
 PRICE_NAMES = ("input", "cache_read", "cache_write", "audio_in", "output", "reasoning", "audio_out")
 
 tokens = st.integers(0, 3_000)
@@ -55,6 +56,9 @@ class Books(RuleBasedStateMachine):
         self.wallet, self.spent_of = GRANT, dict.fromkeys(self.users, 0)
         self.open: dict[UUID, tuple[int, tuple[int, ...], UUID]] = {}
         self.charged: dict[UUID, int] = {}
+        self.begun: dict[UUID, int] = {}
+        """The least input of each hold that was begun."""
+        self.floor: dict[UUID, int] = {}
         self.change_price((10_000_000, 10_000_000, 10_000_000, 10_000_000, 40_000_000, 40_000_000, 40_000_000))
 
     def run(self, work):
@@ -107,6 +111,7 @@ class Books(RuleBasedStateMachine):
         assert granted == output_max or granted >= min(output_max, POLICY.output_tokens_min)
         self.wallet -= result.amount_nano
         self.open[request.request_id] = (result.amount_nano, self.price, user)
+        self.floor[request.request_id] = input_floor(request)
         return request.request_id
 
     @rule(hold=consumes(holds), usage=usages, again=st.integers(0, 2))
@@ -125,17 +130,22 @@ class Books(RuleBasedStateMachine):
         assert self.run(self.repository.release(hold)) == "released"
         self.charge(hold, user, amount, 0)
 
-    @rule(hold=holds, count=tokens)
-    def checkpoint(self, hold, count):
-        renewed = self.run(self.repository.checkpoint([HoldProgress(request_id=hold, output_tokens=count)], ttl_s=30))
+    @rule(hold=holds, count=tokens, ttl_s=st.sampled_from([0.5, 3, 10, 30, 60]))
+    def checkpoint(self, hold, count, ttl_s):
+        renewed = self.run(self.repository.checkpoint([HoldProgress(request_id=hold, output_tokens=count)], ttl_s=ttl_s))
         assert renewed == ({hold} if hold in self.open else set())
+        self.begun |= {each: self.floor[each] for each in renewed}
 
     @rule(hold=consumes(holds), late=st.none() | usages)
     def expire(self, hold, late):
         amount, price, user = self.open.pop(hold)
         assert self.run(self.pool.fetchval("SELECT expire_hold($1, now() + interval '1 day')", hold))
-        cost = self.run(self.repository.usage(hold)).cost_nano
+        usage = self.run(self.repository.usage(hold))
+        cost = usage.cost_nano
         assert cost <= amount
+        assert usage.input_tokens == self.begun.get(hold, 0)
+        if hold not in self.begun:
+            assert (cost, usage.output_tokens) == (0, 0)
         self.charge(hold, user, amount, cost)
         if late is not None:
             settled = self.run(self._settle(hold, late))

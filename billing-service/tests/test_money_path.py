@@ -230,10 +230,11 @@ async def test_a_checkpoint_renews_live_holds_and_names_lost_ones(billing, tenan
     answer = await billing.checkpoint(**{live["request_id"]: 12, ended["request_id"]: 5, unknown: 1})
     assert answer == {"renewed": [live["request_id"]], "lost": [ended["request_id"], unknown]}
     row = await billing.pool.fetchrow(
-        "SELECT expires_at, checkpoint_output_tokens FROM hold WHERE request_id = $1", UUID(live["request_id"])
+        "SELECT expires_at - clock_timestamp() AS left_to_live, checkpoint_output_tokens FROM hold WHERE request_id = $1",
+        UUID(live["request_id"]),
     )
     assert row["checkpoint_output_tokens"] == 12
-    assert row["expires_at"] > datetime.fromisoformat(live["expires_at"])
+    assert timedelta(seconds=5) < row["left_to_live"] <= timedelta(seconds=billing.settings.hold_begun_ttl_s)
 
 
 async def test_a_checkpoint_never_goes_back(billing, tenant):

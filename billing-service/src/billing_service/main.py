@@ -39,6 +39,7 @@ def reserve_policy(settings: BillingSettings) -> ReservePolicy:
     """What the settings say about every hold."""
     return ReservePolicy(
         ttl_s=settings.hold_ttl_s,
+        renewed_ttl_s=settings.renewed_ttl_s,
         output_tokens_min=settings.min_granted_tokens,
         grant_nano=settings.starting_grant_nano,
         default_budget_nano=settings.default_user_budget_nano,

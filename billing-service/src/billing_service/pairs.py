@@ -18,7 +18,7 @@ from billing_service.settings import SCHEMA
 
 MODEL = "qwen2.5-coder-0.5b-instruct"
 _USAGE = bucket_list(UsageBuckets(input_tokens=120, output_tokens=80))
-_ROOMY = ReservePolicy(ttl_s=30, output_tokens_min=16, grant_nano=1_000_000 * NANO, default_budget_nano=1_000_000 * NANO)
+_ROOMY = ReservePolicy(ttl_s=30, renewed_ttl_s=10, output_tokens_min=16, grant_nano=1_000_000 * NANO, default_budget_nano=1_000_000 * NANO)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,14 @@
 from typing import ClassVar
 
 from pydantic import Field, SecretStr, field_validator
+from shared.contracts.billing import CHECKPOINT_INTERVAL_S
 from shared.money import decimal_str_to_nano
 from shared.settings import ServiceSettings
 
 SCHEMA = "billing"
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 NO_BUDGET = "off"
+_CHECKPOINTS_MISSED_MIN = 3  # fewer are lost by a slow second, under a stream that lives
 
 
 class BillingSettings(ServiceSettings):
@@ -27,7 +29,13 @@ class BillingSettings(ServiceSettings):
         description="USD that the default budgets of an organisation may add up to; people beyond get 0 until an administrator sets"
         " their budget; `off` for no limit",
     )
-    hold_ttl_s: float = Field(default=30, ge=0.5, le=3600, description="seconds a hold lives without a checkpoint")
+    hold_ttl_s: float = Field(default=30, ge=0.5, le=3600, description="seconds a hold lives whose dispatch was never begun")
+    hold_begun_ttl_s: float = Field(
+        default=10,
+        ge=_CHECKPOINTS_MISSED_MIN * CHECKPOINT_INTERVAL_S,
+        le=3600,
+        description="seconds a hold lives after its last checkpoint, which comes each second while its dispatch runs; HOLD_TTL_S at most",
+    )
     min_granted_tokens: int = Field(default=16, ge=0, le=4096, description="fewer output tokens than this are refused instead of granted")
     invariants_interval_s: float = Field(default=300, ge=1, description="seconds between two checks of the ledger's invariants")
     hold_keep_days: int = Field(default=35, ge=1, le=400, description="days an ended hold answers a repeated settle before it is deleted")
@@ -54,6 +62,11 @@ class BillingSettings(ServiceSettings):
         if value.lower() != NO_BUDGET and decimal_str_to_nano(value) < 0:
             raise ValueError("must not be negative; `off` means no limit")
         return value
+
+    @property
+    def renewed_ttl_s(self) -> float:
+        """What a checkpoint gives a hold."""
+        return min(self.hold_begun_ttl_s, self.hold_ttl_s)
 
     @property
     def syncs_openrouter(self) -> bool:

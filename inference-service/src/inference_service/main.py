@@ -9,6 +9,7 @@ from shared.access import access_subscriber
 from shared.app import ServiceApp, create_service_app
 from shared.background import Periodic
 from shared.clients.billing import BillingClient
+from shared.contracts.billing import CHECKPOINT_INTERVAL_S
 from shared.db import Database, check_schema, create_raw_pool
 from shared.http import Timeouts, UpstreamPool
 from shared.metrics import Metrics
@@ -28,7 +29,7 @@ from inference_service.embeddings.endpoints import ROUTE as EMBEDDINGS_ROUTE
 from inference_service.embeddings.service import Embeddings
 from inference_service.embeddings.worker import EmbedWorker
 from inference_service.metering.free_use import FreeUse
-from inference_service.metering.jobs import CHECKPOINT_INTERVAL_S, DELIVERY_INTERVAL_S, Checkpointer, Delivery
+from inference_service.metering.jobs import DELIVERY_INTERVAL_S, Checkpointer, Delivery
 from inference_service.metering.meter import Meter
 from inference_service.metering.repository import SettlementQueue
 from inference_service.providers.adapters.embed_worker import EmbedWorkerProvider

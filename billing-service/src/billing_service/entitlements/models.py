@@ -17,6 +17,7 @@ class ReservePolicy:
     """What the installation decides about every hold."""
 
     ttl_s: float
+    renewed_ttl_s: float
     output_tokens_min: int
     grant_nano: int
     default_budget_nano: int | None

@@ -96,7 +96,7 @@ class EntitlementService:
 
     async def checkpoint(self, holds: list[HoldProgress]) -> Checkpoint:
         """Renew the holds of running streams and remember how far they are."""
-        renewed = await self._repository.checkpoint(holds, ttl_s=self._policy.ttl_s) if holds else set[UUID]()
+        renewed = await self._repository.checkpoint(holds, ttl_s=self._policy.renewed_ttl_s) if holds else set[UUID]()
         asked = dict.fromkeys(hold.request_id for hold in holds)
         return Checkpoint(renewed=[key for key in asked if key in renewed], lost=[key for key in asked if key not in renewed])
 

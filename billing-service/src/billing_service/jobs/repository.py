@@ -24,7 +24,7 @@ INVARIANTS: dict[str, str] = {
             AND t.reason = r.reason AND t.at < r.first_at)""",
     "I4 no hold outlives its time": """
         SELECT request_id::text FROM hold WHERE state = 'held'
-        AND clock_timestamp() > greatest(expires_at, pg_postmaster_start_time()) + make_interval(secs => 3 * ttl_s + 30)""",
+        AND clock_timestamp() > greatest(expires_at, pg_postmaster_start_time()) + make_interval(secs => 3 * ttl_s + 120)""",
     "I4 held money belongs to open holds": """
         SELECT a.organisation_id::text FROM account a
         LEFT JOIN (SELECT organisation_id, sum(amount_nano) AS held FROM hold WHERE state = 'held' GROUP BY 1) AS h USING (organisation_id)

@@ -42,7 +42,7 @@ class Housekeeping:
 
 def build_jobs(repository: JobRepository, database: Database, *, settings: BillingSettings, metrics: BillingMetrics) -> list[Periodic]:
     """The jobs of one process, not started. Several processes may run them: each piece of work locks its own rows."""
-    sweeper = Sweeper(repository, ttl_s=settings.hold_ttl_s, metrics=metrics)
+    sweeper = Sweeper(repository, ttl_s=settings.hold_ttl_s, renewed_ttl_s=settings.renewed_ttl_s, metrics=metrics)
     relay = Relay(database)
 
     async def check() -> None:

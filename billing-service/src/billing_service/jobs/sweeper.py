@@ -16,14 +16,22 @@ log = logging.getLogger(__name__)
 
 
 class Sweeper:
-    """Expires overdue holds. After a start, a lost database or a stall of this process it first lets one full TTL pass:
-    while billing was away nobody could renew, and a live stream must not be charged as dead."""
+    """Expires overdue holds: never begun ones after `ttl_s`, begun ones `renewed_ttl_s` after their last checkpoint. After a start, a
+    lost database or a stall of this process it first lets one full TTL pass: while billing was away nobody could renew, and a live
+    stream must not be charged as dead."""
 
     def __init__(
-        self, repository: JobRepository, *, ttl_s: float, metrics: BillingMetrics, clock: Callable[[], float] = monotonic_s
+        self,
+        repository: JobRepository,
+        *,
+        ttl_s: float,
+        renewed_ttl_s: float,
+        metrics: BillingMetrics,
+        clock: Callable[[], float] = monotonic_s,
     ) -> None:
         self._repository = repository
         self._ttl_s = ttl_s
+        self._renewed_ttl_s = min(renewed_ttl_s, ttl_s)
         self._metrics = metrics
         self._clock = clock
         self._not_before_s = clock() + ttl_s
@@ -32,12 +40,12 @@ class Sweeper:
     @property
     def interval_s(self) -> float:
         """How often to run: a hold outlives its TTL by this much at most."""
-        return min(5.0, max(0.2, self._ttl_s / 6))
+        return min(5.0, max(0.2, self._renewed_ttl_s / 6))
 
     async def run(self) -> int:
         """Expire what is overdue. Returns how many holds ended. Raises whatever the database raises, and then waits a TTL."""
         now_s = self._clock()
-        if now_s - self._last_run_s > max(self._ttl_s, _STALL_MIN_S):
+        if now_s - self._last_run_s > max(self._renewed_ttl_s / 2, _STALL_MIN_S):
             self._not_before_s = now_s + self._ttl_s
         self._last_run_s = now_s
         try:

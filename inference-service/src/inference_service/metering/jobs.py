@@ -19,7 +19,6 @@ from inference_service.metering.repository import Action, Pending, SettlementQue
 
 log = logging.getLogger(__name__)
 
-CHECKPOINT_INTERVAL_S = 1.0
 DELIVERY_INTERVAL_S = 1.0
 _ROWS_MAX = 50
 # Longer than a delivery can take (they run side by side), and no longer: a killed process holds its rows back for this time.

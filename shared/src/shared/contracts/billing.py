@@ -10,6 +10,8 @@ TOKENS_MAX = 100_000_000
 HOLDS_PER_CHECKPOINT_MAX = 1000
 DISPATCH_HEADER = b"x-atrium-dispatch-id"
 """Under which id billing knows a dispatch: in every answer of inference, and in calls of chat and agents, which choose their own."""
+CHECKPOINT_INTERVAL_S = 1.0
+"""How often a dispatcher renews the holds of what it has begun."""
 
 
 class PrincipalChain(BaseModel):
