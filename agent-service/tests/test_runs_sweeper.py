@@ -1,13 +1,16 @@
 """What one process leaves undone and another, or the same one later, finds."""
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
 import pytest_asyncio
+from agent_service.runs.live import LiveRuns
+from agent_service.runs.sweeper import Sweeper
 from shared.auth import DEFAULT_ORGANISATION_ID, DEFAULT_TEAM_ID
 from shared.contracts.agents import ASSISTANT_AGENT_ID
 from shared.db import postgres_url
@@ -89,3 +92,36 @@ async def test_a_process_that_lost_a_run_writes_nothing_more(person: Any, others
     await play.until(let_go)
     assert await sql.fetchval("SELECT max(id) FROM run_event WHERE run_id = $1", UUID(run_id)) == before
     await sql.execute("DELETE FROM run WHERE id = $1", UUID(run_id))
+
+
+async def test_a_run_that_cannot_be_looked_at_does_not_hide_those_behind_it(
+    person: Any, others: Any, play: Any, sql: asyncpg.Connection, service: Any
+) -> None:
+    gate = asyncio.Event()
+    others.default = play.says("wait", until=gate)
+    first, second = sorted([uuid4(), uuid4()])
+    for run_id in (first, second):
+        await left_behind(sql, person, run_id=run_id)
+
+    class Engine:
+        """Knows nothing of the first run, in an unforeseen way."""
+
+        def __init__(self) -> None:
+            self.begun: list[str] = []
+
+        async def take_over(self) -> None:
+            pass
+
+        async def state(self, workflow_id: str) -> None:
+            if str(first) in workflow_id:
+                raise ValueError(workflow_id)
+
+        async def start(self, _kind: str, argument: str, *, workflow_id: str) -> None:
+            self.begun.append(argument)
+
+    engine = Engine()
+    await Sweeper(service.app.state.database, cast("Any", engine), LiveRuns(), owner="another").sweep()
+    gate.set()
+    assert str(second) in engine.begun
+    for run_id in (first, second):
+        await person.until_status(str(run_id), "complete")

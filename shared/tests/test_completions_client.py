@@ -104,3 +104,9 @@ async def test_an_error_inside_a_stream_can_be_stored_whatever_is_in_it(
     assert shown.detail.startswith("a  b \ufffdxx")
     assert len(shown.detail) <= 4_000
     assert (shown.code, shown.extra) == ("c", {"more": ""})
+
+
+async def test_a_figure_that_no_column_can_hold_is_not_taken(completions: Completions, provider: FakeProvider) -> None:
+    usage = {"prompt_tokens": 2**63, "completion_tokens": True, "cost_nano": 5, "remaining_nano": -7}
+    provider.scripted = events_of(chunk({"content": "y"}, "stop"), {"choices": [], "usage": usage}, DONE)
+    assert (await parts_of(completions))[-1] == MessageUsage(cost_nano=5, remaining_nano=-7)

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from shared.db import Database
 from shared.durable import DurableEngine
+from shared.outages import is_outage
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agent_service.runs import event_repository, repository, step_repository
@@ -53,7 +54,16 @@ class Sweeper:
             await self._engine.send(workflow_id(call.run_id), approval_topic(call.call_id), None, key=key)
         for row in rows:
             if row.id not in self._live.runs:
-                await self._look_at(row)
+                await self._look_after(row)
+
+    async def _look_after(self, row: RunRow) -> None:
+        """As `_look_at`; one run that cannot be read does not keep those behind it from being looked at."""
+        try:
+            await self._look_at(row)
+        except Exception as error:
+            if is_outage(error):
+                raise
+            log.exception("an open run cannot be looked at", extra={"run_id": str(row.id)})
 
     async def _look_at(self, row: RunRow) -> None:
         state = await self._engine.state(workflow_id(row.id))

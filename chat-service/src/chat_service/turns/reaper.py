@@ -2,9 +2,11 @@
 
 import logging
 from dataclasses import replace
+from uuid import UUID
 
 from shared.clock import monotonic_s
 from shared.db import Database
+from shared.outages import is_outage
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chat_service.messages import service as messages
@@ -23,6 +25,7 @@ from chat_service.turns.specs import TurnSpec, end_reason_of
 from chat_service.turns.takeover import spec_of
 
 _BATCH_MAX = 100
+_ASIDE_S = 60.0
 HEARTBEATS_A_LEASE = 5
 _SILENT_HEARTBEATS = 1.5
 """After so many heartbeats that did not come, an owner whose lock is free is dead."""
@@ -46,6 +49,7 @@ class Reaper:
         self._settings = settings
         self._lease_s = settings.turn_lease_s
         self._blind_until_s = 0.0
+        self._set_aside: dict[UUID, float] = {}
 
     async def run(self) -> None:
         """See to every turn that nobody writes. After a database failure wait a lease: owners could not renew either."""
@@ -62,14 +66,24 @@ class Reaper:
     async def _reap_one(self) -> bool:
         kinds: list[TurnKind] = ["plain"] if self._runner.full else ["plain", "agent"]
         taken: tuple[TurnSpec, list[Event]] | None = None
-        async with self._database.transaction() as session:
-            turn = await self._orphan(session, kinds)
-            if turn is None:
-                return False
-            if turn.kind == "agent":
-                taken = await self._take_over(session, turn)
-            else:
-                await self._end(session, turn)
+        turn_id: UUID | None = None
+        try:
+            async with self._database.transaction() as session:
+                turn = await self._orphan(session, kinds)
+                if turn is None:
+                    return False
+                turn_id = turn.id
+                if turn.kind == "agent":
+                    taken = await self._take_over(session, turn)
+                else:
+                    await self._end(session, turn)
+        except Exception as error:
+            if turn_id is None or is_outage(error):
+                raise
+            # One turn that cannot be read must not keep those of everybody from being ended.
+            log.exception("a turn whose process died cannot be ended; it is looked at again later", extra={"turn_id": str(turn_id)})
+            self._set_aside[turn_id] = monotonic_s() + _ASIDE_S
+            return True
         if taken is not None:
             spec, known = taken
             log.warning("a run whose process died is followed again", extra={"turn_id": str(turn.id), "events": len(known)})
@@ -82,13 +96,19 @@ class Reaper:
         turn = await repository.lock_orphan(
             session,
             kinds=kinds,
-            besides=self._runner.turn_ids,
+            besides=[*self._runner.turn_ids, *self._aside()],
             lease_s=self._lease_s,
             silent_s=_SILENT_HEARTBEATS * self._lease_s / HEARTBEATS_A_LEASE,
         )
         if turn is not None and monotonic_s() - asked_at_s > self._lease_s / 2:
             raise DatabaseSlowError("the look for dead owners took too long to trust; it is made again after a lease")
         return turn
+
+    def _aside(self) -> list[UUID]:
+        """Turns that could not be ended a moment ago."""
+        now_s = monotonic_s()
+        self._set_aside = {turn_id: until_s for turn_id, until_s in self._set_aside.items() if until_s > now_s}
+        return list(self._set_aside)
 
     async def _take_over(self, session: AsyncSession, turn: TurnRow) -> tuple[TurnSpec, list[Event]] | None:
         """The turn and what its journal has, now this process's; None when it cannot be taken over and was ended."""

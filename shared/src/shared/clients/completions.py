@@ -33,6 +33,7 @@ _TARGET = b"/v1/chat/completions"
 _ERROR_BYTES_MAX = 64 * 1024
 _DETAIL_CHARS_MAX = 4_000
 _CODE_CHARS_MAX = 100
+_FIGURE_MAX = 2**62
 _WAITING_REASONS: Mapping[str, str] = {
     "model_loading": "model_loading",
     "model_busy": "model_busy",
@@ -186,4 +187,9 @@ def _known(deltas: Iterable[Delta]) -> list[Part]:
 
 def _usage(members: dict[str, Any]) -> MessageUsage:
     names = ("prompt_tokens", "completion_tokens", "cost_nano", "remaining_nano")
-    return MessageUsage.model_validate({name: members[name] for name in names if isinstance(members.get(name), int)})
+    return MessageUsage.model_validate({name: members[name] for name in names if _is_figure(members.get(name))})
+
+
+def _is_figure(value: object) -> bool:
+    """Whether it is a number that can be stored: what a provider counts may be anything."""
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < _FIGURE_MAX
