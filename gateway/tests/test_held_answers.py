@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 import uvicorn
-from gateway_service.adapters.uvicorn_http import GuardedProtocol, install
+from gateway_service.adapters.uvicorn_http import GuardedProtocol
 from gateway_service.connections.guard import ConnectionGuard
 from gateway_service.proxy.config import ProxyConfig
+from shared.adapters.uvicorn_http import install
 from shared.corking import Cork
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
@@ -44,6 +45,8 @@ class Client(asyncio.Transport):
 
 class Application:
     """Answers at once; `then` is called while the answer is held."""
+
+    protocol_class = GuardedProtocol
 
     def __init__(self, then: Callable[[GuardedProtocol], None], *, close: bool = False) -> None:
         self.cork = Cork()

@@ -1,8 +1,9 @@
-"""What is written within one turn of the event loop leaves together, in order, and before a close."""
+"""What is written within one turn of the event loop leaves together, in order of each transport, and before a close."""
 
 import asyncio
 
-from shared.corking import Cork
+import pytest
+from shared.corking import HELD_BYTES_MAX, Cork, CorkedTransport
 
 
 class Recorder(asyncio.Transport):
@@ -38,7 +39,7 @@ async def test_writes_leave_once_the_events_at_hand_are_done_and_in_order() -> N
     for _ in range(3):
         await asyncio.sleep(0)
     assert seen_by_the_second == [0]
-    assert log == [("one", b"a"), ("other", b"b"), ("one", b"c")]
+    assert log == [("one", b"ac"), ("other", b"b")]
 
 
 async def test_a_flush_writes_at_once_and_nothing_twice() -> None:
@@ -61,3 +62,23 @@ async def test_nothing_is_written_to_a_transport_that_has_closed() -> None:
     closed.close()
     cork.flush()
     assert log == [("open", b"b")]
+
+
+async def test_what_is_held_leaves_before_an_orderly_close() -> None:
+    log: list[tuple[str, bytes]] = []
+    transport = Recorder(log, "one")
+    corked = CorkedTransport(transport, Cork())
+    corked.write(b"a")
+    corked.close()
+    assert log == [("one", b"a")]
+    assert transport.is_closing()
+
+
+@pytest.mark.parametrize("pieces", [[HELD_BYTES_MAX + 1], [HELD_BYTES_MAX, 1]])
+async def test_a_long_answer_is_not_gathered_in_memory(pieces: list[int]) -> None:
+    """Written at once, it fills the socket, and the writer is told to pause."""
+    log: list[tuple[str, bytes]] = []
+    cork, transport = Cork(), Recorder(log, "one")
+    for size in pieces:
+        cork.write(transport, bytes(size))
+    assert sum(len(data) for _, data in log) == sum(pieces)

@@ -17,9 +17,11 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
+from shared.adapters.uvicorn_http import CorkedProtocol, install
 from shared.arrows import callers_of
 from shared.auth import Permission, ServiceTokens, TokenVerifier, presented_token
 from shared.background import TaskTracker
+from shared.corking import Cork
 from shared.errors import AppError, Headers, Invalid, NotFound, PayloadTooLarge, UnsupportedMediaType, render_for_path
 from shared.hotroutes import ClientGone, HotRequest, HotRoute, HotTable, openapi_with_hot_routes
 from shared.limits import DirectLimits
@@ -57,6 +59,8 @@ def sane_request_id(value: bytes | None) -> str:
 class ServiceApp:
     """The outer ASGI callable. `api` is the FastAPI application for everything that is not hot."""
 
+    protocol_class = CorkedProtocol
+
     def __init__(
         self,
         api: FastAPI,
@@ -75,6 +79,8 @@ class ServiceApp:
         self._body_bytes_max = body_bytes_max
         self._body_bytes_max_below = tuple(body_bytes_max_below.items())
         self._access_log: AccessLog = api.state.access_log
+        self.cork = Cork()
+        install()
 
     @property
     def state(self) -> State:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from shared.adapters.uvicorn_http import install
 from shared.app import sane_request_id
 from shared.background import TaskTracker
 from shared.corking import Cork
@@ -26,7 +27,7 @@ from shared.outages import database_down
 from shared.telemetry import RequestTrace
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway_service.adapters.uvicorn_http import install
+from gateway_service.adapters.uvicorn_http import GuardedProtocol
 from gateway_service.connections.guard import ConnectionGuard
 from gateway_service.proxy.breaker import Breakers, CircuitBreaker
 from gateway_service.proxy.client import believe_proxies, check_host
@@ -90,6 +91,8 @@ class _Call:
 
 class ProxyApp:
     """`fallback` answers what no route claims; it also gets the lifespan. The caller owns the pool and closes it."""
+
+    protocol_class = GuardedProtocol
 
     def __init__(
         self,

@@ -151,8 +151,7 @@ class Answer:
         """Head and body: one write per read from the upstream's socket, none of them held back."""
         headers, data, ended = rest
         send = self._send
-        # Held: the head leaves with what is here of the body, in one write.
-        await send({"type": "http.response.start", "status": response.status, "headers": headers, "atrium.held": True})
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
         if not ended:
             await send({"type": "http.response.body", "body": data, "more_body": True})
             data = await response.next_chunk()
@@ -172,7 +171,6 @@ class Answer:
                 "type": "http.response.start",
                 "status": status,
                 "headers": [*headers, (b"content-length", b"%d" % len(body)), *self._extra],
-                "atrium.held": True,
             }
         )
         await self._send({"type": "http.response.body", "body": body, "more_body": False})
