@@ -146,8 +146,11 @@ async def test_calls_are_not_left_to_chance(tmp_path: Path, members: dict[str, A
 async def test_a_tool_that_is_named_is_the_one_that_is_called(tmp_path: Path) -> None:
     tools = [{"type": "function", "function": {"name": name}} for name in ("get_weather", "save_note")]
     body = chat_body(tmp_path, tools=tools, tool_choice={"type": "function", "function": {"name": "save_note"}})
-    assert (body["tools"], body["tool_choice"]) == (tools[1:], "required")
-    assert chat_body(tmp_path, tools=tools, tool_choice="auto")["tools"] == tools
+    [schema] = body["response_format"]["json_schema"]["schema"]["anyOf"]
+    assert (body["tools"], schema["properties"]["name"]) == (tools[1:], {"const": "save_note"})
+    body = chat_body(tmp_path, tools=tools, tool_choice="auto")
+    assert body["tools"] == tools
+    assert "response_format" not in body
 
 
 async def test_a_server_that_dies_with_the_request_in_its_hands_is_waited_for(tmp_path: Path) -> None:
@@ -159,3 +162,37 @@ async def test_a_server_that_dies_with_the_request_in_its_hands_is_waited_for(tm
         with pytest.raises(ModelLoading):
             async with provider_at(server.origin, tmp_path).open_chat(call_of()):
                 pass
+
+
+CITY = {"type": "object", "properties": {"city": {"enum": ["Paris", "Rome"]}}, "required": ["city"]}
+BOTH = [*TOOLS, {"type": "function", "function": {"name": "weather", "parameters": CITY}}]
+NAMED = {"type": "function", "function": {"name": "weather"}}
+
+
+async def test_a_call_that_is_demanded_is_the_whole_answer(served: tuple[Any, Any], eventually: Any) -> None:
+    """A model as small as this one would rather say something, and has no room for a call then."""
+    running, _ = served
+    await ready(running, eventually)
+    for choice, stream in (("required", False), ("required", True), (NAMED, False), (NAMED, True)):
+        body = ask("Say hello. Do not call any tool.", tools=BOTH, tool_choice=choice, max_tokens=64, stream=stream)
+        response = await running.client.post("/v1/chat/completions", json=body)
+        assert response.status_code == 200, response.text
+        reason, content, calls = answered(response, stream=stream)
+        assert (reason, content or "", len(calls)) == ("tool_calls", "", 1), response.text
+        function = calls[0]["function"]
+        assert function["name"] in ({"weather"} if choice is NAMED else {"weather", "clock"})
+        arguments = json.loads(function["arguments"])
+        assert arguments == {} if function["name"] == "clock" else arguments["city"] in {"Paris", "Rome"}
+        assert calls[0]["id"]
+
+
+def answered(response: Any, *, stream: bool) -> tuple[str, str | None, list[Any]]:
+    """(reason of the end, text, calls)."""
+    if not stream:
+        [choice] = response.json()["choices"]
+        return choice["finish_reason"], choice["message"]["content"], choice["message"]["tool_calls"]
+    data = [line[6:] for line in response.text.split("\n") if line.startswith("data: ") and line != "data: [DONE]"]
+    choices = [choice for event in map(json.loads, data) for choice in event["choices"]]
+    text = "".join(choice["delta"].get("content") or "" for choice in choices)
+    calls = [call for choice in choices for call in choice["delta"].get("tool_calls", [])]
+    return next(choice["finish_reason"] for choice in reversed(choices) if choice["finish_reason"]), text, calls

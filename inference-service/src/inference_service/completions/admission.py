@@ -8,6 +8,7 @@ from shared.auth import Principal
 from inference_service.catalogue.service import Deployment
 from inference_service.completions.request import ChatRequest
 from inference_service.fields import refusal
+from inference_service.providers.demanded_call import is_demanded
 from inference_service.providers.errors import ContextTooLong
 from inference_service.providers.members import Members
 from inference_service.providers.protocol import ChatCall, UpstreamModel
@@ -62,6 +63,8 @@ def _check_content(request: ChatRequest, deployment: Deployment) -> None:
         return
     if request.choices > 1:
         raise refusal(f"{name} gives one answer at a time; leave n out", "n", "unsupported_value")
+    if is_demanded(request.body):
+        raise refusal(f"{name} cannot be made to call a tool; set tool_choice to auto or none", "tool_choice", "unsupported_value")
     if request.has_images and any(not url.startswith("data:") for url in request.image_urls()):
         raise refusal(f"{name} takes images as data: URLs only", "messages", "unsupported_content")
 

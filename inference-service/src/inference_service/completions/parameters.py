@@ -58,7 +58,11 @@ def _check_stop(stop: object) -> None:
 
 
 def _check_tool_choice(choice: object, tools: object) -> None:
-    if choice is None or (isinstance(choice, str) and choice in {"none", "auto", "required", "any"}):
+    if choice is None or choice in ("none", "auto"):
+        return
+    if choice in ("required", "any"):
+        if not tools:
+            raise refusal("tool_choice asks for a call, and there are no tools", "tool_choice")
         return
     chosen = cast("Json", choice) if isinstance(choice, dict) else {}
     named = chosen.get("function") if chosen.get("type") in {"function", None} else None

@@ -10,6 +10,7 @@ from shared.errors import AppError
 from shared.http import UpstreamError
 
 from inference_service.providers.adapters.openai_compatible import OpenAICompatibleProvider, positive
+from inference_service.providers.demanded_call import AsCall, demand, is_demanded
 from inference_service.providers.discreet import Discreet
 from inference_service.providers.errors import AnswerBroken, ModelLoading, ProviderUnavailable
 from inference_service.providers.local_status import LocalModelStatus
@@ -58,7 +59,8 @@ class LlamaCppProvider(OpenAICompatibleProvider):
             text = "the built-in model is starting again; it answers in a few seconds"
             raise ModelLoading(text, retry_after_s=_RETRY_AFTER_S, extra={"progress": None}) from error
         try:
-            yield Discreet(response, stream=call.stream)
+            answer = Discreet(response, stream=call.stream)
+            yield AsCall(answer, stream=call.stream) if is_demanded(call.body) else answer
         finally:
             await opened.__aexit__(None, None, None)
 
@@ -72,7 +74,8 @@ class LlamaCppProvider(OpenAICompatibleProvider):
         if body.get("tools") and body.get("temperature") is None:
             body["temperature"] = 0
             body["repeat_penalty"] = 1.0
-        _force_the_named_tool(body)
+        if is_demanded(body):
+            demand(body)
         body["messages"] = [_as_one_text(message) for message in cast("list[Json]", body["messages"])]
         for name in _READ_BY_THE_MODEL:
             if name in body:
@@ -102,16 +105,6 @@ class LlamaCppProvider(OpenAICompatibleProvider):
             id=self._status.model, name=self._status.model, context_length=context_length, capabilities=("tools", "json_schema"),
             builtin=True, starter=True,
         )  # fmt: skip
-
-
-def _force_the_named_tool(body: Json) -> None:
-    """The server takes a tool_choice that is an object for "auto": the named tool alone and "required" says the same."""
-    choice = body.get("tool_choice")
-    if not isinstance(choice, dict):
-        return
-    name = cast("Json", choice)["function"]["name"]
-    body["tools"] = [tool for tool in cast("list[Json]", body["tools"]) if tool["function"]["name"] == name]
-    body["tool_choice"] = "required"
 
 
 def _as_one_text(message: Json) -> Json:
