@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -67,4 +68,7 @@ def _nginx(content: str, port: int, folder: Path) -> Iterator[int]:
     binary = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin:/opt/homebrew/bin") or "nginx"
     subprocess.run([binary, "-t", "-q", "-c", str(config)], check=True)
     with running([binary, "-c", str(config)], port=port) as process:
-        yield children(process.pid)[0]
+        # The master listens before its worker is there.
+        while not (workers := children(process.pid)):
+            time.sleep(0.01)
+        yield workers[0]
