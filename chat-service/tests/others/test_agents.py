@@ -46,6 +46,20 @@ async def test_a_reader_is_told_that_the_agent_service_is_away_and_when_it_is_ba
     assert [event.event for event in await user.resume(chat, reply_id(seen)) if event.event == "waiting"] == []
 
 
+async def test_a_reader_is_told_that_the_agents_have_no_room(start: Any, others: Any) -> None:
+    user = (await start(agent_wait_max_s=2)).user()
+    chat = await user.new_chat(agent_id=others.add_agent(user))
+    others.refuse_start = (503, {"detail": "too many runs are under way", "code": "agents_busy"})
+    async with user.events("POST", f"/api/v1/chats/{chat}/messages", json={"content": "hi"}) as events:
+        first, waiting = await anext(events), await anext(events)
+        assert (waiting.event, waiting.data["reason"]) == ("waiting", "agents_busy")
+        others.refuse_start = None
+        assert [event async for event in events][-1].data["status"] == "complete"
+    others.refuse_start = (503, {"detail": "too many runs are under way", "code": "agents_busy"})
+    failed = await user.say(chat, parent_id=first.data["reply_id"])
+    assert [event.data["code"] for event in failed if event.event == "error"] == ["agents_busy"]
+
+
 async def test_the_events_of_a_run_are_the_events_of_the_reply(user: Any, suite: Any, others: Any) -> None:
     citation = {"n": 1, "file_id": str(uuid4()), "chunk_id": str(uuid4()), "filename": "a.md", "score": 0.5, "text": "t"}
 
@@ -237,20 +251,17 @@ async def test_a_cost_that_the_run_learns_later_is_added_once(user: Any, others:
     assert (usage["prompt_tokens"], usage["completion_tokens"], usage["cost_nano"]) == (5, 2, 70)
 
 
-async def test_deleting_the_chat_cancels_its_run(user: Any, others: Any, script: Any, play: Any) -> None:
+async def test_deleting_the_chat_ends_its_run(user: Any, others: Any, script: Any, play: Any) -> None:
     others.script = script.answers("x", until=asyncio.Event())
     chat = await user.new_chat(agent_id=others.add_agent(user))
     async with user.events("POST", f"/api/v1/chats/{chat}/messages", json={"content": "hi"}) as events:
-        reply = reply_id(await play.take(events, 3))
+        run = others.runs[reply_id(await play.take(events, 3))]
         assert (await user.http.delete(f"/api/v1/chats/{chat}")).status_code == 204
         async with asyncio.timeout(5):
             async for _ in events:
                 pass
-
-    async def cancelled() -> bool:
-        return reply in others.cancels
-
-    await play.until(cancelled)
+    # By its cancellation or its deletion: whichever comes first.
+    await asyncio.wait_for(run.cancelled.wait(), 10)
 
 
 async def test_an_agents_reply_does_not_go_on_but_can_be_regenerated_by_a_new_run(user: Any, others: Any, script: Any, play: Any) -> None:

@@ -46,6 +46,7 @@ from chat_service.turns.waits import Waits
 _AGAIN_LEAST_S = 0.1
 _AGAIN_MOST_S = 2.0
 _WORTH_TELLING_S = 0.5
+_BUSY = "agents_busy"
 _STEADY_S = 30.0
 """A connection that held this long was one: the wait for the agent-service starts afresh when it breaks."""
 _KINDS = frozenset({"step", "tool", "citation", "left_out", "delta", "reasoning", "waiting", "usage", "error", "done"})
@@ -65,14 +66,14 @@ class _Away:
     def back(self) -> None:
         self._since_s, self._pause_s = None, _AGAIN_LEAST_S
 
-    async def wait(self) -> bool:
+    async def wait(self, reason: str = "service_away") -> bool:
         """Pause before the next try; False: it has been away for too long."""
         now_s = monotonic_s()
         self._since_s = now_s if self._since_s is None else self._since_s
         if now_s - self._since_s >= self._wait_max_s:
             return False
         if now_s - self._since_s >= _WORTH_TELLING_S and self._live.notice is None:
-            self._live.tell_waiting("service_away")
+            self._live.tell_waiting(reason)
         await asyncio.sleep(self._pause_s)
         self._pause_s = min(2 * self._pause_s, _AGAIN_MOST_S)
         return True
@@ -130,9 +131,11 @@ class AgentRelay:
             try:
                 await self._agents.start(spec.principal, body)
                 break
-            except Unavailable:
-                if not await away.wait():
-                    raise TurnFailedError(_unavailable("your message is kept, regenerate tries again")) from None
+            except Unavailable as error:
+                busy = error.code == _BUSY
+                if not await away.wait(_BUSY if busy else "service_away"):
+                    failure = message_error(error) if busy else _unavailable("your message is kept, regenerate tries again")
+                    raise TurnFailedError(failure) from None
             except NotFound as error:
                 running.begun = False
                 body, filtered = await self._without_deleted(spec, body, error, again=filtered), True

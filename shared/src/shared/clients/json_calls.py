@@ -86,6 +86,9 @@ class JsonCalls:
             members: dict[str, Any] = answer.get("error", answer)
         except (orjson.JSONDecodeError, AttributeError):
             members = {}
+        if status == 503 and str(members.get("code", "")).endswith("_busy"):
+            # It is there, and has no room: who waits is told so.
+            return Unavailable(str(members.get("detail") or "too much is under way"), code=str(members["code"]))
         if kind is None or not members:
             return self.unavailable()
         detail = str(members.get("detail") or members.get("message") or "refused")

@@ -174,9 +174,11 @@ class LoadProgress(BaseModel):
 
 
 class WaitingEventData(BaseModel):
-    """The reply cannot be written yet; the turn continues by itself. `service_away`: a service restarts, nothing was dispatched yet."""
+    """The reply cannot be written yet; the turn continues by itself. `service_away`: a service restarts, nothing was dispatched yet.
+    `agents_busy`: as many agents are at work as may be.
+    """
 
-    reason: Literal["model_loading", "model_busy", "service_away"]
+    reason: Literal["model_loading", "model_busy", "service_away", "agents_busy"]
     progress: LoadProgress | None = None
 
 

@@ -93,5 +93,8 @@ describe('refusal', () => {
 		expect(about('context_length_exceeded')).toMatchObject({ tone: 'limit', action: { kind: 'switch-model' } });
 		expect(about('billing_unavailable')).toMatchObject({ action: { kind: 'retry' }, detail: expect.stringContaining('Nothing was charged') });
 		expect(about('account_suspended')).toMatchObject({ tone: 'limit', action: { kind: 'copy-request' } });
+		expect(about('role_changed')).toMatchObject({ title: 'Your role no longer permits this', action: { kind: 'copy-request' } });
+		expect(about('agent_unavailable')).toMatchObject({ title: 'Not possible just now', detail: 'Your message is kept. Try again in a moment.' });
+		expect(about('agents_busy')).toMatchObject({ tone: 'limit', action: { kind: 'retry' } });
 	});
 });

@@ -38,6 +38,8 @@ const SCOPES: Record<string, string> = {
 	wallet: 'the wallet'
 };
 
+const ENDED = { account_suspended: 'Your account is suspended', role_changed: 'Your role no longer permits this', key_revoked: 'The key was revoked' };
+
 const RETRY: RefusalAction = { kind: 'retry', label: 'Try again' };
 const SWITCH: RefusalAction = { kind: 'switch-model', label: 'Switch model' };
 const ADMINISTRATOR = 'An administrator of this Atrium';
@@ -107,10 +109,11 @@ export function describeRefusal(error: ReplyError, reader: Reader, model: string
 		case 'model_not_found':
 			return { ...base, title: 'This model is not available to you', action: SWITCH };
 		case 'account_suspended':
+		case 'role_changed':
 		case 'key_revoked':
 			return {
 				...base,
-				title: error.code === 'key_revoked' ? 'The key was revoked' : 'Your account is suspended',
+				title: ENDED[error.code],
 				detail: 'What was written before is kept.',
 				...changed(false, RETRY, 'look at my account')
 			};

@@ -173,6 +173,7 @@ describe('reply', () => {
 
 	it('waits for a service that is away', () => {
 		expect(run([event(1, 'waiting', { reason: 'service_away' })]).waiting?.reason).toBe('service_away');
+		expect(run([event(1, 'waiting', { reason: 'agents_busy' })]).waiting?.reason).toBe('agents_busy');
 		expect(run([event(1, 'waiting', { reason: 'new_word' })]).waiting?.reason).toBe('other');
 	});
 

@@ -6,7 +6,7 @@ import { withCall, withCitation, withStep } from './activity';
 
 export interface Waiting {
 	/** `other`: a reason this version does not know. */
-	reason: 'model_loading' | 'model_busy' | 'service_away' | 'other';
+	reason: 'model_loading' | 'model_busy' | 'service_away' | 'agents_busy' | 'other';
 	progress: LoadProgress | null;
 }
 
@@ -172,7 +172,7 @@ function callOf(data: Fields): ToolCall {
 	return { ...CALL_DEFAULTS, ...data } as ToolCall;
 }
 
-const REASONS = ['model_loading', 'model_busy', 'service_away'] as const;
+const REASONS = ['model_loading', 'model_busy', 'service_away', 'agents_busy'] as const;
 
 function waitingOf(data: Fields): Waiting {
 	const reason = REASONS.find((known) => known === data.reason) ?? 'other';

@@ -880,6 +880,7 @@ export interface components {
         /**
          * WaitingEventData
          * @description The reply cannot be written yet; the turn continues by itself. `service_away`: a service restarts, nothing was dispatched yet.
+         *     `agents_busy`: as many agents are at work as may be.
          */
         WaitingEventData: {
             progress?: components["schemas"]["LoadProgress"] | null;
@@ -887,7 +888,7 @@ export interface components {
              * Reason
              * @enum {string}
              */
-            reason: "model_loading" | "model_busy" | "service_away";
+            reason: "model_loading" | "model_busy" | "service_away" | "agents_busy";
         };
     };
     responses: never;

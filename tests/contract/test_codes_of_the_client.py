@@ -1,0 +1,19 @@
+"""The client says things by the codes of errors: a code that no service has would never be shown."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+_OWN = {"network_unreachable"}
+"""What the page finds out by itself."""
+
+
+def test_every_code_that_the_client_explains_is_one_of_a_service() -> None:
+    page = (ROOT / "web/src/lib/chat/faults.ts").read_text()
+    explained = set(re.findall(r"^\t([a-z_]+): \{ title", page, re.MULTILINE))
+    assert len(explained) > 30
+    sources = [path.read_text() for folder in ROOT.glob("*/src") if folder.parent.name != "web" for path in folder.rglob("*.py")]
+    said = set(re.findall(r"\"([a-z_]+)\"", "\n".join(sources)))
+    # `<stem>_unavailable` is what every client of a service says when it does not answer.
+    said |= {f"{folder.name.removesuffix('-service')}_unavailable" for folder in ROOT.glob("*-service")}
+    assert explained - said - _OWN == set()
