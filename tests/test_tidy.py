@@ -122,6 +122,24 @@ def test_the_index_of_decisions_lists_each_one() -> None:
     assert not dead, f"docs/decisions/README.md lists {', '.join(dead)}, which do not exist"
 
 
+def test_the_tests_that_guard_a_promise_exist() -> None:
+    named = re.findall(r"`([\w/.-]+\.py)::(\w+)`", (ROOT / "docs" / "promises.md").read_text())
+    assert named
+    missing = [
+        f"{name}::{test}"
+        for name, test in named
+        if not (ROOT / name).is_file() or not re.search(rf"^(async )?def {test}\(", (ROOT / name).read_text(), re.MULTILINE)
+    ]
+    assert not missing, missing
+
+
+def test_every_promise_of_the_readme_has_its_tests() -> None:
+    readme = (ROOT / "README.md").read_text()
+    promised = re.findall(r"^- \*\*(.+?)\*\*", readme[readme.index("## What it promises") :], re.MULTILINE)
+    titles = re.findall(r"^## (.+)$", (ROOT / "docs" / "promises.md").read_text(), re.MULTILINE)
+    assert [text.rstrip(".,") for text in promised] == titles
+
+
 def test_every_dependency_says_why_it_is_there() -> None:
     silent = [
         f"{path.relative_to(ROOT)}:{number} {line.strip()}"
