@@ -32,7 +32,7 @@ async def file_at(connection: asyncpg.Connection, stage: str) -> UUID:
 
 @pytest.mark.parametrize(("stage", "wanted"), [("parsing", True), ("embedding", True), ("ready", False), ("cancelled", False)])
 async def test_a_reading_goes_on_while_its_attempt_has_not_ended(url: str, stage: str, wanted: bool) -> None:
-    """A reading that begins anew finds its file where the reading before it came to."""
+    """A reading that begins again finds its file where the reading before it came to."""
     database = Database(url, schema="retrieval", pool_max=2)
     connection = await asyncpg.connect(postgres_url(url), server_settings={"search_path": "retrieval"})
     file_id = await file_at(connection, stage)

@@ -58,7 +58,7 @@ def _continue(client: httpx.Client, url: str, target: Path, progress: Progress) 
             return
         if response.status_code == _RANGE_NOT_SATISFIABLE:
             target.unlink()
-            raise httpx.ReadError("the part on disk was longer than the file; starting anew")
+            raise httpx.ReadError("the part on disk was longer than the file; starting again")
         response.raise_for_status()
         resumed = response.status_code == _PARTIAL_CONTENT and _starts_at(response, offset)
         written = offset if resumed else 0

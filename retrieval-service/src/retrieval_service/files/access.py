@@ -1,4 +1,4 @@
-"""Ends what is read for people and keys that lost access. Started again, it begins anew."""
+"""Ends what is read for people and keys that lost access. Whoever has it back tries the file again, from its start."""
 
 import logging
 
@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 
 class AccessEnds:
-    """One a process; the rows tell all processes, whichever of them reads the file, within half a second."""
+    """One per process; the rows tell all processes, whichever of them reads the file, within half a second."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 class Enqueuer:
-    """One a process. Several processes take turns at the rows, each for its own places."""
+    """One per process. Several processes take turns at the rows, each for its own places."""
 
     def __init__(self, database: Database, begin: Begin, running: Running, *, concurrency: int, interval_s: float) -> None:
         self._database = database

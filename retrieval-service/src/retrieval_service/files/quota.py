@@ -14,7 +14,7 @@ Reserved = Callable[[AsyncSession, UUID], Awaitable[tuple[int, int]]]
 
 
 class Quota:
-    """One a process."""
+    """One per process."""
 
     def __init__(self, *, files_max: int, bytes_max: int, file_bytes_max: int, reserved: Reserved) -> None:
         self._files_max = files_max

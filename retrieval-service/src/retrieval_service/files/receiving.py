@@ -49,7 +49,7 @@ class _Repeated(Exception):
 
 
 class FileReceiver:
-    """One a process."""
+    """One per process."""
 
     def __init__(self, database: Database, store: ObjectStore, quota: Quota, enqueuer: Enqueuer) -> None:
         self._database = database

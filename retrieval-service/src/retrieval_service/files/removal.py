@@ -31,7 +31,7 @@ Removal = Callable[[DeletedFile], Awaitable[None]]
 
 
 class Remover:
-    """One a process. The tombstone goes last, so a crash leaves nothing that is not tried again."""
+    """One per process. The tombstone goes last, so a crash leaves nothing that is not tried again."""
 
     def __init__(self, database: Database, removals: Sequence[Removal]) -> None:
         self._database = database

@@ -28,7 +28,7 @@ _PURGED_AT_ONCE = 5_000
 
 
 class Embedder:
-    """One a process."""
+    """One per process."""
 
     def __init__(
         self, database: Database, client: InferenceClient, *, model: str, wait_max_s: float, cache_rows_max: int, cache_days: int

@@ -41,7 +41,7 @@ class Read:
 
 
 class DocumentReader:
-    """One a process. Reading a file again replaces what an earlier, cut reading of it wrote."""
+    """One per process. Reading a file again replaces what an earlier, cut reading of it wrote."""
 
     def __init__(self, database: Database, objects: ObjectStore, settings: RetrievalSettings) -> None:
         self._database = database

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 class Rescue:
-    """One a process, run every minute. A file is lost when its workflow has ended without it, or says nothing for `stale_s`."""
+    """One per process, run every minute. A file is lost when its workflow has ended without it, or says nothing for `stale_s`."""
 
     def __init__(self, database: Database, engine: DurableEngine, ingestion: Ingestion, *, stale_s: float) -> None:
         self._database = database
@@ -27,7 +27,7 @@ class Rescue:
         self._started_at_s = monotonic_s()
 
     async def run(self) -> None:
-        # Each step removes or overwrites what it may have written before: so they may begin anew.
+        # Each step removes or overwrites what it may have written before: so they may begin again.
         await self._engine.take_over()
         now = utc_now()
         async with self._database.transaction() as session:

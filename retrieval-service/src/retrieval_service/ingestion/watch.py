@@ -75,7 +75,7 @@ class Watch:
             if now == self._written and monotonic_s() - self._written_at_s < _ALIVE_S:
                 return await progress.wanted(session, self._file_id, self._attempt) is not None
             self._written, self._written_at_s = now, monotonic_s()
-            # Stages only go forward, and a reading that begins anew may have been further once.
+            # Stages only go forward, and a reading that begins again may have been further once.
             return await self._note(session, self._stage) or await self._note(session, "embedding")
 
     async def _note(self, session: AsyncSession, stage: Stage) -> bool:

@@ -40,7 +40,7 @@ Outcome = dict[str, Any]
 
 
 class Ingestion:
-    """One a process; `register` before the engine is launched."""
+    """One per process; `register` before the engine is launched."""
 
     def __init__(
         self,

@@ -23,7 +23,7 @@ class StoredObject:
 
 
 class ObjectStore(Protocol):
-    """One a process. An object appears whole or not at all; when a write returns, it survives the end of this process."""
+    """One per process. An object appears whole or not at all; when a write returns, it survives the end of this process."""
 
     async def put(self, key: str, chunks: AsyncIterable[bytes]) -> int:
         """Store what `chunks` yields, a bounded part of it in memory at a time; returns its size in bytes.

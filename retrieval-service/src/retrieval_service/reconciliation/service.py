@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 class Reconciler:
-    """One a process. Vectors and passages carry no time, so the grace of theirs begins when they are first seen."""
+    """One per process. Vectors and passages carry no time, so the grace of theirs begins when they are first seen."""
 
     def __init__(self, database: Database, vectors: VectorStore, objects: ObjectStore, *, grace_s: float) -> None:
         self._database = database

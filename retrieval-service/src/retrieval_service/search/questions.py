@@ -15,7 +15,7 @@ _KEPT_MAX = 512
 
 
 class Questions:
-    """One a process; keeps the vectors of the last questions, as people page, refine and ask again."""
+    """One per process; keeps the vectors of the last questions, as people page, refine and ask again."""
 
     def __init__(self, client: InferenceClient, *, model: str, kept_max: int = _KEPT_MAX) -> None:
         self._client = client

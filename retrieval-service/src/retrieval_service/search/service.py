@@ -51,7 +51,7 @@ class _Run:
 
 
 class Searcher:
-    """One a process."""
+    """One per process."""
 
     def __init__(self, database: Database, store: VectorStore, questions: Questions, *, default_mode: SearchMode) -> None:
         self._database = database

@@ -30,7 +30,7 @@ class _Whole:
 
 
 class Assembler:
-    """One a process. Two at once do the work twice, and the file is made once."""
+    """One per process. Two at once do the work twice, and the file is made once."""
 
     def __init__(self, database: Database, store: ObjectStore, quota: Quota, enqueuer: Enqueuer) -> None:
         self._database = database

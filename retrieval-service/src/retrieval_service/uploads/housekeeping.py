@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class UploadHousekeeping:
-    """One a process."""
+    """One per process."""
 
     def __init__(self, database: Database, store: ObjectStore, assembler: Assembler) -> None:
         self._database = database

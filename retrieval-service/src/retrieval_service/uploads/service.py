@@ -60,7 +60,7 @@ async def own_upload(session: AsyncSession, principal: Principal, id: UUID, *, l
 
 
 class UploadService:
-    """One a process."""
+    """One per process."""
 
     def __init__(self, database: Database, store: ObjectStore, quota: Quota, assembler: Assembler, limits: UploadLimits) -> None:
         self._database = database

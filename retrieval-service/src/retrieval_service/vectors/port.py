@@ -50,7 +50,7 @@ class Scored:
 
 
 class VectorStore(Protocol):
-    """One a process. Writes are on disk (or acknowledged by the server) when they return, and repeating them changes nothing."""
+    """One per process. Writes are on disk (or acknowledged by the server) when they return, and repeating them changes nothing."""
 
     async def open(self) -> None: ...
 

@@ -14,7 +14,7 @@ _ANSWER_BYTES_MAX = 8 * 1024 * 1024
 
 
 class AgentClient:
-    """One a process. `timeouts.idle_s` must be above the pings of a quiet run (15 s)."""
+    """One per process. `timeouts.idle_s` must be above the pings of a quiet run (15 s)."""
 
     def __init__(self, pool: UpstreamPool, tokens: ServiceTokens, *, base_url: str, timeouts: Timeouts) -> None:
         self._calls = JsonCalls(pool, tokens, service=SERVICE, base_url=base_url, timeouts=timeouts, answer_bytes_max=_ANSWER_BYTES_MAX)

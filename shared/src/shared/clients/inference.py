@@ -21,7 +21,7 @@ class _Calls(JsonCalls):
 
 
 class InferenceClient:
-    """One a process and priority: `interactive` when a person waits for each answer."""
+    """One per process and priority: `interactive` when a person waits for each answer."""
 
     def __init__(
         self, pool: UpstreamPool, tokens: ServiceTokens, *, base_url: str, timeouts: Timeouts, priority: Priority = "background"

@@ -12,7 +12,7 @@ _ANSWER_BYTES_MAX = 32 * 1024 * 1024
 
 
 class RetrievalClient:
-    """One a process. What the principal may not see is NotFound, as on the service's own routes."""
+    """One per process. What the principal may not see is NotFound, as on the service's own routes."""
 
     def __init__(self, pool: UpstreamPool, tokens: ServiceTokens, *, base_url: str, timeouts: Timeouts) -> None:
         self._calls = JsonCalls(pool, tokens, service=SERVICE, base_url=base_url, timeouts=timeouts, answer_bytes_max=_ANSWER_BYTES_MAX)
