@@ -101,6 +101,31 @@ def test_what_is_not_sure_is_refused_and_never_read_as_something_else(text: str,
         assert refusal.code == "unclear_encoding"
 
 
+@pytest.mark.parametrize("times", [1, 3, 30])
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("Ξεσκεπάζω την ψυχοφθόρα βδελυγμία.", "cp1253"),
+        ("İstanbul, Türkiye'nin en kalabalık şehridir. Şehir, iktisadi, tarihi ve sosyo-kültürel açıdan çok önemlidir.", "cp1254"),
+        ("Şişli, Beşiktaş ve Kadıköy ilçeleri", "cp1254"),
+        ("Budapest Magyarország fővárosa. Árvíztűrő tükörfúrógép működik.", "cp1250"),
+        ("Reykjavík er höfuðborg Íslands. Þar býr meira en þriðjungur þjóðarinnar, og þýðir nafnið reykjarvík.", "cp1252"),
+        ("Der Gott Þór ist größer als die übrigen Götter, und für Bücher über ihn gibt es schöne Verkäufe in München.", "cp1252"),
+        ("São Paulo é a maior cidade do país; não há coração sem emoção, e as ações são rápidas.", "cp1252"),
+        ("Tallinn on Eesti pealinn. Õhtul sõidab rõõmus mees üle jõe.", "cp1257"),
+        ("Où étiez-vous en août ? Bien sûr, nous étions à l'hôtel, près de la forêt brûlée.", "cp1252"),
+    ],
+)
+def test_letters_that_differ_in_a_few_places_only_are_never_taken_for_each_other(text: str, encoding: str, times: int) -> None:
+    """Read wrongly, nobody would find the most frequent words of the language."""
+    text = f"{text}\n" * times
+    try:
+        assert decode(text.encode(encoding)) == text
+    except DocumentRefused as refusal:
+        assert refusal.code == "unclear_encoding"
+        assert times == 1, "this much is enough"
+
+
 def test_bytes_at_random_are_refused() -> None:
     chance = random.Random(1)  # noqa: S311 - the same bytes each time
     for size in (50, 500, 5_000):

@@ -30,9 +30,19 @@ _SIGN_IN_WORD: Final = re.compile(
     "|(?<=[a-z])[\u00c0-\u00d6\u00d8-\u00de\u0152\u0160\u0178\u017d]"
 )
 _SIGNS_SHARE_MAX: Final = 0.02
+_TURKISH: Final = "cp1254"
 _ICELANDIC: Final = re.compile("[ÝÞÐýþð]")
+_ICELANDIC_BESIDE: Final = re.compile("[áéíóúæÁÉÍÓÚÆ]")
+_TURKISH_BESIDE: Final = re.compile("[çüÇÜ]")
+_ICELANDIC_SHARE_MIN: Final = 0.2  # less is a name in another language
+_CENTRAL: Final = "cp1250"
+_LIKE_HUNGARIAN: Final = re.compile("[õûÕÛ]")
+_HUNGARIAN_BESIDE: Final = (re.compile("[öüÖÜ]"), re.compile("[áíóúÁÍÓÚ]"))
+_NEVER_HUNGARIAN: Final = re.compile("[ãçèàùêñÃÇÈÀÙÊÑ]")
 _PAIR: Final = re.compile(rb"(?:[\xa1-\xf9][\x40-\x7e\xa1-\xfe])+")
 _PAIRS_MIN: Final = 4
+_CASED: Final = frozenset({"cp1251", "koi8_r", "koi8_u", "cp866", "iso8859_5", "cp1253"})
+_SOUND_CASE_SHARE_MIN: Final = 0.8  # of the words; trade names have their own
 _CYRILLIC: Final = ("cp1251", "koi8_r", "cp866", "iso8859_5")
 _CYRILLIC_LETTER: Final = re.compile("[\u0400-\u045f\u0490\u0491]")
 _CYRILLIC_TEXT: Final = re.compile("[А-яЁёІіЇїЄєҐґЎў«»—–“”„‘’…№€\u00a0]")
@@ -95,6 +105,7 @@ def _by_language(sample: bytes) -> str | None:
     for name in ("cp932", "euc_jp"):
         if name in found and _is_japanese(str(found[name])):
             return name
+    found = {name: match for name, match in found.items() if name not in _CASED or _is_cased(str(match))}
     ranked = sorted(found.values(), key=lambda match: (-round(match.coherence, 2), match.chaos))
     best = next((match for match in ranked if match.coherence >= _COHERENCE_MIN), None)
     if best is None:
@@ -103,6 +114,16 @@ def _by_language(sample: bytes) -> str | None:
     if name in _EAST_ASIAN:
         return name if _share(_EAST, str(best)) >= 0.9 else None
     return _best_latin(found) if name in _LATIN else name
+
+
+def _is_cased(text: str) -> bool:
+    """Whether capitals stand where they do in words: Greek becomes frequent Cyrillic letters, but in wORDS lIKE tHESE."""
+    words = [word for word in _WORD.findall(text) if not word.isascii()]
+    return sum(_has_sound_case(word) for word in words) >= _SOUND_CASE_SHARE_MIN * len(words)
+
+
+def _has_sound_case(word: str) -> bool:
+    return word.islower() or word.isupper() or word[1:].islower()
 
 
 def _best_latin(found: dict[str, Any]) -> str | None:
@@ -115,10 +136,22 @@ def _best_latin(found: dict[str, Any]) -> str | None:
     matches = [match for match in matches if signs[match.encoding] == fewest]
     best = max(matches, key=lambda match: match.coherence)
     western = next((match for match in matches if match.encoding == _WESTERN), None)
-    # Turkish letters are Icelandic ones there, and Icelandic is rare.
-    if western is not None and western.coherence >= best.coherence - _NEARLY and not _ICELANDIC.search(str(western)):
-        return _WESTERN
+    if western is not None:
+        if (other := _behind_western(str(western))) is not None:
+            return other if any(match.encoding == other for match in matches) else None
+        if western.coherence >= best.coherence - _NEARLY:
+            return _WESTERN
     return str(best.encoding) if best.coherence >= _COHERENCE_MIN else None
+
+
+def _behind_western(text: str) -> str | None:
+    """The encoding of a language that looks Western but for a few letters: Turkish has its own in the places of the Icelandic ones,
+    Hungarian in those of the Portuguese and the French one. What stands beside them tells."""
+    if _share(_ICELANDIC, text) >= _ICELANDIC_SHARE_MIN and len(_TURKISH_BESIDE.findall(text)) > len(_ICELANDIC_BESIDE.findall(text)):
+        return _TURKISH
+    if _LIKE_HUNGARIAN.search(text) and all(mark.search(text) for mark in _HUNGARIAN_BESIDE) and not _NEVER_HUNGARIAN.search(text):
+        return _CENTRAL
+    return None
 
 
 def _is_japanese(text: str) -> bool:
@@ -159,9 +192,8 @@ def _is_cyrillic(text: str) -> bool:
     letters = len(_CYRILLIC_LETTER.findall(text))
     if letters < _LETTERS_MIN or _share(_CYRILLIC_TEXT, text) < 1:
         return False
-    return all(word.islower() or word.isupper() or word[1:].islower() for word in _WORD.findall(text) if not word.isascii()) and not any(
-        _MIXED.search(word) for word in _WORD.findall(text)
-    )
+    words = _WORD.findall(text)
+    return all(_has_sound_case(word) for word in words if not word.isascii()) and not any(map(_MIXED.search, words))
 
 
 def _matches(sample: bytes) -> list[Any]:
@@ -197,6 +229,8 @@ def _looks_western(sample: bytes) -> bool:
     if not _decodes(sample, _WESTERN):
         return False
     text = sample.decode(_WESTERN)
+    if _behind_western(text) is not None:
+        return False
     if _share(_WESTERN_SIGN, text) == 1:
         return True
     words = _WORD.findall(text)
