@@ -82,8 +82,15 @@ def test_the_turn_survives_the_gateway_and_any_tab_resumes_it(stack: Stack, pers
 
 def test_a_reply_whose_chat_service_dies_is_kept_marked_and_can_go_on(stack: Stack, person: Person) -> None:
     broken = interrupt(stack, person, "chat-service")
+    told = broken.seen[-1]
+    assert (told.name, told.data["code"]) == ("error", "upstream_failed")
+    assert "can be continued" in told.data["detail"]
+    rest = broken.chat.resumed(broken.reply_id, told.id)
+    assert (rest[-1].name, rest[-1].data["status"]) == ("done", "interrupted"), "a stream that is resumed tells how it ended"
+    assert broken.chat.resumed(broken.reply_id, rest[-1].id)[-1].name == "done"
     reply = settled_reply(stack, broken)
     assert reply["status"] == "interrupted"
+    assert text_after(broken.shown, rest) == reply["content"]
     assert 0 < len(reply["content"]) < len(WHOLE)
     going_on = broken.chat.turn_of(f"/messages/{broken.reply_id}/continue", max_tokens=5)
     assert going_on.events[-1].name == "done"
