@@ -101,7 +101,7 @@ export function errorFromBody(status: number, body: unknown, requestId: string |
 }
 
 export async function errorFromResponse(response: Response): Promise<ApiError> {
-	let body: unknown = null;
+	let body: unknown;
 	try {
 		body = await response.json();
 	} catch {

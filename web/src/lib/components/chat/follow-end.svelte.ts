@@ -17,6 +17,7 @@ function firstBelow(elements: ArrayLike<Element>, top: number): Element | null {
 	return elements[low] ?? null;
 }
 
+// eslint-disable-next-line max-lines-per-function -- small functions around one state, each on its own screen
 export function followEnd() {
 	let away = $state(false);
 	let following = true;
