@@ -7,20 +7,32 @@ import { vitePreprocess } from '@sveltejs/vite-plugin-svelte';
 
 const OUT = 'build';
 const PAGE = 'index.html';
-const SOURCES = ['src', 'static', 'package.json', 'package-lock.json', 'svelte.config.js', 'vite.config.ts', 'tsconfig.json'];
+const SOURCES = [
+	'src',
+	'static',
+	'package.json',
+	'package-lock.json',
+	'svelte.config.js',
+	'vite.config.ts',
+	'tsconfig.json'
+];
 const COMPRESSIBLE = new Set(['.js', '.css', '.html', '.json', '.svg', '.txt', '.webmanifest']);
 
 /** Every file at or below a path, in one order on every machine. */
 function filesAt(path) {
 	const entries = readdirSync(path, { withFileTypes: true, recursive: true });
-	return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name)).sort();
+	return entries
+		.filter((entry) => entry.isFile())
+		.map((entry) => join(entry.parentPath, entry.name))
+		.sort();
 }
 
 /** Named after its sources, not after the time: the same sources make the same build, byte for byte. */
 function version() {
 	const hash = createHash('sha256');
 	for (const source of SOURCES) {
-		for (const file of extname(source) === '' ? filesAt(source) : [source]) hash.update(file).update('\0').update(readFileSync(file));
+		for (const file of extname(source) === '' ? filesAt(source) : [source])
+			hash.update(file).update('\0').update(readFileSync(file));
 	}
 	return hash.digest('hex').slice(0, 16);
 }
@@ -33,7 +45,9 @@ function compress(folder) {
 	for (const file of filesAt(folder).filter((name) => COMPRESSIBLE.has(extname(name)))) {
 		const plain = readFileSync(file);
 		const gzip = gzipSync(plain, { level: 9 });
-		const brotli = brotliCompressSync(plain, { params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: plain.length } });
+		const brotli = brotliCompressSync(plain, {
+			params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: plain.length }
+		});
 		if (gzip.length < plain.length) writeFileSync(`${file}.gz`, gzip);
 		if (brotli.length < plain.length) writeFileSync(`${file}.br`, brotli);
 		if (extname(file) !== '.js') continue;

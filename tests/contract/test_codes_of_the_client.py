@@ -10,7 +10,7 @@ _OWN = {"network_unreachable"}
 
 def test_every_code_that_the_client_explains_is_one_of_a_service() -> None:
     page = (ROOT / "web/src/lib/chat/faults.ts").read_text()
-    explained = set(re.findall(r"^\t([a-z_]+): \{ title", page, re.MULTILINE))
+    explained = set(re.findall(r"^\t([a-z_]+): \{\s*title", page, re.MULTILINE))
     assert len(explained) > 30
     sources = [path.read_text() for folder in ROOT.glob("*/src") if folder.parent.name != "web" for path in folder.rglob("*.py")]
     said = set(re.findall(r"\"([a-z_]+)\"", "\n".join(sources)))

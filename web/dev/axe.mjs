@@ -13,9 +13,17 @@ const findings = [];
 
 async function scan(page, where) {
 	if (!(await page.evaluate(() => 'axe' in globalThis))) await page.evaluate(AXE);
-	const { violations } = await page.evaluate((tags) => globalThis.axe.run(document, { runOnly: tags, resultTypes: ['violations'] }), TAGS);
+	const { violations } = await page.evaluate(
+		(tags) => globalThis.axe.run(document, { runOnly: tags, resultTypes: ['violations'] }),
+		TAGS
+	);
 	for (const { id, impact, help, nodes } of violations) {
-		const shown = nodes.slice(0, NODES_MAX).map((node) => `\n    ${node.target.join(' ')}  ${node.failureSummary?.split('\n')[1]?.trim() ?? ''}`);
+		const shown = nodes
+			.slice(0, NODES_MAX)
+			.map(
+				(node) =>
+					`\n    ${node.target.join(' ')}  ${node.failureSummary?.split('\n')[1]?.trim() ?? ''}`
+			);
 		findings.push(`${where}: ${id} (${impact}, ${nodes.length}) ${help}${shown.join('')}`);
 	}
 }
@@ -24,16 +32,30 @@ async function scan(page, where) {
 function focused() {
 	const element = document.activeElement;
 	if (!element || element === document.body) return null;
-	const marked = (one) => one && (getComputedStyle(one).outlineStyle !== 'none' || getComputedStyle(one).boxShadow !== 'none');
+	const marked = (one) =>
+		one && (getComputedStyle(one).outlineStyle !== 'none' || getComputedStyle(one).boxShadow !== 'none');
 	const name = `${element.tagName.toLowerCase()}${element.dataset.testid ? `[${element.dataset.testid}]` : ''} “${(element.getAttribute('aria-label') ?? element.textContent ?? '').trim().slice(0, 40)}”`;
-	const box = (element.labels?.[0]?.contains(element) ? element.labels[0] : element).getBoundingClientRect();
+	const box = (
+		element.labels?.[0]?.contains(element) ? element.labels[0] : element
+	).getBoundingClientRect();
 	const [x, y] = [box.x + Math.min(box.width, 24) / 2, box.y + Math.min(box.height, 24) / 2];
 	const hit = document.elementFromPoint(Math.max(1, x), Math.max(1, y));
 	const faults = [];
 	if (box.width < 2 || box.height < 2) faults.push('cannot be seen');
-	else if (box.bottom < 1 || box.right < 1 || box.top > innerHeight - 1 || box.left > innerWidth - 1) faults.push('is outside the window');
-	else if (!hit || !(hit.closest('[data-testid=toast]') || element.contains(hit) || hit.contains(element) || element.labels?.[0]?.contains(hit))) faults.push(`lies under ${hit?.tagName.toLowerCase()}`);
-	if (![element, element.parentElement, element.parentElement?.parentElement].some(marked)) faults.push('is not marked');
+	else if (box.bottom < 1 || box.right < 1 || box.top > innerHeight - 1 || box.left > innerWidth - 1)
+		faults.push('is outside the window');
+	else if (
+		!hit ||
+		!(
+			hit.closest('[data-testid=toast]') ||
+			element.contains(hit) ||
+			hit.contains(element) ||
+			element.labels?.[0]?.contains(hit)
+		)
+	)
+		faults.push(`lies under ${hit?.tagName.toLowerCase()}`);
+	if (![element, element.parentElement, element.parentElement?.parentElement].some(marked))
+		faults.push('is not marked');
 	element.dataset.tabbed = String(1 + Number(element.dataset.tabbed ?? 0));
 	return { name, faults, again: element.dataset.tabbed > 1 };
 }
@@ -62,5 +84,7 @@ const { visits, problems } = await walk({
 });
 for (const problem of problems) console.log(`not looked at: ${problem}`);
 const wrong = findings.length + problems.length;
-console.log(`${visits} looks, ${wrong === 0 ? 'no violations' : `${findings.length} violations, ${problems.length} pages that could not be looked at`}`);
+console.log(
+	`${visits} looks, ${wrong === 0 ? 'no violations' : `${findings.length} violations, ${problems.length} pages that could not be looked at`}`
+);
 process.exit(wrong === 0 && visits > 0 ? 0 : 1);

@@ -23,8 +23,16 @@ export const ahead = (ms) => new Date(Date.now() + ms).toISOString();
 
 export function seedUsers() {
 	const person = (name, email, role, status = 'active') => ({
-		id: newId(), email, name, role, status, organisation_id: ORGANISATION, teams: [TEAM],
-		last_signin_at: ago(3_600_000), created_at: ago(40 * DAY_MS), updated_at: ago(DAY_MS)
+		id: newId(),
+		email,
+		name,
+		role,
+		status,
+		organisation_id: ORGANISATION,
+		teams: [TEAM],
+		last_signin_at: ago(3_600_000),
+		created_at: ago(40 * DAY_MS),
+		updated_at: ago(DAY_MS)
 	});
 	return [
 		person('Ada Moreau', 'ada@example.com', 'admin'),
@@ -43,15 +51,42 @@ export const PERMISSIONS = (
 
 export function seedModels() {
 	const model = (fields) => ({
-		kind: 'chat', context_length: 32_768, capabilities: ['stream'], builtin: false, starter: false, status: 'ready',
-		progress: null, detail: null, priced: true, ...fields
+		kind: 'chat',
+		context_length: 32_768,
+		capabilities: ['stream'],
+		builtin: false,
+		starter: false,
+		status: 'ready',
+		progress: null,
+		detail: null,
+		priced: true,
+		...fields
 	});
 	return [
 		model({ id: MODEL, name: 'Qwen2.5 Coder 0.5B', provider: 'built-in', builtin: true, starter: true }),
 		model({ id: 'llama3.1:8b', name: 'Llama 3.1 8B', provider: 'ollama', context_length: 131_072 }),
-		model({ id: 'acme/large', name: 'Acme Large', provider: 'openai-compatible', context_length: 200_000, priced: false }),
-		model({ id: 'mistral-small', name: 'Mistral Small', provider: 'ollama', status: 'down', detail: 'Not available: the Ollama server does not answer' }),
-		model({ id: 'all-minilm-l6-v2', name: 'all-MiniLM-L6-v2', provider: 'built-in', kind: 'embedding', context_length: 256, builtin: true })
+		model({
+			id: 'acme/large',
+			name: 'Acme Large',
+			provider: 'openai-compatible',
+			context_length: 200_000,
+			priced: false
+		}),
+		model({
+			id: 'mistral-small',
+			name: 'Mistral Small',
+			provider: 'ollama',
+			status: 'down',
+			detail: 'Not available: the Ollama server does not answer'
+		}),
+		model({
+			id: 'all-minilm-l6-v2',
+			name: 'all-MiniLM-L6-v2',
+			provider: 'built-in',
+			kind: 'embedding',
+			context_length: 256,
+			builtin: true
+		})
 	];
 }
 
@@ -102,22 +137,53 @@ See [the billing guide](https://example.com/docs) for more.`;
 
 function message(chat, fields) {
 	return {
-		id: newId(), chat_id: chat, parent_id: null, role: 'user', content: '', model: MODEL, status: 'complete', error: null,
-		usage: null, created_at: ago(DAY_MS), updated_at: ago(DAY_MS), ...fields
+		id: newId(),
+		chat_id: chat,
+		parent_id: null,
+		role: 'user',
+		content: '',
+		model: MODEL,
+		status: 'complete',
+		error: null,
+		usage: null,
+		created_at: ago(DAY_MS),
+		updated_at: ago(DAY_MS),
+		...fields
 	};
 }
 
 export function seedChats() {
 	const titles = [
-		['What is a double-entry ledger?', 60_000], ['Plan for the team offsite in May', 5_000_000], ['Group dates by month in Python', 1.2 * DAY_MS],
-		['E-mail: move the meeting to Thursday', 3 * DAY_MS], ['Why is the sky blue? A longer title that does not fit', 5 * DAY_MS],
-		['SQL: running totals', 12 * DAY_MS], ['Übersetzung ins Deutsche', 20 * DAY_MS], ['Names for a cat', 90 * DAY_MS]
+		['What is a double-entry ledger?', 60_000],
+		['Plan for the team offsite in May', 5_000_000],
+		['Group dates by month in Python', 1.2 * DAY_MS],
+		['E-mail: move the meeting to Thursday', 3 * DAY_MS],
+		['Why is the sky blue? A longer title that does not fit', 5 * DAY_MS],
+		['SQL: running totals', 12 * DAY_MS],
+		['Übersetzung ins Deutsche', 20 * DAY_MS],
+		['Names for a cat', 90 * DAY_MS]
 	];
 	const chats = new Map();
 	for (const [title, age] of titles) {
-		const chat = { id: newId(), title, model: MODEL, knowledge_base_ids: [], agent_id: null, current_message_id: null, archived: false, created_at: ago(age), updated_at: ago(age), messages: [] };
+		const chat = {
+			id: newId(),
+			title,
+			model: MODEL,
+			knowledge_base_ids: [],
+			agent_id: null,
+			current_message_id: null,
+			archived: false,
+			created_at: ago(age),
+			updated_at: ago(age),
+			messages: []
+		};
 		const question = message(chat.id, { content: title });
-		const usage = { prompt_tokens: 34, completion_tokens: 412, cost_nano: 4_460, remaining_nano: 4_999_995_540 };
+		const usage = {
+			prompt_tokens: 34,
+			completion_tokens: 412,
+			cost_nano: 4_460,
+			remaining_nano: 4_999_995_540
+		};
 		const answer = message(chat.id, { role: 'assistant', parent_id: question.id, content: REPLY, usage });
 		chat.messages.push(question, answer);
 		chat.current_message_id = answer.id;
@@ -137,23 +203,50 @@ function addStates(chat) {
 		parent = reply.id;
 		chat.current_message_id = reply.id;
 	};
-	add('And a shorter version?', { content: 'Each amount is written **twice**, so the books', status: 'interrupted', usage: { prompt_tokens: 480, completion_tokens: 9, cost_nano: 570, remaining_nano: null } });
+	add('And a shorter version?', {
+		content: 'Each amount is written **twice**, so the books',
+		status: 'interrupted',
+		usage: { prompt_tokens: 480, completion_tokens: 9, cost_nano: 570, remaining_nano: null }
+	});
 	add('Stop after one line.', { content: 'Each amount is written twice.', status: 'stopped' });
 	add('Go on with the large model.', {
-		status: 'failed', model: 'acme/large',
+		status: 'failed',
+		model: 'acme/large',
 		error: {
-			code: 'budget_exceeded', status: 429, detail: 'the budget of this user is 5.00 USD: 4.98 USD are spent, 0.01 USD are held by running requests, and this one needs at least 0.04 USD.',
-			extra: { scope: 'user', limit_nano: 5_000_000_000, spent_nano: 4_980_000_000, held_nano: 10_000_000, remaining_nano: 10_000_000, resets_at: ahead(9 * DAY_MS) }
+			code: 'budget_exceeded',
+			status: 429,
+			detail: 'the budget of this user is 5.00 USD: 4.98 USD are spent, 0.01 USD are held by running requests, and this one needs at least 0.04 USD.',
+			extra: {
+				scope: 'user',
+				limit_nano: 5_000_000_000,
+				spent_nano: 4_980_000_000,
+				held_nano: 10_000_000,
+				remaining_nano: 10_000_000,
+				resets_at: ahead(9 * DAY_MS)
+			}
 		}
 	});
 }
 
 export function seedPrices() {
 	const price = (model, input, output, free = false) => ({
-		id: newId(), model, free, input_nano_per_mtok: input, output_nano_per_mtok: output, cache_read_nano_per_mtok: input, cache_write_nano_per_mtok: input,
-		currency: 'USD', effective_from: ago(30 * DAY_MS), effective_to: null, source: 'seed'
+		id: newId(),
+		model,
+		free,
+		input_nano_per_mtok: input,
+		output_nano_per_mtok: output,
+		cache_read_nano_per_mtok: input,
+		cache_write_nano_per_mtok: input,
+		currency: 'USD',
+		effective_from: ago(30 * DAY_MS),
+		effective_to: null,
+		source: 'seed'
 	});
-	return [price(MODEL, 10_000_000, 10_000_000), price('llama3.1:8b', 50_000_000, 80_000_000), price('all-minilm-l6-v2', 0, 0, true)];
+	return [
+		price(MODEL, 10_000_000, 10_000_000),
+		price('llama3.1:8b', 50_000_000, 80_000_000),
+		price('all-minilm-l6-v2', 0, 0, true)
+	];
 }
 
 export function usageRows(days) {
@@ -164,7 +257,16 @@ export function usageRows(days) {
 			const wave = Math.abs(Math.sin(i * 1.7 + index * 2)) * (i % 7 > 4 ? 0.25 : 1);
 			if (wave < 0.12) continue;
 			const requests = Math.round(wave * 30) + 1;
-			rows.push({ day, model, user_id: null, key_id: null, requests, input_tokens: requests * 420, output_tokens: requests * 260, cost_nano: requests * (index * index * 9_000_000 + 2_900) });
+			rows.push({
+				day,
+				model,
+				user_id: null,
+				key_id: null,
+				requests,
+				input_tokens: requests * 420,
+				output_tokens: requests * 260,
+				cost_nano: requests * (index * index * 9_000_000 + 2_900)
+			});
 		}
 	}
 	return rows;

@@ -17,7 +17,8 @@ const { visits, problems } = await walk({
 		});
 	},
 	look: async (page, { name, size, theme, complain }) => {
-		if (await page.evaluate(() => document.documentElement.scrollWidth > innerWidth)) complain('the page scrolls sideways');
+		if (await page.evaluate(() => document.documentElement.scrollWidth > innerWidth))
+			complain('the page scrolls sideways');
 		await page.screenshot({ path: `${out}/${name}-${size}-${theme}.png` });
 	}
 });

@@ -7,7 +7,9 @@ import { chromium } from 'playwright-core';
 import { RUNS } from './pages.mjs';
 
 const ALL_SIZES = { wide: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } };
-const SIZES = Object.fromEntries(Object.entries(ALL_SIZES).filter(([size]) => [undefined, size].includes(process.env.ONLY_SIZE)));
+const SIZES = Object.fromEntries(
+	Object.entries(ALL_SIZES).filter(([size]) => [undefined, size].includes(process.env.ONLY_SIZE))
+);
 const THEMES = ['light', 'dark'];
 const STEP_MS = 20_000;
 const START_MS = 60_000;
@@ -18,10 +20,12 @@ const BROWSER_GONE = /has been closed|Target crashed|Page crashed|disconnected|E
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const freePort = () =>
 	new Promise((resolve, reject) => {
-		const server = createServer().on('error', reject).listen(0, '127.0.0.1', () => {
-			const { port } = server.address();
-			server.close(() => resolve(port));
-		});
+		const server = createServer()
+			.on('error', reject)
+			.listen(0, '127.0.0.1', () => {
+				const { port } = server.address();
+				server.close(() => resolve(port));
+			});
 	});
 
 // Chromium's driver ends only the browser on a signal.
@@ -33,15 +37,27 @@ async function serve(environment) {
 	const [api, site] = [await freePort(), await freePort()];
 	const preview = ['node_modules/vite/bin/vite.js', 'preview', '--port', String(site), '--strictPort'];
 	const children = [
-		spawn('node', ['dev/mock-api.mjs'], { env: { ...process.env, MOCK_PORT: String(api), ...environment }, stdio: 'ignore' }),
-		spawn('node', preview, { env: { ...process.env, ATRIUM_URL: `http://127.0.0.1:${api}` }, stdio: 'ignore' })
+		spawn('node', ['dev/mock-api.mjs'], {
+			env: { ...process.env, MOCK_PORT: String(api), ...environment },
+			stdio: 'ignore'
+		}),
+		spawn('node', preview, {
+			env: { ...process.env, ATRIUM_URL: `http://127.0.0.1:${api}` },
+			stdio: 'ignore'
+		})
 	];
 	const end = () => children.forEach((child) => child.kill());
 	process.once('exit', end);
 	const origin = `http://127.0.0.1:${site}`;
 	for (const until = Date.now() + START_MS; Date.now() < until; await pause(100)) {
 		if (children.some((child) => child.exitCode !== null)) break;
-		if (await fetch(`${origin}/api/v1/status`).then((answer) => answer.ok, () => false)) return { origin, end };
+		if (
+			await fetch(`${origin}/api/v1/status`).then(
+				(answer) => answer.ok,
+				() => false
+			)
+		)
+			return { origin, end };
 	}
 	end();
 	throw new Error('the preview of the build did not start');
@@ -53,7 +69,13 @@ class Chromium {
 
 	async context(options) {
 		if (!this.#browser?.isConnected()) {
-			this.#browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ARGS, timeout: START_MS, handleSIGTERM: false, handleSIGINT: false });
+			this.#browser = await chromium.launch({
+				executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+				args: ARGS,
+				timeout: START_MS,
+				handleSIGTERM: false,
+				handleSIGINT: false
+			});
 		}
 		const context = await this.#browser.newContext(options);
 		context.setDefaultTimeout(STEP_MS);
@@ -85,7 +107,9 @@ async function once(chromium, url, spec, { options, opened, look }) {
 		await page.addStyleTag({ content: '* { transition: none !important }' });
 		for (const theme of THEMES) {
 			await page.emulateMedia({ colorScheme: theme, reducedMotion: 'reduce' });
-			await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+			await page.evaluate(
+				() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))
+			);
 			await look(page, theme);
 		}
 	} finally {
@@ -112,7 +136,13 @@ export async function walk({ only, options = {}, look, opened }) {
 		const { origin, end } = await serve(environment);
 		for (const [name, [address, act, before]] of chosen) {
 			for (const [size, viewport] of Object.entries(SIZES)) {
-				const complain = (text) => problems.push(`${name} ${size}: ${String(text?.message ?? text).split('\n').slice(0, 2).join(' ')}`);
+				const complain = (text) =>
+					problems.push(
+						`${name} ${size}: ${String(text?.message ?? text)
+							.split('\n')
+							.slice(0, 2)
+							.join(' ')}`
+					);
 				const how = {
 					options: { viewport, hasTouch: size === 'phone', ...options },
 					opened: (page) => opened?.(page, { complain }),
@@ -123,7 +153,9 @@ export async function walk({ only, options = {}, look, opened }) {
 				};
 				const open = () => once(chromium, origin + address, { act, before }, how);
 				// A browser that went away says nothing about the page: it is opened once more. Anything else is a finding.
-				await open().catch((error) => (BROWSER_GONE.test(String(error)) ? open() : Promise.reject(error))).catch(complain);
+				await open()
+					.catch((error) => (BROWSER_GONE.test(String(error)) ? open() : Promise.reject(error)))
+					.catch(complain);
 			}
 		}
 		end();

@@ -11,7 +11,9 @@ const HEADER = '/** Written by `npm run generate` from docs/openapi; edit the se
 
 mkdirSync(target, { recursive: true });
 const stale = [];
-for (const name of readdirSync(source).filter((file) => file.endsWith('.json')).sort()) {
+for (const name of readdirSync(source)
+	.filter((file) => file.endsWith('.json'))
+	.sort()) {
 	const document = JSON.parse(readFileSync(new URL(name, source), 'utf8'));
 	const text = HEADER + astToString(await openapiTS(document));
 	const file = new URL(name.replace(/\.json$/, '.ts'), target);

@@ -54,14 +54,18 @@ export interface Tool {
 
 export const listAgents = (after: string | null = null) =>
 	call<Page<Agent>>('GET', AGENTS, { query: { limit: 100, after } });
-export const createAgent = (body: AgentFields) => call<Agent>('POST', AGENTS, { body, headers: idempotencyKey() });
-export const updateAgent = (id: string, body: Partial<AgentFields>) => call<Agent>('PATCH', `${AGENTS}/${id}`, { body });
+export const createAgent = (body: AgentFields) =>
+	call<Agent>('POST', AGENTS, { body, headers: idempotencyKey() });
+export const updateAgent = (id: string, body: Partial<AgentFields>) =>
+	call<Agent>('PATCH', `${AGENTS}/${id}`, { body });
 export const deleteAgent = (id: string) => call<void>('DELETE', `${AGENTS}/${id}`);
 export const listTools = () => call<Page<Tool>>('GET', `${AGENTS}/tools`);
 
 /** An agent's run has the id of the reply it writes. */
 export const decide = (runId: string, callId: string, decision: 'approve' | 'deny') =>
-	call<void>('POST', `${AGENTS}/runs/${runId}/approvals/${encodeURIComponent(callId)}`, { body: { decision } });
+	call<void>('POST', `${AGENTS}/runs/${runId}/approvals/${encodeURIComponent(callId)}`, {
+		body: { decision }
+	});
 
 /** A file a tool made. The address comes with the reply: only an own path gets the token. */
 export async function runFile(url: string): Promise<Blob> {
@@ -140,6 +144,7 @@ const MCP = `${AGENTS}/mcp-servers`;
 
 export const listMcpServers = () => call<Page<McpServer>>('GET', MCP);
 export const addMcpServer = (body: NewMcpServer) => call<McpServer>('POST', MCP, { body });
-export const updateMcpServer = (id: string, body: McpServerPatch) => call<McpServer>('PATCH', `${MCP}/${id}`, { body });
+export const updateMcpServer = (id: string, body: McpServerPatch) =>
+	call<McpServer>('PATCH', `${MCP}/${id}`, { body });
 export const checkMcpServer = (id: string) => call<McpCheck>('POST', `${MCP}/${id}/check`);
 export const deleteMcpServer = (id: string) => call<void>('DELETE', `${MCP}/${id}`);

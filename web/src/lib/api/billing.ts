@@ -1,6 +1,16 @@
 /** Money: /api/v1/billing. */
 import { call, idempotencyKey } from './client';
-import type { Budget, BudgetChange, Entitlements, Page, Price, PriceChange, TopUp, UsageReport, Wallet } from './types';
+import type {
+	Budget,
+	BudgetChange,
+	Entitlements,
+	Page,
+	Price,
+	PriceChange,
+	TopUp,
+	UsageReport,
+	Wallet
+} from './types';
 
 const BILLING = '/api/v1/billing';
 

@@ -15,10 +15,13 @@ export interface NewChat {
 	agent_id?: string | null;
 }
 
-export const createChat = (body: NewChat, key: string) => call<Chat>('POST', CHATS, { body, headers: idempotencyKey(key) });
+export const createChat = (body: NewChat, key: string) =>
+	call<Chat>('POST', CHATS, { body, headers: idempotencyKey(key) });
 export const getChat = (id: string) => call<Chat>('GET', `${CHATS}/${id}`);
 
-export type ChatChange = Partial<Pick<Chat, 'title' | 'model' | 'archived' | 'current_message_id' | 'knowledge_base_ids' | 'agent_id'>>;
+export type ChatChange = Partial<
+	Pick<Chat, 'title' | 'model' | 'archived' | 'current_message_id' | 'knowledge_base_ids' | 'agent_id'>
+>;
 export const updateChat = (id: string, body: ChatChange) => call<Chat>('PATCH', `${CHATS}/${id}`, { body });
 export const deleteChat = (id: string, keepalive = false) =>
 	call<void>('DELETE', `${CHATS}/${id}`, { keepalive });
@@ -44,7 +47,8 @@ function startTurn(path: string, body: unknown, key?: string): StartTurn {
 	return (signal) => fetchAs('POST', `${CHATS}/${path}`, { body, signal, headers });
 }
 
-export const postMessage = (chatId: string, body: NewMessage, key: string) => startTurn(`${chatId}/messages`, body, key);
+export const postMessage = (chatId: string, body: NewMessage, key: string) =>
+	startTurn(`${chatId}/messages`, body, key);
 export const regenerate = (chatId: string, messageId: string, body: { model?: string }) =>
 	startTurn(`${chatId}/messages/${messageId}/regenerate`, body);
 export const continueReply = (chatId: string, messageId: string) =>
@@ -52,7 +56,12 @@ export const continueReply = (chatId: string, messageId: string) =>
 export const stopReply = (chatId: string, messageId: string) =>
 	call<void>('POST', `${CHATS}/${chatId}/messages/${messageId}/stop`);
 
-export function openStream(chatId: string, messageId: string, lastEventId: string | null, signal: AbortSignal) {
+export function openStream(
+	chatId: string,
+	messageId: string,
+	lastEventId: string | null,
+	signal: AbortSignal
+) {
 	const headers = lastEventId === null ? STREAM : { ...STREAM, 'last-event-id': lastEventId };
 	return fetchAs('GET', `${CHATS}/${chatId}/messages/${messageId}/stream`, { signal, headers });
 }

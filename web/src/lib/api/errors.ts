@@ -65,7 +65,10 @@ function text(value: unknown): string | undefined {
 
 /** A pattern is the program's own language. */
 function withoutPattern(message: string): string {
-	return message.replace(/(?:[\w.]+: )?String should match pattern '.*'/s, 'What is written here has a form that is not allowed.');
+	return message.replace(
+		/(?:[\w.]+: )?String should match pattern '.*'/s,
+		'What is written here has a form that is not allowed.'
+	);
 }
 
 function fieldProblems(value: unknown): FieldProblem[] {

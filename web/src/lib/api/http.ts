@@ -19,7 +19,9 @@ export interface SendOptions {
 }
 
 export function withQuery(path: string, query: SendOptions['query']): string {
-	const pairs = Object.entries(query ?? {}).filter(([, value]) => value !== null && value !== undefined && value !== '');
+	const pairs = Object.entries(query ?? {}).filter(
+		([, value]) => value !== null && value !== undefined && value !== ''
+	);
 	if (pairs.length === 0) return path;
 	return `${path}?${new URLSearchParams(pairs.map(([key, value]) => [key, String(value)])).toString()}`;
 }

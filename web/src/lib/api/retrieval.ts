@@ -66,7 +66,8 @@ export interface NewUpload {
 export const createUpload = (body: NewUpload, headers: Record<string, string>, signal: AbortSignal) =>
 	call<Upload>('POST', `${RETRIEVAL}/uploads`, { body, signal, headers });
 export const dropUpload = (id: string) => call<void>('DELETE', `${RETRIEVAL}/uploads/${id}`);
-export const readUpload = (id: string, signal: AbortSignal) => call<Upload>('GET', `${RETRIEVAL}/uploads/${id}`, { signal });
+export const readUpload = (id: string, signal: AbortSignal) =>
+	call<Upload>('GET', `${RETRIEVAL}/uploads/${id}`, { signal });
 export const sendChunk = (id: string, offset: number, chunk: Blob, signal: AbortSignal) =>
 	call<Pick<Upload, 'offset' | 'document'>>('PATCH', `${RETRIEVAL}/uploads/${id}`, {
 		raw: chunk,
@@ -88,7 +89,8 @@ const FILES = `${RETRIEVAL}/files`;
 /** The own files, newest first; or those of a knowledge base. */
 export const listFiles = (after: string | null, knowledgeBaseId: string | null = null, limit = 50) =>
 	call<Page<Document>>('GET', FILES, { query: { limit, after, knowledge_base_id: knowledgeBaseId } });
-export const getFile = (id: string, signal?: AbortSignal) => call<Document>('GET', `${FILES}/${id}`, { signal });
+export const getFile = (id: string, signal?: AbortSignal) =>
+	call<Document>('GET', `${FILES}/${id}`, { signal });
 export const deleteFile = (id: string) => call<void>('DELETE', `${FILES}/${id}`);
 export const cancelFile = (id: string) => call<Document>('POST', `${FILES}/${id}/cancel`);
 export const retryFile = (id: string) => call<Document>('POST', `${FILES}/${id}/retry`);
@@ -125,13 +127,15 @@ export type KnowledgeFields = Pick<KnowledgeBase, 'name' | 'description' | 'acce
 
 export const listKnowledge = (after: string | null = null) =>
 	call<Page<KnowledgeBase>>('GET', BASES, { query: { limit: 100, after } });
-export const createKnowledge = (body: KnowledgeFields) => call<KnowledgeBase>('POST', BASES, { body, headers: idempotencyKey() });
+export const createKnowledge = (body: KnowledgeFields) =>
+	call<KnowledgeBase>('POST', BASES, { body, headers: idempotencyKey() });
 export const updateKnowledge = (id: string, body: Partial<KnowledgeFields>) =>
 	call<KnowledgeBase>('PATCH', `${BASES}/${id}`, { body });
 export const deleteKnowledge = (id: string) => call<void>('DELETE', `${BASES}/${id}`);
 export const addToKnowledge = (id: string, fileId: string) =>
 	call<Document>('POST', `${BASES}/${id}/files`, { body: { file_id: fileId } });
-export const removeFromKnowledge = (id: string, fileId: string) => call<void>('DELETE', `${BASES}/${id}/files/${fileId}`);
+export const removeFromKnowledge = (id: string, fileId: string) =>
+	call<void>('DELETE', `${BASES}/${id}/files/${fileId}`);
 
 export interface SearchRequest {
 	query: string;
@@ -173,7 +177,12 @@ export interface Candidate {
 
 export interface SearchAnswer {
 	data: Passage[];
-	trace?: { mode: SearchMode; files_searched: number; took_ms: Record<string, number>; candidates: Candidate[] } | null;
+	trace?: {
+		mode: SearchMode;
+		files_searched: number;
+		took_ms: Record<string, number>;
+		candidates: Candidate[];
+	} | null;
 }
 
 export const search = (body: SearchRequest, signal?: AbortSignal) =>

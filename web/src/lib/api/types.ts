@@ -6,7 +6,10 @@ import type { components as Inference } from './generated/inference-service';
 import type { Attachment, Citation, Part } from './parts';
 
 /** Every list, whatever it holds. */
-export type Page<T> = Omit<ChatService['schemas']['Page_Chat_'], 'data' | 'last_id'> & { data: T[]; last_id: string | null };
+export type Page<T> = Omit<ChatService['schemas']['Page_Chat_'], 'data' | 'last_id'> & {
+	data: T[];
+	last_id: string | null;
+};
 
 export type Role = Gateway['schemas']['Role'];
 export type User = Gateway['schemas']['User'];
@@ -33,7 +36,10 @@ export type Chat = Omit<ChatService['schemas']['Chat'], 'knowledge_base_ids' | '
 	/** Who writes the replies; null: the bare model. */
 	agent_id: string | null;
 };
-export type Message = Omit<ChatService['schemas']['Message'], 'error' | 'attachments' | 'citations' | 'steps' | 'agent_id' | 'finish_reason' | 'left_out'> & {
+export type Message = Omit<
+	ChatService['schemas']['Message'],
+	'error' | 'attachments' | 'citations' | 'steps' | 'agent_id' | 'finish_reason' | 'left_out'
+> & {
 	/** Why the reply ended, in the provider's word; null while it is not known. */
 	finish_reason: string | null;
 	left_out: LeftOut | null;
@@ -67,9 +73,12 @@ export interface ProblemExtras {
 	retry_after_s?: number;
 }
 
-export type ReplyError = Omit<ChatService['schemas']['MessageError'], 'extra'> & { extra?: ProblemExtras | null };
+export type ReplyError = Omit<ChatService['schemas']['MessageError'], 'extra'> & {
+	extra?: ProblemExtras | null;
+};
 
-export type Budget = Billing['schemas']['EntitledBudget'] & Partial<Pick<Billing['schemas']['Budget'], 'is_default'>>;
+export type Budget = Billing['schemas']['EntitledBudget'] &
+	Partial<Pick<Billing['schemas']['Budget'], 'is_default'>>;
 export type BudgetChange = Billing['schemas']['BudgetChange'];
 export type BudgetScope = Budget['scope'];
 export type BudgetWindow = Budget['window'];

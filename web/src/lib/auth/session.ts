@@ -53,7 +53,8 @@ export class Session {
 	 * @returns null when the session is over
 	 */
 	renew(stale?: string): Promise<string | null> {
-		if (stale !== undefined && this.#token !== null && this.#token !== stale) return Promise.resolve(this.#token);
+		if (stale !== undefined && this.#token !== null && this.#token !== stale)
+			return Promise.resolve(this.#token);
 		this.#running ??= this.#renewOnce().finally(() => (this.#running = null));
 		return this.#running;
 	}

@@ -13,12 +13,27 @@ const call = (fields: Partial<ToolCall>): ToolCall => ({
 	files: [],
 	...fields
 });
-const step = (n: number, kind: 'model' | 'tool' | 'retrieval', attempt = 1): Part => ({ step: n, attempt, kind, title: '' });
-const citation = (n: number, text = ''): Citation => ({ n, file_id: 'f', chunk_id: `k${n}`, filename: 'a', score: 1, text });
+const step = (n: number, kind: 'model' | 'tool' | 'retrieval', attempt = 1): Part => ({
+	step: n,
+	attempt,
+	kind,
+	title: ''
+});
+const citation = (n: number, text = ''): Citation => ({
+	n,
+	file_id: 'f',
+	chunk_id: `k${n}`,
+	filename: 'a',
+	score: 1,
+	text
+});
 
 describe('folding', () => {
 	it('lists a step once, its latest attempt', () => {
-		const parts = withStep(withStep([step(1, 'model')], step(2, 'tool') as never), step(1, 'model', 2) as never);
+		const parts = withStep(
+			withStep([step(1, 'model')], step(2, 'tool') as never),
+			step(1, 'model', 2) as never
+		);
 		expect(parts).toEqual([step(1, 'model', 2), step(2, 'tool')]);
 	});
 
@@ -34,7 +49,10 @@ describe('folding', () => {
 	});
 
 	it('orders citations by number and replaces one that comes again', () => {
-		const all = [3, 1, 3].reduce((list, n, at) => withCitation(list, citation(n, String(at))), [] as Citation[]);
+		const all = [3, 1, 3].reduce(
+			(list, n, at) => withCitation(list, citation(n, String(at))),
+			[] as Citation[]
+		);
 		expect(all.map(({ n, text }) => `${n}:${text}`)).toEqual(['1:1', '3:2']);
 	});
 });
@@ -46,7 +64,10 @@ describe('activity', () => {
 	});
 
 	it('asks for approval before anything else', () => {
-		const parts = [call({ status: 'awaiting_approval' }), call({ call_id: 'c2', title: 'Python', status: 'running' })];
+		const parts = [
+			call({ status: 'awaiting_approval' }),
+			call({ call_id: 'c2', title: 'Python', status: 'running' })
+		];
 		const activity = activityOf(parts, true);
 		expect(activity.awaiting?.call_id).toBe('c1');
 		expect(activity.summary).toBe('Calculator waits for your approval');
@@ -54,16 +75,25 @@ describe('activity', () => {
 	});
 
 	it('sums up what was done', () => {
-		const parts = [call({}), call({ call_id: 'c2' }), call({ call_id: 'c3', title: '', name: 'time.now', status: 'failed' })];
+		const parts = [
+			call({}),
+			call({ call_id: 'c2' }),
+			call({ call_id: 'c3', title: '', name: 'time.now', status: 'failed' })
+		];
 		expect(activityOf(parts, false).summary).toBe('Used Calculator, time.now · 3 calls · 1 failed');
 		expect(activityOf([call({ status: 'denied' })], false).summary).toBe('Calculator was not allowed');
-		expect(activityOf([call({}), call({ call_id: 'c2', title: 'Python', status: 'denied' })], false).summary).toBe('Used Calculator · 1 denied');
+		expect(
+			activityOf([call({}), call({ call_id: 'c2', title: 'Python', status: 'denied' })], false).summary
+		).toBe('Used Calculator · 1 denied');
 		const many = ['a', 'b', 'c', 'd'].map((title) => call({ call_id: title, title }));
 		expect(activityOf(many, false).summary).toBe('Used a, b and 2 more');
 	});
 
 	it('shows a look-up without a tool, and lists no turns of the model', () => {
-		expect(activityOf([step(1, 'retrieval')], true)).toMatchObject({ working: true, summary: 'Looking in the documents' });
+		expect(activityOf([step(1, 'retrieval')], true)).toMatchObject({
+			working: true,
+			summary: 'Looking in the documents'
+		});
 		const over = activityOf([step(1, 'retrieval'), step(2, 'model')], true);
 		expect(over).toMatchObject({ working: false, summary: 'Looked in the documents' });
 		expect(over.items).toHaveLength(1);

@@ -14,7 +14,9 @@ export function withStep(parts: Part[], step: Step): Part[] {
 
 /** The same call comes again with each change of it. A model may give calls of two steps the same id. */
 export function withCall(parts: Part[], call: ToolCall): Part[] {
-	const at = parts.findIndex((part) => isCall(part) && part.step === call.step && part.call_id === call.call_id);
+	const at = parts.findIndex(
+		(part) => isCall(part) && part.step === call.step && part.call_id === call.call_id
+	);
 	return at < 0 ? [...parts, call] : parts.with(at, call);
 }
 
@@ -40,7 +42,9 @@ export function activityOf(parts: Part[], running: boolean): Activity {
 	const items = parts.filter((part) => isCall(part) || part.kind === 'retrieval');
 	const calls = items.filter(isCall);
 	const awaiting = running ? (calls.find((call) => call.status === 'awaiting_approval') ?? null) : null;
-	const current = running ? (awaiting ?? calls.findLast((call) => WORKING.has(call.status)) ?? looking(parts)) : null;
+	const current = running
+		? (awaiting ?? calls.findLast((call) => WORKING.has(call.status)) ?? looking(parts))
+		: null;
 	return { items, summary: current ? doing(current) : done(items), awaiting, working: current !== null };
 }
 
@@ -52,19 +56,31 @@ function looking(parts: Part[]): Step | null {
 
 function doing(part: Part): string {
 	if (!isCall(part)) return part.title || 'Looking in the documents';
-	return part.status === 'awaiting_approval' ? `${nameOf(part)} waits for your approval` : `Using ${nameOf(part)}`;
+	return part.status === 'awaiting_approval'
+		? `${nameOf(part)} waits for your approval`
+		: `Using ${nameOf(part)}`;
 }
 
 function done(items: Part[]): string {
 	const all = items.filter(isCall);
 	const calls = all.filter((call) => call.status !== 'denied');
 	const names = [...new Set(calls.map(nameOf))];
-	const shown = names.length > 3 ? `${names.slice(0, 2).join(', ')} and ${names.length - 2} more` : names.join(', ');
+	const shown =
+		names.length > 3 ? `${names.slice(0, 2).join(', ')} and ${names.length - 2} more` : names.join(', ');
 	const failed = calls.filter((call) => call.status === 'failed').length;
 	const refused = all.filter((call) => call.status === 'denied');
-	const asides = [failed > 0 ? `${failed} failed` : '', refused.length > 0 && calls.length > 0 ? `${refused.length} denied` : ''].filter(Boolean).join(', ');
-	if (calls.length === 0 && refused.length > 0) return `${[...new Set(refused.map(nameOf))].join(', ')} was not allowed`;
-	const used = calls.length === 0 ? '' : `Used ${shown}${calls.length > names.length ? ` · ${plural(calls.length, 'call')}` : ''}`;
+	const asides = [
+		failed > 0 ? `${failed} failed` : '',
+		refused.length > 0 && calls.length > 0 ? `${refused.length} denied` : ''
+	]
+		.filter(Boolean)
+		.join(', ');
+	if (calls.length === 0 && refused.length > 0)
+		return `${[...new Set(refused.map(nameOf))].join(', ')} was not allowed`;
+	const used =
+		calls.length === 0
+			? ''
+			: `Used ${shown}${calls.length > names.length ? ` · ${plural(calls.length, 'call')}` : ''}`;
 	return `${used || 'Looked in the documents'}${asides ? ` · ${asides}` : ''}`;
 }
 

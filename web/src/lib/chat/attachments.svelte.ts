@@ -35,7 +35,8 @@ class Attachments {
 
 	/** What a message waits for before it can go; null when nothing. */
 	get blocker(): string | null {
-		if (this.failed > 0) return `${plural(this.failed, 'file')} cannot go with the message. ${this.mayRetry ? 'Try again or remove' : 'Remove'} ${this.failed === 1 ? 'it' : 'them'}.`;
+		if (this.failed > 0)
+			return `${plural(this.failed, 'file')} cannot go with the message. ${this.mayRetry ? 'Try again or remove' : 'Remove'} ${this.failed === 1 ? 'it' : 'them'}.`;
 		return this.pending > 0 ? `Waits for ${plural(this.pending, 'file')}` : null;
 	}
 
@@ -50,7 +51,9 @@ class Attachments {
 	/** Files that are already there: of a draft, or of a message that was refused. */
 	put(files: Attachment[]): void {
 		const known = new Set(this.all.map(({ fileId }) => fileId));
-		const more = files.filter(({ file_id }) => !known.has(file_id)).map((file) => Transfer.stored(file.file_id, file));
+		const more = files
+			.filter(({ file_id }) => !known.has(file_id))
+			.map((file) => Transfer.stored(file.file_id, file));
 		if (more.length > 0) this.all = [...this.all, ...more];
 	}
 
@@ -103,7 +106,9 @@ function attachmentOf({ document }: Transfer): Attachment[] {
 function readDraftFiles(kept: string | null): Attachment[] {
 	try {
 		const stored: unknown = JSON.parse(kept ?? '[]');
-		return Array.isArray(stored) ? stored.filter((file) => typeof file?.file_id === 'string').slice(0, ATTACHMENTS_MAX) : [];
+		return Array.isArray(stored)
+			? stored.filter((file) => typeof file?.file_id === 'string').slice(0, ATTACHMENTS_MAX)
+			: [];
 	} catch {
 		return [];
 	}

@@ -16,8 +16,17 @@ describe('branch', () => {
 	});
 
 	it('steps through alternatives', () => {
-		expect(siblings({ ...message('b'), sibling_ids: ['a', 'b', 'c'] })).toEqual({ at: 1, count: 3, previous: 'a', next: 'c' });
-		expect(siblings({ ...message('a'), sibling_ids: ['a'] })).toMatchObject({ count: 1, previous: null, next: null });
+		expect(siblings({ ...message('b'), sibling_ids: ['a', 'b', 'c'] })).toEqual({
+			at: 1,
+			count: 3,
+			previous: 'a',
+			next: 'c'
+		});
+		expect(siblings({ ...message('a'), sibling_ids: ['a'] })).toMatchObject({
+			count: 1,
+			previous: null,
+			next: null
+		});
 	});
 
 	it('cuts before a message and finds the last of a role', () => {

@@ -58,8 +58,18 @@ export function lastOf(messages: Message[], role: Message['role']): Message | nu
 }
 
 /** Where a message stands among its alternatives, to step through them. */
-export function siblings(message: Message): { at: number; count: number; previous: string | null; next: string | null } {
+export function siblings(message: Message): {
+	at: number;
+	count: number;
+	previous: string | null;
+	next: string | null;
+} {
 	const ids = message.sibling_ids;
 	const at = ids.indexOf(message.id);
-	return { at, count: ids.length, previous: ids[at - 1] ?? null, next: at < 0 ? null : (ids[at + 1] ?? null) };
+	return {
+		at,
+		count: ids.length,
+		previous: ids[at - 1] ?? null,
+		next: at < 0 ? null : (ids[at + 1] ?? null)
+	};
 }

@@ -24,16 +24,42 @@ const FAULTS: Record<string, Fault> = {
 	provider_timeout: { title: 'The model took too long', detail: AWAY },
 	provider_unavailable: { title: 'The model does not answer just now', detail: AWAY, switches: true },
 	provider_error: { title: 'The model does not answer just now', detail: AWAY },
-	provider_auth_failed: { title: "The model's provider refused this installation", detail: 'An administrator has to look at it. Another model may answer.', switches: true },
-	provider_quota_exhausted: { title: "The model's provider has no credit left", detail: 'An administrator has to look at it. Another model may answer.', switches: true },
+	provider_auth_failed: {
+		title: "The model's provider refused this installation",
+		detail: 'An administrator has to look at it. Another model may answer.',
+		switches: true
+	},
+	provider_quota_exhausted: {
+		title: "The model's provider has no credit left",
+		detail: 'An administrator has to look at it. Another model may answer.',
+		switches: true
+	},
 	provider_rate_limited: { title: "The model's provider is busy", detail: LATER, limit: true },
 	provider_refused_request: { title: "The model's provider refused this message", detail: '', limit: true },
-	context_length_exceeded: { title: 'This is too long for the model', detail: 'Shorten it, attach less, or choose a model that reads more.', limit: true, switches: true },
-	message_too_long: { title: 'This is too long for the model', detail: 'Shorten it, attach less, or choose a model that reads more.', limit: true, switches: true },
+	context_length_exceeded: {
+		title: 'This is too long for the model',
+		detail: 'Shorten it, attach less, or choose a model that reads more.',
+		limit: true,
+		switches: true
+	},
+	message_too_long: {
+		title: 'This is too long for the model',
+		detail: 'Shorten it, attach less, or choose a model that reads more.',
+		limit: true,
+		switches: true
+	},
 	content_too_large: { title: 'This message is too long', detail: '', limit: true },
-	unsupported_content: { title: 'This model cannot read what was sent', detail: 'Another model may.', limit: true, switches: true },
+	unsupported_content: {
+		title: 'This model cannot read what was sent',
+		detail: 'Another model may.',
+		limit: true,
+		switches: true
+	},
 	reply_too_long: { title: 'The reply became too long', detail: '', limit: true },
-	billing_unavailable: { title: 'Not possible just now', detail: 'What it would cost could not be looked up. Nothing was charged. Try again in a moment.' },
+	billing_unavailable: {
+		title: 'Not possible just now',
+		detail: 'What it would cost could not be looked up. Nothing was charged. Try again in a moment.'
+	},
 	inference_unavailable: { title: 'Not possible just now', detail: AWAY },
 	agents_busy: { title: 'Many agents are at work just now', detail: AWAY, limit: true },
 	agent_unavailable: { title: 'Not possible just now', detail: AWAY },

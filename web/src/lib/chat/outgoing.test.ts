@@ -1,7 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { PersonalStore, type Area } from '$lib/state/storage';
 import { localMessage } from './branch';
-import { allOutgoing, dropOutgoing, hasArrived, isFresh, keepOutgoing, newOutgoing, newOutgoingChat, outgoingOf } from './outgoing';
+import {
+	allOutgoing,
+	dropOutgoing,
+	hasArrived,
+	isFresh,
+	keepOutgoing,
+	newOutgoing,
+	newOutgoingChat,
+	outgoingOf
+} from './outgoing';
 
 function area(): Area {
 	const all = new Map<string, string>();
@@ -16,7 +25,10 @@ function area(): Area {
 	};
 }
 
-const question = (id: string, parent_id: string | null, content: string) => ({ ...localMessage('c', { role: 'user', content, parent_id }), id });
+const question = (id: string, parent_id: string | null, content: string) => ({
+	...localMessage('c', { role: 'user', content, parent_id }),
+	id
+});
 
 describe('outgoing messages', () => {
 	it('are there after a reload until they arrived, each under its own keys', () => {
@@ -36,13 +48,17 @@ describe('outgoing messages', () => {
 
 	it('belong to one person', () => {
 		const shared = area();
-		keepOutgoing(newOutgoing({ chatId: 'c1', body: { content: 'x' }, attachments: [] }), new PersonalStore('a', shared));
+		keepOutgoing(
+			newOutgoing({ chatId: 'c1', body: { content: 'x' }, attachments: [] }),
+			new PersonalStore('a', shared)
+		);
 		expect(allOutgoing(new PersonalStore('b', shared))).toEqual([]);
 	});
 
 	it('come oldest first, and what cannot be read is left aside', () => {
 		const store = new PersonalStore('a', area());
-		const entry = (at: number) => newOutgoing({ chatId: 'c', body: { content: String(at) }, attachments: [], at });
+		const entry = (at: number) =>
+			newOutgoing({ chatId: 'c', body: { content: String(at) }, attachments: [], at });
 		for (const at of [3, 1, 2]) keepOutgoing(entry(at), store);
 		store.write('outgoing:broken', '{"key":');
 		store.write('outgoing:other', '[]');
@@ -57,7 +73,8 @@ describe('outgoing messages', () => {
 
 	it('have arrived when the branch holds the same words at the same place', () => {
 		const branch = [question('1', null, 'go on'), question('3', '2', 'go on')];
-		const sent = (parent_id: string | null | undefined, content = 'go on') => newOutgoing({ body: { content, parent_id }, attachments: [] });
+		const sent = (parent_id: string | null | undefined, content = 'go on') =>
+			newOutgoing({ body: { content, parent_id }, attachments: [] });
 		expect(hasArrived(sent('2'), branch)).toBe(true);
 		expect(hasArrived(sent('4'), branch)).toBe(false);
 		expect(hasArrived(sent(null), branch)).toBe(true);

@@ -60,14 +60,21 @@ export function isFresh(entry: Outgoing, now = Date.now()): boolean {
 export function hasArrived(entry: Outgoing, branch: Message[]): boolean {
 	const { content, parent_id } = entry.body;
 	const questions = branch.filter((message) => message.role === 'user');
-	const candidates = parent_id === undefined ? questions.slice(-1) : questions.filter((message) => message.parent_id === parent_id);
+	const candidates =
+		parent_id === undefined
+			? questions.slice(-1)
+			: questions.filter((message) => message.parent_id === parent_id);
 	return candidates.some((message) => message.content === content);
 }
 
 function parsed(text: string | null): Outgoing | null {
 	try {
 		const entry = JSON.parse(text ?? 'null') as Outgoing | null;
-		return typeof entry?.key === 'string' && typeof entry.body?.content === 'string' && Array.isArray(entry.attachments) ? entry : null;
+		return typeof entry?.key === 'string' &&
+			typeof entry.body?.content === 'string' &&
+			Array.isArray(entry.attachments)
+			? entry
+			: null;
 	} catch {
 		return null;
 	}

@@ -38,7 +38,11 @@ const SCOPES: Record<string, string> = {
 	wallet: 'the wallet'
 };
 
-const ENDED = { account_suspended: 'Your account is suspended', role_changed: 'Your role no longer permits this', key_revoked: 'The key was revoked' };
+const ENDED = {
+	account_suspended: 'Your account is suspended',
+	role_changed: 'Your role no longer permits this',
+	key_revoked: 'The key was revoked'
+};
 
 const RETRY: RefusalAction = { kind: 'retry', label: 'Try again' };
 const SWITCH: RefusalAction = { kind: 'switch-model', label: 'Switch model' };
@@ -46,11 +50,14 @@ const ADMINISTRATOR = 'An administrator of this Atrium';
 
 function facts(extra: ProblemExtras): Refusal['facts'] {
 	const out: Refusal['facts'] = [];
-	if (typeof extra.limit_nano === 'number') out.push({ label: 'Limit', value: formatNano(extra.limit_nano) });
-	if (typeof extra.spent_nano === 'number') out.push({ label: 'Spent', value: formatNano(extra.spent_nano) });
+	if (typeof extra.limit_nano === 'number')
+		out.push({ label: 'Limit', value: formatNano(extra.limit_nano) });
+	if (typeof extra.spent_nano === 'number')
+		out.push({ label: 'Spent', value: formatNano(extra.spent_nano) });
 	const held = extra.held_nano ?? 0;
 	if (held > 0) out.push({ label: 'Held by running replies', value: formatNano(held) });
-	if (typeof extra.required_nano === 'number') out.push({ label: 'Needed at least', value: formatNano(extra.required_nano) });
+	if (typeof extra.required_nano === 'number')
+		out.push({ label: 'Needed at least', value: formatNano(extra.required_nano) });
 	const left = remaining(extra);
 	if (left !== null) out.push({ label: 'Left', value: formatNano(left) });
 	return out;
@@ -63,7 +70,10 @@ function remaining(extra: ProblemExtras): number | null {
 }
 
 function request(what: string, error: ReplyError): RefusalAction {
-	const text = `Hello, Atrium refused my message: ${forPeople(error.detail)} Could you ${what}?`.replace(/:\s+Could/, '. Could');
+	const text = `Hello, Atrium refused my message: ${forPeople(error.detail)} Could you ${what}?`.replace(
+		/:\s+Could/,
+		'. Could'
+	);
 	return { kind: 'copy-request', label: 'Copy a request for your admin', text };
 }
 
@@ -84,18 +94,38 @@ function mustAsk(extra: ProblemExtras, may: boolean): boolean {
 export function describeRefusal(error: ReplyError, reader: Reader, model: string | null = null): Refusal {
 	const extra = error.extra ?? {};
 	const said = reader.administers ? asSentence(error.detail) : forPeople(error.detail);
-	const base = { detail: said, facts: facts(extra), resetsAt: extra.resets_at ?? null, whom: null, tone: 'limit' as const };
+	const base = {
+		detail: said,
+		facts: facts(extra),
+		resetsAt: extra.resets_at ?? null,
+		whom: null,
+		tone: 'limit' as const
+	};
 	/** What a person with the permission does on its page, and everybody else asks for. */
 	const changed = (may: boolean, page: RefusalAction, what: string): Pick<Refusal, 'action' | 'whom'> =>
-		mustAsk(extra, may) ? { action: request(what, error), whom: ADMINISTRATOR } : { action: page, whom: null };
+		mustAsk(extra, may)
+			? { action: request(what, error), whom: ADMINISTRATOR }
+			: { action: page, whom: null };
 	switch (error.code) {
 		case 'insufficient_credits':
-			return { ...base, title: 'Out of credit', ...changed(reader.writesWallets, link('Top up the wallet', '/admin/wallet'), 'top up our wallet') };
+			return {
+				...base,
+				title: 'Out of credit',
+				...changed(
+					reader.writesWallets,
+					link('Top up the wallet', '/admin/wallet'),
+					'top up our wallet'
+				)
+			};
 		case 'budget_exceeded':
 			return {
 				...base,
 				title: `This would exceed ${SCOPES[extra.scope ?? ''] ?? 'a budget'}`,
-				...changed(reader.writesBudgets, link('Change the budget', '/admin/wallet#budgets'), 'raise the budget')
+				...changed(
+					reader.writesBudgets,
+					link('Change the budget', '/admin/wallet#budgets'),
+					'raise the budget'
+				)
 			};
 		case 'price_unknown':
 			return {
@@ -103,7 +133,9 @@ export function describeRefusal(error: ReplyError, reader: Reader, model: string
 				detail: priceDetail(extra.model ?? model, reader),
 				title: 'This model has no price yet',
 				// Another model is what anybody can have at once.
-				action: mustAsk(extra, reader.writesPrices) ? SWITCH : link('Set a price', `/admin/prices${modelQuery(extra, model)}`)
+				action: mustAsk(extra, reader.writesPrices)
+					? SWITCH
+					: link('Set a price', `/admin/prices${modelQuery(extra, model)}`)
 			};
 		case 'model_not_allowed':
 		case 'model_not_found':
@@ -117,13 +149,23 @@ export function describeRefusal(error: ReplyError, reader: Reader, model: string
 				detail: 'What was written before is kept.',
 				...changed(false, RETRY, 'look at my account')
 			};
-		default: {
-			const fault = faultOf(error);
-			const detail = reader.administers ? said || fault.detail : fault.detail || said || 'Something failed on the server.';
-			const action = fault.switches ? SWITCH : RETRY;
-			return { ...base, title: fault.title, detail, action, tone: fault.limit ? 'limit' : 'fault' };
-		}
+		default:
+			return { ...base, ...failed(error, reader, said) };
 	}
+}
+
+/** Anything else: what is known of its code, and what the service says. */
+function failed(
+	error: ReplyError,
+	reader: Reader,
+	said: string
+): Pick<Refusal, 'title' | 'detail' | 'action' | 'tone'> {
+	const fault = faultOf(error);
+	const detail = reader.administers
+		? said || fault.detail
+		: fault.detail || said || 'Something failed on the server.';
+	const action = fault.switches ? SWITCH : RETRY;
+	return { title: fault.title, detail, action, tone: fault.limit ? 'limit' : 'fault' };
 }
 
 /** The API's own text names the call that sets a price; people here have a page for it. */

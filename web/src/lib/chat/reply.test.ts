@@ -13,16 +13,36 @@ const run = (events: SseEvent[], from: Reply = newReply()) => events.reduce(appl
 
 const TURN = [
 	event(1, 'message', { message: { id: 'q', role: 'user' }, reply_id: 'r' }),
-	event(2, 'waiting', { reason: 'model_loading', progress: { downloaded_bytes: 1, total_bytes: 2, eta_s: 3 } }),
+	event(2, 'waiting', {
+		reason: 'model_loading',
+		progress: { downloaded_bytes: 1, total_bytes: 2, eta_s: 3 }
+	}),
 	event(3, 'delta', { text: 'Hel' }),
 	event(4, 'delta', { text: 'lo' }),
 	event(5, 'usage', { prompt_tokens: 3, completion_tokens: 2, cost_nano: 4000, remaining_nano: 10 }),
 	event(6, 'done', { status: 'complete' })
 ];
 
-const passage = (n: number) => ({ n, file_id: 'f', chunk_id: `k${n}`, filename: 'a.pdf', page: n, heading: null, score: 0.5, text: 'x' });
+const passage = (n: number) => ({
+	n,
+	file_id: 'f',
+	chunk_id: `k${n}`,
+	filename: 'a.pdf',
+	page: n,
+	heading: null,
+	score: 0.5,
+	text: 'x'
+});
 const tool = (status: string, result: string | null) => ({
-	step: 2, call_id: 'c1', name: 'calculator', title: 'Calculator', status, arguments: { expression: '37 * 91' }, result, files: [], duration_ms: null
+	step: 2,
+	call_id: 'c1',
+	name: 'calculator',
+	title: 'Calculator',
+	status,
+	arguments: { expression: '37 * 91' },
+	result,
+	files: [],
+	duration_ms: null
 });
 const AGENT = [
 	event(1, 'step', { step: 1, attempt: 1, kind: 'model', title: 'Think' }),
@@ -40,7 +60,13 @@ const AGENT = [
 describe('reply', () => {
 	it('collects text, usage and the end', () => {
 		const reply = run(TURN);
-		expect(reply).toMatchObject({ id: 'r', text: 'Hello', status: 'complete', phase: 'ended', lastEventId: '6' });
+		expect(reply).toMatchObject({
+			id: 'r',
+			text: 'Hello',
+			status: 'complete',
+			phase: 'ended',
+			lastEventId: '6'
+		});
 		expect(reply.usage?.cost_nano).toBe(4000);
 		expect(reply.question?.id).toBe('q');
 		expect(isOver(reply)).toBe(true);
@@ -67,7 +93,11 @@ describe('reply', () => {
 	});
 
 	it('replaces its text on reset, even with an older id', () => {
-		const reply = run([...TURN.slice(0, 4), event(2, 'reset', { text: 'Hi' }), event(3, 'delta', { text: '!' })]);
+		const reply = run([
+			...TURN.slice(0, 4),
+			event(2, 'reset', { text: 'Hi' }),
+			event(3, 'delta', { text: '!' })
+		]);
 		expect(reply.text).toBe('Hi!');
 		expect(reply.lastEventId).toBe('3');
 	});
@@ -104,9 +134,15 @@ describe('reply', () => {
 		];
 		const reply = run(again);
 		expect(reply.text).toBe('I look it up. So: 3367.');
-		expect(reply.parts.filter((part) => part.step === 3)).toEqual([{ step: 3, attempt: 2, kind: 'model', title: 'Answer' }]);
-		expect(run([event(11, 'step', { step: 3, attempt: 3, kind: 'model', title: '' })], reply).text).toBe('I look it up. ');
-		expect(run([event(11, 'step', { step: 2, attempt: 2, kind: 'tool', title: '' })], reply).text).toBe('I look it up. So: 3367.');
+		expect(reply.parts.filter((part) => part.step === 3)).toEqual([
+			{ step: 3, attempt: 2, kind: 'model', title: 'Answer' }
+		]);
+		expect(run([event(11, 'step', { step: 3, attempt: 3, kind: 'model', title: '' })], reply).text).toBe(
+			'I look it up. '
+		);
+		expect(run([event(11, 'step', { step: 2, attempt: 2, kind: 'tool', title: '' })], reply).text).toBe(
+			'I look it up. So: 3367.'
+		);
 	});
 
 	it('voids the reasoning of that step too, and keeps what an interrupted reply had before', () => {
@@ -123,7 +159,10 @@ describe('reply', () => {
 	});
 
 	it('does not guess where a step began that it did not see', () => {
-		const reply = run([event(5, 'reset', { text: 'All so far' }), event(6, 'step', { step: 4, attempt: 2, kind: 'model', title: '' })]);
+		const reply = run([
+			event(5, 'reset', { text: 'All so far' }),
+			event(6, 'step', { step: 4, attempt: 2, kind: 'model', title: '' })
+		]);
 		expect(reply.text).toBe('All so far');
 	});
 
@@ -135,13 +174,29 @@ describe('reply', () => {
 			event(4, 'delta', { text: 'Once upon' }),
 			event(5, 'done', { status: 'complete', finish_reason: 'length' })
 		]);
-		expect(reply).toMatchObject({ finishReason: 'length', reasoning: 'hm, yes', leftOut: { messages: 12, passages: 3, window_tokens: 4096 } });
+		expect(reply).toMatchObject({
+			finishReason: 'length',
+			reasoning: 'hm, yes',
+			leftOut: { messages: 12, passages: 3, window_tokens: 4096 }
+		});
 		const stored = replyAsMessage(reply, localMessage('c', { role: 'assistant' }));
-		expect(stored).toMatchObject({ finish_reason: 'length', reasoning: 'hm, yes', left_out: { messages: 12 }, content: 'Once upon' });
+		expect(stored).toMatchObject({
+			finish_reason: 'length',
+			reasoning: 'hm, yes',
+			left_out: { messages: 12 },
+			content: 'Once upon'
+		});
 	});
 
 	it('goes on from what a cut reply thought', () => {
-		const reply = run([event(9, 'reasoning', { text: 'second' })], newReply('r', { content: 'Half', reasoning: 'first, ', left_out: { messages: 1, passages: 0, window_tokens: 9 } }));
+		const reply = run(
+			[event(9, 'reasoning', { text: 'second' })],
+			newReply('r', {
+				content: 'Half',
+				reasoning: 'first, ',
+				left_out: { messages: 1, passages: 0, window_tokens: 9 }
+			})
+		);
 		expect(reply).toMatchObject({ text: 'Half', reasoning: 'first, second', leftOut: { messages: 1 } });
 	});
 
@@ -153,13 +208,24 @@ describe('reply', () => {
 			event(id, 'citation', passage(1)),
 			event(id, 'left_out', { messages: 2, passages: 0, window_tokens: 9 }),
 			event(id, 'reasoning', { text: 'all thoughts' }),
-			event(id, 'usage', { prompt_tokens: 3, completion_tokens: 2, cost_nano: 4000, remaining_nano: 10 }),
+			event(id, 'usage', {
+				prompt_tokens: 3,
+				completion_tokens: 2,
+				cost_nano: 4000,
+				remaining_nano: 10
+			}),
 			event(id, 'done', { status: 'complete', finish_reason: 'stop' })
 		];
 		const before = run([event(7, 'reasoning', { text: 'all' }), event(8, 'delta', { text: 'All' })]);
 		for (const id of [5, 8, 20]) {
 			const reply = run(stored(id), before);
-			expect(reply).toMatchObject({ text: 'All of it [1].', reasoning: 'all thoughts', leftOut: { messages: 2 }, phase: 'ended', finishReason: 'stop' });
+			expect(reply).toMatchObject({
+				text: 'All of it [1].',
+				reasoning: 'all thoughts',
+				leftOut: { messages: 2 },
+				phase: 'ended',
+				finishReason: 'stop'
+			});
 			expect(reply.parts).toHaveLength(2);
 			expect(reply.citations).toHaveLength(1);
 			expect(reply.usage?.cost_nano).toBe(4000);
@@ -190,7 +256,8 @@ describe('reply', () => {
 		const away = run([event(4, 'waiting', { reason: 'service_away' })], run(AGENT.slice(0, 4)));
 		expect(away).toMatchObject({ lastEventId: '4', waiting: { reason: 'service_away' } });
 		expect(showsWaiting(away, true)).toBe(true);
-		for (const next of [event(5, 'citation', passage(2)), event(5, 'tool', tool('done', '3367'))]) expect(run([next], away).waiting).toBeNull();
+		for (const next of [event(5, 'citation', passage(2)), event(5, 'tool', tool('done', '3367'))])
+			expect(run([next], away).waiting).toBeNull();
 	});
 
 	it('thinks until there is something to look at', () => {
@@ -201,7 +268,13 @@ describe('reply', () => {
 
 	it('keeps what a refusal says beside its code', () => {
 		const reply = run([
-			event(1, 'error', { code: 'budget_exceeded', detail: 'Spent.', status: 429, limit_nano: 5, resets_at: 'x' }),
+			event(1, 'error', {
+				code: 'budget_exceeded',
+				detail: 'Spent.',
+				status: 429,
+				limit_nano: 5,
+				resets_at: 'x'
+			}),
 			event(2, 'done', { status: 'failed' })
 		]);
 		expect(reply.error).toEqual({

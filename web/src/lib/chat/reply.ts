@@ -45,7 +45,10 @@ export interface Reply {
 }
 
 /** @param base what the reply already has: nothing, or what an interrupted reply goes on from */
-export function newReply(id: string | null = null, base: Partial<Pick<Message, 'content' | 'steps' | 'citations' | 'reasoning' | 'left_out'>> = {}): Reply {
+export function newReply(
+	id: string | null = null,
+	base: Partial<Pick<Message, 'content' | 'steps' | 'citations' | 'reasoning' | 'left_out'>> = {}
+): Reply {
 	return {
 		id,
 		question: null,
@@ -120,23 +123,42 @@ export function applyEvent(reply: Reply, event: SseEvent): Reply {
 		case 'reasoning':
 			return { ...base, phase: 'streaming', waiting: null, reasoning: base.reasoning + str(data.text) };
 		case 'reset':
-			return { ...base, phase: 'streaming', waiting: null, text: str(data.text), reasoning: '', marks: new Map(), resetId: event.id };
+			return {
+				...base,
+				phase: 'streaming',
+				waiting: null,
+				text: str(data.text),
+				reasoning: '',
+				marks: new Map(),
+				resetId: event.id
+			};
 		case 'step':
 			// Where a step began whose text came with a reset is not known.
-			if (event.id !== null && event.id === base.resetId) return { ...base, parts: withStep(base.parts, stepOf(data)) };
+			if (event.id !== null && event.id === base.resetId)
+				return { ...base, parts: withStep(base.parts, stepOf(data)) };
 			return onStep(base, stepOf(data));
 		case 'left_out':
 			return { ...base, waiting: null, leftOut: data as unknown as LeftOut };
 		case 'tool':
 			return { ...base, phase: 'streaming', waiting: null, parts: withCall(base.parts, callOf(data)) };
 		case 'citation':
-			return { ...base, waiting: null, citations: withCitation(base.citations, data as unknown as Citation) };
+			return {
+				...base,
+				waiting: null,
+				citations: withCitation(base.citations, data as unknown as Citation)
+			};
 		case 'usage':
 			return { ...base, usage: usageOf(data) };
 		case 'error':
 			return { ...base, error: errorOf(data) };
 		case 'done':
-			return { ...base, phase: 'ended', waiting: null, status: statusOf(data.status), finishReason: str(data.finish_reason) || null };
+			return {
+				...base,
+				phase: 'ended',
+				waiting: null,
+				status: statusOf(data.status),
+				finishReason: str(data.finish_reason) || null
+			};
 		default:
 			return base;
 	}
@@ -151,13 +173,20 @@ function onMessage(reply: Reply, data: Fields): Reply {
 export function voidAttempt(reply: Reply, step: Pick<Step, 'step' | 'attempt'>): Reply {
 	const mark = reply.marks.get(step.step);
 	if (step.attempt <= 1 || !mark) return reply;
-	return { ...reply, text: reply.text.slice(0, mark.text), reasoning: reply.reasoning.slice(0, mark.reasoning) };
+	return {
+		...reply,
+		text: reply.text.slice(0, mark.text),
+		reasoning: reply.reasoning.slice(0, mark.reasoning)
+	};
 }
 
 function onStep(reply: Reply, step: Step): Reply {
 	// Only a model writes; what a tool's next attempt follows stays.
 	const kept = step.kind === 'model' ? voidAttempt(reply, step) : reply;
-	const marks = new Map(kept.marks).set(step.step, { text: kept.text.length, reasoning: kept.reasoning.length });
+	const marks = new Map(kept.marks).set(step.step, {
+		text: kept.text.length,
+		reasoning: kept.reasoning.length
+	});
 	return { ...kept, marks, waiting: null, parts: withStep(kept.parts, step) };
 }
 
@@ -166,7 +195,17 @@ function stepOf(data: Fields): Step {
 	return { step: int(data.step) ?? 1, attempt: int(data.attempt) ?? 1, kind, title: str(data.title) };
 }
 
-const CALL_DEFAULTS = { step: 1, call_id: '', name: '', title: '', status: 'running', arguments: {}, result: null, files: [], duration_ms: null };
+const CALL_DEFAULTS = {
+	step: 1,
+	call_id: '',
+	name: '',
+	title: '',
+	status: 'running',
+	arguments: {},
+	result: null,
+	files: [],
+	duration_ms: null
+};
 
 function callOf(data: Fields): ToolCall {
 	return { ...CALL_DEFAULTS, ...data } as ToolCall;

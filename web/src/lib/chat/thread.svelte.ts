@@ -137,19 +137,36 @@ export class Thread {
 
 	/** The edited text starts another branch beside the message it replaces, with the same files. */
 	edit(message: Message, content: string, model: string | null): Promise<void> {
-		return this.#post({ content, attachments: message.attachments }, model, { shown: before(this.messages, message.id), parent: message.parent_id });
+		return this.#post({ content, attachments: message.attachments }, model, {
+			shown: before(this.messages, message.id),
+			parent: message.parent_id
+		});
 	}
 
-	#post(written: Written, model: string | null, at: { shown: Message[]; parent: string | null | undefined }): Promise<void> {
+	#post(
+		written: Written,
+		model: string | null,
+		at: { shown: Message[]; parent: string | null | undefined }
+	): Promise<void> {
 		const { content, attachments } = written;
 		const files = attachments.map((file) => file.file_id);
-		const body = { content, parent_id: at.parent, model: model ?? undefined, attachments: files.length > 0 ? files : undefined };
+		const body = {
+			content,
+			parent_id: at.parent,
+			model: model ?? undefined,
+			attachments: files.length > 0 ? files : undefined
+		};
 		return this.#deliver(newOutgoing({ chatId: this.chatId, body, attachments }), at.shown);
 	}
 
 	#deliver(entry: Outgoing, shown: Message[]): Promise<void> {
 		const { body, attachments } = entry;
-		const question = localMessage(this.chatId, { role: 'user', content: body.content, attachments, parent_id: body.parent_id ?? null });
+		const question = localMessage(this.chatId, {
+			role: 'user',
+			content: body.content,
+			attachments,
+			parent_id: body.parent_id ?? null
+		});
 		const answer = this.#answer(question.id, body.model ?? null);
 		return this.#run({
 			shown: [...shown, question, answer],
@@ -161,7 +178,12 @@ export class Thread {
 
 	/** Where a reply will be, with who writes it. */
 	#answer(parent_id: string | null, model: string | null): Message {
-		return localMessage(this.chatId, { role: 'assistant', parent_id, model, agent_id: this.chat?.agent_id ?? null });
+		return localMessage(this.chatId, {
+			role: 'assistant',
+			parent_id,
+			model,
+			agent_id: this.chat?.agent_id ?? null
+		});
 	}
 
 	regenerate(message: Message, model: string | null): Promise<void> {
@@ -227,7 +249,9 @@ export class Thread {
 			await decide(id, callId, decision);
 		} catch (error) {
 			const problem = toApiError(error);
-			toasts.danger(problem.status === 409 ? problem.message : `Your decision did not arrive. ${problem.message}`);
+			toasts.danger(
+				problem.status === 409 ? problem.message : `Your decision did not arrive. ${problem.message}`
+			);
 		}
 	}
 
@@ -272,7 +296,8 @@ export class Thread {
 		try {
 			await this.#ended(turn, await turn.run());
 		} catch (error) {
-			if (!turn.left && !isAbort(error)) await this.#broken(turn, plan, { previous, error: toApiError(error) });
+			if (!turn.left && !isAbort(error))
+				await this.#broken(turn, plan, { previous, error: toApiError(error) });
 		}
 	}
 
@@ -310,7 +335,11 @@ export class Thread {
 		await this.#readEnd().catch(() => undefined);
 	}
 
-	async #broken(turn: Turn, plan: TurnPlan, failed: { previous: Message[]; error: ApiError }): Promise<void> {
+	async #broken(
+		turn: Turn,
+		plan: TurnPlan,
+		failed: { previous: Message[]; error: ApiError }
+	): Promise<void> {
 		const { previous, error } = failed;
 		const { sent } = plan;
 		const stored = turn.begun || plan.start === undefined;
@@ -325,7 +354,12 @@ export class Thread {
 		const extra = { ...error.extra, request_id: error.requestId };
 		const again = () => void this.#run(plan);
 		const content = sent?.body.content ?? null;
-		this.unsent = { content, attachments: sent?.attachments ?? [], error: { code, detail, status, extra }, again };
+		this.unsent = {
+			content,
+			attachments: sent?.attachments ?? [],
+			error: { code, detail, status, extra },
+			again
+		};
 		this.messages = previous;
 		if (sent) this.#onRefused(sent.body.content, sent.attachments);
 	}

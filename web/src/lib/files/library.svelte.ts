@@ -67,7 +67,9 @@ export class Library {
 
 	upload(files: File[]): void {
 		const baseId = knowledge.get(this.baseId)?.writable ? this.baseId : null;
-		const added = files.map((file) => Transfer.of(file, (transfer) => this.#arrived(transfer, baseId), baseId));
+		const added = files.map((file) =>
+			Transfer.of(file, (transfer) => this.#arrived(transfer, baseId), baseId)
+		);
 		this.transfers = [...added, ...this.transfers];
 	}
 
@@ -105,7 +107,9 @@ export class Library {
 	}
 
 	async cancel(file: Document): Promise<void> {
-		await this.#tried(`“${file.filename}” was not cancelled.`, async () => this.#put(await api.cancelFile(file.document_id)));
+		await this.#tried(`“${file.filename}” was not cancelled.`, async () =>
+			this.#put(await api.cancelFile(file.document_id))
+		);
 	}
 
 	async retry(file: Document): Promise<void> {

@@ -22,7 +22,10 @@ export interface FileRef {
 
 export async function openFile(file: FileRef, page: number | null = null): Promise<void> {
 	// Opened at once, while the click still allows it; the file follows.
-	const tab = howToShow(file.content_type ?? typeByName(file.filename)) === 'save' ? null : window.open('', '_blank');
+	const tab =
+		howToShow(file.content_type ?? typeByName(file.filename)) === 'save'
+			? null
+			: window.open('', '_blank');
 	try {
 		const blob = await fileContent(file.file_id);
 		const how = howToShow(blob.type);

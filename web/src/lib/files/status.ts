@@ -24,12 +24,21 @@ export function documentState(document: Pick<Document, 'stage' | 'progress' | 'e
 	const { stage } = document;
 	if (stage === 'ready') return { text: 'Ready', tone: 'good', share: 1, busy: false };
 	if (stage === 'cancelled') return { text: 'Cancelled', tone: 'plain', share: null, busy: false };
-	if (stage === 'failed') return { text: document.error?.detail ?? 'Could not be read', tone: 'danger', share: null, busy: false };
+	if (stage === 'failed')
+		return {
+			text: document.error?.detail ?? 'Could not be read',
+			tone: 'danger',
+			share: null,
+			busy: false
+		};
 	const doing = DOING[stage];
 	if (!doing) return { text: 'Waits to be read', tone: 'plain', share: null, busy: true };
 	const { done, total, unit } = document.progress ?? { done: 0, total: null, unit: 'chunks' };
 	if (!total) return { text: `${doing}…`, tone: 'accent', share: null, busy: true };
-	const of = unit === 'bytes' ? `${Math.floor((100 * done) / total)}%` : `${done} of ${plural(total, UNITS[unit])}`;
+	const of =
+		unit === 'bytes'
+			? `${Math.floor((100 * done) / total)}%`
+			: `${done} of ${plural(total, UNITS[unit])}`;
 	return { text: `${doing} ${of}`, tone: 'accent', share: done / total, busy: true };
 }
 
@@ -50,7 +59,11 @@ const KINDS: [RegExp, string][] = [
 ];
 
 export function kindOf(contentType: string): string {
-	return KINDS.find(([pattern]) => pattern.test(contentType))?.[1] ?? contentType.split(/[/;]/)[1]?.toUpperCase() ?? 'File';
+	return (
+		KINDS.find(([pattern]) => pattern.test(contentType))?.[1] ??
+		contentType.split(/[/;]/)[1]?.toUpperCase() ??
+		'File'
+	);
 }
 
 /** What can be read, for the file chooser. */

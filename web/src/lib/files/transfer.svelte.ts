@@ -35,7 +35,10 @@ export class Transfer {
 	#abort = new AbortController();
 	#changed: (transfer: Transfer) => void;
 
-	private constructor(about: { name: string; size: number; contentType: string }, changed: (transfer: Transfer) => void) {
+	private constructor(
+		about: { name: string; size: number; contentType: string },
+		changed: (transfer: Transfer) => void
+	) {
 		this.name = about.name;
 		this.size = about.size;
 		this.contentType = about.contentType;
@@ -45,7 +48,11 @@ export class Transfer {
 	}
 
 	/** Begins to upload. */
-	static of(file: File, changed: (transfer: Transfer) => void = () => undefined, knowledgeBaseId: string | null = null): Transfer {
+	static of(
+		file: File,
+		changed: (transfer: Transfer) => void = () => undefined,
+		knowledgeBaseId: string | null = null
+	): Transfer {
 		const transfer = new Transfer({ name: file.name, size: file.size, contentType: file.type }, changed);
 		transfer.#file = file;
 		transfer.#knowledgeBaseId = knowledgeBaseId;
@@ -54,8 +61,14 @@ export class Transfer {
 	}
 
 	/** Follows a file that is already there. */
-	static stored(fileId: string, about: { filename: string; size_bytes: number; content_type: string }): Transfer {
-		const transfer = new Transfer({ name: about.filename, size: about.size_bytes, contentType: about.content_type }, () => undefined);
+	static stored(
+		fileId: string,
+		about: { filename: string; size_bytes: number; content_type: string }
+	): Transfer {
+		const transfer = new Transfer(
+			{ name: about.filename, size: about.size_bytes, contentType: about.content_type },
+			() => undefined
+		);
 		transfer.sent = about.size_bytes;
 		void transfer.#follow(fileId);
 		return transfer;
@@ -105,7 +118,8 @@ export class Transfer {
 	/** Ends it for good: a half upload takes no more room. */
 	giveUp(): void {
 		this.leave();
-		if (this.#upload.id !== null && !this.document) void api.dropUpload(this.#upload.id).catch(() => undefined);
+		if (this.#upload.id !== null && !this.document)
+			void api.dropUpload(this.#upload.id).catch(() => undefined);
 	}
 
 	#show(document: Document): void {
@@ -149,7 +163,10 @@ export class Transfer {
 			wait: pause,
 			now: () => performance.now()
 		};
-		const events = { progress: (sent: number) => (this.sent = sent), retrying: (waits: boolean) => (this.retrying = waits) };
+		const events = {
+			progress: (sent: number) => (this.sent = sent),
+			retrying: (waits: boolean) => (this.retrying = waits)
+		};
 		return runUpload(file, this.#upload, port, events, signal);
 	}
 

@@ -7,7 +7,10 @@ const refusal = (status: number, code = 'x') => new ApiError({ status, code, tit
 const MIB = 1024 * 1024;
 
 /** A server that keeps what it got; `trouble` decides what goes wrong with the nth chunk. */
-function server(size: number, trouble: (chunk: number) => 'lost' | 'answer lost' | ApiError | null = () => null) {
+function server(
+	size: number,
+	trouble: (chunk: number) => 'lost' | 'answer lost' | ApiError | null = () => null
+) {
 	let stored = 0;
 	let chunks = 0;
 	const log: string[] = [];
@@ -16,7 +19,10 @@ function server(size: number, trouble: (chunk: number) => 'lost' | 'answer lost'
 	const end = () => (stored === size ? document : undefined);
 	const port: UploadPort = {
 		create: async () => (log.push('create'), { id: 'u', offset: 0, chunk_bytes_max: MIB }),
-		read: async () => (log.push('read'), { id: 'u', offset: stored, chunk_bytes_max: MIB, document: end() }),
+		read: async () => (
+			log.push('read'),
+			{ id: 'u', offset: stored, chunk_bytes_max: MIB, document: end() }
+		),
 		send: async (_id, offset, chunk) => {
 			const wrong = trouble(chunks++);
 			if (wrong === 'lost') throw networkError();
@@ -43,7 +49,13 @@ describe('resumable upload', () => {
 		const size = 3 * MIB + 17;
 		const { port, sizes, stored } = server(size);
 		const progress: number[] = [];
-		const document = await runUpload(file(size), newUpload(), port, { ...quiet, progress: (sent) => progress.push(sent) }, forever);
+		const document = await runUpload(
+			file(size),
+			newUpload(),
+			port,
+			{ ...quiet, progress: (sent) => progress.push(sent) },
+			forever
+		);
 		expect(document.document_id).toBe('d');
 		expect(stored()).toBe(size);
 		expect(sizes[0]).toBe(MIB / 2);
@@ -68,7 +80,9 @@ describe('resumable upload', () => {
 	it('says while it waits, and gives up after several tries without progress', async () => {
 		const { port, log } = server(MIB, () => 'lost');
 		const retrying: boolean[] = [];
-		await expect(runUpload(file(MIB), newUpload(), port, { ...quiet, retrying: (w) => retrying.push(w) }, forever)).rejects.toThrow();
+		await expect(
+			runUpload(file(MIB), newUpload(), port, { ...quiet, retrying: (w) => retrying.push(w) }, forever)
+		).rejects.toThrow();
 		expect(log.filter((line) => line.startsWith('wait')).length).toBeLessThan(20);
 		expect(retrying.at(-1)).toBe(true);
 	});
@@ -93,28 +107,43 @@ describe('resumable upload', () => {
 
 	it('says why the server refused what arrived', async () => {
 		const { port } = server(MIB);
-		port.read = async () => ({ id: 'u', offset: MIB, chunk_bytes_max: MIB, error: { code: 'type_refused', detail: 'it is a picture' } });
-		await expect(runUpload(file(MIB), { ...newUpload(), id: 'u' }, port, quiet, forever)).rejects.toThrow('It is a picture.');
+		port.read = async () => ({
+			id: 'u',
+			offset: MIB,
+			chunk_bytes_max: MIB,
+			error: { code: 'type_refused', detail: 'it is a picture' }
+		});
+		await expect(runUpload(file(MIB), { ...newUpload(), id: 'u' }, port, quiet, forever)).rejects.toThrow(
+			'It is a picture.'
+		);
 	});
 
 	it('sends no chunk below what the server takes', async () => {
 		const { port, sizes } = server(3 * MIB);
 		const create = port.create;
-		port.create = async (signal) => ({ ...(await create(signal)), chunk_bytes_min: 2 * MIB, chunk_bytes_max: 2 * MIB });
+		port.create = async (signal) => ({
+			...(await create(signal)),
+			chunk_bytes_min: 2 * MIB,
+			chunk_bytes_max: 2 * MIB
+		});
 		await runUpload(file(3 * MIB), newUpload(), port, quiet, forever);
 		expect(sizes).toEqual([2 * MIB, MIB]);
 	});
 
 	it('does not try a refusal again', async () => {
 		const { port, log } = server(MIB, () => refusal(413));
-		await expect(runUpload(file(MIB), newUpload(), port, quiet, forever)).rejects.toMatchObject({ status: 413 });
+		await expect(runUpload(file(MIB), newUpload(), port, quiet, forever)).rejects.toMatchObject({
+			status: 413
+		});
 		expect(log).toEqual(['create']);
 	});
 
 	it('stops when it is aborted', async () => {
 		const abort = new AbortController();
 		const { port } = server(MIB, () => (abort.abort(), 'lost'));
-		await expect(runUpload(file(MIB), newUpload(), port, quiet, abort.signal)).rejects.toMatchObject({ name: 'AbortError' });
+		await expect(runUpload(file(MIB), newUpload(), port, quiet, abort.signal)).rejects.toMatchObject({
+			name: 'AbortError'
+		});
 	});
 });
 
@@ -133,7 +162,9 @@ describe('pace', () => {
 	});
 
 	it('knows what may pass', () => {
-		expect([networkError(), refusal(503), refusal(429), refusal(409, 'offset_conflict')].every(isPassing)).toBe(true);
+		expect(
+			[networkError(), refusal(503), refusal(429), refusal(409, 'offset_conflict')].every(isPassing)
+		).toBe(true);
 		expect([refusal(413), refusal(404), refusal(409), new Error('x')].some(isPassing)).toBe(false);
 	});
 });

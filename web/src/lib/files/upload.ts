@@ -5,7 +5,12 @@ import type { Document, Upload } from '$lib/api/retrieval';
 export interface UploadPort {
 	create(signal: AbortSignal): Promise<Upload>;
 	read(id: string, signal: AbortSignal): Promise<Upload>;
-	send(id: string, offset: number, chunk: Blob, signal: AbortSignal): Promise<Pick<Upload, 'offset' | 'document'>>;
+	send(
+		id: string,
+		offset: number,
+		chunk: Blob,
+		signal: AbortSignal
+	): Promise<Pick<Upload, 'offset' | 'document'>>;
 	wait(ms: number, signal: AbortSignal): Promise<void>;
 	now(): number;
 }
@@ -98,17 +103,31 @@ export async function runUpload(
 }
 
 /** The next thing to do: begin, ask where the server is, or send a chunk. */
-async function step(file: Blob, state: UploadState, port: UploadPort, stale: boolean, signal: AbortSignal): Promise<Document | null> {
+async function step(
+	file: Blob,
+	state: UploadState,
+	port: UploadPort,
+	stale: boolean,
+	signal: AbortSignal
+): Promise<Document | null> {
 	if (state.id === null) return learn(state, await port.create(signal));
 	if (stale) return learn(state, await found(state, port, state.id, signal));
 	const chunk = file.slice(state.offset, state.offset + state.chunkBytes);
 	const from = port.now();
 	const answer = await port.send(state.id, state.offset, chunk, signal);
 	if (answer.offset <= state.offset && !answer.document) {
-		throw new ApiError({ status: -1, code: 'upload_stuck', title: 'Upload stopped', detail: 'The server took none of the bytes sent.' });
+		throw new ApiError({
+			status: -1,
+			code: 'upload_stuck',
+			title: 'Upload stopped',
+			detail: 'The server took none of the bytes sent.'
+		});
 	}
 	state.offset = answer.offset;
-	state.chunkBytes = nextChunkBytes(state.chunkBytes, port.now() - from, { min: state.chunkBytesMin, max: state.chunkBytesMax });
+	state.chunkBytes = nextChunkBytes(state.chunkBytes, port.now() - from, {
+		min: state.chunkBytesMin,
+		max: state.chunkBytesMax
+	});
 	return answer.document ?? null;
 }
 
@@ -124,7 +143,13 @@ async function found(state: UploadState, port: UploadPort, id: string, signal: A
 }
 
 function learn(state: UploadState, upload: Upload): Document | null {
-	if (upload.error) throw new ApiError({ status: 422, code: upload.error.code, title: 'Upload refused', detail: upload.error.detail });
+	if (upload.error)
+		throw new ApiError({
+			status: 422,
+			code: upload.error.code,
+			title: 'Upload refused',
+			detail: upload.error.detail
+		});
 	state.id = upload.id;
 	state.offset = upload.offset;
 	state.chunkBytesMin = Math.max(CHUNK_BYTES_MIN, upload.chunk_bytes_min ?? 0);

@@ -5,7 +5,9 @@ import { formatBytes } from './numbers';
 function inUnits(text: string): string {
 	const priced = text.replace(/\b(\d+) nano-USD\b/g, (_, nano: string) => formatNano(Number(nano)));
 	if (!/\b\d{4,} bytes\b/.test(priced)) return priced;
-	return priced.replace(/\b(\d{4,}) bytes\b/g, (_, size: string) => formatBytes(Number(size))).replace(/\b\d{5,}\b/g, (size) => formatBytes(Number(size)));
+	return priced
+		.replace(/\b(\d{4,}) bytes\b/g, (_, size: string) => formatBytes(Number(size)))
+		.replace(/\b\d{5,}\b/g, (size) => formatBytes(Number(size)));
 }
 
 /** Calls and commands: services tell them to programs and operators; a page has buttons instead. */

@@ -71,7 +71,8 @@ function split(text: string, offset: number): Block[] {
 	const blocks: Block[] = [];
 	let at = offset;
 	for (const token of new Lexer({ gfm: true }).lex(text)) {
-		if (token.type !== 'space') blocks.push({ key: at, raw: token.raw, code: codeOf(token as Tokens.Generic) });
+		if (token.type !== 'space')
+			blocks.push({ key: at, raw: token.raw, code: codeOf(token as Tokens.Generic) });
 		at += token.raw.length;
 	}
 	return blocks;

@@ -27,8 +27,31 @@ import xml from 'highlight.js/lib/languages/xml';
 import yaml from 'highlight.js/lib/languages/yaml';
 
 const LANGUAGES = {
-	bash, c, cpp, csharp, css, diff, dockerfile, go, ini, java, javascript, json, kotlin, makefile, markdown,
-	php, python, ruby, rust, shell, sql, swift, typescript, xml, yaml
+	bash,
+	c,
+	cpp,
+	csharp,
+	css,
+	diff,
+	dockerfile,
+	go,
+	ini,
+	java,
+	javascript,
+	json,
+	kotlin,
+	makefile,
+	markdown,
+	php,
+	python,
+	ruby,
+	rust,
+	shell,
+	sql,
+	swift,
+	typescript,
+	xml,
+	yaml
 };
 
 for (const [name, definition] of Object.entries(LANGUAGES)) hljs.registerLanguage(name, definition);

@@ -21,7 +21,11 @@ describe('citations in Markdown', () => {
 	});
 
 	it('stay text in code', () => {
-		const html = draw('`a[1]`\n\n```js\nx[1] = y[2];\n```\n\n    z[1]\n\n- in a list\n\n  ```\n  q[1]\n  ```', 1, 2);
+		const html = draw(
+			'`a[1]`\n\n```js\nx[1] = y[2];\n```\n\n    z[1]\n\n- in a list\n\n  ```\n  q[1]\n  ```',
+			1,
+			2
+		);
 		expect(cited(html)).toEqual([]);
 		expect(html).toContain('<code>a[1]</code>');
 	});
@@ -43,14 +47,19 @@ describe('citations in Markdown', () => {
 });
 
 describe('lists', () => {
-	const names = (html: string) => [...html.matchAll(/<input aria-label="([^"]*)"/g)].map(([, name]) => name);
+	const names = (html: string) =>
+		[...html.matchAll(/<input aria-label="([^"]*)"/g)].map(([, name]) => name);
 
 	it('go on with the number they were given', () => {
 		expect(draw('3. salt\n4. wait')).toContain('<ol start="3">');
 	});
 
 	it('name the box of a task after its line, tight or loose, nested too', () => {
-		expect(names(draw('- [ ] wash **up** `now`\n  - [x] plates\n- [x] buy "x" <y>'))).toEqual(['wash up now', 'plates', 'buy &#34;x&#34; &#60;y&#62;']);
+		expect(names(draw('- [ ] wash **up** `now`\n  - [x] plates\n- [x] buy "x" <y>'))).toEqual([
+			'wash up now',
+			'plates',
+			'buy &#34;x&#34; &#60;y&#62;'
+		]);
 		expect(names(draw('- [ ] one\n\n  more of it\n\n- [x] two'))).toEqual(['one', 'two']);
 	});
 

@@ -14,11 +14,14 @@ const marked = new Marked({
 		// Raw HTML in a reply is shown as it was written: a reply is text, not a page.
 		html: ({ text }: Tokens.HTML | Tokens.Tag) => escapeHtml(text),
 		// Drawing a picture from elsewhere would tell that server what is being read.
-		image: ({ href, text }: Tokens.Image) => `<a href="${escapeHtml(href)}">${escapeHtml(text || href)}</a>`,
+		image: ({ href, text }: Tokens.Image) =>
+			`<a href="${escapeHtml(href)}">${escapeHtml(text || href)}</a>`,
 		code: ({ text, lang }: Tokens.Code) => nestedCode(text, lang ?? ''),
 		listitem(item: Tokens.ListItem) {
 			const body = this.parser.parse(item.tokens);
-			return item.task ? `<li class="task">${body.replace(TASK_BOX, (box) => named(box, item))}</li>\n` : `<li>${body}</li>\n`;
+			return item.task
+				? `<li class="task">${body.replace(TASK_BOX, (box) => named(box, item))}</li>\n`
+				: `<li>${body}</li>\n`;
 		},
 		table(token: Tokens.Table) {
 			const cell = (tag: 'th' | 'td') => (c: Tokens.TableCell) => {
@@ -39,12 +42,22 @@ const NAME_CHARS_MAX = 120;
 /** A box is called what its line says, without the items below it. */
 function named(box: string, item: Tokens.ListItem): string {
 	const line = item.tokens.find((token) => token.type === 'text' || token.type === 'paragraph');
-	const name = plainText((line as Tokens.Generic | undefined)?.tokens).trim().slice(0, NAME_CHARS_MAX);
+	const name = plainText((line as Tokens.Generic | undefined)?.tokens)
+		.trim()
+		.slice(0, NAME_CHARS_MAX);
 	return `${box}aria-label="${escapeHtml(name || 'Task')}" `;
 }
 
 function plainText(tokens: Token[] | undefined): string {
-	return (tokens ?? []).map((token) => ('tokens' in token && token.tokens ? plainText(token.tokens) : 'text' in token ? String(token.text) : '')).join('');
+	return (tokens ?? [])
+		.map((token) =>
+			'tokens' in token && token.tokens
+				? plainText(token.tokens)
+				: 'text' in token
+					? String(token.text)
+					: ''
+		)
+		.join('');
 }
 
 /** The numbers that may be cited while one block is drawn; drawing is synchronous. */
@@ -61,7 +74,8 @@ marked.use({
 			tokenizer(source) {
 				const [raw, list] = CITED.exec(source) ?? [];
 				const numbers = (list ?? '').split(',').map(Number);
-				if (!raw || this.lexer.state.inLink || !numbers.every((n) => citable.has(n))) return undefined;
+				if (!raw || this.lexer.state.inLink || !numbers.every((n) => citable.has(n)))
+					return undefined;
 				return { type: 'citation', raw, numbers };
 			},
 			renderer: ({ numbers }) => (numbers as number[]).map(citationButton).join('')
@@ -84,7 +98,10 @@ function nestedCode(text: string, info: string): string {
 
 /** Only these hold an address, and only these are held to what an address may be: a number or a word is none. */
 const ADDRESSES = ['href'];
-const PLAIN = 'title class type checked disabled start style data-copy data-cite data-testid aria-label target rel'.split(' ');
+const PLAIN =
+	'title class type checked disabled start style data-copy data-cite data-testid aria-label target rel'.split(
+		' '
+	);
 
 const ALLOWED: Config = {
 	ALLOWED_TAGS: (

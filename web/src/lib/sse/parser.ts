@@ -39,7 +39,8 @@ export class SseParser {
 			from = at + 1;
 		}
 		this.#rest = text.slice(from);
-		if (this.#rest.length + this.#size > EVENT_CHARS_MAX) throw new Error('The stream sent an event that is too large.');
+		if (this.#rest.length + this.#size > EVENT_CHARS_MAX)
+			throw new Error('The stream sent an event that is too large.');
 		return out;
 	}
 

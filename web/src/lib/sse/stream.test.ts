@@ -53,7 +53,11 @@ describe('followStream', () => {
 	});
 
 	it('does not retry a refusal and says which it was', async () => {
-		const problem = JSON.stringify({ code: 'insufficient_credits', detail: 'Nothing left.', limit_nano: 5 });
+		const problem = JSON.stringify({
+			code: 'insufficient_credits',
+			detail: 'Nothing left.',
+			limit_nano: 5
+		});
 		const h = harness([() => body(problem, 402)]);
 		const error = await followStream(h.ports, signal()).catch((e: unknown) => e);
 		expect(error).toBeInstanceOf(ApiError);

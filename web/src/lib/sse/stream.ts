@@ -92,7 +92,11 @@ async function readOnce(response: Response, ports: StreamPorts, cursor: Cursor):
  * Reads until the last event.
  * @throws ApiError when the server refuses or stays away; AbortError when the caller left.
  */
-export async function followStream(ports: StreamPorts, signal: AbortSignal, after: string | null = null): Promise<void> {
+export async function followStream(
+	ports: StreamPorts,
+	signal: AbortSignal,
+	after: string | null = null
+): Promise<void> {
 	const sleep = ports.sleep ?? defaultSleep;
 	const random = ports.random ?? Math.random;
 	const cursor: Cursor = { lastEventId: after, failures: 0 };

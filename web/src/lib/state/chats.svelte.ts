@@ -25,7 +25,10 @@ class Chats {
 
 	async more(): Promise<void> {
 		if (!this.hasMore || this.loading) return;
-		await this.#page((page) => [...this.all, ...page.filter((c) => !this.all.some((known) => known.id === c.id))]);
+		await this.#page((page) => [
+			...this.all,
+			...page.filter((c) => !this.all.some((known) => known.id === c.id))
+		]);
 	}
 
 	async #page(merge: (page: Chat[]) => Chat[]): Promise<void> {

@@ -14,7 +14,9 @@ class Knowledge {
 
 	async refresh(): Promise<void> {
 		try {
-			this.all = (await everyPage(listKnowledge)).sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }));
+			this.all = (await everyPage(listKnowledge)).sort((a, b) =>
+				a.name.localeCompare(b.name, undefined, { numeric: true })
+			);
 			this.error = null;
 			this.loaded = true;
 		} catch (error) {

@@ -71,7 +71,8 @@ class Models {
 		clearTimeout(this.#timer);
 		if (!document.hidden || !this.loaded) await this.refresh();
 		if (!this.#running) return;
-		const soon = this.error !== null || this.chat.length === 0 || this.chat.some((m) => m.status === 'loading');
+		const soon =
+			this.error !== null || this.chat.length === 0 || this.chat.some((m) => m.status === 'loading');
 		this.#timer = setTimeout(() => void this.#poll(), soon ? POLL_LOADING_MS : POLL_CALM_MS);
 	}
 }

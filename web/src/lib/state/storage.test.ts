@@ -60,7 +60,8 @@ describe('what a person keeps', () => {
 	});
 
 	it('does not go on with what an earlier version kept for nobody in particular', () => {
-		for (const key of ['atrium-draft:new', 'atrium-draft-files:c1', 'atrium-model', 'atrium-theme']) area.setItem(key, 'x');
+		for (const key of ['atrium-draft:new', 'atrium-draft-files:c1', 'atrium-model', 'atrium-theme'])
+			area.setItem(key, 'x');
 		useStoreOf('a');
 		expect([...area.all.keys()]).toEqual(['atrium-theme']);
 	});

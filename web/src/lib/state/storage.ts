@@ -95,5 +95,6 @@ export function useStoreOf(personId: string | null): void {
 	if (current.personId === (personId ?? '')) return;
 	current.close();
 	current = personId === null ? nobody : new PersonalStore(personId);
-	if (personId !== null) for (const start of NOBODYS) for (const key of keysOf(browserArea(), start)) writeStored(key, null);
+	if (personId !== null)
+		for (const start of NOBODYS) for (const key of keysOf(browserArea(), start)) writeStored(key, null);
 }

@@ -36,14 +36,22 @@ function nameOf(row: UsageRow): string {
 /** Each layer on top of those before it; the last one is the whole. */
 export function stacked(series: Series): number[][] {
 	const sums = series.days.map(() => 0);
-	return series.layers.map(({ values }) => values.map((value, day) => (sums[day] = (sums[day] ?? 0) + value)));
+	return series.layers.map(({ values }) =>
+		values.map((value, day) => (sums[day] = (sums[day] ?? 0) + value))
+	);
 }
 
 /** The report's rows summed by model, the dearest first. */
 export function byModel(rows: UsageRow[]): UsageRow[] {
 	const sums = new Map<string, UsageRow>();
 	for (const row of rows) {
-		const sum = sums.get(nameOf(row)) ?? { model: nameOf(row), requests: 0, input_tokens: 0, output_tokens: 0, cost_nano: 0 };
+		const sum = sums.get(nameOf(row)) ?? {
+			model: nameOf(row),
+			requests: 0,
+			input_tokens: 0,
+			output_tokens: 0,
+			cost_nano: 0
+		};
 		sum.requests += row.requests;
 		sum.input_tokens += row.input_tokens;
 		sum.output_tokens += row.output_tokens;

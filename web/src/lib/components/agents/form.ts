@@ -41,7 +41,9 @@ export function formOf(agent: Agent | null): AgentForm {
 
 /** @throws RangeError with a sentence about the number that is none */
 export function fieldsOf(form: AgentForm): AgentFields {
-	const tools = Object.entries(form.tools).flatMap(([name, use]): ToolChoice[] => (use === 'no' ? [] : [{ name, approval: use }]));
+	const tools = Object.entries(form.tools).flatMap(([name, use]): ToolChoice[] =>
+		use === 'no' ? [] : [{ name, approval: use }]
+	);
 	return {
 		name: form.name.trim(),
 		description: form.description.trim(),
@@ -61,7 +63,8 @@ export function fieldsOf(form: AgentForm): AgentFields {
 
 function whole(label: string, text: string, max: number): number {
 	const value = Number(text);
-	if (!/^\s*\d+\s*$/.test(text) || value < 1 || value > max) throw new RangeError(`${label}: a whole number from 1 to ${max.toLocaleString()}.`);
+	if (!/^\s*\d+\s*$/.test(text) || value < 1 || value > max)
+		throw new RangeError(`${label}: a whole number from 1 to ${max.toLocaleString()}.`);
 	return value;
 }
 

@@ -76,7 +76,8 @@ export function followEnd() {
 		held = null;
 		if (!place || !scroller) return;
 		if (place.element.isConnected) {
-			scroller.scrollTop += place.element.getBoundingClientRect().top - scroller.getBoundingClientRect().top - place.y;
+			scroller.scrollTop +=
+				place.element.getBoundingClientRect().top - scroller.getBoundingClientRect().top - place.y;
 			lastTop = scroller.scrollTop;
 		}
 		requestAnimationFrame(() => (scroller.style.overflowAnchor = ''));
@@ -99,7 +100,10 @@ export function followEnd() {
 			const seen: IntersectionObserverCallback = (entries) => {
 				if (entries.some((entry) => entry.isIntersecting)) run();
 			};
-			const observer = new IntersectionObserver(seen, { root: element.closest('[data-scroller]'), rootMargin: `${AHEAD} 0px` });
+			const observer = new IntersectionObserver(seen, {
+				root: element.closest('[data-scroller]'),
+				rootMargin: `${AHEAD} 0px`
+			});
 			observer.observe(element);
 			return () => observer.disconnect();
 		};

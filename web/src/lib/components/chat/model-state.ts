@@ -11,11 +11,20 @@ export interface ModelState {
 
 export function modelState(model: Model | null): ModelState {
 	if (!model) return { dot: 'bg-line-strong', short: '', text: '' };
-	if (model.status === 'ready') return { dot: 'bg-good', short: 'Ready', text: `Ready · ${model.provider}` };
+	if (model.status === 'ready')
+		return { dot: 'bg-good', short: 'Ready', text: `Ready · ${model.provider}` };
 	if (model.status === 'down') {
-		return { dot: 'bg-danger', short: 'Not available', text: forPeople(model.detail ?? '') || `Not available: ${model.provider} does not answer` };
+		return {
+			dot: 'bg-danger',
+			short: 'Not available',
+			text: forPeople(model.detail ?? '') || `Not available: ${model.provider} does not answer`
+		};
 	}
-	return { dot: 'bg-warn animate-pulse', short: progressText(model, false), text: progressText(model, true) };
+	return {
+		dot: 'bg-warn animate-pulse',
+		short: progressText(model, false),
+		text: progressText(model, true)
+	};
 }
 
 export interface Load {
@@ -32,7 +41,12 @@ export function loadOf(progress: LoadProgress | null | undefined): Load | null {
 	const total = progress?.total_bytes ?? 0;
 	const bytes = progress?.downloaded_bytes ?? 0;
 	if (total <= 0 || bytes >= total) return null;
-	return { bytes, total, share: bytes / total, left: progress?.eta_s == null ? null : formatSpan(progress.eta_s) };
+	return {
+		bytes,
+		total,
+		share: bytes / total,
+		left: progress?.eta_s == null ? null : formatSpan(progress.eta_s)
+	};
 }
 
 function progressText(model: Model, long: boolean): string {
@@ -45,9 +59,11 @@ function progressText(model: Model, long: boolean): string {
 /** What to expect of a message sent to this model now; null when it answers at once. */
 export function modelNotice(model: Model | null): string | null {
 	if (!model || model.status === 'ready') return null;
-	if (model.status === 'down') return `${model.name} does not answer just now. Choose another model, or try it anyway.`;
+	if (model.status === 'down')
+		return `${model.name} does not answer just now. Choose another model, or try it anyway.`;
 	const load = loadOf(model.progress);
-	if (!load) return `${model.name} is starting. You can send already: the message waits and will be answered.`;
+	if (!load)
+		return `${model.name} is starting. You can send already: the message waits and will be answered.`;
 	const left = load.left ? `, about ${load.left} left` : '';
 	return `${model.name} is loading (${Math.floor(load.share * 100)}%${left}). You can send already: the message waits.`;
 }

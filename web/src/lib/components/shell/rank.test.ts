@@ -10,7 +10,9 @@ describe('rank', () => {
 	});
 
 	it('needs every word and keeps the order when nothing is typed', () => {
-		expect(rank(names('Plan a talk', 'Plan b'), 'plan talk').map((f) => f.label)).toEqual(['Plan a talk']);
+		expect(rank(names('Plan a talk', 'Plan b'), 'plan talk').map((f) => f.label)).toEqual([
+			'Plan a talk'
+		]);
 		expect(rank(names('b', 'a'), ' ').map((f) => f.label)).toEqual(['b', 'a']);
 	});
 });
