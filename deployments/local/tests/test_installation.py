@@ -182,6 +182,22 @@ async def test_the_link_of_the_first_administrator_is_found_whatever_hosts_the_g
     assert asked == ["atrium.example.com"]
 
 
+@pytest.mark.parametrize(
+    ("hosts", "public_url", "address"),
+    [
+        ("", None, "http://127.0.0.1:8000"),
+        ("", "http://localhost", "http://127.0.0.1:8000"),
+        ("*", "https://atrium.example.com", "http://127.0.0.1:8000"),
+        ("127.0.0.1;atrium.example.com", "https://atrium.example.com", "http://127.0.0.1:8000"),
+        ("atrium.example.com", "https://atrium.example.com/", "https://atrium.example.com"),
+        ("atrium.example.com; other.example.com", None, "http://atrium.example.com:8000"),
+    ],
+)
+def test_the_address_that_is_told_is_one_that_is_answered(tmp_path: Path, hosts: str, public_url: str | None, address: str) -> None:
+    settings = LocalSettings(atrium_home=tmp_path, port=8000, trusted_hosts=hosts, public_url=public_url)
+    assert Installation.open(settings).address == address
+
+
 def test_a_damaged_secrets_file_is_never_replaced(tmp_path: Path) -> None:
     path = tmp_path / "secrets.json"
     path.write_text("{half")

@@ -62,7 +62,10 @@ class Installation:
 
     @property
     def address(self) -> str:
-        """Where people open Atrium."""
+        """Where people open Atrium: by a name that the gateway answers to."""
+        named = self._named_hosts()
+        if named and self.probe_host not in named:
+            return (self.settings.public_url or f"http://{named[0]}:{self.settings.port}").rstrip("/")
         return f"http://{self.probe_host}:{self.settings.port}"
 
     @property
@@ -73,9 +76,14 @@ class Installation:
     @property
     def called(self) -> str:
         """A Host header that the gateway answers to."""
-        named = [host for host in self.settings.trusted_hosts.split(";") if host.strip() not in {"", "*"}]
+        named = self._named_hosts()
         public = urlsplit(self.settings.public_url).netloc if self.settings.public_url else ""
-        return named[0].strip() if named else public or f"{self.probe_host}:{self.settings.port}"
+        return named[0] if named else public or f"{self.probe_host}:{self.settings.port}"
+
+    def _named_hosts(self) -> list[str]:
+        """Those of TRUSTED_HOSTS; empty when any name, or the usual ones, are answered."""
+        hosts = [host.strip() for host in self.settings.trusted_hosts.split(";") if host.strip()]
+        return [] if "*" in hosts else hosts
 
     def postgres(self) -> PostgresServer:
         """The embedded server; nothing is started or written.
