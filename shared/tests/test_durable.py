@@ -78,6 +78,29 @@ async def running(url: str) -> AsyncGenerator[tuple[DurableEngine, Trace]]:
         assert await asyncio.to_thread(lambda: "worked") == "worked"
 
 
+async def test_what_is_asked_before_the_engine_runs_is_done_when_it_does(url: str) -> None:
+    engine, trace = engine_of(url), Trace()
+
+    async def early(argument: Any) -> None:
+        await trace.note(f"{argument} {await durable.receive('answer', timeout_s=10)}")
+
+    engine.register("early", early)
+    await engine.start("early", "asked", workflow_id="early-1")
+    await engine.send("early-1", "answer", "answered", key="early-1")
+    assert trace.done == []
+    await engine.launch()
+    try:
+        await until(lambda: _done(engine, "early-1"))
+        assert trace.done == ["asked answered"]
+    finally:
+        await engine.close()
+    await engine.start("early", "too late", workflow_id="early-2")  # its asker is answered; the next process finds what it wrote
+
+
+async def _done(engine: DurableEngine, workflow_id: str) -> bool:
+    return await engine.state(workflow_id) == "done"
+
+
 async def test_a_workflow_runs_its_steps_once(running: tuple[DurableEngine, Trace]) -> None:
     engine, trace = running
     await engine.start("three", "a", workflow_id="three-a")

@@ -19,6 +19,7 @@ from shared.ids import uuid7
 from shared.operations import check_database
 from shared.settings import load_settings_or_exit
 from shared.shutdown import on_shutdown_signal
+from shared.succession import Succession
 from starlette.datastructures import State
 
 from agent_service.agents.endpoints import router as agents_router
@@ -66,8 +67,6 @@ async def lifespan(api: FastAPI) -> AsyncGenerator[None]:
         stack.push_async_callback(pool.aclose)
         _build_clients(api.state, pool, settings)
         api.state.code = code = CodeRunner(_code_limits(settings), tasks=api.state.tasks)
-        stack.push_async_callback(code.close)
-        code.open()
         api.state.tools, look_after_servers = build_tools(api.state, settings, stack)
         api.state.toolbox = api.state.toolbox or api.state.tools
         engine = DurableEngine(
@@ -78,19 +77,29 @@ async def lifespan(api: FastAPI) -> AsyncGenerator[None]:
             executor_id=settings.executor_id,
         )
         workflow, jobs = _build_runs(api.state, engine, pool, settings, stack)
-        await engine.launch()
-        stack.push_async_callback(engine.close)
-        for job in (look_after_servers, *jobs):
-            job.start()
-            stack.push_async_callback(job.close)
         url = settings.database_url.get_secret_value()
         losses = access_subscriber(url, service=settings.service, end_work=partial(_end_access, api.state))
         losses.start()
         stack.push_async_callback(losses.close)
         stack.callback(on_shutdown_signal(partial(_begin_drain, api.state, workflow, settings.drain_timeout_s)))
+
+        async def own(owned: AsyncExitStack) -> None:
+            """Runs have one owner, and so have the users that code runs as. The drain comes first, if the signal has not begun it."""
+            owned.push_async_callback(code.close)
+            code.open()
+            await engine.launch()
+            owned.push_async_callback(engine.close)
+            for job in (look_after_servers, *jobs):
+                job.start()
+                owned.push_async_callback(job.close)
+            owned.push_async_callback(_drain, api.state, workflow, settings.drain_timeout_s)
+
+        looking: Periodic = api.state.streams.looking
+        looking.start()  # also for the runs that the former process ends
+        stack.push_async_callback(looking.close)
+        succession: Succession = api.state.succession
+        await stack.enter_async_context(succession.owning(own, uses_max_s=settings.drain_timeout_s))
         yield
-        # Without a signal (a test, an embedding process) the drain begins here.
-        await _drain(api.state, workflow, settings.drain_timeout_s)
 
 
 def _build_clients(state: State, pool: UpstreamPool, settings: AgentSettings) -> None:
@@ -160,7 +169,6 @@ def _build_runs(
             await idempotency.forget_old(session)
 
     return workflow, [
-        streams.looking,
         Periodic("runs to stop", settings.cancel_poll_s, sweeper.stop_cancelled),
         Periodic("run sweeper", settings.sweep_interval_s, sweeper.sweep),
         Periodic("run costs", settings.cost_interval_s, costs.check_due),

@@ -17,7 +17,7 @@ from atrium_local.errors import LocalError
 from atrium_local.life import Answer, Life, Spec
 from atrium_local.listeners import Listener
 from atrium_local.probes import answers_http, http_health
-from atrium_local.serve import Line
+from atrium_local.serve import NOT_OPENED, Line
 from atrium_local.stack import _free_ports
 from atrium_local.supervised import Supervised
 
@@ -27,28 +27,55 @@ APP = """
 import asyncio, os
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
-HOLD = Path("held")
+from shared.succession import Succession
 
-async def app(scope, receive, send):
-    if scope["type"] == "lifespan":
-        await receive()
-        if Path("wrong").exists():
-            from shared.settings import SettingsError
-            raise SettingsError("NUMBER_OF_CATS must be even")
-        assert not (EXCLUSIVE and HOLD.exists()), "two at a time"
-        HOLD.touch()
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        HOLD.unlink(missing_ok=True)
-        await send({"type": "lifespan.shutdown.complete"})
-        return
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    if scope["path"] == "/stream":
-        for _ in range(20):
-            await send({"type": "http.response.body", "body": b"piece ", "more_body": True})
-            await asyncio.sleep(0.1)
-    await send({"type": "http.response.body", "body": str(os.getpid()).encode()})
+OWNED = Path("owned")
+
+class App:
+    def __init__(self):
+        self.state = SimpleNamespace(succession=Succession())
+
+    async def own(self, stack):
+        assert not (EXCLUSIVE and OWNED.exists()), "two at a time"
+        if Path("broken").exists():
+            raise OSError("it is broken")
+        OWNED.write_text(str(os.getpid()))
+        stack.callback(OWNED.unlink, missing_ok=True)
+        stack.push_async_callback(self.keep)
+
+    async def keep(self):
+        while Path("keep").exists():
+            await asyncio.sleep(0.01)
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] == "lifespan":
+            await receive()
+            if Path("wrong").exists():
+                from shared.settings import SettingsError
+                raise SettingsError("NUMBER_OF_CATS must be even")
+            async with self.state.succession.owning(self.own):
+                await send({"type": "lifespan.startup.complete"})
+                await receive()
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+        waits = scope["path"] == "/readyz" and self.state.succession.waits
+        await send({"type": "http.response.start", "status": 503 if waits else 200, "headers": []})
+        if scope["path"] == "/stream":
+            for _ in range(20):
+                await send({"type": "http.response.body", "body": b"piece ", "more_body": True})
+                await asyncio.sleep(0.1)
+        if scope["path"] == "/kept":
+            while Path("streams").exists():
+                await send({"type": "http.response.body", "body": b"piece ", "more_body": True})
+                await asyncio.sleep(0.01)
+        if scope["path"] == "/owned":
+            async with self.state.succession.using():
+                pass
+        await send({"type": "http.response.body", "body": str(os.getpid()).encode()})
+
+app = App()
 """
 
 
@@ -121,6 +148,10 @@ async def asked_all_the_time(url: str) -> AsyncIterator[list[httpx.Response]]:
         asking.cancel()
 
 
+def owner(folder: Path) -> int:
+    return int((folder / "owned").read_text())
+
+
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE_S):
         while not condition():  # noqa: ASYNC110 - the condition is the operating system's
@@ -150,6 +181,59 @@ async def test_a_replaced_service_refuses_nobody_and_ends_its_streams_well(tmp_p
         assert {answer.status_code for answer in answers} == {200}
         assert {int(answer.text) for answer in answers} == {first, second}
         assert stream.text == "piece " * 20 + str(first)
+
+
+async def test_a_successor_answers_before_the_former_process_has_let_go(tmp_path: Path) -> None:
+    """And who needs what only one may own waits for it."""
+    (tmp_path / "keep").touch()
+    async with running(tmp_path, exclusive=True) as watched, httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http:
+        assert await watched.process.wait_ready(PATIENCE_S)
+        first = watched.pid()
+        replacing = asyncio.create_task(watched.process.replace("because"))
+        await until(lambda: watched.pid() != first)
+        second = watched.pid()
+
+        async def answering() -> int:
+            async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as new:
+                return int((await new.get(watched.url)).text)
+
+        async with asyncio.timeout(PATIENCE_S):
+            while await answering() != second:
+                pass
+        assert owner(tmp_path) == first
+        using = asyncio.create_task(http.get(f"{watched.url}/owned"))
+        assert await answering() == second
+        assert not using.done()
+        (tmp_path / "keep").unlink()
+        assert int((await using).text) == second
+        assert owner(tmp_path) == second
+        await replacing
+
+
+async def test_a_stream_that_lasts_keeps_nothing_from_the_successor(tmp_path: Path) -> None:
+    (tmp_path / "streams").touch()
+    async with running(tmp_path, exclusive=True) as watched, httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http:
+        assert await watched.process.wait_ready(PATIENCE_S)
+        first = watched.pid()
+        async with http.stream("GET", f"{watched.url}/kept") as stream:
+            pieces = stream.aiter_bytes()
+            await anext(pieces)
+            await watched.process.replace("because")
+            assert owner(tmp_path) == watched.pid() != first
+            (tmp_path / "streams").unlink()
+            rest = b"".join([piece async for piece in pieces])
+        assert rest.endswith(str(first).encode())
+
+
+async def test_a_successor_that_cannot_open_what_it_is_to_own_is_started_again(tmp_path: Path) -> None:
+    async with running(tmp_path, exclusive=True) as watched, httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http:
+        assert await watched.process.wait_ready(PATIENCE_S)
+        (tmp_path / "broken").touch()
+        replacing = asyncio.create_task(watched.process.replace("because"))
+        await until(lambda: watched.process.last_exit == NOT_OPENED)
+        (tmp_path / "broken").unlink()
+        await replacing
+        assert int((await http.get(f"{watched.url}/owned")).text) == owner(tmp_path) == watched.pid()
 
 
 async def test_who_connects_while_a_killed_service_comes_back_waits_and_is_served(tmp_path: Path) -> None:

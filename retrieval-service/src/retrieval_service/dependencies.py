@@ -1,9 +1,11 @@
 """What endpoints take from the process: the objects that main.py built."""
 
+from collections.abc import AsyncGenerator
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
 from shared.db import Database
+from shared.succession import Succession
 
 from retrieval_service.files.enqueue import Enqueuer
 from retrieval_service.files.quota import Quota
@@ -12,6 +14,13 @@ from retrieval_service.objects.port import ObjectStore
 from retrieval_service.reconciliation.service import Reconciler
 from retrieval_service.search.service import Searcher
 from retrieval_service.uploads.service import UploadService
+
+
+async def uses_vectors(request: Request) -> AsyncGenerator[None]:
+    """For endpoints that read or write vectors: the store is this process's while they run. Raises: HandedOver."""
+    succession = cast("Succession", request.app.state.succession)
+    async with succession.using():
+        yield
 
 
 async def _database(request: Request) -> Database:

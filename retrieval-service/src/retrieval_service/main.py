@@ -15,6 +15,7 @@ from shared.durable import DurableEngine
 from shared.http import Timeouts, UpstreamPool
 from shared.operations import check_database
 from shared.settings import load_settings_or_exit
+from shared.succession import Succession
 from starlette.datastructures import State
 
 from retrieval_service.chunks.endpoints import router as chunks_router
@@ -76,26 +77,34 @@ async def lifespan(api: FastAPI) -> AsyncGenerator[None]:
         stack.push_async_callback(pool.aclose)
         engine = _engine(settings)
         api.state.vectors = vectors = _open_vectors(settings)
-        await vectors.open()
-        stack.push_async_callback(vectors.close)
         ingestion, ingestion_jobs = _wire_ingestion(api.state, database, engine, pool, settings)
 
         async def remove_passages(file: DeletedFile) -> None:
             await ingestion.remove(file.collection, file.id)
 
         api.state.searcher = _searcher(api.state, pool, settings)
-        await engine.launch()
-        stack.push_async_callback(engine.close)
-        stack.push_async_callback(ingestion.close)
         file_jobs = _wire_files(api.state, database, objects, settings, ingestion=ingestion, removals=[remove_passages])
         api.state.reconciler = reconciler = Reconciler(database, vectors, objects, grace_s=settings.reconciliation_grace_s)
         reconciling = Periodic("reconciliation", settings.reconciliation_interval_s, reconciler.run_periodically)
         looking = Periodic("self-test of the reader", _LOOK_S, jail_check.look)
         url = settings.database_url.get_secret_value()
         api.state.access = access = access_subscriber(url, service=settings.service, end_work=AccessEnds(database).end)
-        for job in [access, *file_jobs, *ingestion_jobs, reconciling, looking]:
-            job.start()
-            stack.push_async_callback(job.close)
+        access.start()
+        stack.push_async_callback(access.close)
+
+        async def own(owned: AsyncExitStack) -> None:
+            """The folder of vectors and the workflows have one owner; the jobs work on both."""
+            await vectors.open()
+            owned.push_async_callback(vectors.close)
+            await engine.launch()
+            owned.push_async_callback(engine.close)
+            owned.push_async_callback(ingestion.close)
+            for job in [*file_jobs, *ingestion_jobs, reconciling, looking]:
+                job.start()
+                owned.push_async_callback(job.close)
+
+        succession: Succession = api.state.succession
+        await stack.enter_async_context(succession.owning(own))
         yield
 
 
@@ -233,7 +242,8 @@ async def _check_objects(state: State) -> None:
 
 
 async def _check_vectors(state: State) -> None:
-    await state.vectors.check()
+    if not state.succession.waits:
+        await state.vectors.check()
 
 
 async def _check_reader(state: State) -> str | None:

@@ -30,6 +30,7 @@ from shared.metrics import Metrics
 from shared.operations import VERSION, ReadinessCheck, operations_router, reference_router
 from shared.outages import answer_outages, database_down, is_outage, unusable_text
 from shared.settings import ServiceSettings
+from shared.succession import Succession
 from shared.telemetry import RequestTrace, Telemetry, traceparent_var
 
 BODY_BYTES_MAX = 4 * 1024 * 1024
@@ -302,8 +303,8 @@ def create_service_app(
     """A service's outer ASGI callable.
 
     `lifespan` opens what the service owns; when it starts, `state` already has settings, verifier, service_tokens, tasks (TaskTracker),
-    metrics and telemetry. `readiness` maps a dependency's name to a check that raises when it does not answer. `body_bytes_max_below`
-    maps the beginning of a path to a limit of its own, for routes that read their body as a stream.
+    metrics, telemetry and succession. `readiness` maps a dependency's name to a check that raises when it does not answer.
+    `body_bytes_max_below` maps the beginning of a path to a limit of its own, for routes that read their body as a stream.
     """
     metrics = Metrics(service=settings.service)
     telemetry = Telemetry(service=settings.service, endpoint=settings.otel_exporter_otlp_endpoint)
@@ -321,6 +322,7 @@ def create_service_app(
     api.state.telemetry = telemetry
     api.state.tasks = TaskTracker()
     api.state.draining = False
+    api.state.succession = Succession()
     api.state.direct_limits = DirectLimits(per_minute=settings.direct_calls_per_minute)
     api.state.access_log = AccessLog(settings.service)
     secret = settings.jwt_secret_key
@@ -352,11 +354,11 @@ def create_service_app(
 
 
 def settle_memory() -> None:
-    """Call once when a process has started: what lives then lives for good, and the collector need not walk it again.
+    """Call once when a process has started: what exists then lives for good, and the collector need not walk it.
 
-    Walking it cost 28 of 34 ms at the 99th percentile of the gateway's hop.
+    Walking it cost 28 of 34 ms at the 99th percentile of the gateway's hop. Nor is it walked once before: half a megabyte of garbage is
+    kept for good, and people wait a tenth of a second less for a service that was killed.
     """
-    gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
 

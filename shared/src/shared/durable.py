@@ -170,10 +170,13 @@ class DurableEngine:
         self._version = version
         self._queues: list[Queue] = []
         self._missing_since_s: dict[_Holder, float] = {}
+        self._registered: dict[str, Workflow] = {}
+        self._launched = False
+        self._asked_before: list[Callable[[], Awaitable[None]]] = []
 
     def register(self, kind: str, workflow: Workflow) -> None:
         """Name a workflow, before `launch`: unfinished ones go on as soon as the engine runs."""
-        _workflows[kind] = workflow
+        _workflows[kind] = self._registered[kind] = workflow
 
     def add_queue(self, queue: Queue) -> None:
         """Declare a queue, before `launch`."""
@@ -190,21 +193,44 @@ class DurableEngine:
             await DBOS.register_queue_async(
                 queue.name, worker_concurrency=queue.concurrency, polling_interval_sec=queue.poll_s, on_conflict="always_update"
             )
+        while self._asked_before:
+            try:
+                await self._asked_before.pop(0)()
+            except Exception:
+                # Whoever asked has it in rows of its own, and looks after what never began.
+                log.exception("what was asked for before the engine ran could not be done")
+        self._launched = True
 
     async def close(self) -> None:
         """Stop taking work. Workflows under way are left as they are and go on at the next start."""
+        self._launched = False
         # The engine lent the loop its threads and takes them away: who closes later still needs some.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
         await asyncio.to_thread(DBOS.destroy, workflow_completion_timeout_sec=0)
-        _workflows.clear()
+        for kind, workflow in self._registered.items():
+            if _workflows.get(kind) is workflow:  # the next engine of this process may have named its own
+                del _workflows[kind]
 
     async def start(self, kind: str, argument: Any, *, workflow_id: str, queue: str | None = None) -> None:
-        """Begin a workflow, at once or by its queue. An id that was started before is not started again."""
-        with SetWorkflowID(workflow_id):
-            if queue is None:
-                await DBOS.start_workflow_async(_run, kind, argument)
-            else:
-                await DBOS.enqueue_workflow_async(queue, _run, kind, argument)
+        """Begin a workflow, at once or by its queue. An id that was started before is not started again.
+
+        Before `launch` it is remembered, in this process alone; after `close` nothing comes of it, and the next process looks after it.
+        """
+
+        async def begin() -> None:
+            with SetWorkflowID(workflow_id):
+                if queue is None:
+                    await DBOS.start_workflow_async(_run, kind, argument)
+                else:
+                    await DBOS.enqueue_workflow_async(queue, _run, kind, argument)
+
+        await self._when_launched(begin)
+
+    async def _when_launched(self, work: Callable[[], Awaitable[None]]) -> None:
+        if self._launched:
+            await work()
+        else:
+            self._asked_before.append(work)
 
     async def take_over(self) -> list[str]:
         """Begin anew, under this version, what processes of other versions left unfinished and are no longer there to finish; its ids.
@@ -276,8 +302,8 @@ class DurableEngine:
         return None if status is None else _STATES.get(status.status, "failed")
 
     async def send(self, workflow_id: str, topic: str, message: Any, *, key: str) -> None:
-        """Leave a message for `receive`. The same key is delivered once."""
-        await DBOS.send_async(workflow_id, message, topic, idempotency_key=key)
+        """Leave a message for `receive`. The same key is delivered once. Before `launch` as with `start`."""
+        await self._when_launched(lambda: DBOS.send_async(workflow_id, message, topic, idempotency_key=key))
 
 
 def _sessions(connection: sa.Connection) -> set[str]:

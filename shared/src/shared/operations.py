@@ -33,6 +33,8 @@ def operations_router(settings: ServiceSettings, metrics: Metrics, readiness: Ma
         ready = not request.app.state.draining
         if not ready:
             results["shutdown"] = "draining"
+        if request.app.state.succession.waits:
+            results["succession"], ready = "waits for the former process", False
         for name, check in readiness.items():
             try:
                 results[name] = await check(request.app.state) or "ok"

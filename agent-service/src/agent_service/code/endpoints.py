@@ -8,6 +8,7 @@ from shared.auth import Permission, Principal, require
 from shared.background import TaskTracker
 from shared.contracts.agents import CodeRequest, CodeResult
 from shared.errors import AppError
+from shared.succession import Succession
 
 from agent_service.code.service import CodeRunner
 
@@ -34,7 +35,8 @@ async def execute(
 ) -> CodeResult | Response:
     """No network, no files but those sent along; numpy, pandas and matplotlib are there. A client that leaves ends its run."""
     tasks = cast("TaskTracker", request.app.state.tasks)
-    running = tasks.spawn(_attempt(runner, principal, body), "run of code")
+    succession = cast("Succession", request.app.state.succession)
+    running = tasks.spawn(_attempt(runner, succession, principal, body), "run of code")
     gone = tasks.spawn(_disconnect(request), "client of a run of code")
     try:
         await asyncio.wait({running, gone}, return_when=asyncio.FIRST_COMPLETED)
@@ -49,10 +51,11 @@ async def execute(
     return outcome
 
 
-async def _attempt(runner: CodeRunner, principal: Principal, body: CodeRequest) -> CodeResult | AppError:
+async def _attempt(runner: CodeRunner, succession: Succession, principal: Principal, body: CodeRequest) -> CodeResult | AppError:
     """A refusal as a value: it is an answer, not the failure of a background task."""
     try:
-        return await runner.execute(principal, body)
+        async with succession.using():
+            return await runner.execute(principal, body)
     except AppError as refusal:
         return refusal
 

@@ -41,7 +41,7 @@ class Spec:
     stop_patience_s: float = 10.0
     one_shot: bool = False  # a job: an end with status 0 is its success
     listener: Listener | None = None  # sockets that each life inherits: `command` is one of serve.py
-    exclusive: bool = False  # two lives cannot work at the same time: the next one begins when the last has ended
+    exclusive: bool = False  # it owns what two lives cannot own at the same time
     wrong_settings_status: int | None = None  # it ends with this status when its settings cannot work
 
 
@@ -60,7 +60,7 @@ class Life:
 
     @classmethod
     def start(cls, spec: Spec, *, at_once: bool = True) -> "Life":
-        """Start it; one with a listener waits with loaded code until `go`, unless `at_once`.
+        """Start it; one with a listener owns what only one process may own from `go` on, unless `at_once`.
 
         Raises: OSError when the machine has no room for it.
         """
@@ -73,6 +73,7 @@ class Life:
         with theirs, probe_socket() as probe:
             command = [*spec.command, "--listen", *map(str, spec.listener.descriptors())]
             command += ["--probe", str(probe.fileno()), "--line", str(theirs.fileno())]
+            command += [] if at_once else ["--successor"]
             try:
                 process = _spawn(spec, command, (*spec.listener.descriptors(), probe.fileno(), theirs.fileno()))
             except OSError:
@@ -82,8 +83,6 @@ class Life:
             life.probe_port = probe.getsockname()[1]
         ours.setblocking(False)
         life._line = ours
-        if at_once:
-            life.go()
         return life
 
     @property
@@ -112,15 +111,15 @@ class Life:
         return self.identity is not None and self.identity.alive()
 
     def go(self) -> None:
-        """It is its turn to open what only one process may hold."""
+        """It is its turn to open what only one process may own."""
         self._say(_GO)
 
     def is_loaded(self) -> bool:
-        """Whether its code is loaded."""
+        """Whether it answers, though it may not own yet what only one process may own."""
         return self._hears(_LOADED)
 
     def has_released(self) -> bool:
-        """Whether it has given up what only one process may hold: it has ended, or is about to."""
+        """Whether it owns nothing any more that only one process may own; it may still end its answers."""
         return not self.alive() or self._hears(_RELEASED)
 
     def wants_to_leave(self) -> bool:

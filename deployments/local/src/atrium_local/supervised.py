@@ -178,7 +178,8 @@ class Supervised:
             if await life.is_ready():
                 self._is_up(life)
             elif time.monotonic() - life.began < _START_GRACE_S:
-                await self._answer_for(self._away_since)
+                if not life.is_loaded():
+                    await self._answer_for(self._away_since)
                 return
         if life is not self._leaving and life.wants_to_leave():
             self._leaving = life
@@ -276,7 +277,7 @@ class Supervised:
             self._spawn_task(self._drop(before))
 
     async def _hand_over(self, old: Life) -> None:
-        """The new process has loaded its code when the old one ends, and opens what only one may hold right after that."""
+        """The new process answers when the old one is told to end, and opens what only one may own as soon as that has let go of it."""
         new = self._begin_other(at_once=False)
 
         async def loaded() -> bool:
@@ -288,16 +289,16 @@ class Supervised:
             await self._drop(new)
             raise
         self._others.discard(new)
+        old = self._life or old  # another one, when it died meanwhile
         self._others.add(old)
         self._away_since = time.monotonic()
         self._adopt_life(new)
         self.restarts += 1
         self._set("starting")
-        ending = asyncio.create_task(self._retire(old))
+        self._spawn_task(self._retire(old))
         while not old.has_released():  # noqa: ASYNC110 - it says so on its line, or ends
             await asyncio.sleep(_RELEASE_POLL_S)
         new.go()
-        await ending
 
     def _begin_other(self, *, at_once: bool) -> Life:
         try:

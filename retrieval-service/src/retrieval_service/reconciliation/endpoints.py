@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from shared.auth import Permission, Principal, require
 
-from retrieval_service.dependencies import ReconcilerDep
+from retrieval_service.dependencies import ReconcilerDep, uses_vectors
 from retrieval_service.reconciliation.schemas import Reconciliation, Report
 
 Operator = Annotated[Principal, Depends(require(Permission.TOOLS_MANAGE))]
@@ -18,6 +18,6 @@ async def read_reconciliation(reconciler: ReconcilerDep, principal: Operator) ->
     return reconciler.state()
 
 
-@router.post("", summary="Compare and heal now")
+@router.post("", summary="Compare and heal now", dependencies=[Depends(uses_vectors)])
 async def run_reconciliation(reconciler: ReconcilerDep, principal: Operator) -> Report:
     return await reconciler.run()

@@ -6,13 +6,13 @@ from fastapi import APIRouter, Depends
 from shared.auth import Permission, Principal, require
 from shared.contracts.retrieval import SearchRequest, SearchResponse
 
-from retrieval_service.dependencies import SearcherDep
+from retrieval_service.dependencies import SearcherDep, uses_vectors
 
 Reader = Annotated[Principal, Depends(require(Permission.FILES_READ))]
 
 router = APIRouter(prefix="/api/v1/retrieval", tags=["search"])
 
 
-@router.post("/search", summary="Find passages in your files and knowledge bases")
+@router.post("/search", summary="Find passages in your files and knowledge bases", dependencies=[Depends(uses_vectors)])
 async def search(body: SearchRequest, searcher: SearcherDep, principal: Reader) -> SearchResponse:
     return await searcher.search(principal, body)
