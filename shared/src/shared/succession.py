@@ -9,6 +9,7 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from shared.background import beside
 from shared.errors import Unavailable
 
 _USES_MAX_S = 3.0
@@ -68,17 +69,13 @@ class Succession:
         self._uses_max_s = uses_max_s
         if self._turn is None:
             await self._open(take)
-            try:
-                yield
-            finally:
-                await self.release()
-            return
-        taking = asyncio.create_task(self._open_at_turn(self._turn, take), name="succession")
         try:
-            yield
+            if self._turn is None:
+                yield
+            else:
+                async with beside(self._open_at_turn(self._turn, take), "succession"):
+                    yield
         finally:
-            taking.cancel()
-            await asyncio.wait({taking})
             await self.release()
 
     @asynccontextmanager
