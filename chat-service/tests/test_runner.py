@@ -8,6 +8,7 @@ import pytest
 from chat_service.streams.live import LiveReply
 from chat_service.turns import repository
 from chat_service.turns.specs import Running
+from sqlalchemy.exc import DBAPIError
 
 
 async def test_a_turn_that_is_ended_twice_ends_once_for_the_first_reason() -> None:
@@ -102,3 +103,25 @@ async def test_a_dispatch_is_noted_once_the_database_is_back(
 
         await play.until(noted)
     assert failures == 0
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_end_of_a_reply_waits_for_a_database_that_is_away_and_not_for_one_that_refuses(
+    start: Any, suite: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = await start(turn_lease_s=1)
+    user, closing = service.user(), service.app.state.runner._closing
+    store = closing.store
+    for error, tries, status in ((ConnectionError(), 3, "complete"), (DBAPIError("no", {}, ValueError("no")), 1, "interrupted")):
+        calls = 0
+
+        async def fails_at_first(*arguments: Any, error: Exception = error, tries: int = tries) -> Any:
+            nonlocal calls
+            calls += 1
+            if calls < 3:
+                raise error
+            return await store(*arguments)
+
+        monkeypatch.setattr(closing, "store", fails_at_first)
+        events = await user.say(await user.new_chat())
+        assert (events[-1].data["status"], calls) == (status, tries)

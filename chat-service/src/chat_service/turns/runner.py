@@ -12,6 +12,7 @@ from shared.clock import monotonic_s
 from shared.contracts.chat import MessageError
 from shared.db import Database
 from shared.metrics import Metrics
+from shared.outages import is_outage
 from sqlalchemy.exc import SQLAlchemyError
 
 from chat_service.messages.service import Ending
@@ -29,7 +30,7 @@ from chat_service.turns.repository import Asked
 from chat_service.turns.specs import NEEDED, Read, Running, TurnFailedError, TurnSpec, end_reason_of, kind_of
 
 _STORE_AGAIN_S = 0.5
-_STORE_WAIT_MAX_S = 60.0
+_STORE_WAIT_MAX_S = 600.0
 
 log = logging.getLogger(__name__)
 
@@ -227,8 +228,9 @@ class TurnRunner:
         while stored is None:
             try:
                 stored = await self._closing.store(running, ending, chunks)
-            except (SQLAlchemyError, OSError, TimeoutError):
-                if monotonic_s() > deadline:
+            except Exception as error:
+                # What the database refuses it refuses again; while it is away, what was shown since is in this process alone.
+                if not is_outage(error) or monotonic_s() > deadline:
                     log.exception("the end of a reply could not be stored; the reaper ends it from the journal")
                     break
                 await asyncio.sleep(_STORE_AGAIN_S)
