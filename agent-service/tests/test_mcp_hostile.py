@@ -6,7 +6,6 @@ import gzip
 import json
 import os
 import sys
-import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -111,19 +110,17 @@ async def test_a_list_that_is_no_list_is_told_in_plain_words(connect: Connect) -
 async def test_a_server_that_never_greets_is_given_up_and_killed(connect: Connect, tmp_path: Path) -> None:
     notes = tmp_path / "notes"
     connection = connect(program("mute", notes), connect_timeout_s=1)
-    began = time.monotonic()
-    with pytest.raises(ServerError, match="in time"):
-        await connection.catalogue()
-    assert time.monotonic() - began < 6
+    async with asyncio.timeout(20):
+        with pytest.raises(ServerError, match="in time"):
+            await connection.catalogue()
     await until(lambda: not any(map(alive, pids(notes))))
 
 
 async def test_a_slow_call_ends_at_its_time_out_and_the_next_one_works(connect: Connect) -> None:
     connection = connect(program(), call_timeout_s=0.7)
-    began = time.monotonic()
-    result = await connection.call(await tool(connection, "slow"), {})
+    async with asyncio.timeout(20):
+        result = await connection.call(await tool(connection, "slow"), {})
     assert (result.failed, result.text) == (True, "The tool did not answer within 0.7 seconds.")
-    assert time.monotonic() - began < 5
     assert connection.health.failures == 1
 
 
@@ -164,15 +161,17 @@ async def test_a_repeatable_call_is_repeated_when_the_server_dies_and_another_is
     assert lines.count("died in die-once-writing") == 1
 
 
-async def test_a_server_that_keeps_dying_is_left_alone_for_a_while(connect: Connect) -> None:
-    connection = connect(Stdio(sys.executable, ("-c", "raise SystemExit('no config')")))
+async def test_a_server_that_keeps_dying_is_left_alone_for_a_while(connect: Connect, tmp_path: Path) -> None:
+    starts = tmp_path / "starts"
+    code = f"open({str(starts)!r}, 'a').write('.')\nraise SystemExit('no config')"
+    connection = connect(Stdio(sys.executable, ("-c", code)))
     for _ in range(3):
         with pytest.raises(ServerError):
             await connection.catalogue()
-    began = time.monotonic()
+    started = starts.read_text()
     with pytest.raises(ServerError, match=r"last words: no config \(tried again in"):
         await connection.catalogue()
-    assert time.monotonic() - began < 0.2
+    assert starts.read_text() == started
     with pytest.raises(ServerError) as refused:  # a check asks at once
         await connection.check()
     assert "tried again" not in str(refused.value)

@@ -160,8 +160,8 @@ def test_patterns_that_could_run_for_long_are_left_out(pattern: str) -> None:
 
 def test_the_slowest_pattern_that_is_kept_is_over_soon() -> None:
     parameters = safe_schema({"type": "object", "properties": {"a": {"type": "string", "pattern": ".*.*x$"}}})
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(ArgumentsInvalid, match="does not match"):
         check_arguments(Declared(parameters=parameters), json.dumps({"a": "y" * 256}))
     check_arguments(Declared(parameters=parameters), json.dumps({"a": "y" * 5000}))  # too long to match: left to the server
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1

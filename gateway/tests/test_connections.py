@@ -98,7 +98,7 @@ async def test_a_quiet_stream_is_left_alone() -> None:
 
 async def test_pipelined_requests_are_answered_in_order() -> None:
     async with stage() as setting:
-        received = await raw(setting.port, b"GET /one HTTP/1.1\r\nHost: x\r\n\r\nGET /two HTTP/1.1\r\nHost: x\r\n\r\n")
+        received = await raw(setting.port, b"GET /one HTTP/1.1\r\nHost: x\r\n\r\nGET /two HTTP/1.1\r\nHost: x\r\n\r\n", answers=2)
         assert received.count(b"HTTP/1.1 200") == 2
         assert received.index(b"own /one") < received.index(b"own /two")
 

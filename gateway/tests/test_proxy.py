@@ -157,7 +157,7 @@ SMUGGLED = b"GET /api/v1/billing/ledger HTTP/1.1\r\nHost: x\r\n\r\n"
 async def test_a_request_framed_in_two_ways_reaches_nobody(framing: bytes) -> None:
     async with stage() as setting:
         head = b"POST /api/v1/chats HTTP/1.1\r\nHost: x\r\n" + AUTH_LINE + framing + b"\r\n0\r\n\r\n"
-        received = await raw(setting.port, head + SMUGGLED)
+        received = await raw(setting.port, head + SMUGGLED, quiet_s=0.5)
         assert received.startswith(b"HTTP/1.1 400")
         assert all(scope["path"] != "/api/v1/billing/ledger" for scope in setting.seen)
         assert setting.bodies == []

@@ -259,9 +259,8 @@ def test_a_repeated_idempotency_key_asks_once(person: Person, provider: Provider
 
 
 def test_the_first_token_comes_before_the_reply_is_done(person: Person) -> None:
-    started = time.monotonic()
     with person.chat(SLOW).begin("!tokens=40 !delay_ms=50") as running:
         running.until("delta")
-        assert time.monotonic() - started < 1.5
+        first_at_s = time.monotonic()
         running.rest()
-    assert time.monotonic() - started > 1.9
+    assert time.monotonic() - first_at_s > 1  # the other 39 take 1.95 s, and nothing when all are held back until the end

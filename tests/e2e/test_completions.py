@@ -9,7 +9,7 @@ import pytest
 from suite.people import Person, client
 from suite.provider import Provider
 from suite.stack import Ledger, Stack
-from suite.waiting import until
+from suite.waiting import is_within, until
 
 pytestmark = pytest.mark.e2e
 
@@ -139,7 +139,8 @@ def test_a_paced_stream_arrives_token_by_token(person: Person) -> None:
             arrivals.append(time.monotonic())
     gaps = sorted(later - earlier for earlier, later in itertools.pairwise(arrivals))
     assert len(arrivals) == 60
-    assert gaps[int(len(gaps) * 0.95)] < 0.05 + 0.1, f"slowest gaps {gaps[-3:]}"  # the benchmarks measure the 99th percentile of 600
+    # The benchmarks measure the 99th percentile of 600.
+    assert is_within(gaps[int(len(gaps) * 0.95)], 0.05 + 0.1), f"slowest gaps {gaps[-3:]}"
 
 
 def test_a_client_that_leaves_cancels_the_provider_and_pays_for_what_came(person: Person, ledger: Ledger, provider: Provider) -> None:

@@ -1,8 +1,9 @@
 """A gateway's proxy on a real uvicorn in front of an upstream that shows what reached it."""
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -146,16 +147,33 @@ async def stage(
         await pool.aclose(drain_s=0.1)
 
 
-async def raw(port: int, data: bytes, *, read_until_close: bool = False) -> bytes:
-    """Sends bytes as they are; gives what came back within a moment."""
+_LENGTH = re.compile(rb"\r\ncontent-length: (\d+)", re.IGNORECASE)
+
+
+async def raw(port: int, data: bytes, *, answers: int = 1, quiet_s: float = 0) -> bytes:
+    """Sends bytes as they are; gives so many whole answers, and what else comes within `quiet_s`. Less when the connection closes."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(data)
     received = b""
     try:
-        async with asyncio.timeout(2 if read_until_close else 0.5):
-            while piece := await reader.read(65536):
+        async with asyncio.timeout(10):
+            while _whole_answers(received) < answers and (piece := await reader.read(65536)):
                 received += piece
-    except TimeoutError:
-        pass
-    writer.close()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(quiet_s):
+                while piece := await reader.read(65536):
+                    received += piece
+    finally:
+        writer.close()
     return received
+
+
+def _whole_answers(received: bytes) -> int:
+    """How many answers of a stated length these bytes hold from head to end."""
+    whole = 0
+    while (end := received.find(b"\r\n\r\n")) >= 0 and (length := _LENGTH.search(received[:end])):
+        end += 4 + int(length[1])
+        if len(received) < end:
+            break
+        received, whole = received[end:], whole + 1
+    return whole
