@@ -1,6 +1,7 @@
 # Everything is run through uv in one environment; `make` alone lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help install-uv sync-run run deps status restart stop logs reset token admin-password doctor web sync test test-slow check format generate bench
+.PHONY: help install-uv sync-run run deps status restart stop logs reset token admin-password doctor web sync test test-gateway test-chat \
+	test-inference test-agent test-retrieval test-billing test-shared test-local test-web test-platform test-slow check format generate bench
 
 export PATH := $(CURDIR)/.uv/bin:$(PATH)
 # Where the shell forbids bytecode beside the sources, it is kept in the cache: without any, each of the many processes that a
@@ -11,6 +12,7 @@ export PYTHONPYCACHEPREFIX ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/atrium/byte
 endif
 UV := uv
 LOCAL := $(UV) run --no-sync python -m atrium_local
+PYTEST := $(UV) run --no-sync pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder
 EMAIL_OPTION := $(if $(EMAIL),--email $(EMAIL))
 
 help: ## list the targets
@@ -62,7 +64,37 @@ web: sync-run ## build the web client
 
 test: sync ## run every test (TESTS=path for some)
 	@$(UV) run --no-sync python -m atrium_local.webclient test
-	@$(UV) run --no-sync pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder $(TESTS)
+	@$(PYTEST) $(TESTS)
+
+test-gateway: sync ## the tests of the gateway alone (TESTS=path for some of any of these)
+	@$(PYTEST) $(or $(TESTS),gateway/tests)
+
+test-chat: sync ## the tests of chat-service alone
+	@$(PYTEST) $(or $(TESTS),chat-service/tests)
+
+test-inference: sync ## the tests of inference-service alone
+	@$(PYTEST) $(or $(TESTS),inference-service/tests)
+
+test-agent: sync ## the tests of agent-service alone
+	@$(PYTEST) $(or $(TESTS),agent-service/tests)
+
+test-retrieval: sync ## the tests of retrieval-service alone
+	@$(PYTEST) $(or $(TESTS),retrieval-service/tests)
+
+test-billing: sync ## the tests of billing-service alone
+	@$(PYTEST) $(or $(TESTS),billing-service/tests)
+
+test-shared: sync ## the tests of the shared library alone
+	@$(PYTEST) $(or $(TESTS),shared/tests)
+
+test-local: sync ## the tests of the supervisor alone
+	@$(PYTEST) $(or $(TESTS),deployments/local/tests)
+
+test-web: sync ## the client's own tests, without a browser
+	@$(UV) run --no-sync python -m atrium_local.webclient test
+
+test-platform: sync ## the tests that cross services, on whole platforms
+	@$(PYTEST) $(or $(TESTS),tests)
 
 test-slow: sync ## the tests that are too long for every run: before a release (TESTS=path for some)
 	@$(UV) run --no-sync pytest --slow $(TESTS)

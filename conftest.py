@@ -29,16 +29,28 @@ def _outside_loop(coroutine: Coroutine[Any, Any, T]) -> T:
         return pool.submit(asyncio.run, coroutine).result()
 
 
-# The longest, as what comes last should be short; the others follow by the number of their tests.
+# The long ones, as what comes last should be short; the others follow by the number of their tests, which these have few of.
 _FIRST = (
     "faults",
     "platform",
     "retrieval-service/tests/test_ingestion.py",
+    "tests/test_plain_environment.py",
     "agent-service/tests/test_runs_crash.py",
     "agent-service/tests/test_runs_upgrade.py",
-    "chat-service/tests/test_crash.py",
+    "inference-service/tests/test_embedding_turns.py",
+    "inference-service/tests/test_local_privacy.py",
     "inference-service/tests/test_embeddings.py",
-    "tests/test_plain_environment.py",
+    "deployments/local/tests/test_replacing.py",
+    "deployments/local/tests/test_commands.py",
+    "shared/tests/test_durable_upgrades.py",
+    "chat-service/tests/test_crash.py",
+    "chat-service/tests/others/test_takeover.py",
+    "retrieval-service/tests/files/test_files_on_s3.py",
+    "retrieval-service/tests/test_turns.py",
+    "retrieval-service/tests/test_access.py",
+    "inference-service/tests/test_embed_worker.py",
+    "chat-service/tests/test_owners.py",
+    "agent-service/tests/test_runs_outage.py",
 )
 
 

@@ -1,5 +1,6 @@
 """Fixtures of the tests that cross services: one running platform a session, and new people for each test."""
 
+import contextlib
 from collections.abc import Iterator
 
 import pytest
@@ -17,19 +18,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-screenshots", action="store_true", help="write the browser's screenshots into docs/images")
 
 
+_ends = contextlib.ExitStack()  # what stops this process's platform, once
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """A worker whose part of these tests is done stops their platform, which would take its share of the machine until the end of all."""
+    yield
+    folder = f"{item.nodeid.partition('/')[0]}/"
+    if hasattr(item.config, "workerinput") and nextitem is not None and not nextitem.nodeid.startswith(folder):
+        _ends.close()
+
+
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The platform, started by its supervisor, with two scripted providers behind it."""
     stack = Stack(tmp_path_factory.mktemp("stack") / "home")
-    stack.provider.start()
-    stack.other_provider.start()
-    try:
-        stack.start()
+    with _ends:
+        for each in (stack.provider, stack.other_provider, stack):
+            _ends.callback(each.stop)
+            each.start()
         yield stack
-    finally:
-        stack.stop()
-        stack.provider.stop()
-        stack.other_provider.stop()
 
 
 @pytest.fixture(scope="session")
