@@ -33,12 +33,19 @@ from shared.succession import Succession
 
 OWNED = Path("owned")
 
+def alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
 class App:
     def __init__(self):
         self.state = SimpleNamespace(succession=Succession())
 
     async def own(self, stack):
-        assert not (EXCLUSIVE and OWNED.exists()), "two at a time"
+        assert not (EXCLUSIVE and OWNED.exists() and alive(int(OWNED.read_text()))), "two at a time"
         if Path("broken").exists():
             raise OSError("it is broken")
         OWNED.write_text(str(os.getpid()))
@@ -325,7 +332,39 @@ async def test_a_frozen_service_is_replaced(tmp_path: Path) -> None:
         os.kill(first, signal.SIGSTOP)
         async with asyncio.timeout(15), httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http:
             assert int((await http.get(watched.url)).text) != first
+            await until(lambda: watched.process.reason == "did not answer 3 health checks")
+
+
+@pytest.mark.parametrize("exclusive", [False, True])
+async def test_the_next_process_answers_before_a_frozen_one_is_given_up(tmp_path: Path, *, exclusive: bool) -> None:
+    async with running(tmp_path, exclusive=exclusive) as watched, httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http:
+        assert await watched.process.wait_ready(PATIENCE_S)
+        first = watched.pid()
+        os.kill(first, signal.SIGSTOP)
+        answer = await http.get(watched.url)
+        assert int(answer.text) != first
+        await until(lambda: watched.process.identity is not None and watched.pid() == int(answer.text))
+        assert await watched.process.wait_ready(PATIENCE_S)
+        assert int((await http.get(f"{watched.url}/owned")).text) == watched.pid() == owner(tmp_path)
         assert watched.process.reason == "did not answer 3 health checks"
+
+
+async def test_a_process_that_was_silent_for_a_moment_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared: list[Life] = []
+    begin = Supervised._begin_other
+
+    def begin_other(process: Supervised, *, at_once: bool) -> Life:
+        prepared.append(begin(process, at_once=at_once))
+        os.kill(process.identity.pid if process.identity else 0, signal.SIGCONT)
+        return prepared[-1]
+
+    monkeypatch.setattr(Supervised, "_begin_other", begin_other)
+    async with running(tmp_path, exclusive=True) as watched, httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http:
+        assert await watched.process.wait_ready(PATIENCE_S)
+        first = watched.pid()
+        os.kill(first, signal.SIGSTOP)
+        await until(lambda: bool(prepared) and not prepared[0].alive())
+        assert int((await http.get(f"{watched.url}/owned")).text) == watched.pid() == owner(tmp_path) == first
 
 
 async def test_a_frozen_service_is_stopped_within_seconds(tmp_path: Path) -> None:

@@ -46,6 +46,7 @@ class Supervised:
         self._away_since: float | None = None
         self._ever_ready = False
         self._leaving: Life | None = None
+        self._spare: Life | None = None
         self._stopping = asyncio.Event()
         self._ready = asyncio.Event()
         self._wake = asyncio.Event()
@@ -166,7 +167,7 @@ class Supervised:
     async def _live(self) -> None:
         """Start it unless it runs, and return when it has ended."""
         if self._life is None:
-            self._adopt_life(Life.start(self.spec))
+            self._adopt_life(self._take_spare() or Life.start(self.spec))
             self._set("starting")
         while (life := self._life) is not None and life.alive():
             await self._look_at(life)
@@ -189,6 +190,7 @@ class Supervised:
 
     def _adopt_life(self, life: Life) -> None:
         self._life = life
+        self._leave_spare()
         self._ready.clear()
         self._misses, self._next_check = 0, time.monotonic() + _HEALTH_INTERVAL_S
 
@@ -208,6 +210,7 @@ class Supervised:
         missed = answer == "silent" or (answer == "refused" and self.spec.listener is not None)
         if not missed or life is not self._life:
             self._misses = 0
+            self._leave_spare()
             return
         if time.monotonic() - asked > _HEALTH_INTERVAL_S + _OVERSLEPT_S:
             return
@@ -215,6 +218,32 @@ class Supervised:
         if self._misses >= _MISSES_MAX and not self._stopping.is_set():
             self._note(f"did not answer {_MISSES_MAX} health checks")
             life.kill()
+        elif self._misses == _MISSES_MAX - 1 and self.spec.listener is not None and not self._stopping.is_set():
+            self._prepare_spare()
+
+    def _prepare_spare(self) -> None:
+        """It is silent: the next life starts before this one is given up, and already answers those who connect."""
+        self._leave_spare()
+        with contextlib.suppress(LocalError):  # without room for a second one, it starts when the first has ended
+            self._spare = self._begin_other(at_once=not self.spec.exclusive)
+
+    def _take_spare(self) -> Life | None:
+        """The life that was prepared, whose turn it is now."""
+        spare, self._spare = self._spare, None
+        if spare is None:
+            return None
+        self._others.discard(spare)
+        if not spare.alive():
+            spare.close()
+            return None
+        spare.go()
+        return spare
+
+    def _leave_spare(self) -> None:
+        """It is not needed after all; what it was asked meanwhile it answers."""
+        spare, self._spare = self._spare, None
+        if spare is not None:
+            self._spawn_task(self._retire(spare))
 
     def _bury(self) -> None:
         life, self._life = self._life, None
