@@ -1,4 +1,5 @@
 /** Agents, their tools, runs and MCP servers: /api/v1/agents. */
+import { t } from '$lib/i18n';
 import { call, fetchAs, idempotencyKey } from './client';
 import { errorFromResponse } from './errors';
 import type { Access } from './retrieval';
@@ -69,7 +70,7 @@ export const decide = (runId: string, callId: string, decision: 'approve' | 'den
 
 /** A file a tool made. The address comes with the reply: only an own path gets the token. */
 export async function runFile(url: string): Promise<Blob> {
-	if (!url.startsWith('/api/v1/')) throw new Error('This file has no address of this server.');
+	if (!url.startsWith('/api/v1/')) throw new Error(t('agents.thisFileHasNo'));
 	const response = await fetchAs('GET', url, { headers: { accept: '*/*' } });
 	if (!response.ok) throw await errorFromResponse(response);
 	return response.blob();

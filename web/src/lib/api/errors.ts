@@ -1,4 +1,5 @@
 /** One error type for every failed call, so that pages can say what went wrong and what to do. */
+import { t } from '$lib/i18n';
 import { asSentence } from '$lib/format/sentence';
 import type { ProblemExtras } from './types';
 
@@ -50,8 +51,8 @@ export function networkError(): ApiError {
 	return new ApiError({
 		status: 0,
 		code: 'network_unreachable',
-		title: 'No connection',
-		detail: 'The server did not answer. Check your connection and try again.'
+		title: t('common.noConnection'),
+		detail: t('errors.theServerDidNot')
 	});
 }
 
@@ -65,10 +66,7 @@ function text(value: unknown): string | undefined {
 
 /** A pattern is the program's own language. */
 function withoutPattern(message: string): string {
-	return message.replace(
-		/(?:[\w.]+: )?String should match pattern '.*'/s,
-		'What is written here has a form that is not allowed.'
-	);
+	return message.replace(/(?:[\w.]+: )?String should match pattern '.*'/s, t('errors.whatIsWrittenHere'));
 }
 
 function fieldProblems(value: unknown): FieldProblem[] {
@@ -83,9 +81,9 @@ function fieldProblems(value: unknown): FieldProblem[] {
 
 /** What a body that is not problem+json (a proxy's page, an empty answer) still lets us say. */
 function fallbackDetail(status: number): string {
-	if (status >= 500) return 'The server could not answer just now. Try again in a moment.';
-	if (status === 429) return 'Too many requests. Wait a moment and try again.';
-	return `The server refused the request (${status}).`;
+	if (status >= 500) return t('errors.theServerCouldNot');
+	if (status === 429) return t('errors.tooManyRequestsWait');
+	return t('errors.theServerRefusedThe', { status });
 }
 
 /** Reads problem+json and, under /v1, the OpenAI envelope. */
@@ -95,7 +93,7 @@ export function errorFromBody(status: number, body: unknown, requestId: string |
 	return new ApiError({
 		status,
 		code: text(source.code) ?? `http_${status}`,
-		title: text(source.title) ?? 'Request failed',
+		title: text(source.title) ?? t('errors.requestFailed'),
 		detail: withoutPattern(text(source.detail) ?? text(source.message) ?? fallbackDetail(status)),
 		requestId: text(source.request_id) ?? requestId,
 		fields: fieldProblems(source.errors),
@@ -120,8 +118,8 @@ export async function errorFromResponse(response: Response): Promise<ApiError> {
 export function toApiError(thrown: unknown): ApiError {
 	if (thrown instanceof ApiError) return thrown;
 	if (thrown instanceof TypeError) return networkError();
-	const detail = thrown instanceof Error ? thrown.message : 'Something went wrong in this page. Reload it.';
-	return new ApiError({ status: -1, code: 'client_error', title: 'Something went wrong', detail });
+	const detail = thrown instanceof Error ? thrown.message : t('errors.somethingWentWrongIn');
+	return new ApiError({ status: -1, code: 'client_error', title: t('errors.somethingWentWrong'), detail });
 }
 
 export function isAbort(thrown: unknown): boolean {

@@ -1,4 +1,5 @@
 /** Leaving: the server forgets the session, every tab forgets what it showed. */
+import { t } from '$lib/i18n';
 import { goto } from '$app/navigation';
 import { signOut } from '$lib/api/auth';
 import { toApiError } from '$lib/api/errors';
@@ -19,7 +20,7 @@ export async function signOutHere(): Promise<void> {
 		const problem = toApiError(error);
 		// Leaving the cookie behind would sign this browser in again at the next visit.
 		if (problem.status !== 401) {
-			toasts.danger(`You are still signed in. ${problem.message}`);
+			toasts.danger(t('shell.youAreStillSigned', { message: problem.message }));
 			return;
 		}
 	}

@@ -1,6 +1,6 @@
 /** What was done for a reply: steps and tool calls, folded from its events, and said in few words. Pure. */
+import { t } from '$lib/i18n';
 import type { Citation, Part, Step, ToolCall } from '$lib/api/parts';
-import { plural } from '$lib/format/numbers';
 
 export function isCall(part: Part): part is ToolCall {
 	return 'call_id' in part;
@@ -55,10 +55,10 @@ function looking(parts: Part[]): Step | null {
 }
 
 function doing(part: Part): string {
-	if (!isCall(part)) return part.title || 'Looking in the documents';
+	if (!isCall(part)) return part.title || t('chat.lookingInTheDocuments');
 	return part.status === 'awaiting_approval'
-		? `${nameOf(part)} waits for your approval`
-		: `Using ${nameOf(part)}`;
+		? t('chat.toolWaitsForYour', { tool: nameOf(part) })
+		: t('chat.usingTool', { tool: nameOf(part) });
 }
 
 function done(items: Part[]): string {
@@ -66,22 +66,25 @@ function done(items: Part[]): string {
 	const calls = all.filter((call) => call.status !== 'denied');
 	const names = [...new Set(calls.map(nameOf))];
 	const shown =
-		names.length > 3 ? `${names.slice(0, 2).join(', ')} and ${names.length - 2} more` : names.join(', ');
+		names.length > 3
+			? t('common.andRest', { names: names.slice(0, 2).join(', '), count: names.length - 2 })
+			: names.join(', ');
 	const failed = calls.filter((call) => call.status === 'failed').length;
 	const refused = all.filter((call) => call.status === 'denied');
 	const asides = [
-		failed > 0 ? `${failed} failed` : '',
-		refused.length > 0 && calls.length > 0 ? `${refused.length} denied` : ''
+		failed > 0 ? t('chat.countFailed', { count: failed }) : '',
+		refused.length > 0 && calls.length > 0 ? t('chat.countDenied', { count: refused.length }) : ''
 	]
 		.filter(Boolean)
 		.join(', ');
 	if (calls.length === 0 && refused.length > 0)
-		return `${[...new Set(refused.map(nameOf))].join(', ')} was not allowed`;
+		return t('chat.valueWasNotAllowed', { value: [...new Set(refused.map(nameOf))].join(', ') });
 	const used =
 		calls.length === 0
 			? ''
-			: `Used ${shown}${calls.length > names.length ? ` · ${plural(calls.length, 'call')}` : ''}`;
-	return `${used || 'Looked in the documents'}${asides ? ` · ${asides}` : ''}`;
+			: t('chat.usedTools', { names: shown }) +
+				(calls.length > names.length ? ` · ${t('chat.countCalls', { count: calls.length })}` : '');
+	return `${used || t('chat.lookedInTheDocuments')}${asides ? ` · ${asides}` : ''}`;
 }
 
 export function nameOf(call: Pick<ToolCall, 'name' | 'title'>): string {

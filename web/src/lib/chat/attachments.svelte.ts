@@ -1,7 +1,7 @@
 /** The files beside a message that is being written; those that have arrived are kept, with the draft, across reloads. */
+import { t } from '$lib/i18n';
 import type { Attachment } from '$lib/api/parts';
 import { Transfer } from '$lib/files/transfer.svelte';
-import { plural } from '$lib/format/numbers';
 import { personal, type PersonalStore } from '$lib/state/storage';
 
 export const ATTACHMENTS_MAX = 20;
@@ -36,8 +36,8 @@ class Attachments {
 	/** What a message waits for before it can go; null when nothing. */
 	get blocker(): string | null {
 		if (this.failed > 0)
-			return `${plural(this.failed, 'file')} cannot go with the message. ${this.mayRetry ? 'Try again or remove' : 'Remove'} ${this.failed === 1 ? 'it' : 'them'}.`;
-		return this.pending > 0 ? `Waits for ${plural(this.pending, 'file')}` : null;
+			return t(this.mayRetry ? 'chat.filesCannotGoYet' : 'chat.filesCannotGo', { count: this.failed });
+		return this.pending > 0 ? t('chat.waitsForFiles', { count: this.pending }) : null;
 	}
 
 	/** @returns how many found no room */

@@ -1,4 +1,5 @@
 /** Sends what a page left behind that went away too soon, when another page is opened. */
+import { t } from '$lib/i18n';
 import * as api from '$lib/api/chats';
 import { toApiError } from '$lib/api/errors';
 import { chats } from '$lib/state/chats.svelte';
@@ -36,7 +37,7 @@ async function deliver(entry: Outgoing): Promise<void> {
 		dropOutgoing(entry.key, store);
 		const place = chatId ?? NEW_CHAT;
 		if (readDraft(place) === '') writeDraft(place, entry.body.content);
-		toasts.danger(`A message was not sent: ${problem.message} Its text is kept.`);
+		toasts.danger(t('chat.aMessageWasNot', { message: problem.message }));
 	}
 }
 

@@ -1,4 +1,5 @@
 /** What is said of a failure, by its code: in words that need no knowledge of how the installation is built. Pure. */
+import { t, type PlainKey } from '$lib/i18n';
 import type { ReplyError } from '$lib/api/types';
 
 export interface Fault {
@@ -11,74 +12,77 @@ export interface Fault {
 	switches?: boolean;
 }
 
-const AWAY = 'Your message is kept. Try again in a moment.';
-const LATER = 'Wait a moment and try again.';
+const AWAY = 'chat.yourMessageIsKept';
+const LATER = 'chat.waitAMomentAnd';
 
-const FAULTS: Record<string, Fault> = {
-	network_unreachable: { title: 'No connection', detail: '' },
-	model_loading: { title: 'The model is still loading', detail: '' },
-	model_busy: { title: 'The model is busy', detail: LATER, limit: true },
-	model_failed: { title: 'The model broke off', detail: '' },
-	model_disconnected: { title: 'The model broke off', detail: '' },
-	model_timeout: { title: 'The model took too long', detail: '' },
-	provider_timeout: { title: 'The model took too long', detail: AWAY },
-	provider_unavailable: { title: 'The model does not answer just now', detail: AWAY, switches: true },
-	provider_error: { title: 'The model does not answer just now', detail: AWAY },
+type Entry = Omit<Fault, 'title' | 'detail'> & { title: PlainKey; detail: PlainKey | '' };
+
+const FAULTS: Partial<Record<string, Entry>> = {
+	network_unreachable: { title: 'common.noConnection', detail: '' },
+	model_loading: { title: 'chat.theModelIsStill', detail: '' },
+	model_busy: { title: 'chat.theModelIsBusy', detail: LATER, limit: true },
+	model_failed: { title: 'chat.theModelBrokeOff', detail: '' },
+	model_disconnected: { title: 'chat.theModelBrokeOff', detail: '' },
+	model_timeout: { title: 'chat.theModelTookToo', detail: '' },
+	provider_timeout: { title: 'chat.theModelTookToo', detail: AWAY },
+	provider_unavailable: { title: 'chat.theModelDoesNot', detail: AWAY, switches: true },
+	provider_error: { title: 'chat.theModelDoesNot', detail: AWAY },
 	provider_auth_failed: {
-		title: "The model's provider refused this installation",
-		detail: 'An administrator has to look at it. Another model may answer.',
+		title: 'chat.theModelProviderRefused',
+		detail: 'chat.anAdministratorHasTo',
 		switches: true
 	},
 	provider_quota_exhausted: {
-		title: "The model's provider has no credit left",
-		detail: 'An administrator has to look at it. Another model may answer.',
+		title: 'chat.theModelProviderHas',
+		detail: 'chat.anAdministratorHasTo',
 		switches: true
 	},
-	provider_rate_limited: { title: "The model's provider is busy", detail: LATER, limit: true },
-	provider_refused_request: { title: "The model's provider refused this message", detail: '', limit: true },
+	provider_rate_limited: { title: 'chat.theModelProviderIs', detail: LATER, limit: true },
+	provider_refused_request: { title: 'chat.theModelProviderRefusedThis', detail: '', limit: true },
 	context_length_exceeded: {
-		title: 'This is too long for the model',
-		detail: 'Shorten it, attach less, or choose a model that reads more.',
+		title: 'chat.thisIsTooLong',
+		detail: 'chat.shortenItAttachLess',
 		limit: true,
 		switches: true
 	},
 	message_too_long: {
-		title: 'This is too long for the model',
-		detail: 'Shorten it, attach less, or choose a model that reads more.',
+		title: 'chat.thisIsTooLong',
+		detail: 'chat.shortenItAttachLess',
 		limit: true,
 		switches: true
 	},
-	content_too_large: { title: 'This message is too long', detail: '', limit: true },
+	content_too_large: { title: 'chat.thisMessageIsToo', detail: '', limit: true },
 	unsupported_content: {
-		title: 'This model cannot read what was sent',
-		detail: 'Another model may.',
+		title: 'chat.thisModelCannotRead',
+		detail: 'chat.anotherModelMay',
 		limit: true,
 		switches: true
 	},
-	reply_too_long: { title: 'The reply became too long', detail: '', limit: true },
+	reply_too_long: { title: 'chat.theReplyBecameToo', detail: '', limit: true },
 	billing_unavailable: {
-		title: 'Not possible just now',
-		detail: 'What it would cost could not be looked up. Nothing was charged. Try again in a moment.'
+		title: 'chat.notPossibleJustNow',
+		detail: 'chat.whatItWouldCost'
 	},
-	inference_unavailable: { title: 'Not possible just now', detail: AWAY },
-	agents_busy: { title: 'Many agents are at work just now', detail: AWAY, limit: true },
-	agent_unavailable: { title: 'Not possible just now', detail: AWAY },
-	retrieval_unavailable: { title: 'The documents cannot be searched just now', detail: AWAY },
-	service_away: { title: 'Not possible just now', detail: AWAY },
-	chat_busy: { title: 'Many replies are being written just now', detail: LATER, limit: true },
-	chat_restarting: { title: 'Not possible just now', detail: AWAY },
-	database_down: { title: 'Not possible just now', detail: AWAY },
-	rate_limited: { title: 'Too fast', detail: '', limit: true },
-	rate_limit_exceeded: { title: 'Too fast', detail: '', limit: true },
-	too_many_running_replies: { title: 'Too many replies at once', detail: '', limit: true },
-	too_many_streams: { title: 'Too many replies at once', detail: '', limit: true },
-	steps_exhausted: { title: 'The agent reached its limit', detail: '', limit: true },
-	tokens_exhausted: { title: 'The agent reached its limit', detail: '', limit: true },
-	cost_exhausted: { title: 'The agent reached its limit', detail: '', limit: true },
-	run_too_long: { title: 'The agent reached its limit', detail: '', limit: true },
-	tool_loop: { title: 'The agent went round in circles', detail: '', limit: true }
+	inference_unavailable: { title: 'chat.notPossibleJustNow', detail: AWAY },
+	agents_busy: { title: 'chat.manyAgentsAreAt', detail: AWAY, limit: true },
+	agent_unavailable: { title: 'chat.notPossibleJustNow', detail: AWAY },
+	retrieval_unavailable: { title: 'chat.theDocumentsCannotBe', detail: AWAY },
+	service_away: { title: 'chat.notPossibleJustNow', detail: AWAY },
+	chat_busy: { title: 'chat.manyRepliesAreBeing', detail: LATER, limit: true },
+	chat_restarting: { title: 'chat.notPossibleJustNow', detail: AWAY },
+	database_down: { title: 'chat.notPossibleJustNow', detail: AWAY },
+	rate_limited: { title: 'chat.tooFast', detail: '', limit: true },
+	rate_limit_exceeded: { title: 'chat.tooFast', detail: '', limit: true },
+	too_many_running_replies: { title: 'chat.tooManyRepliesAt', detail: '', limit: true },
+	too_many_streams: { title: 'chat.tooManyRepliesAt', detail: '', limit: true },
+	steps_exhausted: { title: 'chat.theAgentReachedIts', detail: '', limit: true },
+	tokens_exhausted: { title: 'chat.theAgentReachedIts', detail: '', limit: true },
+	cost_exhausted: { title: 'chat.theAgentReachedIts', detail: '', limit: true },
+	run_too_long: { title: 'chat.theAgentReachedIts', detail: '', limit: true },
+	tool_loop: { title: 'chat.theAgentWentRound', detail: '', limit: true }
 };
 
 export function faultOf({ code }: Pick<ReplyError, 'code'>): Fault {
-	return FAULTS[code] ?? { title: 'The reply failed', detail: '' };
+	const { title, detail, ...rest } = FAULTS[code] ?? { title: 'chat.theReplyFailed', detail: '' };
+	return { ...rest, title: t(title), detail: detail && t(detail) };
 }

@@ -1,4 +1,5 @@
 /** Turns a failed reply into what its reader needs: which limit, what is left, when it resets, one thing to do. */
+import { t, type PlainKey } from '$lib/i18n';
 import type { ProblemExtras, ReplyError } from '$lib/api/types';
 import { formatNano } from '$lib/format/money';
 import { asSentence, forPeople } from '$lib/format/sentence';
@@ -30,36 +31,35 @@ export interface Reader {
 	administers: boolean;
 }
 
-const SCOPES: Record<string, string> = {
-	organisation: "your organisation's budget",
-	team: "your team's budget",
-	user: 'your budget',
-	key: "this key's budget",
-	wallet: 'the wallet'
+const EXCEEDED: Partial<Record<string, PlainKey>> = {
+	organisation: 'chat.exceedsOrganisation',
+	team: 'chat.exceedsTeam',
+	user: 'chat.exceedsUser',
+	key: 'chat.exceedsKey',
+	wallet: 'chat.exceedsWallet'
 };
 
-const ENDED = {
-	account_suspended: 'Your account is suspended',
-	role_changed: 'Your role no longer permits this',
-	key_revoked: 'The key was revoked'
+const ENDED: Record<'account_suspended' | 'role_changed' | 'key_revoked', PlainKey> = {
+	account_suspended: 'chat.yourAccountIsSuspended',
+	role_changed: 'chat.yourRoleNoLonger',
+	key_revoked: 'chat.theKeyWasRevoked'
 };
 
-const RETRY: RefusalAction = { kind: 'retry', label: 'Try again' };
-const SWITCH: RefusalAction = { kind: 'switch-model', label: 'Switch model' };
-const ADMINISTRATOR = 'An administrator of this Atrium';
+const retry = (): RefusalAction => ({ kind: 'retry', label: t('common.tryAgain') });
+const switchModel = (): RefusalAction => ({ kind: 'switch-model', label: t('chat.switchModel') });
 
 function facts(extra: ProblemExtras): Refusal['facts'] {
 	const out: Refusal['facts'] = [];
 	if (typeof extra.limit_nano === 'number')
-		out.push({ label: 'Limit', value: formatNano(extra.limit_nano) });
+		out.push({ label: t('common.limit'), value: formatNano(extra.limit_nano) });
 	if (typeof extra.spent_nano === 'number')
-		out.push({ label: 'Spent', value: formatNano(extra.spent_nano) });
+		out.push({ label: t('chat.spent'), value: formatNano(extra.spent_nano) });
 	const held = extra.held_nano ?? 0;
-	if (held > 0) out.push({ label: 'Held by running replies', value: formatNano(held) });
+	if (held > 0) out.push({ label: t('chat.heldByRunningReplies'), value: formatNano(held) });
 	if (typeof extra.required_nano === 'number')
-		out.push({ label: 'Needed at least', value: formatNano(extra.required_nano) });
+		out.push({ label: t('chat.neededAtLeast'), value: formatNano(extra.required_nano) });
 	const left = remaining(extra);
-	if (left !== null) out.push({ label: 'Left', value: formatNano(left) });
+	if (left !== null) out.push({ label: t('chat.left'), value: formatNano(left) });
 	return out;
 }
 
@@ -69,12 +69,12 @@ function remaining(extra: ProblemExtras): number | null {
 	return Math.max(0, extra.limit_nano - extra.spent_nano - (extra.held_nano ?? 0));
 }
 
-function request(what: string, error: ReplyError): RefusalAction {
-	const text = `Hello, Atrium refused my message: ${forPeople(error.detail)} Could you ${what}?`.replace(
-		/:\s+Could/,
-		'. Could'
-	);
-	return { kind: 'copy-request', label: 'Copy a request for your admin', text };
+type Wanted = 'chat.requestTopUp' | 'chat.requestBudget' | 'chat.requestAccount';
+
+function request(wanted: Wanted, error: ReplyError): RefusalAction {
+	// The service's sentence may end where the question begins.
+	const text = t(wanted, { detail: forPeople(error.detail).replace(/:$/, '.') });
+	return { kind: 'copy-request', label: t('chat.copyARequestFor'), text };
 }
 
 function link(label: string, href: string): RefusalAction {
@@ -102,52 +102,52 @@ export function describeRefusal(error: ReplyError, reader: Reader, model: string
 		tone: 'limit' as const
 	};
 	/** What a person with the permission does on its page, and everybody else asks for. */
-	const changed = (may: boolean, page: RefusalAction, what: string): Pick<Refusal, 'action' | 'whom'> =>
+	const changed = (may: boolean, page: RefusalAction, wanted: Wanted): Pick<Refusal, 'action' | 'whom'> =>
 		mustAsk(extra, may)
-			? { action: request(what, error), whom: ADMINISTRATOR }
+			? { action: request(wanted, error), whom: t('chat.anAdministratorOfThis') }
 			: { action: page, whom: null };
 	switch (error.code) {
 		case 'insufficient_credits':
 			return {
 				...base,
-				title: 'Out of credit',
+				title: t('chat.outOfCredit'),
 				...changed(
 					reader.writesWallets,
-					link('Top up the wallet', '/admin/wallet'),
-					'top up our wallet'
+					link(t('common.topUpTheWallet'), '/admin/wallet'),
+					'chat.requestTopUp'
 				)
 			};
 		case 'budget_exceeded':
 			return {
 				...base,
-				title: `This would exceed ${SCOPES[extra.scope ?? ''] ?? 'a budget'}`,
+				title: t(EXCEEDED[extra.scope ?? ''] ?? 'chat.exceedsSome'),
 				...changed(
 					reader.writesBudgets,
-					link('Change the budget', '/admin/wallet#budgets'),
-					'raise the budget'
+					link(t('common.changeTheBudget'), '/admin/wallet#budgets'),
+					'chat.requestBudget'
 				)
 			};
 		case 'price_unknown':
 			return {
 				...base,
 				detail: priceDetail(extra.model ?? model, reader),
-				title: 'This model has no price yet',
+				title: t('chat.thisModelHasNo'),
 				// Another model is what anybody can have at once.
 				action: mustAsk(extra, reader.writesPrices)
-					? SWITCH
-					: link('Set a price', `/admin/prices${modelQuery(extra, model)}`)
+					? switchModel()
+					: link(t('common.setAPrice'), `/admin/prices${modelQuery(extra, model)}`)
 			};
 		case 'model_not_allowed':
 		case 'model_not_found':
-			return { ...base, title: 'This model is not available to you', action: SWITCH };
+			return { ...base, title: t('chat.thisModelIsNot'), action: switchModel() };
 		case 'account_suspended':
 		case 'role_changed':
 		case 'key_revoked':
 			return {
 				...base,
-				title: ENDED[error.code],
-				detail: 'What was written before is kept.',
-				...changed(false, RETRY, 'look at my account')
+				title: t(ENDED[error.code]),
+				detail: t('chat.whatWasWrittenBefore'),
+				...changed(false, retry(), 'chat.requestAccount')
 			};
 		default:
 			return { ...base, ...failed(error, reader, said) };
@@ -163,15 +163,16 @@ function failed(
 	const fault = faultOf(error);
 	const detail = reader.administers
 		? said || fault.detail
-		: fault.detail || said || 'Something failed on the server.';
-	const action = fault.switches ? SWITCH : RETRY;
+		: fault.detail || said || t('chat.somethingFailedOnThe');
+	const action = fault.switches ? switchModel() : retry();
 	return { title: fault.title, detail, action, tone: fault.limit ? 'limit' : 'fault' };
 }
 
 /** The API's own text names the call that sets a price; people here have a page for it. */
 function priceDetail(model: string | null, reader: Reader): string {
-	const name = model ?? 'It';
+	if (model === null) return t(reader.writesPrices ? 'chat.itAnswersOnceIt' : 'chat.itAnswersOnceAn');
+	const name = model;
 	return reader.writesPrices
-		? `${name} answers once it has a price or is marked free.`
-		: `${name} answers once an administrator has set its price or marked it free. Your message is kept.`;
+		? t('chat.nameAnswersOnceIt', { name })
+		: t('chat.nameAnswersOnceAn', { name });
 }

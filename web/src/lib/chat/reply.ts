@@ -1,4 +1,5 @@
 /** What a running reply looks like after each event of its stream. Pure, so that resuming is testable. */
+import { t } from '$lib/i18n';
 import type { Citation, Part, Step, ToolCall } from '$lib/api/parts';
 import type { LeftOut, LoadProgress, Message, MessageStatus, ReplyError, Usage } from '$lib/api/types';
 import type { SseEvent } from '$lib/sse/parser';
@@ -235,7 +236,7 @@ export function errorOf(data: Fields): ReplyError {
 	const under = typeof data.extra === 'object' && data.extra !== null ? data.extra : {};
 	return {
 		code: str(data.code) || 'failed',
-		detail: str(data.detail) || 'The reply failed.',
+		detail: str(data.detail) || t('chat.theReplyFailed2'),
 		status: int(data.status) ?? undefined,
 		extra: { ...beside, ...under }
 	};

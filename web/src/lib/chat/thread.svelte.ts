@@ -1,4 +1,5 @@
 /** A chat as the page shows it: the active branch, the running reply, and what one can do with them. */
+import { t } from '$lib/i18n';
 import { decide } from '$lib/api/agents';
 import * as api from '$lib/api/chats';
 import { isAbort, toApiError, type ApiError } from '$lib/api/errors';
@@ -116,7 +117,7 @@ export class Thread {
 			this.hasMore = page.has_more;
 		} catch (error) {
 			this.earlierFailed = true;
-			toasts.danger(`Earlier messages did not load. ${toApiError(error).message}`);
+			toasts.danger(t('chat.earlierMessagesDidNot', { message: toApiError(error).message }));
 		} finally {
 			this.loadingEarlier = false;
 		}
@@ -212,7 +213,7 @@ export class Thread {
 			await api.stopReply(this.chatId, id);
 		} catch (error) {
 			this.stopping = false;
-			toasts.danger(`The reply was not stopped. ${toApiError(error).message}`);
+			toasts.danger(t('chat.theReplyWasNot', { message: toApiError(error).message }));
 		}
 	}
 
@@ -224,7 +225,7 @@ export class Thread {
 			await this.#readEnd();
 			this.#resume();
 		} catch (error) {
-			toasts.danger(`The other version did not open. ${toApiError(error).message}`);
+			toasts.danger(t('chat.theOtherVersionDid', { message: toApiError(error).message }));
 		}
 	}
 
@@ -237,7 +238,7 @@ export class Thread {
 			this.chat = await api.updateChat(this.chatId, change);
 		} catch (error) {
 			this.chat = previous;
-			toasts.danger(`This chat was not changed. ${toApiError(error).message}`);
+			toasts.danger(t('chat.thisChatWasNot', { message: toApiError(error).message }));
 		}
 	}
 
@@ -250,7 +251,9 @@ export class Thread {
 		} catch (error) {
 			const problem = toApiError(error);
 			toasts.danger(
-				problem.status === 409 ? problem.message : `Your decision did not arrive. ${problem.message}`
+				problem.status === 409
+					? problem.message
+					: t('chat.yourDecisionDidNot', { message: problem.message })
 			);
 		}
 	}

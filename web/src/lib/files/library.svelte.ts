@@ -1,4 +1,5 @@
 /** The files page: the own files or those of a knowledge base, what is being uploaded, and what one keeps. */
+import { t } from '$lib/i18n';
 import { toApiError, type ApiError } from '$lib/api/errors';
 import * as api from '$lib/api/retrieval';
 import type { Document, Quota } from '$lib/api/retrieval';
@@ -98,22 +99,22 @@ export class Library {
 	}
 
 	async remove(file: Document): Promise<void> {
-		await this.#tried(`“${file.filename}” was not deleted.`, async () => {
+		await this.#tried(t('files.nameWasNotDeleted', { name: file.filename }), async () => {
 			await api.deleteFile(file.document_id);
 			this.#takeOff(file);
-			toasts.show(`Deleted “${file.filename}”.`);
+			toasts.show(t('common.deletedName', { name: file.filename }));
 			await Promise.all([this.readQuota(), knowledge.refresh()]);
 		});
 	}
 
 	async cancel(file: Document): Promise<void> {
-		await this.#tried(`“${file.filename}” was not cancelled.`, async () =>
+		await this.#tried(t('files.nameWasNotCancelled', { name: file.filename }), async () =>
 			this.#put(await api.cancelFile(file.document_id))
 		);
 	}
 
 	async retry(file: Document): Promise<void> {
-		await this.#tried(`“${file.filename}” was not tried again.`, async () => {
+		await this.#tried(t('files.nameWasNotTried', { name: file.filename }), async () => {
 			this.#put(await api.retryFile(file.document_id));
 			this.#unchanged = 0;
 			this.#watch();
@@ -121,14 +122,14 @@ export class Library {
 	}
 
 	async addTo(baseId: string, files: Document[]): Promise<void> {
-		await this.#tried('Not all files were added.', async () => {
+		await this.#tried(t('files.notAllFilesWere'), async () => {
 			for (const file of files) await api.addToKnowledge(baseId, file.document_id);
 		});
 		await Promise.all([knowledge.refresh(), this.baseId === baseId ? this.load() : undefined]);
 	}
 
 	async takeOut(baseId: string, file: Document): Promise<void> {
-		await this.#tried(`“${file.filename}” was not taken out.`, async () => {
+		await this.#tried(t('files.nameWasNotTaken', { name: file.filename }), async () => {
 			await api.removeFromKnowledge(baseId, file.document_id);
 			if (this.baseId === baseId) this.#takeOff(file);
 			await knowledge.refresh();

@@ -1,4 +1,5 @@
 /** Files of the server in a tab of their own. They need the reader's token, so they are fetched and shown from memory. */
+import { t } from '$lib/i18n';
 import { runFile } from '$lib/api/agents';
 import { toApiError } from '$lib/api/errors';
 import { fileContent } from '$lib/api/retrieval';
@@ -37,7 +38,7 @@ export async function openFile(file: FileRef, page: number | null = null): Promi
 		tab.location.href = how === 'page' && page !== null ? `${url}#page=${page}` : url;
 	} catch (error) {
 		tab?.close();
-		toasts.danger(`“${file.filename}” did not open. ${toApiError(error).message}`);
+		toasts.danger(t('files.nameDidNotOpen', { message: toApiError(error).message, name: file.filename }));
 	}
 }
 
@@ -45,7 +46,7 @@ export async function saveRunFile(file: { url: string; name: string }): Promise<
 	try {
 		save(await runFile(file.url), file.name);
 	} catch (error) {
-		toasts.danger(`“${file.name}” was not saved. ${toApiError(error).message}`);
+		toasts.danger(t('files.nameWasNotSaved', { name: file.name, message: toApiError(error).message }));
 	}
 }
 

@@ -1,6 +1,6 @@
 /** How far a document is, in words. */
+import { t, type PlainKey } from '$lib/i18n';
 import type { Document, Stage } from '$lib/api/retrieval';
-import { plural } from '$lib/format/numbers';
 
 export type Tone = 'plain' | 'accent' | 'good' | 'warn' | 'danger';
 
@@ -17,28 +17,26 @@ const ENDED = new Set<Stage>(['ready', 'failed', 'cancelled']);
 
 export const isSettled = (document: Pick<Document, 'stage'>) => ENDED.has(document.stage);
 
-const DOING: Partial<Record<Stage, string>> = { parsing: 'Reading', embedding: 'Indexing' };
-const UNITS = { bytes: 'byte', pages: 'page', chunks: 'passage' };
+const DOING: Partial<Record<Stage, PlainKey>> = { parsing: 'files.reading', embedding: 'files.indexing' };
+const UNITS = { pages: 'files.doneOfPages', chunks: 'files.doneOfPassages' } as const;
 
 export function documentState(document: Pick<Document, 'stage' | 'progress' | 'error'>): DocumentState {
 	const { stage } = document;
-	if (stage === 'ready') return { text: 'Ready', tone: 'good', share: 1, busy: false };
-	if (stage === 'cancelled') return { text: 'Cancelled', tone: 'plain', share: null, busy: false };
+	if (stage === 'ready') return { text: t('common.ready'), tone: 'good', share: 1, busy: false };
+	if (stage === 'cancelled') return { text: t('files.cancelled'), tone: 'plain', share: null, busy: false };
 	if (stage === 'failed')
 		return {
-			text: document.error?.detail ?? 'Could not be read',
+			text: document.error?.detail ?? t('files.couldNotBeRead'),
 			tone: 'danger',
 			share: null,
 			busy: false
 		};
-	const doing = DOING[stage];
-	if (!doing) return { text: 'Waits to be read', tone: 'plain', share: null, busy: true };
+	const key = DOING[stage];
+	if (!key) return { text: t('files.waitsToBeRead'), tone: 'plain', share: null, busy: true };
+	const doing = t(key);
 	const { done, total, unit } = document.progress ?? { done: 0, total: null, unit: 'chunks' };
 	if (!total) return { text: `${doing}…`, tone: 'accent', share: null, busy: true };
-	const of =
-		unit === 'bytes'
-			? `${Math.floor((100 * done) / total)}%`
-			: `${done} of ${plural(total, UNITS[unit])}`;
+	const of = unit === 'bytes' ? `${Math.floor((100 * done) / total)}%` : t(UNITS[unit], { done, total });
 	return { text: `${doing} ${of}`, tone: 'accent', share: done / total, busy: true };
 }
 
@@ -50,20 +48,18 @@ export function pollDelay(unchanged: number): number {
 	return Math.min(POLL_MAX_MS, Math.round(POLL_FIRST_MS * 1.6 ** unchanged));
 }
 
-const KINDS: [RegExp, string][] = [
+const KINDS: [RegExp, string | (() => string)][] = [
 	[/pdf/, 'PDF'],
 	[/markdown/, 'Markdown'],
 	[/html/, 'HTML'],
-	[/wordprocessingml|msword/, 'Word'],
-	[/^text\/plain/, 'Text']
+	[/wordprocessingml|msword/, () => t('files.word')],
+	[/^text\/plain/, () => t('files.text')]
 ];
 
 export function kindOf(contentType: string): string {
-	return (
-		KINDS.find(([pattern]) => pattern.test(contentType))?.[1] ??
-		contentType.split(/[/;]/)[1]?.toUpperCase() ??
-		'File'
-	);
+	const kind = KINDS.find(([pattern]) => pattern.test(contentType))?.[1];
+	if (kind !== undefined) return typeof kind === 'string' ? kind : kind();
+	return contentType.split(/[/;]/)[1]?.toUpperCase() ?? t('files.file');
 }
 
 /** What can be read, for the file chooser. */

@@ -1,4 +1,5 @@
 /** One file on its way: uploaded in chunks, then read and indexed by the server, until it is ready. */
+import { t } from '$lib/i18n';
 import { idempotencyKey } from '$lib/api/client';
 import { isAbort, toApiError } from '$lib/api/errors';
 import * as api from '$lib/api/retrieval';
@@ -90,9 +91,11 @@ export class Transfer {
 	get text(): string {
 		if (this.problem !== null) return this.problem;
 		if (this.document) return documentState(this.document).text;
-		if (!this.#file) return 'Looking it up…';
-		if (this.retrying) return 'Connection lost, trying again…';
-		return this.size > 0 ? `Uploading ${Math.floor((100 * this.sent) / this.size)}%` : 'Uploading';
+		if (!this.#file) return t('files.lookingItUp');
+		if (this.retrying) return t('files.connectionLostTryingAgain');
+		return this.size > 0
+			? t('files.uploadingValue', { value: Math.floor((100 * this.sent) / this.size) })
+			: t('files.uploading');
 	}
 
 	/** 0 to 1 of the current phase; null while nobody knows. */
@@ -131,7 +134,7 @@ export class Transfer {
 		const file = this.#file;
 		if (!file) return;
 		if (file.size === 0) {
-			this.problem = 'The file is empty.';
+			this.problem = t('files.theFileIsEmpty');
 			this.mayRetry = false;
 			return;
 		}
@@ -207,7 +210,7 @@ export class Transfer {
 		} catch (error) {
 			if (isAbort(error)) return;
 			const problem = toApiError(error);
-			this.problem = problem.status === 404 ? 'This file is no longer there.' : problem.message;
+			this.problem = problem.status === 404 ? t('files.thisFileIsNo') : problem.message;
 			this.mayRetry = !HOPELESS.has(problem.code) && problem.status !== 404;
 			this.#changed(this);
 		}

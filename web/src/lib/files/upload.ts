@@ -1,4 +1,5 @@
 /** One resumable upload: chunks in order, and after a broken connection on from what the server has. */
+import { t } from '$lib/i18n';
 import { ApiError } from '$lib/api/errors';
 import type { Document, Upload } from '$lib/api/retrieval';
 
@@ -119,8 +120,8 @@ async function step(
 		throw new ApiError({
 			status: -1,
 			code: 'upload_stuck',
-			title: 'Upload stopped',
-			detail: 'The server took none of the bytes sent.'
+			title: t('files.uploadStopped'),
+			detail: t('files.theServerTookNone')
 		});
 	}
 	state.offset = answer.offset;
@@ -147,7 +148,7 @@ function learn(state: UploadState, upload: Upload): Document | null {
 		throw new ApiError({
 			status: 422,
 			code: upload.error.code,
-			title: 'Upload refused',
+			title: t('files.uploadRefused'),
 			detail: upload.error.detail
 		});
 	state.id = upload.id;

@@ -1,4 +1,5 @@
 /** "Firefox on Linux" out of a User-Agent; it only helps people to recognise their own sessions. */
+import { t } from '$lib/i18n';
 
 const BROWSERS: [RegExp, string][] = [
 	[/Edg\//, 'Edge'],
@@ -20,7 +21,7 @@ const SYSTEMS: [RegExp, string][] = [
 
 export function browserName(userAgent: string | null): string {
 	const find = (table: [RegExp, string][]) => table.find(([pattern]) => pattern.test(userAgent ?? ''))?.[1];
-	const browser = find(BROWSERS) ?? 'A program';
+	const browser = find(BROWSERS) ?? t('format.aProgram');
 	const system = find(SYSTEMS);
-	return system ? `${browser} on ${system}` : browser;
+	return system ? t('format.browserOn', { browser, system }) : browser;
 }

@@ -1,7 +1,8 @@
 /** Counts and sizes. */
+import { languageTag } from '$lib/i18n';
 
 export function formatCount(value: number): string {
-	return value.toLocaleString();
+	return value.toLocaleString(languageTag());
 }
 
 export function formatBytes(bytes: number): string {
@@ -12,11 +13,14 @@ export function formatBytes(bytes: number): string {
 	return `${(bytes / 1_000_000_000).toFixed(1)} GB`;
 }
 
-export function plural(count: number, one: string, many: string = `${one}s`): string {
-	return `${formatCount(count)} ${count === 1 ? one : many}`;
+/** "a, b and c" in the reader's language. */
+export function listOf(items: string[]): string {
+	return new Intl.ListFormat(languageTag()).format(items);
 }
 
 /** "33K", "1.2M": for sizes that nobody counts exactly. */
 export function formatCompact(value: number): string {
-	return new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 }).format(value);
+	return new Intl.NumberFormat(languageTag(), { notation: 'compact', maximumFractionDigits: 1 }).format(
+		value
+	);
 }

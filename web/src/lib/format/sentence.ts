@@ -1,3 +1,4 @@
+import { t } from '$lib/i18n';
 import { formatNano } from './money';
 import { formatBytes } from './numbers';
 
@@ -26,7 +27,7 @@ function without(text: string, unwanted: RegExp): string {
 export function asSentence(text: string): string {
 	const trimmed = inUnits(text.trim());
 	if (trimmed === '') return '';
-	const said = without(trimmed, CALLS) || 'The server refused this';
+	const said = without(trimmed, CALLS) || t('format.theServerRefusedThis');
 	const ended = /[.!?…:)\]}"'`]$/.test(said) ? said : `${said}.`;
 	return ended.charAt(0).toUpperCase() + ended.slice(1);
 }

@@ -1,4 +1,5 @@
 /** Markdown -> safe HTML for one block. Cleaned after drawing, never before. */
+import { t } from '$lib/i18n';
 import DOMPurify, { type Config } from 'dompurify';
 import { Marked, type Token, type Tokens } from 'marked';
 import { highlightNow } from './highlight.svelte';
@@ -45,7 +46,7 @@ function named(box: string, item: Tokens.ListItem): string {
 	const name = plainText((line as Tokens.Generic | undefined)?.tokens)
 		.trim()
 		.slice(0, NAME_CHARS_MAX);
-	return `${box}aria-label="${escapeHtml(name || 'Task')}" `;
+	return `${box}aria-label="${escapeHtml(name || t('chat.task'))}" `;
 }
 
 function plainText(tokens: Token[] | undefined): string {

@@ -1,4 +1,5 @@
 /** Server-sent events out of a byte stream, cut anywhere (WHATWG HTML, section 9.2.6). */
+import { t } from '$lib/i18n';
 
 export interface SseEvent {
 	/** The offset to resume from; null when the event carried none. */
@@ -39,8 +40,7 @@ export class SseParser {
 			from = at + 1;
 		}
 		this.#rest = text.slice(from);
-		if (this.#rest.length + this.#size > EVENT_CHARS_MAX)
-			throw new Error('The stream sent an event that is too large.');
+		if (this.#rest.length + this.#size > EVENT_CHARS_MAX) throw new Error(t('chat.theStreamSentAn'));
 		return out;
 	}
 

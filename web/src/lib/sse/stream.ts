@@ -2,6 +2,7 @@
  * A reply's events over fetch (EventSource cannot send Authorization): reconnects with back-off from the last
  * event seen, until the stream says it is done or the caller leaves.
  */
+import { t } from '$lib/i18n';
 import { ApiError, errorFromResponse, isAbort } from '$lib/api/errors';
 import { SseParser, type SseEvent } from './parser';
 
@@ -53,7 +54,7 @@ async function readWithin(
 ): Promise<ReadableStreamReadResult<Uint8Array>> {
 	let timer: ReturnType<typeof setTimeout> | undefined;
 	const late = new Promise<never>((_, reject) => {
-		timer = setTimeout(() => reject(new Error('The stream went silent.')), limitMs);
+		timer = setTimeout(() => reject(new Error(t('chat.theStreamWentSilent'))), limitMs);
 	});
 	try {
 		return await Promise.race([reader.read(), late]);
@@ -109,7 +110,7 @@ export async function followStream(
 			if (signal.aborted || isAbort(error) || !mayPass(error)) throw error;
 			cause = error;
 		}
-		if (cursor.failures >= ATTEMPTS_MAX) throw cause ?? new Error('The stream keeps ending early.');
+		if (cursor.failures >= ATTEMPTS_MAX) throw cause ?? new Error(t('chat.theStreamKeepsEnding'));
 		ports.onConnection?.('retrying');
 		await sleep(backoffMs(cursor.failures, random()), signal);
 		cursor.failures += 1;

@@ -1,4 +1,5 @@
 /** The list of chats beside the page: paged, newest first, changed in place. */
+import { t } from '$lib/i18n';
 import { deleteChat, listChats, updateChat } from '$lib/api/chats';
 import { toApiError, type ApiError } from '$lib/api/errors';
 import type { Chat } from '$lib/api/types';
@@ -67,7 +68,7 @@ class Chats {
 			this.put(await updateChat(chat.id, { title: wanted }));
 		} catch (error) {
 			this.put(chat);
-			toasts.danger(`The chat was not renamed. ${toApiError(error).message}`);
+			toasts.danger(t('shell.theChatWasNot', { message: toApiError(error).message }));
 		}
 	}
 
@@ -81,9 +82,9 @@ class Chats {
 		};
 		const onLeave = () => finish(true);
 		addEventListener('pagehide', onLeave);
-		toasts.show(`Deleted “${shorten(chat.title)}”`, {
+		toasts.show(t('shell.deletedTitle', { title: shorten(chat.title) }), {
 			action: {
-				label: 'Undo',
+				label: t('shell.undo'),
 				run: () => {
 					removeEventListener('pagehide', onLeave);
 					this.#leaving.delete(chat.id);
@@ -101,7 +102,7 @@ class Chats {
 			const problem = toApiError(error);
 			if (problem.status === 404) return;
 			this.put(chat);
-			toasts.danger(`The chat was not deleted. ${problem.message}`);
+			toasts.danger(t('shell.theChatWasNotDeleted', { message: problem.message }));
 		} finally {
 			this.#leaving.delete(chat.id);
 		}
@@ -118,7 +119,7 @@ class Chats {
 }
 
 function shorten(title: string): string {
-	return title.length > 32 ? `${title.slice(0, 31)}…` : title || 'Untitled';
+	return title.length > 32 ? `${title.slice(0, 31)}…` : title || t('shell.untitled');
 }
 
 export const chats = new Chats();

@@ -1,3 +1,4 @@
+import { t } from '$lib/i18n';
 import { toasts } from './toasts.svelte';
 
 /** Copies; on pages without https, where the clipboard API is missing, by a selection. */
@@ -7,7 +8,7 @@ export async function copyText(text: string): Promise<boolean> {
 		return true;
 	} catch {
 		if (copyBySelection(text)) return true;
-		toasts.danger('The browser did not allow copying. Select the text and copy it by hand.');
+		toasts.danger(t('ui.theBrowserDidNot'));
 		return false;
 	}
 }

@@ -1,4 +1,5 @@
 /** Rows of a usage report as stacked columns: one per UTC day, one layer per model. */
+import { t } from '$lib/i18n';
 import type { UsageRow } from '$lib/api/types';
 import { daysBetween } from '$lib/format/time';
 
@@ -10,7 +11,7 @@ export interface Series {
 }
 
 const LAYERS_MAX = 6;
-export const OTHER = 'Other';
+const other = () => t('usage.other');
 
 export function toSeries(rows: UsageRow[], from: string, to: string): Series {
 	const days = daysBetween(from, to);
@@ -19,18 +20,18 @@ export function toSeries(rows: UsageRow[], from: string, to: string): Series {
 	for (const row of rows) totals.set(nameOf(row), (totals.get(nameOf(row)) ?? 0) + row.cost_nano);
 	const ranked = [...totals].sort((a, b) => b[1] - a[1]).map(([model]) => model);
 	const own = ranked.length > LAYERS_MAX ? ranked.slice(0, LAYERS_MAX - 1) : ranked;
-	const names = own.length < ranked.length ? [...own, OTHER] : own;
+	const names = own.length < ranked.length ? [...own, other()] : own;
 	const layers = names.map((model) => ({ model, values: days.map(() => 0) }));
 	for (const row of rows) {
 		const day = at.get((row.day ?? '').slice(0, 10));
-		const layer = layers.find((l) => l.model === nameOf(row)) ?? layers.find((l) => l.model === OTHER);
+		const layer = layers.find((l) => l.model === nameOf(row)) ?? layers.find((l) => l.model === other());
 		if (day !== undefined && layer) layer.values[day] = (layer.values[day] ?? 0) + row.cost_nano;
 	}
 	return { days: days.map((day) => Date.parse(`${day}T00:00:00Z`) / 1000), layers };
 }
 
 function nameOf(row: UsageRow): string {
-	return row.model ?? 'Unknown';
+	return row.model ?? t('usage.unknown');
 }
 
 /** Each layer on top of those before it; the last one is the whole. */

@@ -1,4 +1,5 @@
 /** What is typed about an agent, and what is sent of it. */
+import { t } from '$lib/i18n';
 import type { Agent, AgentFields, RunLimits, ToolChoice } from '$lib/api/agents';
 import type { Access } from '$lib/api/retrieval';
 import { nanoToDecimal, parseAmount } from '$lib/format/money';
@@ -53,10 +54,10 @@ export function fieldsOf(form: AgentForm): AgentFields {
 		knowledge_base_ids: form.knowledge,
 		access: form.access as Access,
 		limits: {
-			steps_max: whole('Steps', form.stepsMax, 50),
-			tokens_max: whole('Tokens', form.tokensMax, 10_000_000),
+			steps_max: whole(t('agents.steps'), form.stepsMax, 50),
+			tokens_max: whole(t('common.tokens'), form.tokensMax, 10_000_000),
 			cost_nano_max: form.costMax.trim() === '' ? null : nano(form.costMax),
-			duration_s_max: whole('Seconds', form.durationMax, 86_400)
+			duration_s_max: whole(t('agents.seconds'), form.durationMax, 86_400)
 		}
 	};
 }
@@ -64,12 +65,12 @@ export function fieldsOf(form: AgentForm): AgentFields {
 function whole(label: string, text: string, max: number): number {
 	const value = Number(text);
 	if (!/^\s*\d+\s*$/.test(text) || value < 1 || value > max)
-		throw new RangeError(`${label}: a whole number from 1 to ${max.toLocaleString()}.`);
+		throw new RangeError(t('agents.labelAWholeNumber', { label, max }));
 	return value;
 }
 
 function nano(text: string): number {
 	const value = parseAmount(text);
-	if (value === null) throw new RangeError('Cost: an amount in US dollars such as 0.05, or nothing.');
+	if (value === null) throw new RangeError(t('agents.costAnAmountIn'));
 	return Number(value);
 }

@@ -1,7 +1,7 @@
 /** What is typed about an MCP server, what is sent of it, and who may use it in words. */
+import { t, type PlainKey } from '$lib/i18n';
 import type { McpAccess, McpApproval, McpServer, McpServerPatch, NewMcpServer } from '$lib/api/agents';
 import type { Role, TeamInfo, UserDetail } from '$lib/api/types';
-import { plural } from '$lib/format/numbers';
 
 /** Who there is to choose from. */
 export interface Directory {
@@ -30,36 +30,36 @@ export type Problems = Partial<
 	Record<'name' | 'url' | 'token' | 'tools' | 'connectTimeout' | 'callTimeout' | 'people', string>
 >;
 
-export const ROLE_WORDS: Record<Role, string> = {
-	user: 'Users',
-	'team-admin': 'Team administrators',
-	'org-admin': 'Organisation administrators',
-	finance: 'Finance',
-	'admin-readonly': 'Administrators who only read',
-	pending: 'Waiting to be let in',
-	admin: 'Administrators'
+export const ROLE_WORDS: Record<Role, PlainKey> = {
+	user: 'common.users',
+	'team-admin': 'agents.teamAdministrators',
+	'org-admin': 'agents.organisationAdministrators',
+	finance: 'agents.finance',
+	'admin-readonly': 'agents.administratorsWhoOnlyRead',
+	pending: 'agents.waitingToBeLet',
+	admin: 'agents.administrators'
 };
 /** Those that can run agents; administrators may use every server anyway. */
 const CHOOSABLE: Role[] = ['user', 'team-admin', 'org-admin', 'finance'];
 
-export const APPROVALS: { value: McpApproval; label: string; short: string; about: string }[] = [
+export const APPROVALS: { value: McpApproval; label: PlainKey; short: PlainKey; about: PlainKey }[] = [
 	{
 		value: 'unless_read_only',
-		label: 'Ask before calls that may change something',
-		short: 'Asks before changes',
-		about: 'Tools that call themselves read-only run without asking.'
+		label: 'agents.askBeforeCallsThat',
+		short: 'agents.asksBeforeChanges',
+		about: 'agents.toolsThatCallThemselves'
 	},
 	{
 		value: 'always',
-		label: 'Ask before every call',
-		short: 'Asks before every call',
-		about: 'Also before calls that only read.'
+		label: 'agents.askBeforeEveryCall',
+		short: 'agents.asksBeforeEveryCall',
+		about: 'agents.alsoBeforeCallsThat'
 	},
 	{
 		value: 'never',
-		label: 'Leave it to each agent',
-		short: 'Each agent decides',
-		about: 'Runs without asking unless the agent says otherwise. Tools that call themselves destructive still ask.'
+		label: 'agents.leaveItToEach',
+		short: 'agents.eachAgentDecides',
+		about: 'agents.runsWithoutAskingUnless'
 	}
 ];
 
@@ -95,21 +95,15 @@ export function problemsOf(form: ServerForm, server: McpServer | null): Problems
 	const found: Problems = {};
 	const name = form.name.trim();
 	if (server === null && (!NAME.test(name) || name.length > NAME_MAX))
-		found.name =
-			'Use lower case letters and digits, with single - or _ between them, such as tickets or tickets-eu.';
-	if (!/^https?:\/\/\S+$/i.test(form.url.trim()))
-		found.url = 'An address begins with https:// or http:// and has no spaces.';
-	if (movesSecrets(form, server))
-		found.token =
-			'What is stored goes only to the address it was entered for. Enter a token, or forget what is stored.';
+		found.name = t('agents.useLowerCaseLetters');
+	if (!/^https?:\/\/\S+$/i.test(form.url.trim())) found.url = t('agents.anAddressBeginsWith');
+	if (movesSecrets(form, server)) found.token = t('agents.whatIsStoredGoes');
 	const names = toolsOf(form.tools);
-	if (names.length > TOOLS_MAX) found.tools = `${TOOLS_MAX} tools at most.`;
-	else if (names.some((one) => one.length > 128))
-		found.tools = 'The name of a tool has 128 characters at most.';
-	if (!isSeconds(form.connectTimeout, 120)) found.connectTimeout = 'More than 0 and up to 120 seconds.';
-	if (!isSeconds(form.callTimeout, 3_600)) found.callTimeout = 'More than 0 and up to 3,600 seconds.';
-	if (form.people.length > PEOPLE_MAX)
-		found.people = `${PEOPLE_MAX.toLocaleString('en')} people at most; choose a role or a team instead.`;
+	if (names.length > TOOLS_MAX) found.tools = t('agents.maxToolsAtMost', { max: TOOLS_MAX });
+	else if (names.some((one) => one.length > 128)) found.tools = t('agents.theNameOfA');
+	if (!isSeconds(form.connectTimeout, 120)) found.connectTimeout = t('agents.moreThan0And');
+	if (!isSeconds(form.callTimeout, 3_600)) found.callTimeout = t('agents.moreThan0AndUp');
+	if (form.people.length > PEOPLE_MAX) found.people = t('agents.peopleAtMost', { max: PEOPLE_MAX });
 	return found;
 }
 
@@ -138,16 +132,15 @@ export function changesOf(form: ServerForm, server: McpServer): McpServerPatch {
 /** Who may use a server, in words; what is not in the directory is counted. */
 export function whoMay(access: McpAccess, directory: Directory): string[] {
 	const { roles, team_ids: teams, user_ids: people } = access;
-	if (roles.length + teams.length + people.length === 0) return ['Administrators only'];
+	if (roles.length + teams.length + people.length === 0) return [t('agents.administratorsOnly')];
 	return [
-		...roles.map((role) => ROLE_WORDS[role]),
+		...roles.map((role) => t(ROLE_WORDS[role])),
 		...named(
 			teams,
-			directory.teams.map(({ id, name }) => ({ id, name: `Team ${name}` })),
-			'team',
-			'teams'
+			directory.teams.map(({ id, name }) => ({ id, name: t('agents.teamName', { name }) })),
+			'team'
 		),
-		...named(people, directory.users, 'person', 'people')
+		...named(people, directory.users, 'person')
 	];
 }
 
@@ -183,14 +176,17 @@ function movesSecrets(form: ServerForm, server: McpServer | null): boolean {
 	);
 }
 
-function named(ids: string[], known: { id: string; name: string }[], one: string, many: string): string[] {
+const COUNTED = { team: 'agents.countTeams', person: 'agents.countPeople' } as const;
+const MORE = { team: 'agents.moreTeams', person: 'agents.morePeople' } as const;
+
+function named(ids: string[], known: { id: string; name: string }[], kind: 'team' | 'person'): string[] {
 	const names = known.filter(({ id }) => ids.includes(id)).map(({ name }) => name);
 	const shown = ids.length > NAMED_MAX + 1 ? names.slice(0, NAMED_MAX) : names;
 	const left = ids.length - shown.length;
 	if (left === 0) return shown;
 	return [
 		...shown,
-		shown.length === 0 ? plural(left, one, many) : `${left} more ${left === 1 ? one : many}`
+		shown.length === 0 ? t(COUNTED[kind], { count: left }) : t(MORE[kind], { count: left })
 	];
 }
 

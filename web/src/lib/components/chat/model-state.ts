@@ -1,4 +1,5 @@
 /** How a model's state is said and coloured. */
+import { t } from '$lib/i18n';
 import type { LoadProgress, Model } from '$lib/api/types';
 import { forPeople } from '$lib/format/sentence';
 import { formatSpan } from '$lib/format/time';
@@ -12,12 +13,17 @@ export interface ModelState {
 export function modelState(model: Model | null): ModelState {
 	if (!model) return { dot: 'bg-line-strong', short: '', text: '' };
 	if (model.status === 'ready')
-		return { dot: 'bg-good', short: 'Ready', text: `Ready · ${model.provider}` };
+		return {
+			dot: 'bg-good',
+			short: t('common.ready'),
+			text: t('chat.readyProvider', { provider: model.provider })
+		};
 	if (model.status === 'down') {
 		return {
 			dot: 'bg-danger',
-			short: 'Not available',
-			text: forPeople(model.detail ?? '') || `Not available: ${model.provider} does not answer`
+			short: t('common.notAvailable'),
+			text:
+				forPeople(model.detail ?? '') || t('chat.notAvailableProvider', { provider: model.provider })
 		};
 	}
 	return {
@@ -51,19 +57,17 @@ export function loadOf(progress: LoadProgress | null | undefined): Load | null {
 
 function progressText(model: Model, long: boolean): string {
 	const load = loadOf(model.progress);
-	if (!load) return 'Starting';
-	const percent = `Loading ${Math.floor(load.share * 100)}%`;
-	return long && load.left ? `${percent}, about ${load.left} left` : percent;
+	if (!load) return t('chat.starting');
+	const percent = t('chat.loadingShare', { share: Math.floor(load.share * 100) });
+	return long && load.left ? `${percent}, ${t('chat.aboutLeft', { left: load.left })}` : percent;
 }
 
 /** What to expect of a message sent to this model now; null when it answers at once. */
 export function modelNotice(model: Model | null): string | null {
 	if (!model || model.status === 'ready') return null;
-	if (model.status === 'down')
-		return `${model.name} does not answer just now. Choose another model, or try it anyway.`;
+	if (model.status === 'down') return t('chat.nameDoesNotAnswer', { name: model.name });
 	const load = loadOf(model.progress);
-	if (!load)
-		return `${model.name} is starting. You can send already: the message waits and will be answered.`;
-	const left = load.left ? `, about ${load.left} left` : '';
-	return `${model.name} is loading (${Math.floor(load.share * 100)}%${left}). You can send already: the message waits.`;
+	if (!load) return t('chat.nameIsStartingYou', { name: model.name });
+	const left = load.left ? `, ${t('chat.aboutLeft', { left: load.left })}` : '';
+	return t('chat.nameIsLoadingShare', { name: model.name, share: Math.floor(load.share * 100), left });
 }

@@ -1,0 +1,2 @@
+import { ENGLISH, type Language } from '..';
+export const GERMAN: Language = ENGLISH;
