@@ -5,16 +5,14 @@ import json
 import logging
 import math
 from contextlib import asynccontextmanager
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import asyncpg
 import pytest
 from billing_service.jobs.invariants import check_invariants
 from billing_service.jobs.repository import JobRepository
-from billing_service.jobs.schedule import Housekeeping
 from billing_service.jobs.sweeper import Sweeper
 from billing_service.metrics import BillingMetrics
-from billing_service.settings import BillingSettings
 from shared.db import Database
 from shared.metrics import Metrics
 from shared.outbox import CHANNEL, Relay
@@ -239,16 +237,6 @@ async def test_sound_books_raise_no_alarm(pool, metrics):
     assert await check_invariants(JobRepository(pool), metrics) == {}
 
 
-async def test_ended_holds_are_forgotten_after_their_time_and_charges_stay(pool, repository, policy, tenant):
-    request = tenant.request()
-    await repository.reserve(request, policy)
-    await pool.execute("SELECT settle($1, ARRAY[5, 0, 0, 0, 5, 0, 0], 'provider', 'complete', now(), 1)", request.request_id)
-    await pool.execute("UPDATE hold SET ended_at = now() - interval '36 days' WHERE request_id = $1", request.request_id)
-    await JobRepository(pool).forget_ended_holds(keep_days=35, rows_max=1000)
-    assert await state_of(pool, request.request_id) is None
-    assert await pool.fetchval("SELECT count(*) FROM usage_event WHERE request_id = $1", request.request_id) == 1
-
-
 async def test_usage_leaves_by_the_outbox_exactly_when_it_is_charged(database, pool, repository, policy, tenant):
     request = tenant.request()
     await repository.reserve(request, policy)
@@ -268,19 +256,3 @@ async def test_usage_leaves_by_the_outbox_exactly_when_it_is_charged(database, p
     assert mine[0]["payload"]["cost_usd"] == 0.00000025
     await listener.close()
     await orm.dispose()
-
-
-async def test_old_ids_of_providers_are_forgotten_also_where_nothing_is_synchronised(pool, database):
-    for age_days, name in ((61, "gen-kept"), (63, "gen-old")):
-        await pool.execute(
-            "INSERT INTO provider_call (provider_request_id, request_id, model, occurred_at)"
-            " VALUES ($1, $2, 'm', now() - make_interval(days => $3))",
-            name,
-            uuid4(),
-            age_days,
-        )
-    orm = Database(database.app_url, schema="billing")
-    settings = BillingSettings.model_construct(partitions_ahead=1, hold_keep_days=35)
-    await Housekeeping(JobRepository(pool), orm, Relay(orm), settings).run()
-    await orm.dispose()
-    assert [row[0] for row in await pool.fetch("SELECT provider_request_id FROM provider_call")] == ["gen-kept"]

@@ -196,11 +196,11 @@ async def test_with_a_shared_secret_tokens_are_hs256_and_no_key_is_published(sta
     assert me.status_code == 200
 
 
-async def test_sessions_that_ended_long_ago_are_swept(gateway: Gateway, member: Person) -> None:
+async def test_sessions_that_ended_long_ago_are_purged(gateway: Gateway, member: Person) -> None:
     await gateway.fetch(
         "UPDATE session SET revoked_at = now() - interval '30 days', revoked_reason = 'test' WHERE user_id = $1", member.user["id"]
     )
-    await gateway.state.sessions.sweep()
+    await gateway.state.retention.run()
     rows = await gateway.fetch("SELECT user_id FROM session")
     assert member.user["id"] not in {str(row["user_id"]) for row in rows}
     assert len(rows) == 1

@@ -11,7 +11,9 @@ from shared.db import Database
 from shared.errors import Invalid
 from shared.idempotency import IDEMPOTENCY_SQL, Operation, begin, finish
 from shared.ids import uuid7_floor
+from shared.metrics import Metrics
 from shared.outbox import OUTBOX_SQL, OutboxEvent, Relay, append
+from shared.retention import Retention, purge_outbox
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -70,7 +72,7 @@ async def test_a_failed_publish_is_tried_again(database: Database) -> None:
     assert seen == [7]
 
 
-async def test_old_events_are_forgotten_in_batches_and_unpublished_ones_never(database: Database) -> None:
+async def test_old_events_are_purged_in_batches_and_unpublished_ones_never(database: Database) -> None:
     old = utc_now() - timedelta(days=8)
     rows = [{"id": uuid7_floor(old + timedelta(milliseconds=n)), "published_at": None if n == 5 else old} for n in range(2500)]
     async with database.transaction() as session:
@@ -81,7 +83,7 @@ async def test_old_events_are_forgotten_in_batches_and_unpublished_ones_never(da
     await Relay(database).drain()
     async with database.transaction() as session:
         await session.execute(text("UPDATE outbox SET published_at = NULL WHERE id = :id"), {"id": rows[5]["id"]})
-    await Relay(database).forget_old()
+    await Retention([purge_outbox(database, keep=timedelta(days=7))], Metrics(service="test"), schema="test").run()
     async with database.transaction() as session:
         left = (await session.execute(text("SELECT id FROM outbox ORDER BY id"))).scalars().all()
     assert len(left) == 2

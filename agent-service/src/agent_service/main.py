@@ -30,6 +30,7 @@ from agent_service.code.limits import BODY_BYTES_MAX, CodeLimits
 from agent_service.code.service import CodeRunner
 from agent_service.identity.endpoints import router as identity_router
 from agent_service.mcp.endpoints import router as mcp_router
+from agent_service.retention.purges import retention
 from agent_service.runs.costs import Costs
 from agent_service.runs.endpoints import internal_router as internal_runs_router
 from agent_service.runs.endpoints import router as runs_router
@@ -45,13 +46,12 @@ from agent_service.settings import SCHEMA_VERSION, AgentSettings
 from agent_service.toolbox import build_tools
 from agent_service.tools.endpoints import router as tools_router
 from agent_service.tools.port import Toolbox
-from shared import idempotency
 
 SCHEMA = "agent"
 _DURABLE_SCHEMA = "agent_dbos"
 _WORKFLOW_VERSION = "1"
 """Raised when the order of a workflow's steps changes: unfinished runs of another version then begin anew, by what their rows say."""
-_HOUSEKEEPING_S = 60
+_OLD_COSTS_S = 60
 
 
 @asynccontextmanager
@@ -163,16 +163,13 @@ def _build_runs(
     state.streams = streams = RunStreams(database, live, settings)
     state.metrics.gauge("agent_streams_open", "Event streams that readers hold open").set_function(lambda: len(streams.open))
 
-    async def clean_up() -> None:
-        await costs.give_up_old()
-        async with database.transaction() as session:
-            await idempotency.forget_old(session)
-
+    state.retention = retention(database, engine, settings, state.metrics)
     return workflow, [
         Periodic("runs to stop", settings.cancel_poll_s, sweeper.stop_cancelled),
         Periodic("run sweeper", settings.sweep_interval_s, sweeper.sweep),
         Periodic("run costs", settings.cost_interval_s, costs.check_due),
-        Periodic("agent housekeeping", _HOUSEKEEPING_S, clean_up),
+        Periodic("old costs", _OLD_COSTS_S, costs.give_up_old),
+        state.retention.job(),
     ]
 
 

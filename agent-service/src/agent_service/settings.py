@@ -7,7 +7,7 @@ from pydantic import Field, SecretStr
 from shared.contracts.runs import TOOL_RESULT_CHARS_MAX
 from shared.settings import ServiceSettings
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 7
 """The migration this code needs at least."""
 
 
@@ -66,6 +66,17 @@ class AgentSettings(ServiceSettings):
     cost_interval_s: float = Field(default=1, gt=0, description="seconds between looks for the cost of steps that were cut")
     cost_wait_max_s: float = Field(default=3600, gt=0, description="seconds after which an unknown cost is given up")
     stop_cost_wait_s: float = Field(default=1, ge=0, description="seconds a run waits at its end for costs that are not known yet")
+
+    run_event_keep_days: int = Field(
+        default=30, ge=2, le=3650, description="days an ended run's events can be read again; its steps and output stay"
+    )
+    run_keep_days: int = Field(
+        default=365,
+        ge=0,
+        description="days an ended run is kept that belongs to no chat, with its files; 0: until a person deletes it."
+        " Runs of chats stay as long as their chat",
+    )
+    workflow_keep_days: int = Field(default=7, ge=1, le=400, description="days the record of a finished workflow is kept")
 
     streams_per_user_max: int = Field(default=40, ge=1, description="open event streams of one person in one process")
     stream_ping_s: float = Field(default=15, gt=0, description="seconds of silence after which a stream sends a comment")

@@ -24,6 +24,7 @@ from billing_service.jobs.schedule import build_jobs
 from billing_service.ledger.endpoints import router as ledger_router
 from billing_service.metrics import BillingMetrics
 from billing_service.pricing.endpoints import router as pricing_router
+from billing_service.retention.purges import retention
 from billing_service.settings import SCHEMA, SCHEMA_VERSION, BillingSettings
 from billing_service.tracking.endpoints import router as tracking_router
 from billing_service.tracking.openrouter import OpenRouter
@@ -81,6 +82,9 @@ def create_app(settings: BillingSettings | None = None) -> ServiceApp:
             repository, policy=reserve_policy(settings), public_url=settings.public_url, metrics=metrics
         )
         jobs = build_jobs(JobRepository(pool), database, settings=settings, metrics=metrics) if settings.jobs_enabled else []
+        api.state.retention = retention(database, settings, api.state.metrics)
+        if settings.jobs_enabled:
+            jobs.append(api.state.retention.job())
         client = make_client(settings.openrouter_base_url)
         if settings.jobs_enabled and settings.syncs_openrouter:
             jobs.append(Periodic("OpenRouter", LOOK_S, openrouter_sync(settings, database, client).look))

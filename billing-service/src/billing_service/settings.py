@@ -8,7 +8,7 @@ from shared.money import decimal_str_to_nano
 from shared.settings import ServiceSettings
 
 SCHEMA = "billing"
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 8
 NO_BUDGET = "off"
 _CHECKPOINTS_MISSED_MIN = 3  # fewer are lost by a slow second, under a stream that lives
 
@@ -39,6 +39,14 @@ class BillingSettings(ServiceSettings):
     min_granted_tokens: int = Field(default=16, ge=0, le=4096, description="fewer output tokens than this are refused instead of granted")
     invariants_interval_s: float = Field(default=300, ge=1, description="seconds between two checks of the ledger's invariants")
     hold_keep_days: int = Field(default=35, ge=1, le=400, description="days an ended hold answers a repeated settle before it is deleted")
+    budget_window_keep_days: int = Field(
+        default=400, ge=62, description="days the spending of a past budget window is kept, counted from its start"
+    )
+    provider_call_keep_days: int = Field(
+        default=62, ge=31, description="days a provider's own ids of dispatches are kept, by which its bills are compared"
+    )
+    audit_keep_days: int = Field(default=730, ge=90, description="days an entry of the audit trail is kept")
+    outbox_keep_days: int = Field(default=7, ge=2, le=400, description="days an event is kept that was delivered")
     partitions_ahead: int = Field(default=3, ge=1, le=24, description="monthly partitions kept ready ahead of time")
     openrouter_api_key: SecretStr | None = Field(default=None, description="set: final costs are fetched from OpenRouter for its models")
     openrouter_management_key: SecretStr | None = Field(

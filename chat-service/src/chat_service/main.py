@@ -18,7 +18,6 @@ from shared.db import Database, check_schema
 from shared.http import Timeouts, UpstreamPool
 from shared.ids import uuid7
 from shared.operations import check_database
-from shared.outbox import Relay
 from shared.settings import load_settings_or_exit
 from shared.shutdown import on_shutdown_signal
 from shared.subscriber import Subscriber
@@ -27,6 +26,7 @@ from starlette.datastructures import State
 from chat_service.chats.endpoints import router as chats_router
 from chat_service.messages.endpoints import router as messages_router
 from chat_service.references.service import References
+from chat_service.retention.purges import retention
 from chat_service.settings import SCHEMA_VERSION, ChatSettings
 from chat_service.streams.journal import Journal
 from chat_service.streams.service import ReplyStreams
@@ -45,7 +45,6 @@ from chat_service.turns.relay import AgentRelay
 from chat_service.turns.run_deletions import RunDeletions
 from chat_service.turns.runner import TurnRunner, Writers
 from chat_service.turns.service import Others, TurnService
-from shared import idempotency
 
 SCHEMA = "chat"
 _HOUSEKEEPING_S = 60
@@ -117,15 +116,13 @@ def _wire(state: State, database: Database, pool: UpstreamPool, settings: ChatSe
     state.streams = streams = ReplyStreams(database, journal, signals, settings)
     state.metrics.gauge("chat_streams_open", "Reply streams that readers hold open").set_function(lambda: len(streams.open))
 
-    outbox = Relay(database)
+    state.retention = retention(database, settings, state.metrics)
 
     async def clean_up() -> None:
         await costs.give_up_old()
         await cancellations.give_up_old()
         async with database.transaction() as session:
             await turns_repository.purge_journal(session, retention_s=settings.journal_retention_s, limit=_PURGE_TURNS_MAX)
-            await idempotency.forget_old(session)
-        await outbox.forget_old()
 
     state.clean_up = clean_up
     jobs: list[tuple[str, float, Callable[[], Awaitable[None]]]] = [
@@ -138,7 +135,7 @@ def _wire(state: State, database: Database, pool: UpstreamPool, settings: ChatSe
         ("chat signals", _LISTEN_AGAIN_S, signals.listen),
         ("chat housekeeping", _HOUSEKEEPING_S, clean_up),
     ]
-    return [access, *(Periodic(name, interval_s, work) for name, interval_s, work in jobs)]
+    return [access, state.retention.job(), *(Periodic(name, interval_s, work) for name, interval_s, work in jobs)]
 
 
 def _inference(pool: UpstreamPool, tokens: ServiceTokens, settings: ChatSettings) -> tuple[Completions, ModelWindows]:

@@ -5,7 +5,7 @@ from typing import ClassVar
 from pydantic import Field
 from shared.settings import ServiceSettings
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """The migration this code needs at least."""
 
 
@@ -59,6 +59,10 @@ class ChatSettings(ServiceSettings):
     reaper_interval_s: float = Field(default=1, gt=0, description="seconds between looks for replies whose process died")
     journal_flush_interval_s: float = Field(default=0.15, gt=0, le=0.2, description="seconds a shown token may wait for its journal row")
     journal_retention_s: float = Field(default=900, ge=0, description="seconds an ended reply can be resumed by event id")
+    turn_keep_days: int = Field(
+        default=30, ge=2, le=3650, description="days the record of how a reply was written is kept; the reply itself stays"
+    )
+    outbox_keep_days: int = Field(default=7, ge=2, le=400, description="days an event is kept that was delivered")
     cost_interval_s: float = Field(default=1, gt=0, description="seconds between looks for the cost of stopped and interrupted replies")
     cost_wait_max_s: float = Field(default=3600, gt=0, description="seconds after which an unknown cost is given up")
     stop_cost_wait_s: float = Field(default=1, ge=0, description="seconds a stopped reply waits for its cost before it is shown")

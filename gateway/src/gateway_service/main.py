@@ -38,6 +38,7 @@ from gateway_service.proxy.app import ProxyApp
 from gateway_service.proxy.config import ProxyConfig
 from gateway_service.proxy.instruments import Instruments
 from gateway_service.proxy.routes import Route, service_routes
+from gateway_service.retention.purges import retention
 from gateway_service.sessions import endpoints as sessions_endpoints
 from gateway_service.sessions.service import Sessions
 from gateway_service.settings import SCHEMA_VERSION, GatewaySettings
@@ -64,7 +65,6 @@ PUBLIC_PATHS = frozenset(
     }
 )
 
-_SWEEP_INTERVAL_S = 3600.0
 _METRICS_PORT_AGAIN_S = 0.5
 
 
@@ -179,6 +179,7 @@ def _own_app(parts: Parts) -> ServiceApp:
     state.accounts = Accounts(database=parts.database, passwords=parts.passwords, changes=changes, settings=settings)
     state.sessions = Sessions(database=parts.database, tokens=parts.tokens, changes=changes, settings=settings)
     state.api_keys = ApiKeys(database=parts.database, changes=changes)
+    state.retention = retention(parts.database, settings, state.metrics)
     state.admin = Admin(database=parts.database, changes=changes)
     state.authenticator = StoredAuthenticator(
         database=parts.database,
@@ -201,7 +202,6 @@ def _lifespan(parts: Parts) -> Lifespan:
         await check_schema(database, service=settings.service, code_version=SCHEMA_VERSION)
         raise_limit()
         authenticator: StoredAuthenticator = api.state.authenticator
-        sessions: Sessions = api.state.sessions
         # After a gap all is forgotten: what was said meanwhile is lost.
         memory, url = authenticator.memory, settings.database_url.get_secret_value()
         listener = Listener(url, name=SCHEMA, heard={CHANNEL: memory.drop}, on_connected=memory.drop_all)
@@ -211,8 +211,7 @@ def _lifespan(parts: Parts) -> Lifespan:
             Periodic("probes", 0, api.state.breakers.probe),
             Periodic("outbox", 0, announcements.relay),
             Periodic("lost access", AGAIN_S, announcements.repeat),
-            Periodic("old events", _SWEEP_INTERVAL_S, announcements.forget_old),
-            Periodic("ended sessions", _SWEEP_INTERVAL_S, sessions.sweep),
+            api.state.retention.job(),
         )
         client = make_client()
         api.state.listener = listener

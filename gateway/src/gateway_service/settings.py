@@ -11,7 +11,7 @@ from shared.settings import ServiceSettings, find_clone_root
 
 from gateway_service.proxy.client import IP_LITERALS
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 3
 """The migration this code needs at least."""
 
 SemicolonList = Annotated[tuple[str, ...], NoDecode]
@@ -39,6 +39,11 @@ class GatewaySettings(ServiceSettings):
         le=86_400,
         description="seconds in which a refresh whose answer was lost may be tried again, while nobody used the new token",
     )
+
+    session_keep_days: int = Field(default=7, ge=1, le=3650, description="days a session is kept that has ended")
+    api_key_keep_days: int = Field(default=90, ge=2, le=3650, description="days an API key is kept that was revoked or has expired")
+    audit_keep_days: int = Field(default=730, ge=90, description="days an administrative act stays in the record")
+    outbox_keep_days: int = Field(default=7, ge=2, le=400, description="days an event is kept that was delivered")
 
     enable_signup: bool = Field(default=True, description="whether people can make their own account; the first one always can")
     signup_default_role: Literal["user", "pending"] | None = Field(

@@ -40,6 +40,7 @@ from inference_service.providers.registry import DISCOVERY_TIMEOUT_S, build_prov
 from inference_service.providers.transport import Transport
 from inference_service.rerank.endpoints import ROUTE as RERANK_ROUTE
 from inference_service.rerank.service import Reranking
+from inference_service.retention.purges import retention
 from inference_service.settings import SCHEMA_VERSION, InferenceSettings
 
 SCHEMA = "inference"
@@ -68,7 +69,7 @@ async def lifespan(api: FastAPI) -> AsyncGenerator[None]:
         )
         access.start()
         stack.push_async_callback(access.close)
-        for job in _jobs(api.state, meter, billing):
+        for job in _jobs(api.state, meter, billing, settings):
             job.start()
             stack.push_async_callback(job.close)
         yield
@@ -126,12 +127,14 @@ async def _open_models(state: State, settings: InferenceSettings, pool: Upstream
     return state.catalogue
 
 
-def _jobs(state: State, meter: Meter, billing: BillingClient) -> list[Periodic]:
+def _jobs(state: State, meter: Meter, billing: BillingClient, settings: InferenceSettings) -> list[Periodic]:
+    state.retention = retention(state.database, settings, state.metrics)
     refusals = cast("Metrics", state.metrics).counter("settlements_refused", "Settlements and releases that billing will never take")
     return [
         Periodic("discovery", TICK_S, state.discovery.tick),
         Periodic("checkpoint", CHECKPOINT_INTERVAL_S, Checkpointer(billing, meter).run),
         Periodic("settlement delivery", DELIVERY_INTERVAL_S, Delivery(billing, meter, state.settlements, refusals=refusals).run),
+        state.retention.job(),
     ]
 
 

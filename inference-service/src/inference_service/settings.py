@@ -11,7 +11,7 @@ from shared.settings import ServiceSettings, built_in_embedding_model
 from inference_service.catalogue.known_windows import Window, parse_windows
 from inference_service.providers.members import KINDS, PERSON_MEMBERS, Members, members_of, parse_extra
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _OPENAI_BASE_URL = "https://api.openai.com/v1"
 _CORES = os.cpu_count() or 1
 
@@ -114,6 +114,10 @@ class InferenceSettings(ServiceSettings):
         default=3600, gt=0, description="time-out to the end of a streamed answer, however steadily its pieces come"
     )
     billing_timeout_s: float = Field(default=5, gt=0, description="time-out of one call to the billing-service")
+
+    refused_settlement_keep_days: int = Field(
+        default=400, ge=30, description="days a settlement is kept for an operator that the billing-service refused for good"
+    )
 
     request_bytes_max: int = Field(default=16 * 1024 * 1024, ge=1024, description="largest request body")
     free_model_parallel_max: int = Field(default=4, ge=1, le=1000, description="answers of free models one person gets at once")

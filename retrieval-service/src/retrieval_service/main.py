@@ -36,6 +36,7 @@ from retrieval_service.objects.port import ObjectStore
 from retrieval_service.parsing.jail_check import JailCheck
 from retrieval_service.reconciliation.endpoints import router as reconciliation_router
 from retrieval_service.reconciliation.service import Reconciler
+from retrieval_service.retention.purges import retention
 from retrieval_service.search.endpoints import router as search_router
 from retrieval_service.search.questions import Questions
 from retrieval_service.search.service import Searcher
@@ -46,7 +47,6 @@ from retrieval_service.uploads.housekeeping import UploadHousekeeping
 from retrieval_service.uploads.service import UploadLimits, UploadService, reserved
 from retrieval_service.vectors.choice import open_vector_store
 from retrieval_service.vectors.port import VectorStore
-from shared import idempotency
 
 SCHEMA = "retrieval"
 _DURABLE_SCHEMA = "retrieval_dbos"
@@ -89,6 +89,7 @@ async def lifespan(api: FastAPI) -> AsyncGenerator[None]:
         looking = Periodic("self-test of the reader", _LOOK_S, jail_check.look)
         url = settings.database_url.get_secret_value()
         api.state.access = access = access_subscriber(url, service=settings.service, end_work=AccessEnds(database).end)
+        api.state.retention = retention(database, engine, settings, api.state.metrics)
         access.start()
         stack.push_async_callback(access.close)
 
@@ -99,7 +100,7 @@ async def lifespan(api: FastAPI) -> AsyncGenerator[None]:
             await engine.launch()
             owned.push_async_callback(engine.close)
             owned.push_async_callback(ingestion.close)
-            for job in [*file_jobs, *ingestion_jobs, reconciling, looking]:
+            for job in [*file_jobs, *ingestion_jobs, reconciling, looking, api.state.retention.job()]:
                 job.start()
                 owned.push_async_callback(job.close)
 
@@ -224,8 +225,6 @@ def _wire_files(
     async def clean_up() -> None:
         await uploads.sweep_strays()
         await objects.sweep(utc_now() - _CUT_WRITE_AFTER)
-        async with database.transaction() as session:
-            await idempotency.forget_old(session)
 
     state.clean_up = clean_up
     return [

@@ -45,6 +45,7 @@ class RetrievalSettings(ServiceSettings):
     embedding_wait_max_s: float = Field(
         default=3600, ge=0, description="seconds an ingestion waits for the embedding model, or its tokenizer, before it fails"
     )
+    workflow_keep_days: int = Field(default=7, ge=1, le=400, description="days the record of a finished ingestion is kept")
     embedding_cache_rows_max: int = Field(default=50_000, ge=0, description="vectors kept of texts that were embedded before")
     embedding_cache_days: int = Field(default=30, ge=1, le=3650, description="days an unused one of them is kept")
 

@@ -14,6 +14,7 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Literal, TypeVar, cast
 
 import orjson
@@ -26,7 +27,7 @@ from dbos._schemas.system_database import SystemSchema
 from dbos._serialization import Serializer
 from dbos._utils import INTERNAL_QUEUE_NAME
 
-from shared.clock import monotonic_s
+from shared.clock import monotonic_s, utc_now
 from shared.db import postgres_url
 
 T = TypeVar("T")
@@ -295,6 +296,18 @@ class DurableEngine:
         So a service that lets people cancel keeps a flag of its own, which the steps read.
         """
         await DBOS.cancel_workflow_async(workflow_id)
+
+    async def purge_finished(self, *, keep: timedelta, rows_max: int) -> int:
+        """Delete workflows that ended longer ago than `keep` with their steps and messages, `rows_max` at most; how many."""
+        ended = [status for status, state in _STATES.items() if state not in ("waiting", "running")]
+        before = (utc_now() - keep).isoformat()
+        found = await DBOS.list_workflows_async(
+            status=ended, completed_before=before, limit=rows_max, load_input=False, load_output=False, application_name=self._service
+        )
+        ids = [one.workflow_id for one in found]
+        if ids:
+            await DBOS.delete_workflows_async(ids)
+        return len(ids)
 
     async def state(self, workflow_id: str) -> State | None:
         """How far a workflow is; None when there is none of this id."""

@@ -3,11 +3,11 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import CursorResult, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.clock import utc_now
@@ -15,7 +15,6 @@ from shared.db import Database
 from shared.ids import uuid7, uuid7_floor
 
 BATCH_MAX = 100
-KEEP_DAYS = 7
 CHANNEL = "atrium_events"
 
 OUTBOX_SQL = """
@@ -37,11 +36,14 @@ _BATCH_SQL = """
 SELECT id, topic, key, payload::text AS payload, created_at FROM outbox
 WHERE published_at IS NULL ORDER BY id LIMIT :n FOR UPDATE SKIP LOCKED
 """
-_FORGET_SQL = """
-DELETE FROM outbox WHERE id IN (
-    SELECT id FROM outbox WHERE id < :before AND published_at IS NOT NULL ORDER BY id LIMIT :n FOR UPDATE SKIP LOCKED)
+# Ids grow with time, so the primary key finds the oldest.
+_PURGE_SQL = """
+WITH gone AS (
+    DELETE FROM outbox WHERE id IN (
+        SELECT id FROM outbox WHERE id < :before AND published_at IS NOT NULL ORDER BY id LIMIT :rows_max FOR UPDATE SKIP LOCKED)
+    RETURNING 1)
+SELECT count(*) FROM gone
 """
-_FORGET_BATCH_MAX = 1000
 # One statement a batch: a statement an event cost more than the charge it announced.
 _NOTIFY_SQL = "SELECT count(pg_notify(:channel, m)) FROM unnest(CAST(:messages AS text[])) WITH ORDINALITY AS t (m, n)"
 _MESSAGE_BYTES_MAX = 7_500  # PostgreSQL's limit is 8,000
@@ -69,6 +71,12 @@ async def append(session: AsyncSession, *, topic: str, key: str, payload: dict[s
         {"id": event_id, "topic": topic, "key": key, "payload": orjson.dumps(payload, default=str).decode()},
     )
     return event_id
+
+
+async def purge(session: AsyncSession, *, keep: timedelta, rows_max: int) -> int:
+    """Delete events that were written longer ago than `keep` and are published, `rows_max` at most; how many."""
+    values = {"before": uuid7_floor(utc_now() - keep), "rows_max": rows_max}
+    return (await session.execute(text(_PURGE_SQL), values)).scalar_one()
 
 
 def _message(event: OutboxEvent) -> str:
@@ -115,12 +123,3 @@ class Relay:
         """Publish until nothing is left."""
         while await self.run_once() == BATCH_MAX:
             pass
-
-    async def forget_old(self) -> None:
-        """Delete what was published more than KEEP_DAYS ago, a batch a transaction. Ids grow with time, so the primary key finds it."""
-        before = uuid7_floor(utc_now() - timedelta(days=KEEP_DAYS))
-        while True:
-            async with self._database.transaction() as session:
-                deleted = cast("CursorResult[Any]", await session.execute(text(_FORGET_SQL), {"before": before, "n": _FORGET_BATCH_MAX}))
-            if deleted.rowcount < _FORGET_BATCH_MAX:
-                return

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from shared.db import Base
-from sqlalchemy import BigInteger, DateTime, LargeBinary, Text
+from sqlalchemy import BigInteger, DateTime, LargeBinary, Text, true
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -15,6 +15,7 @@ class RunRow(Base):
 
     `cancel_requested`: it is to end; with `end_reason` (a shared.access.EndReason) because its person or key may no longer run anything.
     `left_out` is a LeftOutEventData as JSON: what the model did not see of the conversation.
+    `of_chat`: it wrote a reply, and stays as long as its chat. `events_kept`: none of its events was purged yet.
     """
 
     __tablename__ = "run"
@@ -39,6 +40,8 @@ class RunRow(Base):
     end_reason: Mapped[str | None] = mapped_column(Text)
     finish_reason: Mapped[str | None] = mapped_column(Text)
     left_out: Mapped[str | None] = mapped_column(Text)
+    of_chat: Mapped[bool] = mapped_column(server_default=true())
+    events_kept: Mapped[bool] = mapped_column(server_default=true())
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     started_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     ended_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))

@@ -79,7 +79,7 @@ class RunService:
         agent = await self._agent(principal, agent_id)
         spec = await self._spec(principal, agent, body)
         model = body.model or agent.model or self._settings.default_model
-        values = _row_values(principal, agent, spec, run_id=uuid7(), model=model)
+        values = _row_values(principal, agent, spec, run_id=uuid7(), model=model, of_chat=False)
         async with self._database.transaction() as session:
             if write is not None and (first := await idempotency.begin(session, write.operation, body=write.body)) is not None:
                 return UUID(orjson.loads(first.body)["run_id"])
@@ -98,7 +98,8 @@ class RunService:
             spec = await self._spec(principal, agent, body)
             model = agent.model or body.model or self._settings.default_model
             async with self._database.transaction() as session:
-                await self._add(session, principal, _row_values(principal, agent, spec, run_id=body.run_id, model=model))
+                values = _row_values(principal, agent, spec, run_id=body.run_id, model=model, of_chat=True)
+                await self._add(session, principal, values)
             found = await self._find_named(principal, body)
         if found is None:
             raise RunIdTaken
@@ -309,8 +310,9 @@ def _cursor(after: str) -> UUID:
         raise CursorInvalid from None
 
 
-def _row_values(principal: Principal, agent: Agent, spec: RunSpec, *, run_id: UUID, model: str) -> dict[str, Any]:
+def _row_values(principal: Principal, agent: Agent, spec: RunSpec, *, run_id: UUID, model: str, of_chat: bool) -> dict[str, Any]:
     return {
+        "of_chat": of_chat,
         "id": run_id,
         "organisation_id": principal.organisation_id,
         "team_id": principal.team_id,

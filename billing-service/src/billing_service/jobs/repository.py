@@ -81,26 +81,6 @@ class JobRepository:
     async def ensure_partitions(self, months: int) -> int:
         return await self._pool.fetchval("SELECT ensure_partitions($1)", months)
 
-    async def forget_ended_holds(self, *, keep_days: int, rows_max: int) -> int:
-        """Delete up to `rows_max` holds that ended before the retention time; their events, entries and dedupe keys stay."""
-        status = await self._pool.execute(
-            "DELETE FROM hold WHERE request_id IN (SELECT request_id FROM hold WHERE state <> 'held'"
-            " AND ended_at < now() - make_interval(days => $1) ORDER BY ended_at LIMIT $2 FOR UPDATE SKIP LOCKED)",
-            keep_days,
-            rows_max,
-        )
-        return int(status.rpartition(" ")[2])
-
-    async def forget_provider_calls(self, *, keep_days: int, rows_max: int) -> int:
-        """Delete up to `rows_max` of the providers' own ids of dispatches older than that."""
-        status = await self._pool.execute(
-            "DELETE FROM provider_call WHERE provider_request_id IN (SELECT provider_request_id FROM provider_call"
-            " WHERE occurred_at < now() - make_interval(days => $1) ORDER BY occurred_at LIMIT $2 FOR UPDATE SKIP LOCKED)",
-            keep_days,
-            rows_max,
-        )
-        return int(status.rpartition(" ")[2])
-
     async def begin_checks(self, *, interval_s: float) -> bool:
         """Whether this process is the one that checks now."""
         return bool(await self._pool.fetchval("SELECT begin_checks($1)", interval_s))

@@ -67,7 +67,3 @@ class Announcements:
             for start in range(0, len(events), _BATCH_MAX):
                 await self._publish(db, events[start : start + _BATCH_MAX])
         return len(events)
-
-    async def forget_old(self) -> None:
-        """Deletes what was published long ago."""
-        await self._relay.forget_old()

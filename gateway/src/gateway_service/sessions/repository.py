@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gateway_service.sessions.models import RefreshToken, UserSession
@@ -59,11 +59,3 @@ async def revoke_all(db: AsyncSession, user_id: UUID, *, keep: UUID | None, reas
     if keep is not None:
         statement = statement.where(UserSession.id != keep)
     return list(await db.scalars(statement.values(revoked_at=now, revoked_reason=reason).returning(UserSession.id)))
-
-
-async def delete_ended(db: AsyncSession, *, before: datetime) -> None:
-    """Removes sessions that ended before `before`, with their tokens, and links replaced before it: they are refused either way."""
-    await db.execute(delete(RefreshToken).where(RefreshToken.replaced_at < before))
-    ended = select(UserSession.id).where((UserSession.expires_at < before) | (UserSession.revoked_at < before))
-    await db.execute(delete(RefreshToken).where(RefreshToken.session_id.in_(ended)))
-    await db.execute(delete(UserSession).where((UserSession.expires_at < before) | (UserSession.revoked_at < before)))

@@ -25,7 +25,6 @@ log = logging.getLogger(__name__)
 
 _SESSIONS_LISTED_MAX = 100
 _CHAIN_MAX = 8
-_KEPT_AFTER_END = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,8 +168,3 @@ class Sessions:
                 return
             await repository.revoke(db, session.id, user_id=session.user_id, reason="signed_out", now=utc_now())
             await self._changes.end(db, session_subject(session.id))
-
-    async def sweep(self) -> None:
-        """Deletes sessions that ended a week ago or longer."""
-        async with self._database.transaction() as db:
-            await repository.delete_ended(db, before=utc_now() - _KEPT_AFTER_END)

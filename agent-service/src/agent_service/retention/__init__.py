@@ -1,0 +1,1 @@
+"""What ends by age in this service."""
