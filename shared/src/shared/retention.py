@@ -1,5 +1,6 @@
 """The end of data: what is past its time is deleted in small batches, by one process at a time. docs/retention.md names every table."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -93,6 +94,7 @@ class Retention:
 
     def __init__(self, purges: Sequence[Purge], metrics: Metrics, *, schema: str) -> None:
         self._purges = tuple(purges)
+        self._turn = asyncio.Lock()
         self._removed = metrics.counter(f"{schema}_purged_rows", "Rows deleted because their time was over", ("table",))
 
     def job(self) -> Periodic:
@@ -100,16 +102,20 @@ class Retention:
         return Periodic("retention", INTERVAL_S, self.run)
 
     async def run(self) -> dict[str, int]:
-        """Delete everything that is past its time; how much of what. A purge that fails does not hold up the others."""
+        """Delete everything that is past its time; how much of what. Waits for a run of this process that is under way.
+
+        A purge that fails does not hold up the others.
+        """
         removed: dict[str, int] = {}
-        for purge in self._purges:
-            try:
-                await self._all(purge, removed)
-            except Exception as error:
-                if is_outage(error):
-                    raise
-                # The edge of a job: the other tables must stay bounded.
-                log.exception("a purge failed; it is tried again", extra={"table": purge.name})
+        async with self._turn:
+            for purge in self._purges:
+                try:
+                    await self._all(purge, removed)
+                except Exception as error:
+                    if is_outage(error):
+                        raise
+                    # The edge of a job: the other tables must stay bounded.
+                    log.exception("a purge failed; it is tried again", extra={"table": purge.name})
         if removed:
             log.info("what was past its time is deleted", extra={"removed": removed})
         return removed
