@@ -100,7 +100,7 @@ async def held(world: World, person: Person, count: int) -> list[str]:
 @pytest.mark.asyncio(loop_scope="module")
 async def test_a_small_file_is_ready_at_once_while_others_flood_the_service(worlds: Callable[[], World]) -> None:
     world = worlds()
-    async with world.service() as service:
+    async with world.service(ingestion_batch_chunks=64) as service:  # a large file in a few steps: nothing dies here
         ann, ben, cleo, dora = (service.person() for _ in range(4))
         floods = {ann: await held(world, ann, 4), ben: await held(world, ben, 3)}
         # While the others' files are held, whatever the machine is at.
