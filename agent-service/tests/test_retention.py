@@ -1,5 +1,6 @@
 """After two years runs are bounded, those of chats stay with their steps, and what is deleted leaves what docs/retention.md lists."""
 
+import json
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,6 +9,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 import pytest_asyncio
+from shared.access import ACCESS_CHANNEL
 from shared.contracts.agents import ASSISTANT_AGENT_ID
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -126,3 +128,41 @@ async def test_a_deleted_run_and_agent_leave_only_what_the_page_of_retention_lis
     await age(admin, run_id)
     await service.app.state.retention.run()
     assert set((await rows_of(admin, run_id)).values()) == {0}
+
+
+async def test_a_deleted_account_takes_its_agents_and_runs_along(service: Any, admin: Any, others: Any, play: Any) -> None:
+    gone, other = service.person(), service.person()
+    runs = {person: await with_file(person, others, play) for person in (gone, other)}
+    user_id = gone.principal.user_id
+    await admin.execute(
+        "INSERT INTO agent.mcp_server (id, organisation_id, created_by, name, url, header_names, connect_timeout_s, call_timeout_s,"
+        " enabled, access_user_ids, created_at, updated_at)"
+        " VALUES (gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 's', 'http://127.0.0.1:1', '{}', 1, 1, false, $1, now(), now())",
+        [user_id, other.principal.user_id],
+    )
+    # One run is under way when the account goes.
+    others.plans += [play.calls(("slow", {"seconds": 30})), play.says("done")]
+    running = await gone.new_agent("slow")
+    async with gone.stream(running) as (run_id, _):
+        await gone.until_status(run_id, "running")
+    event = {"id": str(uuid4()), "topic": "account.deleted", "key": f"user:{user_id}", "payload": {"user_id": str(user_id)}}
+    await admin.execute("SELECT pg_notify($1, $2)", ACCESS_CHANNEL, json.dumps(event))
+
+    async def noted() -> bool:
+        return await admin.fetchval("SELECT count(*) FROM agent.erasure WHERE user_id = $1", user_id) == 1
+
+    await play.until(noted)
+    await service.app.state.erasures.run()
+
+    async def workflow_ended() -> bool:
+        status = await admin.fetchval("SELECT status FROM agent_dbos.workflow_status WHERE workflow_uuid = $1", f"run-{run_id}")
+        return status not in {"PENDING", "ENQUEUED"}
+
+    await play.until(workflow_ended)
+    names = [row[0] for row in await admin.fetch("SELECT schemaname || '.' || tablename FROM pg_tables WHERE schemaname LIKE 'agent%'")]
+    naming = {name for name in names for row in await admin.fetch(f"SELECT t::text FROM {name} t") if str(user_id) in row[0]}
+    assert naming == {"agent.erasure"}
+    for deleted in (runs[gone], run_id):
+        assert {table for table, count in (await rows_of(admin, deleted)).items() if count} <= set(_ENGINE_TABLES)
+    assert (await other.get(runs[other]))["status"] == "complete"
+    assert await admin.fetchval("SELECT access_user_ids FROM agent.mcp_server") == [other.principal.user_id]

@@ -1,9 +1,11 @@
 """After two years the record of how replies were written is gone, and every chat is there; a deleted chat leaves what is listed."""
 
+import json
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
+from shared.access import ACCESS_CHANNEL
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -75,3 +77,32 @@ async def test_a_deleted_chat_leaves_only_what_the_page_of_retention_lists(start
     assert set(left) <= {"outbox", "idempotency_key"}
     whole = "".join([text for table in _TABLES for text in await rows(admin, table)])
     assert "nobody else" not in whole
+
+
+async def announce_deleted(admin: Any, user_id: Any) -> None:
+    """As the gateway does."""
+    event = {"id": str(uuid4()), "topic": "account.deleted", "key": f"user:{user_id}", "payload": {"user_id": str(user_id)}}
+    await admin.execute("SELECT pg_notify($1, $2)", ACCESS_CHANNEL, json.dumps(event))
+
+
+async def test_a_deleted_account_takes_its_chats_along_and_nobody_elses(start: Any, admin: Any, play: Any) -> None:
+    service = await start()
+    gone, other = service.user(), service.user()
+    chats = {user: await user.new_chat() for user in (gone, other)}
+    for user, chat in chats.items():
+        await user.say(chat, "words of somebody", headers={"idempotency-key": "k"})
+    user_id = gone.principal.user_id
+
+    await announce_deleted(admin, user_id)
+
+    async def noted() -> bool:
+        return await admin.fetchval("SELECT count(*) FROM chat.erasure WHERE user_id = $1", user_id) == 1
+
+    await play.until(noted)
+    await service.app.state.erasures.run()
+    naming = {table for table in (*_TABLES, "erasure") for text in await rows(admin, table) if str(user_id) in text or chats[gone] in text}
+    assert naming == {"erasure"}
+    assert (await other.branch(chats[other]))["data"][0]["content"] == "words of somebody"
+    await admin.execute(f"UPDATE chat.erasure SET requested_at = {_OLD}, done_at = {_OLD}")
+    await service.app.state.retention.run()
+    assert await rows(admin, "erasure") == []

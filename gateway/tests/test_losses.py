@@ -142,3 +142,23 @@ async def test_a_key_cannot_revoke_its_owners_other_keys(gateway: Gateway, membe
         assert (await http.delete(f"/api/v1/auth/api-keys/{other['id']}")).status_code == 403
         assert (await http.post(f"/api/v1/auth/api-keys/{other['id']}/rotate", json={"grace_s": 0})).status_code == 403
         assert (await http.delete(f"/api/v1/auth/api-keys/{narrow['id']}")).status_code == 204
+
+
+async def test_a_deleted_account_is_announced_for_as_long_as_its_event_is_kept(gateway: Gateway, admin: Person, member: Person) -> None:
+    async with heard(gateway) as found:
+        assert (await admin.delete(f"/api/v1/admin/users/{member.user['id']}")).status_code == 204
+        first = await asyncio.wait_for(found.get(), 1)
+        assert (first["topic"], first["payload"]["user_id"]) == ("account.deleted", member.user["id"])
+        await gateway.fetch("UPDATE outbox SET id = uuidv7(interval '-6 days'), created_at = now() - interval '6 days'")
+        assert await gateway.state.announcements.repeat() == 1
+        assert (await asyncio.wait_for(found.get(), 1))["payload"] == first["payload"]
+
+
+async def test_a_deleted_persons_stream_ends_at_once_and_says_why(streaming: Gateway) -> None:
+    admin, member = await streaming.sign_up("ada"), await streaming.sign_up("grace")
+    async with open_stream(streaming, member.token, "/api/v1/chats/1/stream") as answer:
+        pieces = answer.aiter_bytes()
+        assert await anext(pieces) == b"data: a\n\n"
+        assert (await admin.delete(f"/api/v1/admin/users/{member.user['id']}")).status_code == 204
+        rest = b"".join([piece async for piece in pieces])
+    assert b"account_deleted" in rest

@@ -88,3 +88,36 @@ async def test_the_service_cannot_delete_a_young_act(gateway: Gateway, admin: Pe
         await gateway.fetch("DELETE FROM audit_log")
     await gateway.fetch("SELECT purge_audit_log(interval '90 days', 1000)")
     assert await count(gateway, "audit_log") == acts >= 1
+
+
+async def test_a_deleted_account_leaves_the_audit_trail_and_nothing_else(gateway: Gateway, admin: Person, member: Person) -> None:
+    await member.post("/api/v1/auth/api-keys", {"name": "robot"})
+    user_id = UUID(member.user["id"])
+    assert (await admin.delete(f"/api/v1/admin/users/{user_id}")).status_code == 204
+    assert (await member.get("/api/v1/auth/me")).status_code == 401
+    assert (await member.http.post("/api/v1/auth/refresh")).status_code == 401
+    tables = [row["tablename"] for row in await gateway.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'gateway'")]
+    naming = {
+        table
+        for table in tables
+        for row in await gateway.fetch(f"SELECT t::text AS text FROM {table} t")
+        if str(user_id) in row["text"] or member.email in row["text"]
+    }
+    assert naming == {"audit_log", "outbox"}
+    acts = (await admin.get("/api/v1/admin/audit")).json()["data"]
+    assert (acts[0]["action"], acts[0]["target_id"], acts[0]["actor_id"]) == ("user.deleted", str(user_id), admin.user["id"])
+    assert "example.com" not in str(acts)
+    assert (await admin.delete(f"/api/v1/admin/users/{user_id}")).status_code == 404
+    # The address is free again, for a person who has nothing of the former one.
+    again = await gateway.sign_up("grace")
+    assert again.user["id"] != str(user_id)
+
+
+async def test_nobody_deletes_themselves_the_last_admin_or_those_above_them(gateway: Gateway, admin: Person, member: Person) -> None:
+    path = "/api/v1/admin/users/"
+    assert (await admin.delete(path + admin.user["id"])).status_code == 403
+    assert (await member.delete(path + admin.user["id"])).status_code == 403
+    assert (await admin.patch(path + member.user["id"], {"role": "org-admin"})).status_code == 200
+    refused = await member.delete(path + admin.user["id"])
+    assert (refused.status_code, refused.json()["code"]) == (403, "role_exceeds_own")
+    assert (await admin.get("/api/v1/auth/me")).status_code == 200

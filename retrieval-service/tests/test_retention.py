@@ -1,14 +1,17 @@
 """After two years what ends by age is gone and every file is there; a deleted file leaves no row, object or vector but what is listed."""
 
+import json
 from collections.abc import AsyncGenerator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import asyncpg
 import pytest
 import pytest_asyncio
 from ingestion_world import PASSAGES, Person, Service, unique, worlds_over
+from shared.access import ACCESS_CHANNEL
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -130,3 +133,30 @@ async def test_a_deleted_file_leaves_only_what_the_page_of_retention_lists(
     await age_workflows(admin, file_id)
     await service.state.retention.run()
     assert await tables_naming(admin, file_id, str(person.principal.user_id)) == set()
+
+
+async def test_a_deleted_account_takes_its_files_uploads_and_knowledge_along(
+    service: Service, admin: asyncpg.Connection, eventually: Any
+) -> None:
+    gone, other = service.person(), service.person()
+    files = {person: await ready_file(person) for person in (gone, other)}
+    for person, file_id in files.items():
+        base = (await person.http.post(BASES, json={"name": "b", "access": "private"})).json()["id"]
+        assert (await person.http.post(f"{BASES}/{base}/files", json={"file_id": file_id})).is_success
+        await eventually(lambda file_id=file_id: finished_workflow(admin, file_id))
+    begun = await gone.http.post("/api/v1/retrieval/uploads", json={"filename": "left.txt", "size_bytes": 10_000})
+    assert begun.status_code == 201, begun.text
+    user_id = gone.principal.user_id
+    event = {"id": str(uuid4()), "topic": "account.deleted", "key": f"user:{user_id}", "payload": {"user_id": str(user_id)}}
+    await admin.execute("SELECT pg_notify($1, $2)", ACCESS_CHANNEL, json.dumps(event))
+
+    async def erased() -> bool:
+        left = await tables_naming(admin, str(user_id), files[gone], begun.json()["id"])
+        return {name for name in left if not name.startswith("retrieval_dbos.")} == {"retrieval.erasure"}
+
+    await eventually(erased)
+    assert await service.points(files[gone]) == 0
+    assert await objects_naming(service, files[gone]) == await objects_naming(service, begun.json()["id"]) == []
+    assert (await other.file(files[other]))["stage"] == "ready"
+    assert await service.points(files[other]) == PASSAGES
+    assert len((await other.http.get(BASES)).json()["data"]) == 1

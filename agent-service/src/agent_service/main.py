@@ -14,6 +14,7 @@ from shared.clients.retrieval import RetrievalClient
 from shared.clients.windows import ModelWindows
 from shared.db import Database, check_schema
 from shared.durable import DurableEngine
+from shared.erasure import Erasures
 from shared.http import Timeouts, UpstreamPool
 from shared.ids import uuid7
 from shared.operations import check_database
@@ -30,6 +31,7 @@ from agent_service.code.limits import BODY_BYTES_MAX, CodeLimits
 from agent_service.code.service import CodeRunner
 from agent_service.identity.endpoints import router as identity_router
 from agent_service.mcp.endpoints import router as mcp_router
+from agent_service.retention.erasure import BELONGINGS
 from agent_service.retention.purges import retention
 from agent_service.runs.costs import Costs
 from agent_service.runs.endpoints import internal_router as internal_runs_router
@@ -78,7 +80,7 @@ async def lifespan(api: FastAPI) -> AsyncGenerator[None]:
         )
         workflow, jobs = _build_runs(api.state, engine, pool, settings, stack)
         url = settings.database_url.get_secret_value()
-        losses = access_subscriber(url, service=settings.service, end_work=partial(_end_access, api.state))
+        losses = access_subscriber(url, service=settings.service, end_work=api.state.erasures.after(partial(_end_access, api.state)))
         losses.start()
         stack.push_async_callback(losses.close)
         stack.callback(on_shutdown_signal(partial(_begin_drain, api.state, workflow, settings.drain_timeout_s)))
@@ -163,12 +165,14 @@ def _build_runs(
     state.streams = streams = RunStreams(database, live, settings)
     state.metrics.gauge("agent_streams_open", "Event streams that readers hold open").set_function(lambda: len(streams.open))
 
+    state.erasures = Erasures(database, BELONGINGS)
     state.retention = retention(database, engine, settings, state.metrics)
     return workflow, [
         Periodic("runs to stop", settings.cancel_poll_s, sweeper.stop_cancelled),
         Periodic("run sweeper", settings.sweep_interval_s, sweeper.sweep),
         Periodic("run costs", settings.cost_interval_s, costs.check_due),
         Periodic("old costs", _OLD_COSTS_S, costs.give_up_old),
+        state.erasures.job(),
         state.retention.job(),
     ]
 

@@ -7,7 +7,7 @@ from pydantic import Field, SecretStr
 from shared.contracts.runs import TOOL_RESULT_CHARS_MAX
 from shared.settings import ServiceSettings
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 """The migration this code needs at least."""
 
 

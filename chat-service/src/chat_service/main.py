@@ -15,6 +15,7 @@ from shared.clients.completions import Completions
 from shared.clients.retrieval import RetrievalClient
 from shared.clients.windows import ModelWindows
 from shared.db import Database, check_schema
+from shared.erasure import Erasures
 from shared.http import Timeouts, UpstreamPool
 from shared.ids import uuid7
 from shared.operations import check_database
@@ -26,6 +27,7 @@ from starlette.datastructures import State
 from chat_service.chats.endpoints import router as chats_router
 from chat_service.messages.endpoints import router as messages_router
 from chat_service.references.service import References
+from chat_service.retention.erasure import BELONGINGS
 from chat_service.retention.purges import retention
 from chat_service.settings import SCHEMA_VERSION, ChatSettings
 from chat_service.streams.journal import Journal
@@ -107,7 +109,8 @@ def _wire(state: State, database: Database, pool: UpstreamPool, settings: ChatSe
     )
     database_url = settings.database_url.get_secret_value()
     signals = Signals(database_url, owner=runner.owner, on_stop=runner.stop)
-    access = access_subscriber(database_url, service=settings.service, end_work=AccessEnds(database, runner).end)
+    state.erasures = erasures = Erasures(database, BELONGINGS)
+    access = access_subscriber(database_url, service=settings.service, end_work=erasures.after(AccessEnds(database, runner).end))
     reaper = Reaper(database, runner, settings)
     state.runner, state.access = runner, access
     state.references = references
@@ -135,7 +138,7 @@ def _wire(state: State, database: Database, pool: UpstreamPool, settings: ChatSe
         ("chat signals", _LISTEN_AGAIN_S, signals.listen),
         ("chat housekeeping", _HOUSEKEEPING_S, clean_up),
     ]
-    return [access, state.retention.job(), *(Periodic(name, interval_s, work) for name, interval_s, work in jobs)]
+    return [access, erasures.job(), state.retention.job(), *(Periodic(name, interval_s, work) for name, interval_s, work in jobs)]
 
 
 def _inference(pool: UpstreamPool, tokens: ServiceTokens, settings: ChatSettings) -> tuple[Completions, ModelWindows]:

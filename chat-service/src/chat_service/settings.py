@@ -5,7 +5,7 @@ from typing import ClassVar
 from pydantic import Field
 from shared.settings import ServiceSettings
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """The migration this code needs at least."""
 
 

@@ -12,6 +12,7 @@ from shared.clients.inference import InferenceClient
 from shared.clock import utc_now
 from shared.db import Database, check_schema
 from shared.durable import DurableEngine
+from shared.erasure import Erasures
 from shared.http import Timeouts, UpstreamPool
 from shared.operations import check_database
 from shared.settings import load_settings_or_exit
@@ -36,6 +37,7 @@ from retrieval_service.objects.port import ObjectStore
 from retrieval_service.parsing.jail_check import JailCheck
 from retrieval_service.reconciliation.endpoints import router as reconciliation_router
 from retrieval_service.reconciliation.service import Reconciler
+from retrieval_service.retention.erasure import BELONGINGS
 from retrieval_service.retention.purges import retention
 from retrieval_service.search.endpoints import router as search_router
 from retrieval_service.search.questions import Questions
@@ -88,7 +90,9 @@ async def lifespan(api: FastAPI) -> AsyncGenerator[None]:
         reconciling = Periodic("reconciliation", settings.reconciliation_interval_s, reconciler.run_periodically)
         looking = Periodic("self-test of the reader", _LOOK_S, jail_check.look)
         url = settings.database_url.get_secret_value()
-        api.state.access = access = access_subscriber(url, service=settings.service, end_work=AccessEnds(database).end)
+        api.state.erasures = erasures = Erasures(database, BELONGINGS)
+        end_work = erasures.after(AccessEnds(database).end)
+        api.state.access = access = access_subscriber(url, service=settings.service, end_work=end_work)
         api.state.retention = retention(database, engine, settings, api.state.metrics)
         access.start()
         stack.push_async_callback(access.close)
@@ -100,7 +104,7 @@ async def lifespan(api: FastAPI) -> AsyncGenerator[None]:
             await engine.launch()
             owned.push_async_callback(engine.close)
             owned.push_async_callback(ingestion.close)
-            for job in [*file_jobs, *ingestion_jobs, reconciling, looking, api.state.retention.job()]:
+            for job in [*file_jobs, *ingestion_jobs, reconciling, looking, erasures.job(), api.state.retention.job()]:
                 job.start()
                 owned.push_async_callback(job.close)
 

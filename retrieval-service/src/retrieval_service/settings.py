@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, SecretStr, field_validator
 from shared.settings import ServiceSettings, built_in_embedding_model
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 
 class RetrievalSettings(ServiceSettings):

@@ -46,6 +46,11 @@ _REASONS: Mapping[AccessTopic, EndReason] = {
 }
 
 
+def reason_of(topic: AccessTopic) -> EndReason:
+    """Why work ends that is ended by `topic`."""
+    return _REASONS[topic]
+
+
 @dataclass(frozen=True, slots=True)
 class AccessEnd:
     """One person (`user_id`) or one key (`key_id`) that lost access. `role` is the new role when that is the reason."""

@@ -23,6 +23,16 @@ _WORKFLOWS_MAX = 100  # each has a row a step, and one a message
 # Held for one batch. A process that dies in it has deleted nothing, and no other waits for it.
 _LOCK_SQL = text("SELECT pg_try_advisory_xact_lock(hashtext('purge:' || current_schema() || ':' || CAST(:name AS text)))")
 
+_ERASURES_KEPT = timedelta(days=30)
+"""Longer than a deletion is announced."""
+_ERASURES_SQL = """
+WITH gone AS (
+    DELETE FROM erasure WHERE user_id IN (
+        SELECT user_id FROM erasure WHERE done_at < now() - CAST(:keep AS interval)
+        ORDER BY done_at LIMIT :rows_max FOR UPDATE SKIP LOCKED) RETURNING 1)
+SELECT count(*) FROM gone
+"""
+
 log = logging.getLogger(__name__)
 
 
@@ -87,6 +97,11 @@ def purge_workflows(engine: Workflows, *, keep: timedelta) -> Purge:
         return await engine.purge_finished(keep=keep, rows_max=_WORKFLOWS_MAX)
 
     return Purge("workflow_status", batch, _WORKFLOWS_MAX)
+
+
+def purge_erasures(database: Database) -> Purge:
+    """The notes of accounts whose belongings are deleted."""
+    return purge_by_age(database, "erasure", _ERASURES_SQL, keep=_ERASURES_KEPT)
 
 
 class Retention:

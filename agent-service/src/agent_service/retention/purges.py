@@ -5,7 +5,7 @@ from datetime import timedelta
 from shared.db import Database
 from shared.durable import DurableEngine
 from shared.metrics import Metrics
-from shared.retention import Purge, Retention, purge_by_age, purge_idempotency_keys, purge_workflows
+from shared.retention import Purge, Retention, purge_by_age, purge_erasures, purge_idempotency_keys, purge_workflows
 
 from agent_service.settings import AgentSettings
 
@@ -51,6 +51,7 @@ def retention(database: Database, engine: DurableEngine, settings: AgentSettings
         purge_by_age(database, "mcp_check", _CHECKS_SQL, keep=_CHECKS_KEPT),
         purge_workflows(engine, keep=timedelta(days=settings.workflow_keep_days)),
         purge_idempotency_keys(database),
+        purge_erasures(database),
     )
     return Retention(purges, metrics, schema="agent")
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from shared.db import Database
 from shared.metrics import Metrics
-from shared.retention import Retention, purge_by_age, purge_idempotency_keys, purge_outbox
+from shared.retention import Retention, purge_by_age, purge_erasures, purge_idempotency_keys, purge_outbox
 
 from chat_service.settings import ChatSettings
 
@@ -23,5 +23,6 @@ def retention(database: Database, settings: ChatSettings, metrics: Metrics) -> R
         purge_by_age(database, "turn", _TURNS_SQL, keep=timedelta(days=settings.turn_keep_days)),
         purge_outbox(database, keep=timedelta(days=settings.outbox_keep_days)),
         purge_idempotency_keys(database),
+        purge_erasures(database),
     )
     return Retention(purges, metrics, schema="chat")

@@ -52,11 +52,31 @@ async def change_user(
     return AccountChange(before, after, _detail(user, team_ids))
 
 
+async def delete_user(db: AsyncSession, organisation_id: UUID, user_id: UUID) -> Account:
+    """Deletes the account with its password, memberships, sessions and keys; who it was. Raises: NotFound."""
+    await repository.lock_admins(db)
+    user = await repository.user_for_update(db, organisation_id, user_id)
+    if user is None:
+        raise NotFound("there is no such user")
+    account = repository.account_from(user, await repository.team_ids_of(db, user_id))
+    await repository.remove(db, user_id)
+    return account
+
+
 async def require_an_admin_left(db: AsyncSession, change: AccountChange) -> None:
     """Raises: Conflict when the change left nobody to administrate."""
-    if not _is_admin(change.before) or _is_admin(change.after):
-        return
-    if await repository.active_admins(db, change.after.organisation_id) == 0:
+    if _is_admin(change.before) and not _is_admin(change.after):
+        await _require_an_admin(db, change.after.organisation_id)
+
+
+async def require_an_admin_left_without(db: AsyncSession, deleted: Account) -> None:
+    """Raises: Conflict when the deleted account was the last that could administrate."""
+    if _is_admin(deleted):
+        await _require_an_admin(db, deleted.organisation_id)
+
+
+async def _require_an_admin(db: AsyncSession, organisation_id: UUID) -> None:
+    if await repository.active_admins(db, organisation_id) == 0:
         raise Conflict("this is the last active administrator; make someone else one first", code="last_admin")
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from shared.auth import Role
-from sqlalchemy import Row, func, select, text, tuple_, update
+from sqlalchemy import Row, delete, func, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -107,6 +107,11 @@ async def page_of_users(db: AsyncSession, organisation_id: UUID, *, after: UUID 
 async def user_for_update(db: AsyncSession, organisation_id: UUID, user_id: UUID) -> UserAccount | None:
     statement = select(UserAccount).where(UserAccount.id == user_id, UserAccount.organisation_id == organisation_id).with_for_update()
     return await db.scalar(statement)
+
+
+async def remove(db: AsyncSession, user_id: UUID) -> None:
+    """The account with its password, memberships, sessions and keys."""
+    await db.execute(delete(UserAccount).where(UserAccount.id == user_id))
 
 
 async def active_admins(db: AsyncSession, organisation_id: UUID) -> int:

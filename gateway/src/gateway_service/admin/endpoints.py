@@ -30,6 +30,10 @@ def build_router() -> APIRouter:
     async def change_user(user_id: UUID, form: UserChange, principal: UsersWriter, admin: AdminDep) -> UserDetail:
         return await admin.change_user(principal, user_id, form)
 
+    @router.delete("/users/{user_id}", summary="Delete a person's account and all that is theirs", status_code=204)
+    async def delete_user(user_id: UUID, principal: UsersWriter, admin: AdminDep) -> None:
+        await admin.delete_user(principal, user_id)
+
     @router.get("/organisations", summary="The caller's organisation")
     async def list_organisations(principal: UsersReader, admin: AdminDep) -> Page[OrganisationInfo]:
         return await admin.organisations(principal)

@@ -61,20 +61,40 @@ class Admin:
                 await self._record(db, principal, change)
         return change.detail
 
+    async def delete_user(self, principal: Principal, user_id: UUID) -> None:
+        """Deletes a person's account; the services delete what was theirs, by docs/retention.md.
+
+        Raises:
+            NotFound, Conflict on the last administrator.
+            Forbidden: nobody deletes a person who holds more than they do, or themselves.
+        """
+        if user_id == principal.user_id:
+            raise Forbidden("you cannot delete your own account here; ask another administrator")
+        async with self._database.transaction() as db:
+            account = await directory.delete_user(db, principal.organisation_id, user_id)
+            _require_role_within(principal, account.role)
+            await directory.require_an_admin_left_without(db, account)
+            await self._audit(db, principal, user_id, action="user.deleted", detail={"role": account.role.value})
+            await self._announce(db, AccessTopic.DELETED, account)
+
     async def _record(self, db: AsyncSession, principal: Principal, change: AccountChange) -> None:
         before, after = change.before, change.after
         if before.role is not after.role:
-            await self._audit(db, principal, after.id, what="role", detail={"before": before.role.value, "after": after.role.value})
+            await self._audit(
+                db, principal, after.id, action="user.role_changed", detail={"before": before.role.value, "after": after.role.value}
+            )
             await self._announce(db, AccessTopic.ROLE_CHANGED, after)
         if before.status is not after.status:
-            await self._audit(db, principal, after.id, what="status", detail={"before": before.status.value, "after": after.status.value})
+            await self._audit(
+                db, principal, after.id, action="user.status_changed", detail={"before": before.status.value, "after": after.status.value}
+            )
             if after.status is AccountStatus.SUSPENDED:
                 await self._announce(db, AccessTopic.SUSPENDED, after)
             else:
                 await self._changes.forget(db, user_subject(after.id))
 
-    async def _audit(self, db: AsyncSession, principal: Principal, user_id: UUID, *, what: str, detail: dict[str, str]) -> None:
-        act = Act(action=f"user.{what}_changed", target_type="user", target_id=user_id, detail=detail)
+    async def _audit(self, db: AsyncSession, principal: Principal, user_id: UUID, *, action: str, detail: dict[str, str]) -> None:
+        act = Act(action=action, target_type="user", target_id=user_id, detail=detail)
         await audit.record(db, act, organisation_id=principal.organisation_id, actor=principal)
 
     async def _announce(self, db: AsyncSession, topic: AccessTopic, account: Account) -> None:
@@ -85,8 +105,12 @@ class Admin:
 def _require_within(principal: Principal, change: AccountChange) -> None:
     """Nobody makes or unmakes people who hold permissions the caller lacks."""
     for role in (change.before.role, change.after.role):
-        if not _role_within(principal, role):
-            raise Forbidden(f"you lack permissions of the role {role.value}; ask an administrator", code="role_exceeds_own")
+        _require_role_within(principal, role)
+
+
+def _require_role_within(principal: Principal, role: Role) -> None:
+    if not _role_within(principal, role):
+        raise Forbidden(f"you lack permissions of the role {role.value}; ask an administrator", code="role_exceeds_own")
 
 
 def _role_within(principal: Principal, role: Role) -> bool:

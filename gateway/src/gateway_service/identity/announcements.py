@@ -19,16 +19,17 @@ _ANNOUNCED_MAX = 1_000
 _BATCH_MAX = 100
 
 _LOCK_SQL = text("SELECT pg_try_advisory_xact_lock(hashtext('announcements:' || current_schema()))")
-# Ids grow with time, so the primary key finds the last day. Only what still holds is said again: nobody ends the work of a
-# person who is active again, and of two roles only the one they have now counts.
+# Only what still holds is said again: nobody ends the work of a person who is active again, and of two roles only the one they have
+# now counts. A deletion is said for as long as its row is kept, longer than the day: what it asks for may not be missed.
 _STILL_TRUE_SQL = text("""
 SELECT id, topic, key, payload::text AS payload, created_at FROM (
     SELECT DISTINCT ON (o.topic, o.key) o.id, o.topic, o.key, o.payload, o.created_at
     FROM outbox o
     LEFT JOIN user_account u ON o.topic LIKE 'account.%' AND u.id = CAST(o.payload ->> 'user_id' AS uuid)
     LEFT JOIN api_key k ON o.topic = 'key.revoked' AND k.id = CAST(o.payload ->> 'key_id' AS uuid)
-    WHERE o.id >= :since AND o.published_at IS NOT NULL AND (
-        (o.topic = 'account.suspended' AND u.status = 'suspended')
+    WHERE (o.id >= :since OR o.topic = 'account.deleted') AND o.published_at IS NOT NULL AND (
+        (o.topic = 'account.deleted' AND u.id IS NULL)
+        OR (o.topic = 'account.suspended' AND u.status = 'suspended')
         OR (o.topic = 'account.role_changed' AND u.role = o.payload ->> 'role')
         OR (o.topic = 'key.revoked' AND k.revoked_at IS NOT NULL)
     )
@@ -57,7 +58,7 @@ class Announcements:
         await self._relay.drain()
 
     async def repeat(self) -> int:
-        """Says again what of the last day still holds; returns how much."""
+        """Says again what of the last day still holds, and every deletion that is kept; returns how much."""
         since = uuid7_floor(utc_now() - _KEPT)
         async with self._database.transaction() as db:
             if not await db.scalar(_LOCK_SQL):

@@ -30,12 +30,13 @@ def key_subject(key_id: UUID) -> str:
 class IdentityChanges:
     """Announces changes in the transaction that makes them.
 
-    `ended` is told a subject that may no longer be served, `published` that the outbox holds something, both right after the commit.
+    Right after the commit `ended` is told a subject that may no longer be served, with the topic that says why if there is one, and
+    `published` that the outbox holds something.
     """
 
     def __init__(self, memory: IdentityMemory) -> None:
         self._memory = memory
-        self.ended: Callable[[str], None] = lambda _subject: None
+        self.ended: Callable[[str, AccessTopic | None], None] = lambda _subject, _topic: None
         self.published: Callable[[], None] = lambda: None
 
     async def forget(self, db: AsyncSession, subject: str) -> None:
@@ -43,14 +44,17 @@ class IdentityChanges:
         _after_commit(db, lambda: self._memory.drop(subject))
         await db.execute(text("SELECT pg_notify(:channel, :subject)"), {"channel": CHANNEL, "subject": subject})
 
-    async def end(self, db: AsyncSession, subject: str) -> None:
+    async def end(self, db: AsyncSession, subject: str, topic: AccessTopic | None = None) -> None:
         """forget(), and what this process is answering for `subject` ends."""
         await self.forget(db, subject)
-        _after_commit(db, lambda: self.ended(subject))
+        _after_commit(db, lambda: self.ended(subject, topic))
 
     async def publish(self, db: AsyncSession, topic: AccessTopic, *, subject: str, payload: Mapping[str, Any]) -> None:
         """end(), or forget() when only the role changed; in the same transaction an outbox event keyed by `subject`."""
-        await (self.forget if topic is AccessTopic.ROLE_CHANGED else self.end)(db, subject)
+        if topic is AccessTopic.ROLE_CHANGED:
+            await self.forget(db, subject)
+        else:
+            await self.end(db, subject, topic)
         await outbox.append(db, topic=topic.value, key=subject, payload={**payload, "at": utc_now().isoformat()})
         _after_commit(db, self.published)
 

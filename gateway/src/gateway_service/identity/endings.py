@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from shared.access import DETAILS, AccessEnd, EndReason
+from shared.access import DETAILS, AccessEnd, AccessTopic, EndReason, reason_of
 from shared.auth import Permission
 from shared.errors import AppError, Forbidden, Unauthenticated
 
@@ -20,15 +20,14 @@ class Endings:
     def __init__(self, end_calls: EndCalls) -> None:
         self._end_calls = end_calls
 
-    def of_subject(self, subject: str) -> None:
-        """This process has just committed the end of `subject`."""
-        self._end_calls(lambda identity: subject in _subjects(identity), _shown(subject.partition(":")[0]))
+    def of_subject(self, subject: str, topic: AccessTopic | None) -> None:
+        """This process has just committed the end of `subject`; `topic` None: of a session."""
+        self._end_calls(lambda identity: subject in _subjects(identity), _shown(None if topic is None else reason_of(topic)))
 
     async def of_access(self, end: AccessEnd) -> None:
         """Some process has. A changed role is for the services to judge: they know what a route permits."""
         if end.reason is not EndReason.ROLE_CHANGED:
-            shown = _shown("key" if end.key_id is not None else "user")
-            self._end_calls(lambda identity: end.covers(identity.principal, Permission.ME_READ), shown)
+            self._end_calls(lambda identity: end.covers(identity.principal, Permission.ME_READ), _shown(end.reason))
 
 
 def _subjects(identity: Identity) -> set[str]:
@@ -37,9 +36,9 @@ def _subjects(identity: Identity) -> set[str]:
     return {name(found) for name, found in ids if found is not None}
 
 
-def _shown(kind: str) -> AppError:
-    if kind == "user":
-        return Forbidden(DETAILS[EndReason.ACCOUNT_SUSPENDED], code=EndReason.ACCOUNT_SUSPENDED.value)
-    if kind == "key":
-        return Unauthenticated(DETAILS[EndReason.KEY_REVOKED], code=EndReason.KEY_REVOKED.value)
-    return Unauthenticated(_SESSION_ENDED, code="session_ended")
+def _shown(reason: EndReason | None) -> AppError:
+    if reason is None:
+        return Unauthenticated(_SESSION_ENDED, code="session_ended")
+    if reason is EndReason.ACCOUNT_SUSPENDED:
+        return Forbidden(DETAILS[reason], code=reason.value)
+    return Unauthenticated(DETAILS[reason], code=reason.value)
