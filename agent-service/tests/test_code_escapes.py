@@ -1,4 +1,4 @@
-"""Attempts to get out of the code sandbox: each is contained, and the service goes on answering while it is tried."""
+"""Attempts to get out of the code sandbox: each is contained, and the service continues answering while it is tried."""
 
 import asyncio
 import json

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def test_a_process_never_reaps_its_own_turn_of_whatever_kind(start: Any, suite: Any, play: Any, admin: Any) -> None:
-    # The lease ran out while the process hung; nobody else took the turn, so it goes on.
+    # The lease ran out while the process hung; nobody else took the turn, so it continues.
     user = (await start(turn_lease_s=60, reaper_interval_s=0.05)).user()
     gate = asyncio.Event()
     suite.default = play.says("one", until=gate)

@@ -18,7 +18,7 @@ from suite.waiting import is_within
 
 
 async def events_without_end(scope: Any, receive: Any, send: Any) -> None:
-    """A service whose answer goes on for ever; `?late` gives none at all."""
+    """A service whose answer never ends; `?late` gives none at all."""
     if scope["type"] != "http":
         return
     if scope["query_string"] != b"late":

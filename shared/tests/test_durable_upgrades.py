@@ -1,4 +1,4 @@
-"""What a process of one version leaves unfinished, and how one of another version goes on with it."""
+"""What a process of one version leaves unfinished, and how one of another version continues with it."""
 
 import asyncio
 import contextlib

@@ -329,7 +329,7 @@ def test_a_key_above_its_rate_is_429_with_retry_after(person: Person) -> None:
     assert refused.headers["x-ratelimit-limit"] == "3"
     assert refused.headers["x-ratelimit-remaining"] == "0"
     assert in_openais_envelope(refused)["type"] == "rate_limit_error"
-    assert person.http.get("/v1/models").status_code == 200, "another credential of the same person goes on"
+    assert person.http.get("/v1/models").status_code == 200, "another credential of the same person continues"
 
 
 def test_a_request_that_was_refused_costs_no_quota(stack: Stack, person: Person) -> None:
@@ -441,7 +441,7 @@ def test_a_provider_that_is_down_gives_503_and_the_hold_back(stack: Stack, perso
         until(lambda: not ledger.open_holds(person.id), within_s=5, what="the hold to be released")
         assert ledger.holds(person.id)[-1]["state"] == "released"
         assert person.usage_total()["cost_nano"] == spent
-        assert ask(person, completion()).status_code == 200, "the other provider goes on"
+        assert ask(person, completion()).status_code == 200, "the other provider continues"
     finally:
         stack.other_provider.start()
     until(lambda: ask(person, completion(model=model)).status_code == 200, within_s=15, what="the provider to be used again")

@@ -52,7 +52,7 @@ from agent_service.tools.port import Toolbox
 SCHEMA = "agent"
 _DURABLE_SCHEMA = "agent_dbos"
 _WORKFLOW_VERSION = "1"
-"""Raised when the order of a workflow's steps changes: unfinished runs of another version then begin anew, by what their rows say."""
+"""Raised when the order of a workflow's steps changes: unfinished runs of another version then start again, by what their rows say."""
 _OLD_COSTS_S = 60
 
 

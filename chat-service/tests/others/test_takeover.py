@@ -1,4 +1,4 @@
-"""A run goes on when the chat process that relays it dies, stalls or shuts down."""
+"""A run continues when the chat process that relays it dies, stalls or shuts down."""
 
 import asyncio
 import signal

@@ -53,7 +53,7 @@ from retrieval_service.vectors.port import VectorStore
 SCHEMA = "retrieval"
 _DURABLE_SCHEMA = "retrieval_dbos"
 _WORKFLOW_VERSION = "1"
-"""Raised when the steps of the workflows change: unfinished ones of another version then begin anew."""
+"""Raised when the steps of the workflows change: unfinished ones of another version then start again."""
 
 _HOUSEKEEPING_S = 3600
 _CUT_WRITE_AFTER = timedelta(hours=1)

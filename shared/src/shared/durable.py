@@ -4,7 +4,7 @@ A workflow is a registered coroutine function over one JSON argument. What it do
 step is recorded, so a workflow that is started again after a crash gets it back instead of doing the work twice. A step that was cut runs
 again. Between steps a workflow must decide by its argument and the results of steps alone.
 
-Recorded results are good for one version of the code. What another version left unfinished is begun anew, without them, by `take_over`:
+Recorded results are good for one version of the code. What another version left unfinished is started again, without them, by `take_over`:
 so a step also looks in the service's own rows whether it was done, or repeats without harm, and arguments stay readable to later versions.
 """
 
@@ -148,7 +148,7 @@ class DurableEngine:
     """The engine of one process. Build it in the lifespan, `launch` inside the running loop, `close` at the end.
 
     `version` pins which code may go on with the recorded steps of a workflow: raise it when the steps of a workflow change.
-    `executor_id` names the replica: a replica that comes back under its name goes on with what it had.
+    `executor_id` names the replica: a replica that comes back under its name continues with what it had.
     """
 
     def __init__(self, *, service: str, database_url: str, schema: str, version: str, executor_id: str) -> None:
@@ -234,7 +234,7 @@ class DurableEngine:
             self._asked_before.append(work)
 
     async def take_over(self) -> list[str]:
-        """Begin anew, under this version, what processes of other versions left unfinished and are no longer there to finish; its ids.
+        """Start again, under this version, what processes of other versions left unfinished and are no longer there to finish; its ids.
 
         Such a workflow keeps its id, argument and queue; its recorded steps are forgotten, and it hears all its messages again. What a
         living process can go on with is left alone. A process is gone when each look of `_GONE_AFTER_S` missed it, so call this
@@ -252,7 +252,7 @@ class DurableEngine:
             with engine.begin() as connection:
                 taken += self._begin_anew(connection, holder)
         if taken:
-            log.warning("unfinished workflows of another version begin anew", extra={"version": self._version, "workflows": len(taken)})
+            log.warning("unfinished workflows of another version start again", extra={"version": self._version, "workflows": len(taken)})
         return taken
 
     def _gone(self, connection: sa.Connection) -> list[_Holder]:
@@ -275,7 +275,7 @@ class DurableEngine:
         # What another process is at right now is its; the rest of such a moment is for the next look.
         held = held.order_by(_status.c.created_at).limit(_TAKEN_MAX).with_for_update(skip_locked=True)
         taken = connection.execute(held).scalars().all()
-        anew: dict[str, Any] = {
+        values: dict[str, Any] = {
             "status": "ENQUEUED",
             "application_version": self._version,
             "queue_name": sa.func.coalesce(_status.c.queue_name, INTERNAL_QUEUE_NAME),
@@ -284,7 +284,7 @@ class DurableEngine:
             "recovery_attempts": 0,
             "updated_at": sa.cast(sa.extract("epoch", sa.func.now()) * 1000, sa.BigInteger),
         }
-        connection.execute(sa.update(_status).where(_status.c.workflow_uuid.in_(taken)).values(anew))
+        connection.execute(sa.update(_status).where(_status.c.workflow_uuid.in_(taken)).values(values))
         connection.execute(sa.delete(_results).where(_results.c.workflow_uuid.in_(taken)))
         unheard = {"consumed": False, "consumed_by_function_id": None}
         connection.execute(sa.update(_messages).where(_messages.c.destination_uuid.in_(taken)).values(unheard))

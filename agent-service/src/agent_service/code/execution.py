@@ -103,7 +103,7 @@ class Execution:
                 os.close(descriptor)
 
     async def ended(self) -> Ending:
-        """Watch it to its end. Cancelled: it goes on until `close`."""
+        """Watch it to its end. Cancelled: it continues until `close`."""
         if self._end is None:
             raise RuntimeError("start it first")
         while not self._end.done():

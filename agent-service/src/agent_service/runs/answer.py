@@ -114,7 +114,7 @@ class Answer:
         self.finished = True
 
     def calls(self, *, step: int, taken: AbstractSet[str], calls_max: int) -> list[ModelCall]:
-        """The first `calls_max` calls under ids that are unique within the run: some providers number anew in each answer."""
+        """The first `calls_max` calls under ids that are unique within the run: some providers start numbering again in each answer."""
         calls: list[ModelCall] = []
         used = set(taken)
         for place, index in enumerate(sorted(self._calls)[:calls_max]):

@@ -72,7 +72,7 @@ class _Answers:
                 async for _ in self._streams.follow(run_id, 0):
                     pass
         except TimeoutError:
-            pass  # the run goes on; the answer says how far it is
+            pass  # the run continues; the answer says how far it is
 
     def stream(self, principal: Principal, run_id: UUID, after: int) -> EventStream:
         if self._streams.closing:

@@ -62,7 +62,7 @@ class _Tail:
 
 
 class RunStreams:
-    """Gives the bytes of event streams; one a process. `start` it for the runs of other processes."""
+    """Gives the bytes of event streams. One instance per process. `start` it for the runs of other processes."""
 
     def __init__(self, database: Database, live: LiveRuns, settings: AgentSettings) -> None:
         self._database = database

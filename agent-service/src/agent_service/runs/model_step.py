@@ -85,7 +85,7 @@ class _Attempt:
 
 
 class ModelSteps:
-    """Carries out model steps; one a process."""
+    """Carries out model steps. One instance per process."""
 
     def __init__(
         self,

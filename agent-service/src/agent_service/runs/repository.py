@@ -89,7 +89,7 @@ async def end(session: AsyncSession, run_id: UUID, values: Mapping[str, Any]) ->
 
 
 async def resume_after_approval(session: AsyncSession, run_id: UUID, *, waited_ms: int) -> None:
-    """The run goes on; the time a person took does not count as its own."""
+    """The run continues; the time a person took does not count as its own."""
     statement = update(RunRow).where(RunRow.id == run_id, RunRow.status == "awaiting_approval")
     values = {"status": "running", "approval_wait_ms": RunRow.approval_wait_ms + waited_ms}
     await session.execute(statement.values(**values).execution_options(synchronize_session=False))

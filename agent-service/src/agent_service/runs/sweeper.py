@@ -43,7 +43,7 @@ class Sweeper:
 
     async def sweep(self) -> None:
         """Take over what another version left, tell workflows what they did not hear, and look at a batch of open runs of others."""
-        # What their steps came to is in their rows, and whoever opens a run owns it: so they may begin anew.
+        # What their steps came to is in their rows, and whoever opens a run owns it: so they may start again.
         await self._engine.take_over()
         async with self._database.transaction() as session:
             unheard = await step_repository.undelivered_decisions(session, limit=_BATCH_MAX)

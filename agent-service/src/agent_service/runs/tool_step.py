@@ -48,7 +48,7 @@ class _Call:
 
 
 class ToolSteps:
-    """Carries out tool calls; one a process."""
+    """Carries out tool calls. One instance per process."""
 
     def __init__(self, database: Database, toolbox: Toolbox, settings: AgentSettings) -> None:
         self._database = database

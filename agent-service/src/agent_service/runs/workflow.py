@@ -52,7 +52,7 @@ class _RunGoneError(Exception):
 
 
 class RunWorkflow:
-    """Carries out runs; one a process. `owner` names the process."""
+    """Carries out runs. One instance per process. `owner` names the process."""
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class RunWorkflow:
             self._live.wakeups.wake(run_id)
 
     async def drain(self, timeout_s: float) -> None:
-        """Begin no further step, and give those under way `timeout_s`; what is left goes on in the next process."""
+        """Begin no further step, and give those under way `timeout_s`; what is left continues in the next process."""
         if not self._draining:
             self._draining = True
             self._drained_at_s = monotonic_s() + timeout_s
@@ -154,7 +154,7 @@ class RunWorkflow:
         return await self._guarded(live, f"decided {step}", partial(self._tools.decided, live, step))
 
     async def _left_to_decide_s(self, run_id: UUID, call_id: str) -> float:
-        """Counted from the question, for a workflow that was begun anew; for one that goes on, the engine keeps its first answer."""
+        """Counted from the question, for a workflow that was started again; for one that continues, the engine keeps its first answer."""
 
         async def read() -> StepRow | None:
             async with self._database.transaction() as session:
@@ -193,7 +193,7 @@ class RunWorkflow:
                 log.warning("this process leaves a run to another one", extra={"run_id": str(live.run_id)})
             finally:
                 self._steps_running -= 1
-            # Nothing may be recorded: whoever goes on with the run records this step.
+            # Nothing may be recorded: whoever continues with the run records this step.
             self._live.runs.pop(live.run_id, None)
             return await _for_ever()
 
@@ -256,7 +256,7 @@ async def through_outages(work: Callable[[], Awaitable[T]]) -> T:
 
 
 async def _for_ever() -> Never:
-    """Until the process ends: the engine counts the workflow as unfinished, so the next process goes on with it."""
+    """Until the process ends: the engine counts the workflow as unfinished, so the next process continues with it."""
     while True:
         await asyncio.Event().wait()
 

@@ -22,7 +22,7 @@ TextKind = Literal["delta", "reasoning"]
 
 
 class RunLostError(Exception):
-    """Another process goes on with the run, or it was ended: this one writes nothing more."""
+    """Another process continues with the run, or it was ended: this one writes nothing more."""
 
 
 class EventWriter:

@@ -70,7 +70,7 @@ class GroupCommit(Generic[C, R]):
         return waiting
 
     async def result(self, waiting: "_Waiting[C, R]") -> R:
-        """The call's answer, or what it raised. Cancelled: a call that still waits is dropped, one in flight goes on."""
+        """The call's answer, or what it raised. Cancelled: a call that still waits is dropped, one in flight continues."""
         try:
             return await asyncio.shield(waiting.answer)
         except asyncio.CancelledError:

@@ -216,7 +216,7 @@ async def add(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
 
 
 async def reopen(session: AsyncSession, row: MessageRow, *, turn_id: UUID, model: str, stream_from: int) -> None:
-    """A cut reply goes on in a new turn."""
+    """A cut reply continues in a new turn."""
     values = {
         "status": "streaming",
         "error": None,
@@ -233,7 +233,7 @@ async def reopen(session: AsyncSession, row: MessageRow, *, turn_id: UUID, model
 async def close(session: AsyncSession, *, chat_id: UUID, message_id: UUID, ending: Ending, stream_to: int) -> MessageUsage | None:
     """Fold a turn into its reply; returns what the reply took over all its turns."""
     usage = ending.usage or MessageUsage()
-    # Empty on a turn that goes on: what the reply was looked up in before stays with it.
+    # Empty on a turn that continues: what the reply was looked up in before stays with it.
     looked_up = bool(ending.steps or ending.citations)
     values = {
         "status": ending.status,

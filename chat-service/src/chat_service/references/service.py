@@ -33,7 +33,7 @@ class Sources:
 
 
 class References:
-    """Ids from bodies become known objects; one a process."""
+    """Ids from bodies become known objects. One instance per process."""
 
     def __init__(self, retrieval: RetrievalClient, agents: AgentClient) -> None:
         self._retrieval = retrieval

@@ -168,7 +168,7 @@ class LiveReply:
         changed.set()
 
     def index_after(self, event_id: int) -> int | None:
-        """Where a reader that has `event_id` goes on; None when that id is none of this turn's."""
+        """Where a reader that has `event_id` continues; None when that id is none of this turn's."""
         index = event_id - self.first_id + 1
         return index if 0 <= index <= len(self.events) else None
 

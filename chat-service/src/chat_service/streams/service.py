@@ -22,7 +22,7 @@ _AWAY_MAX_S = 15.0
 
 
 class ReplyStreams:
-    """Gives the bytes of reply streams; one a process."""
+    """Gives the bytes of reply streams. One instance per process."""
 
     def __init__(self, database: Database, journal: Journal, signals: Signals, settings: ChatSettings) -> None:
         self._database = database

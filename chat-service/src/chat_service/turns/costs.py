@@ -41,7 +41,7 @@ class Costs:
         return usage
 
     async def _ask_run(self, claims: dict[str, object], run_id: UUID) -> MessageUsage | None:
-        """What a run took; None while it goes on, its price is not known, or nobody answers."""
+        """What a run took; None while it runs, its price is not known, or nobody answers."""
         try:
             run = await self._agents.run(Principal.from_claims(claims), run_id)
         except (AppError, KeyError, ValueError):

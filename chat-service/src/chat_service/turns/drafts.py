@@ -80,7 +80,7 @@ class Prepare(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Reopened:
-    """The turn in which a reply goes on."""
+    """The turn in which a reply continues."""
 
     turn_id: UUID
     first_event_id: int

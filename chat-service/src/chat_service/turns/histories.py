@@ -32,7 +32,7 @@ class Budget:
 
 
 class Histories:
-    """Reads histories; one a process."""
+    """Reads histories. One instance per process."""
 
     def __init__(self, database: Database, windows: ModelWindows, settings: ChatSettings) -> None:
         self._database = database

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 class LookUps:
-    """Searches as the person; one a process."""
+    """Searches as the person. One instance per process."""
 
     def __init__(self, retrieval: RetrievalClient, references: References, settings: ChatSettings) -> None:
         self._retrieval = retrieval

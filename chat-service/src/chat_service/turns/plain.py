@@ -40,7 +40,7 @@ _CONTINUABLE_EMPTY = frozenset({"length", "content_filter"})
 
 
 class PlainWriter:
-    """Writes replies by completions; one a process."""
+    """Writes replies by completions. One instance per process."""
 
     def __init__(
         self,

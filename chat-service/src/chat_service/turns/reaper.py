@@ -1,4 +1,4 @@
-"""The turns of processes that died: a plain one ends with what its journal holds, a run is taken over and goes on."""
+"""The turns of processes that died: a plain one ends with what its journal holds, a run is taken over and continues."""
 
 import logging
 from dataclasses import replace

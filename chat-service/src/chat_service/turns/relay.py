@@ -80,7 +80,7 @@ class _Away:
 
 
 class AgentRelay:
-    """Begins runs and relays their events; one a process."""
+    """Begins runs and relays their events. One instance per process."""
 
     def __init__(
         self,

@@ -237,7 +237,7 @@ class TurnRunner:
         self._let_go(live, stored or [])
 
     async def _release(self, running: Running) -> None:
-        """Leave the turn to another process, which goes on after what the journal has."""
+        """Leave the turn to another process, which continues after what the journal has."""
         chunks = await self._journal.seal(running.live)
         try:
             await self._store_released(running.live, chunks)

@@ -77,7 +77,7 @@ class Others:
 
 
 class TurnService:
-    """The rules of turns; one a process."""
+    """The rules of turns. One instance per process."""
 
     def __init__(
         self,
@@ -153,7 +153,7 @@ class TurnService:
     async def go_on(
         self, principal: Principal, chat_id: UUID, message_id: UUID, body: ReplyOptions, *, write: KeyedWrite | None
     ) -> Started:
-        """A reply that was cut goes on in the same message."""
+        """A reply that was cut continues in the same message."""
 
         async def prepare(session: AsyncSession, chat: ChatRow, known: Known) -> TurnSpec:
             row = await messages.get_reply(session, chat_id, message_id, lock=True)

@@ -32,7 +32,7 @@ class RunOrder:
 class TurnSpec:
     """What one turn needs; `leaf_id` ends the history, `message_event` is the data of its first event.
 
-    `base` is what the reply held before; a turn that goes on (`go_on`) answers from its citations instead of looking up again.
+    `base` is what the reply held before; a turn that continues (`go_on`) answers from its citations instead of looking up again.
     `left_out`: what an earlier process of this turn did not send to the run. `dispatch_id`: under which billing is to know the first call
     of a plain turn; it is stored with the turn's row.
     """

@@ -1,4 +1,4 @@
-"""A running agent turn from its rows, for the process that goes on with it."""
+"""A running agent turn from its rows, for the process that continues with it."""
 
 import logging
 from uuid import UUID

@@ -100,7 +100,7 @@ class Supervised:
     async def replace(self, reason: str) -> None:
         """Put a new process in its place; who connects meanwhile is served by one or the other.
 
-        Raises: LocalError when the new one does not come up; then the old one goes on where that can be.
+        Raises: LocalError when the new one does not come up; then the old one continues where that can be.
         """
         async with self._replacing:
             old = self._life
@@ -118,7 +118,7 @@ class Supervised:
             raise LocalError(f"{self.spec.name} did not become ready: {self.last_log_line()} (log: {self.spec.log_path})")
 
     async def stop(self) -> None:
-        """End the process; one that was adopted goes on without us."""
+        """End the process; one that was adopted continues without us."""
         self._stopping.set()
         lives = [life for life in (self._life, *self._others) if life is not None and not life.adopted]
         if lives:

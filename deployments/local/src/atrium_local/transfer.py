@@ -1,4 +1,4 @@
-"""One file over HTTP that goes on where a broken download stopped."""
+"""One file over HTTP that continues where a broken download stopped."""
 
 import time
 from collections.abc import Callable

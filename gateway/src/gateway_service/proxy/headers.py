@@ -38,7 +38,7 @@ class HeadersTooLarge(AppError):
 
 @dataclass(slots=True)
 class RequestHeaders:
-    """The fields of a request sorted by who they are for. `forwarded` goes on; the rest is for the proxy."""
+    """The fields of a request sorted by who they are for. `forwarded` is passed on; the rest is for the proxy."""
 
     forwarded: RawHeaders
     credential: bytes | None = None
@@ -85,7 +85,7 @@ def sort_request_headers(headers: RawHeaders) -> RequestHeaders:
 
 
 def _forward(_sorted: RequestHeaders, _name: bytes, _value: bytes) -> None:
-    """Marks a field that goes on and that nobody here reads."""
+    """Marks a field that is passed on and that nobody here reads."""
 
 
 def _claims(_sorted: RequestHeaders, _name: bytes, _value: bytes) -> None:

@@ -34,7 +34,7 @@ class Rescue:
             quiet = await progress.unfinished(session, quiet_before=now - _QUIET, limit=_BATCH_MAX)
         for file_id, attempt, changed_at in quiet:
             state = await self._engine.state(workflow_id(file_id, attempt))
-            # While the service was down everything was silent: what goes on after a start has a new chance to say so.
+            # While the service was down everything was silent: what continues after a start has a new chance to say so.
             silent_s = min((now - changed_at).total_seconds(), monotonic_s() - self._started_at_s)
             if state == "waiting" or (state == "running" and silent_s < self._stale_s):
                 continue

@@ -60,7 +60,7 @@ class Ingestion:
         self._vectors = vectors
         self._batch_chunks = batch_chunks
         self._concurrency = concurrency
-        # One more than there are places of any kind: the place for small files. It bounds what goes on after a crash as well.
+        # One more than there are places of any kind: the place for small files. It bounds what continues after a crash as well.
         self._slots = asyncio.Semaphore(concurrency + 1)
         self._running: dict[asyncio.Task[Any], UUID] = {}
         self._closing = False
@@ -80,7 +80,7 @@ class Ingestion:
         return frozenset(self._running.values())
 
     async def close(self) -> None:
-        """Let go of what runs, before the engine and the stores close: it is left unfinished, and goes on at the next start."""
+        """Let go of what runs, before the engine and the stores close: it is left unfinished, and continues at the next start."""
         self._closing = True
         running = set(self._running)
         for task in running:
@@ -139,7 +139,7 @@ class Ingestion:
 
     @staticmethod
     def _batch_of(read: Outcome) -> int:
-        # As it was when the file was read: with another setting, a workflow that goes on would take its recorded steps for others.
+        # As it was when the file was read: with another setting, a workflow that continues would take its recorded steps for others.
         return read["batch_chunks"]
 
     async def _read(self, file_id: UUID, attempt: int) -> Outcome:

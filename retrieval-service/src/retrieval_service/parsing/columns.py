@@ -83,7 +83,7 @@ def _block(lines: Sequence[Line], at: int) -> tuple[int, float | None]:
         elif gutter is None or not _keeps_free(line, gutter):
             break
         elif index == end and _is_next(lines[index - 1][0], line[0]):
-            end = index + 1  # the longer column goes on alone
+            end = index + 1  # the longer column continues alone
     if gutter is None or both < _LINES_MIN or not _is_prose(lines[at:end], middle := (gutter[0] + gutter[1]) / 2):
         return at, None
     return end, middle

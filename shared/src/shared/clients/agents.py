@@ -32,7 +32,7 @@ class AgentClient:
         await self._calls.call("POST", f"/api/v1/agents/runs/{run_id}/cancel", principal, {})
 
     async def delete_run(self, principal: Principal, run_id: UUID) -> None:
-        """The run ends when it goes on, and goes with its files. Raises: AppError."""
+        """The run ends when it is still running, and is deleted with its files. Raises: AppError."""
         await self._calls.call("DELETE", f"/api/v1/agents/runs/{run_id}", principal)
 
     async def run(self, principal: Principal, run_id: UUID) -> Run:

@@ -65,7 +65,7 @@ class ModelWindows:
         return Window(context, min(self._tokens_max, context - answer), length.known)
 
     async def _refresh(self, principal: Principal, model: str) -> None:
-        """One look at a time: who knows the model goes on with that, the others wait for it."""
+        """One look at a time: who knows the model uses that, the others wait for it."""
         if monotonic_s() < self._due_s or (model in self._lengths and self._asking.locked()):
             return
         async with self._asking:

@@ -13,7 +13,7 @@ class LazySdk:
     """The Opener of the SDK."""
 
     async def prepare(self) -> None:
-        """Import it once, in a thread so that the loop goes on."""
+        """Import it once, in a thread so that the loop continues."""
         await asyncio.to_thread(import_module, _SDK)
 
     def __call__(self, server: Server, limits: Limits) -> AbstractAsyncContextManager[Session]:
