@@ -3,6 +3,7 @@ import svelte from 'eslint-plugin-svelte';
 import { defineConfig } from 'eslint/config';
 import globals from 'globals';
 import ts from 'typescript-eslint';
+import literals from './eslint.literals.js';
 import svelteConfig from './svelte.config.js';
 
 export default defineConfig(
@@ -41,6 +42,12 @@ export default defineConfig(
 			'no-undef': 'off', // TypeScript knows better.
 			'max-lines-per-function': ['error', { max: 60, skipComments: true, skipBlankLines: true }]
 		}
+	},
+	{
+		files: ['src/**/*.ts', 'src/**/*.svelte'],
+		ignores: ['src/**/*.test.ts', 'src/lib/i18n/**'],
+		plugins: { atrium: literals },
+		rules: { 'atrium/no-literal-text': 'error' }
 	},
 	// A suite is one function around many.
 	{ files: ['src/**/*.test.ts'], rules: { 'max-lines-per-function': 'off' } },

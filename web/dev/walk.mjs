@@ -1,5 +1,5 @@
 // Walks the pages of pages.mjs in Chromium, wide and on a phone, light and dark, over the mock and a preview of the build.
-// Needs a build (`npm run build`).   CHROMIUM (/usr/bin/chromium)   ONLY_SIZE (wide, phone)
+// Needs a build (`npm run build`).   CHROMIUM (/usr/bin/chromium)   ONLY_SIZE (wide, phone)   LANGUAGE (en, de, en-XA)
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -98,8 +98,13 @@ async function visit(page, url, { act, before }) {
 }
 
 async function once(chromium, url, spec, { options, opened, look }) {
+	const { LANGUAGE = 'en' } = process.env;
 	const context = await chromium.context({ reducedMotion: 'reduce', colorScheme: THEMES[0], ...options });
 	try {
+		await context.addInitScript(
+			(language) => localStorage.setItem('atrium-language', language),
+			LANGUAGE
+		);
 		const page = await context.newPage();
 		opened?.(page);
 		await visit(page, url, spec);
@@ -116,6 +121,10 @@ async function once(chromium, url, spec, { options, opened, look }) {
 		await context.close().catch(() => undefined);
 	}
 }
+
+/** Whether the page is wider than its window: a text found no room. */
+export const scrollsSideways = (page) =>
+	page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
 
 /**
  * Looks at every page and state in both sizes and themes. One visit serves both themes: a theme changes colours only.

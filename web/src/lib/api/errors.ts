@@ -1,5 +1,5 @@
 /** One error type for every failed call, so that pages can say what went wrong and what to do. */
-import { t } from '$lib/i18n';
+import { errorText, t } from '$lib/i18n';
 import { asSentence } from '$lib/format/sentence';
 import type { ProblemExtras } from './types';
 
@@ -90,11 +90,18 @@ function fallbackDetail(status: number): string {
 export function errorFromBody(status: number, body: unknown, requestId: string | null = null): ApiError {
 	const source = isRecord(body) ? (isRecord(body.error) ? body.error : body) : {};
 	const extra = Object.fromEntries(Object.entries(source).filter(([key]) => !KNOWN.has(key)));
+	const code = text(source.code) ?? `http_${status}`;
+	const translated = errorText(code, extra);
 	return new ApiError({
 		status,
-		code: text(source.code) ?? `http_${status}`,
-		title: text(source.title) ?? t('errors.requestFailed'),
-		detail: withoutPattern(text(source.detail) ?? text(source.message) ?? fallbackDetail(status)),
+		code,
+		title:
+			translated === null
+				? (text(source.title) ?? t('errors.requestFailed'))
+				: t('errors.requestFailed'),
+		detail:
+			translated ??
+			withoutPattern(text(source.detail) ?? text(source.message) ?? fallbackDetail(status)),
 		requestId: text(source.request_id) ?? requestId,
 		fields: fieldProblems(source.errors),
 		extra: extra as ProblemExtras

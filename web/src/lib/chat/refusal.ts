@@ -1,5 +1,5 @@
 /** Turns a failed reply into what its reader needs: which limit, what is left, when it resets, one thing to do. */
-import { t, type PlainKey } from '$lib/i18n';
+import { errorText, t, type PlainKey } from '$lib/i18n';
 import type { ProblemExtras, ReplyError } from '$lib/api/types';
 import { formatNano } from '$lib/format/money';
 import { asSentence, forPeople } from '$lib/format/sentence';
@@ -71,15 +71,18 @@ function remaining(extra: ProblemExtras): number | null {
 
 type Wanted = 'chat.requestTopUp' | 'chat.requestBudget' | 'chat.requestAccount';
 
-function request(wanted: Wanted, error: ReplyError): RefusalAction {
+function request(wanted: Wanted, said: string): RefusalAction {
 	// The service's sentence may end where the question begins.
-	const text = t(wanted, { detail: forPeople(error.detail).replace(/:$/, '.') });
+	const text = t(wanted, { detail: said.replace(/:$/, '.') });
 	return { kind: 'copy-request', label: t('chat.copyARequestFor'), text };
 }
 
 function link(label: string, href: string): RefusalAction {
 	return { kind: 'link', label, href };
 }
+
+const wallet = () => link(t('common.topUpTheWallet'), '/admin/wallet');
+const budgets = () => link(t('common.changeTheBudget'), '/admin/wallet#budgets');
 
 function modelQuery(extra: ProblemExtras, model: string | null): string {
 	const id = extra.model ?? model;
@@ -91,9 +94,16 @@ function mustAsk(extra: ProblemExtras, may: boolean): boolean {
 	return extra.action?.kind === 'ask_admin' || !may;
 }
 
+/** What the service says, to its reader and in a request to an administrator. */
+function wordsOf(error: ReplyError, reader: Reader): { said: string; forAdmin: string } {
+	const translated = errorText(error.code, { ...error.extra });
+	const forAdmin = translated ?? forPeople(error.detail);
+	return { said: reader.administers ? (translated ?? asSentence(error.detail)) : forAdmin, forAdmin };
+}
+
 export function describeRefusal(error: ReplyError, reader: Reader, model: string | null = null): Refusal {
 	const extra = error.extra ?? {};
-	const said = reader.administers ? asSentence(error.detail) : forPeople(error.detail);
+	const { said, forAdmin } = wordsOf(error, reader);
 	const base = {
 		detail: said,
 		facts: facts(extra),
@@ -104,28 +114,23 @@ export function describeRefusal(error: ReplyError, reader: Reader, model: string
 	/** What a person with the permission does on its page, and everybody else asks for. */
 	const changed = (may: boolean, page: RefusalAction, wanted: Wanted): Pick<Refusal, 'action' | 'whom'> =>
 		mustAsk(extra, may)
-			? { action: request(wanted, error), whom: t('chat.anAdministratorOfThis') }
+			? {
+					action: request(wanted, forAdmin),
+					whom: t('chat.anAdministratorOfThis')
+				}
 			: { action: page, whom: null };
 	switch (error.code) {
 		case 'insufficient_credits':
 			return {
 				...base,
 				title: t('chat.outOfCredit'),
-				...changed(
-					reader.writesWallets,
-					link(t('common.topUpTheWallet'), '/admin/wallet'),
-					'chat.requestTopUp'
-				)
+				...changed(reader.writesWallets, wallet(), 'chat.requestTopUp')
 			};
 		case 'budget_exceeded':
 			return {
 				...base,
 				title: t(EXCEEDED[extra.scope ?? ''] ?? 'chat.exceedsSome'),
-				...changed(
-					reader.writesBudgets,
-					link(t('common.changeTheBudget'), '/admin/wallet#budgets'),
-					'chat.requestBudget'
-				)
+				...changed(reader.writesBudgets, budgets(), 'chat.requestBudget')
 			};
 		case 'price_unknown':
 			return {

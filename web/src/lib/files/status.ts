@@ -1,5 +1,5 @@
 /** How far a document is, in words. */
-import { t, type PlainKey } from '$lib/i18n';
+import { errorText, t, type PlainKey } from '$lib/i18n';
 import type { Document, Stage } from '$lib/api/retrieval';
 
 export type Tone = 'plain' | 'accent' | 'good' | 'warn' | 'danger';
@@ -26,7 +26,7 @@ export function documentState(document: Pick<Document, 'stage' | 'progress' | 'e
 	if (stage === 'cancelled') return { text: t('files.cancelled'), tone: 'plain', share: null, busy: false };
 	if (stage === 'failed')
 		return {
-			text: document.error?.detail ?? t('files.couldNotBeRead'),
+			text: refusalOf(document.error) ?? t('files.couldNotBeRead'),
 			tone: 'danger',
 			share: null,
 			busy: false
@@ -38,6 +38,10 @@ export function documentState(document: Pick<Document, 'stage' | 'progress' | 'e
 	if (!total) return { text: `${doing}…`, tone: 'accent', share: null, busy: true };
 	const of = unit === 'bytes' ? `${Math.floor((100 * done) / total)}%` : t(UNITS[unit], { done, total });
 	return { text: `${doing} ${of}`, tone: 'accent', share: done / total, busy: true };
+}
+
+function refusalOf(error: Document['error']): string | null {
+	return error ? (errorText(error.code, {}) ?? error.detail) : null;
 }
 
 const POLL_FIRST_MS = 400;

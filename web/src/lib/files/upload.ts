@@ -1,5 +1,5 @@
 /** One resumable upload: chunks in order, and after a broken connection on from what the server has. */
-import { t } from '$lib/i18n';
+import { errorText, t } from '$lib/i18n';
 import { ApiError } from '$lib/api/errors';
 import type { Document, Upload } from '$lib/api/retrieval';
 
@@ -149,7 +149,7 @@ function learn(state: UploadState, upload: Upload): Document | null {
 			status: 422,
 			code: upload.error.code,
 			title: t('files.uploadRefused'),
-			detail: upload.error.detail
+			detail: errorText(upload.error.code, {}) ?? upload.error.detail
 		});
 	state.id = upload.id;
 	state.offset = upload.offset;

@@ -19,7 +19,7 @@ export const LOCALES = {
 } satisfies Record<string, Locale>;
 
 export type LocaleId = keyof typeof LOCALES;
-export const OFFERED: LocaleId[] = ['en'];
+export const OFFERED: LocaleId[] = ['en', 'de'];
 
 export const isLocale = (id: string | null): id is LocaleId => id !== null && id in LOCALES;
 

@@ -21,6 +21,7 @@ export const agents = {
 	'agents.approvalOfTitle': 'Approval of {title}',
 	'agents.askBeforeCallsThat': 'Ask before calls that may change something',
 	'agents.askBeforeEveryCall': 'Ask before every call',
+	'agents.asks': 'asks',
 	'agents.asksBeforeChanges': 'Asks before changes',
 	'agents.asksBeforeEveryCall': 'Asks before every call',
 	'agents.asksEachTime': 'Asks each time',

@@ -146,6 +146,7 @@ export const chat = {
 	'chat.suggestions': 'Suggestions',
 	'chat.switchModel': 'Switch model',
 	'chat.task': 'Task',
+	'chat.text': 'text',
 	'chat.theAgentReachedIts': 'The agent reached its limit',
 	'chat.theAgentWentRound': 'The agent went round in circles',
 	'chat.theChatDidNot': 'The chat did not load',
