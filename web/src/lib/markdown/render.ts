@@ -85,15 +85,15 @@ marked.use({
 });
 
 const citationButton = (n: number) =>
-	`<button type="button" class="cite" data-cite="${n}" data-testid="citation" aria-label="Source ${n}">${n}</button>`;
+	`<button type="button" class="cite" data-cite="${n}" data-testid="citation" aria-label="${escapeHtml(t('chat.sourceN', { n }))}">${n}</button>`;
 
 /** Code inside a list or quote; blocks of their own are CodeBlock components. */
 function nestedCode(text: string, info: string): string {
 	const language = info.split(/\s/)[0] ?? '';
 	const body = highlightNow(text, language) ?? escapeHtml(text);
 	return (
-		`<div class="code-block"><div class="code-head"><span>${escapeHtml(language || 'text')}</span>` +
-		`<button type="button" class="code-copy" data-copy>Copy</button></div><pre><code>${body}</code></pre></div>`
+		`<div class="code-block"><div class="code-head"><span>${escapeHtml(language || t('chat.text'))}</span>` +
+		`<button type="button" class="code-copy" data-copy>${escapeHtml(t('common.copy'))}</button></div><pre><code>${body}</code></pre></div>`
 	);
 }
 
