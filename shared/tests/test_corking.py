@@ -74,6 +74,23 @@ async def test_what_is_held_leaves_before_an_orderly_close() -> None:
     assert transport.is_closing()
 
 
+class Broken(Recorder):
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        raise RuntimeError("the handler is closed")
+
+    def abort(self) -> None:
+        self._log.append(("aborted", b""))
+
+
+async def test_what_cannot_be_written_to_one_takes_nothing_from_the_others() -> None:
+    log: list[tuple[str, bytes]] = []
+    cork = Cork()
+    cork.write(Broken(log, "broken"), b"a")
+    cork.write(Recorder(log, "one"), b"b")
+    cork.flush()
+    assert log == [("aborted", b""), ("one", b"b")]
+
+
 @pytest.mark.parametrize("pieces", [[HELD_BYTES_MAX + 1], [HELD_BYTES_MAX, 1]])
 async def test_a_long_answer_is_not_gathered_in_memory(pieces: list[int]) -> None:
     """Written at once, it fills the socket, and the writer is told to pause."""

@@ -6,7 +6,10 @@ head and the body of a short answer leave as one. With nothing else to do the wa
 """
 
 import asyncio
+import logging
 from typing import Any
+
+log = logging.getLogger(__name__)
 
 HELD_BYTES_MAX = 64 * 1024
 """Beyond this everything held is written at once: a writer must feel that the other end is slow."""
@@ -40,7 +43,11 @@ class Cork:
         held, self._held, self._size = self._held, {}, 0
         for transport, pieces in held.items():
             if not transport.is_closing():
-                transport.write(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+                try:
+                    transport.write(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+                except Exception:  # the answers of others must leave whatever is wrong with this one
+                    log.exception("an answer could not be written")
+                    transport.abort()
 
 
 class CorkedTransport:

@@ -8,9 +8,8 @@ import math
 from collections.abc import Callable
 from typing import Any, cast
 
-from shared.adapters.uvicorn_http import CorkedAnswer, CorkedProtocol
+from shared.adapters.uvicorn_http import CorkedAnswer, CorkedProtocol, closing_answer
 from shared.http import RawHeaders
-from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from gateway_service.connections.guard import ConnectionGuard
 
@@ -24,13 +23,8 @@ _FULL = (
 )
 
 
-def _closing_answer(status_line: bytes, body: bytes, *extra: bytes) -> bytes:
-    fields = (b"content-type: application/problem+json", b"content-length: %d" % len(body), b"connection: close", *extra)
-    return b"HTTP/1.1 " + status_line + b"\r\n" + b"\r\n".join(fields) + b"\r\n\r\n" + body
-
-
-_LATE_ANSWER = _closing_answer(b"408 Request Timeout", _LATE)
-_FULL_ANSWER = _closing_answer(b"503 Service Unavailable", _FULL, b"retry-after: 5")
+_LATE_ANSWER = closing_answer(b"408 Request Timeout", _LATE)
+_FULL_ANSWER = closing_answer(b"503 Service Unavailable", _FULL, b"retry-after: 5")
 
 
 class GuardedProtocol(CorkedProtocol):
@@ -38,7 +32,7 @@ class GuardedProtocol(CorkedProtocol):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._guard: ConnectionGuard = self.app.guard
+        self._guard: ConnectionGuard = self.application.guard
         self.deadline = math.inf
         self.writing_since = math.inf
         self._on_gone: Callable[[], None] | None = None
@@ -73,7 +67,7 @@ class GuardedProtocol(CorkedProtocol):
     def expire(self) -> None:
         """Ends the connection; a client in the middle of a request is told why."""
         self.deadline = math.inf
-        if self._late_answer_fits() and not self.transport.is_closing():
+        if self.between_answers() and not self.transport.is_closing():
             self.transport.write(_LATE_ANSWER)
         self.transport.close()
 
@@ -104,6 +98,10 @@ class GuardedProtocol(CorkedProtocol):
     def resume_writing(self) -> None:
         self.writing_since = math.inf
         super().resume_writing()
+
+    def send_400_response(self, msg: str) -> None:
+        super().send_400_response(msg)
+        self.deadline = math.inf  # nothing more is read; what is being answered may take its time
 
     def handle_websocket_upgrade(self) -> None:
         self._guard.forget(self)
@@ -140,15 +138,6 @@ class GuardedProtocol(CorkedProtocol):
             self.deadline = self.loop.time() + self._guard.limits.body_s
         else:
             self._await_next()
-
-    def _late_answer_fits(self) -> bool:
-        """Whether the client is in the middle of a request and nothing has been sent that this answer would break."""
-        cycle = cast("RequestResponseCycle | None", self.cycle)
-        if cast("object", self.scope) is None:
-            return False
-        if cycle is None or cycle.scope is not self.scope:  # within a head
-            return cycle is None or cycle.response_complete
-        return cycle.more_body and not cycle.response_started
 
     def _await_next(self) -> None:
         self.deadline = self.loop.time() + self.timeout_keep_alive

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -107,8 +107,9 @@ async def stage(
     per_minute: int = 1000,
     origin: str | None = None,
     own: ASGIApp | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> AsyncGenerator[Stage]:
-    """With `origin` the proxy's services are at that address instead."""
+    """With `origin` the proxy's services are at that address instead; `options` are more of uvicorn's."""
     setting = Stage()
 
     async def recording(scope: Any, receive: Any, send: Any) -> None:
@@ -140,7 +141,7 @@ async def stage(
         probes = Periodic("probes", 0, app.breakers.probe)
         probes.start()
         # With uvicorn's own reading of forwarding headers on, as it is when nobody says otherwise.
-        async with serve(app, lifespan="off", server_header=False, ws="none") as gateway:
+        async with serve(app, lifespan="off", server_header=False, ws="none", **(options or {})) as gateway:
             setting.url = gateway
             yield setting
         await probes.close()
