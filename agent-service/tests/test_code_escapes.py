@@ -62,7 +62,7 @@ async def jail(cache_dir: Path) -> AsyncIterator[Sandbox]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def jail_of_shared_user(cache_dir: Path) -> AsyncIterator[Sandbox]:
     """As where the service does not run as root: no other user, no file tree of its own; Landlock and seccomp must do."""
-    async with sandbox(cache_dir, uid_first=None, libraries=False) as made:
+    async with sandbox(cache_dir, uid_first=None, own_tree=False, libraries=False) as made:
         yield made
 
 
@@ -155,6 +155,27 @@ async def test_no_file_outside_is_read_or_changed(which: str, jails: dict[str, S
     assert len(found) > 100
     assert [name for name, outcome in found.items() if outcome == "escaped"] == []
     assert beside(outside) == {"secret.txt": SECRET}
+
+
+async def test_files_outside_are_not_even_seen(jail: Sandbox, cache_dir: Path, outside: Path) -> None:
+    """Landlock hides contents, and not that a file is there, how large it is and whose: a file tree of its own does.
+
+    A plain user makes one in a user namespace, where the system allows that.
+    """
+    files = [str(outside), "/etc/passwd", "/etc/shadow", str(ROOT / "README.md")]
+    code = f"""
+import os
+def seen(path):
+    try:
+        return bool(os.stat(path))
+    except OSError:
+        return False
+[path for path in {files!r} if seen(path)]
+"""
+    async with sandbox(cache_dir, uid_first=None, libraries=False) as with_a_tree:
+        for each in (jail, with_a_tree):
+            result = await each.run(code)
+            assert (result.status, result.result) == ("ok", "[]"), result
 
 
 async def test_rights_and_times_of_a_file_outside_stay(jail_of_shared_user: Sandbox, outside: Path) -> None:

@@ -35,11 +35,11 @@ class Zygote:
         self._loop.add_reader(control.fileno(), self._hear)
 
     @classmethod
-    async def start(cls, *, base: Path, cache: Path, uid_first: int | None, libraries: bool) -> "Zygote":
+    async def start(cls, *, base: Path, cache: Path, uid_first: int | None, libraries: bool, own_tree: bool) -> "Zygote":
         """A zygote whose self-test passed. Raises: SandboxUnavailable."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
-        start = Start(theirs.fileno(), str(base), str(cache), uid_first, libraries)
+        start = Start(theirs.fileno(), str(base), str(cache), uid_first, libraries, own_tree)
         command = [sys.executable, "-I", "-X", f"pycache_prefix={cache / 'bytecode'}", "-m", "agent_service.code.zygote"]
         try:
             process = await asyncio.create_subprocess_exec(

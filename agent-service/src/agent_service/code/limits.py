@@ -37,3 +37,4 @@ class CodeLimits:
     keep_warm: bool = False  # True: the warm process is there soon after the start and stays; idle_s then counts for nothing
     warm_after_s: float = 20
     uid_first: int | None = 61_000  # None: code runs under the service's own user even when that is root
+    own_tree: bool = True  # False: as where the system lets a plain user make no file tree; only with uid_first None

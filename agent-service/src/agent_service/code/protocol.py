@@ -20,6 +20,7 @@ class Start:
     cache: str
     uid_first: int | None
     libraries: bool
+    own_tree: bool
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

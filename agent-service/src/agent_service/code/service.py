@@ -252,7 +252,8 @@ class CodeRunner:
         cache = self._limits.cache_dir
         try:
             await asyncio.to_thread(cache.mkdir, parents=True, exist_ok=True)
-            return await Zygote.start(base=base, cache=cache, uid_first=self._uid_first, libraries=libraries)
+            own_tree = self._limits.own_tree
+            return await Zygote.start(base=base, cache=cache, uid_first=self._uid_first, libraries=libraries, own_tree=own_tree)
         except OSError as error:
             raise SandboxUnavailable(f"the sandbox could not be started: {error.strerror}") from error
 

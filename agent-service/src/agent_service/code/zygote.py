@@ -183,7 +183,7 @@ def main() -> int:
         if start.libraries:
             with warnings.catch_warnings(action="ignore"):
                 libraries.warm_up()
-        confined = confinement.prepare(Path(start.base), uid_first=start.uid_first, extra=[Path(start.cache)])
+        confined = confinement.prepare(Path(start.base), uid_first=start.uid_first, extra=[Path(start.cache)], own_tree=start.own_tree)
         reason = self_test(confined, start)
     except (OSError, RuntimeError, ImportError) as error:
         reason, confined = str(error), None

@@ -55,13 +55,14 @@ def _mapped_libraries() -> list[Path]:
     return [path.parent if len(path.parts) > _SHALLOW + 1 else path for path in libraries]
 
 
-def prepare(base: Path, *, uid_first: int | None, extra: Sequence[Path]) -> Confinement:
+def prepare(base: Path, *, uid_first: int | None, extra: Sequence[Path], own_tree: bool = True) -> Confinement:
     """Confine this process as far as its work allows, and get its children's restrictions ready. Call once, after all imports.
 
     Args:
         base: the folder with the work folders of the runs, and an empty folder `root`.
         uid_first: set when this process is root: the first of the users its children become.
         extra: further folders that runs can read.
+        own_tree: False leaves a process that is not root in the tree of the machine.
 
     Raises:
         OSError: the kernel refuses what is indispensable.
@@ -74,15 +75,29 @@ def prepare(base: Path, *, uid_first: int | None, extra: Sequence[Path]) -> Conf
     _be_first_to_die()
     if uid_first is not None:
         layers.append("own users")
-        if mounts.supported() and privileges.has_capability(privileges.CAP_SYS_ADMIN):
-            mounts.enter(base / "root", readable=readable, writable=[base])
-            layers += ["own file tree", "no network device"]
+    may_mount = mounts.supported() and privileges.has_capability(privileges.CAP_SYS_ADMIN)
+    if may_mount and (own_tree or uid_first is not None) and _enter_tree(base, readable, needed=uid_first is not None):
+        layers += ["own file tree", "no network device"]
     found = [landlock.rule(path, landlock.READ) for path in readable]
     found += [landlock.rule(path, landlock.READ_WRITE_FILE) for path in mounts.DEVICES]
     rules = tuple(each for each in found if each is not None)
     if uid_first is not None:
         privileges.keep_few_capabilities()
     return Confinement(rules, calls, tuple(layers))
+
+
+def _enter_tree(base: Path, readable: Sequence[Path], *, needed: bool) -> bool:
+    """Go to a file tree that holds nothing else. Raises: OSError when it is `needed` and cannot be made.
+
+    A plain user has the right to make one in a user namespace of its own, where the system allows that; some allow the namespace alone.
+    """
+    try:
+        mounts.enter(base / "root", readable=readable, writable=[base])
+    except OSError:
+        if needed:
+            raise
+        return False
+    return True
 
 
 def _landlock() -> int:

@@ -1,4 +1,4 @@
-"""A file tree that holds only what a run may read, no network device, no /proc: for a zygote that starts as root."""
+"""A file tree that holds only what a run may read, no network device, no /proc: for a zygote that may mount, as root or in a namespace."""
 
 import ctypes
 import os
