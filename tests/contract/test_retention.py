@@ -1,6 +1,7 @@
 """docs/retention.md names every table there is, and none that is not."""
 
 import asyncio
+import importlib
 import re
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,36 @@ def test_every_table_of_a_service_has_an_end_or_a_reason(service: Service, postg
     tables = existing_tables(postgres, service)
     assert tables - here == set(), f"docs/retention.md says nothing of {sorted(tables - here)}; add a line for each"
     assert here - tables == set(), f"docs/retention.md names {sorted(here - tables)}, which do not exist"
+
+
+_UNINDEXED = {"_CHECKS_SQL"}  # of a table with a row per MCP server
+
+
+def purge_statements(service: Service) -> dict[str, str]:
+    """The statements of the service's purges, by their names, with values for their parameters."""
+    module = importlib.import_module(f"{service.package}.retention.purges")
+    found = {name: value for name, value in vars(module).items() if name.endswith("_SQL") and name not in _UNINDEXED}
+    return {name: sql.replace(":keep", "'1 day'").replace(":rows_max", "10") for name, sql in found.items() if "DELETE" in sql}
+
+
+async def _plans(url: str, schema: str, statements: dict[str, str]) -> dict[str, str]:
+    connection = await asyncpg.connect(url, server_settings={"search_path": f"{schema},public", "enable_seqscan": "off"})
+    try:
+        return {name: "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN {sql}")) for name, sql in statements.items()}
+    finally:
+        await connection.close()
+
+
+@pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
+def test_no_purge_reads_a_whole_table(service: Service, postgres: Any) -> None:
+    statements = purge_statements(service)
+    database = postgres.clone(service.name)
+    try:
+        plans = asyncio.run(_plans(database.owner_url, service.schema, statements))
+    finally:
+        postgres.drop(database)
+    assert {name: plan for name, plan in plans.items() if "Seq Scan" in plan} == {}
+    assert (len(statements) > 0) == (service.name != "retrieval-service")  # whose purges are all shared ones
 
 
 def test_every_line_says_how_long_and_what_ends_it() -> None:
