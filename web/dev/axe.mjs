@@ -3,7 +3,7 @@
 //   npm run axe -- [page ...]      see walk.mjs
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { scrollsSideways, walk } from './walk.mjs';
+import { overflow, walk } from './walk.mjs';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
@@ -76,7 +76,8 @@ const { visits, problems } = await walk({
 	options: { bypassCSP: true },
 	look: async (page, { name, size, theme }) => {
 		const before = findings.length;
-		if (await scrollsSideways(page)) findings.push(`${name} ${size}: the page scrolls sideways`);
+		const wide = await overflow(page);
+		if (wide) findings.push(`${name} ${size}: ${wide}`);
 		await scan(page, `${name} ${size} ${theme}`);
 		// Last, for it moves things.
 		if (theme === 'dark') await tabThrough(page, `${name} ${size}`);

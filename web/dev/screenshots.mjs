@@ -2,7 +2,7 @@
 //   npm run shots -- OUT_DIR [page ...]      see walk.mjs
 // Exits with 1 on script errors and on pages that scroll sideways.
 import { mkdirSync } from 'node:fs';
-import { scrollsSideways, walk } from './walk.mjs';
+import { overflow, walk } from './walk.mjs';
 
 const [out = 'shots', ...only] = process.argv.slice(2);
 const EXPECTED = /status of (401|402|404|409|413|415|422|429|503)|Not found: /;
@@ -17,7 +17,8 @@ const { visits, problems } = await walk({
 		});
 	},
 	look: async (page, { name, size, theme, complain }) => {
-		if (await scrollsSideways(page)) complain('the page scrolls sideways');
+		const wide = await overflow(page);
+		if (wide) complain(wide);
 		await page.screenshot({ path: `${out}/${name}-${size}-${theme}.png` });
 	}
 });

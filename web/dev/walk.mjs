@@ -122,9 +122,25 @@ async function once(chromium, url, spec, { options, opened, look }) {
 	}
 }
 
-/** Whether the page is wider than its window: a text found no room. */
-export const scrollsSideways = (page) =>
-	page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
+/** Why a text found no room: the page is wider than its window, or something in it that does not scroll is. Null: all fits. */
+export const overflow = (page) =>
+	page.evaluate(() => {
+		if (document.documentElement.scrollWidth > innerWidth) return 'the page scrolls sideways';
+		const scrolls = 'pre, [role=region], .table-scroll, .sr-only';
+		const wide = [
+			...document.querySelectorAll('button, a, input, select, textarea, p, h1, h2, label')
+		].find((one) => {
+			const { left, right, width } = one.getBoundingClientRect();
+			const outside = right > innerWidth + 1 && left < innerWidth;
+			return (
+				outside &&
+				width > 1 &&
+				!one.closest(scrolls) &&
+				one.checkVisibility({ visibilityProperty: true })
+			);
+		});
+		return wide ? `“${wide.textContent.trim().slice(0, 40)}” reaches out of the window` : null;
+	});
 
 /**
  * Looks at every page and state in both sizes and themes. One visit serves both themes: a theme changes colours only.

@@ -62,7 +62,7 @@ export const admin: Record<keyof typeof english, string> = {
 	'admin.planned': 'geplant',
 	'admin.priceOfModel': 'Preis von {model}',
 	'admin.pricesPerMillionTokens': 'Preise je Million Tokens',
-	'admin.reactivate': 'Wieder zulassen',
+	'admin.reactivate': 'Entsperren',
 	'admin.removeThisBudget': 'Dieses Budget entfernen?',
 	'admin.requestsToTheseModels':
 		'Anfragen an diese Modelle werden abgelehnt, bis Sie einen Preis setzen oder sie als kostenlos kennzeichnen.',

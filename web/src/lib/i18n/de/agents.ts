@@ -32,7 +32,7 @@ export const agents: Record<keyof typeof english, string> = {
 	'agents.calls': 'Aufrufe',
 	'agents.check': 'Prüfen',
 	'agents.chosenPeople': 'Gewählte Personen',
-	'agents.configuredByFile': 'aus der Konfigurationsdatei',
+	'agents.configuredByFile': 'aus Datei',
 	'agents.contractReader': 'Vertragsleser',
 	'agents.costAnAmountIn': 'Kosten: ein Betrag in US-Dollar wie 0,05, oder nichts.',
 	'agents.costIn': 'Kosten in $',
