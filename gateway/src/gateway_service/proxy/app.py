@@ -270,14 +270,15 @@ class ProxyApp:
         target = call.raw_path + b"?" + query if query else call.raw_path
         outgoing = self._outgoing_headers(call, identity, streamed=body is not None and not isinstance(body, bytes))
         timeouts = self._timeouts_of(call)
+        exchange = self._pool.request(call.scope["method"], route.origin, target, outgoing, body=body, timeouts=timeouts)
         try:
-            async with self._pool.request(call.scope["method"], route.origin, target, outgoing, body=body, timeouts=timeouts) as response:
-                breaker.succeeded()
-                if response.status in _FORGIVEN:
-                    self._limiter.forgive(identity, route.route_class)
-                rest = call.answer.begin(response, route.raw_origin)
-                if rest is not None:
-                    await call.answer.relay(response, rest)
+            response = await exchange.open()
+            breaker.succeeded()
+            if response.status in _FORGIVEN:
+                self._limiter.forgive(identity, route.route_class)
+            rest = call.answer.begin(response, route.raw_origin)
+            if rest is not None:
+                await call.answer.relay(response, rest)
         except UpstreamError as error:
             if not call.answer.status:
                 if _says_down(error, timeouts):
@@ -285,6 +286,8 @@ class ProxyApp:
                 if not error.sent:
                     self._limiter.refund(identity, route.route_class)
             raise
+        finally:
+            exchange.close()
 
     def _timeouts_of(self, call: _Call) -> Timeouts:
         """The patience of the route, less what finding out who calls has used of it."""

@@ -71,6 +71,7 @@ class Connection(asyncio.Protocol):
     def finish(self) -> bool:
         """Ends the exchange; True when the connection can carry another one."""
         self._busy = False
+        self._waiter = None
         self.deadline = math.inf
         return self.complete and self.request_sent and not self._chunks and self._error is None and self.usable
 
@@ -82,7 +83,7 @@ class Connection(asyncio.Protocol):
                 raise UpstreamDisconnected(f"{self.origin} closed the connection")
             self._transport.write(data if len(data) <= _WRITE_SLICE else data[start : start + _WRITE_SLICE])
             while self._write_paused and not self.head_complete:
-                await self._wait("write", write_s)
+                await self._woken("write", write_s)
                 self._raise_error()
             if self.head_complete:
                 return
@@ -99,7 +100,7 @@ class Connection(asyncio.Protocol):
         deadline = time.monotonic() + first_byte_s
         while not self.head_complete:
             self._raise_error()
-            await self._wait("first_byte", deadline - time.monotonic())
+            await self._woken("first_byte", deadline - time.monotonic())
 
     async def next_chunk(self, idle_s: float) -> bytes:
         """The body bytes of one read from the socket, b"" at the end."""
@@ -107,7 +108,7 @@ class Connection(asyncio.Protocol):
             if self.complete:
                 return b""
             self._raise_error()
-            await self._wait("idle", idle_s)
+            await self._woken("idle", idle_s)
         return self._pop()
 
     @property
@@ -133,15 +134,12 @@ class Connection(asyncio.Protocol):
         """The deadline of the current phase has passed."""
         self.abort(UpstreamTimeout(self._phase, self.origin))
 
-    async def _wait(self, phase: Phase, seconds: float) -> None:
+    def _woken(self, phase: Phase, seconds: float) -> asyncio.Future[None]:
+        """To be awaited at once: done when something has happened on the connection, which is cut when nothing does in time."""
         self._phase = phase
         self.deadline = time.monotonic() + seconds
-        self._waiter = asyncio.get_running_loop().create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
-            self.deadline = math.inf
+        self._waiter = waiter = asyncio.get_running_loop().create_future()
+        return waiter
 
     def _pop(self) -> bytes:
         chunk = self._chunks.popleft()
@@ -157,8 +155,12 @@ class Connection(asyncio.Protocol):
             raise self._error
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        waiter = self._waiter
+        if waiter is not None:
+            self._waiter = None
+            self.deadline = math.inf
+            if not waiter.done():
+                waiter.set_result(None)
 
     # --- asyncio.Protocol
 

@@ -275,6 +275,13 @@ class Exchange:
         self._response: UpstreamResponse | None = None
 
     async def __aenter__(self) -> UpstreamResponse:
+        return await self.open()
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    async def open(self) -> UpstreamResponse:
+        """Send the request and wait for the head of its answer. For the hottest path; `close` has to follow, as after `async with`."""
         body = self._body
         at_hand = body is None or isinstance(body, bytes)
         head, body_size = request_head(
@@ -307,7 +314,8 @@ class Exchange:
             self._response = UpstreamResponse(connection, self._timeouts.idle_s)
             return self._response
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def close(self) -> None:
+        """The exchange is over, whether it has been opened or not."""
         connection, slot, response = self._connection, self._slot, self._response
         if connection is None or slot is None or response is None:
             return
