@@ -5,12 +5,17 @@ export function formatCount(value: number): string {
 	return value.toLocaleString(languageTag());
 }
 
+function decimal(value: number, minimumFractionDigits: number): string {
+	const digits = { minimumFractionDigits, maximumFractionDigits: 1 };
+	return new Intl.NumberFormat(languageTag(), digits).format(value);
+}
+
 export function formatBytes(bytes: number): string {
 	if (bytes < 1_000) return `${Math.max(0, Math.round(bytes))} B`;
 	if (bytes < 999_500) return `${Math.round(bytes / 1_000)} kB`;
-	if (bytes < 100_000_000) return `${Number((bytes / 1_000_000).toFixed(1))} MB`;
+	if (bytes < 100_000_000) return `${decimal(bytes / 1_000_000, 0)} MB`;
 	if (bytes < 1_000_000_000) return `${Math.round(bytes / 1_000_000)} MB`;
-	return `${(bytes / 1_000_000_000).toFixed(1)} GB`;
+	return `${decimal(bytes / 1_000_000_000, 1)} GB`;
 }
 
 /** "a, b and c" in the reader's language. */

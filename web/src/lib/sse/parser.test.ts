@@ -15,11 +15,13 @@ describe('SSE parser', () => {
 	const stream =
 		': ping\n\nid: 1\nevent: delta\ndata: {"text":"Grüße 🌍"}\n\n' +
 		'id: 2\r\nevent: delta\r\ndata: a\r\ndata:b\r\n\r\n' +
-		'id: 3\revent: done\rdata: {}\r\r';
+		'id: 3\revent: usage\rdata: {}\r\r' +
+		'id: 4\nevent: done\ndata: {}\n\n';
 	const expected = [
 		{ id: '1', event: 'delta', data: '{"text":"Grüße 🌍"}' },
 		{ id: '2', event: 'delta', data: 'a\nb' },
-		{ id: '3', event: 'done', data: '{}' }
+		{ id: '3', event: 'usage', data: '{}' },
+		{ id: '4', event: 'done', data: '{}' }
 	];
 
 	it('reads the same events however the bytes are cut', () => {
