@@ -1,8 +1,8 @@
 """Requests whose bytes are out of the ordinary: endless heads, fields after the body, garbage behind good requests, old versions."""
 
 import asyncio
-import importlib
 import logging
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -153,6 +153,9 @@ async def test_a_client_of_the_old_version_gets_no_pieces() -> None:
         assert body == b"one two"
 
 
+STARTS = [{"http": "h11", "lifespan": "on"}, {"http": "httptools"}, {"log_level": "trace"}, {"proxy_headers": False}]
+
+
 @pytest.fixture
 def quiet_again() -> Iterator[None]:
     """uvicorn sets the levels of its loggers for good."""
@@ -164,10 +167,13 @@ def quiet_again() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("quiet_again")
-@pytest.mark.parametrize("options", [{"http": "h11"}, {"http": "httptools"}, {"log_level": "trace"}, {"proxy_headers": False}])
-async def test_however_uvicorn_is_started_the_proxy_has_its_own_connections(options: dict[str, Any]) -> None:
-    if options.get("http") == "h11":
-        importlib.import_module("uvicorn.protocols.http.h11_impl")  # the command loads it before the application
+@pytest.mark.parametrize(
+    "options", [{"http": "h11", "lifespan": "on"}, {"http": "httptools"}, {"log_level": "trace"}, {"proxy_headers": False}]
+)
+async def test_however_uvicorn_is_started_the_proxy_has_its_own_connections(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "uvicorn.protocols.http.h11_impl", raising=False)  # the command loads it after the application
     async with stage(options=options) as setting:
         assert (await raw(setting.port, GOOD)).startswith(b"HTTP/1.1 200")
         assert setting.seen[0]["path"] == "/api/v1/chats"

@@ -89,6 +89,7 @@ class ServiceApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
+            install()  # uvicorn's command loads h11 after the application
             await self.api(scope, receive, send)
             return
         if scope["method"] == "HEAD":

@@ -132,6 +132,7 @@ class ProxyApp:
         elif scope["type"] == "websocket":
             await self._refuse_websocket(scope, receive, send)
         else:
+            install()  # uvicorn's command loads h11 after the application
             await self._fallback(scope, receive, send)
 
     def route_of(self, raw_path: bytes) -> Route | None:

@@ -141,7 +141,7 @@ async def stage(
         probes = Periodic("probes", 0, app.breakers.probe)
         probes.start()
         # With uvicorn's own reading of forwarding headers on, as it is when nobody says otherwise.
-        async with serve(app, lifespan="off", server_header=False, ws="none", **(options or {})) as gateway:
+        async with serve(app, **{"lifespan": "off", "server_header": False, "ws": "none", **(options or {})}) as gateway:
             setting.url = gateway
             yield setting
         await probes.close()

@@ -313,9 +313,12 @@ _stood_in_for: set[type[asyncio.Protocol]] = {HttpToolsProtocol}
 
 
 def install() -> None:
-    """From now on uvicorn serves applications by the `protocol_class` that they name, also when it was told to use h11."""
+    """From now on uvicorn serves applications by the `protocol_class` that they name, also when it was told to use h11.
+
+    To be called when the application is made, and again when it starts: which comes first, uvicorn's class or the application, differs.
+    """
     HttpToolsProtocol.__new__ = cast("Any", _make)
-    h11: Any = sys.modules.get("uvicorn.protocols.http.h11_impl")  # uvicorn has loaded it by now when it means to use it
+    h11: Any = sys.modules.get("uvicorn.protocols.http.h11_impl")  # loaded only when it is to be used
     if h11 is not None:
         h11.H11Protocol.__new__ = _make
         _stood_in_for.add(h11.H11Protocol)
