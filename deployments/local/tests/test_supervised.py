@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import json
 import os
 import signal
 import socket
@@ -300,3 +301,13 @@ def test_an_end_is_told_in_words_and_with_what_explains_it(
     report_change(process)
 
     assert told in capsys.readouterr().out
+
+
+def test_why_a_service_did_not_start_is_the_last_line_of_what_went_wrong(tmp_path: Path) -> None:
+    """Not the traceback above it, and not uvicorn's word below it that the start failed."""
+    traceback = "Traceback (most recent call last):\n  File main.py\nSchemaMismatchError: the code needs 3; run the migrations\n"
+    process = Supervised(spec(tmp_path, SLEEPER), lambda _: None)
+    process.spec.log_path.parent.mkdir(parents=True, exist_ok=True)
+    lines = ({"level": "ERROR", "message": traceback}, {"level": "ERROR", "message": "Application startup failed. Exiting."})
+    process.spec.log_path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    assert process.last_log_line() == "SchemaMismatchError: the code needs 3; run the migrations"

@@ -141,7 +141,8 @@ async def check_schema(database: Database, *, service: str, code_version: int) -
             f"{service}: schema {database.schema} cannot be read; migrate it first (`make deps`) and check DATABASE_URL"
         ) from error
     if version < code_version:
-        raise SchemaMismatchError(f"{service}: schema {database.schema} is at {version}, the code needs {code_version}; run the migrations")
+        how = "run the migrations (`make stop`, then `make run`)"
+        raise SchemaMismatchError(f"{service}: schema {database.schema} is at {version}, the code needs {code_version}; {how}")
     if min_code > code_version:
         raise SchemaMismatchError(
             f"{service}: schema {database.schema} needs code of at least {min_code}, this is {code_version}; upgrade the service"

@@ -43,7 +43,9 @@ def said(line: str) -> tuple[str, bool]:
     if not isinstance(entry, dict) or "message" not in entry:
         return line, False
     fields = cast("dict[str, Any]", entry)
-    return str(fields["message"]), fields.get("level") in {"DEBUG", "INFO"}
+    # Of a traceback the last line says what is wrong.
+    message = next((part.strip() for part in reversed(str(fields["message"]).splitlines()) if part.strip()), "")
+    return message, fields.get("level") in {"DEBUG", "INFO"}
 
 
 def report_change(process: "Supervised") -> None:

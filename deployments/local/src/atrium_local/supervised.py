@@ -17,6 +17,7 @@ __all__ = ["Spec", "State", "Supervised"]
 State = Literal["waiting", "starting", "ready", "restarting", "failed", "stopping", "stopped", "done"]
 
 _POLL_S = 0.05
+_STARTUP_FAILED = "Application startup failed"  # uvicorn's word under the line that says why
 _RELEASE_POLL_S = 0.01
 _PAUSES_S = (0.0, 0.2, 0.5, 1.0, 2.0, 4.0, 5.0)  # by failures in a row; the last for all that follow
 _HEALTHY_S = 5.0  # who was ready for so long is started again at once
@@ -159,7 +160,7 @@ class Supervised:
                 tail = log.read().decode(errors="replace")
         except OSError:
             return ""
-        lines = [line.strip() for line in tail.splitlines() if line.strip()]
+        lines = [line.strip() for line in tail.splitlines() if line.strip() and _STARTUP_FAILED not in line]
         return next((line for line in reversed(lines) if "FATAL" in line), lines[-1] if lines else "")
 
     # One life after the other
