@@ -82,7 +82,7 @@ class _Call:
         self.raw_path: bytes = scope["raw_path"]
         self.started_s = time.perf_counter()
         self.identity: Identity | None = None
-        self.task = _this_task()
+        self.task: asyncio.Task[Any] = scope.get("atrium.task") or _this_task()
         self.cut_by: AppError | None = None
         self.connection: ClientConnection = scope["atrium.connection"]
         self.watch = ClientWatch(self.connection, self.task)
@@ -152,7 +152,7 @@ class ProxyApp:
             check_host(headers.host, self._config.hosts)
             if self._config.trusted_proxies:
                 believe_proxies(scope, headers, self._config.trusted_proxies)
-            if await self._preflight(scope, headers, send):
+            if scope["method"] == "OPTIONS" and await self._preflight(scope, headers, send):
                 return
         except AppError as error:
             await self._refuse(error, scope, send)
@@ -346,8 +346,8 @@ class ProxyApp:
     # --- answers of the edge itself
 
     async def _preflight(self, scope: Scope, headers: RequestHeaders, send: Send) -> bool:
-        """Answers a CORS preflight; False when the request is none."""
-        if scope["method"] != "OPTIONS" or headers.origin is None or headers.preflight_method is None:
+        """Answers a CORS preflight; False when the OPTIONS request is none."""
+        if headers.origin is None or headers.preflight_method is None:
             return False
         if not self._edge.allows(headers.origin):
             raise Forbidden("this origin may not call the API; an operator can add it to CORS_ALLOW_ORIGINS", code="origin_not_allowed")

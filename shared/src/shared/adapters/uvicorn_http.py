@@ -178,7 +178,7 @@ class CorkedProtocol(HttpToolsProtocol):
         self.application = _application(self.config)
         self._cork: Cork = self.application.cork
         self._unplaced = 0
-        """Bytes received since the last that were part of a body or ended a head."""
+        """Bytes received since the last read that held some of a body or the end of a head."""
         self._deaf = False
 
     def connection_made(self, transport: Any) -> None:
@@ -190,7 +190,7 @@ class CorkedProtocol(HttpToolsProtocol):
             super()._start_asgi_task(cycle, app)
             return
         cycle.tasks = self.tasks
-        cycle.task = self.loop.create_task(cycle.run_asgi(app))
+        cycle.task = cast("Any", cycle.scope)["atrium.task"] = self.loop.create_task(cycle.run_asgi(app))
         self.tasks.add(cycle.task)
 
     def data_received(self, data: bytes) -> None:
@@ -249,10 +249,6 @@ class CorkedProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         self._unplaced = 0
         super().on_body(body)
-
-    def on_message_complete(self) -> None:
-        self._unplaced = 0
-        super().on_message_complete()
 
     def _begin(self, url: bytes, parser: Any) -> None:
         """As uvicorn's, for the form that nearly every request has, with an answer of our own class."""
