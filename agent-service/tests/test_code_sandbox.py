@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,9 @@ async def no_landlock() -> str | None:
     return REASON
 
 
+async def owns_nothing(_stack: AsyncExitStack) -> None: ...
+
+
 def application(**limits: Any) -> ServiceApp:
     """Code execution alone, on a machine whose self-test says no."""
 
@@ -48,7 +51,8 @@ def application(**limits: Any) -> ServiceApp:
     async def lifespan(api: FastAPI) -> AsyncGenerator[None]:
         api.state.code = runner = CodeRunner(CodeLimits(cache_dir=Path("unused"), **limits), tasks=api.state.tasks, self_test=no_landlock)
         runner.open()
-        yield
+        async with api.state.succession.owning(owns_nothing):
+            yield
         await runner.close()
 
     settings = AgentSettings(**KEYS.settings_fields("agent-service", database_url="postgresql://unused"))

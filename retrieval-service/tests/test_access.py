@@ -99,10 +99,10 @@ async def test_what_is_done_stays(world: World, service: Service) -> None:
     person = service.person()
     name = await person.upload("some words")
     await person.until(name, "ready")
-    await announce(world, "account.deleted", user_id=str(person.principal.user_id))
+    await announce(world, "account.suspended", user_id=str(person.principal.user_id))
     running, _ = await under_way(world, other := service.person())
-    await announce(world, "account.deleted", user_id=str(other.principal.user_id))
-    assert (await other.until(running, "cancelled", within_s=5))["error"]["code"] == "account_deleted"
+    await announce(world, "account.suspended", user_id=str(other.principal.user_id))
+    assert (await other.until(running, "cancelled", within_s=5))["error"]["code"] == "account_suspended"
     assert (await person.file(name))["stage"] == "ready"
     assert (await world.sql("SELECT cancel_requested FROM file WHERE id = $1", UUID(name)))[0][0] is False
     release(world, other)

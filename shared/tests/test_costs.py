@@ -1,5 +1,6 @@
 """What is said of a dispatch whose stream told no price."""
 
+from collections.abc import Callable
 from typing import Any, cast
 from uuid import UUID, uuid4
 
@@ -14,6 +15,10 @@ from shared.ids import made_at, uuid7
 AN_OLD_ONE = UUID("01890a5d-ac96-774b-bcce-b302099a8057")
 
 
+def an_old_one() -> UUID:
+    return AN_OLD_ONE
+
+
 class Billing:
     def __init__(self, answer: Any) -> None:
         self._answer = answer
@@ -25,19 +30,22 @@ class Billing:
 
 
 @pytest.mark.parametrize(
-    ("answer", "dispatch_id", "cost_nano"),
+    ("answer", "new_id", "cost_nano"),
     [
-        ("settled", uuid7(), 7),
-        ("expired", uuid7(), 7),
-        ("held", AN_OLD_ONE, None),
-        (NotFound("no"), uuid7(), None),
-        (NotFound("no"), AN_OLD_ONE, 0),
-        (NotFound("no"), uuid4(), None),
-        (BillingUnavailable("away"), AN_OLD_ONE, None),
+        ("settled", uuid7, 7),
+        ("expired", uuid7, 7),
+        ("held", an_old_one, None),
+        (NotFound("no"), uuid7, None),
+        (NotFound("no"), an_old_one, 0),
+        (NotFound("no"), uuid4, None),
+        (BillingUnavailable("away"), an_old_one, None),
     ],
 )
-async def test_a_cost_is_known_once_billing_knows_it_or_must_know_it(answer: Any, dispatch_id: UUID, cost_nano: int | None) -> None:
-    usage = await cost_of(cast("Any", Billing(answer)), str(dispatch_id))
+async def test_a_cost_is_known_once_billing_knows_it_or_must_know_it(
+    answer: Any, new_id: Callable[[], UUID], cost_nano: int | None
+) -> None:
+    """The id is made here: one made when tests are collected is an old one by the time they run."""
+    usage = await cost_of(cast("Any", Billing(answer)), str(new_id()))
     assert (None if usage is None else usage.cost_nano) == cost_nano
     assert usage is None or usage == MessageUsage(
         prompt_tokens=2 if cost_nano else 0, completion_tokens=1 if cost_nano else 0, cost_nano=cost_nano
