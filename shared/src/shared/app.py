@@ -290,6 +290,16 @@ async def _on_unexpected(request: Request, error: Exception) -> Response:
     return _error_response(request, AppError("something went wrong on our side; quote the request id to your operator"))
 
 
+def _verifier(settings: ServiceSettings) -> TokenVerifier:
+    secret = settings.jwt_secret_key
+    return TokenVerifier(
+        jwks=settings.token_jwks,
+        audience=settings.service,
+        callers=callers_of(settings.service),
+        hs256_secret=secret.get_secret_value() if secret else None,
+    )
+
+
 def create_service_app(
     settings: ServiceSettings,
     *,
@@ -326,13 +336,7 @@ def create_service_app(
     api.state.succession = Succession()
     api.state.direct_limits = DirectLimits(per_minute=settings.direct_calls_per_minute)
     api.state.access_log = AccessLog(settings.service)
-    secret = settings.jwt_secret_key
-    api.state.verifier = TokenVerifier(
-        jwks=settings.token_jwks,
-        audience=settings.service,
-        callers=callers_of(settings.service),
-        hs256_secret=secret.get_secret_value() if secret else None,
-    )
+    api.state.verifier = _verifier(settings)
     api.state.service_tokens = ServiceTokens(signing_key_pem=settings.service_signing_key.get_secret_value(), service=settings.service)
     api.add_exception_handler(AppError, _on_app_error)
     api.add_exception_handler(RequestValidationError, _on_validation_error)

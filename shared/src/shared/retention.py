@@ -18,7 +18,7 @@ from shared.outages import is_outage
 
 INTERVAL_S = 3600.0
 ROWS_MAX = 1_000
-_WORKFLOWS_MAX = 100  # each has a row a step, and one a message
+_WORKFLOWS_MAX = 100  # each brings further rows: one for each step and each message
 
 # Held for one batch. A process that dies in it has deleted nothing, and no other waits for it.
 _LOCK_SQL = text("SELECT pg_try_advisory_xact_lock(hashtext('purge:' || current_schema() || ':' || CAST(:name AS text)))")

@@ -133,7 +133,7 @@ class CorkedAnswer(RequestResponseCycle):
         if not self.keep_alive and not closes:
             lines.append(b"connection: close\r\n")
         if self.chunked_encoding is None and self.scope["method"] != "HEAD" and status not in _BODILESS:
-            if self.scope["http_version"] == "1.0":  # knows no pieces: the body goes on to the end of the connection
+            if self.scope["http_version"] == "1.0":  # such a client reads no chunks: the body lasts until the connection closes
                 self.ends_at_close = True
             else:
                 self.chunked_encoding = True
