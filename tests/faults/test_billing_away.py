@@ -1,7 +1,5 @@
 """Billing that hangs or dies: nothing runs unmetered, and what ran before is charged exactly once."""
 
-import signal
-
 import pytest
 from suite.people import Person
 from suite.provider import Provider
@@ -16,11 +14,11 @@ def test_without_billing_nothing_is_dispatched_and_a_turn_waits_until_it_is_back
 ) -> None:
     refused, waiting = provider.marker(), provider.marker()
     chat = person.chat("fake-echo")
-    stack.kill("billing-service", signal.SIGSTOP)  # the supervisor replaces it when it has missed three health checks
-    answer = person.http.post("/v1/chat/completions", json={"model": "fake-echo", "messages": [{"role": "user", "content": refused}]})
-    assert person.get("/api/v1/chats")["data"], "chats can be read"
-    assert person.http.get("/v1/models").status_code == 200
-    assert person.http.get("/api/v1/auth/me").status_code == 200
+    with stack.frozen("billing-service"):
+        answer = person.http.post("/v1/chat/completions", json={"model": "fake-echo", "messages": [{"role": "user", "content": refused}]})
+        assert person.get("/api/v1/chats")["data"], "chats can be read"
+        assert person.http.get("/v1/models").status_code == 200
+        assert person.http.get("/api/v1/auth/me").status_code == 200
     assert answer.status_code == 503
     assert answer.json()["error"]["code"] == "billing_unavailable"
     assert int(answer.headers["retry-after"]) >= 1

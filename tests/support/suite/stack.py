@@ -2,6 +2,9 @@
 
 import contextlib
 import json
+import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +26,8 @@ TURN_LEASE_S = 2.0
 MODEL_ID = "qwen2.5-coder-0.5b-instruct"
 UNPRICED_MODEL = "fake-length"
 BACK_S = 40
-_SESSION_FIELD = 3  # of /proc/PID/stat after the program's name: each process of the stack leads a session
+_PARENT_FIELD = 1  # of /proc/PID/stat after the program's name
+_SESSION_FIELD = 3  # each process of the stack leads a session
 BODY_BYTES_MAX = 2 * 1024 * 1024
 
 PROVIDER_KEYS = ("provider-secret-one", "provider-secret-two")
@@ -122,6 +126,21 @@ class Stack(LocalStack):
         """Returns once another process has taken the place of the killed one and is ready."""
         self.wait_ready(name, not_pid=killed_pid, timeout_s=BACK_S)
 
+    @contextlib.contextmanager
+    def frozen(self, name: str) -> Iterator[None]:
+        """Every process of `name` stands still and nobody puts another in its place; after the block the supervisor does.
+
+        The supervisor stands still first: it may be about to start a successor, and the process before the last may still answer.
+        """
+        supervisor_pid = self.pids()[SUPERVISOR]
+        os.kill(supervisor_pid, signal.SIGSTOP)
+        try:
+            for pid in _children_in(supervisor_pid, folder=name):
+                os.kill(pid, signal.SIGSTOP)
+            yield
+        finally:
+            os.kill(supervisor_pid, signal.SIGCONT)
+
     def all_ready(self) -> bool:
         """Whether every service says that it can work."""
         return all(self.answers(service) for service in self.ports if service not in {"postgres", "model-server"})
@@ -143,10 +162,24 @@ class Stack(LocalStack):
         sizes = dict.fromkeys(roots.values(), 0)
         for status in Path("/proc").glob("[0-9]*/stat"):
             with contextlib.suppress(OSError, StopIteration):  # it ended while we looked
-                session = int(status.read_text().rpartition(")")[2].split()[_SESSION_FIELD])
+                session = _stat_field(status, _SESSION_FIELD)
                 if session in roots:
                     sizes[roots[session]] += _pss_bytes(status.parent)
         return sizes
+
+
+def _stat_field(status: Path, field: int) -> int:
+    return int(status.read_text().rpartition(")")[2].split()[field])
+
+
+def _children_in(parent_pid: int, *, folder: str) -> list[int]:
+    """Children of a process that work in a folder of this name, as each service does."""
+    found: list[int] = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it ended while we looked
+            if _stat_field(status, _PARENT_FIELD) == parent_pid and (status.parent / "cwd").readlink().name == folder:
+                found.append(int(status.parent.name))
+    return found
 
 
 def _pss_bytes(process: Path) -> int:
