@@ -10,11 +10,12 @@ from gateway_service.proxy.app import ProxyApp
 from gateway_service.proxy.instruments import Instruments
 from gateway_service.proxy.ports import Identity, Quota
 from gateway_service.proxy.routes import service_routes
-from shared.app import VERSION, settle_memory
-from shared.auth import TokenVerifier
+from shared.app.service import settle_memory
+from shared.auth.tokens import TokenVerifier
 from shared.http import UpstreamPool
 from shared.logs import AccessLog, setup_logging
 from shared.metrics import Metrics
+from shared.operations import VERSION
 from shared.telemetry import Telemetry
 
 _REMEMBERED_S = 30.0

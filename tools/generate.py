@@ -16,7 +16,7 @@ from atrium_local.passing import SUPERVISOR
 from atrium_local.services import SERVICES, Service
 from pydantic_settings import BaseSettings
 from settings_page import render_example, render_page, variable_names
-from shared.app import ServiceApp
+from shared.app.asgi import ServiceApp
 from shared.settings import ServiceSettings
 from shared.testing.identity import KeyRing
 

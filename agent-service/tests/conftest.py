@@ -19,7 +19,7 @@ import pytest
 import pytest_asyncio
 from agent_service.main import create_app
 from agent_service.settings import AgentSettings
-from shared.auth import Principal
+from shared.auth.principal import Principal
 from shared.contracts.agents import ASSISTANT_AGENT_ID
 from shared.sse import SseParser
 from shared.testing.identity import KeyRing, make_principal

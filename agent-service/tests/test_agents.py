@@ -4,7 +4,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from shared.auth import Permission, Role
+from shared.auth.permissions import Permission, Role
 from shared.contracts.agents import ASSISTANT_AGENT_ID
 from shared.ids import uuid7
 from shared.testing.identity import make_principal

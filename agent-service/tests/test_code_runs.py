@@ -17,8 +17,9 @@ from agent_service.code.tool import TEXT_CHARS_MAX, PythonTool, plain_name
 from agent_service.main import create_app
 from agent_service.settings import AgentSettings
 from agent_service.tools.port import ToolContext, ToolResult
-from shared.app import ServiceApp
-from shared.auth import Permission, Principal, Role
+from shared.app.asgi import ServiceApp
+from shared.auth.permissions import Permission, Role
+from shared.auth.principal import Principal
 from shared.contracts.retrieval import DocumentMetadata
 from shared.errors import NotFound
 from shared.ids import uuid7

@@ -25,7 +25,8 @@ from agent_service.settings import AgentSettings
 from agent_service.tools.port import ToolContext
 from fastapi import FastAPI
 from shared.access import AccessEnd, EndReason
-from shared.app import ServiceApp, create_service_app
+from shared.app.asgi import ServiceApp
+from shared.app.service import create_service_app
 from shared.background import TaskTracker
 from shared.errors import TooManyRequests
 from shared.ids import uuid7

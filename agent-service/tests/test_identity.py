@@ -7,7 +7,7 @@ import httpx
 import pytest
 from agent_service.main import create_app
 from agent_service.settings import AgentSettings
-from shared.auth import Role
+from shared.auth.permissions import Role
 from shared.testing.identity import KeyRing, make_principal
 from shared.testing.server import serve
 

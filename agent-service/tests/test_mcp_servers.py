@@ -28,7 +28,8 @@ from agent_service.settings import AgentSettings
 from agent_service.tools.arguments import ArgumentsInvalid, check_arguments
 from agent_service.tools.port import ToolContext, ToolResult
 from agent_service.tools.service import ToolRegistry
-from shared.auth import Principal, Role
+from shared.auth.permissions import Role
+from shared.auth.principal import Principal
 from shared.db import Database
 from shared.ids import uuid7
 from shared.metrics import Metrics

@@ -16,7 +16,7 @@ from agent_service.tools.documents import SearchDocuments
 from agent_service.tools.port import ToolContext, ToolResult
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shared.auth import Principal
+from shared.auth.principal import Principal
 from shared.clients.retrieval import RetrievalClient
 from shared.clock import utc_now
 from shared.contracts.retrieval import Passage, SearchRequest, SearchResponse

@@ -18,7 +18,8 @@ from billing_service.jobs.repository import INVARIANTS, JobRepository
 from billing_service.main import create_app
 from billing_service.settings import BillingSettings
 from hypothesis import HealthCheck, settings
-from shared.auth import Principal, Role
+from shared.auth.permissions import Role
+from shared.auth.principal import Principal
 from shared.contracts.billing import PrincipalChain, ReserveRequest
 from shared.db import create_raw_pool
 from shared.money import NANO

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from shared.auth import Permission, Role
+from shared.auth.permissions import Permission, Role
 from shared.testing.identity import make_principal
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -12,7 +12,8 @@ import pytest
 import pytest_asyncio
 from billing_service.tracking.openrouter import OpenRouter, ProviderRefusedError
 from billing_service.tracking.sync import OpenRouterSync
-from shared.auth import DEFAULT_ORGANISATION_ID, Role
+from shared.auth.permissions import Role
+from shared.auth.principal import DEFAULT_ORGANISATION_ID
 from shared.db import Database
 from shared.http.client import make_client
 from shared.testing.server import serve

@@ -19,7 +19,7 @@ import pytest
 import pytest_asyncio
 from chat_service.main import create_app
 from chat_service.settings import ChatSettings
-from shared.auth import Principal
+from shared.auth.principal import Principal
 from shared.sse import SseParser
 from shared.testing.identity import KeyRing, make_principal
 from shared.testing.server import read_body, serve

@@ -4,7 +4,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from shared.auth import Role
+from shared.auth.permissions import Role
 from shared.testing.identity import make_principal
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

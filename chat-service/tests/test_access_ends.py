@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import orjson
 import pytest
 from shared.access import ACCESS_CHANNEL
-from shared.auth import Role
+from shared.auth.permissions import Role
 from shared.ids import uuid7
 from shared.testing.identity import make_principal
 from suite.waiting import is_within

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from gateway_service.testing import KEYS, Gateway, Person, StartGateway
-from shared.auth import TokenVerifier
+from shared.auth.tokens import TokenVerifier
 
 KEYS_PATH = "/api/v1/auth/api-keys"
 ME = "/api/v1/auth/me"

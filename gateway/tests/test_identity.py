@@ -11,7 +11,8 @@ from gateway_service.identity.hop import HopTokens
 from gateway_service.identity.memory import IdentityMemory
 from gateway_service.proxy.ports import Identity
 from gateway_service.testing import KEYS, Gateway, Person, StartGateway
-from shared.auth import Role, TokenVerifier, UserTokens
+from shared.auth.permissions import Role
+from shared.auth.tokens import TokenVerifier, UserTokens
 from shared.testing.identity import make_principal
 from shared.testing.server import serve
 from starlette.applications import Starlette

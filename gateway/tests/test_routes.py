@@ -7,8 +7,8 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from gateway_service.main import PUBLIC_PATHS, create_app
 from gateway_service.settings import GatewaySettings
 from gateway_service.testing import KEYS, PASSWORD, Gateway, StartGateway
-from shared.app import PUBLIC_PATHS as PUBLIC_EVERYWHERE
-from shared.auth import Require, current_principal
+from shared.app.service import PUBLIC_PATHS as PUBLIC_EVERYWHERE
+from shared.auth.guards import Require, current_principal
 
 # Takes a credential, but the dependency that reads it limits refused ones by address already.
 CREDENTIAL_ROUTES = {

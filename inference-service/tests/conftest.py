@@ -17,7 +17,7 @@ from atrium_local.settings import LocalSettings
 from atrium_local.weights import Store, ensure_model, link_model
 from inference_service.main import create_app
 from inference_service.settings import InferenceSettings
-from shared.app import ServiceApp
+from shared.app.asgi import ServiceApp
 from shared.testing.fake_provider import FakeProvider, running_provider
 from shared.testing.identity import KeyRing, make_principal
 from shared.testing.server import read_body, serve

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import openai
 import pytest
-from shared.auth import Role
+from shared.auth.permissions import Role
 from shared.ids import uuid7
 from shared.testing.fake_provider import FakeProvider
 from shared.testing.identity import make_principal

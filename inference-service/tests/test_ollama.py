@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 import pytest
-from shared.auth import Role
+from shared.auth.permissions import Role
 from shared.testing.identity import make_principal
 from shared.testing.server import read_body, serve
 

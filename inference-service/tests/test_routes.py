@@ -4,8 +4,8 @@ from typing import Any
 
 from fastapi.routing import APIRoute
 from inference_service.main import HOT_ROUTES
-from shared.app import PUBLIC_PATHS
-from shared.auth import Require, RequireService
+from shared.app.service import PUBLIC_PATHS
+from shared.auth.guards import Require, RequireService
 
 REACHES_A_PROVIDER = {"/v1/chat/completions", "/v1/embeddings", "/v1/rerank"}
 

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from ingestion_world import FILES, Person, Service, World, unique, worlds_over
 from shared.access import ACCESS_CHANNEL
-from shared.auth import Role
+from shared.auth.permissions import Role
 from shared.ids import uuid7
 from shared.testing.identity import make_principal
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from retrieval_service.main import create_app
 from retrieval_service.settings import RetrievalSettings
-from shared.auth import Role
+from shared.auth.permissions import Role
 from shared.testing.identity import KeyRing, make_principal
 from shared.testing.server import serve
 

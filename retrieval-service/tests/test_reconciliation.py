@@ -15,7 +15,7 @@ from retrieval_service.reconciliation.service import Reconciler
 from retrieval_service.settings import RetrievalSettings
 from retrieval_service.vectors.errors import VectorStoreUnavailable
 from retrieval_service.vectors.port import DIMENSIONS, Point
-from shared.auth import Role
+from shared.auth.permissions import Role
 from shared.ids import uuid7
 from shared.testing.identity import KeyRing, make_principal
 from shared.testing.server import serve

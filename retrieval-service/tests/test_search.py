@@ -20,7 +20,8 @@ from retrieval_service.search.choosing import choose
 from retrieval_service.search.fusion import Hit, fuse
 from retrieval_service.settings import RetrievalSettings
 from retrieval_service.vectors.port import Point, Scored, VectorStore
-from shared.auth import Principal, Role
+from shared.auth.permissions import Role
+from shared.auth.principal import Principal
 from shared.ids import uuid7
 from shared.testing.identity import KeyRing, make_principal
 from shared.testing.server import read_body, serve

@@ -11,7 +11,8 @@ import pytest
 import shared.access as access_module
 import shared.subscriber as subscriber_module
 from shared.access import ACCESS_CHANNEL, AccessEnd, AccessTopic, EndReason, access_subscriber
-from shared.auth import DEFAULT_ORGANISATION_ID, DEFAULT_TEAM_ID, ROLE_PERMISSIONS, Permission, Principal, Role
+from shared.auth.permissions import ROLE_PERMISSIONS, Permission, Role
+from shared.auth.principal import DEFAULT_ORGANISATION_ID, DEFAULT_TEAM_ID, Principal
 from shared.db import Database
 from shared.outbox import OutboxEvent, publish_on
 from shared.subscriber import Subscriber

@@ -9,8 +9,9 @@ import httpx
 import pytest
 from fastapi import APIRouter, FastAPI
 from pydantic import BaseModel
-from shared.app import create_service_app
-from shared.auth import CurrentPrincipal, Permission, Role
+from shared.app.service import create_service_app
+from shared.auth.guards import CurrentPrincipal
+from shared.auth.permissions import Permission, Role
 from shared.errors import Invalid, TooManyRequests, Unavailable
 from shared.hotroutes import HotRequest, HotRoute
 from shared.settings import ServiceSettings

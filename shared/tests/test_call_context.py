@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import orjson
 import pytest
-from shared.auth import ServiceTokens
+from shared.auth.tokens import ServiceTokens
 from shared.clients.agents import AgentClient
 from shared.clients.billing import BillingClient
 from shared.clients.completions import Completions

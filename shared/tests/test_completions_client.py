@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
-from shared.auth import ServiceTokens
+from shared.auth.tokens import ServiceTokens
 from shared.clients.completions import (
     CompletionRefusedError,
     Completions,

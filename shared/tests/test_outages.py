@@ -8,8 +8,9 @@ import asyncpg
 import httpx
 import pytest
 from fastapi import APIRouter, FastAPI
-from shared.app import ServiceApp, create_service_app
-from shared.auth import Permission
+from shared.app.asgi import ServiceApp
+from shared.app.service import create_service_app
+from shared.auth.permissions import Permission
 from shared.db import Database
 from shared.hotroutes import HotRequest, HotRoute
 from shared.outages import is_outage

@@ -8,7 +8,7 @@ from typing import Any
 import jwt
 import orjson
 import pytest
-from shared.auth import ServiceTokens
+from shared.auth.tokens import ServiceTokens
 from shared.clients import windows
 from shared.clients.windows import CONTEXT_TOKENS_UNKNOWN, ModelWindows
 from shared.http import UpstreamPool

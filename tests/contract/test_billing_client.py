@@ -5,7 +5,8 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from shared.auth import Principal, Role
+from shared.auth.permissions import Role
+from shared.auth.principal import Principal
 from shared.clients.billing import BillingClient, BillingRefused, BillingUnavailable
 from shared.clock import utc_now
 from shared.contracts.billing import Checkpoint, PrincipalChain, RecordedUsage, Release, Reservation, ReserveRequest, Settlement

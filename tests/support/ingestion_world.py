@@ -14,7 +14,7 @@ import pytest
 from fake_embeddings import FakeInference
 from retrieval_service.main import create_app
 from retrieval_service.settings import RetrievalSettings
-from shared.auth import Principal
+from shared.auth.principal import Principal
 from shared.testing.identity import KeyRing, make_principal
 from shared.testing.server import serve
 

@@ -6,7 +6,8 @@ from functools import partial
 
 from fastapi import FastAPI
 from shared.access import AccessEnd, access_subscriber
-from shared.app import ServiceApp, create_service_app
+from shared.app.asgi import ServiceApp
+from shared.app.service import create_service_app
 from shared.background import Periodic, TaskTracker
 from shared.clients.billing import BillingClient
 from shared.clients.completions import Completions

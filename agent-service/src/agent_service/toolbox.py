@@ -2,7 +2,7 @@
 
 from contextlib import AsyncExitStack
 
-from shared.auth import Permission
+from shared.auth.permissions import Permission
 from shared.background import Periodic
 from starlette.datastructures import State
 

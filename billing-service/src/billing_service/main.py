@@ -5,7 +5,8 @@ from contextlib import asynccontextmanager
 
 import httpx
 from fastapi import FastAPI
-from shared.app import ServiceApp, create_service_app
+from shared.app.asgi import ServiceApp
+from shared.app.service import create_service_app
 from shared.background import Periodic
 from shared.db import Database, check_schema, create_raw_pool
 from shared.http.client import make_client

@@ -6,8 +6,9 @@ from functools import partial
 
 from fastapi import FastAPI
 from shared.access import access_subscriber
-from shared.app import ServiceApp, create_service_app
-from shared.auth import ServiceTokens
+from shared.app.asgi import ServiceApp
+from shared.app.service import create_service_app
+from shared.auth.tokens import ServiceTokens
 from shared.background import Periodic
 from shared.clients.agents import AgentClient
 from shared.clients.billing import BillingClient

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from shared.auth import Permission
+from shared.auth.permissions import Permission
 from shared.testing.identity import make_principal
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -3,7 +3,8 @@
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
-from shared.auth import Principal, bearer_token
+from shared.auth.principal import Principal
+from shared.auth.tokens import bearer_token
 from shared.errors import Forbidden, TooManyRequests, Unauthenticated
 
 from gateway_service.accounts.service import Accounts
@@ -55,7 +56,7 @@ def presented_credential(request: Request) -> bytes:
 
 
 async def gateway_principal(request: Request) -> Principal:
-    """Takes the place of shared.auth.current_principal here: API keys work too, and what was revoked stops at once."""
+    """Takes the place of shared.auth.guards.current_principal here: API keys work too, and what was revoked stops at once."""
     authenticator = cast("Authenticator", request.app.state.authenticator)
     credential = presented_credential(request)
     limiter = cast("Limiter", request.app.state.limiter)

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from fastapi import APIRouter, FastAPI
 from shared.access import access_subscriber
-from shared.app import Lifespan, ServiceApp, create_service_app
-from shared.auth import UserTokens, current_principal
+from shared.app.asgi import ServiceApp
+from shared.app.service import Lifespan, create_service_app
+from shared.auth.guards import current_principal
+from shared.auth.tokens import UserTokens
 from shared.background import Periodic
 from shared.db import Database, check_schema
 from shared.http import UpstreamPool, make_client

@@ -6,7 +6,8 @@ from typing import cast
 
 from fastapi import FastAPI
 from shared.access import access_subscriber
-from shared.app import ServiceApp, create_service_app
+from shared.app.asgi import ServiceApp
+from shared.app.service import create_service_app
 from shared.background import Periodic
 from shared.clients.billing import BillingClient
 from shared.contracts.billing import CHECKPOINT_INTERVAL_S

@@ -6,7 +6,8 @@ from datetime import timedelta
 
 from fastapi import FastAPI
 from shared.access import access_subscriber
-from shared.app import ServiceApp, create_service_app
+from shared.app.asgi import ServiceApp
+from shared.app.service import create_service_app
 from shared.background import Periodic
 from shared.clients.inference import InferenceClient
 from shared.clock import utc_now

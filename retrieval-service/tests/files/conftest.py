@@ -25,7 +25,7 @@ from obstore.exceptions import BaseError
 from obstore.store import S3Store
 from retrieval_service.main import create_app
 from retrieval_service.settings import RetrievalSettings
-from shared.auth import Principal
+from shared.auth.principal import Principal
 from shared.testing.identity import KeyRing, make_principal
 from shared.testing.server import serve
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 import httpx
 import pytest
 from retrieval_service.files.names import clean_filename
-from shared.auth import Role
+from shared.auth.permissions import Role
 from shared.ids import uuid7
 from shared.testing.identity import make_principal
 

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from fake_embeddings import FakeInference
-from shared.auth import Role
+from shared.auth.permissions import Role
 from shared.errors import Unavailable
 from shared.testing.identity import make_principal
 from shared.testing.server import serve

@@ -6,7 +6,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from shared.auth import ROLE_PERMISSIONS, Permission, Principal, Role
+from shared.auth.permissions import ROLE_PERMISSIONS, Permission, Role
+from shared.auth.principal import Principal
 from shared.subscriber import Handler, Subscriber
 
 ACCESS_CHANNEL = "atrium_access"

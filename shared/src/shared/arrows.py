@@ -6,7 +6,7 @@ the key of one service is no key to everything.
 
 from collections.abc import Mapping
 
-from shared.auth import Permission
+from shared.auth.permissions import Permission
 
 P = Permission
 

@@ -10,7 +10,8 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 from starlette.types import Receive, Scope, Send
 
-from shared.auth import Permission, Principal, require_service_in
+from shared.auth.permissions import Permission
+from shared.auth.principal import Principal, require_service_in
 from shared.errors import BadRequest, Headers, PayloadTooLarge, Unauthenticated
 from shared.telemetry import RequestTrace
 

@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable
 
-from shared.auth import Principal
+from shared.auth.principal import Principal
 from shared.errors import TooManyRequests
 
 MINUTE_S = 60.0

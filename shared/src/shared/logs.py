@@ -70,7 +70,7 @@ def setup_logging(*, service: str, level: str) -> None:
         logger = logging.getLogger(name)
         logger.handlers = []
         logger.propagate = True
-    # One line a request is written by shared.app, with the request id.
+    # One line a request is written by shared.app.asgi, with the request id.
     logging.getLogger("uvicorn.access").disabled = True
     logging.getLogger("httpx").setLevel(logging.WARNING)
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 from starlette.datastructures import State
 
-from shared.auth import bearer_token
+from shared.auth.tokens import bearer_token
 from shared.errors import AppError, Unauthenticated, Unavailable
 from shared.metrics import CONTENT_TYPE, Metrics
 from shared.reference_page import CSP, render

@@ -11,7 +11,7 @@ from fastapi import Depends, Header, Query
 from starlette.responses import JSONResponse, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from shared.auth import Principal
+from shared.auth.principal import Principal
 from shared.errors import AppError
 
 _EVENT_ID_MAX = 2**62

@@ -9,8 +9,9 @@ from typing import Any
 from atrium_local.services import GATEWAY, SERVICES, Service
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
-from shared.app import PUBLIC_PATHS, ServiceApp
-from shared.auth import Require, RequireService, current_principal
+from shared.app.asgi import ServiceApp
+from shared.app.service import PUBLIC_PATHS
+from shared.auth.guards import Require, RequireService, current_principal
 from shared.settings import ServiceSettings
 from shared.testing.identity import KeyRing
 

@@ -13,7 +13,8 @@ import mcp_servers
 from atrium_local.processes import Identity
 from atrium_local.stack import SUPERVISOR
 from atrium_local.stack import Stack as LocalStack
-from shared.auth import USER_KEY_ID, Principal, ServiceTokens, UserTokens
+from shared.auth.principal import Principal
+from shared.auth.tokens import USER_KEY_ID, ServiceTokens, UserTokens
 
 from suite.ledger import Ledger
 from suite.provider import Provider

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID
 
-from shared.auth import Principal
+from shared.auth.principal import Principal
 from shared.clock import utc_now
 from shared.contracts.agents import ASSISTANT_AGENT_ID, Access, Agent, AgentFields, RunLimits, ToolChoice
 from shared.ids import uuid7

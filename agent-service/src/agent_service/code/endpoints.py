@@ -4,7 +4,9 @@ import asyncio
 from typing import Annotated, cast
 
 from fastapi import APIRouter, Depends, Request, Response
-from shared.auth import Permission, Principal, require
+from shared.auth.guards import require
+from shared.auth.permissions import Permission
+from shared.auth.principal import Principal
 from shared.background import TaskTracker
 from shared.contracts.agents import CodeRequest, CodeResult
 from shared.errors import AppError

@@ -16,7 +16,8 @@ from pathlib import Path
 from uuid import UUID
 
 from shared.access import AccessEnd
-from shared.auth import Permission, Principal
+from shared.auth.permissions import Permission
+from shared.auth.principal import Principal
 from shared.background import TaskTracker
 from shared.clock import utc_now
 from shared.contracts.agents import CodeRequest, CodeResult

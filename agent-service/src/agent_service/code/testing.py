@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shared.auth import Principal
+from shared.auth.principal import Principal
 from shared.background import TaskTracker
 from shared.contracts.agents import CodeRequest, CodeResult
 from shared.jail import landlock

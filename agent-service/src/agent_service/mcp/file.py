@@ -7,7 +7,7 @@ from uuid import UUID, uuid5
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
-from shared.auth import Role
+from shared.auth.permissions import Role
 from shared.settings import environment
 
 from agent_service.mcp.addresses import AddressRefused, check_url

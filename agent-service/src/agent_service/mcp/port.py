@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 from uuid import UUID
 
-from shared.auth import ROLE_PERMISSIONS, Permission, Principal
+from shared.auth.permissions import ROLE_PERMISSIONS, Permission
+from shared.auth.principal import Principal
 
 from agent_service.tools.port import ToolResult
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
-from shared.auth import Role
+from shared.auth.permissions import Role
 from shared.contracts.agents import Tool
 
 from agent_service.mcp.addresses import URL_CHARS_MAX

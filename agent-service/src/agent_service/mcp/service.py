@@ -4,7 +4,8 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import SecretStr
-from shared.auth import Principal, Role
+from shared.auth.permissions import Role
+from shared.auth.principal import Principal
 from shared.clock import utc_now
 from shared.ids import uuid7
 from sqlalchemy.ext.asyncio import AsyncSession

@@ -7,7 +7,9 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from shared.auth import Permission, Principal, current_principal, require, require_service
+from shared.auth.guards import current_principal, require, require_service
+from shared.auth.permissions import Permission
+from shared.auth.principal import Principal
 from shared.contracts.agents import ApprovalDecision, InternalRunCreate, Run, RunCreate, RunEvent, RunStep
 from shared.idempotency import IdempotencyKey, Operation
 from shared.pagination import After, Limit, Page

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Literal, TypeVar
 from uuid import UUID
 
-from shared.auth import Principal
+from shared.auth.principal import Principal
 from shared.wakeups import Wakeups
 
 from agent_service.runs.spec import RunSpec

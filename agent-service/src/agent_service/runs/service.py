@@ -7,7 +7,8 @@ from uuid import UUID
 
 import orjson
 from shared.access import AccessEnd
-from shared.auth import Permission, Principal
+from shared.auth.permissions import Permission
+from shared.auth.principal import Principal
 from shared.clock import monotonic_s, utc_now
 from shared.contracts.agents import Agent, InputMessage, InternalRunCreate, Run, RunCreate, RunLimits, RunStep, ToolChoice
 from shared.db import Database

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Never, TypeVar
 from uuid import UUID
 
-from shared.auth import Principal
+from shared.auth.principal import Principal
 from shared.clock import monotonic_s, utc_now
 from shared.contracts.chat import DoneEventData, ErrorEventData, MessageUsage
 from shared.db import Database

@@ -3,7 +3,9 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
-from shared.auth import Permission, Principal, require
+from shared.auth.guards import require
+from shared.auth.permissions import Permission
+from shared.auth.principal import Principal
 from shared.contracts.agents import Tool
 from shared.pagination import Page
 

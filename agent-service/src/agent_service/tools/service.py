@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from shared.auth import Permission, Principal
+from shared.auth.permissions import Permission
+from shared.auth.principal import Principal
 from shared.contracts.agents import Tool as ToolView
 
 from agent_service.tools.port import Tool

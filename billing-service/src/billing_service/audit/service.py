@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from shared.auth import Principal
+from shared.auth.principal import Principal
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing_service.audit import repository

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from uuid import UUID
 
-from shared.auth import Principal
+from shared.auth.principal import Principal
 from shared.money import NANO, decimal_str_to_nano
 from sqlalchemy.ext.asyncio import AsyncSession
 

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from shared.auth import ROLE_PERMISSIONS, Permission, Role
+from shared.auth.permissions import ROLE_PERMISSIONS, Permission, Role
 from shared.errors import AppError
 from shared.money import nano_to_decimal_str
 

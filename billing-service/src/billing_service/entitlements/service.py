@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from shared.auth import Principal
+from shared.auth.principal import Principal
 from shared.contracts.billing import (
     Checkpoint,
     HoldProgress,

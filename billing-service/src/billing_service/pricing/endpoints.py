@@ -3,7 +3,9 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
-from shared.auth import Permission, Principal, require
+from shared.auth.guards import require
+from shared.auth.permissions import Permission
+from shared.auth.principal import Principal
 from shared.dependencies import SessionDep
 from shared.pagination import After, Limit, Page
 

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from datetime import timedelta
 from uuid import UUID
 
-from shared.auth import Principal
+from shared.auth.principal import Principal
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing_service.audit import service as audit

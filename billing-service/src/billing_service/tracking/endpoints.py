@@ -4,7 +4,9 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Response
-from shared.auth import Permission, Principal, require
+from shared.auth.guards import require
+from shared.auth.permissions import Permission
+from shared.auth.principal import Principal
 from shared.dependencies import SessionDep
 
 from billing_service.dependencies import SettingsDep

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from uuid import UUID
 
-from shared.auth import Principal
+from shared.auth.principal import Principal
 from shared.clock import utc_now
 from shared.ids import uuid7
 from shared.money import NANO, decimal_str_to_nano

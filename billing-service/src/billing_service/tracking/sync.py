@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
-from shared.auth import DEFAULT_ORGANISATION_ID
+from shared.auth.principal import DEFAULT_ORGANISATION_ID
 from shared.clock import utc_now
 from shared.db import Database
 from sqlalchemy.ext.asyncio import AsyncSession

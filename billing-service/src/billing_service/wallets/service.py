@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from shared.auth import Principal
+from shared.auth.principal import Principal
 from shared.ids import uuid7
 from shared.money import NANO, decimal_str_to_nano
 from sqlalchemy.ext.asyncio import AsyncSession

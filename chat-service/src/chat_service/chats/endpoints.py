@@ -3,7 +3,9 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
-from shared.auth import Permission, Principal, require
+from shared.auth.guards import require
+from shared.auth.permissions import Permission
+from shared.auth.principal import Principal
 from shared.contracts.chat import Chat, ChatCreate, ChatPatch
 from shared.dependencies import SessionDep
 from shared.idempotency import IdempotencyKey, Operation

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 from uuid import UUID
 
-from shared.auth import Permission, Principal
+from shared.auth.permissions import Permission
+from shared.auth.principal import Principal
 from shared.clients.agents import AgentClient
 from shared.clients.retrieval import RetrievalClient
 from shared.contracts.agents import Agent

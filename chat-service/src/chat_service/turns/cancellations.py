@@ -3,7 +3,7 @@
 import logging
 from uuid import UUID
 
-from shared.auth import Principal
+from shared.auth.principal import Principal
 from shared.background import TaskTracker
 from shared.clients.agents import AgentClient
 from shared.db import Database

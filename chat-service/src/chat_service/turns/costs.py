@@ -4,7 +4,7 @@ import asyncio
 import logging
 from uuid import UUID
 
-from shared.auth import Principal
+from shared.auth.principal import Principal
 from shared.clients.agents import AgentClient
 from shared.clients.billing import BillingClient
 from shared.clients.costs import cost_of

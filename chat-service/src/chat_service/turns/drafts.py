@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID
 
-from shared.auth import Principal
+from shared.auth.principal import Principal
 from shared.clients.windows import ANSWER_SHARE, Window
 from shared.contracts.agents import Agent
 from shared.contracts.chat import Attachment, Message, MessageCreate, MessageEventData, ReplyOptions

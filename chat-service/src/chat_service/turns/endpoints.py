@@ -7,7 +7,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
-from shared.auth import Permission, Principal, require
+from shared.auth.guards import require
+from shared.auth.permissions import Permission
+from shared.auth.principal import Principal
 from shared.contracts.chat import ChatEvent, Message, MessageCreate, ReplyOptions
 from shared.idempotency import IdempotencyKey, Operation
 from shared.streams import DocumentedEvents, EventStream, SeenEventId

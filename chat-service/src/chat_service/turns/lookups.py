@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
-from shared.auth import Principal
+from shared.auth.principal import Principal
 from shared.clients.retrieval import RetrievalClient
 from shared.contracts.chat import MessageError
 from shared.contracts.retrieval import Passage, SearchRequest

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from shared.auth import Principal
+from shared.auth.principal import Principal
 from shared.background import TaskTracker
 from shared.clients.agents import AgentClient
 from shared.clock import monotonic_s

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from shared.auth import Principal
+from shared.auth.principal import Principal
 from shared.clients.windows import ModelWindows
 from shared.clock import monotonic_s, utc_now
 from shared.contracts.agents import Agent

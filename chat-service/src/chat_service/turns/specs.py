@@ -7,7 +7,8 @@ from typing import Any, Literal
 from uuid import UUID
 
 from shared.access import EndReason
-from shared.auth import Permission, Principal
+from shared.auth.permissions import Permission
+from shared.auth.principal import Principal
 from shared.contracts.chat import LeftOutEventData, MessageError, MessageUsage
 from shared.ids import uuid7
 

@@ -3,7 +3,7 @@
 import logging
 from uuid import UUID
 
-from shared.auth import Principal
+from shared.auth.principal import Principal
 from shared.contracts.chat import LeftOutEventData
 from sqlalchemy.ext.asyncio import AsyncSession
 

@@ -15,7 +15,7 @@ from atrium_local.errors import LocalError, explain_os_error
 from atrium_local.files import write_private
 from atrium_local.services import SERVICES, Service
 
-USER_KEY_ID = "user-1"  # shared.auth has the same; importing it would load the web framework into the supervisor
+USER_KEY_ID = "user-1"  # shared.auth.tokens has the same; importing it would load pyjwt into the supervisor
 
 
 class Credentials:

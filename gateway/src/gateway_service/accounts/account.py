@@ -5,7 +5,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from shared.auth import DEFAULT_TEAM_ID, Principal, Role
+from shared.auth.permissions import Role
+from shared.auth.principal import DEFAULT_TEAM_ID, Principal
 from shared.errors import Forbidden
 
 

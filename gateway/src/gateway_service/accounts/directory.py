@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from shared.auth import Role
+from shared.auth.permissions import Role
 from shared.clock import utc_now
 from shared.errors import Conflict, NotFound
 from shared.pagination import Page

@@ -3,7 +3,9 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response, status
-from shared.auth import Permission, Principal, require
+from shared.auth.guards import require
+from shared.auth.permissions import Permission
+from shared.auth.principal import Principal
 
 from gateway_service.accounts.account import Account
 from gateway_service.accounts.schemas import AuthConfig, Me, PasswordChange, SignedIn, SignIn, SignUp, User

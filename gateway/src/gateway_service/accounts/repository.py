@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from shared.auth import Role
+from shared.auth.permissions import Role
 from sqlalchemy import Row, delete, func, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession

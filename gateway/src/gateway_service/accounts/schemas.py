@@ -6,7 +6,7 @@ from uuid import UUID
 
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationInfo, field_validator
-from shared.auth import Role
+from shared.auth.permissions import Role
 
 from gateway_service.accounts.account import Account, AccountStatus
 from gateway_service.accounts.password_rules import PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, accepted

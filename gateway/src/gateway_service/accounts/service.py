@@ -4,7 +4,8 @@ import hmac
 from uuid import UUID
 
 from pydantic import SecretStr
-from shared.auth import DEFAULT_ORGANISATION_ID, DEFAULT_TEAM_ID, Principal, Role
+from shared.auth.permissions import Role
+from shared.auth.principal import DEFAULT_ORGANISATION_ID, DEFAULT_TEAM_ID, Principal
 from shared.clock import utc_now
 from shared.db import Database
 from shared.errors import Forbidden, Unauthenticated

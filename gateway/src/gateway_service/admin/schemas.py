@@ -1,7 +1,7 @@
 """Wire models of administration."""
 
 from pydantic import BaseModel, model_validator
-from shared.auth import Role
+from shared.auth.permissions import Role
 
 from gateway_service.accounts.account import AccountStatus
 

@@ -3,7 +3,8 @@
 from uuid import UUID
 
 from shared.access import AccessTopic
-from shared.auth import ROLE_PERMISSIONS, Principal, Role
+from shared.auth.permissions import ROLE_PERMISSIONS, Role
+from shared.auth.principal import Principal
 from shared.db import Database
 from shared.errors import Forbidden
 from shared.pagination import Page

@@ -4,7 +4,10 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response, status
-from shared.auth import CurrentPrincipal, Permission, Principal, UserTokens, require
+from shared.auth.guards import CurrentPrincipal, require
+from shared.auth.permissions import Permission
+from shared.auth.principal import Principal
+from shared.auth.tokens import UserTokens
 from shared.errors import Invalid
 from shared.pagination import Limit, Page
 

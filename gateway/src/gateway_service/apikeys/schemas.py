@@ -5,7 +5,7 @@ from typing import Annotated
 from uuid import UUID
 
 from pydantic import BaseModel, Field
-from shared.auth import Permission
+from shared.auth.permissions import Permission
 
 MODELS_MAX = 200
 EXPIRY_MAX_S = 5 * 365 * 86_400

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from hashlib import sha256
 
-from shared.auth import API_KEY_PREFIX
+from shared.auth.tokens import API_KEY_PREFIX
 from shared.ids import random_secret
 
 _SECRET_BYTES = 32

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from shared.access import AccessTopic
-from shared.auth import Principal
+from shared.auth.principal import Principal
 from shared.clock import utc_now
 from shared.db import Database
 from shared.errors import Conflict, Forbidden, NotFound

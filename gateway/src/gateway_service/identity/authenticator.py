@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import jwt
-from shared.auth import API_KEY_PREFIX, Principal, TokenVerifier
+from shared.auth.principal import Principal
+from shared.auth.tokens import API_KEY_PREFIX, TokenVerifier
 from shared.background import TaskTracker
 from shared.clock import monotonic_s, utc_now
 from shared.db import Database

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from shared.access import DETAILS, AccessEnd, AccessTopic, EndReason, reason_of
-from shared.auth import Permission
+from shared.auth.permissions import Permission
 from shared.errors import AppError, Forbidden, Unauthenticated
 
 from gateway_service.identity.changes import key_subject, session_subject, user_subject

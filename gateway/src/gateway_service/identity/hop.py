@@ -3,7 +3,8 @@
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 
-from shared.auth import USER_TOKEN_TTL_S, Principal, UserTokens
+from shared.auth.principal import Principal
+from shared.auth.tokens import USER_TOKEN_TTL_S, UserTokens
 from shared.clock import monotonic_s
 
 _REUSE_MIN_S = 120.0

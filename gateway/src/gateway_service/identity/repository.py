@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from shared.auth import Permission, Role
+from shared.auth.permissions import Permission, Role
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 

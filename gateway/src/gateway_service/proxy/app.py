@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from shared.adapters.uvicorn_http import install
-from shared.app import sane_request_id
+from shared.app.asgi import sane_request_id
 from shared.background import TaskTracker
 from shared.corking import Cork
 from shared.errors import AppError, Forbidden, TooManyRequests, Unauthenticated, Unavailable, render_for_path

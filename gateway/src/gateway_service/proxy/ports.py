@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from shared.auth import Principal
+from shared.auth.principal import Principal
 
 
 class RouteClass(StrEnum):

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from shared.auth import USER_KEY_ID
+from shared.auth.tokens import USER_KEY_ID
 
 from gateway_service.settings import GatewaySettings
 

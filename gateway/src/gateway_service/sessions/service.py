@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from shared.auth import Principal, UserTokens
+from shared.auth.principal import Principal
+from shared.auth.tokens import UserTokens
 from shared.clock import utc_now
 from shared.db import Database
 from shared.errors import NotFound

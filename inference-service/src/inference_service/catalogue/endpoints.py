@@ -3,7 +3,9 @@
 from typing import Annotated, cast
 
 from fastapi import APIRouter, Depends, Request
-from shared.auth import Permission, Principal, require, require_service
+from shared.auth.guards import require, require_service
+from shared.auth.permissions import Permission
+from shared.auth.principal import Principal
 from shared.clients.windows import CONTEXT_TOKENS_UNKNOWN
 
 from inference_service.catalogue.errors import ModelNotFound

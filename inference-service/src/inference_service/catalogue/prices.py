@@ -4,7 +4,8 @@ import time
 from typing import Any, cast
 
 import orjson
-from shared.auth import Principal, ServiceTokens
+from shared.auth.principal import Principal
+from shared.auth.tokens import ServiceTokens
 from shared.clients.context import context_headers
 from shared.http import Timeouts, UpstreamError, UpstreamPool
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from shared.auth import Principal
+from shared.auth.principal import Principal
 
 from inference_service.catalogue.errors import ModelNotAllowed, ModelNotFound, WrongKindOfModel
 from inference_service.catalogue.known_windows import Windows

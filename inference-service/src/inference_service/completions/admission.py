@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from shared.auth import Principal
+from shared.auth.principal import Principal
 
 from inference_service.catalogue.service import Deployment
 from inference_service.completions.request import ChatRequest

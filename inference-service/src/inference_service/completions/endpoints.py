@@ -3,7 +3,7 @@
 from typing import cast
 from uuid import UUID
 
-from shared.auth import Permission, Role
+from shared.auth.permissions import Permission, Role
 from shared.background import TaskTracker
 from shared.contracts.billing import DISPATCH_HEADER
 from shared.errors import AppError, openai_error, render_openai

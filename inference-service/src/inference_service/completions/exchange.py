@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from shared.auth import Principal
+from shared.auth.principal import Principal
 from shared.contracts.billing import DISPATCH_HEADER
 from shared.deltas import usage_of
 from shared.errors import AppError

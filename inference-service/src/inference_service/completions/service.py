@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from shared.access import AccessEnd
-from shared.auth import Permission, Principal
+from shared.auth.permissions import Permission
+from shared.auth.principal import Principal
 from shared.errors import Forbidden
 
 from inference_service.catalogue.service import Catalogue

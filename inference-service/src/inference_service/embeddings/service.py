@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
-from shared.auth import Principal
+from shared.auth.principal import Principal
 from shared.errors import AppError
 from shared.fair_queue import Priority
 

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import asyncpg
 import orjson
-from shared.auth import Principal
+from shared.auth.principal import Principal
 from shared.background import TaskTracker
 from shared.clients.billing import BillingClient, BillingUnavailable
 from shared.clock import utc_now

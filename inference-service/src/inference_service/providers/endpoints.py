@@ -3,7 +3,9 @@
 from typing import Annotated, cast
 
 from fastapi import APIRouter, Depends, Request
-from shared.auth import Permission, Principal, Role, require
+from shared.auth.guards import require
+from shared.auth.permissions import Permission, Role
+from shared.auth.principal import Principal
 
 from inference_service.providers.discovery import Discovery, ProviderState
 from inference_service.providers.schemas import ProviderList, ProviderView

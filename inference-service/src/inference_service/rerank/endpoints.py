@@ -2,7 +2,7 @@
 
 from typing import cast
 
-from shared.auth import Permission
+from shared.auth.permissions import Permission
 from shared.background import TaskTracker
 from shared.contracts.billing import DISPATCH_HEADER
 from shared.hotroutes import HotRequest, HotRoute

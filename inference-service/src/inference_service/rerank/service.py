@@ -5,7 +5,7 @@ from array import array
 from dataclasses import dataclass
 from typing import Any
 
-from shared.auth import Principal
+from shared.auth.principal import Principal
 from shared.errors import AppError
 from shared.fair_queue import Priority
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from shared.auth import Principal
+from shared.auth.principal import Principal
 from shared.ids import uuid7
 from shared.pagination import Page
 from sqlalchemy.ext.asyncio import AsyncSession

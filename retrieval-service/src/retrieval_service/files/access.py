@@ -3,7 +3,7 @@
 import logging
 
 from shared.access import AccessEnd
-from shared.auth import Permission
+from shared.auth.permissions import Permission
 from shared.db import Database
 
 from retrieval_service.files import repository

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from shared.auth import Principal
+from shared.auth.principal import Principal
 from shared.clock import utc_now
 from sqlalchemy.ext.asyncio import AsyncSession
 

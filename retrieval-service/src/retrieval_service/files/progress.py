@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from shared.auth import Principal
+from shared.auth.principal import Principal
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from retrieval_service.files import repository

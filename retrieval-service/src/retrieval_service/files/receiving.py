@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from uuid import UUID
 
-from shared.auth import Principal
+from shared.auth.principal import Principal
 from shared.db import Database
 from shared.errors import AppError
 from shared.idempotency import Operation

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import cast
 from uuid import UUID
 
-from shared.auth import Principal
+from shared.auth.principal import Principal
 from shared.clock import utc_now
 from shared.contracts.retrieval import DocumentError, DocumentMetadata, DocumentProgress, EmbeddingStatus, Stage
 from shared.pagination import Page

@@ -5,7 +5,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel
-from shared.auth import Permission, Principal, Role, require
+from shared.auth.guards import require
+from shared.auth.permissions import Permission, Role
+from shared.auth.principal import Principal
 
 router = APIRouter(prefix="/api/v1/retrieval", tags=["identity"])
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import numpy as np
-from shared.auth import Principal
+from shared.auth.principal import Principal
 from shared.clients.inference import InferenceClient
 from shared.clock import monotonic_s, utc_now
 from shared.db import Database

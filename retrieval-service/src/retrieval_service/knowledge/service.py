@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from shared.auth import Principal
+from shared.auth.principal import Principal
 from shared.clock import utc_now
 from shared.contracts.retrieval import Access, KnowledgeBase
 from shared.ids import uuid7

@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 import numpy as np
-from shared.auth import Principal
+from shared.auth.principal import Principal
 from shared.clients.inference import InferenceClient
 from shared.errors import Forbidden, NotFound, PaymentRequired, Unavailable
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from shared.auth import Principal
+from shared.auth.principal import Principal
 from shared.background import beside
 from shared.clock import monotonic_s
 from shared.contracts.retrieval import Candidate, Passage, SearchMode, SearchRequest, SearchResponse, SearchTrace

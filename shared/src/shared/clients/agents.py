@@ -3,7 +3,8 @@
 from collections.abc import AsyncGenerator
 from uuid import UUID
 
-from shared.auth import Principal, ServiceTokens
+from shared.auth.principal import Principal
+from shared.auth.tokens import ServiceTokens
 from shared.clients.json_calls import JsonCalls
 from shared.contracts.agents import Agent, InternalRunCreate, Run
 from shared.http import Timeouts, UpstreamPool

@@ -6,7 +6,8 @@ from uuid import UUID
 
 import orjson
 
-from shared.auth import Principal, ServiceTokens
+from shared.auth.principal import Principal
+from shared.auth.tokens import ServiceTokens
 from shared.clients.context import context_headers
 from shared.errors import AppError, Forbidden, NotFound, PaymentRequired, TooManyRequests, Unavailable, UpstreamFailed
 from shared.http import Timeouts, UpstreamError, UpstreamPool

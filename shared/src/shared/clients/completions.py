@@ -7,7 +7,8 @@ from uuid import UUID
 
 import orjson
 
-from shared.auth import Principal, ServiceTokens
+from shared.auth.principal import Principal
+from shared.auth.tokens import ServiceTokens
 from shared.clients.context import context_headers
 from shared.contracts.billing import DISPATCH_HEADER
 from shared.contracts.chat import LoadProgress, MessageError, MessageUsage

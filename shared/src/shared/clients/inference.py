@@ -4,7 +4,8 @@ import base64
 import struct
 from collections.abc import Sequence
 
-from shared.auth import Principal, ServiceTokens
+from shared.auth.principal import Principal
+from shared.auth.tokens import ServiceTokens
 from shared.clients.json_calls import JsonCalls
 from shared.fair_queue import PRIORITY_HEADER, Priority
 from shared.http import Timeouts, UpstreamPool

@@ -5,7 +5,8 @@ from typing import Any
 
 import orjson
 
-from shared.auth import Principal, ServiceTokens
+from shared.auth.principal import Principal
+from shared.auth.tokens import ServiceTokens
 from shared.clients.context import context_headers
 from shared.errors import (
     AppError,

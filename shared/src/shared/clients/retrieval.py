@@ -2,7 +2,8 @@
 
 from uuid import UUID
 
-from shared.auth import Principal, ServiceTokens
+from shared.auth.principal import Principal
+from shared.auth.tokens import ServiceTokens
 from shared.clients.json_calls import JsonCalls
 from shared.contracts.retrieval import DocumentMetadata, KnowledgeBase, SearchRequest, SearchResponse
 from shared.http import Timeouts, UpstreamPool

@@ -1,49 +1,29 @@
-"""The shell of every service: errors, request ids, traces, metrics, health and one access line, around FastAPI and the hot routes."""
+"""The outer ASGI callable of a service: ids, traces, limits of bodies, hot routes, one access line for each request."""
 
-import gc
 import logging
 import random
 import re
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from http import HTTPStatus
-from typing import cast
+from collections.abc import Mapping, Sequence
 
-from fastapi import APIRouter, FastAPI, Request
-from fastapi.exceptions import RequestValidationError
+from fastapi import FastAPI
 from starlette.datastructures import State
-from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
 from shared.adapters.uvicorn_http import CorkedProtocol, install
-from shared.arrows import callers_of
-from shared.auth import Permission, ServiceTokens, TokenVerifier, presented_token
-from shared.background import TaskTracker
+from shared.auth.tokens import presented_token
 from shared.corking import Cork
-from shared.errors import AppError, Headers, Invalid, NotFound, PayloadTooLarge, UnsupportedMediaType, render_for_path
-from shared.hotroutes import ClientGone, HotRequest, HotRoute, HotTable, openapi_with_hot_routes
-from shared.limits import DirectLimits
-from shared.logs import AccessLog, request_id_var, setup_logging
+from shared.errors import AppError, Headers, PayloadTooLarge, UnsupportedMediaType, render_for_path
+from shared.hotroutes import ClientGone, HotRequest, HotRoute, HotTable
+from shared.logs import AccessLog, request_id_var
 from shared.metrics import Metrics
-from shared.operations import VERSION, ReadinessCheck, operations_router, reference_router
-from shared.outages import answer_outages, database_down, is_outage, unusable_text
-from shared.settings import ServiceSettings
-from shared.succession import Succession
+from shared.outages import database_down, is_outage, unusable_text
 from shared.telemetry import RequestTrace, Telemetry, traceparent_var
 
-BODY_BYTES_MAX = 4 * 1024 * 1024
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
-
-log = logging.getLogger(__name__)
-
-Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
-
 _QUIET_ROUTES = frozenset({"/healthz", "/readyz", "/metrics"})
 
-# Routes that need no principal, in every service; a service adds its own by `public_paths`.
-PUBLIC_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"})
+log = logging.getLogger(__name__)
 
 
 def new_request_id() -> str:
@@ -245,147 +225,3 @@ class _Exchange:
 def _route_template(scope: Scope) -> str:
     # Unmatched paths share one label: a raw path would let strangers grow the metrics.
     return str(getattr(scope.get("route"), "path", None) or "(unmatched)")
-
-
-def _error_response(request: Request, error: AppError) -> Response:
-    status, headers, body = render_for_path(error, path=request.url.path, request_id=request.scope.get("atrium.request_id", ""))
-    response = Response(content=body, status_code=status)
-    response.raw_headers = [*headers, (b"content-length", str(len(body)).encode())]
-    return response
-
-
-async def _on_app_error(request: Request, error: Exception) -> Response:
-    return _error_response(request, cast("AppError", error))
-
-
-async def _on_validation_error(request: Request, error: Exception) -> Response:
-    problems = [
-        {"field": ".".join(str(part) for part in item["loc"]), "code": item["type"], "detail": item["msg"]}
-        for item in cast("RequestValidationError", error).errors()[:20]
-    ]
-    first = problems[0] if problems else {"field": "body", "detail": "is not valid"}
-    return _error_response(request, Invalid(f"{first['field']}: {first['detail']}", errors=problems))
-
-
-class _StatusError(AppError):
-    """An error of the framework itself, with the framework's status."""
-
-    def __init__(self, error: HTTPException) -> None:
-        super().__init__(str(error.detail), code=f"http_{error.status_code}", headers=error.headers)
-        self.status = error.status_code  # pyright: ignore[reportAttributeAccessIssue] - one instance, one status
-        self.title = HTTPStatus(error.status_code).phrase  # pyright: ignore[reportAttributeAccessIssue] - as above
-
-
-async def _on_http_exception(request: Request, error: Exception) -> Response:
-    http_error = cast("HTTPException", error)
-    if (body_error := request.scope.get("atrium.body_error")) is not None:
-        return _error_response(request, body_error)
-    if http_error.status_code == 404:
-        return _error_response(request, NotFound("there is nothing at this address"))
-    return _error_response(request, _StatusError(http_error))
-
-
-async def _on_unexpected(request: Request, error: Exception) -> Response:
-    log.error("request failed", exc_info=error)
-    return _error_response(request, AppError("something went wrong on our side; quote the request id to your operator"))
-
-
-def _verifier(settings: ServiceSettings) -> TokenVerifier:
-    secret = settings.jwt_secret_key
-    return TokenVerifier(
-        jwks=settings.token_jwks,
-        audience=settings.service,
-        callers=callers_of(settings.service),
-        hs256_secret=secret.get_secret_value() if secret else None,
-    )
-
-
-def create_service_app(
-    settings: ServiceSettings,
-    *,
-    title: str,
-    lifespan: Lifespan,
-    routers: Sequence[APIRouter] = (),
-    hot_routes: Sequence[HotRoute] = (),
-    readiness: Mapping[str, ReadinessCheck] | None = None,
-    body_bytes_max: int = BODY_BYTES_MAX,
-    body_bytes_max_below: Mapping[str, int] | None = None,
-) -> ServiceApp:
-    """A service's outer ASGI callable.
-
-    `lifespan` opens what the service owns; when it starts, `state` already has settings, verifier, service_tokens, tasks (TaskTracker),
-    metrics, telemetry and succession. `readiness` maps a dependency's name to a check that raises when it does not answer.
-    `body_bytes_max_below` maps the beginning of a path to a limit of its own, for routes that read their body as a stream.
-    """
-    metrics = Metrics(service=settings.service)
-    telemetry = Telemetry(service=settings.service, endpoint=settings.otel_exporter_otlp_endpoint)
-    api = FastAPI(
-        title=title,
-        version=VERSION,
-        lifespan=_with_drain(lifespan),
-        default_response_class=JSONResponse,
-        docs_url=None,  # the framework's page loads its scripts from another site; operations.py has one that does not
-        redoc_url=None,
-        redirect_slashes=False,  # it would send a client of the gateway to this service's own address
-    )
-    api.state.settings = settings
-    api.state.metrics = metrics
-    api.state.telemetry = telemetry
-    api.state.tasks = TaskTracker()
-    api.state.draining = False
-    api.state.succession = Succession()
-    api.state.direct_limits = DirectLimits(per_minute=settings.direct_calls_per_minute)
-    api.state.access_log = AccessLog(settings.service)
-    api.state.verifier = _verifier(settings)
-    api.state.service_tokens = ServiceTokens(signing_key_pem=settings.service_signing_key.get_secret_value(), service=settings.service)
-    api.add_exception_handler(AppError, _on_app_error)
-    api.add_exception_handler(RequestValidationError, _on_validation_error)
-    api.add_exception_handler(HTTPException, _on_http_exception)
-    api.add_exception_handler(Exception, _on_unexpected)
-    answer_outages(api)
-    api.include_router(operations_router(settings, metrics, readiness or {}))
-    for router in routers:
-        api.include_router(router)
-    api.include_router(reference_router(settings))  # last: a service may have a /docs of its own
-    api.openapi = openapi_with_hot_routes(api, tuple(hot_routes))
-    return ServiceApp(
-        api,
-        hot_routes=hot_routes,
-        metrics=metrics,
-        telemetry=telemetry,
-        body_bytes_max=body_bytes_max,
-        body_bytes_max_below=body_bytes_max_below or {},
-    )
-
-
-def settle_memory() -> None:
-    """Call once when a process has started: what exists then lives for good, and the collector need not walk it.
-
-    Walking it cost 28 of 34 ms at the 99th percentile of the gateway's hop. Nor is it walked once before: half a megabyte of garbage is
-    kept for good, and people wait a tenth of a second less for a service that was killed.
-    """
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
-
-
-def _with_drain(lifespan: Lifespan) -> Lifespan:
-    @asynccontextmanager
-    async def run(api: FastAPI) -> AsyncGenerator[None]:
-        settings = cast("ServiceSettings", api.state.settings)
-        setup_logging(service=settings.service, level=settings.log_level)
-        async with lifespan(api):
-            settle_memory()
-            yield
-            api.state.draining = True
-            cancelled = await cast("TaskTracker", api.state.tasks).drain(settings.drain_timeout_s)
-            if cancelled:
-                log.warning("%d background tasks did not end within DRAIN_TIMEOUT_S=%s", cancelled, settings.drain_timeout_s)
-        cast("Telemetry", api.state.telemetry).shutdown()
-        cast("AccessLog", api.state.access_log).flush()
-
-    return run
-
-
-def guarded_routes(app: ServiceApp) -> list[tuple[str, str, Permission | None]]:
-    """Method, path and permission of every hot route; for walk tests."""
-    return [(route.method, route.path, route.permission) for route in app.hot_routes]
