@@ -1,18 +1,15 @@
 """The committed OpenAPI documents are what the services generate, and only ever grow."""
 
 import json
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
 from atrium_local.services import SERVICES, Service
 from suite.apps import all_routes, service_app
+from suite.history import ROOT, earlier_texts
 from suite.openapi import breaking_changes
 
-ROOT = Path(__file__).resolve().parents[2]
 FOLDER = "docs/openapi"
-COMMITS = 5  # so many changes of a document back
 
 
 def generated(service: Service) -> dict[str, Any]:
@@ -21,19 +18,9 @@ def generated(service: Service) -> dict[str, Any]:
     return document
 
 
-def git(*arguments: str) -> str | None:
-    """What git says; None when there is no repository or no such thing in it."""
-    done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
-    return done.stdout if done.returncode == 0 else None
-
-
 def previous_versions(service: Service) -> list[dict[str, Any]]:
-    """The documents that clients may have been written for: the last committed ones and that of the last release."""
-    name = f"{FOLDER}/{service.name}.json"
-    commits = (git("log", "-n", str(COMMITS), "--format=%H", "--", name) or "").split()
-    tag = (git("describe", "--tags", "--abbrev=0") or "").split()
-    texts = [git("show", f"{reference}:{name}") for reference in commits + tag]
-    return [json.loads(text) for text in texts if text]
+    """The documents that clients may have been written for."""
+    return [json.loads(text) for text in earlier_texts(f"{FOLDER}/{service.name}.json")]
 
 
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)

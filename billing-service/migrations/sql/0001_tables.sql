@@ -233,3 +233,10 @@ CREATE TABLE audit (
 );
 
 CREATE INDEX audit_by_organisation ON audit (organisation_id, id);
+
+-- A hold at its end: what it was, and what it turned out to have used. buckets: input, cache read, cache write, audio in,
+-- output, reasoning, audio out.
+CREATE TYPE ended_hold AS (
+    call integer, was hold, at timestamptz, total_nano bigint, cost_nano bigint, buckets bigint[],
+    input_tokens bigint, output_tokens bigint, source text, outcome text, latency_ms integer
+);

@@ -1,4 +1,4 @@
-"""The ledger, its holds and windows, prices with effective dates, usage, and the functions of the money path."""
+"""The ledger, its holds and windows, prices with effective dates, usage."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def upgrade() -> None:
         )
     execute_script(OUTBOX_SQL)
     execute_script(IDEMPOTENCY_SQL)
-    for name in ("0001_tables.sql", "0001_functions.sql", "0001_seeds.sql"):
+    for name in ("0001_tables.sql", "0001_rights.sql", "0001_seeds.sql"):
         execute_script((SQL / name).read_text(encoding="utf-8"))
 
 

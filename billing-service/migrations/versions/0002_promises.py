@@ -9,7 +9,7 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-SQL = Path(__file__).resolve().parent.parent / "sql" / "0002_functions.sql"
+SQL = Path(__file__).resolve().parent.parent / "sql" / "0002_checks.sql"
 
 
 def upgrade() -> None:

@@ -1,19 +1,13 @@
-"""Default budgets given at the same moment share their ceiling."""
-
-from pathlib import Path
-
-from shared.migrations import execute_script
+"""Default budgets given at the same moment share their ceiling: functions changed, which are files today."""
 
 revision = "0005"
 down_revision = "0004"
 branch_labels = None
 depends_on = None
 
-SQL = Path(__file__).resolve().parent.parent / "sql" / "0005_default_budgets.sql"
-
 
 def upgrade() -> None:
-    execute_script(SQL.read_text(encoding="utf-8"))
+    """Nothing: shared.migrations makes the functions."""
 
 
 def downgrade() -> None:

@@ -1,19 +1,13 @@
-"""A hold that was begun expires soon after its last checkpoint."""
-
-from pathlib import Path
-
-from shared.migrations import execute_script
+"""A hold that was begun expires soon after its last checkpoint: functions changed, which are files today."""
 
 revision = "0006"
 down_revision = "0005"
 branch_labels = None
 depends_on = None
 
-SQL = Path(__file__).resolve().parent.parent / "sql" / "0006_begun_holds.sql"
-
 
 def upgrade() -> None:
-    execute_script(SQL.read_text(encoding="utf-8"))
+    """Nothing: shared.migrations makes the functions."""
 
 
 def downgrade() -> None:

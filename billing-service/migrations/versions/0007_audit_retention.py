@@ -1,19 +1,13 @@
-"""An end for the audit trail, which the service itself cannot change."""
-
-from pathlib import Path
-
-from shared.migrations import execute_script
+"""An end for the audit trail, which the service itself cannot change: functions changed, which are files today."""
 
 revision = "0007"
 down_revision = "0006"
 branch_labels = None
 depends_on = None
 
-SQL = Path(__file__).resolve().parent.parent / "sql" / "0007_retention.sql"
-
 
 def upgrade() -> None:
-    execute_script(SQL.read_text(encoding="utf-8"))
+    """Nothing: shared.migrations makes the functions."""
 
 
 def downgrade() -> None:

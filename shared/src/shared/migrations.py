@@ -2,9 +2,8 @@
 
 import asyncio
 import sys
-from operator import methodcaller
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from alembic import command, context, op
 from alembic.config import Config
@@ -14,9 +13,11 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from shared.settings import environment
+from shared.sql_functions import apply_functions, function_files, run_script
 
 VERSION_TABLE = "alembic_version"
 _URL_ATTRIBUTE = "atrium_url"
+_FUNCTIONS_ATTRIBUTE = "atrium_functions"
 _LOCK_TIMEOUT = "5s"  # a migration that waits for a lock queues every query behind it
 
 
@@ -30,8 +31,9 @@ INSERT INTO schema_info (min_code) VALUES (1);
 
 
 def upgrade(service_root: Path, url: str, revision: str = "head") -> None:
-    """Bring the schema of the service in `service_root` (the folder with `migrations/`) to `revision`.
+    """Bring the schema of the service in `service_root` (the folder with `migrations/` and `src/`) to `revision`.
 
+    At the newest revision its SQL functions follow (`shared.sql_functions`); those of today need not fit an older one.
     `url` is the postgresql:// address of the schema's owner. Runs its own event loop, so call it outside one
     (a thread will do); two calls at once in one process are not possible, alembic keeps global state.
     """
@@ -39,6 +41,7 @@ def upgrade(service_root: Path, url: str, revision: str = "head") -> None:
     config.set_main_option("script_location", str(service_root / "migrations").replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes[_URL_ATTRIBUTE] = url
+    config.attributes[_FUNCTIONS_ATTRIBUTE] = function_files(service_root) if revision == "head" else ()
     command.upgrade(config, revision)
 
 
@@ -57,10 +60,7 @@ def execute_script(sql: str) -> None:
 
     `op.execute` takes one statement and reads `:name` as a parameter.
     """
-    bind = op.get_bind()
-    bind.execute(text("SELECT 1"))  # opens the transaction, which the driver's own call below would not
-    adapted: Any = bind.connection.dbapi_connection
-    adapted.run_async(methodcaller("execute", sql))
+    run_script(op.get_bind(), sql)
 
 
 def create_index_concurrently(name: str, *, on: str, definition: str) -> None:
@@ -102,6 +102,9 @@ def _apply(connection: Connection, schema: str) -> None:
     context.configure(connection=connection, version_table=VERSION_TABLE, version_table_schema=schema, transaction_per_migration=True)
     with context.begin_transaction():
         context.run_migrations()
+    connection.commit()
+    with connection.begin():
+        apply_functions(connection, context.config.attributes[_FUNCTIONS_ATTRIBUTE])
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 -- Deletes entries of the audit trail that are older than p_keep, p_rows_max at most; how many. The service's role can delete none
 -- itself, and this deletes none that is younger than 90 days, so a person with the service's password cannot hide an act.
-CREATE FUNCTION purge_audit(p_keep interval, p_rows_max integer) RETURNS bigint
+CREATE OR REPLACE FUNCTION purge_audit(p_keep interval, p_rows_max integer) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = billing, pg_temp AS $$
 DECLARE
     v_before uuid := uuidv7(-p_keep);  -- ids grow with time, so the primary key finds the oldest
@@ -17,8 +17,8 @@ END $$;
 
 DO $$
 BEGIN
-    REVOKE EXECUTE ON FUNCTION purge_audit(interval, integer) FROM PUBLIC;
+    REVOKE EXECUTE ON FUNCTION purge_audit FROM PUBLIC;
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'billing_app') THEN
-        GRANT EXECUTE ON FUNCTION purge_audit(interval, integer) TO billing_app;
+        GRANT EXECUTE ON FUNCTION purge_audit TO billing_app;
     END IF;
 END $$;

@@ -1,5 +1,3 @@
--- A hold that was begun lives by a shorter time than one that was only made: its dispatcher renews it each second.
-
 -- Record the output so far of many holds and renew them for p_ttl_s, which is their time from now on, in one statement. Returns
 -- the ids that are still held. hold_begun() compares with the new ttl_s, so a renewed hold stays a begun one however short its time.
 CREATE OR REPLACE FUNCTION checkpoint(p_request_ids uuid[], p_output_tokens bigint[], p_ttl_s double precision) RETURNS SETOF uuid
