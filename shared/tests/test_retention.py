@@ -11,16 +11,11 @@ import pytest
 from shared.db import Database
 from shared.idempotency import IDEMPOTENCY_SQL
 from shared.metrics import Metrics
-from shared.retention import Purge, Retention, purge_by_age, purge_idempotency_keys
+from shared.retention import Purge, Retention, old_rows_sql, purge_by_age, purge_idempotency_keys
 from sqlalchemy import text
 
 OLD, FRESH = 2_345, 7
-_STATEMENT = """
-WITH gone AS (
-    DELETE FROM thing WHERE id IN (
-        SELECT id FROM thing WHERE at < now() - CAST(:keep AS interval) ORDER BY at LIMIT :rows_max FOR UPDATE SKIP LOCKED) RETURNING 1)
-SELECT count(*) FROM gone
-"""
+_STATEMENT = old_rows_sql("thing", key="id", column="at")
 _FILL = """
 CREATE TABLE thing (id int PRIMARY KEY, at timestamptz NOT NULL);
 CREATE INDEX ix_thing_at ON thing (at);

@@ -107,17 +107,3 @@ async def finish(session: AsyncSession, operation: Operation, *, status: int, bo
             "answer": body,
         },
     )
-
-
-_PURGE_SQL = text("""
-WITH gone AS (
-    DELETE FROM idempotency_key WHERE (principal, method, route, key) IN (
-        SELECT principal, method, route, key FROM idempotency_key WHERE created_at < now() - make_interval(hours => :hours)
-        ORDER BY created_at LIMIT :rows_max FOR UPDATE SKIP LOCKED) RETURNING 1)
-SELECT count(*) FROM gone
-""")
-
-
-async def purge(session: AsyncSession, rows_max: int) -> int:
-    """Delete keys older than KEEP_HOURS, `rows_max` at most; how many."""
-    return (await session.execute(_PURGE_SQL, {"hours": KEEP_HOURS, "rows_max": rows_max})).scalar_one()

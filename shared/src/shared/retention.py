@@ -10,9 +10,10 @@ from typing import Protocol
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared import idempotency, outbox
+from shared import outbox
 from shared.background import Periodic
 from shared.db import Database
+from shared.idempotency import KEEP_HOURS
 from shared.metrics import Metrics
 from shared.outages import is_outage
 
@@ -25,13 +26,6 @@ _LOCK_SQL = text("SELECT pg_try_advisory_xact_lock(hashtext('purge:' || current_
 
 _ERASURES_KEPT = timedelta(days=30)
 """Longer than a deletion is announced."""
-_ERASURES_SQL = """
-WITH gone AS (
-    DELETE FROM erasure WHERE user_id IN (
-        SELECT user_id FROM erasure WHERE done_at < now() - CAST(:keep AS interval)
-        ORDER BY done_at LIMIT :rows_max FOR UPDATE SKIP LOCKED) RETURNING 1)
-SELECT count(*) FROM gone
-"""
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +49,20 @@ DeleteRows = Callable[[AsyncSession, int], Awaitable[int]]
 """Deletes rows in the caller's transaction, the second argument at most, and returns how many."""
 
 
+def old_rows_sql(table: str, *, key: str, column: str, where: str = "true") -> str:
+    """The statement of a purge: rows of `table` whose `column` lies longer back than `:keep`, the oldest first, `:rows_max` at most.
+
+    `key` is what a row is found by, such as "id" or "principal, route". Rows must also meet `where`. An index on `column` finds them.
+    """
+    return f"""
+WITH gone AS (
+    DELETE FROM {table} WHERE ({key}) IN (
+        SELECT {key} FROM {table} WHERE {where} AND {column} < now() - CAST(:keep AS interval)
+        ORDER BY {column} LIMIT :rows_max FOR UPDATE SKIP LOCKED) RETURNING 1)
+SELECT count(*) FROM gone
+"""  # noqa: S608 - names written in our code
+
+
 def purge_rows(database: Database, name: str, delete: DeleteRows, *, rows_max: int = ROWS_MAX) -> Purge:
     """A purge of rows, each batch in a transaction of its own. While another process is at it, it finds nothing to do."""
 
@@ -76,9 +84,13 @@ def purge_by_age(database: Database, name: str, statement: str, *, keep: timedel
     return purge_rows(database, name, delete, rows_max=rows_max)
 
 
+_KEYS_SQL = old_rows_sql("idempotency_key", key="principal, method, route, key", column="created_at")
+_ERASURES_SQL = old_rows_sql("erasure", key="user_id", column="done_at")
+
+
 def purge_idempotency_keys(database: Database) -> Purge:
     """The keys of repeated writes, and the answers stored with them."""
-    return purge_rows(database, "idempotency_key", idempotency.purge)
+    return purge_by_age(database, "idempotency_key", _KEYS_SQL, keep=timedelta(hours=KEEP_HOURS))
 
 
 def purge_outbox(database: Database, *, keep: timedelta) -> Purge:

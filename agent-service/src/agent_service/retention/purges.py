@@ -5,7 +5,7 @@ from datetime import timedelta
 from shared.db import Database
 from shared.durable import DurableEngine
 from shared.metrics import Metrics
-from shared.retention import Purge, Retention, purge_by_age, purge_erasures, purge_idempotency_keys, purge_workflows
+from shared.retention import Purge, Retention, old_rows_sql, purge_by_age, purge_erasures, purge_idempotency_keys, purge_workflows
 
 from agent_service.settings import AgentSettings
 
@@ -26,21 +26,9 @@ WITH old AS (
 )
 SELECT count(*) FROM done
 """
-_RUNS_SQL = """
-WITH gone AS (
-    DELETE FROM run WHERE id IN (
-        SELECT id FROM run WHERE NOT of_chat AND ended_at < now() - CAST(:keep AS interval)
-        ORDER BY ended_at LIMIT :rows_max FOR UPDATE SKIP LOCKED) RETURNING 1)
-SELECT count(*) FROM gone
-"""
+_RUNS_SQL = old_rows_sql("run", key="id", column="ended_at", where="NOT of_chat")
 # What was found of a server that nobody has asked about for long: it is gone, or its file is.
-_CHECKS_SQL = """
-WITH gone AS (
-    DELETE FROM mcp_check WHERE server_id IN (
-        SELECT server_id FROM mcp_check WHERE claimed_at < now() - CAST(:keep AS interval) LIMIT :rows_max FOR UPDATE SKIP LOCKED)
-    RETURNING 1)
-SELECT count(*) FROM gone
-"""
+_CHECKS_SQL = old_rows_sql("mcp_check", key="server_id", column="claimed_at")
 _CHECKS_KEPT = timedelta(days=30)
 
 

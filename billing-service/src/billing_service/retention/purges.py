@@ -4,33 +4,19 @@ from datetime import timedelta
 
 from shared.db import Database
 from shared.metrics import Metrics
-from shared.retention import Retention, purge_by_age, purge_idempotency_keys, purge_outbox
+from shared.retention import Retention, old_rows_sql, purge_by_age, purge_idempotency_keys, purge_outbox
 
 from billing_service.settings import SCHEMA, BillingSettings
 
-_HOLDS_SQL = """
-WITH gone AS (
-    DELETE FROM hold WHERE request_id IN (
-        SELECT request_id FROM hold WHERE state <> 'held' AND ended_at < now() - CAST(:keep AS interval)
-        ORDER BY ended_at LIMIT :rows_max FOR UPDATE SKIP LOCKED) RETURNING 1)
-SELECT count(*) FROM gone
-"""
+_HOLDS_SQL = old_rows_sql("hold", key="request_id", column="ended_at", where="state <> 'held'")
 # A window without end is never past; one that still holds money is not over.
-_WINDOWS_SQL = """
-WITH gone AS (
-    DELETE FROM budget_window WHERE id IN (
-        SELECT w.id FROM budget_window w JOIN budget b ON b.id = w.budget_id
-        WHERE w.window_start < now() - CAST(:keep AS interval) AND b."window" <> 'total' AND w.held_nano = 0
-        ORDER BY w.window_start LIMIT :rows_max FOR UPDATE OF w SKIP LOCKED) RETURNING 1)
-SELECT count(*) FROM gone
-"""
-_PROVIDER_CALLS_SQL = """
-WITH gone AS (
-    DELETE FROM provider_call WHERE provider_request_id IN (
-        SELECT provider_request_id FROM provider_call WHERE occurred_at < now() - CAST(:keep AS interval)
-        ORDER BY occurred_at LIMIT :rows_max FOR UPDATE SKIP LOCKED) RETURNING 1)
-SELECT count(*) FROM gone
-"""
+_WINDOWS_SQL = old_rows_sql(
+    "budget_window",
+    key="id",
+    column="window_start",
+    where="held_nano = 0 AND NOT EXISTS (SELECT FROM budget b WHERE b.id = budget_id AND b.\"window\" = 'total')",
+)
+_PROVIDER_CALLS_SQL = old_rows_sql("provider_call", key="provider_request_id", column="occurred_at")
 # The service's role may not delete from the trail; the function may, and only what is old.
 _AUDIT_SQL = "SELECT purge_audit(CAST(:keep AS interval), :rows_max)"
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from shared.db import Database
 from shared.metrics import Metrics
-from shared.retention import ROWS_MAX, Purge, Retention, purge_by_age, purge_idempotency_keys, purge_outbox
+from shared.retention import ROWS_MAX, Purge, Retention, old_rows_sql, purge_by_age, purge_idempotency_keys, purge_outbox
 
 from gateway_service.settings import GatewaySettings
 
@@ -12,41 +12,11 @@ _TOKENS_PER_SESSION = 50
 """A session takes its tokens with it, so a batch of sessions is smaller."""
 
 # Links of a chain that were replaced: showing one is refused whether it is known or not.
-_REPLACED_TOKENS_SQL = """
-WITH gone AS (
-    DELETE FROM refresh_token WHERE token_sha256 IN (
-        SELECT token_sha256 FROM refresh_token WHERE replaced_at < now() - CAST(:keep AS interval)
-        ORDER BY replaced_at LIMIT :rows_max FOR UPDATE SKIP LOCKED) RETURNING 1)
-SELECT count(*) FROM gone
-"""
-_EXPIRED_SESSIONS_SQL = """
-WITH gone AS (
-    DELETE FROM session WHERE id IN (
-        SELECT id FROM session WHERE expires_at < now() - CAST(:keep AS interval)
-        ORDER BY expires_at LIMIT :rows_max FOR UPDATE SKIP LOCKED) RETURNING 1)
-SELECT count(*) FROM gone
-"""
-_REVOKED_SESSIONS_SQL = """
-WITH gone AS (
-    DELETE FROM session WHERE id IN (
-        SELECT id FROM session WHERE revoked_at < now() - CAST(:keep AS interval)
-        ORDER BY revoked_at LIMIT :rows_max FOR UPDATE SKIP LOCKED) RETURNING 1)
-SELECT count(*) FROM gone
-"""
-_REVOKED_KEYS_SQL = """
-WITH gone AS (
-    DELETE FROM api_key WHERE id IN (
-        SELECT id FROM api_key WHERE revoked_at < now() - CAST(:keep AS interval)
-        ORDER BY revoked_at LIMIT :rows_max FOR UPDATE SKIP LOCKED) RETURNING 1)
-SELECT count(*) FROM gone
-"""
-_EXPIRED_KEYS_SQL = """
-WITH gone AS (
-    DELETE FROM api_key WHERE id IN (
-        SELECT id FROM api_key WHERE expires_at < now() - CAST(:keep AS interval)
-        ORDER BY expires_at LIMIT :rows_max FOR UPDATE SKIP LOCKED) RETURNING 1)
-SELECT count(*) FROM gone
-"""
+_REPLACED_TOKENS_SQL = old_rows_sql("refresh_token", key="token_sha256", column="replaced_at")
+_EXPIRED_SESSIONS_SQL = old_rows_sql("session", key="id", column="expires_at")
+_REVOKED_SESSIONS_SQL = old_rows_sql("session", key="id", column="revoked_at")
+_REVOKED_KEYS_SQL = old_rows_sql("api_key", key="id", column="revoked_at")
+_EXPIRED_KEYS_SQL = old_rows_sql("api_key", key="id", column="expires_at")
 # The service's role may not delete from the record of acts; the function may, and only what is old.
 _AUDIT_SQL = "SELECT purge_audit_log(CAST(:keep AS interval), :rows_max)"
 

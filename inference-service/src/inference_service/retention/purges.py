@@ -4,17 +4,11 @@ from datetime import timedelta
 
 from shared.db import Database
 from shared.metrics import Metrics
-from shared.retention import Retention, purge_by_age
+from shared.retention import Retention, old_rows_sql, purge_by_age
 
 from inference_service.settings import InferenceSettings
 
-_REFUSED_SQL = """
-WITH gone AS (
-    DELETE FROM pending_settlement WHERE request_id IN (
-        SELECT request_id FROM pending_settlement WHERE refused IS NOT NULL AND created_at < now() - CAST(:keep AS interval)
-        ORDER BY created_at LIMIT :rows_max FOR UPDATE SKIP LOCKED) RETURNING 1)
-SELECT count(*) FROM gone
-"""
+_REFUSED_SQL = old_rows_sql("pending_settlement", key="request_id", column="created_at", where="refused IS NOT NULL")
 
 
 def retention(database: Database, settings: InferenceSettings, metrics: Metrics) -> Retention:
