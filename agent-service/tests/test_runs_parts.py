@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import orjson
 import pytest
-from agent_service.runs.answer import Answer
+from agent_service.runs.answer import StepAnswer
 from agent_service.runs.disposition import file_headers
 from agent_service.runs.history import repeated_call
 from agent_service.runs.models import StepRow
@@ -40,7 +40,7 @@ def test_the_very_same_call_three_times_in_a_row_is_a_loop(made: list[tuple[str,
 
 
 def test_pieces_of_calls_add_up_and_get_ids_that_are_their_own() -> None:
-    answer = Answer(10_000)
+    answer = StepAnswer(10_000)
     answer.add_call_piece(ToolCallPiece(0, "a", "f", '{"x"'))
     answer.add_call_piece(ToolCallPiece(1, "a", "g", "{}"))
     answer.add_call_piece(ToolCallPiece(0, None, None, ": 1}"))
@@ -51,7 +51,7 @@ def test_pieces_of_calls_add_up_and_get_ids_that_are_their_own() -> None:
 
 
 def test_an_answer_without_end_is_noticed() -> None:
-    answer = Answer(10)
+    answer = StepAnswer(10)
     answer.add_text(Text(reasoning=True, text="12345"))
     answer.add_text(Text(reasoning=False, text="12345"))
     assert not answer.too_long
@@ -132,8 +132,8 @@ def test_arguments_that_are_no_object_are_not_sent_back() -> None:
 PASSAGES = [(1, "The melting point of tin is 231.9 degrees."), (2, "Tin is soft.")]
 
 
-def answered(text: str, *pieces: ToolCallPiece) -> Answer:
-    answer = Answer(10_000)
+def answered(text: str, *pieces: ToolCallPiece) -> StepAnswer:
+    answer = StepAnswer(10_000)
     answer.add_text(Text(reasoning=False, text=text))
     for piece in pieces:
         answer.add_call_piece(piece)

@@ -4,11 +4,12 @@ from uuid import uuid4
 
 import orjson
 from chat_service.chats.titles import title_from
-from chat_service.messages.history import Line, fit, to_prompt, with_end_of_reply
+from chat_service.messages.history import to_prompt, with_end_of_reply
 from chat_service.streams.cursor import events_after
 from chat_service.streams.live import LiveReply, coalesced
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shared.replies.fitting import Line, fit
 from shared.sse import SseParser
 
 TEXTS = st.text(alphabet=st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), min_size=1, max_size=5)
@@ -86,7 +87,7 @@ def test_history_is_the_newest_that_fits_and_starts_with_a_person(lines: list[tu
 
 def test_neighbours_of_one_role_are_joined_and_empty_replies_left_out() -> None:
     lines = [Line("user", "a"), Line("assistant", ""), Line("user", "b"), Line("assistant", "c")]
-    assert to_prompt(lines, go_on=False) == [{"role": "user", "content": "a\n\nb"}, {"role": "assistant", "content": "c"}]
+    assert to_prompt(lines, continues=False) == [{"role": "user", "content": "a\n\nb"}, {"role": "assistant", "content": "c"}]
 
 
 def test_titles_are_cut_between_words() -> None:

@@ -5,9 +5,9 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from chat_service.messages.history import Line
 from chat_service.turns.queries import FOLLOW_UP_CHARS_MAX, fused, queries_of
 from shared.contracts.retrieval import QUERY_CHARS_MAX, Passage, SearchRequest
+from shared.replies.fitting import Line
 
 
 def asked(*questions: str) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from shared.citations import missing_marks
 from shared.clients.completions import RefusalText, Text, ToolCallPiece
-from shared.contracts.chat import MessageUsage
+from shared.replies.answers import ModelAnswer
 
 from agent_service.runs.spec import ModelCall
 from agent_service.runs.written_calls import HeldText
@@ -28,21 +28,19 @@ class _CallParts:
     extra: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
-class Answer:
-    """`bytes_max` bounds text, reasoning and arguments together."""
+class StepAnswer:
+    """What one model step wrote and called.
+
+    `bytes_max` bounds text, reasoning and arguments together. `model`: what else is known of it.
+    """
 
     def __init__(self, bytes_max: int) -> None:
         self._bytes_left = bytes_max
         self._texts: list[str] = []
         self._thoughts: list[str] = []
-        self._refused = False
         self._calls: dict[int, _CallParts] = {}
         self._held = HeldText({})
-        self.dispatched = False
-        self.dispatch_id: str | None = None
-        self.usage: MessageUsage | None = None
-        self.finished = False
-        self._reason = "stop"
+        self.model = ModelAnswer()
 
     @property
     def too_long(self) -> bool:
@@ -53,15 +51,6 @@ class Answer:
 
     def reasoning(self) -> str:
         return "".join(self._thoughts)
-
-    @property
-    def reason(self) -> str:
-        """Why the answer ended, as people are told."""
-        if self._refused:
-            return "refusal"
-        if self._reason == "stop" and not self._calls and self._thoughts and not self.text().strip():
-            return "reasoning_only"
-        return self._reason
 
     def offer(self, tools: Sequence[Tool]) -> None:
         """Before the first part: the tools the model may call, in which form ever."""
@@ -78,7 +67,6 @@ class Answer:
     def add_refusal(self, part: RefusalText) -> str:
         """The model's words for why it does not answer are its answer."""
         self._bytes_left -= len(part.text.encode())
-        self._refused = True
         return self._keep(part.text)
 
     def end_text(self) -> str:
@@ -86,6 +74,7 @@ class Answer:
         written, rest = self._held.end()
         if written is not None and not self._calls:
             self._calls[0] = _CallParts(name=written.name, arguments=[written.arguments])
+            self.model.called = True
         return self._keep(rest)
 
     def end_marks(self, passages: Sequence[tuple[int, str]]) -> str:
@@ -106,12 +95,6 @@ class Answer:
         parts.arguments.append(piece.arguments)
         parts.extra.update(piece.extra)
         self._bytes_left -= len(piece.arguments.encode()) + (len(orjson.dumps(piece.extra)) if piece.extra else 0)
-
-    def note_finish(self, reason: str) -> None:
-        """The end of the stream says `stop` once more; the first reason is the model's."""
-        if not self.finished:
-            self._reason = reason
-        self.finished = True
 
     def calls(self, *, step: int, taken: AbstractSet[str], calls_max: int) -> list[ModelCall]:
         """The first `calls_max` calls under ids that are unique within the run: some providers start numbering again in each answer."""

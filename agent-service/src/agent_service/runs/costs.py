@@ -1,58 +1,48 @@
 """What model steps cost whose stream ended before the price was told: billing is asked by their dispatch id."""
 
-import asyncio
-from collections.abc import Sequence
+from functools import partial
 from uuid import UUID
 
 from shared.clients.billing import BillingClient
 from shared.clients.costs import cost_of
-from shared.clock import monotonic_s
+from shared.contracts.chat import MessageUsage
 from shared.db import Database
+from shared.replies.costs import BATCH_MAX, PendingCosts, until_known
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from agent_service.runs import step_repository
 from agent_service.runs.step_repository import CostCheck
 from agent_service.settings import AgentSettings
 
-_BATCH_MAX = 20
-_ASK_AGAIN_S = 0.1
-
 
 class Costs:
-    """One a process."""
+    """One instance per process."""
 
     def __init__(self, database: Database, billing: BillingClient, settings: AgentSettings) -> None:
         self._database = database
         self._billing = billing
         self._settings = settings
-
-    async def check_due(self) -> None:
-        """Ask for every cost that is due. No transaction is open while billing is asked."""
-        async with self._database.transaction() as session:
-            due = await step_repository.claim_cost_checks(session, limit=_BATCH_MAX)
-        await self._settle(due)
+        claim = partial(step_repository.claim_cost_checks, limit=BATCH_MAX)
+        self._pending = PendingCosts(database, claim=claim, ask=self._ask, settle=_settle)
+        self.check_due = self._pending.check_due
 
     async def wait_for(self, run_id: UUID) -> None:
-        """Ask for the costs a run misses, for a moment: inference settles a cancelled stream within one."""
-        deadline = monotonic_s() + self._settings.stop_cost_wait_s
-        while True:
-            async with self._database.transaction() as session:
-                missing = await step_repository.pending_costs(session, run_id)
-            if await self._settle(missing) == len(missing) or monotonic_s() >= deadline:
-                return
-            await asyncio.sleep(_ASK_AGAIN_S)
+        """Ask for the costs a run misses, for a moment."""
+        await until_known(partial(self._all_known, run_id), wait_s=self._settings.stop_cost_wait_s)
 
     async def give_up_old(self) -> None:
         """Stop asking for costs that nobody knows after COST_WAIT_MAX_S."""
         async with self._database.transaction() as session:
             await step_repository.give_up_costs(session, wait_max_s=self._settings.cost_wait_max_s)
 
-    async def _settle(self, checks: Sequence[CostCheck]) -> int:
-        """How many are known now."""
-        known = 0
-        for check in checks:
-            usage = await cost_of(self._billing, check.dispatch_id)
-            if usage is not None:
-                async with self._database.transaction() as session:
-                    await step_repository.settle_cost(session, check.key, usage)
-                known += 1
-        return known
+    async def _all_known(self, run_id: UUID) -> bool | None:
+        async with self._database.transaction() as session:
+            missing = await step_repository.pending_costs(session, run_id)
+        return True if await self._pending.check(missing) == len(missing) else None
+
+    async def _ask(self, check: CostCheck) -> MessageUsage | None:
+        return await cost_of(self._billing, check.dispatch_id)
+
+
+async def _settle(session: AsyncSession, check: CostCheck, usage: MessageUsage) -> None:
+    await step_repository.settle_cost(session, check.key, usage)

@@ -12,10 +12,11 @@ from shared.contracts.agents import RunLimits
 from shared.contracts.chat import MessageUsage
 from shared.contracts.runs import Citation
 from shared.db import Database
+from shared.replies.stopping import end_reason_of
 
 from agent_service.runs import repository, step_repository
 from agent_service.runs.models import RunRow, StepRow
-from agent_service.runs.outcomes import STOPPED, Ending, access_ended, cost_exhausted, tokens_exhausted, too_long
+from agent_service.runs.outcomes import STOPPED, RunEnding, access_lost, cost_exhausted, tokens_exhausted, too_long
 from agent_service.runs.spec import ModelCall
 
 SAME_CALLS_MAX = 3
@@ -46,7 +47,7 @@ class History:
     def tokens_used(self) -> int:
         return (self.usage.prompt_tokens or 0) + (self.usage.completion_tokens or 0)
 
-    def reason_to_end(self, limits: RunLimits) -> Ending | None:
+    def reason_to_end(self, limits: RunLimits) -> RunEnding | None:
         """Why no further step may begin."""
         if (ending := self.stop_asked()) is not None:
             return ending
@@ -58,10 +59,10 @@ class History:
             return cost_exhausted(limits.cost_nano_max)
         return None
 
-    def stop_asked(self) -> Ending | None:
+    def stop_asked(self) -> RunEnding | None:
         """How the run ends when somebody stopped it, or its person or key may no longer run anything."""
-        if self.run.end_reason is not None:
-            return access_ended(self.run.end_reason)
+        if (reason := end_reason_of(self.run.end_reason)) is not None:
+            return access_lost(reason)
         return STOPPED if self.run.cancel_requested else None
 
     def has_text(self, before: int) -> bool:

@@ -1,9 +1,11 @@
 """What a model step sends: the agent's instructions, the conversation, and the calls made so far with their results."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
+
+from shared.replies.fitting import Line, fit, joined, json_bytes
 
 from agent_service.runs.history import calls_of
 from agent_service.runs.models import StepRow
@@ -11,8 +13,6 @@ from agent_service.runs.spec import ModelCall, RunSpec
 from agent_service.tools.port import Tool
 
 SEARCH_TOOL = "search_documents"
-BYTES_PER_TOKEN = 3
-"""A low estimate for text and code, so that the window is not exceeded by much where tokens are short."""
 
 # Short, because small models read them in every step.
 _TOOLS_GUIDE = "Call a tool when it helps. After its result, answer the user. Never invent a result."
@@ -36,12 +36,13 @@ def messages(spec: RunSpec, steps: Sequence[StepRow], tools: Sequence[Tool], *, 
     """What is sent, within `bytes_max` where that is possible."""
     system = _system(spec, tools)
     work = _work(steps)
-    said, counts = _said(spec)
-    left = bytes_max - size_of([*system, *work, said[-1]])
-    if left < 0:
-        work = _shortened(work, by=-left)
-    newest = _newest(said[:-1], bytes_max=max(left, 0))
-    return Prompt([*system, *newest, said[-1], *work], sum(counts[: len(said) - 1 - len(newest)]))
+    said = joined(spec.messages)
+    left = bytes_max - json_bytes([*system, *work])
+    if (newest_left := left - _json_bytes(said[-1])) < 0:
+        work = _shortened(work, by=-newest_left)
+    newest = fit(said, bytes_max=left, size_of=_json_bytes)
+    left_out = sum(line.count for line in said[: len(said) - len(newest)])
+    return Prompt([*system, *(line.message() for line in newest), *work], left_out)
 
 
 def tool_schemas(tools: Sequence[Tool]) -> list[dict[str, Any]]:
@@ -62,35 +63,8 @@ def _system(spec: RunSpec, tools: Sequence[Tool]) -> list[dict[str, Any]]:
     return [{"role": "system", "content": text}] if text else []
 
 
-def _said(spec: RunSpec) -> tuple[list[dict[str, Any]], list[int]]:
-    """The conversation; empty messages left out, neighbours of one role joined, because templates insist on turns.
-
-    Beside it: of how many messages each is made.
-    """
-    said: list[dict[str, Any]] = []
-    counts: list[int] = []
-    for message in spec.messages:
-        if not message.content.strip():
-            continue
-        if said and said[-1]["role"] == message.role:
-            said[-1]["content"] += f"\n\n{message.content}"
-            counts[-1] += 1
-        else:
-            said.append({"role": message.role, "content": message.content})
-            counts.append(1)
-    return said, counts
-
-
-def _newest(said: Sequence[dict[str, Any]], *, bytes_max: int) -> list[dict[str, Any]]:
-    """The newest messages within the budget, beginning with one of the user."""
-    kept: list[dict[str, Any]] = []
-    for message in reversed(said):
-        bytes_max -= size_of([message])
-        if bytes_max < 0:
-            break
-        kept.insert(0, message)
-    first = next((index for index, message in enumerate(kept) if message["role"] == "user"), len(kept))
-    return kept[first:]
+def _json_bytes(line: Line) -> int:
+    return json_bytes([line.message()])
 
 
 def _work(steps: Sequence[StepRow]) -> list[dict[str, Any]]:
@@ -135,8 +109,3 @@ def _shortened(work: Sequence[dict[str, Any]], *, by: int) -> list[dict[str, Any
         else:
             shortened.append(message)
     return shortened
-
-
-def size_of(parts: Sequence[Mapping[str, Any]]) -> int:
-    """Bytes of `parts` as JSON."""
-    return sum(len(json.dumps(part, ensure_ascii=False).encode(errors="replace")) for part in parts)

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from shared.access import AccessEnd
+from shared.access import AccessEnd, EndReason
 from shared.auth.permissions import Permission
 from shared.auth.principal import Principal
 from shared.clock import monotonic_s, utc_now
@@ -217,14 +217,14 @@ class RunService:
             return
         async with self._database.transaction() as session:
             ended = await repository.end_access(session, user_id=end.user_id, key_id=end.key_id, reason=end.reason.value)
-        await self._tell_ended(ended, end.reason.value)
+        await self._tell_ended(ended, end.reason)
 
-    async def _tell_ended(self, run_ids: Sequence[UUID], end_reason: str | None) -> None:
+    async def _tell_ended(self, run_ids: Sequence[UUID], access: EndReason | None) -> None:
         """Those of this process at once, those that wait for a person by a message; other processes find the flag."""
         if not run_ids:
             return
         for run_id in run_ids:
-            self._live.stop(run_id, end_reason)
+            self._live.stop(run_id, access)
         async with self._database.transaction() as session:
             waiting = await step_repository.awaiting(session, run_ids)
         for call in waiting:

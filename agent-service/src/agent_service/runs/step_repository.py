@@ -71,7 +71,7 @@ async def change(session: AsyncSession, key: StepKey, values: Mapping[str, Any])
     await session.execute(statement.values(**values).execution_options(synchronize_session=False))
 
 
-async def cut(session: AsyncSession, key: StepKey) -> None:
+async def mark_interrupted(session: AsyncSession, key: StepKey) -> None:
     """The attempt was under way when its process ended or its connection broke; what it cost is asked for."""
     pending = StepRow.dispatch_id.is_not(None) & StepRow.cost_nano.is_(None)
     values = {"status": "cut", "cost_pending": pending, "cost_check_at": func.now(), "duration_ms": _elapsed_ms()}

@@ -6,6 +6,7 @@ from uuid import UUID
 from shared.db import Database
 from shared.durable import DurableEngine
 from shared.outages import is_outage
+from shared.replies.stopping import end_reason_of
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agent_service.runs import event_repository, repository, step_repository
@@ -39,7 +40,7 @@ class Sweeper:
         async with self._database.transaction() as session:
             stopped = await repository.cancel_requested(session, list(self._live.runs))
         for run_id, end_reason in stopped.items():
-            self._live.stop(run_id, end_reason)
+            self._live.stop(run_id, end_reason_of(end_reason))
 
     async def sweep(self) -> None:
         """Take over what another version left, tell workflows what they did not hear, and look at a batch of open runs of others."""

@@ -11,13 +11,14 @@ from shared.clock import monotonic_s, utc_now
 from shared.contracts.runs import StepEventData, ToolEventData
 from shared.db import Database
 from shared.errors import AppError
+from shared.replies.stopping import WorkEndedError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agent_service.runs import repository, step_repository
 from agent_service.runs.history import History, calls_of, read_history
-from agent_service.runs.live import LiveRun, RunCutError
+from agent_service.runs.live import LiveRun
 from agent_service.runs.models import StepRow
-from agent_service.runs.outcomes import Ending, Outcome, cut_ending
+from agent_service.runs.outcomes import RunEnding, StepOutcome, ended_outside
 from agent_service.runs.produced import Produced, keep_files, storable
 from agent_service.runs.spec import ModelCall
 from agent_service.runs.step_repository import StepKey
@@ -55,16 +56,16 @@ class ToolSteps:
         self._toolbox = toolbox
         self._settings = settings
 
-    async def run(self, live: LiveRun, step: int, *, model_step: int, index: int) -> Outcome:
+    async def run(self, live: LiveRun, step: int, *, model_step: int, index: int) -> StepOutcome:
         """Carry out call `index` of `model_step` as step `step`, unless a person has to agree first."""
         history = await read_history(self._database, live.run_id)
         earlier = history.at(step)
         if (done := _outcome_of(earlier)) is not None:
             return done
         if earlier is not None and earlier.status == "awaiting_approval":
-            return Outcome(awaiting=earlier.call_id)
+            return StepOutcome(awaiting=earlier.call_id)
         if (ending := history.reason_to_end(live.spec.limits)) is not None:
-            return Outcome(ending=ending)
+            return StepOutcome(ending=ending)
         model_row = history.at(model_step)
         if model_row is None:
             raise LookupError("the step that made the call is gone")
@@ -76,7 +77,7 @@ class ToolSteps:
         await self._begin(call, earlier)
         return await self._execute(call, history)
 
-    async def decided(self, live: LiveRun, step: int) -> Outcome:
+    async def decided(self, live: LiveRun, step: int) -> StepOutcome:
         """Go on with a call that a person had to decide about."""
         history = await read_history(self._database, live.run_id)
         row = history.at(step)
@@ -120,12 +121,12 @@ class ToolSteps:
     async def _begin(self, call: _Call, earlier: StepRow | None) -> None:
         await self._record_attempt(call, earlier, "running")
 
-    async def _ask(self, call: _Call) -> Outcome:
+    async def _ask(self, call: _Call) -> StepOutcome:
         """Leave the call to a person. A stop that comes meanwhile finds the row, or is found here."""
         await self._record_attempt(call, None, "awaiting_approval")
-        return Outcome(awaiting=call.call.id)
+        return StepOutcome(awaiting=call.call.id)
 
-    async def _begin_and_fail(self, call: _Call, earlier: StepRow | None) -> Outcome:
+    async def _begin_and_fail(self, call: _Call, earlier: StepRow | None) -> StepOutcome:
         await self._record_attempt(call, earlier, "running")
         return await self._finish(call, ToolResult(call.problem or "", failed=True), monotonic_s())
 
@@ -151,7 +152,7 @@ class ToolSteps:
                 await step_repository.change(session, key, {"status": status, "started_at": utc_now()})
                 return
             if earlier is not None:
-                await step_repository.cut(session, StepKey(key.run_id, key.step, earlier.attempt))
+                await step_repository.mark_interrupted(session, StepKey(key.run_id, key.step, earlier.attempt))
             await step_repository.add(session, values)
             if status == "awaiting_approval":
                 await repository.change(session, key.run_id, {"status": "awaiting_approval"})
@@ -170,7 +171,7 @@ class ToolSteps:
 
         await live.writer.commit(record)
 
-    async def _execute(self, call: _Call, history: History) -> Outcome:
+    async def _execute(self, call: _Call, history: History) -> StepOutcome:
         tool, live = call.tool, call.live
         if tool is None:
             raise LookupError("the tool is gone")
@@ -186,8 +187,8 @@ class ToolSteps:
         try:
             timeout_s = max(history.seconds_left(spec.limits), 0.001)
             result = await live.within(lambda: self._call(tool, context, call.arguments), timeout_s=timeout_s)
-        except RunCutError as cut:
-            ending = cut_ending(cut, spec.limits.duration_s_max)
+        except WorkEndedError as ended:
+            ending = ended_outside(ended, spec.limits.duration_s_max)
             return await self._finish(call, ToolResult(_STOPPED, failed=True), started_s, ending=ending)
         return await self._finish(call, result, started_s)
 
@@ -216,10 +217,10 @@ class ToolSteps:
         started_s: float,
         *,
         status: Literal["denied"] | None = None,
-        ending: Ending | None = None,
-    ) -> Outcome:
+        ending: RunEnding | None = None,
+    ) -> StepOutcome:
         """Record the result with its files and passages, in one transaction with its events."""
-        outcome = Outcome(ending=ending)
+        outcome = StepOutcome(ending=ending)
         kept = await self._keep(call, result)
         final = status or ("failed" if result.failed else "done")
         duration_ms = int((monotonic_s() - started_s) * 1000)
@@ -251,8 +252,8 @@ class ToolSteps:
         return keep_files(call.key.run_id, result, bytes_left=left, file_bytes_max=self._settings.run_file_max_bytes)
 
 
-def _outcome_of(row: StepRow | None) -> Outcome | None:
-    return None if row is None or row.outcome is None else Outcome.model_validate_json(row.outcome)
+def _outcome_of(row: StepRow | None) -> StepOutcome | None:
+    return None if row is None or row.outcome is None else StepOutcome.model_validate_json(row.outcome)
 
 
 def _event(call: _Call, status: Any, *, kept: Produced | None = None, duration_ms: int | None = None) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from shared.contracts.chat import DoneEventData, ErrorEventData, MessageUsage
 from shared.db import Database
 from shared.metrics import Metrics
 from shared.outages import is_outage
+from shared.replies.stopping import end_reason_of
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agent_service.runs import event_repository, repository, step_repository
@@ -21,7 +22,7 @@ from agent_service.runs.history import latest, output_of
 from agent_service.runs.live import LiveRun, LiveRuns
 from agent_service.runs.model_step import ModelSteps
 from agent_service.runs.models import StepRow
-from agent_service.runs.outcomes import Ending, Outcome, internal_error, steps_exhausted
+from agent_service.runs.outcomes import RunEnding, StepOutcome, internal_error, steps_exhausted
 from agent_service.runs.spec import RunSpec
 from agent_service.runs.tool_step import ToolSteps
 from agent_service.runs.writer import EventWriter, RunLostError
@@ -103,7 +104,7 @@ class RunWorkflow:
         while self._steps_running and monotonic_s() < self._drained_at_s:  # noqa: ASYNC110 - once a process
             await asyncio.sleep(_DRAIN_LOOK_S)
         for live in list(self._live.runs.values()):
-            live.abandon()
+            live.release()
 
     async def _open(self, run_id: UUID) -> LiveRun | None:
         """Take the run over; None when it has ended. Not a recorded step: each process does it for itself."""
@@ -124,10 +125,10 @@ class RunWorkflow:
             writer=writer,
         )
         if row.cancel_requested:
-            live.stop(row.end_reason)
+            live.stop(end_reason_of(row.end_reason))
         return live
 
-    async def _loop(self, live: LiveRun) -> Ending:
+    async def _loop(self, live: LiveRun) -> RunEnding:
         """Decides by the recorded outcomes of steps alone."""
         steps_max = live.spec.limits.steps_max
         step = 0
@@ -144,7 +145,7 @@ class RunWorkflow:
                     return called.ending
         return steps_exhausted(steps_max)
 
-    async def _call(self, live: LiveRun, step: int, *, model_step: int, index: int) -> Outcome:
+    async def _call(self, live: LiveRun, step: int, *, model_step: int, index: int) -> StepOutcome:
         work = partial(self._tools.run, live, step, model_step=model_step, index=index)
         outcome = await self._guarded(live, f"tool {step}", work)
         if outcome.awaiting is None:
@@ -164,7 +165,7 @@ class RunWorkflow:
         asked_s = 0 if row is None else (utc_now() - row.started_at).total_seconds()
         return max(self._settings.approval_wait_max_s - asked_s, 0)
 
-    async def _guarded(self, live: LiveRun, name: str, work: Callable[[], Awaitable[Outcome]]) -> Outcome:
+    async def _guarded(self, live: LiveRun, name: str, work: Callable[[], Awaitable[StepOutcome]]) -> StepOutcome:
         """The outcome of a step; what nobody foresaw ends the run instead of leaving it open for ever.
 
         A database that is away is waited for: the step then begins again and finds in its rows how far it was.
@@ -177,10 +178,10 @@ class RunWorkflow:
                 raise
             except Exception:
                 log.exception("a step of a run failed")
-                outcome = Outcome(ending=internal_error())
+                outcome = StepOutcome(ending=internal_error())
             return outcome.model_dump(mode="json", exclude_none=True)
 
-        return Outcome.model_validate(await self._step(live, name, guarded))
+        return StepOutcome.model_validate(await self._step(live, name, guarded))
 
     async def _step(self, live: LiveRun, name: str, work: Callable[[], Awaitable[dict[str, object]]]) -> dict[str, object]:
         async def counted() -> dict[str, object]:
@@ -208,7 +209,7 @@ class RunWorkflow:
         async with self._database.transaction() as session:
             return await repository.has_ended(session, run_id)
 
-    async def _finish(self, live: LiveRun, ending: Ending) -> dict[str, object]:
+    async def _finish(self, live: LiveRun, ending: RunEnding) -> dict[str, object]:
         """The last events and the run's end in one transaction; done before: nothing."""
         steps, usage = await self._done(live.run_id)
         if any(row.status in {"running", "awaiting_approval"} for row in steps):
@@ -261,7 +262,7 @@ async def _for_ever() -> Never:
         await asyncio.Event().wait()
 
 
-def add_last_events(writer: EventWriter, ending: Ending, usage: MessageUsage | None) -> None:
+def add_last_events(writer: EventWriter, ending: RunEnding, usage: MessageUsage | None) -> None:
     if usage is not None:
         writer.add("usage", usage.model_dump(mode="json"))
     if ending.error is not None:
@@ -272,7 +273,7 @@ def add_last_events(writer: EventWriter, ending: Ending, usage: MessageUsage | N
     writer.add("done", done.model_dump(mode="json"))
 
 
-def end_values(ending: Ending, steps: Sequence[StepRow]) -> dict[str, object]:
+def end_values(ending: RunEnding, steps: Sequence[StepRow]) -> dict[str, object]:
     """What the row of an ended run says; `steps` are the last attempts."""
     error = ending.error and ending.error.model_dump_json()
     return {"status": ending.status, "output": output_of(steps), "finish_reason": ending.finish_reason, "error": error}

@@ -1,36 +1,11 @@
-"""What a turn sends to the model: as much of the branch as the budget allows, in the shape chat models accept."""
+"""What a turn that continues a reply sends to the model."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any
 
-from shared.contracts.chat import Role
-
-BYTES_PER_TOKEN = 3
-"""A low estimate for text and code, so that the budget is not exceeded by much where tokens are short."""
+from shared.replies.fitting import Line, joined
 
 CONTINUE_INSTRUCTION = "Your last answer was cut off. Go on exactly where it ends, without repeating or commenting on anything."
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One message of the branch."""
-
-    role: Role
-    content: str
-
-
-def fit(lines: Sequence[Line], *, bytes_max: int) -> list[Line]:
-    """The newest of `lines` (root first) within the budget; the newest goes whatever its size, and a user's line comes first."""
-    kept: list[Line] = []
-    left = bytes_max
-    for line in reversed(lines):
-        left -= len(line.content.encode())
-        if left < 0 and kept:
-            break
-        kept.append(line)
-    kept.reverse()
-    first = next((index for index, line in enumerate(kept) if line.role == "user"), len(kept))
-    return kept[first:]
 
 
 def with_end_of_reply(lines: Sequence[Line], *, bytes_max: int) -> list[Line]:
@@ -51,15 +26,7 @@ def with_end_of_reply(lines: Sequence[Line], *, bytes_max: int) -> list[Line]:
     ]
 
 
-def to_prompt(lines: Sequence[Line], *, go_on: bool) -> list[dict[str, str]]:
-    """The `messages` of a completion request: empty replies left out, neighbours of one role joined (templates insist on turns)."""
-    said = [line for line in lines if line.content.strip()]
-    if go_on:
-        said.append(Line("user", CONTINUE_INSTRUCTION))
-    prompt: list[dict[str, str]] = []
-    for line in said:
-        if prompt and prompt[-1]["role"] == line.role:
-            prompt[-1]["content"] += f"\n\n{line.content}"
-        else:
-            prompt.append({"role": line.role, "content": line.content})
-    return prompt
+def to_prompt(lines: Sequence[Line], *, continues: bool) -> list[dict[str, Any]]:
+    """The `messages` of a completion request; `continues`: the last line is a reply to be written on."""
+    asked = [Line("user", CONTINUE_INSTRUCTION)] if continues else []
+    return [line.message() for line in joined([*lines, *asked])]

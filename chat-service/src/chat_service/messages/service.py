@@ -11,11 +11,11 @@ from shared.contracts.chat import Attachment, FinalStatus, LeftOutEventData, Mes
 from shared.contracts.runs import Citation, StepEventData, ToolEventData
 from shared.ids import uuid7
 from shared.pagination import Page
+from shared.replies.fitting import Line
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chat_service.messages import repository
 from chat_service.messages.errors import MessageNotFound, NotReply, ParentNotFound, ParentNotReply, ReplyRunning, TooManySiblings
-from chat_service.messages.history import Line
 from chat_service.messages.models import MessageRow
 from chat_service.messages.repository import Taken
 

@@ -1,8 +1,9 @@
 """The one transaction that ends a turn."""
 
-from shared.access import DETAILS, EndReason
-from shared.contracts.chat import MessageError, MessageUsage
+from shared.access import EndReason
+from shared.contracts.chat import MessageUsage
 from shared.db import Database
+from shared.replies.failures import access_lost
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chat_service.messages import service as messages
@@ -41,7 +42,7 @@ class Closing:
             turn_id=spec.turn_id,
             owner=self._owner,
             status=ending.status,
-            dispatch_id=running.billed_as,
+            dispatch_id=running.answer.dispatch_id,
             tokens_known=ending.usage is not None,
             cost_pending=_charged(running) and (ending.usage is None or ending.usage.cost_nano is None),
         )
@@ -52,27 +53,28 @@ class Closing:
             return []
         if _run_goes_on(running):
             await cancellations.note(session, spec.principal, spec.message_id)
-        before_id = live.last_id if spec.run is None or running.told else live.last_id + EVENT_ID_GAP
-        count = 1 if running.told else 1 + (ending.usage is not None) + (ending.error is not None)
+        run_ended = running.run == "ended"
+        before_id = live.last_id if spec.run is None or run_ended else live.last_id + EVENT_ID_GAP
+        count = 1 if run_ended else 1 + (ending.usage is not None) + (ending.error is not None)
         total = await messages.close(session, chat_id=spec.chat_id, message_id=spec.message_id, ending=ending, stream_to=before_id + count)
-        last = _done(before_id, ending) if running.told else last_events(before_id, ending, total)
+        last = _done(before_id, ending) if run_ended else last_events(before_id, ending, total)
         await journal_rows.add(session, [*chunks, *chunks_of(spec.turn_id, last)])
         return last
 
 
 def ended_for(reason: EndReason) -> Ending:
     """How a turn ends whose person or key lost access."""
-    return Ending("failed", finish_reason=reason.value, error=MessageError(code=reason.value, detail=DETAILS[reason], status=403))
+    return Ending("failed", finish_reason=reason.value, error=access_lost(reason))
 
 
 def _charged(running: Running) -> bool:
     """Whether the turn may have cost something."""
-    return running.billed_as is not None or running.begun
+    return running.answer.dispatch_id is not None or running.run != "none"
 
 
 def _run_goes_on(running: Running) -> bool:
     """Whether the turn ends before its run did."""
-    return running.begun and not running.told
+    return running.run == "begun"
 
 
 def _done(after_id: int, ending: Ending) -> list[Event]:

@@ -121,7 +121,7 @@ def continued_reply(
         message_event=_first_event(asked, row.id),
         options=options,
         sources=sources,
-        go_on=bool(row.content),
+        continues=bool(row.content),
         base=Folded(
             text=row.content, reasoning=row.reasoning, steps=tuple(row.steps), citations=tuple(row.citations), left_out=row.left_out
         ),

@@ -1,34 +1,17 @@
 """How much of a branch a turn may send, and that much of it."""
 
-from dataclasses import dataclass
-
 from shared.clients.windows import ModelWindows
 from shared.contracts.chat import LeftOutEventData
 from shared.db import Database
+from shared.replies.fitting import Budget
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chat_service.messages import service as messages
-from chat_service.messages.history import BYTES_PER_TOKEN, Line, fit
 from chat_service.messages.service import History
 from chat_service.settings import ChatSettings
 from chat_service.turns.specs import Read, TurnSpec
 
 _REMEMBERED_MAX = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """What a turn may send: bytes of prompt beside the answer, of a window of so many tokens."""
-
-    bytes_max: int
-    window_tokens: int
-
-    def left_out(self, history: History, sent: list[Line], *, passages: int = 0) -> LeftOutEventData | None:
-        """What the model does not see; None when it sees all."""
-        older = max(0, history.count - len(sent))
-        if not older and not passages:
-            return None
-        return LeftOutEventData(messages=older, passages=passages, window_tokens=self.window_tokens)
 
 
 class Histories:
@@ -44,16 +27,16 @@ class Histories:
     async def budget(self, spec: TurnSpec) -> Budget:
         """What the model can read beside its answer."""
         window = await self._windows.window(spec.principal, spec.model, answer_tokens_max=spec.options.get("max_tokens"))
-        budget = Budget(BYTES_PER_TOKEN * window.prompt_tokens, min(window.context_tokens, self._tokens_max))
+        budget = Budget.of(window, tokens_max=self._tokens_max)
         if len(self._budgets) >= _REMEMBERED_MAX:
             self._budgets.clear()
         self._budgets[spec.model] = budget
         return budget
 
-    async def read(self, spec: TurnSpec, budget: Budget, begun: Read | None = None) -> History:
-        """The newest part of the branch, `begun` when that has room enough; its oldest line may pass the budget."""
-        if begun is not None and begun.bytes_max >= budget.bytes_max:
-            return begun.history
+    async def read(self, spec: TurnSpec, budget: Budget, read: Read | None = None) -> History:
+        """The newest part of the branch, `read` when that has room enough; its oldest line may pass the budget."""
+        if read is not None and read.bytes_max >= budget.bytes_max:
+            return read.history
         async with self._database.transaction() as session:
             return await self._read(session, spec, budget)
 
@@ -74,8 +57,3 @@ class Histories:
         """Store what the model does not see before the reply ends."""
         async with self._database.transaction() as session:
             await messages.note_left_out(session, chat_id=spec.chat_id, message_id=spec.message_id, left_out=left_out)
-
-
-def fitting(lines: list[Line], budget: Budget) -> list[Line]:
-    """The newest of `lines` that the model is sent."""
-    return fit(lines, bytes_max=budget.bytes_max)

@@ -9,11 +9,12 @@ from shared.clients.retrieval import RetrievalClient
 from shared.contracts.chat import MessageError
 from shared.contracts.retrieval import Passage, SearchRequest
 from shared.errors import AppError, NotFound, Unavailable
+from shared.replies.waiting import ServiceAwayError
 
 from chat_service.references.service import References, Sources
 from chat_service.settings import ChatSettings
 from chat_service.turns.queries import fused
-from chat_service.turns.specs import ServiceAwayError, TurnFailedError
+from chat_service.turns.specs import TurnFailedError
 
 log = logging.getLogger(__name__)
 

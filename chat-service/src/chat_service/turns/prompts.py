@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from shared.contracts.retrieval import Passage
 from shared.contracts.runs import Citation
-
-from chat_service.messages.history import Line
+from shared.replies.fitting import Line
 
 OVERHEAD_BYTES = 300
 """Room for what stands around the passages of a question."""

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from shared.contracts.retrieval import QUERY_CHARS_MAX, Passage
-
-from chat_service.messages.history import Line
+from shared.replies.fitting import Line
 
 FOLLOW_UP_CHARS_MAX = 600
 """Embedding models read the beginning of a text; the message stands last and must be within it. A longer one speaks for itself."""

@@ -7,6 +7,7 @@ from uuid import UUID
 from shared.clock import monotonic_s
 from shared.db import Database
 from shared.outages import is_outage
+from shared.replies.stopping import end_reason_of
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chat_service.messages import service as messages
@@ -21,7 +22,7 @@ from chat_service.turns.closing import EVENT_ID_GAP, ended_for, last_events
 from chat_service.turns.models import TurnKind, TurnRow
 from chat_service.turns.repository import Asked
 from chat_service.turns.runner import TurnRunner
-from chat_service.turns.specs import TurnSpec, end_reason_of
+from chat_service.turns.specs import TurnSpec
 from chat_service.turns.takeover import spec_of
 
 _BATCH_MAX = 100
@@ -87,7 +88,7 @@ class Reaper:
         if taken is not None:
             spec, known = taken
             log.warning("a run whose process died is followed again", extra={"turn_id": str(turn.id), "events": len(known)})
-            self._runner.go_on(spec, known=known, asked=Asked(turn.stop_requested, turn.end_reason))
+            self._runner.resume(spec, known=known, asked=Asked(turn.stop_requested, turn.end_reason))
         return True
 
     async def _orphan(self, session: AsyncSession, kinds: list[TurnKind]) -> TurnRow | None:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Iterable
 from contextlib import aclosing
+from functools import partial
 from typing import Any, cast
 
 import orjson
@@ -25,9 +26,11 @@ from shared.contracts.agents import (
     UsageEvent,
     WaitingEvent,
 )
-from shared.contracts.chat import ErrorEventData, FinalStatus, LeftOutEventData, MessageError, MessageUsage
+from shared.contracts.chat import ErrorEventData, FinalStatus, LeftOutEventData, LoadProgress, MessageError, MessageUsage
 from shared.errors import AppError, NotFound, TooManyRequests, Unavailable
 from shared.http import UpstreamError
+from shared.replies.fitting import fit
+from shared.replies.waiting import Waits
 from shared.sse import SseEvent
 
 from chat_service.messages.history import to_prompt
@@ -36,12 +39,11 @@ from chat_service.references.service import References
 from chat_service.settings import ChatSettings
 from chat_service.streams.live import Event, LiveReply
 from chat_service.turns.cancellations import RunCancellations
-from chat_service.turns.histories import Histories, fitting
+from chat_service.turns.histories import Histories
 from chat_service.turns.lookups import message_error
 from chat_service.turns.plain import too_long
 from chat_service.turns.prompts import asked_text, question_of, replace_question
 from chat_service.turns.specs import Running, RunOrder, TurnFailedError, TurnSpec
-from chat_service.turns.waits import Waits
 
 _AGAIN_LEAST_S = 0.1
 _AGAIN_MOST_S = 2.0
@@ -101,13 +103,13 @@ class AgentRelay:
         """Follow the run to its end. Raises: TurnFailedError, TimeoutError when it is cut."""
         if running.live.last_id == running.spec.first_event_id and not await self._begin(running, order):
             return Ending("stopped")
-        running.begun = True
+        running.run = "begun"
         away = _Away(running.live, self._settings.agent_wait_max_s)
         while True:
             connected_s = monotonic_s()
             try:
                 if (status := await self._follow(running, away)) is not None:
-                    running.told = True
+                    running.run = "ended"
                     return Ending(status, finish_reason=running.finish_reason, error=running.error)
             except (UpstreamError, Unavailable, TooManyRequests) as error:
                 log.info("the events of a run broke off; they are asked for again", extra={"reason": type(error).__name__})
@@ -115,7 +117,7 @@ class AgentRelay:
                 raise TurnFailedError(message_error(error)) from error
             if monotonic_s() - connected_s >= _STEADY_S:
                 away.back()
-            if running.cut == "stopped":
+            if running.stopped:
                 return Ending("stopped")
             if not await away.wait():
                 return Ending("interrupted", error=_unavailable("what it wrote is kept, regenerate makes another reply"))
@@ -123,11 +125,11 @@ class AgentRelay:
     async def _begin(self, running: Running, order: RunOrder) -> bool:
         """Start the run, or find it started; False: the turn was stopped first. Raises: TurnFailedError."""
         spec = running.spec
-        body = await Waits(running, self._settings).through(lambda: self._body(running, order))
+        body = await Waits(self._settings, partial(_show_waiting, running)).through(lambda: self._body(running, order))
         away = _Away(running.live, self._settings.agent_wait_max_s)
         filtered = False
-        while running.cut != "stopped":
-            running.begun = True
+        while not running.stopped:
+            running.run = "begun"
             try:
                 await self._agents.start(spec.principal, body)
                 break
@@ -137,27 +139,28 @@ class AgentRelay:
                     failure = message_error(error) if busy else _unavailable("your message is kept, regenerate tries again")
                     raise TurnFailedError(failure) from None
             except NotFound as error:
-                running.begun = False
+                running.run = "none"
                 body, filtered = await self._without_deleted(spec, body, error, again=filtered), True
             except AppError as error:
-                running.begun = False
+                running.run = "none"
                 raise TurnFailedError(message_error(error)) from error
-        if running.cut == "stopped" and running.begun:
+        if running.stopped and running.run == "begun":
             # The stop may have reached the agent-service before the start did.
             await self._cancellations.ask(spec.principal, spec.message_id)
-        return running.cut != "stopped" or running.begun
+        return not running.stopped or running.run == "begun"
 
     async def _body(self, running: Running, order: RunOrder) -> InternalRunCreate:
         spec = running.spec
         budget = await self._histories.budget(spec)
         history = await self._histories.read(spec, budget, running.history)
         running.history = None
-        sent = fitting(replace_question(history.lines, asked_text(question_of(history.lines), spec.filenames)), budget)
-        if (left_out := budget.left_out(history, sent)) is not None:
+        asked = asked_text(question_of(history.lines), spec.filenames)
+        sent = fit(replace_question(history.lines, asked), bytes_max=budget.bytes_max)
+        if (left_out := budget.left_out(messages=history.count - len(sent))) is not None:
             # The ids of this turn's events are the run's, so it is stored, and joins what the run says of itself.
             running.left_out = left_out
             await self._histories.note_left_out(spec, left_out)
-        prompt = to_prompt(sent, go_on=False)
+        prompt = to_prompt(sent, continues=False)
         return InternalRunCreate(
             run_id=spec.message_id,
             agent_id=order.agent_id,
@@ -214,8 +217,13 @@ class AgentRelay:
         return _emit(running, _parsed(event, number))
 
 
-def recall(running: Running, known: Iterable[Event]) -> None:
-    """Remember what the events of an earlier process said about the run's end."""
+def _show_waiting(running: Running, reason: str, progress: LoadProgress | None) -> None:
+    """To those who read now: the ids of this turn's events are the run's."""
+    running.live.tell_waiting(reason, None if progress is None else progress.model_dump(exclude_none=True))
+
+
+def note_end_of_run(running: Running, known: Iterable[Event]) -> None:
+    """Take in what the events that an earlier process stored say about the run's end."""
     for event in known:
         if event.kind == "usage":
             running.usage = MessageUsage.model_validate_json(event.data)

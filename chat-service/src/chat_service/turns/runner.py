@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from uuid import UUID
 
 from shared.access import AccessEnd
@@ -13,6 +14,8 @@ from shared.contracts.chat import MessageError
 from shared.db import Database
 from shared.metrics import Metrics
 from shared.outages import is_outage
+from shared.replies.failures import internal_error
+from shared.replies.stopping import WorkEndedError, WorkScope, end_reason_of
 from sqlalchemy.exc import SQLAlchemyError
 
 from chat_service.messages.service import Ending
@@ -25,9 +28,9 @@ from chat_service.turns import repository
 from chat_service.turns.closing import Closing, ended_for
 from chat_service.turns.costs import Costs
 from chat_service.turns.plain import PlainWriter
-from chat_service.turns.relay import AgentRelay, recall
+from chat_service.turns.relay import AgentRelay, note_end_of_run
 from chat_service.turns.repository import Asked
-from chat_service.turns.specs import NEEDED, Read, Running, TurnFailedError, TurnSpec, end_reason_of, kind_of
+from chat_service.turns.specs import NEEDED, Read, Running, TurnFailedError, TurnSpec, kind_of
 
 _STORE_AGAIN_S = 0.5
 _STORE_WAIT_MAX_S = 600.0
@@ -43,7 +46,7 @@ class Writers:
     relay: AgentRelay
 
     async def write(self, running: Running) -> Ending:
-        """Raises: TurnFailedError, TimeoutError when the turn is cut."""
+        """Raises: TurnFailedError."""
         order = running.spec.run
         return await (self.plain.write(running) if order is None else self.relay.write(running, order))
 
@@ -74,7 +77,7 @@ class TurnRunner:
         self._ended = metrics.counter("chat_turns", "Turns that ended in this process", ("status",))
         metrics.gauge("chat_turns_running", "Turns under way in this process").set_function(lambda: len(self._running))
         self.owner = journal.owner
-        journal.on_lost = self.lose
+        journal.on_lost = self._mark_lost
         self.draining = False
 
     def __len__(self) -> int:
@@ -99,12 +102,12 @@ class TurnRunner:
         """The turns under way."""
         return list(self._running)
 
-    def go_on(self, spec: TurnSpec, *, known: Sequence[Event], asked: Asked) -> None:
-        """Go on with a run whose process died, after the events that are `known`."""
+    def resume(self, spec: TurnSpec, *, known: Sequence[Event], asked: Asked) -> None:
+        """Continue with a run whose process died, after the events that are `known`."""
         running = self._new(spec)
         running.live.restore(known)
-        running.begun = True
-        recall(running, known)
+        running.run = "begun"
+        note_end_of_run(running, known)
         _heed(running, asked)
         self._spawn(running)
 
@@ -118,9 +121,9 @@ class TurnRunner:
             relayed=spec.run is not None,
         )
         live.emit("message", dict(spec.message_event))
-        return Running(
-            spec=spec, live=live, left_out=spec.left_out, stop_wait_s=0.0 if spec.run is None else self._settings.agent_stop_wait_s
-        )
+        # A stopped run gets time to end by itself.
+        scope = WorkScope(stop_wait_s=0.0 if spec.run is None else self._settings.agent_stop_wait_s)
+        return Running(spec=spec, live=live, scope=scope, left_out=spec.left_out)
 
     def _spawn(self, running: Running) -> None:
         self._running[running.spec.turn_id] = running
@@ -130,18 +133,18 @@ class TurnRunner:
     def stop(self, turn_id: UUID) -> None:
         """Stop a turn if it is this process's."""
         if (running := self._running.get(turn_id)) is not None:
-            running.end("stopped")
+            running.scope.end("stopped")
 
     def end_access(self, end: AccessEnd) -> None:
         """End this process's turns of a person or key that lost access."""
         for running in list(self._running.values()):
             if any(end.covers(running.spec.principal, permission) for permission in NEEDED[kind_of(running.spec)]):
-                running.end_access(end.reason)
+                running.scope.end_access(end.reason)
 
-    def lose(self, live: LiveReply) -> None:
+    def _mark_lost(self, live: LiveReply) -> None:
         """Another process (or the chat's deletion) ended the turn: write nothing more."""
         if (running := self._running.get(live.turn_id)) is not None:
-            running.end("lost")
+            running.scope.end("owner_lost")
 
     async def heartbeat(self) -> None:
         """Renew the lease of every running turn, and see which are to stop."""
@@ -155,7 +158,7 @@ class TurnRunner:
             if running is None or running.live.sealed:
                 continue
             if turn_id not in owned:
-                running.end("lost")
+                running.scope.end("owner_lost")
             else:
                 _heed(running, owned[turn_id])
 
@@ -166,7 +169,7 @@ class TurnRunner:
         while self._running and monotonic_s() < deadline:  # noqa: ASYNC110 - once a process
             await asyncio.sleep(0.05)
         for running in list(self._running.values()):
-            running.end("interrupted" if running.spec.run is None else "released")
+            running.scope.end("interrupted" if running.spec.run is None else "released")
 
     async def _run(self, running: Running) -> None:
         ending: Ending | None = None
@@ -174,44 +177,36 @@ class TurnRunner:
             ending = await self._write(running)
         finally:
             # Also after a cancellation at shutdown: what was written must be stored and marked, a run left to another process.
-            if ending is None and running.spec.run is not None:
-                running.cut = "released"
+            is_released = running.scope.cause == "released" or (ending is None and running.spec.run is not None)
+            released = is_released and running.run != "ended"
             ending = ending or Ending("interrupted")
-            released = running.cut == "released" and not running.told
             try:
                 await (self._release(running) if released else self._finish(running, ending))
             finally:
                 # Whatever went wrong: a turn that stays here is renewed for ever, and nobody else may end it.
                 self._running.pop(running.spec.turn_id, None)
-                self._let_go(running.live, [])
+                self._detach(running.live, [])
             self._ended.labels("released" if released else ending.status).inc()
 
     async def _write(self, running: Running) -> Ending:
         plain = running.spec.run is None
         limit_s = self._settings.turn_duration_max_s if plain else self._settings.agent_turn_duration_max_s
         try:
-            async with asyncio.timeout(limit_s) as scope:
-                running.scope = scope
-                running.expire()
-                return await self._writers.write(running)
+            return await running.scope.run(partial(self._writers.write, running), timeout_s=limit_s)
         except TurnFailedError as failure:
             return Ending("failed", error=failure.error)
-        except Exception as error:
-            if isinstance(error, TimeoutError) and running.scope is not None and running.scope.expired():
-                return _cut(running, limit_s)
+        except WorkEndedError as ended:
+            return _ending_of(ended, limit_s)
+        except Exception:
             # The edge of the task: the person sees that it failed, the log says why.
             log.exception("a turn failed")
-            return Ending(
-                "failed", error=MessageError(code="internal_error", detail="something went wrong on our side; try again", status=500)
-            )
-        finally:
-            running.scope = None
+            return Ending("failed", error=internal_error())
 
     async def _finish(self, running: Running, ending: Ending) -> None:
         live = running.live
-        usage = running.usage
-        if usage is None and running.billed_as is not None and running.cut == "stopped":
-            usage = await self._costs.ask_for(running.billed_as, self._settings.stop_cost_wait_s)
+        usage = running.usage or running.answer.usage
+        if usage is None and running.answer.dispatch_id is not None and running.stopped:
+            usage = await self._costs.ask_for(running.answer.dispatch_id, self._settings.stop_cost_wait_s)
         folded = fold(live.events)
         ending = replace(
             ending,
@@ -234,7 +229,7 @@ class TurnRunner:
                     log.exception("the end of a reply could not be stored; the reaper ends it from the journal")
                     break
                 await asyncio.sleep(_STORE_AGAIN_S)
-        self._let_go(live, stored or [])
+        self._detach(live, stored or [])
 
     async def _release(self, running: Running) -> None:
         """Leave the turn to another process, which continues after what the journal has."""
@@ -243,7 +238,7 @@ class TurnRunner:
             await self._store_released(running.live, chunks)
         except (SQLAlchemyError, OSError, TimeoutError):
             log.exception("a turn could not be released; it is taken over when its lease ends")
-        self._let_go(running.live, [])
+        self._detach(running.live, [])
 
     async def _store_released(self, live: LiveReply, chunks: Sequence[Chunk]) -> None:
         async with self._database.transaction() as session:
@@ -251,7 +246,7 @@ class TurnRunner:
                 await journal_rows.write(session, chunks, owner=self.owner)
             await repository.release(session, turn_id=live.turn_id, owner=self.owner)
 
-    def _let_go(self, live: LiveReply, last: list[Event]) -> None:
+    def _detach(self, live: LiveReply, last: list[Event]) -> None:
         if self._journal.replies.get(live.message_id) is live:
             del self._journal.replies[live.message_id]
         live.append(last)
@@ -261,16 +256,16 @@ class TurnRunner:
 def _heed(running: Running, asked: Asked) -> None:
     """Do what was asked of the turn in its row."""
     if (reason := end_reason_of(asked.end_reason)) is not None:
-        running.end_access(reason)
+        running.scope.end_access(reason)
     elif asked.stop:
-        running.end("stopped")
+        running.scope.end("stopped")
 
 
-def _cut(running: Running, limit_s: float) -> Ending:
-    if running.end_reason is not None:
-        return ended_for(running.end_reason)
-    if running.cut is not None:
-        return Ending("stopped" if running.cut == "stopped" else "interrupted")
-    return Ending(
-        "failed", error=MessageError(code="turn_too_long", detail=f"the reply took longer than {limit_s:g} s and was ended", status=504)
-    )
+def _ending_of(ended: WorkEndedError, limit_s: float) -> Ending:
+    """How a turn ends that was ended from outside."""
+    if ended.access is not None:
+        return ended_for(ended.access)
+    if ended.cause == "timed_out":
+        detail = f"the reply took longer than {limit_s:g} s and was ended"
+        return Ending("failed", error=MessageError(code="turn_too_long", detail=detail, status=504))
+    return Ending("stopped" if ended.cause == "stopped" else "interrupted")
