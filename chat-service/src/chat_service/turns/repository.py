@@ -43,7 +43,8 @@ _ADD = insert(_TABLE).values(
 )
 _NOTE_DISPATCHES = text("""
 UPDATE turn SET dispatch_id = noted.dispatch_id
-FROM unnest(CAST(:turn_ids AS uuid[]), CAST(:dispatch_ids AS text[])) AS noted (turn_id, dispatch_id) WHERE turn.id = noted.turn_id
+FROM unnest(CAST(:turn_ids AS uuid[]), CAST(:dispatch_ids AS text[])) AS noted (turn_id, dispatch_id)
+WHERE turn.id = noted.turn_id AND turn.status = 'running'
 """)
 _END = text("""
 UPDATE turn SET status = :status, dispatch_id = :dispatch_id, tokens_known = :tokens_known, cost_pending = :cost_pending,
