@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from billing_service.entitlements.group_commit import Gates, GroupCommit
+from billing_service.entitlements.group_commit import GroupCommit
 from shared.clock import utc_now
 from shared.errors import Unavailable
 from shared.money import NANO
@@ -50,7 +50,7 @@ def recorder() -> Recorder:
 
 @pytest.fixture
 def ask(recorder):
-    group = GroupCommit(recorder.run, Gates())
+    group = GroupCommit(recorder.run)
     key = (uuid4(), None)
 
     def start(call: int, organisation=key) -> asyncio.Task:

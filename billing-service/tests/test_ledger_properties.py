@@ -6,9 +6,9 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
-from billing_service.entitlements.batches import input_floor
 from billing_service.entitlements.models import ReservePolicy, bucket_list
 from billing_service.entitlements.repository import EntitlementRepository
+from billing_service.entitlements.sql_arguments import input_floor
 from billing_service.jobs.repository import INVARIANTS
 from hypothesis import given
 from hypothesis import strategies as st

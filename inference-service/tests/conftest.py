@@ -41,11 +41,14 @@ class FakeBilling:
     failing: set[str] = field(default_factory=set)
     refusing: dict[str, int] = field(default_factory=dict)
     settle_calls: int = 0
+    batches: bool = True
+    calls: int = 0
     free: set[str] = field(default_factory=set)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         body = await read_body(receive)
         assert dict(scope["headers"])[b"authorization"].startswith(b"Bearer ")
+        self.calls += 1
         status, answer = self.route(scope["method"], scope["path"], orjson.loads(body) if body else {})
         kind = b"application/json" if status == 200 else b"application/problem+json"
         await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", kind)]})
@@ -53,6 +56,8 @@ class FakeBilling:
 
     def route(self, method: str, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         name = path.rsplit("/", 1)[1]
+        if name == "batch":
+            return self.batch(body)
         if name in self.failing:
             return 500, {"detail": "scripted failure"}
         if name in self.refusing:
@@ -67,6 +72,16 @@ class FakeBilling:
             return 200, {"renewed": [], "lost": []}
         request_id = path.split("/")[-2]
         return self.settle(request_id, body) if name == "settle" else self.release(request_id, body)
+
+    def batch(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        if not self.batches:
+            return 404, {"code": "not_found", "detail": "there is nothing at this address"}
+        answers: list[dict[str, Any]] = []
+        for entry in body["entries"]:
+            tail = "" if entry["action"] == "reserve" else f"/{entry['dispatch_id']}/{entry['action']}"
+            status, answer = self.route("POST", f"/internal/v1/reservations{tail}", entry["body"])
+            answers.append({"status": status, "body": answer})
+        return 200, {"answers": answers}
 
     def reserve(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         if self.refusal is not None:

@@ -97,3 +97,17 @@ async def test_access_that_is_lost_while_reserving_dispatches_nothing(running: A
     assert (response.status_code, response.json()["error"]["code"]) == (403, "account_suspended")
     assert provider.dispatches == 0
     assert len(billing.released) == 1
+
+
+async def test_completions_that_come_together_share_calls_to_billing(running: Any, billing: Any) -> None:
+    answers = await asyncio.gather(*(post(running, ask()) for _ in range(12)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len(billing.settled) == 12
+    assert billing.calls < 24
+
+
+async def test_a_billing_of_the_version_before_batches_is_asked_one_by_one(running: Any, billing: Any) -> None:
+    billing.batches = False
+    answers = await asyncio.gather(*(post(running, ask()) for _ in range(3)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert (len(billing.holds), len(billing.settled), billing.open_holds) == (3, 3, set())

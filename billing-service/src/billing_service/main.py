@@ -16,7 +16,7 @@ from shared.settings import load_settings_or_exit
 from billing_service.audit.endpoints import router as audit_router
 from billing_service.budgets.endpoints import router as budgets_router
 from billing_service.entitlements.endpoints import router as entitlements_router
-from billing_service.entitlements.hot import HOT_ROUTES
+from billing_service.entitlements.internal_routes import HOT_ROUTES
 from billing_service.entitlements.models import ReservePolicy
 from billing_service.entitlements.repository import EntitlementRepository
 from billing_service.entitlements.service import EntitlementService

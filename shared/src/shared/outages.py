@@ -66,6 +66,17 @@ def database_down() -> Unavailable:
     )
 
 
+def answer_to(error: Exception, what: str) -> AppError:
+    """What a client hears when `what` failed in a way that nobody expected, and a line in the log."""
+    if (refused := unusable_text(error)) is not None:
+        return refused
+    if is_outage(error):
+        log.warning("database out of reach", extra={"reason": type(error).__name__})
+        return database_down()
+    log.error("%s failed", what, exc_info=error)
+    return AppError("something went wrong on our side; quote the request id to your operator")
+
+
 async def read_again_after_outage(read: Callable[[], Awaitable[T]]) -> T:
     """The result of `read`, which must change nothing, tried once more on a connection that died. Raises: Unavailable."""
     for attempt in range(1, _ATTEMPTS + 1):
@@ -98,14 +109,7 @@ def answer_outages(api: FastAPI) -> None:
     """Teaches the application to answer 503 while the database is away."""
 
     async def on_database_error(request: Request, error: Exception) -> Response:
-        shown: AppError = database_down()
-        if (refused := unusable_text(error)) is not None:
-            shown = refused
-        elif is_outage(error):
-            log.warning("database out of reach", extra={"reason": type(error).__name__})
-        else:
-            log.error("request failed", exc_info=error)
-            shown = AppError("something went wrong on our side; quote the request id to your operator")
+        shown = answer_to(error, "request")
         status, headers, body = render_for_path(shown, path=request.url.path, request_id=request.scope.get("atrium.request_id", ""))
         response = Response(body, status_code=status)
         response.raw_headers = [*headers, (b"content-length", str(len(body)).encode())]

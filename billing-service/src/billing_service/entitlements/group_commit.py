@@ -1,4 +1,4 @@
-"""Group commit: calls of one organisation queue for the same wallet row, so those that wait share one transaction and its flush."""
+"""Group commit: calls of one organisation queue for the same wallet row, so those that wait share a transaction and its flush."""
 
 import asyncio
 from collections import deque
@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Hashable, Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 from uuid import UUID
-from weakref import WeakValueDictionary
 
 import asyncpg
 from shared.background import TaskTracker
@@ -21,7 +20,7 @@ R = TypeVar("R")
 
 
 @dataclass(slots=True, eq=False)
-class _Waiting(Generic[C, R]):
+class Waiting(Generic[C, R]):
     """A call in the queue; `answer` is set once its transaction has ended."""
 
     call: C
@@ -29,36 +28,23 @@ class _Waiting(Generic[C, R]):
     abandoned: bool = False
 
 
-class Gates:
-    """One lock an organisation: a batch that waits here grows, one that waits in the database does not."""
-
-    def __init__(self) -> None:
-        self._locks: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
-
-    def of(self, organisation_id: UUID) -> asyncio.Lock:
-        lock = self._locks.get(organisation_id)
-        if lock is None:
-            lock = self._locks[organisation_id] = asyncio.Lock()
-        return lock
-
-
 class GroupCommit(Generic[C, R]):
-    """One batch of an organisation is in flight at a time; what arrives meanwhile makes up the next one. A lone call runs at once.
+    """One batch of a key is in flight at a time; what arrives meanwhile makes up the next one. A lone call runs at once.
 
-    A key is the organisation and what else a batch must have in common.
+    A key is the organisation and what else a batch must have in common. A batch that waits here grows, one that waits in the
+    database for the organisation's wallet does not.
 
     `run` answers a batch in its order, in one transaction that is committed when it returns.
     """
 
-    def __init__(self, run: Callable[[list[C]], Awaitable[list[R]]], gates: Gates) -> None:
+    def __init__(self, run: Callable[[list[C]], Awaitable[list[R]]]) -> None:
         self._run = run
-        self._gates = gates
-        self._queues: dict[Key, deque[_Waiting[C, R]]] = {}
+        self._queues: dict[Key, deque[Waiting[C, R]]] = {}
         self._tasks = TaskTracker()
 
-    def submit(self, key: Key, call: C) -> "_Waiting[C, R]":
+    def submit(self, key: Key, call: C) -> "Waiting[C, R]":
         """Queue a call. Raises: Unavailable when too many wait already."""
-        waiting = _Waiting[C, R](call, asyncio.get_running_loop().create_future())
+        waiting = Waiting[C, R](call, asyncio.get_running_loop().create_future())
         queue = self._queues.get(key)
         if queue is None:
             self._queues[key] = deque((waiting,))
@@ -69,7 +55,7 @@ class GroupCommit(Generic[C, R]):
             raise Unavailable("billing is too busy to decide; nothing was charged, try again", retry_after_s=1)
         return waiting
 
-    async def result(self, waiting: "_Waiting[C, R]") -> R:
+    async def result(self, waiting: "Waiting[C, R]") -> R:
         """The call's answer, or what it raised. Cancelled: a call that still waits is dropped, one in flight continues."""
         try:
             return await asyncio.shield(waiting.answer)
@@ -79,16 +65,14 @@ class GroupCommit(Generic[C, R]):
 
     async def _work(self, key: Key) -> None:
         queue = self._queues[key]
-        gate = self._gates.of(key[0])
         try:
             while queue:
-                async with gate:
-                    await self._batch([queue.popleft() for _ in range(min(BATCH_MAX, len(queue)))])
+                await self._batch([queue.popleft() for _ in range(min(BATCH_MAX, len(queue)))])
         finally:
             del self._queues[key]
             _close(queue)  # empty, unless this task was ended
 
-    async def _batch(self, taken: "list[_Waiting[C, R]]") -> None:
+    async def _batch(self, taken: "list[Waiting[C, R]]") -> None:
         wanted = [waiting for waiting in taken if not waiting.abandoned]
         try:
             if wanted:
@@ -96,7 +80,7 @@ class GroupCommit(Generic[C, R]):
         finally:
             _close(taken)
 
-    async def _answer(self, wanted: "list[_Waiting[C, R]]") -> None:
+    async def _answer(self, wanted: "list[Waiting[C, R]]") -> None:
         try:
             results = await self._run([waiting.call for waiting in wanted])
         except asyncpg.PostgresError as error:
@@ -114,13 +98,13 @@ class GroupCommit(Generic[C, R]):
                 waiting.answer.set_result(result)
 
 
-def _fail(waiting: "_Waiting[C, R]", error: Exception) -> None:
+def _fail(waiting: "Waiting[C, R]", error: Exception) -> None:
     waiting.answer.set_exception(error)
     if waiting.abandoned:
         waiting.answer.exception()  # seen: nobody else will ask
 
 
-def _close(waiting_calls: "Iterable[_Waiting[C, R]]") -> None:
+def _close(waiting_calls: "Iterable[Waiting[C, R]]") -> None:
     """Nobody waits for ever, whatever ended the batch."""
     for waiting in waiting_calls:
         if waiting.abandoned:

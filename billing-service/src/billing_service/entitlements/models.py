@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from shared.contracts.billing import UsageBuckets
+from shared.contracts.billing import ReserveRequest, UsageBuckets
 
 ReserveOutcome = Literal["held", "price_unknown", "insufficient_credits", "budget_exceeded", "request_id_reused"]
 Scope = Literal["wallet", "organisation", "team", "user", "key"]
@@ -21,6 +21,14 @@ class ReservePolicy:
     output_tokens_min: int
     grant_nano: int
     default_budget_nano: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReserveCall:
+    """What reserve_many() takes for one dispatch."""
+
+    request: ReserveRequest
+    policy: ReservePolicy
 
 
 @dataclass(frozen=True, slots=True)

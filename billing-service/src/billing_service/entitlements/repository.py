@@ -1,23 +1,40 @@
 """All SQL of holds, accounts, windows and entitlements. The money path is one database function a call, without ORM."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from datetime import datetime
-from typing import Any, TypeAlias
+from operator import itemgetter
+from typing import Any, TypeAlias, cast
 from uuid import UUID
 
 import asyncpg
 from shared.contracts.billing import HoldProgress, RecordedUsage, ReserveRequest
 from shared.errors import Unavailable
 
-from billing_service.entitlements.batches import reserve_arguments, settle_arguments
-from billing_service.entitlements.group_commit import Gates, GroupCommit
-from billing_service.entitlements.models import BudgetState, ReservePolicy, ReserveResult, SettleCall, SettleResult, Wallet
+from billing_service.entitlements.group_commit import GroupCommit, Key, Waiting
+from billing_service.entitlements.models import (
+    BudgetState,
+    ReserveCall,
+    ReservePolicy,
+    ReserveResult,
+    SettleCall,
+    SettleResult,
+    Wallet,
+)
+from billing_service.entitlements.sql_arguments import reserve_arguments, settle_arguments
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 _RESERVE = "SELECT * FROM reserve_many($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
 _SETTLE = "SELECT * FROM settle_many($1, $2, $3, $4, $5, $6)"
+# One transaction and one flush for both. The settlements come first: what they give back may admit a reserve.
+_SETTLE_AND_RESERVE = """
+    SELECT call, result, cost_nano, NULL::uuid, house_loss_nano, NULL::boolean, NULL::timestamptz, remaining_nano, NULL::text, NULL::uuid,
+           NULL::bigint, NULL::bigint, NULL::bigint, NULL::timestamptz
+    FROM settle_many($17, $18, $19, $20, $21, $22)
+    UNION ALL
+    SELECT * FROM reserve_many($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+"""
 _RELEASE = "SELECT release($1)"
 _CHECKPOINT = "SELECT checkpoint($1, $2, $3)"
 _USAGE = "SELECT request_id, state, cost_nano, input_tokens, output_tokens FROM hold WHERE request_id = $1"
@@ -36,6 +53,8 @@ _NOTE_PROVIDER = """
     INSERT INTO provider_call (provider_request_id, request_id, model, occurred_at, reported_nano)
     SELECT $1, request_id, model, created_at, $3 FROM hold WHERE request_id = $2 ON CONFLICT DO NOTHING
 """
+_Call: TypeAlias = ReserveCall | SettleCall
+_Result: TypeAlias = ReserveResult | SettleResult
 _ACQUIRE_TIMEOUT_S = 5
 _CALL_TIMEOUT_S = 15
 _RETRY_PAUSE_S = 0.05
@@ -59,12 +78,10 @@ class EntitlementRepository:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        gates = Gates()
-        self._reserves = GroupCommit(self._reserve_many, gates)
-        self._settles = GroupCommit(self._settle_many, gates)
-        self._deciding: dict[UUID, asyncio.Future[ReserveResult]] = {}
+        self._calls = GroupCommit[_Call, _Result](self._run)
+        self._deciding: dict[UUID, asyncio.Future[_Result]] = {}
         # Of the open holds of this process, so that a settlement finds its batch.
-        self._organisations: dict[UUID, UUID] = {}
+        self._queues: dict[UUID, Key] = {}
 
     async def _rows(self, query: str, arguments: Sequence[Any]) -> list[asyncpg.Record]:
         """Raises: Unavailable when the database does not answer."""
@@ -87,25 +104,38 @@ class EntitlementRepository:
 
     async def reserve(self, request: ReserveRequest, policy: ReservePolicy) -> ReserveResult:
         """Hold or refuse. Raises: Unavailable."""
-        organisation_id, request_id = request.principal.organisation_id, request.request_id
-        waiting = self._reserves.submit((organisation_id, policy), (request, policy))
-        self._deciding[request_id] = waiting.answer
-        waiting.answer.add_done_callback(lambda _: self._deciding.pop(request_id, None))
-        result = await self._reserves.result(waiting)
+        return await self.begin_reserve(request, policy)
+
+    def begin_reserve(self, request: ReserveRequest, policy: ReservePolicy) -> Coroutine[Any, Any, ReserveResult]:
+        """As reserve(): queued when this returns, decided when it is awaited."""
+        key: Key = (request.principal.organisation_id, policy)
+        waiting = self._calls.submit(key, ReserveCall(request, policy))
+        self._deciding[request.request_id] = waiting.answer
+        waiting.answer.add_done_callback(lambda _: self._deciding.pop(request.request_id, None))
+        return self._reserved(key, request.request_id, waiting)
+
+    async def _reserved(self, key: Key, request_id: UUID, waiting: "Waiting[_Call, _Result]") -> ReserveResult:
+        result = cast("ReserveResult", await self._calls.result(waiting))
         if result.outcome == "held":
-            self._organisations[request_id] = organisation_id
-            if len(self._organisations) > _OPEN_HOLDS_MAX:
-                del self._organisations[next(iter(self._organisations))]
+            self._queues[request_id] = key
+            if len(self._queues) > _OPEN_HOLDS_MAX:
+                del self._queues[next(iter(self._queues))]
         return result
 
     async def settle(
         self, request_id: UUID, buckets: list[int], *, source: str, outcome: str, occurred_at: datetime, latency_ms: int
     ) -> SettleResult:
         """Charge, or say why not. Raises: Unavailable."""
+        return await self.begin_settle(SettleCall(request_id, buckets, source, outcome, occurred_at, latency_ms))
+
+    def begin_settle(self, call: SettleCall) -> Coroutine[Any, Any, SettleResult]:
+        """As settle(): queued when this returns, done when it is awaited."""
         # Held by another process: it goes alone, because a transaction touches one organisation only.
-        key = self._organisations.pop(request_id, request_id)
-        call = SettleCall(request_id, buckets, source, outcome, occurred_at, latency_ms)
-        return await self._settles.result(self._settles.submit((key, None), call))
+        key = self._queues.pop(call.request_id, (call.request_id, None))
+        return self._settled(self._calls.submit(key, call))
+
+    async def _settled(self, waiting: "Waiting[_Call, _Result]") -> SettleResult:
+        return cast("SettleResult", await self._calls.result(waiting))
 
     async def note_provider(self, request_id: UUID, provider_request_id: str, *, cost_nano: int | None) -> None:
         """Remember the provider's own id of a dispatch, and what it said that it billed."""
@@ -113,26 +143,34 @@ class EntitlementRepository:
 
     async def release(self, request_id: UUID) -> str:
         """released, settled or unknown."""
-        self._organisations.pop(request_id, None)
+        self._queues.pop(request_id, None)
         if (answer := self._deciding.get(request_id)) is not None:  # its caller gave up before it was decided
             await asyncio.wait({answer})
         return (await self._rows(_RELEASE, (request_id,)))[0][0]
 
-    async def _reserve_many(self, calls: list[tuple[ReserveRequest, ReservePolicy]]) -> list[ReserveResult]:
-        arguments = reserve_arguments(calls)
+    async def _run(self, calls: "list[_Call]") -> "list[_Result]":
         try:
-            rows = await self._rows(_RESERVE, arguments)
+            return await self._decide(calls)
         except asyncpg.UniqueViolationError:
-            if len(calls) > 1:
+            if len(calls) > 1 or isinstance(calls[0], SettleCall):
                 raise
             # The same request id raced itself: the winner has committed by now, so the second look finds it.
-            rows = await self._rows(_RESERVE, arguments)
-        return [ReserveResult(*row[1:]) for row in rows]
+            return await self._decide(calls)
 
-    async def _settle_many(self, calls: list[SettleCall]) -> list[SettleResult]:
-        rows = await self._rows(_SETTLE, settle_arguments(calls))
-        results = {row[0]: SettleResult(*row[1:]) for row in rows}
-        return [results[number] for number in range(1, len(calls) + 1)]
+    async def _decide(self, calls: "list[_Call]") -> "list[_Result]":
+        settles = [call for call in calls if isinstance(call, SettleCall)]
+        reserves = [call for call in calls if isinstance(call, ReserveCall)]
+        if not settles:
+            rows = await self._rows(_RESERVE, reserve_arguments(reserves))
+        elif not reserves:
+            rows = await self._rows(_SETTLE, settle_arguments(settles))
+        else:
+            rows = await self._rows(_SETTLE_AND_RESERVE, (*reserve_arguments(reserves), *settle_arguments(settles)))
+        # settle_many() answers those that it charges first, whatever their place.
+        charged = sorted(rows[: len(settles)], key=itemgetter("call"))
+        settled = (SettleResult(row["result"], row["cost_nano"], row["house_loss_nano"], row["remaining_nano"]) for row in charged)
+        held = (ReserveResult(*row[1:]) for row in rows[len(settles) :])
+        return [next(settled) if isinstance(call, SettleCall) else next(held) for call in calls]
 
     async def checkpoint(self, holds: list[HoldProgress], *, ttl_s: float) -> set[UUID]:
         """The ids that are still held, now renewed."""

@@ -1,5 +1,7 @@
 """The rules of admission and charging."""
 
+from collections.abc import Awaitable, Coroutine
+from typing import Any
 from uuid import UUID
 
 from shared.auth.principal import Principal
@@ -15,7 +17,7 @@ from shared.contracts.billing import (
 )
 
 from billing_service.entitlements.errors import HoldEnded, HoldUnknown
-from billing_service.entitlements.models import BudgetState, ReservePolicy, ReserveResult, Wallet, bucket_list
+from billing_service.entitlements.models import BudgetState, ReservePolicy, ReserveResult, SettleCall, SettleResult, Wallet, bucket_list
 from billing_service.entitlements.refusals import model_not_allowed, refusal
 from billing_service.entitlements.repository import EntitlementRepository
 from billing_service.metrics import BillingMetrics
@@ -30,10 +32,12 @@ class EntitlementService:
         self._public_url = public_url.rstrip("/")
         self._metrics = metrics
 
-    async def reserve(self, request: ReserveRequest) -> Reservation:
+    def reserve(self, request: ReserveRequest) -> Coroutine[Any, Any, Reservation]:
         """Hold the most the dispatch can cost; fewer output tokens may be granted than asked for.
 
-        Raises:
+        Queued when this returns, decided when it is awaited.
+
+        Raises, now or then:
             PriceUnknown, InsufficientCredits, BudgetExceeded, ModelNotAllowed: refused; nothing is held.
             RequestIdReused: the id belongs to another or an ended dispatch.
         """
@@ -41,7 +45,10 @@ class EntitlementService:
         if allowed and request.model not in allowed:
             self._metrics.reserves.labels("model_not_allowed").inc()
             raise model_not_allowed(request.model, allowed)
-        result = await self._repository.reserve(request, self._policy)
+        return self._reserved(request, self._repository.begin_reserve(request, self._policy))
+
+    async def _reserved(self, request: ReserveRequest, deciding: Awaitable[ReserveResult]) -> Reservation:
+        result = await deciding
         self._metrics.reserves.labels(result.outcome).inc()
         if result.outcome != "held":
             raise refusal(
@@ -53,23 +60,27 @@ class EntitlementService:
             )
         return _reservation(request.request_id, result)
 
-    async def settle(self, request_id: UUID, request: SettleRequest) -> Settlement:
-        """Charge what was used, up to the hold. A repeat returns the first charge.
+    def settle(self, request_id: UUID, request: SettleRequest) -> Coroutine[Any, Any, Settlement]:
+        """Charge what was used, up to the hold. A repeat returns the first charge. Queued when this returns, done when it is awaited.
 
-        Raises:
+        Raises, now or then:
             HoldUnknown: no reservation was made under this id.
             HoldEnded: it was released.
         """
         if request.provider_request_id is not None:
-            await self._repository.note_provider(request_id, request.provider_request_id, cost_nano=request.provider_cost_nano)
-        settled = await self._repository.settle(
-            request_id,
-            bucket_list(request.usage),
-            source=request.source,
-            outcome=request.outcome,
-            occurred_at=request.occurred_at,
-            latency_ms=request.latency_ms,
-        )
+            return self._noted_and_settled(request_id, request, request.provider_request_id)
+        return self._settled(request_id, self._charge(request_id, request))
+
+    async def _noted_and_settled(self, request_id: UUID, request: SettleRequest, provider_request_id: str) -> Settlement:
+        await self._repository.note_provider(request_id, provider_request_id, cost_nano=request.provider_cost_nano)
+        return await self._settled(request_id, self._charge(request_id, request))
+
+    def _charge(self, request_id: UUID, request: SettleRequest) -> Coroutine[Any, Any, SettleResult]:
+        call = SettleCall(request_id, bucket_list(request.usage), request.source, request.outcome, request.occurred_at, request.latency_ms)
+        return self._repository.begin_settle(call)
+
+    async def _settled(self, request_id: UUID, deciding: Awaitable[SettleResult]) -> Settlement:
+        settled = await deciding
         self._metrics.settles.labels(settled.result).inc()
         if settled.result == "unknown":
             raise HoldUnknown(f"no reservation {request_id} was made here; reserve before you dispatch")
@@ -77,8 +88,10 @@ class EntitlementService:
             raise HoldEnded(f"reservation {request_id} was released, so nothing may be charged to it; reserve again before a dispatch")
         if settled.house_loss_nano:
             self._metrics.report_house_loss(request_id, settled.house_loss_nano)
-        return Settlement(
+        # model_construct: the values come typed from our own function; validating them again costs as much as the parse.
+        return Settlement.model_construct(
             request_id=request_id,
+            state="settled",
             cost_nano=settled.cost_nano or 0,
             house_loss_nano=settled.house_loss_nano or 0,
             remaining_nano=settled.remaining_nano,

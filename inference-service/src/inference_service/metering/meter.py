@@ -59,7 +59,8 @@ class Charge:
 class Dispatch:
     """One hold and the request it pays for. `output_tokens` grows while the answer streams and is checkpointed each second.
 
-    `begun`: bytes may have left for the provider. A hold that billing never heard begun expires free.
+    `begun`: bytes may have left for the provider. A hold that billing never heard begun expires free. `ended`: its settlement is on
+    its way.
     """
 
     id: UUID
@@ -67,6 +68,7 @@ class Dispatch:
     traceparent: bytes | None = None
     output_tokens: int = 0
     begun: bool = False
+    ended: bool = False
     person: UUID | None = None
     free: bool = False
     started_at: datetime = field(default_factory=utc_now)
@@ -102,7 +104,7 @@ class Meter:
             self._free_use.take(principal.user_id, self._free_running())
             self._free_reserving.append(principal.user_id)
         try:
-            answer = await self._reserve_twice(principal, bound, traceparent, dispatch_id or uuid7())
+            given_id, answer = await self._reserve_twice(principal, bound, traceparent, dispatch_id or uuid7())
         except AppError:
             if known_free:
                 self._free_use.give_back(principal.user_id)
@@ -110,7 +112,7 @@ class Meter:
         finally:
             if known_free:
                 self._free_reserving.remove(principal.user_id)
-        dispatch = Dispatch(UUID(answer["request_id"]), int(answer["granted_output_tokens"]), traceparent)
+        dispatch = Dispatch(given_id, int(answer["granted_output_tokens"]), traceparent)
         dispatch.person, dispatch.free = principal.user_id, bound.kind == "chat" and bool(answer.get("free"))
         if bound.kind == "chat":
             self._free_use.learn(bound.model, free=dispatch.free)
@@ -119,14 +121,18 @@ class Meter:
         self.live[dispatch.id] = dispatch
         return dispatch
 
-    async def _reserve_twice(self, principal: Principal, bound: Bound, traceparent: bytes | None, first_id: UUID) -> dict[str, Any]:
+    async def _reserve_twice(
+        self, principal: Principal, bound: Bound, traceparent: bytes | None, first_id: UUID
+    ) -> tuple[UUID, dict[str, Any]]:
+        """The id of the hold and what billing answered."""
         try:
-            return await self._reserve_once(principal, bound, traceparent, first_id)
+            return first_id, await self._reserve_once(principal, bound, traceparent, first_id)
         except BillingUnavailable as error:
             # A kept connection that billing's restart closed: the next one is new.
             if not isinstance(error.__cause__, UpstreamDisconnected):
                 raise
-            return await self._reserve_once(principal, bound, traceparent, uuid7())
+            second_id = uuid7()
+            return second_id, await self._reserve_once(principal, bound, traceparent, second_id)
 
     def _free_running(self) -> list[UUID | None]:
         return self._free_reserving + [dispatch.person for dispatch in self.live.values() if dispatch.free]
@@ -151,8 +157,8 @@ class Meter:
             await asyncio.sleep(_BEGIN_BATCH_S)
         finally:
             begun, self._beginning = self._beginning, []
-        # What has ended meanwhile was settled, and that says more.
-        holds = {dispatch.id: dispatch.output_tokens for dispatch in begun if dispatch.id in self.live}
+        # A settlement says more than its begin.
+        holds = {dispatch.id: dispatch.output_tokens for dispatch in begun if dispatch.id in self.live and not dispatch.ended}
         ids = list(holds)
         for start in range(0, len(ids), HOLDS_PER_CHECKPOINT_MAX):
             try:
@@ -168,6 +174,7 @@ class Meter:
 
         `figures` are those of `provider_figures`.
         """
+        dispatch.ended = True
         body = {
             "usage": usage.to_wire(),
             "source": source.value,

@@ -1,6 +1,5 @@
 """The outer ASGI callable of a service: ids, traces, limits of bodies, hot routes, one access line for each request."""
 
-import logging
 import random
 import re
 import time
@@ -17,13 +16,11 @@ from shared.errors import AppError, Headers, PayloadTooLarge, UnsupportedMediaTy
 from shared.hotroutes import ClientGone, HotRequest, HotRoute, HotTable
 from shared.logs import AccessLog, request_id_var
 from shared.metrics import Metrics
-from shared.outages import database_down, is_outage, unusable_text
+from shared.outages import answer_to
 from shared.telemetry import RequestTrace, Telemetry, traceparent_var
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 _QUIET_ROUTES = frozenset({"/healthz", "/readyz", "/metrics"})
-
-log = logging.getLogger(__name__)
 
 
 def new_request_id() -> str:
@@ -117,19 +114,8 @@ class ServiceApp:
             exchange.status = exchange.status or 499
         except AppError as error:
             await exchange.send_error(error, incoming.scope["path"])
-        except Exception as error:
-            # The process edge of a hot route: the client gets no exception text.
-            if (refused := unusable_text(error)) is not None:
-                await exchange.send_error(refused, incoming.scope["path"])
-                return
-            if is_outage(error):
-                log.warning("database out of reach", extra={"reason": type(error).__name__})
-                await exchange.send_error(database_down(), incoming.scope["path"])
-                return
-            log.exception("hot route %s failed", route.path)
-            await exchange.send_error(
-                AppError("something went wrong on our side; quote the request id to your operator"), incoming.scope["path"]
-            )
+        except Exception as error:  # noqa: BLE001 - the process edge of a hot route: it is logged, the client gets no exception text
+            await exchange.send_error(answer_to(error, f"hot route {route.path}"), incoming.scope["path"])
 
     async def _run_api(self, scope: Scope, receive: Receive, exchange: "_Exchange", headers: Mapping[bytes, bytes]) -> None:
         declared = headers.get(b"content-length", b"0")

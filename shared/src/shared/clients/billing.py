@@ -1,6 +1,8 @@
 """Calls to billing-service: entitlement before, settlement after. JSON by hand, because every model request passes here twice."""
 
+import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +11,9 @@ import orjson
 from shared.auth.principal import Principal
 from shared.auth.tokens import ServiceTokens
 from shared.clients.context import context_headers
+from shared.clients.gathering import Gathering
+from shared.clock import monotonic_s
+from shared.contracts.billing import BATCH_BYTES_MAX, BATCH_ENTRIES_MAX
 from shared.errors import AppError, Forbidden, NotFound, PaymentRequired, TooManyRequests, Unavailable, UpstreamFailed
 from shared.http import Timeouts, UpstreamError, UpstreamPool
 
@@ -16,6 +21,11 @@ SERVICE = "billing-service"
 _ANSWER_BYTES_MAX = 64 * 1024
 _REFUSALS: Mapping[int, type[AppError]] = {402: PaymentRequired, 403: Forbidden, 404: NotFound, 429: TooManyRequests}
 _STANDARD_MEMBERS = frozenset({"type", "title", "status", "detail", "instance", "code", "request_id", "errors"})
+_RESERVATIONS = b"/internal/v1/reservations"
+_BATCH = _RESERVATIONS + b"/batch"
+# What is larger goes alone, as everything does to a billing-service of the version before batches, which is asked again after a while.
+_ENTRY_BYTES_MAX = 60 * 1024
+_ALONE_S = 30.0
 
 
 class BillingUnavailable(Unavailable):
@@ -36,49 +46,159 @@ class BillingClient:
         self._tokens = tokens
         self._base_url = base_url.rstrip("/")
         self._timeouts = timeouts
+        self._gathering = Gathering[_Entry](self._send_batch, entries_max=BATCH_ENTRIES_MAX, bytes_max=BATCH_BYTES_MAX // 2)
+        self._alone_until_s = 0.0
 
     async def reserve(self, body: Mapping[str, Any], *, traceparent: bytes | None = None) -> dict[str, Any]:
-        """`body` is a contracts.billing.ReserveRequest, the answer a Reservation."""
-        return await self._call("POST", b"/internal/v1/reservations", body, traceparent)
+        """`body` is a contracts.billing.ReserveRequest, the answer a Reservation. Cancelled: billing may decide all the same."""
+        return await self._together(_Entry.of(b'"reserve"', _RESERVATIONS, body, traceparent))
 
     async def settle(self, request_id: UUID, body: Mapping[str, Any], *, traceparent: bytes | None = None) -> dict[str, Any]:
         """`body` is a SettleRequest, the answer a Settlement. Safe to repeat."""
-        return await self._call("POST", b"/internal/v1/reservations/%s/settle" % str(request_id).encode(), body, traceparent)
+        dispatch_id = str(request_id).encode()
+        entry = _Entry.of(b'"settle","dispatch_id":"%s"' % dispatch_id, b"%s/%s/settle" % (_RESERVATIONS, dispatch_id), body, traceparent)
+        return await self._together(entry)
 
     async def release(self, request_id: UUID, *, reason: str, traceparent: bytes | None = None) -> dict[str, Any]:
         """Give the hold back. Safe to repeat."""
-        return await self._call("POST", b"/internal/v1/reservations/%s/release" % str(request_id).encode(), {"reason": reason}, traceparent)
+        dispatch_id, body = str(request_id).encode(), {"reason": reason}
+        entry = _Entry.of(b'"release","dispatch_id":"%s"' % dispatch_id, b"%s/%s/release" % (_RESERVATIONS, dispatch_id), body, traceparent)
+        return await self._together(entry)
 
     async def checkpoint(self, holds: Mapping[UUID, int]) -> dict[str, Any]:
         """Output tokens so far of live holds; the answer is a Checkpoint."""
         body = {"holds": [{"request_id": request_id, "output_tokens": tokens} for request_id, tokens in holds.items()]}
-        return await self._call("POST", b"/internal/v1/reservations/checkpoint", body, None)
+        return await self._call("POST", _RESERVATIONS + b"/checkpoint", body)
 
     async def usage(self, request_id: UUID) -> dict[str, Any]:
         """A RecordedUsage. Raises: NotFound."""
-        return await self._call("GET", b"/internal/v1/usage/%s" % str(request_id).encode(), None, None)
+        return await self._call("GET", b"/internal/v1/usage/%s" % str(request_id).encode())
 
     async def entitlements(self, principal: Principal) -> dict[str, Any]:
         """What `principal` has left, as GET /api/v1/billing/entitlements answers."""
-        return await self._call("GET", b"/api/v1/billing/entitlements", None, None, principal)
+        return await self._call("GET", b"/api/v1/billing/entitlements", principal=principal)
+
+    async def _together(self, entry: "_Entry") -> dict[str, Any]:
+        """The entry's answer; with those of others it travels in one call. Raises: AppError."""
+        if len(entry.body) > _ENTRY_BYTES_MAX or monotonic_s() < self._alone_until_s:
+            return _read(*await self._exchange("POST", entry.target, entry.body, entry.headers))
+        self._gathering.add(entry)
+        return await entry.answer
+
+    async def _send_batch(self, entries: "list[_Entry]") -> None:
+        cause: BaseException | None = None
+        try:
+            await self._carry(entries)
+        except (BillingUnavailable, ValueError, KeyError, TypeError) as error:
+            cause = error.__cause__ or error
+        finally:
+            # Whatever went wrong, each hears what it would have heard alone: billing may have decided or not.
+            for entry in entries:
+                entry.fail(_unavailable(cause))
+
+    async def _carry(self, entries: "list[_Entry]") -> None:
+        payload = b'{"entries":[%s]}' % b",".join([entry.payload for entry in entries])
+        status, answer = await self._exchange("POST", _BATCH, payload, entries[0].headers, BATCH_BYTES_MAX)
+        if status == 200:
+            for entry, own in zip(entries, answer["answers"], strict=True):
+                entry.finish(own["status"], own["body"])
+        elif 400 <= status < 500:
+            # It says nothing of the entries: each is asked for alone.
+            if status in {404, 405}:
+                self._alone_until_s = monotonic_s() + _ALONE_S
+            await asyncio.gather(*(self._send_alone(entry) for entry in entries))
+        else:
+            for entry in entries:
+                entry.finish(status, answer)
+
+    async def _send_alone(self, entry: "_Entry") -> None:
+        try:
+            entry.finish(*await self._exchange("POST", entry.target, entry.body, entry.headers))
+        except BillingUnavailable as error:
+            entry.fail(error)
 
     async def _call(
-        self, method: str, target: bytes, body: Mapping[str, Any] | None, traceparent: bytes | None, principal: Principal | None = None
+        self, method: str, target: bytes, body: Mapping[str, Any] | None = None, principal: Principal | None = None
     ) -> dict[str, Any]:
+        payload = orjson.dumps(body) if body is not None else None
+        return _read(*await self._exchange(method, target, payload, context_headers(), principal=principal))
+
+    async def _exchange(
+        self,
+        method: str,
+        target: bytes,
+        payload: bytes | None,
+        context: list[tuple[bytes, bytes]],
+        size_max: int = _ANSWER_BYTES_MAX,
+        principal: Principal | None = None,
+    ) -> tuple[int, dict[str, Any]]:
+        """Status and answer. Raises: BillingUnavailable."""
         headers = [
             (b"authorization", self._tokens.header_for(SERVICE, principal)),
             (b"content-type", b"application/json"),
-            *context_headers(traceparent),
+            *context,
         ]
-        payload = orjson.dumps(body) if body is not None else None
         try:
             async with self._pool.request(method, self._base_url, target, headers, body=payload, timeouts=self._timeouts) as response:
-                answer = orjson.loads(await response.read(_ANSWER_BYTES_MAX))
+                return response.status, orjson.loads(await response.read(size_max))
         except (UpstreamError, orjson.JSONDecodeError) as error:
-            raise BillingUnavailable("billing does not answer, so nothing can be charged; try again shortly") from error
-        if response.status == 200:
-            return answer
-        raise _refusal(response.status, answer)
+            raise _unavailable(error) from error
+
+
+@dataclass(slots=True, eq=False)
+class _Entry:
+    """A call that may travel with others: `payload` is its contracts.billing.BatchEntry, `target` and `body` are those of its own call."""
+
+    target: bytes
+    body: bytes
+    payload: bytes
+    headers: list[tuple[bytes, bytes]]
+    answer: "asyncio.Future[dict[str, Any]]"
+
+    @classmethod
+    def of(cls, action: bytes, target: bytes, body: Mapping[str, Any], traceparent: bytes | None) -> "_Entry":
+        """`action` in JSON, with the members beside it."""
+        headers, raw = context_headers(traceparent), orjson.dumps(body)
+        # Both values are hexadecimal digits and the like, checked where they came in.
+        context = b"".join([b'"%s":"%s",' % (_MEMBERS[name], value) for name, value in headers])
+        payload = b'{%s"action":%s,"body":%s}' % (context, action, raw)
+        return cls(target, raw, payload, headers, asyncio.get_running_loop().create_future())
+
+    @property
+    def size_bytes(self) -> int:
+        return len(self.payload) + 1
+
+    @property
+    def done(self) -> bool:
+        return self.answer.done()
+
+    def finish(self, status: int, body: dict[str, Any]) -> None:
+        if self.answer.done():
+            return  # whoever asked has gone
+        if status == 200:
+            self.answer.set_result(body)
+        else:
+            self.answer.set_exception(_refusal(status, body))
+
+    def fail(self, error: AppError) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(error)
+
+
+_MEMBERS = {b"x-request-id": b"request_id", b"traceparent": b"traceparent"}
+
+
+def _unavailable(cause: BaseException | None) -> BillingUnavailable:
+    error = BillingUnavailable("billing does not answer, so nothing can be charged; try again shortly")
+    error.__cause__ = cause
+    return error
+
+
+def _read(status: int, answer: dict[str, Any]) -> dict[str, Any]:
+    """Raises: AppError, what billing refused."""
+    if status == 200:
+        return answer
+    raise _refusal(status, answer)
 
 
 def _refusal(status: int, answer: dict[str, Any]) -> AppError:

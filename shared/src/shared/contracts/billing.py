@@ -1,13 +1,15 @@
 """What inference-service and chat-service say to billing-service, and what it answers."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
 TOKENS_MAX = 100_000_000
 HOLDS_PER_CHECKPOINT_MAX = 1000
+BATCH_ENTRIES_MAX = 64
+BATCH_BYTES_MAX = 1024 * 1024
 DISPATCH_HEADER = b"x-atrium-dispatch-id"
 """Under which id billing knows a dispatch: in every answer of inference, and in calls of chat and agents, which choose their own."""
 CHECKPOINT_INTERVAL_S = 1.0
@@ -128,3 +130,49 @@ class RecordedUsage(BaseModel):
     cost_nano: int
     input_tokens: int
     output_tokens: int
+
+
+class _Entry(BaseModel):
+    """One call of a batch. `request_id` and `traceparent` are of the HTTP request that it is made for."""
+
+    request_id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9._-]{8,64}$")
+    traceparent: str | None = Field(default=None, max_length=100)
+
+
+class ReserveEntry(_Entry):
+    action: Literal["reserve"]
+    body: ReserveRequest
+
+
+class SettleEntry(_Entry):
+    action: Literal["settle"]
+    dispatch_id: UUID
+    body: SettleRequest
+
+
+class ReleaseEntry(_Entry):
+    action: Literal["release"]
+    dispatch_id: UUID
+    body: ReleaseRequest
+
+
+BatchEntry = Annotated[ReserveEntry | SettleEntry | ReleaseEntry, Field(discriminator="action")]
+
+
+class Batch(BaseModel):
+    """Calls of one process that travel together."""
+
+    entries: list[BatchEntry] = Field(min_length=1, max_length=BATCH_ENTRIES_MAX)
+
+
+class BatchAnswer(BaseModel):
+    """What the entry would have been answered alone: `body` is problem+json unless `status` is 200."""
+
+    status: int
+    body: Reservation | Settlement | Release | dict[str, Any]
+
+
+class BatchAnswers(BaseModel):
+    """One for each entry, in their order."""
+
+    answers: list[BatchAnswer]

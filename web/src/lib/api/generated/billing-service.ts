@@ -281,6 +281,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/internal/v1/reservations/batch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Many reserves, settlements and releases, each answered alone */
+        post: operations["post_internal_v1_reservations_batch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/internal/v1/reservations/checkpoint": {
         parameters: {
             query?: never;
@@ -399,6 +416,34 @@ export interface components {
             id: string;
             /** Object Id */
             object_id: string;
+        };
+        /**
+         * Batch
+         * @description Calls of one process that travel together.
+         */
+        Batch: {
+            /** Entries */
+            entries: (components["schemas"]["ReserveEntry"] | components["schemas"]["SettleEntry"] | components["schemas"]["ReleaseEntry"])[];
+        };
+        /**
+         * BatchAnswer
+         * @description What the entry would have been answered alone: `body` is problem+json unless `status` is 200.
+         */
+        BatchAnswer: {
+            /** Body */
+            body: components["schemas"]["Reservation"] | components["schemas"]["Settlement"] | components["schemas"]["Release"] | {
+                [key: string]: unknown;
+            };
+            /** Status */
+            status: number;
+        };
+        /**
+         * BatchAnswers
+         * @description One for each entry, in their order.
+         */
+        BatchAnswers: {
+            /** Answers */
+            answers: components["schemas"]["BatchAnswer"][];
         };
         /**
          * Budget
@@ -1028,6 +1073,30 @@ export interface components {
              */
             state: "released";
         };
+        /** ReleaseEntry */
+        ReleaseEntry: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            action: "release";
+            body: components["schemas"]["ReleaseRequest"];
+            /**
+             * Dispatch Id
+             * Format: uuid
+             */
+            dispatch_id: string;
+            /**
+             * Request Id
+             * @default null
+             */
+            request_id: string | null;
+            /**
+             * Traceparent
+             * @default null
+             */
+            traceparent: string | null;
+        };
         /**
          * ReleaseRequest
          * @description Give a hold back: nothing was dispatched.
@@ -1068,6 +1137,25 @@ export interface components {
              */
             state: "held";
         };
+        /** ReserveEntry */
+        ReserveEntry: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            action: "reserve";
+            body: components["schemas"]["ReserveRequest"];
+            /**
+             * Request Id
+             * @default null
+             */
+            request_id: string | null;
+            /**
+             * Traceparent
+             * @default null
+             */
+            traceparent: string | null;
+        };
         /**
          * ReserveRequest
          * @description Ask for the most one dispatch can cost. `request_id` is made per dispatch and is the hold's key.
@@ -1104,6 +1192,30 @@ export interface components {
              * Format: uuid
              */
             request_id: string;
+        };
+        /** SettleEntry */
+        SettleEntry: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            action: "settle";
+            body: components["schemas"]["SettleRequest"];
+            /**
+             * Dispatch Id
+             * Format: uuid
+             */
+            dispatch_id: string;
+            /**
+             * Request Id
+             * @default null
+             */
+            request_id: string | null;
+            /**
+             * Traceparent
+             * @default null
+             */
+            traceparent: string | null;
         };
         /**
          * SettleRequest
@@ -2036,6 +2148,30 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Reservation"];
+                };
+            };
+        };
+    };
+    post_internal_v1_reservations_batch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Batch"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchAnswers"];
                 };
             };
         };

@@ -4,7 +4,7 @@ from typing import Any
 
 from shared.contracts.billing import ReserveRequest
 
-from billing_service.entitlements.models import ReservePolicy, SettleCall
+from billing_service.entitlements.models import ReserveCall, SettleCall
 
 
 def input_floor(request: ReserveRequest) -> int:
@@ -15,11 +15,11 @@ def input_floor(request: ReserveRequest) -> int:
     return min(request.input_tokens_floor, request.input_tokens_max)
 
 
-def reserve_arguments(calls: list[tuple[ReserveRequest, ReservePolicy]]) -> tuple[Any, ...]:
+def reserve_arguments(calls: list[ReserveCall]) -> tuple[Any, ...]:
     """The arguments of reserve_many(); all calls are of one organisation and under one policy."""
-    requests = [request for request, _ in calls]
+    requests = [call.request for call in calls]
     chains = [request.principal for request in requests]
-    policy = calls[0][1]
+    policy = calls[0].policy
     return (
         chains[0].organisation_id,
         [request.request_id for request in requests],

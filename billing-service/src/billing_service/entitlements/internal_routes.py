@@ -5,6 +5,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
 from shared.contracts.billing import (
+    Batch,
+    BatchAnswers,
     Checkpoint,
     CheckpointRequest,
     RecordedUsage,
@@ -18,6 +20,7 @@ from shared.contracts.billing import (
 from shared.errors import Invalid
 from shared.hotroutes import HotRequest, HotRoute
 
+from billing_service.entitlements.batch_route import batch, invalid
 from billing_service.entitlements.service import EntitlementService
 
 _BODY_BYTES_MAX = 64 * 1024
@@ -38,11 +41,7 @@ async def _parse(request: HotRequest, model: type[M], size_max: int = _BODY_BYTE
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
-        problems = [
-            {"field": ".".join(map(str, item["loc"])), "code": item["type"], "detail": item["msg"]}
-            for item in error.errors(include_url=False, include_input=False, include_context=False)[:20]
-        ]
-        raise Invalid(f"{problems[0]['field'] or 'body'}: {problems[0]['detail']}", errors=problems) from None
+        raise invalid(error) from None
 
 
 def _request_id(request: HotRequest) -> UUID:
@@ -88,6 +87,15 @@ HOT_ROUTES = (
         services=_DISPATCHERS,
         request_model=ReserveRequest,
         response_model=Reservation,
+    ),
+    HotRoute(
+        "POST",
+        "/internal/v1/reservations/batch",
+        batch,
+        "Many reserves, settlements and releases, each answered alone",
+        services=_DISPATCHERS,
+        request_model=Batch,
+        response_model=BatchAnswers,
     ),
     HotRoute(
         "POST",
