@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from agent_service.runs import step_repository
+from agent_service.records import step_repository
 from shared.ids import uuid7
 from sqlalchemy import text
 

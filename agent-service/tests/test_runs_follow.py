@@ -5,9 +5,9 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from agent_service.runs import event_repository
-from agent_service.runs.follow import RunStreams
-from agent_service.runs.live import LiveRuns
+from agent_service.events.follow import RunStreams
+from agent_service.events.live import LiveRuns
+from agent_service.records import event_repository
 from shared.contracts.agents import ASSISTANT_AGENT_ID
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

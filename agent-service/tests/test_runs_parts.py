@@ -5,13 +5,13 @@ from uuid import uuid4
 
 import orjson
 import pytest
-from agent_service.runs.answer import StepAnswer
+from agent_service.loop.answer import StepAnswer
+from agent_service.loop.history import repeated_call
+from agent_service.loop.produced import keep_files, storable
+from agent_service.loop.prompt import messages
+from agent_service.records.models import StepRow
+from agent_service.records.spec import ModelCall, RunSpec
 from agent_service.runs.disposition import file_headers
-from agent_service.runs.history import repeated_call
-from agent_service.runs.models import StepRow
-from agent_service.runs.produced import keep_files, storable
-from agent_service.runs.prompt import messages
-from agent_service.runs.spec import ModelCall, RunSpec
 from agent_service.tools.port import ProducedFile, ToolResult
 from hypothesis import given
 from hypothesis import strategies as st

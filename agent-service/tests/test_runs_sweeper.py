@@ -9,8 +9,8 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 import pytest_asyncio
-from agent_service.runs.live import LiveRuns
-from agent_service.runs.sweeper import Sweeper
+from agent_service.events.live import LiveRuns
+from agent_service.loop.sweeper import Sweeper
 from shared.auth.principal import DEFAULT_ORGANISATION_ID, DEFAULT_TEAM_ID
 from shared.contracts.agents import ASSISTANT_AGENT_ID
 from shared.db import postgres_url

@@ -2,7 +2,7 @@
 
 import orjson
 import pytest
-from agent_service.runs.written_calls import HeldText, WrittenCall
+from agent_service.loop.written_calls import HeldText, WrittenCall
 from hypothesis import given
 from hypothesis import strategies as st
 

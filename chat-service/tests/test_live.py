@@ -4,9 +4,9 @@ from uuid import uuid4
 
 import orjson
 from chat_service.chats.titles import title_from
-from chat_service.messages.history import to_prompt, with_end_of_reply
 from chat_service.streams.cursor import events_after
 from chat_service.streams.live import LiveReply, coalesced
+from chat_service.writing.continuations import to_prompt, with_end_of_reply
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from shared.replies.fitting import Line, fit

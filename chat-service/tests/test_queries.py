@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from chat_service.turns.queries import FOLLOW_UP_CHARS_MAX, fused, queries_of
+from chat_service.writing.queries import FOLLOW_UP_CHARS_MAX, fused, queries_of
 from shared.contracts.retrieval import QUERY_CHARS_MAX, Passage, SearchRequest
 from shared.replies.fitting import Line
 

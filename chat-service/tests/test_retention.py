@@ -29,7 +29,7 @@ async def test_two_years_later_turns_are_bounded_and_every_message_is_there(star
     await user.say(fresh, "just now", headers={"idempotency-key": "fresh"})
     reply = seen[0].data["reply_id"]
     before = (await user.message(old, reply), await user.branch(old))
-    await service.app.state.clean_up()
+    await service.app.state.purge()
     await admin.execute(
         f"UPDATE chat.turn SET ended_at = {_OLD}, created_at = {_OLD} WHERE chat_id = '{old}';"
         f"UPDATE chat.idempotency_key SET created_at = {_OLD} WHERE key = 'old';"

@@ -1,16 +1,16 @@
-"""Ending a running turn from outside."""
+"""ReplyEnding a running turn from outside."""
 
 import asyncio
 from typing import Any
 from uuid import UUID
 
 import pytest
-from chat_service.turns import repository
+from chat_service.writing import repository
 from sqlalchemy.exc import DBAPIError
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_a_turn_whose_end_cannot_be_written_is_left_to_the_reaper(
+async def test_a_turn_whose_end_cannot_be_written_is_left_to_the_sweeper(
     start: Any, suite: Any, play: Any, admin: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service = await start()
@@ -34,10 +34,10 @@ async def test_a_turn_whose_end_cannot_be_written_is_left_to_the_reaper(
             patched.setattr(runner._closing, "store", cannot)
             gate.set()
 
-            async def let_go() -> bool:
+            async def detached() -> bool:
                 return len(runner) == 0
 
-            await play.until(let_go)
+            await play.until(detached)
         rest = [event async for event in events]
     message = await user.until_ended(chat, reply)
     assert (message["status"], message["content"]) == ("interrupted", "so far")

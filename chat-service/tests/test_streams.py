@@ -130,7 +130,7 @@ async def test_when_the_journal_is_gone_the_stored_reply_is_the_stream(start: An
     user = service.user()
     chat = await user.new_chat()
     seen = await user.say(chat)
-    await service.app.state.clean_up()
+    await service.app.state.purge()
     reply = seen[0].data["reply_id"]
     events = await user.resume(chat, reply)
     assert [event.event for event in events] == ["reset", "usage", "done"]

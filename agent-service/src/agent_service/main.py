@@ -26,25 +26,25 @@ from starlette.datastructures import State
 
 from agent_service.agents.endpoints import router as agents_router
 from agent_service.agents.service import FieldChecks
-from agent_service.agents.sources import Sources
+from agent_service.agents.sources import AgentSources
 from agent_service.code.endpoints import router as code_router
 from agent_service.code.limits import BODY_BYTES_MAX, CodeLimits
 from agent_service.code.service import CodeRunner
+from agent_service.events.follow import RunStreams
+from agent_service.events.live import LiveRuns
 from agent_service.identity.endpoints import router as identity_router
+from agent_service.loop.costs import Costs
+from agent_service.loop.model_step import ModelSteps
+from agent_service.loop.sweeper import Sweeper
+from agent_service.loop.tool_step import ToolSteps
+from agent_service.loop.workflow import KIND as RUN
+from agent_service.loop.workflow import RunWorkflow
 from agent_service.mcp.endpoints import router as mcp_router
 from agent_service.retention.erasure import BELONGINGS
 from agent_service.retention.purges import retention
-from agent_service.runs.costs import Costs
 from agent_service.runs.endpoints import internal_router as internal_runs_router
 from agent_service.runs.endpoints import router as runs_router
-from agent_service.runs.follow import RunStreams
-from agent_service.runs.live import LiveRuns
-from agent_service.runs.model_step import ModelSteps
 from agent_service.runs.service import RunService
-from agent_service.runs.sweeper import Sweeper
-from agent_service.runs.tool_step import ToolSteps
-from agent_service.runs.workflow import KIND as RUN
-from agent_service.runs.workflow import RunWorkflow
 from agent_service.settings import SCHEMA_VERSION, AgentSettings
 from agent_service.toolbox import build_tools
 from agent_service.tools.endpoints import router as tools_router
@@ -146,7 +146,7 @@ def _build_runs(
 ) -> tuple[RunWorkflow, list[Periodic]]:
     """The objects of agents and runs, and their periodic jobs."""
     database: Database = state.database
-    owner, live, sources, flushes = str(uuid7()), LiveRuns(), Sources(state.retrieval), TaskTracker()
+    owner, live, sources, flushes = str(uuid7()), LiveRuns(), AgentSources(state.retrieval), TaskTracker()
     stack.push_async_callback(flushes.drain, 5)
     costs = Costs(database, state.billing, settings)
     windows = ModelWindows(
@@ -172,7 +172,7 @@ def _build_runs(
         Periodic("runs to stop", settings.cancel_poll_s, sweeper.stop_cancelled),
         Periodic("run sweeper", settings.sweep_interval_s, sweeper.sweep),
         Periodic("run costs", settings.cost_interval_s, costs.check_due),
-        Periodic("old costs", _OLD_COSTS_S, costs.give_up_old),
+        Periodic("old costs", _OLD_COSTS_S, costs.drop_old_checks),
         state.erasures.job(),
         state.retention.job(),
     ]

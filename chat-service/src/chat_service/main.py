@@ -25,8 +25,11 @@ from shared.shutdown import on_shutdown_signal
 from shared.subscriber import Subscriber
 from starlette.datastructures import State
 
+from chat_service.agent_runs.cancellations import RunCancellations
+from chat_service.agent_runs.deletions import RunDeletions
 from chat_service.chats.endpoints import router as chats_router
-from chat_service.messages.endpoints import router as messages_router
+from chat_service.chats.message_endpoints import router as messages_router
+from chat_service.recovery.sweeper import HEARTBEATS_A_LEASE, Sweeper
 from chat_service.references.service import References
 from chat_service.retention.erasure import BELONGINGS
 from chat_service.retention.purges import retention
@@ -34,23 +37,21 @@ from chat_service.settings import SCHEMA_VERSION, ChatSettings
 from chat_service.streams.journal import Journal
 from chat_service.streams.service import ReplyStreams
 from chat_service.streams.signals import Signals
-from chat_service.turns import repository as turns_repository
-from chat_service.turns.access import AccessEnds
-from chat_service.turns.cancellations import RunCancellations
-from chat_service.turns.closing import Closing
-from chat_service.turns.costs import Costs
+from chat_service.turns.endpoints import deletion_router
 from chat_service.turns.endpoints import router as turns_router
-from chat_service.turns.histories import Histories
-from chat_service.turns.lookups import LookUps
-from chat_service.turns.plain import PlainWriter
-from chat_service.turns.reaper import HEARTBEATS_A_LEASE, Reaper
-from chat_service.turns.relay import AgentRelay
-from chat_service.turns.run_deletions import RunDeletions
-from chat_service.turns.runner import TurnRunner, Writers
 from chat_service.turns.service import Others, TurnService
+from chat_service.writing import repository as turn_rows
+from chat_service.writing.access import AccessEnds
+from chat_service.writing.closing import Closing
+from chat_service.writing.costs import Costs
+from chat_service.writing.histories import Histories
+from chat_service.writing.lookups import LookUps
+from chat_service.writing.plain import PlainWriter
+from chat_service.writing.relay import AgentRelay
+from chat_service.writing.runner import TurnRunner, Writers
 
 SCHEMA = "chat"
-_HOUSEKEEPING_S = 60
+_PURGE_S = 60
 _PURGE_TURNS_MAX = 500
 _DELETIONS_AGAIN_S = 5
 """A deletion is delivered at once; this is for those that were refused then."""
@@ -112,7 +113,7 @@ def _wire(state: State, database: Database, pool: UpstreamPool, settings: ChatSe
     signals = Signals(database_url, owner=runner.owner, on_stop=runner.stop)
     state.erasures = erasures = Erasures(database, BELONGINGS)
     access = access_subscriber(database_url, service=settings.service, end_work=erasures.after(AccessEnds(database, runner).end))
-    reaper = Reaper(database, runner, settings)
+    sweeper = Sweeper(database, runner, settings)
     state.runner, state.access = runner, access
     state.references = references
     others = Others(references, windows, cancellations, deletions)
@@ -122,22 +123,22 @@ def _wire(state: State, database: Database, pool: UpstreamPool, settings: ChatSe
 
     state.retention = retention(database, settings, state.metrics)
 
-    async def clean_up() -> None:
-        await costs.give_up_old()
-        await cancellations.give_up_old()
+    async def purge() -> None:
+        await costs.drop_old_checks()
+        await cancellations.purge_old()
         async with database.transaction() as session:
-            await turns_repository.purge_journal(session, retention_s=settings.journal_retention_s, limit=_PURGE_TURNS_MAX)
+            await turn_rows.purge_journal(session, retention_s=settings.journal_retention_s, limit=_PURGE_TURNS_MAX)
 
-    state.clean_up = clean_up
+    state.purge = purge
     jobs: list[tuple[str, float, Callable[[], Awaitable[None]]]] = [
         ("journal flush", settings.journal_flush_interval_s, journal.flush),
         ("turn heartbeat", settings.turn_lease_s / HEARTBEATS_A_LEASE, runner.heartbeat),
-        ("turn reaper", settings.reaper_interval_s, reaper.run),
+        ("turn sweeper", settings.reaper_interval_s, sweeper.run),
         ("turn costs", settings.cost_interval_s, costs.check_due),
         ("run cancellations", settings.cost_interval_s, cancellations.run_due),
         ("run deletions", _DELETIONS_AGAIN_S, deletions.run_due),
         ("chat signals", _LISTEN_AGAIN_S, signals.listen),
-        ("chat housekeeping", _HOUSEKEEPING_S, clean_up),
+        ("short-lived rows", _PURGE_S, purge),
     ]
     return [access, erasures.job(), state.retention.job(), *(Periodic(name, interval_s, work) for name, interval_s, work in jobs)]
 
@@ -183,6 +184,6 @@ def create_app(settings: ChatSettings | None = None) -> ServiceApp:
         settings or load_settings_or_exit(ChatSettings),
         title="Atrium chat-service",
         lifespan=lifespan,
-        routers=[chats_router, messages_router, turns_router],
+        routers=[chats_router, deletion_router, messages_router, turns_router],
         readiness={"database": check_database},
     )

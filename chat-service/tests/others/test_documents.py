@@ -228,7 +228,7 @@ async def test_citations_are_replayed_from_the_journal_and_from_the_stored_reply
         rest = await user.resume(chat, reply, seen[count - 1].id)
         assert play.text_of(rest, play.text_of(seen[:count])) == "Hello there!"
         assert kinds(rest).count("citation") == kinds(seen[count:]).count("citation")
-    await service.app.state.clean_up()
+    await service.app.state.purge()
     stored = await user.resume(chat, reply)
     assert kinds(stored) == ["reset", "step", "citation", "usage", "done"]
     assert stored[2].data == seen[2].data

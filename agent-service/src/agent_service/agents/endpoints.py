@@ -13,8 +13,8 @@ from shared.idempotency import IdempotencyKey, Operation
 from shared.pagination import After, Limit, Page
 
 from agent_service.agents import service
+from agent_service.agents.dependencies import FieldChecksDep, SettingsDep
 from agent_service.agents.schemas import AgentPatch
-from agent_service.dependencies import FieldChecksDep, SettingsDep
 from shared import idempotency
 
 Reader = Annotated[Principal, Depends(require(Permission.AGENTS_READ))]

@@ -26,7 +26,7 @@ from agent_service.agents.errors import (
 from agent_service.agents.models import AgentRow
 from agent_service.agents.repository import Reader
 from agent_service.agents.schemas import AgentPatch
-from agent_service.agents.sources import Sources
+from agent_service.agents.sources import AgentSources
 from agent_service.settings import AgentSettings
 from agent_service.tools.port import Toolbox
 
@@ -143,7 +143,7 @@ class FieldChecks:
     """What of an agent's fields only others can judge; asked before a transaction begins. One a process."""
 
     toolbox: Toolbox
-    sources: Sources
+    sources: AgentSources
     settings: AgentSettings
 
     async def check(self, principal: Principal, body: AgentFields | AgentPatch, *, names: set[str]) -> None:

@@ -13,7 +13,7 @@ from agent_service.agents.errors import source_not_found
 _AT_ONCE_MAX = 8
 
 
-class Sources:
+class AgentSources:
     """One a process."""
 
     def __init__(self, retrieval: RetrievalClient) -> None:

@@ -24,12 +24,12 @@ _REPORT_BYTES_MAX = 1024 * 1024
 _WORD_BYTES_MAX = 64
 _LAST_WORDS_S = 5
 
-Cut = Literal["timeout", "output", "excess"]
+LimitHit = Literal["timeout", "output", "excess"]
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
-    """How a run ended. `cut` says why we ended it, `detail` what there was too much of; `wait_status` None: it never ran or was lost.
+class ExecutionEnding:
+    """How a run ended. `limit_hit` says why we ended it, `detail` what there was too much of; `wait_status` None: it never ran or was lost.
 
     `confined`: it said that every restriction was on, through a pipe that is closed before the person's code begins.
     """
@@ -39,7 +39,7 @@ class Ending:
     report: bytes
     confined: bool
     wait_status: int | None
-    cut: Cut | None
+    limit_hit: LimitHit | None
     detail: str
     duration_ms: int
 
@@ -81,7 +81,7 @@ class Execution:
         self._folder = folder
         self._limits = limits
         self._timeout_s = timeout_s
-        self._cut: Cut | None = None
+        self._limit_hit: LimitHit | None = None
         self._detail = ""
         self._room = limits.output_bytes_max
         self._streams: list[_Stream] = []
@@ -102,13 +102,13 @@ class Execution:
             for descriptor in written:
                 os.close(descriptor)
 
-    async def ended(self) -> Ending:
+    async def ended(self) -> ExecutionEnding:
         """Watch it to its end. Cancelled: it continues until `close`."""
         if self._end is None:
             raise RuntimeError("start it first")
         while not self._end.done():
             await asyncio.wait({self._end}, timeout=WATCH_S)
-            if not self._end.done() and self._cut is None:
+            if not self._end.done() and self._limit_hit is None:
                 await self._watch()
         duration_ms = round((time.monotonic() - self._started_at) * 1000)
         with contextlib.suppress(TimeoutError):
@@ -116,7 +116,7 @@ class Execution:
                 for stream in self._streams:
                     await stream.ended.wait()
         stdout, stderr, report, word = (bytes(stream.data) for stream in self._streams)
-        return Ending(stdout, stderr, report, word == CONFINED, self._end.result(), self._cut, self._detail, duration_ms)
+        return ExecutionEnding(stdout, stderr, report, word == CONFINED, self._end.result(), self._limit_hit, self._detail, duration_ms)
 
     async def close(self) -> None:
         """End it if it still runs, wait until it is gone, free what it held here."""
@@ -156,9 +156,9 @@ class Execution:
             self._kill("output", "")
         return self._room < 0
 
-    def _kill(self, cut: Cut, detail: str) -> None:
-        if self._cut is None and self._end is not None and not self._end.done():
-            self._cut, self._detail = cut, detail
+    def _kill(self, limit_hit: LimitHit, detail: str) -> None:
+        if self._limit_hit is None and self._end is not None and not self._end.done():
+            self._limit_hit, self._detail = limit_hit, detail
             self._zygote.kill(self._run_id)
 
 

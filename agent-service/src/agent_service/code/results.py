@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, ValidationError
 from shared.contracts.agents import CodeFile, CodeResult, CodeStatus
 from shared.errors import Invalid, PayloadTooLarge
 
-from agent_service.code.execution import Ending
+from agent_service.code.execution import ExecutionEnding
 from agent_service.code.host import SandboxUnavailable
 from agent_service.code.limits import INPUT_BYTES_MAX, INPUT_FILES_MAX, CodeLimits
 from agent_service.code.workfolder import NAME_BYTES_MAX, Collected, is_plain_name
@@ -58,7 +58,7 @@ def check_files(files: Sequence[tuple[str, bytes]]) -> None:
         raise PayloadTooLarge(f"the files are larger than {INPUT_BYTES_MAX} bytes together; send less")
 
 
-def as_result(ending: Ending, collected: Collected, limits: CodeLimits, *, timeout_s: float) -> CodeResult:
+def as_result(ending: ExecutionEnding, collected: Collected, limits: CodeLimits, *, timeout_s: float) -> CodeResult:
     """What the caller gets. Raises: SandboxUnavailable when the run was not confined and so never began."""
     report = _report_of(ending)
     if report is not None and report.refused is not None:
@@ -76,17 +76,17 @@ def as_result(ending: Ending, collected: Collected, limits: CodeLimits, *, timeo
         stderr=stderr,
         result=None if report is None or report.result is None else _clean(report.result),
         files=[_code_file(found.name, found.content) for found in collected.files],
-        truncated=ending.cut == "output" or collected.left_out is not None or (report is not None and report.truncated),
+        truncated=ending.limit_hit == "output" or collected.left_out is not None or (report is not None and report.truncated),
         duration_ms=ending.duration_ms,
     )
 
 
-def _status(ending: Ending, report: _Report | None, limits: CodeLimits, *, timeout_s: float) -> tuple[CodeStatus, str]:
-    if ending.cut == "timeout":
+def _status(ending: ExecutionEnding, report: _Report | None, limits: CodeLimits, *, timeout_s: float) -> tuple[CodeStatus, str]:
+    if ending.limit_hit == "timeout":
         return "timeout", f"ended after {timeout_s:g} s"
-    if ending.cut == "output":
+    if ending.limit_hit == "output":
         return "output_exceeded", f"ended: more than {limits.output_bytes_max} bytes of output"
-    if ending.cut == "excess":
+    if ending.limit_hit == "excess":
         return "output_exceeded" if "threads" not in ending.detail else "killed", f"ended: {ending.detail}"
     if ending.wait_status is None:
         return "killed", "the sandbox ended before the run did; try again"
@@ -108,7 +108,7 @@ def _status_of_signal(number: int, *, timeout_s: float) -> tuple[CodeStatus, str
     return "killed", f"ended by signal {number}"
 
 
-def _report_of(ending: Ending) -> _Report | None:
+def _report_of(ending: ExecutionEnding) -> _Report | None:
     """The report, None when there is none that can be read: the run may have closed its pipe or written to it."""
     try:
         return _Report.model_validate_json(ending.report) if ending.report else None

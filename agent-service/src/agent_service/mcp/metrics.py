@@ -9,7 +9,7 @@ from shared.metrics import Metrics
 
 
 @dataclass(slots=True)
-class Outcome:
+class CallOutcome:
     """How a call went."""
 
     failed: bool = True
@@ -23,9 +23,9 @@ class McpMetrics:
         self._seconds = metrics.histogram("mcp_call_seconds", "Time to the answer of a tool of an MCP server", ("server",))
 
     @contextmanager
-    def timing(self, server_name: str) -> Generator[Outcome]:
+    def timing(self, server_name: str) -> Generator[CallOutcome]:
         """Counts the call made inside; an exception counts as a failure."""
-        outcome = Outcome()
+        outcome = CallOutcome()
         began = monotonic_s()
         try:
             yield outcome

@@ -26,7 +26,7 @@ _CHECKS_AT_ONCE_MAX = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownServer:
     """A server as it is configured now; `problem` says why it cannot even be tried."""
 
     server: Server
@@ -60,24 +60,24 @@ class McpServers:
         self._tasks = TaskTracker()
         self._connections: dict[UUID, Connection] = {}
 
-    async def known(self, principal: Principal) -> list[Known]:
+    async def known(self, principal: Principal) -> list[KnownServer]:
         """The servers of the principal's organisation: those of the file first, then its own by name."""
         async with self._database.transaction() as session:
             rows = await repository.of_organisation(session, principal.organisation_id)
-        shared = [Known(server) for server in self._from_file.values() if _is_for(server, principal.organisation_id)]
+        shared = [KnownServer(server) for server in self._from_file.values() if _is_for(server, principal.organisation_id)]
         return shared + [self._known(row) for row in rows]
 
-    def from_file(self, principal: Principal, server_id: UUID) -> Known | None:
+    def from_file(self, principal: Principal, server_id: UUID) -> KnownServer | None:
         """The server of the operator's file with this id, when the principal's organisation may use it."""
         for server in self._from_file.values():
             if server.id == server_id and _is_for(server, principal.organisation_id):
-                return Known(server)
+                return KnownServer(server)
         return None
 
     def is_in_file(self, name: str) -> bool:
         return name in self._from_file
 
-    def of_row(self, row: McpServerRow) -> Known:
+    def of_row(self, row: McpServerRow) -> KnownServer:
         """The server a row describes."""
         return self._known(row)
 
@@ -135,7 +135,7 @@ class McpServers:
         """Check each server whose last check is long ago, one process for all; what was not in use is closed again."""
         async with self._database.transaction() as session:
             rows = await repository.every(session)
-        known = [*map(Known, self._from_file.values()), *map(self._known, rows)]
+        known = [*map(KnownServer, self._from_file.values()), *map(self._known, rows)]
         present = {item.server.id for item in known}
         for gone in [server_id for server_id in self._connections if server_id not in present]:
             await self.forget(gone)
@@ -165,7 +165,7 @@ class McpServers:
             async with self._database.transaction() as session:
                 await repository.note_check(session, server.id, connection.as_check())
 
-    def _known(self, row: McpServerRow) -> Known:
+    def _known(self, row: McpServerRow) -> KnownServer:
         headers: Mapping[str, str] = {}
         problem = None
         if self.is_in_file(row.name):
@@ -188,7 +188,7 @@ class McpServers:
             access=Access(frozenset(row.access_roles), frozenset(row.access_team_ids), frozenset(row.access_user_ids)),
             approval=cast("Approval", row.approval),
         )
-        return Known(server, row, problem)
+        return KnownServer(server, row, problem)
 
     async def close(self) -> None:
         """End every session and every program."""

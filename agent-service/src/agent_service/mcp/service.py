@@ -18,7 +18,7 @@ from agent_service.mcp.models import McpServerRow
 from agent_service.mcp.port import Access, ServerError, Stdio
 from agent_service.mcp.schemas import McpAccess, McpCheck, McpServer, McpServerCreate, McpServerPatch, McpServerStatus
 from agent_service.mcp.sealing import Seal
-from agent_service.mcp.servers import Known, McpServers
+from agent_service.mcp.servers import KnownServer, McpServers
 from agent_service.tools import service as tools
 
 
@@ -35,7 +35,7 @@ class McpService:
         """The servers of the principal's organisation."""
         return [self.view(known) for known in await self._servers.known(principal)]
 
-    async def get(self, session: AsyncSession, principal: Principal, server_id: UUID) -> Known:
+    async def get(self, session: AsyncSession, principal: Principal, server_id: UUID) -> KnownServer:
         """The one place that decides whether a principal sees a server. Raises: ServerNotFound."""
         if (known := self._servers.from_file(principal, server_id)) is not None:
             return known
@@ -113,7 +113,7 @@ class McpService:
         """After the deletion is committed: close what is open to it."""
         await self._servers.forget(server_id)
 
-    async def check(self, known: Known) -> McpCheck:
+    async def check(self, known: KnownServer) -> McpCheck:
         """Connect to the server now and list its tools."""
         if known.problem is not None:
             return McpCheck(ok=False, latency_ms=None, error=known.problem, tools=[])
@@ -125,7 +125,7 @@ class McpService:
         offered = [tools.view(self._servers.offer(connection, entry)) for entry in entries]
         return McpCheck(ok=True, latency_ms=connection.health.latency_ms, error=None, tools=offered)
 
-    def view(self, known: Known) -> McpServer:
+    def view(self, known: KnownServer) -> McpServer:
         """The server as the API shows it, without a secret."""
         server, row = known.server, known.row
         stdio = isinstance(server.target, Stdio)
@@ -149,7 +149,7 @@ class McpService:
             updated_at=row.updated_at if row else None,
         )
 
-    def _status(self, known: Known) -> McpServerStatus:
+    def _status(self, known: KnownServer) -> McpServerStatus:
         connection = self._servers.connection(known.server)
         health, error = connection.health, known.problem or connection.health.error
         state = "disabled" if not known.server.enabled else "failing" if error else "ok" if health.checked_at else "unchecked"
@@ -187,7 +187,7 @@ def _access_view(access: Access) -> McpAccess:
     return McpAccess(roles=roles, team_ids=sorted(access.team_ids), user_ids=sorted(access.user_ids))
 
 
-def _own_row(known: Known) -> McpServerRow:
+def _own_row(known: KnownServer) -> McpServerRow:
     if known.row is None:
         raise ServerFromFile
     return known.row

@@ -15,10 +15,10 @@ from shared.idempotency import IdempotencyKey, Operation
 from shared.pagination import After, Limit, Page
 from shared.streams import DocumentedEvents, EventStream, SeenEventId
 
-from agent_service.dependencies import RunsDep, SettingsDep, StreamsDep
+from agent_service.events.follow import RunStreams
+from agent_service.runs.dependencies import RunsDep, SettingsDep, StreamsDep
 from agent_service.runs.disposition import file_headers
 from agent_service.runs.errors import Draining
-from agent_service.runs.follow import RunStreams
 from agent_service.runs.service import KeyedWrite, RunService
 from agent_service.settings import AgentSettings
 
@@ -43,7 +43,7 @@ router = APIRouter(prefix="/api/v1/agents", tags=["runs"])
 internal_router = APIRouter(prefix="/internal/v1", tags=["internal"])
 
 
-class _Answers:
+class _RunAnswers:
     """How a run is answered: as events, or as it is when it has ended."""
 
     def __init__(self, runs: RunService, streams: RunStreams, settings: AgentSettings, *, wants_events: bool) -> None:
@@ -53,7 +53,7 @@ class _Answers:
         self._settings = settings
 
     async def of_new_run(self, principal: Principal, start: Callable[[], Awaitable[UUID]], response: Response) -> Response | Run:
-        """The place among the person's streams is taken first: a run that nobody may follow is not begun."""
+        """The place among the person's streams is taken first: a run that nobody may follow does not begin."""
         self._streams.open.enter(principal)
         is_left = False
         try:
@@ -78,7 +78,7 @@ class _Answers:
 
     def stream(self, principal: Principal, run_id: UUID, after: int) -> EventStream:
         if self._streams.closing:
-            raise Draining  # a stream that is begun now would end without an event
+            raise Draining  # a stream that begins now would end without an event
         self._streams.open.enter(principal)
         return self._events(principal, run_id, after)
 
@@ -92,11 +92,11 @@ class _Answers:
 
 
 # async: FastAPI would build a class in a thread, on every request.
-async def _answers(request: Request, runs: RunsDep, streams: StreamsDep, settings: SettingsDep) -> _Answers:
-    return _Answers(runs, streams, settings, wants_events="text/event-stream" in request.headers.get("accept", ""))
+async def _answers(request: Request, runs: RunsDep, streams: StreamsDep, settings: SettingsDep) -> _RunAnswers:
+    return _RunAnswers(runs, streams, settings, wants_events="text/event-stream" in request.headers.get("accept", ""))
 
 
-Answers = Annotated[_Answers, Depends(_answers)]
+Answers = Annotated[_RunAnswers, Depends(_answers)]
 
 
 @router.post("/{agent_id}/runs", summary="Let an agent work", response_model=Run, responses=_EVENTS)

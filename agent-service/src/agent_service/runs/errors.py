@@ -96,14 +96,3 @@ class Draining(Unavailable):
 
     def __init__(self) -> None:
         super().__init__("the agent-service restarts; ask again in a moment", retry_after_s=3)
-
-
-class TooManyStreams(TooManyRequests):
-    """The person follows too many runs at once."""
-
-    code = "too_many_streams"
-
-    def __init__(self, count_max: int) -> None:
-        super().__init__(
-            f"{count_max} event streams are open already; close one and try again", retry_after_s=5, extra={"limit": count_max}
-        )

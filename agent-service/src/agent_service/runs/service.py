@@ -21,8 +21,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from agent_service.agents import service as agents
 from agent_service.agents.errors import CursorInvalid
-from agent_service.agents.sources import Sources
-from agent_service.runs import event_repository, repository, step_repository
+from agent_service.agents.sources import AgentSources
+from agent_service.events.live import LiveRuns
+from agent_service.loop.prompt import SEARCH_TOOL
+from agent_service.loop.workflow import KIND, approval_topic, workflow_id
+from agent_service.records import event_repository, repository, step_repository
+from agent_service.records.models import FileRow, RunRow
+from agent_service.records.spec import RunSpec
 from agent_service.runs.errors import (
     CallNotFound,
     DecidedAlready,
@@ -35,12 +40,7 @@ from agent_service.runs.errors import (
     RunNotFound,
     TooManyRuns,
 )
-from agent_service.runs.live import LiveRuns
-from agent_service.runs.models import FileRow, RunRow
-from agent_service.runs.prompt import SEARCH_TOOL
-from agent_service.runs.spec import RunSpec
 from agent_service.runs.views import run_view, step_view
-from agent_service.runs.workflow import KIND, approval_topic, workflow_id
 from agent_service.settings import AgentSettings
 from shared import idempotency
 
@@ -66,7 +66,9 @@ async def own_run(session: AsyncSession, principal: Principal, run_id: UUID, *, 
 class RunService:
     """One a process."""
 
-    def __init__(self, database: Database, engine: DurableEngine, live: LiveRuns, *, sources: Sources, settings: AgentSettings) -> None:
+    def __init__(
+        self, database: Database, engine: DurableEngine, live: LiveRuns, *, sources: AgentSources, settings: AgentSettings
+    ) -> None:
         self._database = database
         self._engine = engine
         self._live = live
@@ -133,7 +135,7 @@ class RunService:
         await repository.add(session, values)
 
     async def _spec(self, principal: Principal, agent: Agent, body: RunCreate) -> RunSpec:
-        """What the run is to do. Sources the body names must be readable; of the agent's those that are not are left out."""
+        """What the run is to do. AgentSources the body names must be readable; of the agent's those that are not are left out."""
         messages = _messages(body)
         if body.limits is not None:
             agents.check_limits(body.limits, self._settings)

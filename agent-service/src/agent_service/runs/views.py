@@ -9,9 +9,9 @@ from shared.contracts.agents import Run, RunStatus, RunStep
 from shared.contracts.chat import LeftOutEventData, MessageError, MessageUsage
 from shared.contracts.runs import RunFile
 
-from agent_service.runs import repository
-from agent_service.runs.history import citations_of, latest, output_of, reasoning_of
-from agent_service.runs.models import RunRow, StepRow
+from agent_service.loop.history import citations_of, latest, output_of, reasoning_of
+from agent_service.records import repository
+from agent_service.records.models import RunRow, StepRow
 
 
 def run_view(row: RunRow, *, usage: MessageUsage | None, last_event_id: int, attempts: Sequence[StepRow] = ()) -> Run:

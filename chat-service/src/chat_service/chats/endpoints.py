@@ -13,8 +13,8 @@ from shared.pagination import After, Limit, Page
 
 from chat_service.chats import service
 from chat_service.chats.addresses import ChatId
+from chat_service.chats.dependencies import ReferencesDep
 from chat_service.chats.errors import NoSuchChange
-from chat_service.dependencies import ReferencesDep, TurnsDep
 from chat_service.messages import service as messages
 from shared import idempotency
 
@@ -71,8 +71,3 @@ async def patch_chat(chat_id: ChatId, body: ChatPatch, session: SessionDep, prin
             raise NoSuchChange("current_message_id names a message of this chat")
         values["current_message_id"] = await messages.newest_leaf(session, chat_id, body.current_message_id)
     return service.view(await service.patch(session, chat, values))
-
-
-@router.delete("/{chat_id}", status_code=204, summary="Delete a chat with its messages")
-async def delete_chat(chat_id: ChatId, principal: Writer, turns: TurnsDep) -> None:
-    await turns.delete_chat(principal, chat_id)

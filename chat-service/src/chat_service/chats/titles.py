@@ -10,5 +10,5 @@ def title_from(content: str) -> str | None:
     title = " ".join(line.split()).strip("#>*-` ")
     if len(title) <= TITLE_CHARS_MAX:
         return title or None
-    cut = title[:TITLE_CHARS_MAX].rsplit(" ", 1)[0]
-    return f"{cut.rstrip('.,;:')}…"
+    shortened = title[:TITLE_CHARS_MAX].rsplit(" ", 1)[0]
+    return f"{shortened.rstrip('.,;:')}…"

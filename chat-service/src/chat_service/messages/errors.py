@@ -49,7 +49,7 @@ class NotReply(Invalid):
 
 
 class NothingToContinue(Conflict):
-    """Only a reply that was cut continues."""
+    """Only a reply that ended early continues."""
 
     code = "nothing_to_continue"
 

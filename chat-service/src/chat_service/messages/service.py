@@ -32,7 +32,7 @@ class Above:
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class BranchHistory:
     """The newest lines of a branch, root first; `count` is how many messages the whole branch has."""
 
     lines: list[Line]
@@ -40,7 +40,7 @@ class History:
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class ReplyEnding:
     """How a turn ended and why: text, reasoning and usage are added to the reply, steps, citations and `left_out` replace what it has."""
 
     status: FinalStatus
@@ -216,7 +216,7 @@ async def add(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
 
 
 async def reopen(session: AsyncSession, row: MessageRow, *, turn_id: UUID, model: str, stream_from: int) -> None:
-    """A cut reply continues in a new turn."""
+    """A reply that ended early continues in a new turn."""
     values = {
         "status": "streaming",
         "error": None,
@@ -230,7 +230,7 @@ async def reopen(session: AsyncSession, row: MessageRow, *, turn_id: UUID, model
     await repository.change(session, chat_id=row.chat_id, message_id=row.id, values=values)
 
 
-async def close(session: AsyncSession, *, chat_id: UUID, message_id: UUID, ending: Ending, stream_to: int) -> MessageUsage | None:
+async def close(session: AsyncSession, *, chat_id: UUID, message_id: UUID, ending: ReplyEnding, stream_to: int) -> MessageUsage | None:
     """Fold a turn into its reply; returns what the reply took over all its turns."""
     usage = ending.usage or MessageUsage()
     # Empty on a turn that continues: what the reply was looked up in before stays with it.
@@ -269,13 +269,13 @@ def _counted(usage: MessageUsage | None) -> tuple[dict[str, int], dict[str, Any]
     return {name: amount for name, amount in sums.items() if amount is not None}, known
 
 
-async def history(session: AsyncSession, *, chat_id: UUID, leaf_id: UUID, messages_max: int, bytes_max: int) -> History:
+async def history(session: AsyncSession, *, chat_id: UUID, leaf_id: UUID, messages_max: int, bytes_max: int) -> BranchHistory:
     """The newest part of the branch that ends in `leaf_id`, read within the budget."""
     rows = await repository.history(session, chat_id=chat_id, leaf_id=leaf_id, depth_max=messages_max, bytes_max=bytes_max)
     count = rows[0][2] if rows else 0
     if count is None:
         count = await repository.count_depth(session, chat_id=chat_id, message_id=leaf_id)
-    return History([Line(role, content) for role, content, _ in rows], count)
+    return BranchHistory([Line(role, content) for role, content, _ in rows], count)
 
 
 async def note_left_out(session: AsyncSession, *, chat_id: UUID, message_id: UUID, left_out: LeftOutEventData) -> None:

@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Sources:
+class ReplySources:
     """What a reply may be looked up in."""
 
     knowledge_base_ids: tuple[UUID, ...] = ()
@@ -73,7 +73,7 @@ class References:
 
         return await _each(attach, list(dict.fromkeys(file_ids)))
 
-    async def still_there(self, principal: Principal, sources: Sources) -> Sources:
+    async def still_there(self, principal: Principal, sources: ReplySources) -> ReplySources:
         """`sources` without what was deleted (or taken from the caller) since it was chosen. Raises: AppError."""
 
         async def knowledge_base(knowledge_base_id: UUID) -> UUID | None:
@@ -90,7 +90,7 @@ class References:
 
         knowledge_bases = await _each(knowledge_base, sources.knowledge_base_ids)
         files = await _each(file, sources.file_ids)
-        return Sources(
+        return ReplySources(
             knowledge_base_ids=tuple(found for found in knowledge_bases if found is not None),
             file_ids=tuple(found for found in files if found is not None),
         )

@@ -1,4 +1,4 @@
-"""What a reply holds after its events: one rule for the live end of a turn, the reaper and everyone who reads events."""
+"""What a reply holds after its events: one rule for the live end of a turn, the sweeper and everyone who reads events."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -29,9 +29,9 @@ class Folded:
 def fold(events: Iterable[Event], start: Folded | None = None) -> Folded:
     """`start` and the events after it. Folding all at once gives what folding piece by piece gives.
 
-    A step that was cut begins again with a higher `attempt`: what its earlier attempt thought, wrote and called is void. A tool call
-    comes again with each change under its step and `call_id` (models repeat ids in later steps), a citation with its `n`; the
-    last one counts.
+    A step that was interrupted begins again with a higher `attempt`: what its earlier attempt thought, wrote and called is
+    void. A tool call comes again with each change under its step and `call_id` (models repeat ids in later steps), a citation
+    with its `n`; the last one counts.
     """
     state = _State(start or Folded())
     for event in events:
@@ -55,7 +55,7 @@ def fold(events: Iterable[Event], start: Folded | None = None) -> Folded:
 
 
 class _Written:
-    """A text under way that can be cut back."""
+    """A text under way that can be shortened."""
 
     def __init__(self, start: str) -> None:
         self._parts = [start]
@@ -65,7 +65,7 @@ class _Written:
         self._parts.append(text)
         self.chars += len(text)
 
-    def cut(self, chars: int) -> None:
+    def shorten(self, chars: int) -> None:
         self._parts, self.chars = [self.whole()[:chars]], chars
 
     def whole(self) -> str:
@@ -87,8 +87,8 @@ class _State:
         number = int(step["step"])
         earlier = self._began.get(number)
         if int(step.get("attempt", 1)) > 1 and earlier is not None:
-            self.said.cut(earlier[0])
-            self.thought.cut(earlier[1])
+            self.said.shorten(earlier[0])
+            self.thought.shorten(earlier[1])
             self.steps = [entry for entry in self.steps if entry["step"] != number]
         said, thought = self.said.chars, self.thought.chars
         self._began = {other: (min(text, said), min(thoughts, thought)) for other, (text, thoughts) in self._began.items()}

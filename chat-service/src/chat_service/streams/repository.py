@@ -16,7 +16,7 @@ _ROWS = """unnest(
     CAST(:turn_ids AS uuid[]), CAST(:first_ids AS bigint[]), CAST(:last_ids AS bigint[]), CAST(:kinds AS text[]), CAST(:payloads AS text[])
 ) AS c (turn_id, first_id, last_id, kind, payload)"""
 
-# The key-share lock on the turn's row makes the reaper (FOR UPDATE) wait for this write, and this write miss a reaped turn:
+# The key-share lock on the turn's row makes the sweeper (FOR UPDATE) wait for this write, and this write miss a turn that was ended:
 # a process that lost its lease can never add to a reply that was folded.
 _WRITE = text(f"""
 WITH owned AS (

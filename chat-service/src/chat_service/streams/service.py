@@ -18,7 +18,7 @@ from chat_service.streams.live import LiveReply, coalesced
 from chat_service.streams.signals import Signals
 
 _AWAY_MAX_S = 15.0
-"""So long a reader waits for a database that is away, without a ping; then its connection is cut, so that it knows to resume."""
+"""So long a reader waits for a database that is away, without a ping; then its connection is ended, so that it knows to resume."""
 
 
 class ReplyStreams:
@@ -59,7 +59,7 @@ class ReplyStreams:
         if backlog := live.events[seen:]:
             seen = len(live.events)
             yield coalesced(backlog)
-        told: str | None = None
+        shown: str | None = None
         while True:
             fresh = live.events[seen:]
             if len(fresh) > self._settings.stream_lag_max:
@@ -69,9 +69,9 @@ class ReplyStreams:
                 yield b"".join(event.frame for event in fresh)
             elif live.closed:
                 return
-            elif live.notice is not None and live.notice is not told:
-                told = live.notice
-                yield encode("waiting", told, live.last_id)
+            elif live.notice is not None and live.notice is not shown:
+                shown = live.notice
+                yield encode("waiting", shown, live.last_id)
             elif not await live.wait(self._settings.stream_ping_s):
                 yield comment()
 

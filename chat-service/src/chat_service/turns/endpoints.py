@@ -15,10 +15,10 @@ from shared.idempotency import IdempotencyKey, Operation
 from shared.streams import DocumentedEvents, EventStream, SeenEventId
 
 from chat_service.chats.addresses import ChatId
-from chat_service.dependencies import SettingsDep, StreamsDep, TurnsDep
 from chat_service.settings import ChatSettings
 from chat_service.streams.cursor import Reply
 from chat_service.streams.service import ReplyStreams
+from chat_service.turns.dependencies import SettingsDep, StreamsDep, TurnsDep
 from chat_service.turns.errors import Draining
 from chat_service.turns.service import KeyedWrite, Started, TurnService
 
@@ -33,10 +33,15 @@ _EVENTS: dict[int | str, dict[str, Any]] = {
     }
 }
 
+_CONTINUE_ID = "go_on_api_v1_chats__chat_id__messages__message_id__continue_post"
+"""Clients that are generated from the API name their function after it."""
+
 router = APIRouter(prefix="/api/v1/chats/{chat_id}/messages", tags=["turns"])
+deletion_router = APIRouter(prefix="/api/v1/chats", tags=["chats"])
+"""Apart from the other routes of chats: what still writes in a chat ends with it."""
 
 
-class _Answers:
+class _TurnAnswers:
     """How a started turn is answered: as events, or as the finished reply."""
 
     def __init__(self, request: Request, turns: TurnService, streams: ReplyStreams, settings: ChatSettings) -> None:
@@ -57,7 +62,7 @@ class _Answers:
 
     def stream(self, principal: Principal, reply: Reply, after: int) -> EventStream:
         if self._streams.closing:
-            raise Draining  # a stream that is begun now would end without an event
+            raise Draining  # a stream that begins now would end without an event
         with self._streams.open.place(principal) as place:
             return self._stream(reply, after, on_close=place.keep())
 
@@ -70,11 +75,11 @@ class _Answers:
 
 
 # async: a class as a dependency would be built in a thread.
-async def _answers(request: Request, turns: TurnsDep, streams: StreamsDep, settings: SettingsDep) -> _Answers:
-    return _Answers(request, turns, streams, settings)
+async def _answers(request: Request, turns: TurnsDep, streams: StreamsDep, settings: SettingsDep) -> _TurnAnswers:
+    return _TurnAnswers(request, turns, streams, settings)
 
 
-Answers = Annotated[_Answers, Depends(_answers)]
+Answers = Annotated[_TurnAnswers, Depends(_answers)]
 
 
 def _keyed(request: Request, principal: Principal, key: str | None, body: BaseModel) -> KeyedWrite | None:
@@ -108,8 +113,14 @@ async def regenerate(
     return await answers.of_turn(principal, partial(turns.regenerate, principal, chat_id, message_id, options, write=write))
 
 
-@router.post("/{message_id}/continue", summary="Continue a reply that was cut off", response_model=Message, responses=_EVENTS)
-async def go_on(
+@router.post(
+    "/{message_id}/continue",
+    summary="Continue a reply that was cut off",
+    response_model=Message,
+    responses=_EVENTS,
+    operation_id=_CONTINUE_ID,
+)
+async def continue_reply(
     chat_id: ChatId,
     message_id: UUID,
     request: Request,
@@ -121,7 +132,12 @@ async def go_on(
 ) -> Any:
     options = body or ReplyOptions()
     write = _keyed(request, principal, key, options)
-    return await answers.of_turn(principal, partial(turns.go_on, principal, chat_id, message_id, options, write=write))
+    return await answers.of_turn(principal, partial(turns.continue_reply, principal, chat_id, message_id, options, write=write))
+
+
+@deletion_router.delete("/{chat_id}", status_code=204, summary="Delete a chat with its messages")
+async def delete_chat(chat_id: ChatId, principal: Writer, turns: TurnsDep) -> None:
+    await turns.delete_chat(principal, chat_id)
 
 
 @router.post("/{message_id}/stop", summary="Stop a reply; what it wrote is kept")

@@ -1,0 +1,1 @@
+"""Events of runs: stored before they are shown, followed from any id."""

@@ -1,0 +1,14 @@
+"""What can be refused about event streams."""
+
+from shared.errors import TooManyRequests
+
+
+class TooManyStreams(TooManyRequests):
+    """The person follows too many runs at once."""
+
+    code = "too_many_streams"
+
+    def __init__(self, count_max: int) -> None:
+        super().__init__(
+            f"{count_max} event streams are open already; close one and try again", retry_after_s=5, extra={"limit": count_max}
+        )

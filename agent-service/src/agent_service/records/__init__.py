@@ -1,0 +1,1 @@
+"""What is stored of runs: the run, its steps, its events, its files."""
