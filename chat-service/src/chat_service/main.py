@@ -35,6 +35,7 @@ from chat_service.retention.erasure import BELONGINGS
 from chat_service.retention.purges import retention
 from chat_service.settings import SCHEMA_VERSION, ChatSettings
 from chat_service.streams.journal import Journal
+from chat_service.streams.mirrors import RunMirrors
 from chat_service.streams.service import ReplyStreams
 from chat_service.streams.signals import Signals
 from chat_service.turns.endpoints import deletion_router
@@ -118,7 +119,8 @@ def _wire(state: State, database: Database, pool: UpstreamPool, settings: ChatSe
     state.references = references
     others = Others(references, windows, cancellations, deletions)
     state.turns = TurnService(database, runner, others, histories=histories, signals=signals, settings=settings)
-    state.streams = streams = ReplyStreams(database, journal, signals, settings)
+    mirrors = RunMirrors(database, agents, signals, tasks=state.tasks, settings=settings)
+    state.streams = streams = ReplyStreams(database, journal, signals, mirrors=mirrors, settings=settings)
     state.metrics.gauge("chat_streams_open", "Reply streams that readers hold open").set_function(lambda: len(streams.open))
 
     state.retention = retention(database, settings, state.metrics)
@@ -171,7 +173,7 @@ def _clients(pool: UpstreamPool, tokens: ServiceTokens, settings: ChatSettings) 
 def _begin_drain(state: State, timeout_s: float) -> None:
     async def drain() -> None:
         await state.runner.drain(timeout_s)
-        state.streams.closing = True
+        state.streams.close()
 
     if not state.draining:
         state.draining = True

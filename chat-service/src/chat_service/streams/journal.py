@@ -29,7 +29,8 @@ class Journal:
     async def flush(self) -> None:
         """Store what was shown since the last flush. A failed write is repeated by the next one."""
         async with self._writing:
-            open_replies = [live for live in self.replies.values() if not live.sealed]
+            # A run stores its events itself: its reply gets its rows when it ends, for those who resume it then.
+            open_replies = [live for live in self.replies.values() if not live.sealed and not live.relayed]
             chunks = [chunk for live in open_replies for chunk in live.take_unjournaled()]
             if not chunks:
                 return

@@ -38,8 +38,8 @@ class Chunk:
     payload: str
 
 
-def text_event(event_id: int, kind: Kind, text: str) -> Event:
-    return Event(event_id, kind, text, "", encode(kind, {"text": text}, event_id))
+def text_event(event_id: int, kind: Kind, text: str, *, encoded: bytes | None = None) -> Event:
+    return Event(event_id, kind, text, "", encode(kind, encoded or {"text": text}, event_id))
 
 
 def data_event(event_id: int, kind: Kind, data: dict[str, Any]) -> Event:
@@ -140,9 +140,10 @@ class LiveReply:
         self._journaled = len(self.events)
         self.text_bytes = sum(len(event.text.encode()) for event in events)
 
-    def emit_text(self, kind: Kind, text: str) -> None:
+    def emit_text(self, kind: Kind, text: str, *, encoded: bytes | None = None) -> None:
+        """`encoded`: the event's data, for a text that came as an event."""
         self.text_bytes += len(text.encode())
-        self.append([text_event(self.last_id + 1, kind, text)])
+        self.append([text_event(self.last_id + 1, kind, text, encoded=encoded)])
 
     def emit(self, kind: Kind, data: dict[str, Any]) -> None:
         self.append([data_event(self.last_id + 1, kind, data)])

@@ -1,10 +1,12 @@
 """All SQL about the journal."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import func, select, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chat_service.streams.live import Chunk, Kind
@@ -81,6 +83,30 @@ async def holds(session: AsyncSession, *, turn_id: UUID, event_id: int) -> bool:
 async def last_id(session: AsyncSession, *, turn_id: UUID) -> int | None:
     query = select(func.max(JournalRow.last_id)).where(JournalRow.turn_id == turn_id)
     return (await session.execute(query)).scalar_one_or_none()
+
+
+@dataclass(frozen=True, slots=True)
+class RunningReply:
+    """The turn in which an agent writes a reply. `principal`: claims; `left_out`: what chat did not send to the run, JSON."""
+
+    turn_id: UUID
+    first_event_id: int
+    principal: dict[str, Any]
+    left_out: dict[str, Any] | None
+
+
+_RUNNING_REPLY = text("""
+SELECT turn.id, turn.first_event_id, turn.principal, message.left_out
+FROM turn JOIN message ON message.id = turn.message_id AND message.chat_id = turn.chat_id
+WHERE message.turn_id = turn.id AND turn.message_id = :message_id AND turn.status = 'running' AND turn.kind = 'agent'
+    AND turn.principal IS NOT NULL
+""").columns(principal=JSONB, left_out=JSONB)
+
+
+async def running_reply(session: AsyncSession, *, message_id: UUID) -> RunningReply | None:
+    """The reply, when an agent writes it at the moment."""
+    row = (await session.execute(_RUNNING_REPLY, {"message_id": message_id})).one_or_none()
+    return None if row is None else RunningReply(row.id, row.first_event_id, row.principal, row.left_out)
 
 
 def _chunk(row: JournalRow) -> Chunk:

@@ -1,4 +1,4 @@
-"""Following a reply from any event id: from memory in the process that writes it, from the journal everywhere else."""
+"""Following a reply from any event id: from memory in the process that writes it, else from its run or from the journal."""
 
 from collections.abc import AsyncGenerator
 
@@ -15,6 +15,7 @@ from chat_service.streams.cursor import JournalCursor, Reply
 from chat_service.streams.errors import TooManyStreams
 from chat_service.streams.journal import Journal
 from chat_service.streams.live import LiveReply, coalesced
+from chat_service.streams.mirrors import RunMirrors
 from chat_service.streams.signals import Signals
 
 _AWAY_MAX_S = 15.0
@@ -24,13 +25,19 @@ _AWAY_MAX_S = 15.0
 class ReplyStreams:
     """Gives the bytes of reply streams. One instance per process."""
 
-    def __init__(self, database: Database, journal: Journal, signals: Signals, settings: ChatSettings) -> None:
+    def __init__(self, database: Database, journal: Journal, signals: Signals, *, mirrors: RunMirrors, settings: ChatSettings) -> None:
         self._database = database
         self._journal = journal
         self._signals = signals
+        self._mirrors = mirrors
         self._settings = settings
         self.open = OpenStreams(settings.streams_per_user_max, TooManyStreams)
         self.closing = False
+
+    def close(self) -> None:
+        """End the streams of replies that other processes write; those of this process end with them."""
+        self.closing = True
+        self._mirrors.close()
 
     async def follow(self, reply: Reply, after: int) -> AsyncGenerator[bytes]:
         """The events after `after` until the turn's end: the backlog coalesced, then each as it comes. The caller has authorised.
@@ -45,6 +52,11 @@ class ReplyStreams:
                 return
             # The turn was taken from this process: how it ended is in the database.
             after = live.last_id
+        async with self._mirrors.following(reply) as mirror:
+            if mirror is not None:
+                async for frames in self._from_memory(mirror, after):
+                    yield frames
+                after = max(after, mirror.last_id)
         async for frames in self._from_journal(reply, after):
             yield frames
 

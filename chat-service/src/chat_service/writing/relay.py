@@ -2,42 +2,27 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
 from contextlib import aclosing
 from functools import partial
-from typing import Any, cast
 
-import orjson
-from pydantic import ValidationError
 from shared.clients.agents import AgentClient
 from shared.clock import monotonic_s
 from shared.contracts.agents import (
-    CitationEvent,
-    DeltaEvent,
-    DoneEvent,
-    ErrorEvent,
     InputMessage,
     InternalRunCreate,
-    LeftOutEvent,
-    ReasoningEvent,
-    RunEvent,
-    StepEvent,
-    ToolEvent,
-    UsageEvent,
-    WaitingEvent,
 )
-from shared.contracts.chat import ErrorEventData, FinalStatus, LeftOutEventData, LoadProgress, MessageError, MessageUsage
+from shared.contracts.chat import FinalStatus, LoadProgress, MessageError
 from shared.errors import AppError, NotFound, TooManyRequests, Unavailable
 from shared.http import UpstreamError
 from shared.replies.fitting import fit
 from shared.replies.waiting import Waits
-from shared.sse import SseEvent
 
 from chat_service.agent_runs.cancellations import RunCancellations
 from chat_service.messages.service import ReplyEnding
 from chat_service.references.service import References
 from chat_service.settings import ChatSettings
-from chat_service.streams.live import Event, LiveReply
+from chat_service.streams.live import LiveReply
+from chat_service.streams.run_events import MalformedRunError
 from chat_service.writing.continuations import to_prompt
 from chat_service.writing.histories import Histories
 from chat_service.writing.lookups import message_error
@@ -51,7 +36,6 @@ _WORTH_TELLING_S = 0.5
 _BUSY = "agents_busy"
 _STEADY_S = 30.0
 """A connection that held this long was one: the wait for the agent-service starts afresh when it breaks."""
-_KINDS = frozenset({"step", "tool", "citation", "left_out", "delta", "reasoning", "waiting", "usage", "error", "done"})
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +94,7 @@ class AgentRelay:
             try:
                 if (status := await self._follow(running, away)) is not None:
                     running.run = "ended"
-                    return ReplyEnding(status, finish_reason=running.finish_reason, error=running.error)
+                    return ReplyEnding(status, finish_reason=running.reader.finish_reason, error=running.reader.error)
             except (UpstreamError, Unavailable, TooManyRequests) as error:
                 log.info("the events of a run broke off; they are asked for again", extra={"reason": type(error).__name__})
             except AppError as error:
@@ -158,7 +142,7 @@ class AgentRelay:
         sent = fit(replace_question(history.lines, asked), bytes_max=budget.bytes_max)
         if (left_out := budget.left_out(messages=history.count - len(sent))) is not None:
             # The ids of this turn's events are the run's, so it is stored, and joins what the run says of itself.
-            running.left_out = left_out
+            running.reader.left_out = left_out
             await self._histories.note_left_out(spec, left_out)
         prompt = to_prompt(sent, continues=False)
         return InternalRunCreate(
@@ -183,119 +167,24 @@ class AgentRelay:
 
     async def _follow(self, running: Running, away: _Away) -> FinalStatus | None:
         """Relay what one connection gives; the run's final status, or None when the connection ended before it."""
-        spec, live = running.spec, running.live
-        after = live.last_id - spec.first_event_id
-        async with aclosing(self._agents.events(spec.principal, spec.message_id, after=after)) as events:
+        spec, reader = running.spec, running.reader
+        async with aclosing(self._agents.events(spec.principal, spec.message_id, after=reader.after)) as events:
             async for event in events:
-                status = self._relay(running, event)
+                try:
+                    status = reader.take(event)
+                except MalformedRunError:
+                    raise TurnFailedError(_malformed()) from None
                 away.back()
                 if status is not None:
                     return status
-                if live.text_bytes > self._settings.reply_content_max_bytes:
+                if running.live.text_bytes > self._settings.reply_content_max_bytes:
                     raise TurnFailedError(too_long(self._settings.reply_content_max_bytes))
         return None
-
-    def _relay(self, running: Running, event: SseEvent) -> FinalStatus | None:
-        """Append one event under the id that belongs to it; the status when it is the last.
-
-        Raises:
-            UpstreamError: an event is missing.
-            TurnFailedError: it is none that can be shown.
-        """
-        number, due = _number(event), running.live.last_id + 1 - running.spec.first_event_id
-        if number < due:
-            return None
-        if number > due:
-            raise UpstreamError("the events of the run have a gap")
-        if event.event not in _KINDS:
-            # Of a newer agent-service: the reader sees nothing of it, the numbers go on.
-            running.live.emit_text("delta", "")
-            return None
-        if event.event == "left_out":
-            running.live.emit("left_out", _left_out_in_all(running, event).model_dump(mode="json"))
-            return None
-        return _emit(running, _parsed(event, number))
 
 
 def _show_waiting(running: Running, reason: str, progress: LoadProgress | None) -> None:
     """To those who read now: the ids of this turn's events are the run's."""
     running.live.tell_waiting(reason, None if progress is None else progress.model_dump(exclude_none=True))
-
-
-def note_end_of_run(running: Running, known: Iterable[Event]) -> None:
-    """Take in what the events that an earlier process stored say about the run's end."""
-    for event in known:
-        if event.kind == "usage":
-            running.usage = MessageUsage.model_validate_json(event.data)
-        elif event.kind == "error":
-            running.error = _error_of(ErrorEventData.model_validate_json(event.data))
-
-
-def _emit(running: Running, event: RunEvent) -> FinalStatus | None:
-    live = running.live
-    match event.root:
-        case DeltaEvent(event=kind, data=data) | ReasoningEvent(event=kind, data=data):
-            live.emit_text(kind, data.text)
-        case StepEvent(event=kind, data=data) | ToolEvent(event=kind, data=data) | CitationEvent(event=kind, data=data):
-            live.emit(kind, data.model_dump(mode="json"))
-        case WaitingEvent(data=data):
-            live.emit("waiting", data.model_dump(mode="json"))
-        case LeftOutEvent():
-            return None
-        case UsageEvent(data=data):
-            running.usage = data
-            live.emit("usage", data.model_dump(mode="json"))
-        case ErrorEvent(data=data):
-            running.error = _error_of(data)
-            live.emit("error", data.model_dump(mode="json"))
-        case DoneEvent(data=data):
-            running.finish_reason = data.finish_reason
-            return data.status  # shown when the reply is stored
-    return None
-
-
-def _left_out_in_all(running: Running, event: SseEvent) -> LeftOutEventData:
-    """What the run's model does not see, with what this service had not sent to the run."""
-    try:
-        of_run = LeftOutEventData.model_validate_json(event.data)
-    except ValidationError:
-        raise TurnFailedError(_malformed()) from None
-    before = running.left_out
-    if before is None:
-        return of_run
-    return of_run.model_copy(update={"messages": of_run.messages + before.messages, "passages": of_run.passages + before.passages})
-
-
-def _number(event: SseEvent) -> int:
-    if event.id is None or not event.id.isascii() or not event.id.isdigit():
-        raise TurnFailedError(_malformed())
-    return int(event.id)
-
-
-def _parsed(event: SseEvent, number: int) -> RunEvent:
-    try:
-        data = orjson.loads(event.data)
-        if b"\\u0000" in event.data:
-            data = _without_nul(data)
-        return RunEvent.model_validate({"event": event.event, "id": number, "data": data})
-    except (orjson.JSONDecodeError, ValidationError):
-        raise TurnFailedError(_malformed()) from None
-
-
-def _without_nul(value: object) -> object:
-    """PostgreSQL text cannot hold NUL."""
-    if isinstance(value, str):
-        return value.replace("\x00", "")
-    if isinstance(value, list):
-        return [_without_nul(item) for item in cast("list[object]", value)]
-    if isinstance(value, dict):
-        return {_without_nul(name): _without_nul(item) for name, item in cast("dict[object, object]", value).items()}
-    return value
-
-
-def _error_of(data: ErrorEventData) -> MessageError:
-    extra: dict[str, Any] = dict(data.model_extra or {})
-    return MessageError(code=data.code, detail=data.detail, status=data.status, extra=extra)
 
 
 def _malformed() -> MessageError:

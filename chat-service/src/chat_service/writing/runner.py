@@ -28,7 +28,7 @@ from chat_service.writing import repository
 from chat_service.writing.closing import Closing, ended_for
 from chat_service.writing.costs import Costs
 from chat_service.writing.plain import PlainWriter
-from chat_service.writing.relay import AgentRelay, note_end_of_run
+from chat_service.writing.relay import AgentRelay
 from chat_service.writing.repository import Asked
 from chat_service.writing.specs import NEEDED, Read, Running, TurnFailedError, TurnSpec, kind_of
 
@@ -107,7 +107,7 @@ class TurnRunner:
         running = self._new(spec)
         running.live.restore(known)
         running.run = "started"
-        note_end_of_run(running, known)
+        running.reader.restore(known)
         _heed(running, asked)
         self._spawn(running)
 
@@ -123,7 +123,7 @@ class TurnRunner:
         live.emit("message", dict(spec.message_event))
         # A stopped run gets time to end by itself.
         scope = WorkScope(stop_wait_s=0.0 if spec.run is None else self._settings.agent_stop_wait_s)
-        return Running(spec=spec, live=live, scope=scope, left_out=spec.left_out)
+        return Running(spec=spec, live=live, scope=scope)
 
     def _spawn(self, running: Running) -> None:
         self._running[running.spec.turn_id] = running
@@ -204,7 +204,7 @@ class TurnRunner:
 
     async def _finish(self, running: Running, ending: ReplyEnding) -> None:
         live = running.live
-        usage = running.usage or running.answer.usage
+        usage = running.reader.usage or running.answer.usage
         if usage is None and running.answer.dispatch_id is not None and running.stopped:
             usage = await self._costs.ask_for(running.answer.dispatch_id, self._settings.stop_cost_wait_s)
         folded = fold(live.events)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from shared.auth.permissions import Permission
 from shared.auth.principal import Principal
-from shared.contracts.chat import LeftOutEventData, MessageError, MessageUsage
+from shared.contracts.chat import LeftOutEventData, MessageError
 from shared.ids import uuid7
 from shared.replies.answers import ModelAnswer
 from shared.replies.stopping import WorkScope
@@ -16,6 +16,7 @@ from chat_service.messages.service import BranchHistory
 from chat_service.references.service import ReplySources
 from chat_service.streams.fold import Folded
 from chat_service.streams.live import LiveReply
+from chat_service.streams.run_events import RunReader
 from chat_service.writing.models import TurnKind
 
 RunState = Literal["none", "started", "ended"]
@@ -82,8 +83,8 @@ class Read:
 class Running:
     """A turn under way. `history` is what was read of it when it started, until it is sent.
 
-    `scope` ends it from outside, `run` is how far an agent's run is. A plain reply has its usage and finish reason in `answer`, that of an
-    agent, with its error, in `usage`, `finish_reason` and `error`.
+    `scope` ends it from outside. What a plain reply's model says beside the text is in `answer`; of an agent's reply `run` is how far
+    its run is, and `reader` takes its events.
     """
 
     spec: TurnSpec
@@ -92,10 +93,10 @@ class Running:
     history: Read | None = None
     answer: ModelAnswer = field(default_factory=ModelAnswer)
     run: RunState = "none"
-    usage: MessageUsage | None = None
-    finish_reason: str | None = None
-    error: MessageError | None = None
-    left_out: LeftOutEventData | None = None
+    reader: RunReader = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.reader = RunReader(self.live, left_out=self.spec.left_out)
 
     @property
     def stopped(self) -> bool:
