@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from agent_service.code.testing import NO_LANDLOCK, Sandbox, sandbox
+from code_sandbox import NO_LANDLOCK, Sandbox, sandbox
 from shared.contracts.agents import CodeResult
 from shared.testing.identity import make_principal
 

@@ -12,11 +12,11 @@ import httpx
 import pytest
 import pytest_asyncio
 from agent_service.code.service import CodeRunner
-from agent_service.code.testing import NO_LANDLOCK
 from agent_service.code.tool import TEXT_CHARS_MAX, PythonTool, plain_name
 from agent_service.main import create_app
 from agent_service.settings import AgentSettings
 from agent_service.tools.port import ToolContext, ToolResult
+from code_sandbox import NO_LANDLOCK
 from shared.app.asgi import ServiceApp
 from shared.auth.permissions import Permission, Role
 from shared.auth.principal import Principal

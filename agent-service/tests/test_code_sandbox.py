@@ -12,17 +12,18 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import code_sandbox
 import httpx
 import pytest
 from agent_service.code.admission import Admission
 from agent_service.code.endpoints import router
 from agent_service.code.limits import CodeLimits
 from agent_service.code.service import AccessLost, CodeRunner
-from agent_service.code.testing import NO_LANDLOCK, sandbox
 from agent_service.code.tool import PythonTool
 from agent_service.code.workfolder import WorkFolder, remove_tree
 from agent_service.settings import AgentSettings
 from agent_service.tools.port import ToolContext
+from code_sandbox import NO_LANDLOCK, sandbox
 from fastapi import FastAPI
 from shared.access import AccessEnd, EndReason
 from shared.app.asgi import ServiceApp
@@ -182,7 +183,7 @@ async def test_code_of_somebody_who_lost_access_ends_at_once(tmp_path: Path, who
 SERVICE = """
 import asyncio, sys
 from pathlib import Path
-from agent_service.code.testing import sandbox
+from code_sandbox import sandbox
 
 async def main():
     async with sandbox(Path(sys.argv[1]), libraries=False) as made:
@@ -198,7 +199,9 @@ asyncio.run(main())
 
 @pytest.mark.skipif(bool(NO_LANDLOCK), reason=NO_LANDLOCK or "Landlock is there")
 def test_what_runs_ends_with_a_service_that_is_killed(tmp_path: Path) -> None:
-    with subprocess.Popen([sys.executable, "-c", SERVICE, str(tmp_path)], stdout=subprocess.PIPE, text=True) as service:
+    environment = {**os.environ, "PYTHONPATH": str(Path(code_sandbox.__file__).parent)}
+    command = [sys.executable, "-c", SERVICE, str(tmp_path)]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as service:
         assert service.stdout is not None
         base, *pids = service.stdout.readline().split()
         zygote, run = map(int, pids)

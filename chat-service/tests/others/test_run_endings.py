@@ -84,7 +84,7 @@ async def test_a_deleted_chat_takes_its_runs_along(user: Any, others: Any, scrip
 async def test_a_run_that_begins_after_its_chat_was_deleted_is_deleted_too(
     start: Any, others: Any, script: Any, play: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    service = await start()
+    service = await start(turn_lease_s=60)  # its heartbeat comes when the test says so
     user = service.user()
     others.script = script.answers("nobody reads this", until=asyncio.Event())
     chat = await user.new_chat(agent_id=others.add_agent(user))
@@ -106,6 +106,12 @@ async def test_a_run_that_begins_after_its_chat_was_deleted_is_deleted_too(
         await play.until(asked)
         assert others.deletions == []
         held.set()
+
+        async def is_there() -> bool:
+            return reply in others.runs
+
+        await play.until(is_there)
+        await service.app.state.runner.heartbeat()
 
         async def deleted() -> bool:
             return others.deletions == [reply]

@@ -1,4 +1,4 @@
-"""Which passages an answer rests on, for models that were given numbered passages and cite none.
+"""Numbered passages, and which of them an answer rests on, for models that were given them and cite none.
 
 Small models answer well from passages and often forget the [n]. An answer that repeats a passage's words can be marked without asking the
 model again: for each sentence, the passage that holds most of its telling words, if it holds enough of them.
@@ -6,6 +6,9 @@ model again: for each sentence, the passage that holds most of its telling words
 
 import re
 from collections.abc import Iterable, Sequence
+
+from shared.contracts.retrieval import Passage
+from shared.contracts.runs import Citation
 
 _MARK = re.compile(r"\[(\d{1,3})\]")
 _WORD = re.compile(r"[^\W_]+")
@@ -15,6 +18,20 @@ _SHARED_MIN = 2
 _SHARE_MIN = 0.5
 _MARKS_MAX = 5
 _TEXT_CHARS_MAX = 20_000
+
+
+def citation_of(passage: Passage, n: int) -> Citation:
+    """`passage` as citation number `n`."""
+    return Citation(
+        n=n,
+        file_id=passage.file_id,
+        chunk_id=passage.chunk_id,
+        filename=passage.filename,
+        page=passage.page,
+        heading=passage.heading,
+        score=passage.score,
+        text=passage.text,
+    )
 
 
 def cited(text: str, numbers: Iterable[int]) -> list[int]:

@@ -18,7 +18,7 @@ from shared.wakeups import set_within
 from agent_service.events.errors import TooManyStreams
 from agent_service.events.live import LiveRuns
 from agent_service.records import event_repository, repository
-from agent_service.records.event_repository import Event
+from agent_service.records.event_repository import EventRecord
 from agent_service.settings import AgentSettings
 
 _READ_MAX = 500
@@ -34,14 +34,14 @@ class _Tail:
 
     after: int
     readers: int = 0
-    events: list[Event] = field(default_factory=list[Event])
+    events: list[EventRecord] = field(default_factory=list[EventRecord])
     ended: bool = False
 
     @property
     def last_id(self) -> int:
         return self.events[-1].id if self.events else self.after
 
-    def add(self, events: list[Event], *, ended: bool) -> bool:
+    def add(self, events: list[EventRecord], *, ended: bool) -> bool:
         """Whether something is new."""
         self.events += events
         if len(self.events) > _READ_MAX:
@@ -56,7 +56,7 @@ class _Tail:
         """Begin again with what is read next."""
         self.after, self.events, self.ended = -1, [], False
 
-    def above(self, after: int) -> list[Event] | None:
+    def above(self, after: int) -> list[EventRecord] | None:
         """The events above `after`; None when some of them are no longer here."""
         return [event for event in self.events if event.id > after] if after >= self.after else None
 
@@ -135,11 +135,11 @@ class RunStreams:
         async with self._database.transaction() as session:
             return (await event_repository.last_ids(session, [run_id])).get(run_id, 0)
 
-    async def _read(self, run_id: UUID, after: int) -> list[Event]:
+    async def _read(self, run_id: UUID, after: int) -> list[EventRecord]:
         async with self._database.transaction() as session:
             return await event_repository.read(session, run_id, after=after, limit=_READ_MAX)
 
-    async def _next(self, run_id: UUID, after: int, tail: _Tail) -> tuple[list[Event], bool]:
+    async def _next(self, run_id: UUID, after: int, tail: _Tail) -> tuple[list[EventRecord], bool]:
         is_own = run_id in self._live.runs
         if is_own:
             # What was known of it as another process's says nothing of its end.

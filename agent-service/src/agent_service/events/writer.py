@@ -13,7 +13,7 @@ from shared.outages import is_outage
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agent_service.records import event_repository, repository
-from agent_service.records.event_repository import Event
+from agent_service.records.event_repository import EventRecord
 
 _WRITE_AGAIN_S = 0.5
 _TEXT_CHARS_MAX = 16_000
@@ -35,7 +35,7 @@ class EventWriter:
         self._last_id = last_id
         self._on_stored = on_stored
         self._pending: list[tuple[str, dict[str, Any]]] = []
-        self._in_flight: list[Event] = []
+        self._in_flight: list[EventRecord] = []
         self._writing = asyncio.Lock()
 
     def add(self, event: str, data: dict[str, Any]) -> None:
@@ -99,7 +99,7 @@ class EventWriter:
     def _number(self) -> None:
         for event, data in self._pending:
             self._last_id += 1
-            self._in_flight.append(Event(self._last_id, event, orjson.dumps(data).decode()))
+            self._in_flight.append(EventRecord(self._last_id, event, orjson.dumps(data).decode()))
         self._pending.clear()
 
     async def _store(self, change: Callable[[AsyncSession], Awaitable[None]] | None) -> None:

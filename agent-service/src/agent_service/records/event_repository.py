@@ -11,7 +11,7 @@ from agent_service.records.models import EventRow
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class EventRecord:
     """One event; `data` is JSON."""
 
     id: int
@@ -27,7 +27,7 @@ ON CONFLICT DO NOTHING
 """
 
 
-async def add(session: AsyncSession, run_id: UUID, events: Sequence[Event]) -> None:
+async def add(session: AsyncSession, run_id: UUID, events: Sequence[EventRecord]) -> None:
     """Adding the same events again is harmless: a write whose answer was lost is repeated."""
     if not events:
         return
@@ -50,18 +50,18 @@ ORDER BY e.run_id, e.id
 """
 
 
-async def read_many(session: AsyncSession, after: Mapping[UUID, int], *, limit: int) -> dict[UUID, list[Event]]:
+async def read_many(session: AsyncSession, after: Mapping[UUID, int], *, limit: int) -> dict[UUID, list[EventRecord]]:
     """The events of several runs, of each those above its id, `limit` at most."""
-    found: dict[UUID, list[Event]] = {}
+    found: dict[UUID, list[EventRecord]] = {}
     values = {"run_ids": list(after), "after": list(after.values()), "limit": limit}
     for row in await session.execute(text(_READ_MANY), values):
-        found.setdefault(row.run_id, []).append(Event(row.id, row.event, row.data))
+        found.setdefault(row.run_id, []).append(EventRecord(row.id, row.event, row.data))
     return found
 
 
-async def read(session: AsyncSession, run_id: UUID, *, after: int, limit: int) -> list[Event]:
+async def read(session: AsyncSession, run_id: UUID, *, after: int, limit: int) -> list[EventRecord]:
     query = select(EventRow).where(EventRow.run_id == run_id, EventRow.id > after).order_by(EventRow.id).limit(limit)
-    return [Event(row.id, row.event, row.data) for row in (await session.execute(query)).scalars()]
+    return [EventRecord(row.id, row.event, row.data) for row in (await session.execute(query)).scalars()]
 
 
 async def last_ids(session: AsyncSession, run_ids: Sequence[UUID]) -> dict[UUID, int]:

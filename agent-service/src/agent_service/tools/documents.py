@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from shared.citations import citation_of
 from shared.clients.retrieval import RetrievalClient
 from shared.contracts.retrieval import Passage, SearchRequest
 from shared.contracts.runs import Citation
@@ -56,7 +57,7 @@ class SearchDocuments:
         if not found:
             return ToolResult("No passage in the documents fits. Say so, or search with other words.")
         shown = shorten(found, self._result_chars_max)
-        citations = tuple(cite(passage, n) for n, passage in enumerate(shown, context.citations_from))
+        citations = tuple(citation_of(passage, n) for n, passage in enumerate(shown, context.citations_from))
         return ToolResult("\n\n".join(map(write, citations)), citations=citations)
 
 
@@ -71,20 +72,6 @@ def shorten(passages: Sequence[Passage], chars_max: int) -> list[Passage]:
         kept.append(passage.model_copy(update={"text": text}))
         left -= len(text)
     return kept
-
-
-def cite(passage: Passage, n: int) -> Citation:
-    """`passage` as citation number `n`."""
-    return Citation(
-        n=n,
-        file_id=passage.file_id,
-        chunk_id=passage.chunk_id,
-        filename=passage.filename,
-        page=passage.page,
-        heading=passage.heading,
-        score=passage.score,
-        text=passage.text,
-    )
 
 
 def write(citation: Citation) -> str:

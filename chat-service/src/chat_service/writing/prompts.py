@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from shared.citations import citation_of
 from shared.contracts.retrieval import Passage
 from shared.contracts.runs import Citation
 from shared.replies.fitting import Line
@@ -37,16 +38,7 @@ def numbered(passages: Sequence[Passage], *, bytes_max: int) -> list[Citation]:
     kept: list[Citation] = []
     left = bytes_max
     for passage in passages:
-        citation = Citation(
-            n=len(kept) + 1,
-            file_id=passage.file_id,
-            chunk_id=passage.chunk_id,
-            filename=passage.filename,
-            page=passage.page,
-            heading=passage.heading,
-            score=passage.score,
-            text=passage.text,
-        )
+        citation = citation_of(passage, len(kept) + 1)
         size_bytes = len(_block(citation).encode()) + 2
         if size_bytes <= left:
             left -= size_bytes

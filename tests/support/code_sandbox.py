@@ -1,4 +1,4 @@
-"""A sandbox of its own for tests and measurements."""
+"""A sandbox of its own for a test."""
 
 import sys
 from collections.abc import AsyncGenerator
@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agent_service.code.limits import CodeLimits
+from agent_service.code.service import CodeRunner, SelfTest
 from shared.auth.principal import Principal
 from shared.background import TaskTracker
 from shared.contracts.agents import CodeRequest, CodeResult
 from shared.jail import landlock
 from shared.testing.identity import make_principal
-
-from agent_service.code.limits import CodeLimits
-from agent_service.code.service import CodeRunner, SelfTest
 
 NO_LANDLOCK = "" if sys.platform == "linux" and landlock.abi() >= 1 else "this kernel has no Landlock, so there is no sandbox to test"
 
