@@ -19,6 +19,7 @@ CALL = ToolCallPiece(0, "a", "f", "{}")
         ([THOUGHT, Finished("content_filter")], "content_filter"),
         ([THOUGHT, CALL, Finished("tool_calls")], "tool_calls"),
         ([RefusalText("no"), Finished("stop")], "refusal"),
+        ([RefusalText("no"), Finished("error")], "error"),
         ([Finished("stop")], "stop"),
     ],
 )

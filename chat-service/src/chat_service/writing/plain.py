@@ -63,7 +63,7 @@ class PlainWriter:
             broken = broken_off(error, dispatched=running.answer.dispatched)
             return ReplyEnding("interrupted" if broken.code == MODEL_DISCONNECTED else "failed", error=broken)
         _mark_sources(running)
-        return ReplyEnding("complete", finish_reason=running.answer.finish_reason)
+        return _ending(running.answer.finish_reason)
 
     async def _request_body(self, running: Running, waits: Waits) -> dict[str, Any]:
         spec = running.spec
@@ -146,6 +146,14 @@ def _mark_sources(running: Running) -> None:
 def _show_left_out(running: Running, left_out: LeftOutEventData | None) -> None:
     if left_out is not None:
         running.live.emit("left_out", left_out.model_dump(mode="json"))
+
+
+def _ending(reason: str | None) -> ReplyEnding:
+    """How a reply ends whose stream came to its end."""
+    if reason == "error":
+        detail = "the provider broke the answer off with an error; what it wrote is kept, and it can be continued from there"
+        return ReplyEnding("failed", finish_reason=reason, error=MessageError(code="model_failed", detail=detail, status=502))
+    return ReplyEnding("complete", finish_reason=reason)
 
 
 def too_long(limit_bytes: int) -> MessageError:

@@ -51,8 +51,8 @@ class ModelAnswer:
     @property
     def finish_reason(self) -> str | None:
         """Why the answer ended, as people are told; None while it has not."""
-        if self._first_reason is None:
-            return None
+        if self._first_reason in {None, "error"}:
+            return self._first_reason
         if self.refused:
             return "refusal"
         if self.thought and not self.wrote and not self.called and self._first_reason not in _SAYS_MORE:
