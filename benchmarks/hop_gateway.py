@@ -5,10 +5,10 @@ from pathlib import Path
 
 import uvicorn
 from gateway_service.identity.memory import IdentityMemory
+from gateway_service.identity.ports import Identity, Quota
 from gateway_service.limits.bucket import BucketLimiter
 from gateway_service.proxy.app import ProxyApp
 from gateway_service.proxy.instruments import Instruments
-from gateway_service.proxy.ports import Identity, Quota
 from gateway_service.proxy.routes import service_routes
 from shared.app.service import settle_memory
 from shared.auth.tokens import TokenVerifier

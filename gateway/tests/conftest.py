@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gateway_service.testing import Gateway, Person, StartGateway, running_gateway
+from gateways.running import Gateway, Person, StartGateway, running_gateway
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import statistics
 import time
 
 import pytest
-from gateway_service.testing import PASSWORD, Gateway, Person, StartGateway
+from gateways.running import PASSWORD, Gateway, Person, StartGateway
 
 DEFAULT_TEAM = "a0000000-0000-4000-8000-000000000001"
 DEFAULT_ORGANISATION = "a0000000-0000-4000-8000-000000000000"

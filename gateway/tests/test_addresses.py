@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from gateway_service.testing import Gateway, StartGateway
+from gateways.running import Gateway, StartGateway
 
 PAGE = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 

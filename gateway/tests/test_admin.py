@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from gateway_service.testing import Gateway, Person
+from gateways.running import Gateway, Person
 
 USERS = "/api/v1/admin/users"
 

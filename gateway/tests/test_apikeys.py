@@ -4,7 +4,7 @@ import hashlib
 from typing import Any
 
 import pytest
-from gateway_service.testing import KEYS, Gateway, Person, StartGateway
+from gateways.running import KEYS, Gateway, Person, StartGateway
 from shared.auth.tokens import TokenVerifier
 
 KEYS_PATH = "/api/v1/auth/api-keys"

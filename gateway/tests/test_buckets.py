@@ -1,8 +1,9 @@
 """Quotas: taken all or none, refilled by time, bounded in memory."""
 
 import pytest
+from gateway_service.identity.ports import Identity, Quota
 from gateway_service.limits.bucket import BucketLimiter, TokenBuckets
-from gateway_service.proxy.ports import Identity, Quota, RouteClass
+from gateway_service.limits.ports import RouteClass
 from hypothesis import given
 from hypothesis import strategies as st
 from shared.testing.identity import make_principal

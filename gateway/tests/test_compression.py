@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from gateway_service.proxy.stage_for_tests import TOKEN, answer, stage
-from gateway_service.testing import Gateway, StartGateway
+from gateways.proxy_stage import TOKEN, answer, stage
+from gateways.running import Gateway, StartGateway
 
 TAKES_GZIP = {"accept-encoding": "gzip, br"}
 

@@ -13,7 +13,7 @@ import pytest
 from gateway_service.connections.guard import ConnectionGuard
 from gateway_service.connections.limits import ConnectionLimits, is_within, site_of
 from gateway_service.proxy.config import ProxyConfig
-from gateway_service.proxy.stage_for_tests import TOKEN, answer, raw, read_body, stage
+from gateways.proxy_stage import TOKEN, answer, raw, read_body, stage
 from shared.testing.raw_server import until
 
 AUTH = {"authorization": f"Bearer {TOKEN}"}
@@ -157,7 +157,7 @@ SERVER = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024))
 import asyncio
-from gateway_service.proxy.stage_for_tests import stage
+from gateways.proxy_stage import stage
 
 async def main():
     async with stage() as setting:

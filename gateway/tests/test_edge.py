@@ -8,7 +8,7 @@ import httpx
 import pytest
 from gateway_service.proxy.client import check_host
 from gateway_service.settings import GatewaySettings
-from gateway_service.testing import KEYS, Gateway, Person, StartGateway
+from gateways.running import KEYS, Gateway, Person, StartGateway
 from pydantic import ValidationError
 from shared.errors import BadRequest
 

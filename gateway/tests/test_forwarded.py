@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 from gateway_service.proxy.config import ProxyConfig
-from gateway_service.proxy.stage_for_tests import TOKEN, answer, raw, stage
+from gateways.proxy_stage import TOKEN, answer, raw, stage
 
 AUTH = {"authorization": f"Bearer {TOKEN}"}
 FORGED = {"x-forwarded-for": "198.51.100.9", "x-forwarded-proto": "https"}

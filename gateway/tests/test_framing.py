@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from gateway_service.proxy.stage_for_tests import TOKEN, answer, raw, read_body, stage
+from gateways.proxy_stage import TOKEN, answer, raw, read_body, stage
 from shared.adapters.uvicorn_http import HEAD_BYTES_MAX
 from shared.testing.raw_server import until
 

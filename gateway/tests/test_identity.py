@@ -9,8 +9,8 @@ import httpx
 import pytest
 from gateway_service.identity.hop import HopTokens
 from gateway_service.identity.memory import IdentityMemory
-from gateway_service.proxy.ports import Identity
-from gateway_service.testing import KEYS, Gateway, Person, StartGateway
+from gateway_service.identity.ports import Identity
+from gateways.running import KEYS, Gateway, Person, StartGateway
 from shared.auth.permissions import Role
 from shared.auth.tokens import TokenVerifier, UserTokens
 from shared.testing.identity import make_principal

@@ -11,7 +11,7 @@ import asyncpg
 import httpx
 import orjson
 import pytest
-from gateway_service.testing import Gateway, Person, StartGateway
+from gateways.running import Gateway, Person, StartGateway
 from shared.access import ACCESS_CHANNEL, AccessEnd, access_subscriber
 from shared.testing.server import serve
 from suite.waiting import is_within

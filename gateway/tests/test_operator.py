@@ -1,12 +1,11 @@
 """`make admin-password` and `make token`."""
 
 import asyncio
-import sys
 from typing import Any
 
 import pytest
-from gateway_service import operator
-from gateway_service.testing import KEYS, PASSWORD, Gateway, Person
+from gateway_service.operator.__main__ import main
+from gateways.running import KEYS, PASSWORD, Gateway, Person
 
 
 @pytest.fixture
@@ -20,7 +19,7 @@ def environment(gateway: Gateway, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 
 async def run(arguments: list[str]) -> int:
     """The command as its own process would run it: with a loop of its own."""
-    return await asyncio.to_thread(operator.main, arguments)
+    return await asyncio.to_thread(main, arguments)
 
 
 async def test_a_token_of_the_first_administrator(
@@ -54,4 +53,3 @@ async def test_a_reset_password_works_and_ends_the_sessions(
 async def test_nobody_yet_is_said_in_one_line(gateway: Gateway, environment: None, capsys: pytest.CaptureFixture[str]) -> None:
     assert await run(["token"]) == 1
     assert "sign up in the browser first" in capsys.readouterr().err
-    assert "operator" in sys.modules["gateway_service.operator"].__name__

@@ -5,7 +5,7 @@ import contextlib
 import time
 from urllib.parse import urlsplit
 
-from gateway_service.testing import Gateway, Person, StartGateway
+from gateways.running import Gateway, Person, StartGateway
 
 OURS = "datname = current_database() AND pid <> pg_backend_pid()"
 

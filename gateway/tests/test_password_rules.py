@@ -3,8 +3,8 @@
 import unicodedata
 
 import pytest
-from gateway_service.accounts.password_rules import accepted
-from gateway_service.testing import PASSWORD, Gateway, Person
+from gateway_service.signin.password_rules import accepted
+from gateways.running import PASSWORD, Gateway, Person
 
 SIGN_UP, SIGN_IN = "/api/v1/auth/signup", "/api/v1/auth/signin"
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from gateway_service.proxy.config import ProxyConfig
 from gateway_service.proxy.routes import ANSWER_S, COMPLETION_S, OUTSIDE_S, UPLOAD_S, service_routes
-from gateway_service.proxy.stage_for_tests import TOKEN, Stage, answer, stage
+from gateways.proxy_stage import TOKEN, Stage, answer, stage
 from shared.http import Timeouts
 from shared.testing.raw_server import serve as raw_server
 from suite.waiting import is_within

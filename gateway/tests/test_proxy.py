@@ -8,7 +8,7 @@ import httpx
 import pytest
 from gateway_service.connections.limits import ConnectionLimits
 from gateway_service.proxy.config import ProxyConfig
-from gateway_service.proxy.stage_for_tests import HOP, TOKEN, Stage, answer, raw, read_body, stage
+from gateways.proxy_stage import HOP, TOKEN, Stage, answer, raw, read_body, stage
 from shared.http import Timeouts
 from shared.testing.raw_server import serve as raw_server
 from shared.testing.raw_server import until

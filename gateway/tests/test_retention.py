@@ -5,7 +5,7 @@ from uuid import UUID
 
 import asyncpg
 import pytest
-from gateway_service.testing import Gateway, Person
+from gateways.running import Gateway, Person
 
 _OLD = "now() - interval '800 days'"
 

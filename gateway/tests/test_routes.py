@@ -6,7 +6,7 @@ import pytest
 from fastapi.routing import APIRoute, iter_route_contexts
 from gateway_service.main import PUBLIC_PATHS, create_app
 from gateway_service.settings import GatewaySettings
-from gateway_service.testing import KEYS, PASSWORD, Gateway, StartGateway
+from gateways.running import KEYS, PASSWORD, Gateway, StartGateway
 from shared.app.service import PUBLIC_PATHS as PUBLIC_EVERYWHERE
 from shared.auth.guards import Require, current_principal
 

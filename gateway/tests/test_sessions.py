@@ -6,7 +6,7 @@ import json
 
 import jwt
 import pytest
-from gateway_service.testing import KEYS, PASSWORD, Gateway, Person, StartGateway
+from gateways.running import KEYS, PASSWORD, Gateway, Person, StartGateway
 from shared.auth.tokens import TokenVerifier
 
 REFRESH = "/api/v1/auth/refresh"

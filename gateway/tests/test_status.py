@@ -3,7 +3,7 @@
 from typing import Any
 
 from gateway_service.status.document import merge
-from gateway_service.testing import Gateway, StartGateway
+from gateways.running import Gateway, StartGateway
 from shared.testing.server import serve
 from starlette.applications import Starlette
 from starlette.requests import Request

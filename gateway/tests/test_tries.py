@@ -5,7 +5,7 @@ from ipaddress import ip_network
 
 import pytest
 from gateway_service.limits.tries import WAIT_MAX_S, Tries, Window
-from gateway_service.testing import PASSWORD, Gateway, Person, StartGateway
+from gateways.running import PASSWORD, Gateway, Person, StartGateway
 from shared.errors import TooManyRequests, Unauthenticated, Unavailable
 
 SIGN_IN = "/api/v1/auth/signin"

@@ -6,9 +6,9 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from gateway_service.testing import Gateway, StartGateway
 from gateway_service.web.build import accepted_codings
 from gateway_service.web.policy import content_security_policy, script_hashes
+from gateways.running import Gateway, StartGateway
 
 SCRIPT = "\n  start({ base: '' });\n"
 INDEX = f"<!doctype html><html><head><script type='module' src='/_app/x.js'></script><script>{SCRIPT}</script></head><body></body></html>"

@@ -17,17 +17,12 @@ from shared.listener import Listener
 from shared.operations import VERSION, check_database
 from shared.settings import load_settings_or_exit
 
-from gateway_service.accounts import endpoints as accounts_endpoints
-from gateway_service.accounts.passwords import Passwords
-from gateway_service.accounts.service import Accounts
 from gateway_service.admin import endpoints as admin_endpoints
 from gateway_service.admin.service import Admin
 from gateway_service.apikeys import endpoints as apikeys_endpoints
 from gateway_service.apikeys.service import ApiKeys
 from gateway_service.connections.descriptors import raise_limit
 from gateway_service.connections.limits import LOOPBACK, ConnectionLimits
-from gateway_service.credential_limits import CredentialLimits
-from gateway_service.dependencies import gateway_principal
 from gateway_service.identity.announcements import AGAIN_S, Announcements
 from gateway_service.identity.authenticator import StoredAuthenticator
 from gateway_service.identity.changes import CHANNEL, IdentityChanges
@@ -35,7 +30,9 @@ from gateway_service.identity.endings import Endings
 from gateway_service.identity.hop import HopTokens
 from gateway_service.identity.memory import IdentityMemory
 from gateway_service.limits.bucket import BucketLimiter
-from gateway_service.metrics_port import MetricsPort
+from gateway_service.limits.credentials import CredentialLimits
+from gateway_service.limits.dependencies import gateway_principal
+from gateway_service.people.database import open_database
 from gateway_service.proxy.app import ProxyApp
 from gateway_service.proxy.config import ProxyConfig
 from gateway_service.proxy.instruments import Instruments
@@ -43,12 +40,15 @@ from gateway_service.proxy.routes import Route, service_routes
 from gateway_service.retention.purges import retention
 from gateway_service.sessions import endpoints as sessions_endpoints
 from gateway_service.sessions.service import Sessions
+from gateway_service.sessions.tokens import user_tokens
 from gateway_service.settings import SCHEMA_VERSION, GatewaySettings
+from gateway_service.signin import endpoints as signin_endpoints
+from gateway_service.signin.passwords import Passwords
+from gateway_service.signin.service import Accounts
 from gateway_service.status import endpoints as status_endpoints
+from gateway_service.status.metrics_port import MetricsPort
 from gateway_service.status.service import Installation
 from gateway_service.web import endpoints as web_endpoints
-
-SCHEMA = "gateway"
 
 # Routes that need no credential; the walk test holds every other one to a permission.
 PUBLIC_PATHS = frozenset(
@@ -68,28 +68,6 @@ PUBLIC_PATHS = frozenset(
 )
 
 _METRICS_PORT_AGAIN_S = 0.5
-
-
-def user_tokens(settings: GatewaySettings) -> UserTokens:
-    """The signer of user tokens."""
-    secret = settings.jwt_secret_key
-    return UserTokens(
-        signing_key_pem=settings.user_signing_key.get_secret_value(), hs256_secret=secret.get_secret_value() if secret else None
-    )
-
-
-def open_database(settings: GatewaySettings) -> Database:
-    """The engine over the gateway's schema; it connects on first use."""
-    return Database(settings.database_url.get_secret_value(), schema=SCHEMA, pool_max=settings.database_pool_max)
-
-
-def passwords(settings: GatewaySettings) -> Passwords:
-    """The hasher with the configured costs."""
-    return Passwords(
-        time_cost=settings.password_hash_time_cost,
-        memory_kib=settings.password_hash_memory_kib,
-        parallel_max=settings.password_hash_parallel_max,
-    )
 
 
 def service_urls(settings: GatewaySettings) -> dict[str, str]:
@@ -120,7 +98,7 @@ class Parts:
         return cls(
             settings=settings,
             database=open_database(settings),
-            passwords=passwords(settings),
+            passwords=Passwords.of(settings),
             pool=UpstreamPool(),
             limits=CredentialLimits(),
             limiter=BucketLimiter(),
@@ -130,7 +108,7 @@ class Parts:
     def routers(self) -> Sequence[APIRouter]:
         """All routes of the gateway's own; the web client's catch-all comes last."""
         return (
-            accounts_endpoints.build_router(self.limits, self.settings),
+            signin_endpoints.build_router(self.limits, self.settings),
             sessions_endpoints.build_router(self.limits, self.settings),
             apikeys_endpoints.build_router(self.limits, self.settings, self.tokens),
             admin_endpoints.build_router(),
@@ -178,7 +156,7 @@ def _own_app(parts: Parts) -> ServiceApp:
     changes = state.changes = IdentityChanges(memory)
     announcements = state.announcements = Announcements(parts.database)
     changes.published = announcements.wake
-    state.accounts = Accounts(database=parts.database, passwords=parts.passwords, changes=changes, settings=settings)
+    state.accounts = Accounts(database=parts.database, passwords=parts.passwords, settings=settings)
     state.sessions = Sessions(database=parts.database, tokens=parts.tokens, changes=changes, settings=settings)
     state.api_keys = ApiKeys(database=parts.database, changes=changes)
     state.retention = retention(parts.database, settings, state.metrics)
@@ -206,9 +184,9 @@ def _lifespan(parts: Parts) -> Lifespan:
         authenticator: StoredAuthenticator = api.state.authenticator
         # After a gap all is forgotten: what was said meanwhile is lost.
         memory, url = authenticator.memory, settings.database_url.get_secret_value()
-        listener = Listener(url, name=SCHEMA, heard={CHANNEL: memory.drop}, on_connected=memory.drop_all)
+        listener = Listener(url, name=settings.service, heard={CHANNEL: memory.drop}, on_connected=memory.drop_all)
         announcements: Announcements = api.state.announcements
-        losses = access_subscriber(url, service=SCHEMA, end_work=api.state.endings.of_access)
+        losses = access_subscriber(url, service=settings.service, end_work=api.state.endings.of_access)
         jobs = (
             Periodic("probes", 0, api.state.breakers.probe),
             Periodic("outbox", 0, announcements.relay),

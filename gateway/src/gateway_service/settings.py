@@ -1,6 +1,6 @@
 """What an operator can set about the gateway."""
 
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 from urllib.parse import urlsplit
@@ -9,13 +9,13 @@ from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 from shared.settings import ServiceSettings, find_clone_root
 
-from gateway_service.proxy.client import IP_LITERALS
+from gateway_service.connections.limits import IP_LITERALS, Network
 
 SCHEMA_VERSION = 3
 """The migration this code needs at least."""
 
 SemicolonList = Annotated[tuple[str, ...], NoDecode]
-NetworkList = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode]
+NetworkList = Annotated[tuple[Network, ...], NoDecode]
 
 
 def _web_build_dir() -> Path:

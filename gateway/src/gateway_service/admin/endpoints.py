@@ -9,10 +9,10 @@ from shared.auth.permissions import Permission
 from shared.auth.principal import Principal
 from shared.pagination import Limit, Page
 
-from gateway_service.accounts.schemas import OrganisationInfo, TeamInfo, UserDetail
+from gateway_service.admin.dependencies import AdminDep
 from gateway_service.admin.schemas import UserChange
 from gateway_service.audit.schemas import AuditInfo
-from gateway_service.dependencies import AdminDep
+from gateway_service.people.schemas import OrganisationInfo, TeamInfo, UserDetail
 
 UsersReader = Annotated[Principal, Depends(require(Permission.USERS_READ))]
 UsersWriter = Annotated[Principal, Depends(require(Permission.USERS_WRITE))]

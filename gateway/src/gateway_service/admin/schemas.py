@@ -3,7 +3,7 @@
 from pydantic import BaseModel, model_validator
 from shared.auth.permissions import Role
 
-from gateway_service.accounts.account import AccountStatus
+from gateway_service.people.account import AccountStatus
 
 
 class UserChange(BaseModel):

@@ -10,15 +10,15 @@ from shared.errors import Forbidden
 from shared.pagination import Page
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from gateway_service.accounts import directory
-from gateway_service.accounts.account import Account, AccountStatus
-from gateway_service.accounts.directory import AccountChange
-from gateway_service.accounts.schemas import OrganisationInfo, TeamInfo, UserDetail
 from gateway_service.admin.schemas import UserChange
 from gateway_service.audit import service as audit
 from gateway_service.audit.schemas import AuditInfo
 from gateway_service.audit.service import Act
 from gateway_service.identity.changes import IdentityChanges, user_subject
+from gateway_service.people import directory
+from gateway_service.people.account import Account, AccountStatus
+from gateway_service.people.directory import AccountChange
+from gateway_service.people.schemas import OrganisationInfo, TeamInfo, UserDetail
 
 
 class Admin:

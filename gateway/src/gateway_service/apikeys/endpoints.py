@@ -11,9 +11,9 @@ from shared.auth.tokens import UserTokens
 from shared.errors import Invalid
 from shared.pagination import Limit, Page
 
+from gateway_service.apikeys.dependencies import ApiKeysDep
 from gateway_service.apikeys.schemas import CreatedKey, KeyInfo, NewKey, RotateKey
-from gateway_service.credential_limits import CredentialLimits
-from gateway_service.dependencies import ApiKeysDep
+from gateway_service.limits.credentials import CredentialLimits
 from gateway_service.sessions.schemas import AccessToken
 from gateway_service.settings import GatewaySettings
 

@@ -15,8 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from gateway_service.apikeys import repository
 from gateway_service.apikeys.models import ApiKey
 from gateway_service.apikeys.schemas import CreatedKey, KeyInfo, KeyLimits, NewKey
-from gateway_service.apikeys.secrets import KeySecret, new_secret
 from gateway_service.identity.changes import IdentityChanges, key_subject
+from gateway_service.identity.key_secrets import KeySecret, new_secret
 
 _KEYS_MAX = 200
 

@@ -8,7 +8,7 @@ from sqlalchemy import DateTime, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from gateway_service.tables import Base
+from gateway_service.people.database import Base
 
 
 class AuditEntry(Base):

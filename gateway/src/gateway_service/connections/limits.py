@@ -6,6 +6,10 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 Network = IPv4Network | IPv6Network
 
+ANY_HOST = "*"
+IP_LITERALS = "<ip>"
+"""Among the hosts: every address is answered. A page of another site reaches us under a name, never under an address."""
+
 LOOPBACK: tuple[Network, ...] = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 _IPV6_SITE_BITS = 64
 

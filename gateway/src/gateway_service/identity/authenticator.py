@@ -14,14 +14,13 @@ from shared.db import Database
 from shared.errors import Unauthenticated
 from shared.outages import read_again_after_outage
 
-from gateway_service.accounts.account import Account
-from gateway_service.apikeys import secrets
-from gateway_service.identity import repository
+from gateway_service.identity import key_secrets, repository
 from gateway_service.identity.changes import key_subject, session_subject, user_subject
 from gateway_service.identity.hop import HopTokens
 from gateway_service.identity.memory import IdentityMemory
+from gateway_service.identity.ports import Identity, Quota
 from gateway_service.identity.repository import KeyOwner
-from gateway_service.proxy.ports import Identity, Quota
+from gateway_service.people.account import Account
 from gateway_service.settings import GatewaySettings
 
 KEY_REMEMBERED_S = 60.0
@@ -65,11 +64,11 @@ class StoredAuthenticator:
         self.memory = memory
 
     def remembered(self, credential: bytes) -> Identity | None:
-        """See proxy.ports.Authenticator."""
+        """See ports.Authenticator."""
         return self.memory.get(credential)
 
     async def authenticate(self, credential: bytes) -> Identity:
-        """See proxy.ports.Authenticator. A burst with one credential asks the database once."""
+        """See ports.Authenticator. A burst with one credential asks the database once."""
         running = self._running.get(credential)
         if running is None:
             running = self._tasks.spawn(self._look_up(credential), "authenticate", claimed=True)
@@ -95,11 +94,11 @@ class StoredAuthenticator:
         return identity
 
     async def _check_key(self, credential: bytes) -> _Checked:
-        if not secrets.well_formed(credential):
+        if not key_secrets.well_formed(credential):
             raise Unauthenticated("this is not an API key of this installation", code="invalid_key")
         now = utc_now()
         async with self._database.transaction() as db:
-            owner = await repository.owner_of_secret(db, secrets.digest(credential), now=now)
+            owner = await repository.owner_of_secret(db, key_secrets.digest(credential), now=now)
         if owner is None:
             raise Unauthenticated("the API key is unknown, expired or revoked; make a new one", code="invalid_key")
         good_for_s = KEY_REMEMBERED_S if owner.good_until is None else min(KEY_REMEMBERED_S, (owner.good_until - now).total_seconds())

@@ -7,7 +7,7 @@ from shared.auth.permissions import Permission
 from shared.errors import AppError, Forbidden, Unauthenticated
 
 from gateway_service.identity.changes import key_subject, session_subject, user_subject
-from gateway_service.proxy.ports import Identity
+from gateway_service.identity.ports import Identity
 
 EndCalls = Callable[[Callable[[Identity], bool], AppError], None]
 

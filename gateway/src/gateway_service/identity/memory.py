@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from shared.clock import monotonic_s
 
-from gateway_service.proxy.ports import Identity
+from gateway_service.identity.ports import Identity
 
 REMEMBERED_MAX = 20_000
 

@@ -9,7 +9,7 @@ from shared.auth.permissions import Permission, Role
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from gateway_service.accounts.account import Account, AccountStatus
+from gateway_service.people.account import Account, AccountStatus
 
 _PERSON_SQL = """u.id AS user_id, u.organisation_id, u.email, u.name, u.role, u.status,
     ARRAY(SELECT m.team_id FROM membership m WHERE m.user_id = u.id ORDER BY m.team_id) AS team_ids"""

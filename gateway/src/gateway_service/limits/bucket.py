@@ -7,7 +7,8 @@ from collections.abc import Callable
 from shared.limits import MINUTE_S, Bucket, TokenBuckets
 
 from gateway_service.connections.limits import site_of
-from gateway_service.proxy.ports import Decision, Identity, Quota, RouteClass
+from gateway_service.identity.ports import Identity, Quota
+from gateway_service.limits.ports import Decision, RouteClass
 
 FORGIVEN_PER_MINUTE = 10
 _NO_HEADERS: tuple[tuple[bytes, bytes], ...] = ()

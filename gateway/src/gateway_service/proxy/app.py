@@ -29,6 +29,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway_service.adapters.uvicorn_http import GuardedProtocol
 from gateway_service.connections.guard import ConnectionGuard
+from gateway_service.identity.ports import Authenticator, Identity
+from gateway_service.limits.ports import Decision, Limiter
 from gateway_service.proxy.breaker import Breakers, CircuitBreaker
 from gateway_service.proxy.client import believe_proxies, check_host
 from gateway_service.proxy.compression import compressing
@@ -47,7 +49,6 @@ from gateway_service.proxy.forward import (
 from gateway_service.proxy.headers import RequestHeaders, bearer_credential, sort_request_headers
 from gateway_service.proxy.instruments import Instruments
 from gateway_service.proxy.paths import check_closed, check_raw_path
-from gateway_service.proxy.ports import Authenticator, Decision, Identity, Limiter
 from gateway_service.proxy.routes import ANSWER_S, Route
 from gateway_service.web.build import accepted_codings
 

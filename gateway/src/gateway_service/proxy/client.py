@@ -5,12 +5,8 @@ from collections.abc import Sequence
 from shared.errors import BadRequest
 from starlette.types import Scope
 
-from gateway_service.connections.limits import Network, is_within, parse_address
+from gateway_service.connections.limits import ANY_HOST, IP_LITERALS, Network, is_within, parse_address
 from gateway_service.proxy.headers import RequestHeaders
-
-ANY_HOST = "*"
-IP_LITERALS = "<ip>"
-"""Among the hosts: every address is answered. A page of another site reaches us under a name, never under an address."""
 
 
 def believe_proxies(scope: Scope, headers: RequestHeaders, trusted: Sequence[Network]) -> None:

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal
 
-from gateway_service.proxy.ports import RouteClass
+from gateway_service.limits.ports import RouteClass
 
 Envelope = Literal["problem", "openai"]
 

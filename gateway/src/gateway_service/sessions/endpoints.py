@@ -9,13 +9,13 @@ from shared.auth.permissions import Permission
 from shared.auth.principal import Principal
 from shared.pagination import Page
 
-from gateway_service.accounts.schemas import SignedIn, User
-from gateway_service.credential_limits import CredentialLimits
-from gateway_service.dependencies import AccountsDep, SessionsDep
+from gateway_service.limits.credentials import CredentialLimits
+from gateway_service.people.schemas import User
 from gateway_service.sessions.cookies import COOKIE_NAME, clear_refresh_cookie, refuse_other_sites, set_refresh_cookie
+from gateway_service.sessions.dependencies import SessionsDep
 from gateway_service.sessions.errors import NoSession
 from gateway_service.sessions.jwks import public_keys
-from gateway_service.sessions.schemas import JsonWebKeySet, SessionInfo
+from gateway_service.sessions.schemas import JsonWebKeySet, SessionInfo, SignedIn
 from gateway_service.settings import GatewaySettings
 
 MeReader = Annotated[Principal, Depends(require(Permission.ME_READ))]
@@ -29,14 +29,13 @@ def build_router(limits: CredentialLimits, settings: GatewaySettings) -> APIRout
 
     @router.post("/refresh", summary="Swap the refresh cookie for a new access token and the next cookie")
     @limits.guard(settings.refresh_limit)
-    async def refresh(request: Request, response: Response, sessions: SessionsDep, accounts: AccountsDep) -> SignedIn:
+    async def refresh(request: Request, response: Response, sessions: SessionsDep) -> SignedIn:
         refuse_other_sites(request, settings)
         token = request.cookies.get(COOKIE_NAME)
         if not token:
             raise NoSession
         grant = await sessions.refresh(token)
-        account = await accounts.account(grant.user_id)
-        account.require_active()
+        account = await sessions.person(grant)
         set_refresh_cookie(response, grant.token, settings)
         access_token = sessions.access_token(account, grant.session_id)
         return SignedIn(access_token=access_token, expires_in=settings.access_token_ttl_s, user=User.of(account))

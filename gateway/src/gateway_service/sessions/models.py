@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import DateTime, ForeignKey, LargeBinary, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from gateway_service.tables import Base
+from gateway_service.people.database import Base
 
 
 class UserSession(Base):

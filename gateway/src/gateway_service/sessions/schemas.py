@@ -6,6 +6,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from gateway_service.people.schemas import User
+
 
 class SessionInfo(BaseModel):
     """One sign-in on one device."""
@@ -25,6 +27,15 @@ class AccessToken(BaseModel):
     access_token: str
     token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - the name of a scheme
     expires_in: int = Field(description="seconds until it expires")
+
+
+class SignedIn(BaseModel):
+    """A short-lived access token; the refresh token travels in an HttpOnly cookie."""
+
+    access_token: str
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - the name of a scheme
+    expires_in: int = Field(description="seconds until the access token expires")
+    user: User
 
 
 class JsonWebKeySet(BaseModel):

@@ -13,8 +13,9 @@ from shared.errors import NotFound
 from shared.ids import uuid7
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from gateway_service.accounts.account import Account
 from gateway_service.identity.changes import IdentityChanges, session_subject
+from gateway_service.people import directory
+from gateway_service.people.account import Account
 from gateway_service.sessions import refresh, repository
 from gateway_service.sessions.errors import NoSession, RefreshTokenReused
 from gateway_service.sessions.models import UserSession
@@ -86,6 +87,13 @@ class Sessions:
             log.warning("refresh token reuse: session ended", extra={"session_id": str(session.id), "user_id": str(session.user_id)})
             raise RefreshTokenReused
         return grant
+
+    async def person(self, grant: RefreshGrant) -> Account:
+        """Whose session it is, as stored now. Raises: Unauthenticated when they are gone, Forbidden when suspended."""
+        async with self._database.transaction() as db:
+            account = await directory.account(db, grant.user_id)
+        account.require_active()
+        return account
 
     async def _advance(self, db: AsyncSession, session: UserSession, token: str, now: datetime) -> RefreshGrant | None:
         """Walks from `token` to the live end of the chain, replacing that end only when it was `token` itself. None: reuse."""

@@ -1,20 +1,13 @@
 """HTTP of the installation's state and its API reference."""
 
-from typing import Annotated, Any, cast
+from typing import Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Response
 from fastapi.responses import HTMLResponse
 from shared.reference_page import CSP, render
 
+from gateway_service.status.dependencies import InstallationDep
 from gateway_service.status.schemas import Alive, InstallationStatus
-from gateway_service.status.service import Installation
-
-
-async def _installation(request: Request) -> Installation:
-    return cast("Installation", request.app.state.installation)
-
-
-InstallationDep = Annotated[Installation, Depends(_installation)]
 
 
 def build_router() -> APIRouter:

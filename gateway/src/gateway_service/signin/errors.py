@@ -1,4 +1,4 @@
-"""How accounts say no."""
+"""How sign-up and sign-in say no."""
 
 from shared.errors import AppError
 

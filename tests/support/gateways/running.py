@@ -7,15 +7,14 @@ from typing import Any, Protocol, cast
 
 import asyncpg
 import httpx
-from shared.testing.identity import KeyRing
-from shared.testing.server import serve
-
 from gateway_service.main import create_app
 from gateway_service.proxy.app import ProxyApp
 from gateway_service.settings import GatewaySettings
+from shared.testing.identity import KeyRing
+from shared.testing.server import serve
 
 KEYS = KeyRing()
-PASSWORD = "correct horse battery"  # noqa: S105 - made up, for tests
+PASSWORD = "correct horse battery"
 _GENEROUS = dict.fromkeys(("signin_limit", "signin_account_limit", "signup_limit", "refresh_limit"), "10000/minute")
 
 

@@ -5,20 +5,13 @@ from uuid import UUID
 
 from shared.auth.permissions import Role
 from sqlalchemy import Row, delete, func, select, text, tuple_, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from gateway_service.accounts.account import Account, AccountStatus
-from gateway_service.accounts.models import Membership, Organisation, Password, Team, UserAccount
+from gateway_service.people.account import Account, AccountStatus
+from gateway_service.people.models import Membership, Organisation, Team, UserAccount
 
 # Any constant will do; it only has to be the same in every gateway process.
-_SIGNUP_LOCK = 4_107_201_126
 _ADMINS_LOCK = 4_107_201_127
-
-
-async def lock_signups(db: AsyncSession) -> None:
-    """Until the transaction ends nobody else signs up: two first sign-ups must not both find an empty table."""
-    await db.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SIGNUP_LOCK})
 
 
 async def lock_admins(db: AsyncSession) -> None:
@@ -34,15 +27,8 @@ async def id_of_email(db: AsyncSession, email: str) -> UUID | None:
     return await db.scalar(select(UserAccount.id).where(UserAccount.email == email))
 
 
-async def credential_of(db: AsyncSession, email: str) -> tuple[UUID, str] | None:
-    """Id and password hash of the person with this address; one query whether they exist or not."""
-    person = select(Password.user_id, Password.hash).join(UserAccount, UserAccount.id == Password.user_id)
-    row = (await db.execute(person.where(UserAccount.email == email))).one_or_none()
-    return None if row is None else (row[0], row[1])
-
-
-async def add(db: AsyncSession, account: Account, *, password_hash: str, now: datetime) -> None:
-    """The person, their password and their memberships. Raises: IntegrityError when the address is taken."""
+async def add(db: AsyncSession, account: Account, *, now: datetime) -> None:
+    """The person and their memberships. Raises: IntegrityError when the address is taken."""
     db.add(
         UserAccount(
             id=account.id,
@@ -57,19 +43,8 @@ async def add(db: AsyncSession, account: Account, *, password_hash: str, now: da
         )
     )
     await db.flush()
-    db.add(Password(user_id=account.id, hash=password_hash, changed_at=now))
     db.add_all(Membership(user_id=account.id, team_id=team_id, created_at=now) for team_id in account.team_ids)
     await db.flush()
-
-
-async def password_of(db: AsyncSession, user_id: UUID) -> str | None:
-    return await db.scalar(select(Password.hash).where(Password.user_id == user_id))
-
-
-async def set_password(db: AsyncSession, user_id: UUID, *, password_hash: str, now: datetime) -> None:
-    values = {"hash": password_hash, "changed_at": now}
-    statement = insert(Password).values(user_id=user_id, **values).on_conflict_do_update(index_elements=["user_id"], set_=values)
-    await db.execute(statement)
 
 
 async def touch_signin(db: AsyncSession, user_id: UUID, *, now: datetime) -> None:

@@ -10,7 +10,8 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from shared.errors import Unavailable
 from shared.ids import random_secret
 
-from gateway_service.accounts.password_rules import normalised
+from gateway_service.settings import GatewaySettings
+from gateway_service.signin.password_rules import normalised
 
 _WAITING_MAX = 100
 
@@ -26,6 +27,15 @@ class Passwords:
         self._waiting = 0
         # In a thread: the start of the gateway does not wait for it, and the first sign-in that needs it does.
         self._nobody = self._threads.submit(self._hasher.hash, random_secret())
+
+    @classmethod
+    def of(cls, settings: GatewaySettings) -> "Passwords":
+        """With the configured costs."""
+        return cls(
+            time_cost=settings.password_hash_time_cost,
+            memory_kib=settings.password_hash_memory_kib,
+            parallel_max=settings.password_hash_parallel_max,
+        )
 
     async def hash(self, password: str) -> str:
         """The encoded argon2id hash."""

@@ -8,33 +8,33 @@ from shared.auth.permissions import Role
 from shared.auth.principal import DEFAULT_ORGANISATION_ID, DEFAULT_TEAM_ID, Principal
 from shared.clock import utc_now
 from shared.db import Database
-from shared.errors import Forbidden, Unauthenticated
+from shared.errors import Forbidden
 from shared.ids import uuid7
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from gateway_service.accounts import repository
-from gateway_service.accounts.account import Account, AccountStatus
-from gateway_service.accounts.errors import EmailTaken, SetupTokenWrong, SignInRefused, SignUpClosed
-from gateway_service.accounts.passwords import Passwords
-from gateway_service.accounts.schemas import AuthConfig, PasswordChange, SignIn, SignUp
-from gateway_service.identity.changes import IdentityChanges
+from gateway_service.people import directory
+from gateway_service.people import repository as people
+from gateway_service.people.account import Account, AccountStatus
 from gateway_service.settings import GatewaySettings
+from gateway_service.signin import repository
+from gateway_service.signin.errors import EmailTaken, SetupTokenWrong, SignInRefused, SignUpClosed
+from gateway_service.signin.passwords import Passwords
+from gateway_service.signin.schemas import AuthConfig, PasswordChange, SignIn, SignUp
 
 
 class Accounts:
     """Makes people and checks who they are."""
 
-    def __init__(self, *, database: Database, passwords: Passwords, changes: IdentityChanges, settings: GatewaySettings) -> None:
+    def __init__(self, *, database: Database, passwords: Passwords, settings: GatewaySettings) -> None:
         self._database = database
         self._passwords = passwords
-        self._changes = changes
         self._settings = settings
 
     async def config(self) -> AuthConfig:
         """What the sign-in page must know."""
         async with self._database.transaction() as db:
-            empty = not await repository.anyone_exists(db)
+            empty = not await people.anyone_exists(db)
         return AuthConfig(
             name=self._settings.webui_name,
             signup_open=empty or self._settings.enable_signup,
@@ -68,9 +68,9 @@ class Accounts:
             raise SignInRefused
         renewed = await self._passwords.hash(form.password.get_secret_value()) if self._passwords.outdated(stored) else None
         async with self._database.transaction() as db:
-            account = await self._account(db, user_id)
+            account = await directory.account(db, user_id)
             account.require_active()
-            await repository.touch_signin(db, user_id, now=utc_now())
+            await people.touch_signin(db, user_id, now=utc_now())
             if renewed is not None:
                 await repository.set_password(db, user_id, password_hash=renewed, now=utc_now())
         return account
@@ -94,22 +94,16 @@ class Accounts:
     async def account(self, user_id: UUID) -> Account:
         """The person as stored now. Raises: Unauthenticated when they are gone."""
         async with self._database.transaction() as db:
-            return await self._account(db, user_id)
+            return await directory.account(db, user_id)
 
     async def administrator(self, email: str | None) -> Account | None:
         """The person with this address, or the first administrator."""
         async with self._database.transaction() as db:
-            user_id = await (repository.first_admin_id(db) if email is None else repository.id_of_email(db, email.lower()))
-            return None if user_id is None else await repository.account_of(db, user_id)
-
-    async def _account(self, db: AsyncSession, user_id: UUID) -> Account:
-        account = await repository.account_of(db, user_id)
-        if account is None:
-            raise Unauthenticated("this account is gone; sign in with another")
-        return account
+            user_id = await (people.first_admin_id(db) if email is None else people.id_of_email(db, email.lower()))
+            return None if user_id is None else await people.account_of(db, user_id)
 
     async def _admitted_role(self, db: AsyncSession, setup_token: SecretStr | None) -> Role:
-        if await repository.anyone_exists(db):
+        if await people.anyone_exists(db):
             if not self._settings.enable_signup:
                 raise SignUpClosed
             return Role(self._settings.signup_role)
@@ -133,5 +127,7 @@ class Accounts:
             status=AccountStatus.ACTIVE,
             team_ids=(DEFAULT_TEAM_ID,),
         )
-        await repository.add(db, account, password_hash=password_hash, now=utc_now())
+        now = utc_now()
+        await people.add(db, account, now=now)
+        await repository.set_password(db, account.id, password_hash=password_hash, now=now)
         return account

@@ -7,6 +7,12 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from gateway_service.identity.ports import Identity, Quota
+from gateway_service.limits.bucket import BucketLimiter
+from gateway_service.proxy.app import ProxyApp
+from gateway_service.proxy.config import ProxyConfig
+from gateway_service.proxy.instruments import Instruments
+from gateway_service.proxy.routes import service_routes
 from shared.background import Periodic
 from shared.errors import Unauthenticated
 from shared.http import UpstreamPool
@@ -16,13 +22,6 @@ from shared.telemetry import Telemetry
 from shared.testing.identity import make_principal
 from shared.testing.server import serve
 from starlette.types import ASGIApp
-
-from gateway_service.limits.bucket import BucketLimiter
-from gateway_service.proxy.app import ProxyApp
-from gateway_service.proxy.config import ProxyConfig
-from gateway_service.proxy.instruments import Instruments
-from gateway_service.proxy.ports import Identity, Quota
-from gateway_service.proxy.routes import service_routes
 
 TOKEN = "good-" + "token"
 HOP = b"Bearer minted-for-the-hop"

@@ -7,13 +7,16 @@ from shared.auth.guards import require
 from shared.auth.permissions import Permission
 from shared.auth.principal import Principal
 
-from gateway_service.accounts.account import Account
-from gateway_service.accounts.schemas import AuthConfig, Me, PasswordChange, SignedIn, SignIn, SignUp, User
-from gateway_service.credential_limits import CredentialLimits, client_address
-from gateway_service.dependencies import AccountsDep, DeviceDep, SessionsDep
+from gateway_service.limits.credentials import CredentialLimits, client_address
+from gateway_service.people.account import Account
+from gateway_service.people.schemas import User
 from gateway_service.sessions.cookies import known_device, set_device_cookie, set_refresh_cookie
+from gateway_service.sessions.dependencies import DeviceDep, SessionsDep
+from gateway_service.sessions.schemas import SignedIn
 from gateway_service.sessions.service import Device, Sessions
 from gateway_service.settings import GatewaySettings
+from gateway_service.signin.dependencies import AccountsDep
+from gateway_service.signin.schemas import AuthConfig, Me, PasswordChange, SignIn, SignUp
 
 MeReader = Annotated[Principal, Depends(require(Permission.ME_READ))]
 MeWriter = Annotated[Principal, Depends(require(Permission.ME_WRITE))]
@@ -28,7 +31,7 @@ async def _signed_in(account: Account, device: Device, *, sessions: Sessions, re
 
 
 def build_router(limits: CredentialLimits, settings: GatewaySettings) -> APIRouter:
-    """The routes of accounts, with their limits."""
+    """The routes of sign-in, with their limits."""
     router = APIRouter(prefix="/api/v1/auth", tags=["auth"])
     tries = limits.tries("sign_in", "change_password", per_client=settings.signin_limit, per_account=settings.signin_account_limit)
 

@@ -1,18 +1,18 @@
-"""Reading and changing people as an administrator does, inside the caller's transaction."""
+"""Reading and changing people, inside the caller's transaction."""
 
 from dataclasses import dataclass
 from uuid import UUID
 
 from shared.auth.permissions import Role
 from shared.clock import utc_now
-from shared.errors import Conflict, NotFound
+from shared.errors import Conflict, NotFound, Unauthenticated
 from shared.pagination import Page
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from gateway_service.accounts import repository
-from gateway_service.accounts.account import Account, AccountStatus
-from gateway_service.accounts.models import UserAccount
-from gateway_service.accounts.schemas import OrganisationInfo, TeamInfo, UserDetail
+from gateway_service.people import repository
+from gateway_service.people.account import Account, AccountStatus
+from gateway_service.people.models import UserAccount
+from gateway_service.people.schemas import OrganisationInfo, TeamInfo, UserDetail
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,14 @@ class AccountChange:
     before: Account
     after: Account
     detail: UserDetail
+
+
+async def account(db: AsyncSession, user_id: UUID) -> Account:
+    """The person as stored now. Raises: Unauthenticated when they are gone."""
+    found = await repository.account_of(db, user_id)
+    if found is None:
+        raise Unauthenticated("this account is gone; sign in with another")
+    return found
 
 
 async def page_of_users(db: AsyncSession, organisation_id: UUID, *, after: UUID | None, limit: int) -> Page[UserDetail]:

@@ -1,15 +1,13 @@
-"""Wire models of accounts."""
+"""Wire models of sign-up, sign-in and passwords."""
 
-from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 from uuid import UUID
 
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationInfo, field_validator
-from shared.auth.permissions import Role
 
-from gateway_service.accounts.account import Account, AccountStatus
-from gateway_service.accounts.password_rules import PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, accepted
+from gateway_service.people.schemas import User
+from gateway_service.signin.password_rules import PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, accepted
 
 # Company-internal domains such as corp.local are normal here; emptying the list is the library's documented switch.
 SPECIAL_USE_DOMAIN_NAMES.clear()
@@ -55,37 +53,6 @@ class PasswordChange(BaseModel):
     new_password: NewPassword
 
 
-class User(BaseModel):
-    """A person as they see themselves."""
-
-    id: UUID
-    email: str
-    name: str
-    role: Role
-    organisation_id: UUID
-    teams: list[UUID]
-
-    @classmethod
-    def of(cls, account: Account) -> "User":
-        return cls(
-            id=account.id,
-            email=account.email,
-            name=account.name,
-            role=account.role,
-            organisation_id=account.organisation_id,
-            teams=list(account.team_ids),
-        )
-
-
-class SignedIn(BaseModel):
-    """A short-lived access token; the refresh token travels in an HttpOnly cookie."""
-
-    access_token: str
-    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - the name of a scheme
-    expires_in: int = Field(description="seconds until the access token expires")
-    user: User
-
-
 class Me(User):
     """The caller and what they may do."""
 
@@ -101,30 +68,3 @@ class AuthConfig(BaseModel):
     signup_open: bool
     setup_required: bool = Field(description="no account exists yet; the first one becomes the administrator")
     setup_token_required: bool
-
-
-class UserDetail(User):
-    """A person as administrators see them."""
-
-    status: AccountStatus
-    last_signin_at: datetime | None
-    created_at: datetime
-    updated_at: datetime
-
-
-class OrganisationInfo(BaseModel):
-    """A customer."""
-
-    id: UUID
-    name: str
-    usage_mode: Literal["local", "external", "hybrid"]
-    created_at: datetime
-
-
-class TeamInfo(BaseModel):
-    """A team and how many belong to it."""
-
-    id: UUID
-    organisation_id: UUID
-    name: str
-    members: int

@@ -1,1 +1,0 @@
-"""People: sign-up, sign-in, passwords, organisations and teams."""
