@@ -14,8 +14,8 @@ from atrium_local.catalogue import EMBEDDING_MODEL, model_named
 from atrium_local.settings import LocalSettings
 from atrium_local.weights import Store, ensure_model, link_model
 from inference_service.embeddings.worker import EmbedWorker
-from retrieval_service.chunks.splitter import Splitter
 from retrieval_service.parsing.blocks import Block, DocumentText, clean
+from retrieval_service.parsing.splitter import Splitter
 from retrieval_service.parsing.tokens import token_counter
 from retrieval_service.vectors.adapters.edge import EdgeStore
 from retrieval_service.vectors.port import DIMENSIONS, Point, Scope, Selection, Vector

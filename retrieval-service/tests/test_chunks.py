@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from retrieval_service.chunks.splitter import Piece, Splitter
 from retrieval_service.parsing.blocks import Block, DocumentText, clean, clean_line
+from retrieval_service.parsing.splitter import Piece, Splitter
 from retrieval_service.parsing.tokens import token_counter
 from tokenizers import Tokenizer
 

@@ -24,6 +24,7 @@ from retrieval_service.chunks.endpoints import router as chunks_router
 from retrieval_service.files.access import AccessEnds
 from retrieval_service.files.endpoints import router as files_router
 from retrieval_service.files.enqueue import Enqueuer
+from retrieval_service.files.knowledge_endpoints import router as knowledge_files_router
 from retrieval_service.files.quota import Quota
 from retrieval_service.files.receiving import FORM_BYTES_MAX, FileReceiver
 from retrieval_service.files.removal import DeletedFile, Removal, Remover
@@ -262,7 +263,16 @@ def create_app(settings: RetrievalSettings | None = None) -> ServiceApp:
         settings,
         title="Atrium retrieval-service",
         lifespan=lifespan,
-        routers=[identity_router, files_router, chunks_router, uploads_router, knowledge_router, search_router, reconciliation_router],
+        routers=[
+            identity_router,
+            files_router,
+            chunks_router,
+            uploads_router,
+            knowledge_router,
+            knowledge_files_router,
+            search_router,
+            reconciliation_router,
+        ],
         readiness={"database": check_database, "objects": _check_objects, "vectors": _check_vectors, "reader": _check_reader},
         body_bytes_max_below={
             # A little more than the largest file, whose own refusal says what to do.

@@ -14,9 +14,9 @@ from retrieval_service.chunks import repository
 from retrieval_service.chunks.errors import ChunkCursorInvalid, ChunkNotFound
 from retrieval_service.chunks.models import ChunkRow
 from retrieval_service.chunks.schemas import Chunk, ChunkInContext
-from retrieval_service.chunks.splitter import HEADING_SEPARATOR
 from retrieval_service.files import service as files
 from retrieval_service.parsing.frames import TextChunk
+from retrieval_service.parsing.splitter import HEADING_SEPARATOR
 
 _HEADING_MARKS = 8  # "###### " before a heading of Markdown
 

@@ -15,8 +15,8 @@ from shared.idempotency import IdempotencyKey, Operation
 from shared.pagination import After, Limit, Page
 from starlette.requests import ClientDisconnect
 
-from retrieval_service.dependencies import DatabaseDep, EnqueuerDep, ObjectsDep, QuotaDep, ReceiverDep
 from retrieval_service.files import service
+from retrieval_service.files.dependencies import DatabaseDep, EnqueuerDep, ObjectsDep, QuotaDep, ReceiverDep
 from retrieval_service.files.download import headers_of, span_of
 from retrieval_service.files.errors import FileNotFound
 from retrieval_service.files.schemas import QuotaView

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from tokenizers import Tokenizer
 
-from retrieval_service.chunks.splitter import CountTokens
+from retrieval_service.parsing.splitter import CountTokens
 
 _WORDS_MAX = 200_000
 

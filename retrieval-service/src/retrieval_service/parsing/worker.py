@@ -19,13 +19,13 @@ from typing import BinaryIO, cast
 from shared.jail import confinement
 from shared.jail.privileges import Rlimits
 
-from retrieval_service.chunks.splitter import CountTokens, Splitter
 from retrieval_service.parsing import errors, frames
 from retrieval_service.parsing.blocks import DocumentText
 from retrieval_service.parsing.errors import DocumentRefused
 from retrieval_service.parsing.formats import format_of
 from retrieval_service.parsing.job import ParseJob, ParseLimits
 from retrieval_service.parsing.reading import Reader, Source
+from retrieval_service.parsing.splitter import CountTokens, Splitter
 from retrieval_service.parsing.tokens import token_counter
 
 _PACKAGE = "retrieval_service"

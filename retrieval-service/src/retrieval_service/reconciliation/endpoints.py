@@ -7,8 +7,9 @@ from shared.auth.guards import require
 from shared.auth.permissions import Permission
 from shared.auth.principal import Principal
 
-from retrieval_service.dependencies import ReconcilerDep, uses_vectors
+from retrieval_service.reconciliation.dependencies import ReconcilerDep
 from retrieval_service.reconciliation.schemas import Reconciliation, Report
+from retrieval_service.vectors.dependencies import uses_vectors
 
 Operator = Annotated[Principal, Depends(require(Permission.TOOLS_MANAGE))]
 

@@ -8,7 +8,8 @@ from shared.auth.permissions import Permission
 from shared.auth.principal import Principal
 from shared.contracts.retrieval import SearchRequest, SearchResponse
 
-from retrieval_service.dependencies import SearcherDep, uses_vectors
+from retrieval_service.search.dependencies import SearcherDep
+from retrieval_service.vectors.dependencies import uses_vectors
 
 Reader = Annotated[Principal, Depends(require(Permission.FILES_READ))]
 

@@ -12,7 +12,7 @@ from shared.errors import BadRequest
 from shared.idempotency import IdempotencyKey, Operation
 from starlette.requests import ClientDisconnect
 
-from retrieval_service.dependencies import UploadsDep
+from retrieval_service.uploads.dependencies import UploadsDep
 from retrieval_service.uploads.schemas import SIZE_BYTES_MAX, UploadCreate, UploadView
 from shared import idempotency
 
