@@ -6,8 +6,10 @@ import resource
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
+import gateways
 import httpx
 import pytest
 from gateway_service.connections.guard import ConnectionGuard
@@ -153,8 +155,10 @@ async def test_room_is_made_by_those_who_waited_longest_and_never_by_those_being
     assert not busy.was_cut
 
 
-SERVER = """
+SUPPORT = Path(gateways.__file__).parents[1]
+SERVER = f"""
 import resource, sys
+sys.path.insert(0, {str(SUPPORT)!r})
 resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024))
 import asyncio
 from gateways.proxy_stage import stage
