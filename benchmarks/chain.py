@@ -63,7 +63,7 @@ def litellm(*, connections: int, seconds: float) -> dict[str, object] | None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "config.yaml"
         path.write_text(json.dumps(config))  # JSON is YAML
-        from_module = python_module("shared.testing.fake_provider", "--port", str(provider_port))
+        from_module = python_module("fake_provider", "--port", str(provider_port))
         env = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
         serve = [command, "--config", str(path), "--port", str(port), "--host", "127.0.0.1"]
         with running(from_module, port=provider_port), running(serve, port=port, env=env, start_s=180) as process:

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.testing.identity import KeyRing, make_principal
+from identities import KeyRing, make_principal
 
 from benchmarks import nginx
 from benchmarks.load import run_load

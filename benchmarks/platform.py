@@ -89,7 +89,7 @@ def platform(run: Callable[..., object], *, env: dict[str, str] | None = None) -
     """A platform that lives as long as the block. `run` is asyncio.run, handed in so that set-up has its own loop."""
     port = free_port()
     provider_url = f"http://127.0.0.1:{port}/v1"
-    with tempfile.TemporaryDirectory() as folder, running(python_module("shared.testing.fake_provider", "--port", str(port)), port=port):
+    with tempfile.TemporaryDirectory() as folder, running(python_module("fake_provider", "--port", str(port)), port=port):
         providers = {"OPENAI_API_BASE_URLS": provider_url, "OPENAI_API_KEYS": "bench"}
         stack = Stack(Path(folder) / "home", env={**_ROOMY, **providers, **(env or {})}, fsync=True)
         try:

@@ -20,10 +20,10 @@ from agent_service.code.limits import CodeLimits
 from agent_service.code.service import CodeRunner
 from agent_service.settings import AgentSettings
 from fastapi import FastAPI
+from identities import KeyRing, make_principal
+from servers import serve
 from shared.app.asgi import ServiceApp
 from shared.app.service import create_service_app
-from shared.testing.identity import KeyRing, make_principal
-from shared.testing.server import serve
 
 from benchmarks.processes import children
 

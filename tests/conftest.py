@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator
 
 import pytest
-from shared.testing.fake_replies import EMBEDDING_MODEL, MODELS
+from fake_replies import EMBEDDING_MODEL, MODELS
 from suite.people import Person
 from suite.provider import Provider
 from suite.stack import UNPRICED_MODEL, Ledger, Stack, set_prices

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from atrium_local.services import SERVICES
-from shared.testing.identity import KeyRing
+from identities import KeyRing
 
 ROOT = Path(__file__).parent.parent
 SERVICE = "chat-service"

@@ -30,7 +30,11 @@ HOMES = {
     ],
     "httpx.AsyncClient()": ["shared/src/shared/http/*.py"],
 }
-NOT_OURS = ("*/tests/*", "tests/*", "conftest.py", "*/conftest.py", "shared/src/shared/testing/*", "*/testing.py", "benchmarks/*")
+NOT_OURS = ("*/tests/*", "tests/*", "conftest.py", "*/conftest.py", "benchmarks/*")
+# Files that may import what a library keeps to itself, and why.
+MAY_IMPORT_PRIVATE = {
+    "shared/src/shared/durable.py": "DBOS offers no call that takes over the workflows of a process that is gone; its version is pinned",
+}
 UNFINISHED = re.compile(r"\b(FIXME|TODO|XXX)\b")
 TEXT = (".py", ".ts", ".svelte", ".sh", ".md", ".css", ".mjs")
 
@@ -102,6 +106,32 @@ def test_imports_stand_at_the_top() -> None:
     assert not inner, "imports inside functions are for adapters/ only:\n" + "\n".join(sorted(set(inner)))
 
 
+def test_what_is_shipped_uses_no_test_code() -> None:
+    support = {path.relative_to(ROOT / "tests" / "support").parts[0].removesuffix(".py") for path in committed_files() if _is_support(path)}
+    assert "fake_provider" in support
+    strays = [
+        f"{name}:{node.lineno} {module}"
+        for name, path in python_files()
+        if "/src/" in name
+        for node in ast.walk(parsed(path))
+        for module in _imported(node)
+        if module.partition(".")[0] in support | {"pytest", "hypothesis"}
+    ]
+    assert not strays, "\n".join(strays)
+
+
+def test_private_names_are_imported_from_ones_own_package_only() -> None:
+    strays = [
+        f"{name}:{node.lineno} {module}"
+        for name, path in python_files()
+        if "/src/" in name and name not in MAY_IMPORT_PRIVATE
+        for node in ast.walk(parsed(path))
+        for module in _imported(node)
+        if any(re.match(r"_(?!_)", part) for part in module.split("."))
+    ]
+    assert not strays, "\n".join(strays)
+
+
 def test_nothing_is_marked_unfinished() -> None:
     marks = [
         f"{path.relative_to(ROOT)}:{number}"
@@ -162,6 +192,19 @@ def test_each_ignored_check_has_its_reason() -> None:
         and "re.search" not in line
     ]
     assert not bare, "say why after the rule, as in `# noqa: S310 - our own address`:\n" + "\n".join(bare)
+
+
+def _is_support(path: Path) -> bool:
+    return path.suffix == ".py" and path.is_relative_to(ROOT / "tests" / "support")
+
+
+def _imported(node: ast.AST) -> list[str]:
+    """Dotted names of what an import statement takes."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        return [f"{node.module}.{alias.name}" for alias in node.names]
+    return []
 
 
 def _dotted(node: ast.AST) -> str:

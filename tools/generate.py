@@ -14,11 +14,11 @@ from typing import Any
 from atrium_local.model_server import ModelServerSettings
 from atrium_local.passing import SUPERVISOR
 from atrium_local.services import SERVICES, Service
+from identities import KeyRing
 from pydantic_settings import BaseSettings
 from settings_page import render_example, render_page, variable_names
 from shared.app.asgi import ServiceApp
 from shared.settings import ServiceSettings
-from shared.testing.identity import KeyRing
 
 ROOT = Path(__file__).parent.parent
 _NO_DATABASE = "postgresql://nobody@127.0.0.1:9/none"

@@ -19,11 +19,11 @@ import pytest
 import pytest_asyncio
 from agent_service.main import create_app
 from agent_service.settings import AgentSettings
+from identities import KeyRing, make_principal
+from servers import read_body, serve
 from shared.auth.principal import Principal
 from shared.contracts.agents import ASSISTANT_AGENT_ID
 from shared.sse import SseParser
-from shared.testing.identity import KeyRing, make_principal
-from shared.testing.server import read_body, serve
 
 SERVICE_SCRIPT = Path(__file__).with_name("runs_service.py")
 _spec = importlib.util.spec_from_file_location("runs_service", SERVICE_SCRIPT)

@@ -4,10 +4,10 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from identities import make_principal
 from shared.auth.permissions import Permission, Role
 from shared.contracts.agents import ASSISTANT_AGENT_ID
 from shared.ids import uuid7
-from shared.testing.identity import make_principal
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from code_sandbox import NO_LANDLOCK, Sandbox, sandbox
+from identities import make_principal
 from shared.contracts.agents import CodeResult
-from shared.testing.identity import make_principal
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),

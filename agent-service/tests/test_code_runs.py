@@ -17,14 +17,14 @@ from agent_service.main import create_app
 from agent_service.settings import AgentSettings
 from agent_service.tools.port import ToolContext, ToolResult
 from code_sandbox import NO_LANDLOCK
+from identities import KeyRing, make_principal
+from servers import serve
 from shared.app.asgi import ServiceApp
 from shared.auth.permissions import Permission, Role
 from shared.auth.principal import Principal
 from shared.contracts.retrieval import DocumentMetadata
 from shared.errors import NotFound
 from shared.ids import uuid7
-from shared.testing.identity import KeyRing, make_principal
-from shared.testing.server import serve
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),

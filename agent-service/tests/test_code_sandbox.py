@@ -25,14 +25,14 @@ from agent_service.settings import AgentSettings
 from agent_service.tools.port import ToolContext
 from code_sandbox import NO_LANDLOCK, sandbox
 from fastapi import FastAPI
+from identities import KeyRing, make_principal
+from servers import serve
 from shared.access import AccessEnd, EndReason
 from shared.app.asgi import ServiceApp
 from shared.app.service import create_service_app
 from shared.background import TaskTracker
 from shared.errors import TooManyRequests
 from shared.ids import uuid7
-from shared.testing.identity import KeyRing, make_principal
-from shared.testing.server import serve
 from suite.waiting import is_within
 
 KEYS = KeyRing()

@@ -7,9 +7,9 @@ import httpx
 import pytest
 from agent_service.main import create_app
 from agent_service.settings import AgentSettings
+from identities import KeyRing, make_principal
+from servers import serve
 from shared.auth.permissions import Role
-from shared.testing.identity import KeyRing, make_principal
-from shared.testing.server import serve
 
 KEYS = KeyRing()
 

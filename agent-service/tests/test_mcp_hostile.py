@@ -18,9 +18,9 @@ from agent_service.mcp.adapters.lazy import LazySdk
 from agent_service.mcp.catalogue import Entry
 from agent_service.mcp.connection import Connection
 from agent_service.mcp.port import Limits, Server, ServerError, Stdio, StreamableHttp
+from servers import read_body, serve
 from shared.background import TaskTracker
 from shared.ids import uuid7
-from shared.testing.server import read_body, serve
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -12,9 +12,9 @@ from agent_service.mcp.file import _TRUST, McpFileError, load
 from agent_service.mcp.headers import HeaderRefused, check_headers
 from agent_service.mcp.port import RemoteTool, Server, Stdio, StreamableHttp
 from agent_service.mcp.sealing import Seal, Unsealable
+from identities import make_principal
 from shared.auth.permissions import Role
 from shared.ids import uuid7
-from shared.testing.identity import make_principal
 
 OBJECT = {"type": "object", "properties": {}}
 

@@ -28,13 +28,13 @@ from agent_service.settings import AgentSettings
 from agent_service.tools.arguments import ArgumentsInvalid, check_arguments
 from agent_service.tools.port import ToolContext, ToolResult
 from agent_service.tools.service import ToolRegistry
+from identities import KeyRing, make_principal
+from servers import serve
 from shared.auth.permissions import Role
 from shared.auth.principal import Principal
 from shared.db import Database
 from shared.ids import uuid7
 from shared.metrics import Metrics
-from shared.testing.identity import KeyRing, make_principal
-from shared.testing.server import serve
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -9,11 +9,11 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+from identities import make_principal
 from shared.access import ACCESS_CHANNEL, DETAILS, EndReason
 from shared.clock import monotonic_s
 from shared.contracts.agents import ASSISTANT_AGENT_ID
 from shared.ids import uuid7
-from shared.testing.identity import make_principal
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

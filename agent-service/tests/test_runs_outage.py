@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import pytest
 from agent_service.main import create_app
 from agent_service.settings import AgentSettings
-from shared.testing.identity import KeyRing
-from shared.testing.server import serve
+from identities import KeyRing
+from servers import serve
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.faults]
 

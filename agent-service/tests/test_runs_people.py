@@ -6,8 +6,8 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from identities import make_principal
 from shared.contracts.agents import ASSISTANT_AGENT_ID
-from shared.testing.identity import make_principal
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from agent_service.main import create_app
 from agent_service.settings import AgentSettings
+from servers import serve
 from shared.contracts.agents import ASSISTANT_AGENT_ID
-from shared.testing.server import serve
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

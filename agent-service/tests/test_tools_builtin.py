@@ -16,13 +16,13 @@ from agent_service.tools.documents import SearchDocuments
 from agent_service.tools.port import ToolContext, ToolResult
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from identities import make_principal
 from shared.auth.principal import Principal
 from shared.clients.retrieval import RetrievalClient
 from shared.clock import utc_now
 from shared.contracts.retrieval import Passage, SearchRequest, SearchResponse
 from shared.errors import Unavailable
 from shared.ids import uuid7
-from shared.testing.identity import make_principal
 
 CONTEXT = ToolContext(principal=make_principal(), run_id=uuid7())
 

@@ -18,13 +18,13 @@ from billing_service.jobs.repository import INVARIANTS, JobRepository
 from billing_service.main import create_app
 from billing_service.settings import BillingSettings
 from hypothesis import HealthCheck, settings
+from identities import KeyRing, make_principal
+from servers import serve
 from shared.auth.permissions import Role
 from shared.auth.principal import Principal
 from shared.contracts.billing import PrincipalChain, ReserveRequest
 from shared.db import create_raw_pool
 from shared.money import NANO
-from shared.testing.identity import KeyRing, make_principal
-from shared.testing.server import serve
 
 MODEL = "qwen2.5-coder-0.5b-instruct"
 

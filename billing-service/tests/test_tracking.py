@@ -12,11 +12,11 @@ import pytest
 import pytest_asyncio
 from billing_service.tracking.openrouter import OpenRouter, ProviderRefusedError
 from billing_service.tracking.sync import OpenRouterSync
+from servers import serve
 from shared.auth.permissions import Role
 from shared.auth.principal import DEFAULT_ORGANISATION_ID
 from shared.db import Database
 from shared.http.client import make_client
-from shared.testing.server import serve
 from sqlalchemy import text
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

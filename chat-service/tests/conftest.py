@@ -19,10 +19,10 @@ import pytest
 import pytest_asyncio
 from chat_service.main import create_app
 from chat_service.settings import ChatSettings
+from identities import KeyRing, make_principal
+from servers import read_body, serve
 from shared.auth.principal import Principal
 from shared.sse import SseParser
-from shared.testing.identity import KeyRing, make_principal
-from shared.testing.server import read_body, serve
 
 USAGE = {"prompt_tokens": 7, "completion_tokens": 5, "cost_nano": 1200, "remaining_nano": 998_800}
 DONE = {"done"}

@@ -9,10 +9,10 @@ from uuid import UUID, uuid4
 
 import orjson
 import pytest
+from identities import make_principal
 from shared.access import ACCESS_CHANNEL
 from shared.auth.permissions import Role
 from shared.ids import uuid7
-from shared.testing.identity import make_principal
 from suite.waiting import is_within
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -6,7 +6,7 @@ from gateway_service.limits.bucket import BucketLimiter, TokenBuckets
 from gateway_service.limits.ports import RouteClass
 from hypothesis import given
 from hypothesis import strategies as st
-from shared.testing.identity import make_principal
+from identities import make_principal
 
 
 class Clock:

@@ -16,7 +16,7 @@ from gateway_service.connections.guard import ConnectionGuard
 from gateway_service.connections.limits import ConnectionLimits, is_within, site_of
 from gateway_service.proxy.config import ProxyConfig
 from gateways.proxy_stage import TOKEN, answer, raw, read_body, stage
-from shared.testing.raw_server import until
+from raw_server import until
 
 AUTH = {"authorization": f"Bearer {TOKEN}"}
 AUTH_LINE = f"Authorization: Bearer {TOKEN}\r\n".encode()

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from gateways.proxy_stage import TOKEN, answer, raw, read_body, stage
+from raw_server import until
 from shared.adapters.uvicorn_http import HEAD_BYTES_MAX
-from shared.testing.raw_server import until
 
 AUTH_LINE = f"Authorization: Bearer {TOKEN}\r\n".encode()
 GOOD = b"GET /api/v1/chats HTTP/1.1\r\nHost: x\r\n" + AUTH_LINE + b"\r\n"

@@ -11,10 +11,10 @@ from gateway_service.identity.hop import HopTokens
 from gateway_service.identity.memory import IdentityMemory
 from gateway_service.identity.ports import Identity
 from gateways.running import KEYS, Gateway, Person, StartGateway
+from identities import make_principal
+from servers import serve
 from shared.auth.permissions import Role
 from shared.auth.tokens import TokenVerifier, UserTokens
-from shared.testing.identity import make_principal
-from shared.testing.server import serve
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse

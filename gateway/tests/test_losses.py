@@ -12,8 +12,8 @@ import httpx
 import orjson
 import pytest
 from gateways.running import Gateway, Person, StartGateway
+from servers import serve
 from shared.access import ACCESS_CHANNEL, AccessEnd, access_subscriber
-from shared.testing.server import serve
 from suite.waiting import is_within
 
 

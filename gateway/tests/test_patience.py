@@ -9,8 +9,8 @@ import pytest
 from gateway_service.proxy.config import ProxyConfig
 from gateway_service.proxy.routes import ANSWER_S, COMPLETION_S, OUTSIDE_S, UPLOAD_S, service_routes
 from gateways.proxy_stage import TOKEN, Stage, answer, stage
+from raw_server import serve as raw_server
 from shared.http import Timeouts
-from shared.testing.raw_server import serve as raw_server
 from suite.waiting import is_within
 
 AUTH = {"authorization": f"Bearer {TOKEN}"}

@@ -9,9 +9,9 @@ import pytest
 from gateway_service.connections.limits import ConnectionLimits
 from gateway_service.proxy.config import ProxyConfig
 from gateways.proxy_stage import HOP, TOKEN, Stage, answer, raw, read_body, stage
+from raw_server import serve as raw_server
+from raw_server import until
 from shared.http import Timeouts
-from shared.testing.raw_server import serve as raw_server
-from shared.testing.raw_server import until
 
 AUTH = {"authorization": f"Bearer {TOKEN}"}
 AUTH_LINE = f"Authorization: Bearer {TOKEN}\r\n".encode()

@@ -4,7 +4,7 @@ from typing import Any
 
 from gateway_service.status.document import merge
 from gateways.running import Gateway, StartGateway
-from shared.testing.server import serve
+from servers import serve
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse

@@ -15,12 +15,12 @@ import pytest
 from atrium_local.catalogue import EMBEDDING_MODEL, model_named
 from atrium_local.settings import LocalSettings
 from atrium_local.weights import Store, ensure_model, link_model
+from fake_provider import FakeProvider, running_provider
+from identities import KeyRing, make_principal
 from inference_service.main import create_app
 from inference_service.settings import InferenceSettings
+from servers import read_body, serve
 from shared.app.asgi import ServiceApp
-from shared.testing.fake_provider import FakeProvider, running_provider
-from shared.testing.identity import KeyRing, make_principal
-from shared.testing.server import read_body, serve
 
 INPUT_NANO = 10
 OUTPUT_NANO = 20

@@ -8,10 +8,10 @@ from typing import Any
 
 import orjson
 import pytest
+from fake_provider import FakeProvider, running_provider
+from identities import make_principal
+from servers import serve
 from shared.auth.permissions import Role
-from shared.testing.fake_provider import FakeProvider, running_provider
-from shared.testing.identity import make_principal
-from shared.testing.server import serve
 
 
 def administrator(running: Any) -> dict[str, str]:

@@ -7,10 +7,10 @@ from typing import Any
 import httpx
 import openai
 import pytest
+from fake_provider import FakeProvider
+from identities import make_principal
 from shared.auth.permissions import Role
 from shared.ids import uuid7
-from shared.testing.fake_provider import FakeProvider
-from shared.testing.identity import make_principal
 
 INPUT_NANO, OUTPUT_NANO, WALLET_NANO = 10, 20, 1_000_000_000
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import httpx
 import pytest
-from shared.testing.fake_provider import FakeProvider
-from shared.testing.identity import KeyRing, make_principal
+from fake_provider import FakeProvider
+from identities import KeyRing, make_principal
 
 SERVICE = Path(__file__).parent.parent
 

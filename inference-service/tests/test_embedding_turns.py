@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from identities import make_principal
 from inference_service.embeddings.worker import EmbedWorker, turns_of
-from shared.testing.identity import make_principal
 
 BUILTIN = "all-minilm-l6-v2"
 LONG = "a sentence about nothing in particular, told at some length, " * 20

@@ -12,9 +12,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import fake_replies
 import pytest
-from shared.testing import fake_replies
-from shared.testing.fake_provider import FakeProvider
+from fake_provider import FakeProvider
 
 BUILTIN = "all-minilm-l6-v2"
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import httpx
 import pytest
+from fake_provider import FakeProvider
+from identities import make_principal
 from shared.access import AccessEnd, EndReason
 from shared.ids import uuid7
-from shared.testing.fake_provider import FakeProvider
-from shared.testing.identity import make_principal
 
 
 def ask(model: str = "fake-echo", text: str = "one two three", **members: Any) -> dict[str, Any]:

@@ -6,12 +6,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from fake_provider import FakeProvider
+from identities import make_principal
 from inference_service.metering import free_use
 from inference_service.metering.free_use import FreeUse
 from shared.errors import TooManyRequests
 from shared.ids import uuid7
-from shared.testing.fake_provider import FakeProvider
-from shared.testing.identity import make_principal
 
 ADA, BOB = uuid7(), uuid7()
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import httpx
 import pytest
+from fake_provider import FakeProvider
+from fake_replies import Plan, events_of, whole
 from inference_service.metering.estimate import text_tokens
-from shared.testing.fake_provider import FakeProvider
-from shared.testing.fake_replies import Plan, events_of, whole
 
 DONE = b"data: [DONE]\n\n"
 REPORT = {"prompt_tokens": 10, "completion_tokens": 5020, "total_tokens": 5030, "completion_tokens_details": {"reasoning_tokens": 5000}}

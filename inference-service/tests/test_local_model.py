@@ -16,8 +16,8 @@ from inference_service.providers.errors import ModelLoading
 from inference_service.providers.local_status import LocalModelStatus
 from inference_service.providers.protocol import ChatCall
 from inference_service.providers.transport import Remote, Transport
+from raw_server import serve
 from shared.http import Timeouts, UpstreamPool
-from shared.testing.raw_server import serve
 
 MODEL = "smollm2-135m-instruct"
 KEY = "key-of-the-model-server"

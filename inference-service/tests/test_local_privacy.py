@@ -11,8 +11,8 @@ from typing import Any
 
 import httpx
 import pytest
+from identities import make_principal
 from inference_service.providers.protocol import ChatCall
-from shared.testing.identity import make_principal
 
 MODEL = "smollm2-135m-instruct"
 KEY = "key-of-the-model-server"

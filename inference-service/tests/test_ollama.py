@@ -5,9 +5,9 @@ from typing import Any
 
 import orjson
 import pytest
+from identities import make_principal
+from servers import read_body, serve
 from shared.auth.permissions import Role
-from shared.testing.identity import make_principal
-from shared.testing.server import read_body, serve
 
 TAGS = {
     "models": [

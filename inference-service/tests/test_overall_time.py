@@ -3,11 +3,11 @@
 import json
 from typing import Any
 
+import fake_replies
 import httpx
 import pytest
-from shared.testing import fake_replies
-from shared.testing.fake_provider import FakeProvider
-from shared.testing.fake_replies import Plan
+from fake_provider import FakeProvider
+from fake_replies import Plan
 
 # Half a minute of drops, a hundred times shorter apart than the time that is allowed in all.
 DROPS, APART_S, ALLOWED_S = 1500, 0.02, 2

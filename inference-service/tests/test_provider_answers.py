@@ -9,9 +9,9 @@ from typing import Any
 
 import httpx
 import pytest
+from fake_provider import FakeProvider
+from fake_replies import Plan, events_of, whole
 from shared.clock import utc_now
-from shared.testing.fake_provider import FakeProvider
-from shared.testing.fake_replies import Plan, events_of, whole
 
 DONE = b"data: [DONE]\n\n"
 USAGE = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}

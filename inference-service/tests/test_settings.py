@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
+from identities import KeyRing
 from inference_service.settings import InferenceSettings
 from pydantic import ValidationError
-from shared.testing.identity import KeyRing
 
 
 def settings(keys: KeyRing, monkeypatch: pytest.MonkeyPatch, **variables: str) -> InferenceSettings:

@@ -16,7 +16,7 @@ from retrieval_service.ingestion.reading import DocumentReader
 from retrieval_service.main import create_app
 from retrieval_service.settings import RetrievalSettings
 from retrieval_service.vectors.adapters.edge import EdgeStore
-from shared.testing.server import serve
+from servers import serve
 
 from shared import durable
 

@@ -9,11 +9,11 @@ from uuid import UUID
 
 import pytest
 import pytest_asyncio
+from identities import make_principal
 from ingestion_world import FILES, Person, Service, World, unique, worlds_over
 from shared.access import ACCESS_CHANNEL
 from shared.auth.permissions import Role
 from shared.ids import uuid7
-from shared.testing.identity import make_principal
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

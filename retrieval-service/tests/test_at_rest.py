@@ -10,10 +10,10 @@ from uuid import uuid4
 import asyncpg
 import pytest
 import pytest_asyncio
+from identities import make_principal
 from ingestion_world import World, worlds_over
 from retrieval_service.files import repository
 from shared.clock import utc_now
-from shared.testing.identity import make_principal
 from sqlalchemy.dialects.postgresql import asyncpg as dialect
 
 MEASURED_S = 12

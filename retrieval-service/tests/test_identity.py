@@ -6,11 +6,11 @@ from typing import Any
 
 import httpx
 import pytest
+from identities import KeyRing, make_principal
 from retrieval_service.main import create_app
 from retrieval_service.settings import RetrievalSettings
+from servers import serve
 from shared.auth.permissions import Role
-from shared.testing.identity import KeyRing, make_principal
-from shared.testing.server import serve
 
 KEYS = KeyRing()
 

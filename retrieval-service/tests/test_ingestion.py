@@ -14,9 +14,9 @@ from uuid import UUID, uuid4
 import pytest
 import pytest_asyncio
 from fake_embeddings import FakeInference
+from identities import make_principal
 from ingestion_world import FILES, PASSAGES, TEXT, Person, Service, World, refusal, unique, worlds_over
 from retrieval_service.vectors.adapters.edge import EdgeStore
-from shared.testing.identity import make_principal
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

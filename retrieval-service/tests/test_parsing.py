@@ -12,13 +12,13 @@ from typing import Any
 
 import docx
 import pytest
+from identities import KeyRing
 from retrieval_service.ingestion.reading import DocumentReader, cpu_budget_s
 from retrieval_service.parsing import frames, process
 from retrieval_service.parsing.errors import DocumentRefused
 from retrieval_service.parsing.job import ParseJob, ParseLimits
 from retrieval_service.parsing.process import parse
 from retrieval_service.settings import RetrievalSettings
-from shared.testing.identity import KeyRing
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

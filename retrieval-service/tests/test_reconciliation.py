@@ -10,15 +10,15 @@ import httpx
 import numpy as np
 import pytest
 import pytest_asyncio
+from identities import KeyRing, make_principal
 from retrieval_service.main import create_app
 from retrieval_service.reconciliation.service import Reconciler
 from retrieval_service.settings import RetrievalSettings
 from retrieval_service.vectors.errors import VectorStoreUnavailable
 from retrieval_service.vectors.port import DIMENSIONS, Point
+from servers import serve
 from shared.auth.permissions import Role
 from shared.ids import uuid7
-from shared.testing.identity import KeyRing, make_principal
-from shared.testing.server import serve
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -14,17 +14,17 @@ import httpx
 import numpy as np
 import pytest
 import pytest_asyncio
+from identities import KeyRing, make_principal
 from retrieval_service.chunks.service import StoredChunk
 from retrieval_service.main import create_app
 from retrieval_service.search.choosing import choose
 from retrieval_service.search.fusion import Hit, fuse
 from retrieval_service.settings import RetrievalSettings
 from retrieval_service.vectors.port import Point, Scored, VectorStore
+from servers import read_body, serve
 from shared.auth.permissions import Role
 from shared.auth.principal import Principal
 from shared.ids import uuid7
-from shared.testing.identity import KeyRing, make_principal
-from shared.testing.server import read_body, serve
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from shared.testing.identity import KeyRing
+from identities import KeyRing
 
 
 def started(**variables: str) -> subprocess.CompletedProcess[str]:

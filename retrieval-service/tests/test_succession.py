@@ -8,11 +8,11 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
+from identities import KeyRing, make_principal
 from retrieval_service.main import create_app
 from retrieval_service.settings import RetrievalSettings
 from retrieval_service.vectors.owner import FolderOwner
-from shared.testing.identity import KeyRing, make_principal
-from shared.testing.server import serve
+from servers import serve
 
 FILES, SEARCH = "/api/v1/retrieval/files", "/api/v1/retrieval/search"
 QUESTION = {"query": "herons", "mode": "bm25"}

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import pytest
 import pytest_asyncio
+from identities import make_principal
 from ingestion_world import Person, World, unique, worlds_over
 from retrieval_service.files import progress
 from retrieval_service.files.enqueue import Begin, Enqueuer
@@ -19,7 +20,6 @@ from shared.clock import utc_now
 from shared.db import Database
 from shared.fair_queue import RoundRobin
 from shared.ids import uuid7
-from shared.testing.identity import make_principal
 
 ANN, BEN, CLEO = (uuid7() for _ in range(3))
 

@@ -8,15 +8,15 @@ import asyncpg
 import httpx
 import pytest
 from fastapi import APIRouter, FastAPI
+from identities import KeyRing, make_principal
 from pydantic import BaseModel
+from servers import serve
 from shared.app.service import create_service_app
 from shared.auth.guards import CurrentPrincipal
 from shared.auth.permissions import Permission, Role
 from shared.errors import Invalid, TooManyRequests, Unavailable
 from shared.hotroutes import HotRequest, HotRoute
 from shared.settings import ServiceSettings
-from shared.testing.identity import KeyRing, make_principal
-from shared.testing.server import serve
 from starlette.datastructures import State
 
 KEYS = KeyRing()

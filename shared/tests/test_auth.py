@@ -4,12 +4,12 @@ import time
 
 import jwt
 import pytest
+from identities import KeyRing, make_principal
 from shared.arrows import ARROWS, callers_of
 from shared.auth.permissions import ROLE_PERMISSIONS, Permission, Role
 from shared.auth.principal import Principal
 from shared.auth.tokens import USER_KEY_ID, TokenVerifier, UserTokens
 from shared.errors import Forbidden, Unauthenticated
-from shared.testing.identity import KeyRing, make_principal
 
 KEYS = KeyRing()
 

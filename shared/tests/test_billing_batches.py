@@ -8,6 +8,8 @@ from uuid import UUID, uuid4
 
 import orjson
 import pytest
+from identities import KeyRing
+from servers import read_body, serve
 from shared.auth.tokens import ServiceTokens
 from shared.clients import billing as billing_module
 from shared.clients.billing import BillingClient, BillingRefused, BillingUnavailable
@@ -15,8 +17,6 @@ from shared.contracts.billing import BATCH_ENTRIES_MAX
 from shared.errors import NotFound, PaymentRequired
 from shared.http import Timeouts, UpstreamDisconnected, UpstreamPool
 from shared.logs import request_id_var
-from shared.testing.identity import KeyRing
-from shared.testing.server import read_body, serve
 
 BATCH = "/internal/v1/reservations/batch"
 SETTLEMENT = {"usage": {}, "source": "provider", "outcome": "complete"}

@@ -7,6 +7,8 @@ from uuid import uuid4
 
 import orjson
 import pytest
+from identities import KeyRing, make_principal
+from servers import serve
 from shared.auth.tokens import ServiceTokens
 from shared.clients.agents import AgentClient
 from shared.clients.billing import BillingClient
@@ -16,8 +18,6 @@ from shared.clients.retrieval import RetrievalClient
 from shared.http import Timeouts, UpstreamPool
 from shared.logs import request_id_var
 from shared.telemetry import traceparent_var
-from shared.testing.identity import KeyRing, make_principal
-from shared.testing.server import serve
 
 TRACEPARENT = b"00-" + b"1" * 32 + b"-" + b"2" * 16 + b"-01"
 TIMEOUTS = Timeouts(connect_s=5, first_byte_s=5, idle_s=5)

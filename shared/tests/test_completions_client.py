@@ -6,6 +6,9 @@ from typing import Any
 
 import orjson
 import pytest
+from fake_provider import FakeProvider, running_provider
+from fake_replies import Plan, events_of, whole
+from identities import KeyRing, make_principal
 from shared.auth.tokens import ServiceTokens
 from shared.clients.completions import (
     CompletionRefusedError,
@@ -20,9 +23,6 @@ from shared.clients.completions import (
 )
 from shared.contracts.chat import MessageUsage
 from shared.http import Timeouts, UpstreamPool
-from shared.testing.fake_provider import FakeProvider, running_provider
-from shared.testing.fake_replies import Plan, events_of, whole
-from shared.testing.identity import KeyRing, make_principal
 
 DONE = b"data: [DONE]\n\n"
 

@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import AsyncGenerator
 from typing import Any
 
+import fake_replies
 import httpx
 import openai
 import orjson
 import pytest
+from fake_provider import FakeProvider, running_provider
 from shared.http import make_client
-from shared.testing import fake_replies
-from shared.testing.fake_provider import FakeProvider, running_provider
 
 KEY = "sk-test-only"
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from raw_server import FAST, OK, Handler, answering, fetch, pool_of, serve, until
 from shared.http import (
     PoolLimits,
     ResponseTooLarge,
@@ -15,7 +16,6 @@ from shared.http import (
     UpstreamProtocolError,
     UpstreamTimeout,
 )
-from shared.testing.raw_server import FAST, OK, Handler, answering, fetch, pool_of, serve, until
 
 
 async def test_a_kept_connection_serves_the_next_request() -> None:

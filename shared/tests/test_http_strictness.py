@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from raw_server import OK, answering, fetch, pool_of, serve, until
 from shared.http import InvalidRequest, UpstreamError, UpstreamProtocolError
-from shared.testing.raw_server import OK, answering, fetch, pool_of, serve, until
 
 
 @pytest.mark.parametrize(

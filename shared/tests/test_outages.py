@@ -8,6 +8,7 @@ import asyncpg
 import httpx
 import pytest
 from fastapi import APIRouter, FastAPI
+from identities import KeyRing, make_principal
 from shared.app.asgi import ServiceApp
 from shared.app.service import create_service_app
 from shared.auth.permissions import Permission
@@ -15,7 +16,6 @@ from shared.db import Database
 from shared.hotroutes import HotRequest, HotRoute
 from shared.outages import is_outage
 from shared.settings import ServiceSettings
-from shared.testing.identity import KeyRing, make_principal
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession

@@ -1,8 +1,8 @@
 """Settings say in one line what is wrong, and never the value."""
 
 import pytest
+from identities import KeyRing
 from shared.settings import ServiceSettings, SettingsError, embedding_model_id, load_settings, load_settings_or_exit
-from shared.testing.identity import KeyRing
 
 GOOD_SECRET = "a-long-shared-secret-of-32-bytes-and-more"
 

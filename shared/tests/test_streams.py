@@ -8,10 +8,10 @@ from uuid import uuid4
 import httpx
 import pytest
 from fastapi import FastAPI
+from identities import make_principal
+from servers import serve
 from shared.errors import TooManyRequests
 from shared.streams import DocumentedEvents, EventStream, OpenStreams, SeenEventId
-from shared.testing.identity import make_principal
-from shared.testing.server import serve
 from shared.wakeups import Wakeups, set_within
 from starlette.responses import Response
 

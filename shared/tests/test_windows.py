@@ -8,12 +8,12 @@ from typing import Any
 import jwt
 import orjson
 import pytest
+from identities import KeyRing, make_principal
+from servers import serve
 from shared.auth.tokens import ServiceTokens
 from shared.clients import windows
 from shared.clients.windows import CONTEXT_TOKENS_UNKNOWN, ModelWindows
 from shared.http import UpstreamPool
-from shared.testing.identity import KeyRing, make_principal
-from shared.testing.server import serve
 
 
 class FakeInference:

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from identities import make_principal
 from shared.auth.permissions import Role
 from shared.auth.principal import Principal
 from shared.clients.billing import BillingClient, BillingRefused, BillingUnavailable
@@ -13,7 +14,6 @@ from shared.contracts.billing import Checkpoint, PrincipalChain, RecordedUsage, 
 from shared.errors import AppError, NotFound, PaymentRequired, TooManyRequests
 from shared.http import Timeouts, UpstreamPool
 from shared.ids import uuid7
-from shared.testing.identity import make_principal
 from suite.people import Person
 from suite.ports import free_port
 from suite.stack import Stack

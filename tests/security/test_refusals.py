@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import openai
 import pytest
-from shared.testing.identity import make_principal
+from identities import make_principal
 from suite.people import Person, client
 from suite.provider import Provider
 from suite.stack import PROVIDER_KEYS, Ledger, Stack, set_prices

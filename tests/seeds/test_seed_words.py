@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from atrium_local.settings import LocalSettings
 from gateway_service.settings import GatewaySettings
+from identities import KeyRing
 from inference_service.settings import InferenceSettings
 from retrieval_service.settings import RetrievalSettings
 from shared.settings import environment, load_settings
-from shared.testing.identity import KeyRing
 from suite.documents import ended, search, upload
 from suite.people import Person
 from suite.ports import free_port

@@ -9,7 +9,7 @@ from typing import Any
 
 import jwt
 import numpy as np
-from shared.testing.server import read_body
+from servers import read_body
 
 
 class FakeInference:

@@ -12,11 +12,11 @@ import asyncpg
 import httpx
 import pytest
 from fake_embeddings import FakeInference
+from identities import KeyRing, make_principal
 from retrieval_service.main import create_app
 from retrieval_service.settings import RetrievalSettings
+from servers import serve
 from shared.auth.principal import Principal
-from shared.testing.identity import KeyRing, make_principal
-from shared.testing.server import serve
 
 FILES = "/api/v1/retrieval/files"
 # Eleven passages: each paragraph is too long to share one.

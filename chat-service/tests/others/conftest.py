@@ -13,8 +13,8 @@ from uuid import UUID, uuid4
 import jwt
 import pytest
 import pytest_asyncio
+from servers import read_body, serve
 from shared.contracts.retrieval import DocumentMetadata, KnowledgeBase, SearchRequest
-from shared.testing.server import read_body, serve
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC).isoformat()
 RUN_USAGE = {"prompt_tokens": 30, "completion_tokens": 9, "cost_nano": 4321, "remaining_nano": 1000}

@@ -6,8 +6,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from identities import make_principal
 from shared.auth.permissions import Permission
-from shared.testing.identity import make_principal
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -17,11 +17,11 @@ from atrium_local.installation import Installation
 from atrium_local.services import SERVICES, service_named
 from atrium_local.settings import LocalSettings
 from dotenv import dotenv_values
+from identities import make_principal
 from shared.arrows import callers_of
 from shared.auth.tokens import USER_KEY_ID as SHARED_USER_KEY_ID
 from shared.auth.tokens import ServiceTokens, TokenVerifier
 from shared.settings import ServiceSettings
-from shared.testing.identity import make_principal
 
 
 @pytest.fixture

@@ -21,13 +21,13 @@ import httpx
 import obstore
 import pytest
 import pytest_asyncio
+from identities import KeyRing, make_principal
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
 from retrieval_service.main import create_app
 from retrieval_service.settings import RetrievalSettings
+from servers import serve
 from shared.auth.principal import Principal
-from shared.testing.identity import KeyRing, make_principal
-from shared.testing.server import serve
 
 TEXT = b"The heron waits at the weir.\nIt knows the hour of the fish.\n"
 FILES = "/api/v1/retrieval/files"

@@ -8,10 +8,10 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from identities import make_principal
 from retrieval_service.files.names import clean_filename
 from shared.auth.permissions import Role
 from shared.ids import uuid7
-from shared.testing.identity import make_principal
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -9,10 +9,10 @@ from typing import Any
 import httpx
 import pytest
 from fake_embeddings import FakeInference
+from identities import make_principal
+from servers import serve
 from shared.auth.permissions import Role
 from shared.errors import Unavailable
-from shared.testing.identity import make_principal
-from shared.testing.server import serve
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

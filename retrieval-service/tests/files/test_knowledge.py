@@ -4,12 +4,12 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from identities import make_principal
 from retrieval_service.files import service as files
 from retrieval_service.files.errors import FileNotFound
 from retrieval_service.knowledge.errors import KnowledgeBaseNotFound
 from retrieval_service.vectors.port import Scope
 from shared.ids import uuid7
-from shared.testing.identity import make_principal
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -18,10 +18,10 @@ from retrieval_service.objects.adapters.stores import LocalObjects, s3_objects
 from retrieval_service.objects.choice import open_object_store
 from retrieval_service.objects.errors import StorageFull
 from retrieval_service.objects.port import ObjectMissing, ObjectStore, read_all
+from servers import serve
 from shared.clock import utc_now
 from shared.errors import Unavailable
 from shared.settings import SettingsError
-from shared.testing.server import serve
 
 PART_BYTES = 5 * 1024 * 1024
 

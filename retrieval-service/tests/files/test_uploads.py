@@ -10,12 +10,12 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from identities import make_principal
 from retrieval_service.objects.port import StoredObject
 from retrieval_service.uploads.housekeeping import UploadHousekeeping
 from shared.clock import utc_now
 from shared.db import Database
 from shared.ids import uuid7
-from shared.testing.identity import make_principal
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -13,14 +13,14 @@ from gateway_service.proxy.app import ProxyApp
 from gateway_service.proxy.config import ProxyConfig
 from gateway_service.proxy.instruments import Instruments
 from gateway_service.proxy.routes import service_routes
+from identities import make_principal
+from servers import serve
 from shared.background import Periodic
 from shared.errors import Unauthenticated
 from shared.http import UpstreamPool
 from shared.logs import AccessLog
 from shared.metrics import Metrics
 from shared.telemetry import Telemetry
-from shared.testing.identity import make_principal
-from shared.testing.server import serve
 from starlette.types import ASGIApp
 
 TOKEN = "good-" + "token"

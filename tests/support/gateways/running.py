@@ -10,8 +10,8 @@ import httpx
 from gateway_service.main import create_app
 from gateway_service.proxy.app import ProxyApp
 from gateway_service.settings import GatewaySettings
-from shared.testing.identity import KeyRing
-from shared.testing.server import serve
+from identities import KeyRing
+from servers import serve
 
 KEYS = KeyRing()
 PASSWORD = "correct horse battery"

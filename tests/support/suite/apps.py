@@ -9,11 +9,11 @@ from typing import Any
 from atrium_local.services import GATEWAY, SERVICES, Service
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
+from identities import KeyRing
 from shared.app.asgi import ServiceApp
 from shared.app.service import PUBLIC_PATHS
 from shared.auth.guards import Require, RequireService, current_principal
 from shared.settings import ServiceSettings
-from shared.testing.identity import KeyRing
 
 NOWHERE = "postgresql://nobody:nothing@127.0.0.1:9/nothing"
 KEYS = KeyRing()

@@ -26,7 +26,7 @@ class Provider:
 
     def start(self) -> None:
         """Start it; on the same port each time."""
-        command = [sys.executable, "-m", "shared.testing.fake_provider", "--port", str(self.port)]
+        command = [sys.executable, "-m", "fake_provider", "--port", str(self.port)]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
         assert self._process.stdout is not None
         assert self._process.stdout.readline().strip() == self.base_url

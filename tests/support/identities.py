@@ -8,7 +8,6 @@ from uuid import UUID
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from jwt.algorithms import OKPAlgorithm
-
 from shared.auth.permissions import ROLE_PERMISSIONS, Role
 from shared.auth.principal import DEFAULT_ORGANISATION_ID, DEFAULT_TEAM_ID, Principal
 from shared.auth.tokens import USER_KEY_ID, ServiceTokens, UserTokens

@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import uvicorn
-
 from shared.background import beside
 
 

@@ -1,4 +1,4 @@
-"""A scripted OpenAI-compatible provider: `python -m shared.testing.fake_provider --port 9000`, or `running_provider()` in a test.
+"""A scripted OpenAI-compatible provider: `python -m fake_provider --port 9000`, or `running_provider()` in a test.
 
 A model's name chooses the behaviour (fake-echo, fake-slow, fake-429, fake-500, fake-401, fake-stall, fake-hang, fake-malformed,
 fake-no-usage, fake-abort, fake-over, fake-tools, fake-reasoning, fake-length); so do "!" words in the last user message, such as
@@ -13,12 +13,11 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from typing import Any, cast
 
+import fake_replies
 import httptools
 import orjson
-
+from fake_replies import Plan, failure, whole
 from shared.background import TaskTracker
-from shared.testing import fake_replies
-from shared.testing.fake_replies import Plan, failure, whole
 
 _REQUESTS_KEPT = 1000
 _SECRET_HEADERS = frozenset({"authorization", "x-api-key"})
