@@ -4,7 +4,7 @@ import asyncio
 from ipaddress import ip_network
 
 import pytest
-from gateway_service.limits.tries import WAIT_MAX_S, Tries, Window
+from gateway_service.limits.tries import WAIT_MAX_S, Tries, TryWindow
 from gateways.running import PASSWORD, Gateway, Person, StartGateway
 from shared.errors import TooManyRequests, Unauthenticated, Unavailable
 
@@ -20,7 +20,7 @@ class Clock:
 
 
 def tries(clock: Clock, per_client: int = 100, per_account: int = 100) -> Tries:
-    return Tries(per_client=(Window(per_client, 60),), per_account=(Window(per_account, 60),), clock=clock)
+    return Tries(per_client=(TryWindow(per_client, 60),), per_account=(TryWindow(per_account, 60),), clock=clock)
 
 
 def wrong(limits: Tries, address: str = "192.0.2.1", account: str = "ada", device: str | None = None) -> int:

@@ -69,7 +69,7 @@ for line in sys.stdin:
     version, file_id, point = line.rstrip("\n").split(" ", 2)
     child = os.fork()
     if child == 0:
-        main._WORKFLOW_VERSION, main._RESCUE_S, durable._GONE_AFTER_S = version, 0.1, 0.3
+        main._WORKFLOW_VERSION, main._SWEEP_S, durable._GONE_AFTER_S = version, 0.1, 0.3
         arm(point)
         asyncio.run(run(file_id))
         os._exit(0)

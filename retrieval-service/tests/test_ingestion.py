@@ -211,7 +211,7 @@ async def test_an_ingestion_that_nobody_works_on_is_ended(service: Service, worl
     file_id = await person.upload()
     await person.until(file_id, "ready")
     await world.sql("UPDATE file SET stage = 'embedding', updated_at = now() - interval '1 hour' WHERE id = $1", UUID(file_id))
-    await service.state.rescue.run()
+    await service.state.ingestion_sweeper.run()
     file = await person.file(file_id)
     assert (file["stage"], file["error"]["code"]) == ("failed", "interrupted")
     assert (await world.passages(file_id), await service.points(file_id)) == ([], 0)
@@ -221,10 +221,10 @@ async def test_the_cache_of_vectors_is_bounded(service: Service, world: World, p
     await person.until(await person.upload(unique()), "ready")
     embedder = service.state.embedder
     embedder._cache_rows_max = 3
-    await embedder.purge()
+    await embedder.purge_cache()
     assert (await world.sql("SELECT count(*) FROM embedding_cache"))[0][0] == 3
     await world.sql("UPDATE embedding_cache SET used_at = now() - interval '31 days'")
-    await embedder.purge()
+    await embedder.purge_cache()
     assert (await world.sql("SELECT count(*) FROM embedding_cache"))[0][0] == 0
 
 

@@ -96,7 +96,7 @@ async def test_two_years_later_every_table_that_ends_is_bounded_and_files_are_th
     cached = await admin.fetchval("SELECT count(*) FROM retrieval.embedding_cache")
 
     await service.state.retention.run()
-    await service.state.embedder.purge()
+    await service.state.embedder.purge_cache()
 
     assert await admin.fetchval("SELECT count(*) FROM retrieval.embedding_cache") == cached - 1
     workflow_tables = {name for name in await tables_naming(admin, old) if name.startswith("retrieval_dbos.")}

@@ -9,18 +9,11 @@ from typing import Any
 
 from agent_service.code.limits import CodeLimits
 from agent_service.code.service import CodeRunner, SelfTest
-<<<<<<<< HEAD:tests/support/code_sandbox.py
-========
-from identities import make_principal
->>>>>>>> 5433f45 (tests: what only tests use is out of the packages, in a member of its own):tests/support/sandboxes.py
 from shared.auth.principal import Principal
 from shared.background import TaskTracker
 from shared.contracts.agents import CodeRequest, CodeResult
 from shared.jail import landlock
-<<<<<<<< HEAD:tests/support/code_sandbox.py
 from identities import make_principal
-========
->>>>>>>> 5433f45 (tests: what only tests use is out of the packages, in a member of its own):tests/support/sandboxes.py
 
 NO_LANDLOCK = "" if sys.platform == "linux" and landlock.abi() >= 1 else "this kernel has no Landlock, so there is no sandbox to test"
 

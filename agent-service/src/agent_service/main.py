@@ -7,6 +7,7 @@ from functools import partial
 from fastapi import FastAPI
 from shared.access import AccessEnd, access_subscriber
 from shared.app.asgi import ServiceApp
+from shared.app.caller import caller_router
 from shared.app.service import create_service_app
 from shared.background import Periodic, TaskTracker
 from shared.clients.billing import BillingClient
@@ -32,7 +33,6 @@ from agent_service.code.limits import BODY_BYTES_MAX, CodeLimits
 from agent_service.code.service import CodeRunner
 from agent_service.events.follow import RunStreams
 from agent_service.events.live import LiveRuns
-from agent_service.identity.endpoints import router as identity_router
 from agent_service.loop.costs import Costs
 from agent_service.loop.model_step import ModelSteps
 from agent_service.loop.sweeper import Sweeper
@@ -202,7 +202,7 @@ def create_app(settings: AgentSettings | None = None, *, toolbox: Toolbox | None
         title="Atrium agent-service",
         lifespan=lifespan,
         # Routes with fixed names before those of agents, whose ids are UUIDs.
-        routers=[identity_router, code_router, tools_router, mcp_router, runs_router, internal_runs_router, agents_router],
+        routers=[caller_router("/api/v1/agents"), code_router, tools_router, mcp_router, runs_router, internal_runs_router, agents_router],
         readiness={"database": check_database},
         body_bytes_max=BODY_BYTES_MAX,
     )

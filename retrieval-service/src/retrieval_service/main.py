@@ -7,6 +7,7 @@ from datetime import timedelta
 from fastapi import FastAPI
 from shared.access import access_subscriber
 from shared.app.asgi import ServiceApp
+from shared.app.caller import caller_router
 from shared.app.service import create_service_app
 from shared.background import Periodic
 from shared.clients.inference import InferenceClient
@@ -25,13 +26,12 @@ from retrieval_service.files.access import AccessEnds
 from retrieval_service.files.endpoints import router as files_router
 from retrieval_service.files.enqueue import Enqueuer
 from retrieval_service.files.knowledge_endpoints import router as knowledge_files_router
-from retrieval_service.files.quota import Quota
+from retrieval_service.files.quota import FileQuota
 from retrieval_service.files.receiving import FORM_BYTES_MAX, FileReceiver
 from retrieval_service.files.removal import DeletedFile, Removal, Remover
-from retrieval_service.identity.endpoints import router as identity_router
 from retrieval_service.ingestion.embedding import Embedder
 from retrieval_service.ingestion.reading import DocumentReader
-from retrieval_service.ingestion.rescue import Rescue
+from retrieval_service.ingestion.sweeper import IngestionSweeper
 from retrieval_service.ingestion.workflow import Ingestion
 from retrieval_service.knowledge.endpoints import router as knowledge_router
 from retrieval_service.objects.choice import open_object_store
@@ -47,8 +47,8 @@ from retrieval_service.search.service import Searcher
 from retrieval_service.settings import SCHEMA_VERSION, RetrievalSettings
 from retrieval_service.uploads.assembly import Assembler
 from retrieval_service.uploads.endpoints import router as uploads_router
-from retrieval_service.uploads.housekeeping import UploadHousekeeping
 from retrieval_service.uploads.service import UploadLimits, UploadService, reserved
+from retrieval_service.uploads.sweeper import UploadSweeper
 from retrieval_service.vectors.choice import open_vector_store
 from retrieval_service.vectors.port import VectorStore
 
@@ -57,9 +57,9 @@ _DURABLE_SCHEMA = "retrieval_dbos"
 _WORKFLOW_VERSION = "1"
 """Raised when the steps of the workflows change: unfinished ones of another version then start again."""
 
-_HOUSEKEEPING_S = 3600
+_PURGE_S = 3600
 _CUT_WRITE_AFTER = timedelta(hours=1)
-_RESCUE_S = 60
+_SWEEP_S = 60
 _RARELY = 15  # of the other jobs: they look for what somebody waits for, this one for what nobody came back to in a day
 _LOOK_S = 60
 
@@ -164,10 +164,10 @@ def _wire_ingestion(
         concurrency=settings.ingestion_concurrency,
     )
     ingestion.register()
-    state.rescue = rescue = Rescue(database, engine, ingestion, stale_s=settings.ingestion_stale_s)
+    state.ingestion_sweeper = sweeper = IngestionSweeper(database, engine, ingestion, stale_s=settings.ingestion_stale_s)
     return ingestion, [
-        Periodic("lost ingestions", _RESCUE_S, rescue.run),
-        Periodic("cached vectors", _HOUSEKEEPING_S, embedder.purge),
+        Periodic("lost ingestions", _SWEEP_S, sweeper.run),
+        Periodic("cached vectors", _PURGE_S, embedder.purge_cache),
     ]
 
 
@@ -199,7 +199,7 @@ def _wire_files(
     state: State, database: Database, objects: ObjectStore, settings: RetrievalSettings, *, ingestion: Ingestion, removals: list[Removal]
 ) -> list[Periodic]:
     """Files and uploads: their objects for the endpoints, and their jobs. The stored bytes are removed last."""
-    state.quota = quota = Quota(
+    state.quota = quota = FileQuota(
         files_max=settings.file_quota_files,
         bytes_max=settings.file_quota_bytes,
         file_bytes_max=settings.file_size_max_bytes,
@@ -221,24 +221,24 @@ def _wire_files(
         open_per_user_max=settings.uploads_open_per_user_max,
     )
     state.uploads = UploadService(database, objects, quota, assembler, limits)
-    uploads = UploadHousekeeping(database, objects, assembler)
+    uploads = UploadSweeper(database, objects, assembler)
 
     async def remove_object(file: DeletedFile) -> None:
         await objects.delete(file.s3_key)
 
     state.remover = remover = Remover(database, [*removals, remove_object])
 
-    async def clean_up() -> None:
-        await uploads.sweep_strays()
+    async def purge_strays() -> None:
+        await uploads.purge_strays()
         await objects.sweep(utc_now() - _CUT_WRITE_AFTER)
 
-    state.clean_up = clean_up
+    state.purge_strays = purge_strays
     return [
         Periodic("ingestion of waiting files", 0, enqueuer.run),  # it waits by itself, until it is woken
         Periodic("removal of deleted files", settings.file_jobs_interval_s, remover.run),
         Periodic("complete uploads", settings.file_jobs_interval_s, uploads.finish_complete),
-        Periodic("expired uploads", settings.file_jobs_interval_s * _RARELY, uploads.purge),
-        Periodic("retrieval housekeeping", _HOUSEKEEPING_S, clean_up),
+        Periodic("expired uploads", settings.file_jobs_interval_s * _RARELY, uploads.purge_expired),
+        Periodic("stray objects", _PURGE_S, purge_strays),
     ]
 
 
@@ -264,7 +264,7 @@ def create_app(settings: RetrievalSettings | None = None) -> ServiceApp:
         title="Atrium retrieval-service",
         lifespan=lifespan,
         routers=[
-            identity_router,
+            caller_router("/api/v1/retrieval"),
             files_router,
             chunks_router,
             uploads_router,

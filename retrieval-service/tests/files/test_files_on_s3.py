@@ -150,7 +150,7 @@ async def test_with_a_wrong_key_nothing_is_kept_and_no_key_is_told(on_s3: OnS3, 
         person = service.person()
         answers = [await person.upload(), await person.upload(CONTENT), await person.http.get("/readyz")]
         with pytest.raises(Unavailable):
-            await service.inside(service.app.state.clean_up())
+            await service.inside(service.app.state.purge_strays())
     assert [answer.status_code for answer in answers] == [503, 503, 503]
     assert all("refuses this service" in answer.text for answer in answers)
     assert kept() == []

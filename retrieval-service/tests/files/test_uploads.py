@@ -12,7 +12,7 @@ import httpx
 import pytest
 from identities import make_principal
 from retrieval_service.objects.port import StoredObject
-from retrieval_service.uploads.housekeeping import UploadHousekeeping
+from retrieval_service.uploads.sweeper import UploadSweeper
 from shared.clock import utc_now
 from shared.db import Database
 from shared.ids import uuid7
@@ -202,7 +202,7 @@ async def test_chunks_of_uploads_that_are_gone_are_swept(service: Any) -> None:
         path.write_bytes(b"x")
         stamp = path.stat().st_mtime - age_s
         os.utime(path, (stamp, stamp))
-    await service.inside(service.app.state.clean_up())
+    await service.inside(service.app.state.purge_strays())
     assert [path.exists() for path in paths] == [False, True, True]
 
 
@@ -246,7 +246,7 @@ async def test_strays_are_looked_up_by_the_hundred(service: Any, person: Any) ->
             transactions += 1
             return database.transaction()
 
-    await UploadHousekeeping(cast("Any", Counting()), cast("Any", store), cast("Any", None)).sweep_strays()
+    await UploadSweeper(cast("Any", Counting()), cast("Any", store), cast("Any", None)).purge_strays()
     await database.dispose()
     assert store.keys == set(kept)
     assert transactions <= 3

@@ -19,7 +19,7 @@ from shared.errors import TooManyRequests
 from slowapi import Limiter
 from slowapi.errors import RateLimitExceeded
 
-from gateway_service.limits.tries import Tries, Window
+from gateway_service.limits.tries import Tries, TryWindow
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Awaitable[Any]])
 
@@ -29,9 +29,9 @@ def client_address(request: Request) -> str:
     return request.client.host if request.client else "unknown"
 
 
-def windows_of(limit: str) -> tuple[Window, ...]:
+def windows_of(limit: str) -> tuple[TryWindow, ...]:
     """The windows of a limit such as "20/minute". Raises: ValueError."""
-    return tuple(Window(item.amount, float(item.get_expiry())) for item in parse_many(limit))
+    return tuple(TryWindow(item.amount, float(item.get_expiry())) for item in parse_many(limit))
 
 
 # It writes the key of each refusal, an address of somebody, into the log.

@@ -24,7 +24,7 @@ _OURS = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class TryWindow:
     """`amount` wrong tries in `seconds`."""
 
     amount: int
@@ -42,7 +42,9 @@ class _Failures:
 class Tries:
     """Of one process. A try counts as wrong from its beginning until it proves right: a thousand at once are a thousand."""
 
-    def __init__(self, *, per_client: Sequence[Window], per_account: Sequence[Window], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, *, per_client: Sequence[TryWindow], per_account: Sequence[TryWindow], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._per_client = tuple(per_client)
         self._per_account = tuple(per_account)
         self._clock = clock
@@ -95,7 +97,7 @@ def _take_back(counted: Sequence[_Failures], moment: float) -> None:
             entry.times.remove(moment)
 
 
-def _until_free(entry: _Failures, windows: Sequence[Window], now: float) -> float:
+def _until_free(entry: _Failures, windows: Sequence[TryWindow], now: float) -> float:
     """Seconds until another try fits all windows; forgets what lies before the longest."""
     longest = max(window.seconds for window in windows)
     while entry.times and entry.times[0] <= now - max(longest, _FORGOTTEN_AFTER_S):

@@ -37,10 +37,10 @@ from gateway_service.proxy.compression import compressing
 from gateway_service.proxy.config import ProxyConfig
 from gateway_service.proxy.edge import EdgeHeaders
 from gateway_service.proxy.forward import (
-    Answer,
     ClientConnection,
     ClientGone,
     ClientWatch,
+    ProxyAnswer,
     RequestBody,
     as_app_error,
     is_openai_path,
@@ -87,7 +87,7 @@ class _Call:
         self.cut_by: AppError | None = None
         self.connection: ClientConnection = scope["atrium.connection"]
         self.watch = ClientWatch(self.connection, self.task)
-        self.answer: Answer
+        self.answer: ProxyAnswer
 
 
 class ProxyApp:
@@ -168,7 +168,7 @@ class ProxyApp:
         request_id_var.set(call.request_id)
         extra = self._edge.for_answer(headers.origin)
         extra.append((b"x-request-id", call.request_id.encode("ascii")))
-        call.answer = Answer(scope, send, extra)
+        call.answer = ProxyAnswer(scope, send, extra)
         self._calls.add(call)
         try:
             await self._serve(call)
@@ -357,7 +357,7 @@ class ProxyApp:
         return True
 
     async def _refuse(self, error: AppError, scope: Scope, send: Send) -> None:
-        answer = Answer(scope, send, self._edge.for_answer(None))
+        answer = ProxyAnswer(scope, send, self._edge.for_answer(None))
         await answer.complete(*render_for_path(error, path=scope["path"], request_id=sane_request_id(None)))
 
     async def _refuse_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:

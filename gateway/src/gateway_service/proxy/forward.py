@@ -120,7 +120,7 @@ def too_large(size_max: int) -> PayloadTooLarge:
     return PayloadTooLarge(f"the body is larger than {size_max} bytes; send less, or a file in parts by POST /api/v1/retrieval/uploads")
 
 
-class Answer:
+class ProxyAnswer:
     """What the client has been sent so far. An error can only become a status while nothing has."""
 
     __slots__ = ("_connection", "_extra", "_scope", "_send", "event_stream", "status")

@@ -18,7 +18,7 @@ class MetricsPort:
         self._host = host
         self._metrics = metrics
         self._server: WSGIServer | None = None
-        self._told = False
+        self._warned = False
 
     async def open(self) -> None:
         """Serve in a thread, unless that is done, METRICS_PORT is unset, or somebody has the port."""
@@ -29,9 +29,9 @@ class MetricsPort:
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise
-            if not self._told:
+            if not self._warned:
                 log.warning("METRICS_PORT is in use; it is tried again", extra={"port": self._port})
-            self._told = True
+            self._warned = True
 
     def close(self) -> None:
         """Give the port back at once."""

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from retrieval_service.files import repository
 from retrieval_service.files.intake import Taken
 from retrieval_service.files.models import FileRow
-from retrieval_service.files.quota import Quota
+from retrieval_service.files.quota import FileQuota
 from retrieval_service.knowledge import service as knowledge
 from retrieval_service.objects.port import FILES_PREFIX
 
@@ -29,7 +29,7 @@ async def admit(
     file_id: UUID,
     filename: str,
     knowledge_base_id: UUID | None,
-    quota: Quota,
+    quota: FileQuota,
 ) -> FileRow:
     """The row of a new file, at stage queued.
 

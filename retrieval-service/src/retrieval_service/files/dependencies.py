@@ -6,7 +6,7 @@ from fastapi import Depends, Request
 from shared.db import Database
 
 from retrieval_service.files.enqueue import Enqueuer
-from retrieval_service.files.quota import Quota
+from retrieval_service.files.quota import FileQuota
 from retrieval_service.files.receiving import FileReceiver
 from retrieval_service.objects.port import ObjectStore
 
@@ -20,8 +20,8 @@ async def _objects(request: Request) -> ObjectStore:
     return cast("ObjectStore", request.app.state.objects)
 
 
-async def _quota(request: Request) -> Quota:
-    return cast("Quota", request.app.state.quota)
+async def _quota(request: Request) -> FileQuota:
+    return cast("FileQuota", request.app.state.quota)
 
 
 async def _receiver(request: Request) -> FileReceiver:
@@ -34,6 +34,6 @@ async def _enqueuer(request: Request) -> Enqueuer:
 
 DatabaseDep = Annotated[Database, Depends(_database)]
 ObjectsDep = Annotated[ObjectStore, Depends(_objects)]
-QuotaDep = Annotated[Quota, Depends(_quota)]
+QuotaDep = Annotated[FileQuota, Depends(_quota)]
 ReceiverDep = Annotated[FileReceiver, Depends(_receiver)]
 EnqueuerDep = Annotated[Enqueuer, Depends(_enqueuer)]

@@ -13,7 +13,7 @@ Reserved = Callable[[AsyncSession, UUID], Awaitable[tuple[int, int]]]
 """Files and bytes that a person's unfinished uploads will take."""
 
 
-class Quota:
+class FileQuota:
     """One per process."""
 
     def __init__(self, *, files_max: int, bytes_max: int, file_bytes_max: int, reserved: Reserved) -> None:

@@ -7,7 +7,7 @@ from uuid import UUID
 from shared.auth.principal import Principal
 from shared.db import Database
 from shared.errors import AppError
-from shared.idempotency import Operation
+from shared.idempotency import Operation, StoredAnswer
 from shared.ids import uuid7
 
 from retrieval_service.files import service
@@ -17,20 +17,12 @@ from retrieval_service.files.errors import FileMissing, FileTooLarge, FormInvali
 from retrieval_service.files.form import Form, IncomingFile, read_form
 from retrieval_service.files.intake import Taken, take_in
 from retrieval_service.files.names import clean_filename
-from retrieval_service.files.quota import Quota
+from retrieval_service.files.quota import FileQuota
 from retrieval_service.objects.port import ObjectStore
 from shared import idempotency
 
 FORM_BYTES_MAX = 64 * 1024  # what a form has beside its file
 _KNOWLEDGE_BASE_FIELD = "knowledge_base_id"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the client gets: the new document, or the first answer again."""
-
-    status: int
-    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +35,7 @@ class _Arrived:
 class _Repeated(Exception):
     """The operation was done before; nothing of this one is kept."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: StoredAnswer) -> None:
         super().__init__()
         self.answer = answer
 
@@ -51,7 +43,7 @@ class _Repeated(Exception):
 class FileReceiver:
     """One per process."""
 
-    def __init__(self, database: Database, store: ObjectStore, quota: Quota, enqueuer: Enqueuer) -> None:
+    def __init__(self, database: Database, store: ObjectStore, quota: FileQuota, enqueuer: Enqueuer) -> None:
         self._database = database
         self._store = store
         self._quota = quota
@@ -65,7 +57,7 @@ class FileReceiver:
         content_type: str | None,
         length: int | None,
         operation: Operation | None,
-    ) -> Answer:
+    ) -> StoredAnswer:
         """Take the file of a form in; `length` is what the client declared of the body.
 
         Raises: FileTooLarge, QuotaExceeded, TypeRefused, FormInvalid, FilenameInvalid, KnowledgeBaseNotFound, Unavailable.
@@ -110,7 +102,7 @@ class FileReceiver:
         )
         return _Arrived(file_id, filename, taken)
 
-    async def _admit(self, principal: Principal, form: Form[_Arrived], operation: Operation | None) -> Answer:
+    async def _admit(self, principal: Principal, form: Form[_Arrived], operation: Operation | None) -> StoredAnswer:
         if form.file is None:
             raise FileMissing("the form has no file; add a part named file with a filename")
         file, knowledge_base_id = form.file, _knowledge_base_id(form)
@@ -118,7 +110,7 @@ class FileReceiver:
             if operation:
                 marks = f"{file.filename}\n{file.taken.sha256}\n{knowledge_base_id}".encode()
                 if first := await idempotency.begin(session, operation, body=marks):
-                    raise _Repeated(Answer(first.status, first.body))
+                    raise _Repeated(first)
             row = await admit(
                 session,
                 principal,
@@ -128,7 +120,7 @@ class FileReceiver:
                 knowledge_base_id=knowledge_base_id,
                 quota=self._quota,
             )
-            answer = Answer(201, (await service.view(session, principal, row)).model_dump_json().encode())
+            answer = StoredAnswer(201, (await service.view(session, principal, row)).model_dump_json().encode())
             if operation:
                 await idempotency.finish(session, operation, status=answer.status, body=answer.body)
         self._enqueuer.look_soon()

@@ -52,4 +52,4 @@ class Remover:
         for removal in self._removals:
             await removal(file)
         async with self._database.transaction() as session:
-            await repository.forget(session, file_id=file.id)
+            await repository.remove(session, file_id=file.id)

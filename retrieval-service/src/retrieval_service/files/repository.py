@@ -186,7 +186,7 @@ async def change(session: AsyncSession, *, file_id: UUID, values: dict[str, Any]
     await session.execute(update(FileRow).where(FileRow.id == file_id).values(**values, updated_at=utc_now()))
 
 
-async def bury(session: AsyncSession, *, file_ids: Sequence[UUID], now: datetime) -> None:
+async def mark_deleted(session: AsyncSession, *, file_ids: Sequence[UUID], now: datetime) -> None:
     await session.execute(update(FileRow).where(FileRow.id.in_(file_ids), _ALIVE).values(deleted_at=now, updated_at=now))
 
 
@@ -229,7 +229,7 @@ async def tombstones(session: AsyncSession, *, stuck_before: datetime, limit: in
     return [(row[0], row[1], row[2]) for row in await session.execute(query.order_by(FileRow.deleted_at).limit(limit))]
 
 
-async def forget(session: AsyncSession, *, file_id: UUID) -> None:
+async def remove(session: AsyncSession, *, file_id: UUID) -> None:
     await session.execute(delete(FileRow).where(FileRow.id == file_id, FileRow.deleted_at.is_not(None)))
 
 

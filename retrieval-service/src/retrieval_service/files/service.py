@@ -168,7 +168,7 @@ async def list_page(
 async def delete(session: AsyncSession, principal: Principal, file_id: UUID) -> None:
     """From the commit on no reader sees it; what it left is removed by `removal`. Raises: FileNotFound."""
     row = await own_file(session, principal, file_id, lock=True)
-    await _bury(session, [row.id])
+    await _mark_deleted(session, [row.id])
 
 
 async def delete_own_in(session: AsyncSession, principal: Principal, knowledge_base_id: UUID) -> None:
@@ -176,11 +176,11 @@ async def delete_own_in(session: AsyncSession, principal: Principal, knowledge_b
     await knowledge.own(session, principal, knowledge_base_id, lock=True)
     linked = knowledge.linked_files([knowledge_base_id])
     ids = await repository.own_in(session, user_id=principal.actor_id, organisation_id=principal.organisation_id, linked=linked)
-    await _bury(session, ids)
+    await _mark_deleted(session, ids)
 
 
-async def _bury(session: AsyncSession, file_ids: Sequence[UUID]) -> None:
-    await repository.bury(session, file_ids=file_ids, now=utc_now())
+async def _mark_deleted(session: AsyncSession, file_ids: Sequence[UUID]) -> None:
+    await repository.mark_deleted(session, file_ids=file_ids, now=utc_now())
     await knowledge.unlink_everywhere(session, file_ids)
 
 

@@ -52,7 +52,7 @@ class Embedder:
             known |= fresh
         return [known[key] for key in hashes]
 
-    async def purge(self) -> None:
+    async def purge_cache(self) -> None:
         """Hold the cache to its size and age."""
         gone = 1
         while gone:

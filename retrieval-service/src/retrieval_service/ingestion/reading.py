@@ -33,7 +33,7 @@ _WALL_PER_CPU = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class ReadDocument:
     """What a document turned out to be."""
 
     pages: int | None
@@ -49,7 +49,7 @@ class DocumentReader:
         self._settings = settings
         self._folder = settings.atrium_home / "data" / "reading"
 
-    async def read(self, work: FileWork) -> Read:
+    async def read(self, work: FileWork) -> ReadDocument:
         """Raises: IngestionFailed, Unwanted."""
         watch = Watch(self._database, work.id, work.attempt, stage="parsing")
         try:
@@ -59,7 +59,7 @@ class DocumentReader:
         except ObjectMissing as error:
             raise IngestionFailed("content_missing", "the content of this file is gone from the object store; upload it again") from error
 
-    async def _read(self, work: FileWork, watch: Watch) -> Read:
+    async def _read(self, work: FileWork, watch: Watch) -> ReadDocument:
         self._check_size(work)
         tokenizer = await self._tokenizer()
         async with self._database.transaction() as session:
@@ -77,7 +77,7 @@ class DocumentReader:
             )
             return await self._store(work, watch, job, fd=file.fileno())
 
-    async def _store(self, work: FileWork, watch: Watch, job: ParseJob, *, fd: int) -> Read:
+    async def _store(self, work: FileWork, watch: Watch, job: ParseJob, *, fd: int) -> ReadDocument:
         count = 0
         async with aclosing(parse(job, fd=fd, wall_s_max=self._wall_s_max(job.limits.cpu_s_max))) as frames:
             async for frame in frames:
@@ -90,7 +90,7 @@ class DocumentReader:
                         if watch.unit == "chunks":
                             watch.done = count
                     case Done():
-                        return Read(frame.pages, count)
+                        return ReadDocument(frame.pages, count)
         raise errors.broken("file")
 
     async def _add(self, work: FileWork, first: int, texts: tuple[TextChunk, ...]) -> None:

@@ -13,7 +13,7 @@ _CELL_HEIGHTS_MIN: Final = 9.0
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class TextRun:
     """A stretch of text on one line, in points from the left and the bottom of the page; `index` is its place on the page."""
 
     index: int
@@ -27,12 +27,12 @@ class Run:
         return self.top - self.bottom
 
 
-Line = tuple[Run, ...]
+Line = tuple[TextRun, ...]
 
 
-def lines_of(runs: Sequence[Run]) -> list[Line]:
+def lines_of(runs: Sequence[TextRun]) -> list[Line]:
     """Runs as they were drawn, joined while they go on to the right on the same height."""
-    lines: list[list[Run]] = []
+    lines: list[list[TextRun]] = []
     for run in runs:
         last = lines[-1][-1] if lines else None
         if last is not None and _beside(last, run):
@@ -42,7 +42,7 @@ def lines_of(runs: Sequence[Run]) -> list[Line]:
     return [tuple(line) for line in lines]
 
 
-def _beside(last: Run, run: Run) -> bool:
+def _beside(last: TextRun, run: TextRun) -> bool:
     shared = min(last.top, run.top) - max(last.bottom, run.bottom)
     return shared > 0.5 * min(last.height, run.height) and run.left >= last.right - 0.3 * run.height
 
@@ -100,7 +100,7 @@ def _first_gap(line: Line, within: tuple[float, float] | None) -> tuple[float, f
     return None
 
 
-def _is_next(above: Run, run: Run) -> bool:
+def _is_next(above: TextRun, run: TextRun) -> bool:
     return 0 < above.bottom - run.bottom <= _PITCH_HEIGHTS_MAX * above.height
 
 

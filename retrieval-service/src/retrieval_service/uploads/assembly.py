@@ -14,7 +14,7 @@ from shared.ids import uuid7
 from retrieval_service.files.admission import admit, key_of
 from retrieval_service.files.enqueue import Enqueuer
 from retrieval_service.files.intake import Taken, take_in
-from retrieval_service.files.quota import Quota
+from retrieval_service.files.quota import FileQuota
 from retrieval_service.objects.port import ObjectMissing, ObjectStore
 from retrieval_service.uploads import repository
 from retrieval_service.uploads.errors import ChecksumMismatch, UploadLost
@@ -32,7 +32,7 @@ class _Whole:
 class Assembler:
     """One per process. Two at once do the work twice, and the file is made once."""
 
-    def __init__(self, database: Database, store: ObjectStore, quota: Quota, enqueuer: Enqueuer) -> None:
+    def __init__(self, database: Database, store: ObjectStore, quota: FileQuota, enqueuer: Enqueuer) -> None:
         self._database = database
         self._store = store
         self._quota = quota

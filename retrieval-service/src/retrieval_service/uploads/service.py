@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from retrieval_service.files import service as files
 from retrieval_service.files.errors import FileNotFound, FileTooLarge
 from retrieval_service.files.names import clean_filename
-from retrieval_service.files.quota import Quota
+from retrieval_service.files.quota import FileQuota
 from retrieval_service.knowledge import service as knowledge
 from retrieval_service.objects.port import UPLOADS_PREFIX, ObjectStore
 from retrieval_service.uploads import repository
@@ -62,7 +62,7 @@ async def own_upload(session: AsyncSession, principal: Principal, id: UUID, *, l
 class UploadService:
     """One per process."""
 
-    def __init__(self, database: Database, store: ObjectStore, quota: Quota, assembler: Assembler, limits: UploadLimits) -> None:
+    def __init__(self, database: Database, store: ObjectStore, quota: FileQuota, assembler: Assembler, limits: UploadLimits) -> None:
         self._database = database
         self._store = store
         self._quota = quota

@@ -16,7 +16,7 @@ _BATCH_MAX = 100
 log = logging.getLogger(__name__)
 
 
-class Rescue:
+class IngestionSweeper:
     """One per process, run every minute. A file is lost when its workflow has ended without it, or says nothing for `stale_s`."""
 
     def __init__(self, database: Database, engine: DurableEngine, ingestion: Ingestion, *, stale_s: float) -> None:

@@ -20,7 +20,7 @@ _STRAYS_AT_ONCE = 500
 log = logging.getLogger(__name__)
 
 
-class UploadHousekeeping:
+class UploadSweeper:
     """One per process."""
 
     def __init__(self, database: Database, store: ObjectStore, assembler: Assembler) -> None:
@@ -40,7 +40,7 @@ class UploadHousekeeping:
             except AppError as error:
                 log.info("an upload did not become a file", extra={"upload_id": str(row.id), "code": error.code})
 
-    async def purge(self) -> None:
+    async def purge_expired(self) -> None:
         """Remove expired and deleted uploads, the row last."""
         async with self._database.transaction() as session:
             ids = await repository.expired(session, now=utc_now(), limit=_BATCH_MAX)
@@ -50,7 +50,7 @@ class UploadHousekeeping:
             async with self._database.transaction() as session:
                 await repository.remove(session, id=upload_id)
 
-    async def sweep_strays(self) -> None:
+    async def purge_strays(self) -> None:
         """Remove chunks that were on their way when their upload was removed."""
         before = utc_now() - _STRAY_AFTER
         batch: list[str] = []

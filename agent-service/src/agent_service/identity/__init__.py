@@ -1,1 +1,0 @@
-"""Who the caller is, as this service sees it."""
