@@ -9,8 +9,37 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-FUNCTION_LINES_MAX = 70
-FILE_LINES_MAX = 500
+FUNCTION_LINES_MAX = 60
+FILE_LINES_MAX = 400
+SQL_FUNCTION_LINES_MAX = 180
+SQL_LINE_CHARS_MAX = 150
+# Files that were longer when the limit was set; what was split leaves the list.
+LONGER_FILES = {
+    "agent-service/tests/conftest.py",
+    "agent-service/tests/test_code_escapes.py",
+    "agent-service/tests/test_mcp_hostile.py",
+    "agent-service/tests/test_mcp_servers.py",
+    "billing-service/tests/test_public_api.py",
+    "billing-service/tests/test_tracking.py",
+    "chat-service/tests/conftest.py",
+    "inference-service/tests/test_completions.py",
+}
+# Classes of one name in several packages, by the reason; everything else is named after its subject.
+SHARED_CLASS_NAMES = {
+    "a name of the API, or of the table behind it, on one side": (
+        "AuditEntry Budget Chunk EventRow FileRow Figures Finding Progress Report Tool UsageEvent UsageReport"
+    ),
+    "an error of the API, whose code is the same wherever it is raised": (
+        "CursorInvalid Draining FileNotFound ModelNotAllowed NotOffered ProcessBusy TooManyStreams"
+    ),
+    "the same event, of a run and of a chat": (
+        "CitationEvent DeltaEvent DoneEvent ErrorEvent LeftOutEvent ReasoningEvent StepEvent ToolEvent WaitingEvent"
+    ),
+    "the same part of a turn and of a run": "AccessEnds CostCheck Costs Event History KeyedWrite Known Sources",
+    "one wraps or plays the other": "Base Completions Connection Zygote",
+    "the same part of two services": "Admission Sweeper",
+    "to be named after its subject": ("Answer ClientGone Ending Exchange Installation Line Listener Origin Outcome Refused Taken Window"),
+}
 
 # Names that have one home; the patterns are where they may stand.
 HOMES = {
@@ -33,8 +62,9 @@ HOMES = {
 NOT_OURS = ("*/tests/*", "tests/*", "conftest.py", "*/conftest.py", "benchmarks/*")
 # Files that may import what a library keeps to itself, and why.
 MAY_IMPORT_PRIVATE = {
-    "shared/src/shared/durable.py": "DBOS offers no call that takes over the workflows of a process that is gone; its version is pinned",
+    "shared/src/shared/durable.py": "taking over workflows in one transaction is not among DBOS's calls (docs/decisions/0014)",
 }
+LOWER_KEYWORD = re.compile(r"^\s*(select|insert|update|delete|from|where|begin|end|if|return|declare|order by|for)\b", re.MULTILINE)
 UNFINISHED = re.compile(r"\b(FIXME|TODO|XXX)\b")
 TEXT = (".py", ".ts", ".svelte", ".sh", ".md", ".css", ".mjs")
 
@@ -61,6 +91,11 @@ def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text(), filename=str(path))
 
 
+@cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(parsed(path)))
+
+
 def is_one_of(name: str, patterns: list[str] | tuple[str, ...]) -> bool:
     return any(fnmatch.fnmatch(name, pattern) for pattern in patterns)
 
@@ -69,7 +104,7 @@ def test_functions_fit_on_a_screen() -> None:
     too_long = [
         f"{name}:{node.lineno} {node.name} has {length} lines"
         for name, path in python_files()
-        for node in ast.walk(parsed(path))
+        for node in nodes(path)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and (length := (node.end_lineno or node.lineno) - node.lineno + 1) > FUNCTION_LINES_MAX
     ]
@@ -77,8 +112,42 @@ def test_functions_fit_on_a_screen() -> None:
 
 
 def test_files_have_one_subject() -> None:
-    too_long = [f"{name} has {lines} lines" for name, path in python_files() if (lines := path.read_text().count("\n")) > FILE_LINES_MAX]
+    too_long = [
+        f"{name} has {lines} lines"
+        for name, path in python_files()
+        if (lines := path.read_text().count("\n")) > FILE_LINES_MAX and name not in LONGER_FILES
+    ]
     assert not too_long, f"files of more than {FILE_LINES_MAX} lines:\n" + "\n".join(too_long)
+
+
+def test_a_class_has_its_name_to_itself() -> None:
+    homes: dict[str, list[str]] = {}
+    for name, path in python_files():
+        if "/src/" in name:
+            for node in nodes(path):
+                if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                    homes.setdefault(node.name, []).append(name)
+    allowed = set(" ".join(SHARED_CLASS_NAMES.values()).split())
+    twice = [f"{name}: {', '.join(paths)}" for name, paths in sorted(homes.items()) if len(paths) > 1 and name not in allowed]
+    assert not twice, "name each after its subject, or share one:\n" + "\n".join(twice)
+
+
+def test_sql_functions_are_short_explained_and_named_as_their_file() -> None:
+    wrong: list[str] = []
+    for path in committed_files():
+        if path.suffix != ".sql" or path.parent.name != "functions":
+            continue
+        lines = path.read_text().splitlines()
+        code = "\n".join(line.partition("--")[0] for line in lines)
+        faults = {
+            f"has more than {SQL_FUNCTION_LINES_MAX} lines": len(lines) > SQL_FUNCTION_LINES_MAX,
+            "does not begin with a comment that says what the caller gets": not lines[0].startswith("-- "),
+            "does not make the one function it is named after": re.findall(r"CREATE OR REPLACE FUNCTION (\w+)", code) != [path.stem],
+            f"has a line of more than {SQL_LINE_CHARS_MAX} characters": any(len(line) > SQL_LINE_CHARS_MAX for line in lines),
+            "has keywords in lower case": LOWER_KEYWORD.search(code) is not None,
+        }
+        wrong += [f"{path.relative_to(ROOT)} {fault}" for fault, is_so in faults.items() if is_so]
+    assert not wrong, "\n".join(wrong)
 
 
 def test_names_with_one_home_stay_there() -> None:
@@ -86,7 +155,7 @@ def test_names_with_one_home_stay_there() -> None:
         f"{name}:{node.lineno} {found}; see HOMES in {Path(__file__).name}"
         for name, path in python_files()
         if not is_one_of(name, NOT_OURS)
-        for node in ast.walk(parsed(path))
+        for node in nodes(path)
         for found in [_dotted(node)]
         if found in HOMES and not is_one_of(name, HOMES[found])
     ]
@@ -98,7 +167,7 @@ def test_imports_stand_at_the_top() -> None:
         f"{name}:{statement.lineno}"
         for name, path in python_files()
         if "/adapters/" not in name
-        for node in ast.walk(parsed(path))
+        for node in nodes(path)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         for statement in ast.walk(node)
         if isinstance(statement, ast.Import | ast.ImportFrom)
@@ -113,7 +182,7 @@ def test_what_is_shipped_uses_no_test_code() -> None:
         f"{name}:{node.lineno} {module}"
         for name, path in python_files()
         if "/src/" in name
-        for node in ast.walk(parsed(path))
+        for node in nodes(path)
         for module in _imported(node)
         if module.partition(".")[0] in support | {"pytest", "hypothesis"}
     ]
@@ -125,7 +194,7 @@ def test_private_names_are_imported_from_ones_own_package_only() -> None:
         f"{name}:{node.lineno} {module}"
         for name, path in python_files()
         if "/src/" in name and name not in MAY_IMPORT_PRIVATE
-        for node in ast.walk(parsed(path))
+        for node in nodes(path)
         for module in _imported(node)
         if any(re.match(r"_(?!_)", part) for part in module.split("."))
     ]

@@ -124,7 +124,7 @@ def test_a_frozen_supervisor_is_said_to_be_silent_and_stopped_within_15_s(runnin
     assert commands.stop(running.settings) == 0
     assert is_within(time.monotonic() - began, 15)
     assert not running.home.is_locked()
-    until(lambda: not any(pid and processes.Identity.of(pid) for pid in children))
+    until(lambda: not any(pid and processes.ProcessIdentity.of(pid) for pid in children))
 
 
 def test_one_process_is_restarted_by_its_name_and_another_name_is_refused(running: Running, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 from atrium_local import logfiles
-from atrium_local.processes import Identity
+from atrium_local.processes import ProcessIdentity
 from atrium_local.progress import ModelStatus, ProgressLine
 from atrium_local.state import ProcessState, SuiteState, read_engines, read_state, write_engines
 from atrium_local.webclient import WebClient
 
 
-def process_state(identity: Identity, name: str = "postgres") -> ProcessState:
+def process_state(identity: ProcessIdentity, name: str = "postgres") -> ProcessState:
     return ProcessState(
         name=name, state="ready", pid=identity.pid, started=identity.started, port=1, restarts=0, adopted=False, log="postgres.log"
     )
@@ -63,7 +63,7 @@ def test_a_full_disk_leaves_no_half_copy_and_the_other_logs_are_rotated(tmp_path
 
 
 def test_the_state_file_is_read_back_and_a_broken_one_is_nothing(tmp_path: Path) -> None:
-    ours = Identity.of(os.getpid())
+    ours = ProcessIdentity.of(os.getpid())
     assert ours is not None
     state = SuiteState(supervisor_pid=1, phase="up", address="http://127.0.0.1:8000", processes=(process_state(ours),))
     path = tmp_path / "state.json"
@@ -74,10 +74,10 @@ def test_the_state_file_is_read_back_and_a_broken_one_is_nothing(tmp_path: Path)
 
 
 def test_engines_that_are_gone_are_not_adopted(tmp_path: Path) -> None:
-    ours = Identity.of(os.getpid())
+    ours = ProcessIdentity.of(os.getpid())
     assert ours is not None
     path = tmp_path / "engines.json"
-    write_engines(path, [process_state(ours), process_state(Identity(pid=ours.pid, started="1"), name="model-server")])
+    write_engines(path, [process_state(ours), process_state(ProcessIdentity(pid=ours.pid, started="1"), name="model-server")])
     assert [engine.name for engine in read_engines(path)] == ["postgres"]
 
 

@@ -17,7 +17,7 @@ from atrium_local import engines, postgres
 from atrium_local.errors import LocalError
 from atrium_local.installation import Installation
 from atrium_local.postgres import PostgresServer, bin_directory
-from atrium_local.processes import Identity
+from atrium_local.processes import ProcessIdentity
 from atrium_local.settings import LocalSettings
 from atrium_local.stack import _free_ports
 from atrium_local.state import read_engines
@@ -121,7 +121,7 @@ def test_initdb_ends_with_whoever_started_it(tmp_path: Path) -> None:
     )
     with subprocess.Popen([sys.executable, "-c", code]) as parent:
         until((tmp_path / "began").exists)
-        initdb = Identity.of(int((tmp_path / "began").read_text()))
+        initdb = ProcessIdentity.of(int((tmp_path / "began").read_text()))
         parent.kill()
     assert initdb is not None
     until(lambda: not initdb.alive())

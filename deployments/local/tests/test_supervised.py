@@ -19,7 +19,7 @@ from atrium_local.console import report_change
 from atrium_local.errors import LocalError
 from atrium_local.life import Answer, Life, Spec
 from atrium_local.listeners import check_port
-from atrium_local.processes import Identity, end
+from atrium_local.processes import ProcessIdentity, end
 from atrium_local.supervised import Supervised
 
 PATIENCE_S = 20.0
@@ -209,7 +209,7 @@ async def test_the_workers_of_a_dead_process_go_with_it(tmp_path: Path) -> None:
     running = asyncio.create_task(process.run())
     log = tmp_path / "tiny.log"
     await until(lambda: log.exists() and log.read_text().strip() != "")
-    worker = Identity.of(int(log.read_text().split()[0]))
+    worker = ProcessIdentity.of(int(log.read_text().split()[0]))
     assert worker is not None
     assert process.identity is not None
     os.kill(process.identity.pid, signal.SIGKILL)
@@ -223,7 +223,7 @@ async def test_an_adopted_process_is_watched_replaced_when_it_dies_and_left_alon
         return subprocess.Popen([sys.executable, "-c", SLEEPER], stdout=subprocess.DEVNULL, start_new_session=True)
 
     engine = start_elsewhere()
-    process = Supervised(spec(tmp_path, SLEEPER), lambda _: None, adopt=Identity.of(engine.pid))
+    process = Supervised(spec(tmp_path, SLEEPER), lambda _: None, adopt=ProcessIdentity.of(engine.pid))
     running = asyncio.create_task(process.run())
     assert await process.wait_ready(PATIENCE_S)
     await process.stop()
@@ -251,7 +251,7 @@ def test_children_die_when_the_supervisor_is_killed_with_minus_nine(tmp_path: Pa
         supervisor = subprocess.Popen([sys.executable, "-c", parent], stdout=output)
     try:
         wait_until(lambda: log.read_text().strip() != "")
-        child = Identity.of(int(log.read_text()))
+        child = ProcessIdentity.of(int(log.read_text()))
         assert child is not None
     finally:
         supervisor.kill()
@@ -260,15 +260,15 @@ def test_children_die_when_the_supervisor_is_killed_with_minus_nine(tmp_path: Pa
 
 
 def test_another_process_with_the_same_id_is_not_taken_for_the_old_one() -> None:
-    ours = Identity.of(os.getpid())
+    ours = ProcessIdentity.of(os.getpid())
     assert ours is not None
     assert ours.alive()
-    assert not Identity(pid=os.getpid(), started="1").alive()
+    assert not ProcessIdentity(pid=os.getpid(), started="1").alive()
 
 
 def test_ending_a_process_that_is_gone_is_no_error() -> None:
     child = subprocess.Popen([sys.executable, "-c", "pass"])
-    identity = Identity.of(child.pid)
+    identity = ProcessIdentity.of(child.pid)
     child.wait()
     if identity is not None:
         end(identity, first=signal.SIGTERM, patience_s=1)

@@ -12,7 +12,7 @@ from atrium_local.leftovers import end_process
 from atrium_local.life import Spec
 from atrium_local.listeners import check_port
 from atrium_local.postgres import PostgresServer
-from atrium_local.processes import Identity
+from atrium_local.processes import ProcessIdentity
 from atrium_local.state import ProcessState, read_engines, write_engines
 
 _READY_TIMEOUT_S = 60.0
@@ -80,7 +80,7 @@ def _start(spec: Spec) -> ProcessState:
             stderr=log,
             start_new_session=True,
         )
-    identity = Identity.of(process.pid)
+    identity = ProcessIdentity.of(process.pid)
     return ProcessState(
         name=spec.name,
         state="ready",

@@ -4,7 +4,7 @@ import signal
 
 from atrium_local.home import Home
 from atrium_local.installation import MODEL_SERVER, POSTGRES
-from atrium_local.processes import Identity, end
+from atrium_local.processes import ProcessIdentity, end
 from atrium_local.state import read_engines, read_state
 
 _PATIENCE_S = 10.0
@@ -27,7 +27,7 @@ def clean(home: Home) -> list[str]:
     return ended
 
 
-def end_process(name: str, identity: Identity) -> None:
+def end_process(name: str, identity: ProcessIdentity) -> None:
     """Stop one process and its group; PostgreSQL gets the time to write its data down."""
     first = signal.SIGINT if name == POSTGRES else signal.SIGTERM
     end(identity, first=first, patience_s=_PATIENCE_S)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from atrium_local.listeners import Listener, probe_socket
-from atrium_local.processes import Identity, bound_command, send_to_group
+from atrium_local.processes import ProcessIdentity, bound_command, send_to_group
 
 Answer = Literal["good", "bad", "refused", "silent"]
 """What a process says when it is asked how it is; `silent`: it took the question and did not answer in time."""
@@ -48,7 +48,7 @@ class Spec:
 class Life:
     """A process that was started, or one found running (`adopted`)."""
 
-    def __init__(self, spec: Spec, identity: Identity | None, *, process: subprocess.Popen[bytes] | None = None) -> None:
+    def __init__(self, spec: Spec, identity: ProcessIdentity | None, *, process: subprocess.Popen[bytes] | None = None) -> None:
         self.spec = spec
         self.identity = identity
         self.ready_since: float | None = None
@@ -68,7 +68,7 @@ class Life:
             spec.before_start()
         if spec.listener is None:
             process = _spawn(spec, list(spec.command), ())
-            return cls(spec, Identity.of(process.pid), process=process)
+            return cls(spec, ProcessIdentity.of(process.pid), process=process)
         ours, theirs = socket.socketpair()
         with theirs, probe_socket() as probe:
             command = [*spec.command, "--listen", *map(str, spec.listener.descriptors())]
@@ -79,7 +79,7 @@ class Life:
             except OSError:
                 ours.close()
                 raise
-            life = cls(spec, Identity.of(process.pid), process=process)
+            life = cls(spec, ProcessIdentity.of(process.pid), process=process)
             life.probe_port = probe.getsockname()[1]
         ours.setblocking(False)
         life._line = ours

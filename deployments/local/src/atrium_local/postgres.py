@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from atrium_local.errors import LocalError, explain_os_error
 from atrium_local.files import sync_folder
-from atrium_local.processes import Identity, bound_command
+from atrium_local.processes import ProcessIdentity, bound_command
 
 SUPERUSER = "postgres"
 _NOBODY_ID = 65534
@@ -252,7 +252,7 @@ class PostgresServer:
         except (OSError, ValueError):
             return
         exists = Path(f"/proc/{pid}").exists()
-        if exists and Identity.of(pid) is None and not self._is_worked_in():
+        if exists and ProcessIdentity.of(pid) is None and not self._is_worked_in():
             lock.unlink(missing_ok=True)
 
     def _is_worked_in(self) -> bool:

@@ -18,14 +18,14 @@ _START_TIME_FIELD = 19  # of /proc/PID/stat after the program's name (proc(5): f
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class ProcessIdentity:
     """A process for good: a process id alone may be given to another one later."""
 
     pid: int
     started: str
 
     @classmethod
-    def of(cls, pid: int) -> "Identity | None":
+    def of(cls, pid: int) -> "ProcessIdentity | None":
         """The identity of a living process; None when it is gone or only waits to be reaped."""
         started = _start_time(pid)
         return None if started is None else cls(pid=pid, started=started)
@@ -58,7 +58,7 @@ def send_to_group(pid: int, number: signal.Signals) -> None:
         os.killpg(pid, number)
 
 
-def end(identity: Identity, *, first: signal.Signals, patience_s: float) -> None:
+def end(identity: ProcessIdentity, *, first: signal.Signals, patience_s: float) -> None:
     """Ask the process to end with `first`; after `patience_s` its whole group is killed."""
     if identity.alive():
         with contextlib.suppress(ProcessLookupError):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from atrium_local.files import write_atomically
-from atrium_local.processes import Identity
+from atrium_local.processes import ProcessIdentity
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +25,9 @@ class ProcessState:
     reason: str | None = None  # why the life before this one ended
 
     @property
-    def identity(self) -> Identity | None:
+    def identity(self) -> ProcessIdentity | None:
         """Which process that is."""
-        return None if self.pid is None or self.started is None else Identity(pid=self.pid, started=self.started)
+        return None if self.pid is None or self.started is None else ProcessIdentity(pid=self.pid, started=self.started)
 
 
 @dataclass(frozen=True, slots=True)

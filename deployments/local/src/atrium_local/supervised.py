@@ -10,7 +10,7 @@ from atrium_local.console import said, say
 from atrium_local.errors import LocalError
 from atrium_local.files import is_disk_full
 from atrium_local.life import Life, Spec
-from atrium_local.processes import Identity
+from atrium_local.processes import ProcessIdentity
 
 __all__ = ["Spec", "State", "Supervised"]
 
@@ -33,7 +33,7 @@ _LOG_TAIL_BYTES = 4096
 class Supervised:
     """Keeps one process running. `on_change` is called after every change of state."""
 
-    def __init__(self, spec: Spec, on_change: Callable[["Supervised"], None], *, adopt: Identity | None = None) -> None:
+    def __init__(self, spec: Spec, on_change: Callable[["Supervised"], None], *, adopt: ProcessIdentity | None = None) -> None:
         self.spec = spec
         self.state: State = "waiting"
         self.restarts = 0
@@ -56,7 +56,7 @@ class Supervised:
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
-    def identity(self) -> Identity | None:
+    def identity(self) -> ProcessIdentity | None:
         """The running process, None between two lives."""
         return self._life.identity if self._life is not None else None
 

@@ -7,7 +7,7 @@ from shared.clock import utc_now
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from retrieval_service.files import repository
-from retrieval_service.files.intake import Taken
+from retrieval_service.files.intake import TakenFile
 from retrieval_service.files.models import FileRow
 from retrieval_service.files.quota import FileQuota
 from retrieval_service.knowledge import service as knowledge
@@ -24,7 +24,7 @@ def key_of(principal: Principal, file_id: UUID) -> str:
 async def admit(
     session: AsyncSession,
     principal: Principal,
-    taken: Taken,
+    taken: TakenFile,
     *,
     file_id: UUID,
     filename: str,

@@ -10,7 +10,7 @@ from retrieval_service.objects.port import ObjectStore, read_all
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class TakenFile:
     """What is stored under `key`, and is a file that can be read."""
 
     key: str
@@ -21,7 +21,7 @@ class Taken:
 
 async def take_in(
     store: ObjectStore, key: str, chunks: AsyncIterable[bytes], *, filename: str, claimed_type: str | None, size_max: int
-) -> Taken:
+) -> TakenFile:
     """Store a file. When this raises, nothing of it is left.
 
     Raises:
@@ -49,4 +49,4 @@ async def take_in(
         except Exception:
             await store.delete(key)
             raise
-    return Taken(key, found[0].content_type, size_bytes, digest.hexdigest())
+    return TakenFile(key, found[0].content_type, size_bytes, digest.hexdigest())

@@ -15,7 +15,7 @@ from retrieval_service.files.admission import admit, key_of
 from retrieval_service.files.enqueue import Enqueuer
 from retrieval_service.files.errors import FileMissing, FileTooLarge, FormInvalid
 from retrieval_service.files.form import Form, IncomingFile, read_form
-from retrieval_service.files.intake import Taken, take_in
+from retrieval_service.files.intake import TakenFile, take_in
 from retrieval_service.files.names import clean_filename
 from retrieval_service.files.quota import FileQuota
 from retrieval_service.objects.port import ObjectStore
@@ -29,7 +29,7 @@ _KNOWLEDGE_BASE_FIELD = "knowledge_base_id"
 class _Arrived:
     file_id: UUID
     filename: str
-    taken: Taken
+    taken: TakenFile
 
 
 class _Repeated(Exception):

@@ -10,7 +10,7 @@ from retrieval_service.parsing.job import ParseLimits
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class DocumentSource:
     """A document to read. `report` says how far the reader is: (done, total) in pages."""
 
     path: Path
@@ -18,9 +18,9 @@ class Source:
     report: Callable[[int, int], None]
 
 
-class Reader(Protocol):
+class FormatReader(Protocol):
     """A module of `parsing.adapters`."""
 
-    def read(self, source: Source) -> Iterator[Block]:
+    def read(self, source: DocumentSource) -> Iterator[Block]:
         """The document's blocks in reading order, clean. Raises: DocumentRefused."""
         ...

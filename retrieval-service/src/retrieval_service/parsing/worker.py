@@ -24,7 +24,7 @@ from retrieval_service.parsing.blocks import DocumentText
 from retrieval_service.parsing.errors import DocumentRefused
 from retrieval_service.parsing.formats import format_of
 from retrieval_service.parsing.job import ParseJob, ParseLimits
-from retrieval_service.parsing.reading import Reader, Source
+from retrieval_service.parsing.reading import DocumentSource, FormatReader
 from retrieval_service.parsing.splitter import CountTokens, Splitter
 from retrieval_service.parsing.tokens import token_counter
 
@@ -55,7 +55,7 @@ def main() -> None:
 
 def _run(job: ParseJob, source: BinaryIO, sink: BinaryIO) -> frames.Frame:
     """Load what reading takes, shut this process in, read. Raises: DocumentRefused, and whatever a library makes of the document."""
-    reader = cast("Reader", importlib.import_module(f"{_PACKAGE}.parsing.adapters.{format_of(job.content_type, job.filename)}"))
+    reader = cast("FormatReader", importlib.import_module(f"{_PACKAGE}.parsing.adapters.{format_of(job.content_type, job.filename)}"))
     count = token_counter(Path(job.tokenizer_path))
     try:
         shut_in(job)
@@ -103,7 +103,7 @@ def _end_with_the_service(source: BinaryIO) -> None:
     os._exit(1)
 
 
-def _answer(job: ParseJob, reader: Reader, count: CountTokens, sink: BinaryIO) -> frames.Done:
+def _answer(job: ParseJob, reader: FormatReader, count: CountTokens, sink: BinaryIO) -> frames.Done:
     document, pages = _read(job, reader, sink)
     text = document.text
     splitter = Splitter(count, tokens_max=job.chunk_tokens_max, overlap_tokens=job.chunk_overlap_tokens)
@@ -122,7 +122,7 @@ def _answer(job: ParseJob, reader: Reader, count: CountTokens, sink: BinaryIO) -
     return frames.Done(pages, len(text))
 
 
-def _read(job: ParseJob, reader: Reader, sink: BinaryIO) -> tuple[DocumentText, int | None]:
+def _read(job: ParseJob, reader: FormatReader, sink: BinaryIO) -> tuple[DocumentText, int | None]:
     """The document's text and, if it has such, the number of its pages."""
     document = DocumentText(job.limits.text_chars_max)
     pages: int | None = None
@@ -132,7 +132,7 @@ def _read(job: ParseJob, reader: Reader, sink: BinaryIO) -> tuple[DocumentText, 
         pages = total
         _send(sink, frames.Progress(done, total))
 
-    for block in reader.read(Source(Path(job.path), job.limits, report)):
+    for block in reader.read(DocumentSource(Path(job.path), job.limits, report)):
         document.add(block)
     return document, pages
 

@@ -13,7 +13,7 @@ from shared.ids import uuid7
 
 from retrieval_service.files.admission import admit, key_of
 from retrieval_service.files.enqueue import Enqueuer
-from retrieval_service.files.intake import Taken, take_in
+from retrieval_service.files.intake import TakenFile, take_in
 from retrieval_service.files.quota import FileQuota
 from retrieval_service.objects.port import ObjectMissing, ObjectStore
 from retrieval_service.uploads import repository
@@ -26,7 +26,7 @@ _KEPT_AFTER_END = timedelta(hours=1)
 @dataclass(frozen=True, slots=True)
 class _Whole:
     file_id: UUID
-    taken: Taken
+    taken: TakenFile
 
 
 class Assembler:

@@ -1,3 +1,4 @@
+-- When a window of a budget that began at p_start ends.
 CREATE OR REPLACE FUNCTION window_end(p_window text, p_start timestamptz) RETURNS timestamptz
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE p_window

@@ -1,3 +1,4 @@
+-- Add to the totals of a day that reports are read from.
 CREATE OR REPLACE FUNCTION add_to_rollup(p_hold hold, p_at timestamptz, p_requests bigint, p_input bigint, p_output bigint,
                               p_cost_nano bigint, p_house_loss_nano bigint) RETURNS void
 LANGUAGE plpgsql AS $$

@@ -9,7 +9,7 @@ import lxml.etree
 
 from retrieval_service.parsing.blocks import Block, HeadingPath, clean, clean_line
 from retrieval_service.parsing.errors import DocumentRefused, broken
-from retrieval_service.parsing.reading import Source
+from retrieval_service.parsing.reading import DocumentSource
 
 _etree = cast("Any", lxml.etree)
 
@@ -28,7 +28,7 @@ _ROWS_PER_BLOCK = 50
 _CHARACTERS = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
 
 
-def read(source: Source) -> Iterator[Block]:
+def read(source: DocumentSource) -> Iterator[Block]:
     try:
         with zipfile.ZipFile(source.path) as package:
             _check(package, source.limits.unpacked_bytes_max)

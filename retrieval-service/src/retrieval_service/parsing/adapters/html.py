@@ -9,7 +9,7 @@ import lxml.html
 from retrieval_service.parsing.blocks import Block, HeadingPath, clean, clean_line
 from retrieval_service.parsing.decoding import declared_encoding, decode, read_bytes
 from retrieval_service.parsing.errors import DocumentRefused
-from retrieval_service.parsing.reading import Source
+from retrieval_service.parsing.reading import DocumentSource
 
 _etree, _html = cast("Any", lxml.etree), cast("Any", lxml.html)
 
@@ -28,7 +28,7 @@ _LINES = frozenset({"li", "tr", "br"})
 _CELLS = frozenset({"td", "th"})
 
 
-def read(source: Source) -> Iterator[Block]:
+def read(source: DocumentSource) -> Iterator[Block]:
     raw = read_bytes(source.path, kind="HTML", bytes_max=source.limits.text_bytes_max)
     text = decode(raw, declared=declared_encoding(raw))
     if not text.strip():

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from retrieval_service.parsing.blocks import Block, HeadingPath, clean, clean_line
 from retrieval_service.parsing.decoding import decode, read_bytes
 from retrieval_service.parsing.headings import headings
-from retrieval_service.parsing.reading import Source
+from retrieval_service.parsing.reading import DocumentSource
 
 _MARKS = str.maketrans("", "", "*_`")
 
 
-def read(source: Source) -> Iterator[Block]:
+def read(source: DocumentSource) -> Iterator[Block]:
     text = clean(decode(read_bytes(source.path, kind="Markdown", bytes_max=source.limits.text_bytes_max)))
     lines = text.split("\n")
     path, at = HeadingPath(), 0

@@ -11,7 +11,7 @@ import pypdfium2.raw
 from retrieval_service.parsing.blocks import Block, HeadingPath, clean, clean_line
 from retrieval_service.parsing.columns import Run, in_reading_order, lines_of
 from retrieval_service.parsing.errors import DocumentRefused, broken, too_much_text
-from retrieval_service.parsing.reading import Source
+from retrieval_service.parsing.reading import DocumentSource
 
 _pdfium, _raw, _ctypes = cast("Any", pypdfium2), cast("Any", pypdfium2.raw), cast("Any", ctypes)
 _OUTLINE_ENTRIES_MAX = 10_000
@@ -25,7 +25,7 @@ _LAYOUT_LOOKS_MAX = 20_000_000
 _BROKEN_WORD = re.compile("[\x02\ufffe]\r?\n?")
 
 
-def read(source: Source) -> Iterator[Block]:
+def read(source: DocumentSource) -> Iterator[Block]:
     document = _open(source)
     pages = len(document)
     if pages > source.limits.pages_max:
@@ -45,7 +45,7 @@ def read(source: Source) -> Iterator[Block]:
         raise DocumentRefused("no_text", "no page of this PDF holds text: it is a scan; run text recognition over it first")
 
 
-def _open(source: Source) -> Any:
+def _open(source: DocumentSource) -> Any:
     # Opened by its plain path: the library's own way in would resolve that, and the file has no name to resolve to.
     handle = _raw.FPDF_LoadDocument(str(source.path).encode(), None)
     if not handle:
