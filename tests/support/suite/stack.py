@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import mcp_servers
-from atrium_local.processes import Identity
+from atrium_local.processes import ProcessIdentity
 from atrium_local.stack import SUPERVISOR
 from atrium_local.stack import Stack as LocalStack
 from shared.auth.principal import Principal
@@ -117,7 +117,7 @@ class Stack(LocalStack):
         answer = httpx.get(f"{self.url('model-server')}/props", headers=headers, timeout=10, trust_env=False).raise_for_status()
         return answer.json()["default_generation_settings"]["params"]
 
-    def identities(self) -> dict[str, Identity]:
+    def identities(self) -> dict[str, ProcessIdentity]:
         """Every process that runs now, by name, without the supervisor."""
         state = self._state()
         assert state is not None
