@@ -9,7 +9,7 @@ import pypdfium2
 import pypdfium2.raw
 
 from retrieval_service.parsing.blocks import Block, HeadingPath, clean, clean_line
-from retrieval_service.parsing.columns import Run, in_reading_order, lines_of
+from retrieval_service.parsing.columns import TextRun, in_reading_order, lines_of
 from retrieval_service.parsing.errors import DocumentRefused, broken, too_much_text
 from retrieval_service.parsing.reading import DocumentSource
 
@@ -87,7 +87,7 @@ def _laid_out(textpage: Any) -> str:
     if count * len(whole) > _LAYOUT_LOOKS_MAX:
         return whole
     boxes = [cast("tuple[float, float, float, float]", textpage.get_rect(index)) for index in range(count)]
-    ordered = in_reading_order(lines_of([Run(index, *box) for index, box in enumerate(boxes)]))
+    ordered = in_reading_order(lines_of([TextRun(index, *box) for index, box in enumerate(boxes)]))
     if ordered is None:
         return whole
     return "\n".join(" ".join(_text_in(textpage, boxes[run.index]) for run in line) for line in ordered)
