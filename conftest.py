@@ -6,6 +6,7 @@ import importlib
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -64,6 +65,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Slow tests only when asked for. For several workers: the longest shares first, then those of many tests."""
     _let_examples_take_their_time()
+    _read_certificates_once()
     slow = bool(config.getoption("--slow"))
     others = [item for item in items if (item.get_closest_marker("slow") is not None) != slow]
     if others:
@@ -86,6 +88,13 @@ def _let_examples_take_their_time() -> None:
     if hypothesis is not None:
         hypothesis.settings.register_profile("calm", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
         hypothesis.settings.load_profile("calm")
+
+
+def _read_certificates_once() -> None:
+    """Each client reads the machine's certificates, 25 ms of work, and the suite makes thousands that speak plain HTTP."""
+    transports = sys.modules.get("httpx._transports.default")
+    if transports is not None:
+        transports.create_ssl_context = cache(transports.create_ssl_context)
 
 
 @pytest.hookimpl(optionalhook=True)  # by xdist, and not without it

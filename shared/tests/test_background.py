@@ -108,3 +108,19 @@ async def test_a_job_that_fails_for_another_reason_is_logged_each_time(caplog: p
     await asyncio.wait_for(failed.wait(), 10)
     await job.close()
     assert len(logged(caplog)) >= 2
+
+
+async def test_a_job_may_wait_before_its_first_turn() -> None:
+    turns = 0
+
+    async def work() -> None:
+        nonlocal turns
+        turns += 1
+
+    for first_after_s, expected in ((3600, 0), (0, 1)):
+        job = Periodic("later", 3600, work, first_after_s=first_after_s)
+        job.start()
+        for _ in range(10):
+            await asyncio.sleep(0)
+        await job.close()
+        assert turns == expected

@@ -80,12 +80,13 @@ async def beside(work: Coroutine[Any, Any, T], name: str) -> AsyncGenerator[asyn
 
 
 class Periodic:
-    """Calls `work` every `interval_s` until closed; one failure is logged and the next turn tries again."""
+    """Calls `work` after `first_after_s`, then every `interval_s` until closed. A failure is logged; the next turn tries again."""
 
-    def __init__(self, name: str, interval_s: float, work: Callable[[], Awaitable[Any]]) -> None:
+    def __init__(self, name: str, interval_s: float, work: Callable[[], Awaitable[Any]], *, first_after_s: float = 0) -> None:
         self._name = name
         self._interval_s = interval_s
         self._work = work
+        self._first_after_s = first_after_s
         self._task: asyncio.Task[None] | None = None
         self._outage_logged = False
 
@@ -93,6 +94,8 @@ class Periodic:
         self._task = asyncio.create_task(self._run(), name=self._name)
 
     async def _run(self) -> None:
+        if self._first_after_s:
+            await asyncio.sleep(self._first_after_s)
         while True:
             try:
                 await self._work()

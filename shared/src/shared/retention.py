@@ -18,6 +18,7 @@ from shared.metrics import Metrics
 from shared.outages import is_outage
 
 INTERVAL_S = 3600.0
+_FIRST_AFTER_S = 60.0  # at the start there is more urgent work, and what is past its time can wait
 ROWS_MAX = 1_000
 _WORKFLOWS_MAX = 100  # each brings further rows: one for each step and each message
 
@@ -126,7 +127,7 @@ class Retention:
 
     def job(self) -> Periodic:
         """To be started and closed by the caller."""
-        return Periodic("retention", INTERVAL_S, self.run)
+        return Periodic("retention", INTERVAL_S, self.run, first_after_s=_FIRST_AFTER_S)
 
     async def run(self) -> dict[str, int]:
         """Delete everything that is past its time; how much of what. Waits for a run of this process that is under way.
