@@ -2,11 +2,12 @@
 
 import pytest
 from gateway_service.identity.ports import Identity, Quota
-from gateway_service.limits.bucket import BucketLimiter, TokenBuckets
+from gateway_service.limits.bucket import BucketLimiter
 from gateway_service.limits.ports import RouteClass
 from hypothesis import given
 from hypothesis import strategies as st
 from identities import make_principal
+from shared.limits import TokenBuckets
 
 
 class Clock:

@@ -46,7 +46,7 @@ async def heard(gateway: Gateway) -> AsyncIterator[asyncio.Queue[dict[str, Any]]
     """What other services hear of lost access."""
     found: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
     connection = await asyncpg.connect(gateway.database.app_url)
-    await connection.add_listener(ACCESS_CHANNEL, lambda _connection, _pid, _channel, text: found.put_nowait(orjson.loads(text)))
+    await connection.add_listener(ACCESS_CHANNEL, lambda _connection, _pid, _channel, text: found.put_nowait(orjson.loads(str(text))))
     yield found
     await connection.close()
 

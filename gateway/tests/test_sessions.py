@@ -128,7 +128,7 @@ async def test_the_database_holds_no_refresh_token(gateway: Gateway, member: Per
 @pytest.mark.parametrize("token", ["", "x", "a" * 5000, "é", "../../x"])
 async def test_a_made_up_refresh_token_is_refused(gateway: Gateway, admin: Person, token: str) -> None:
     async with gateway.client() as http:
-        answer = await http.post(REFRESH, headers={"cookie": f"{COOKIE}={token}".encode()})
+        answer = await http.post(REFRESH, headers=[(b"cookie", f"{COOKIE}={token}".encode())])
     assert (answer.status_code, answer.json()["code"]) == (401, "no_session")
 
 

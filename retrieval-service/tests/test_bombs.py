@@ -40,7 +40,7 @@ async def refused(read: Any, children: Callable[[], set[int]], *arguments: Any, 
     return caught.value
 
 
-def _package(write: Callable[[zipfile.ZipFile], None]) -> bytes:
+def _package(write: Callable[[zipfile.ZipFile], object]) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as package:
         write(package)

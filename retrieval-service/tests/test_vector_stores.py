@@ -43,10 +43,14 @@ def make_store(kind: str, folder: Path) -> VectorStore:
             return connect.chroma(folder, None, lock_wait_s=0.2)
 
 
+def unit(vector: Vector) -> Vector:
+    return (vector / np.linalg.norm(vector)).astype(np.float32)
+
+
 def direction(name: str) -> Vector:
     """A unit vector that depends on the name alone."""
     vector = np.random.default_rng(uuid5(SPACE, name).int % 2**32).standard_normal(DIMENSIONS).astype(np.float32)
-    return vector / np.linalg.norm(vector)
+    return unit(vector)
 
 
 def point(name: str, text: str = "", *, collection: str = "u-me", file: str = "file", organisation: UUID = ORGANISATION) -> Point:
@@ -94,9 +98,9 @@ async def test_an_empty_store_finds_nothing_and_is_well(store: VectorStore) -> N
 async def test_the_nearest_come_first_with_their_cosine(store: VectorStore) -> None:
     near = direction("a") + 0.5 * direction("b")
     await store.upsert([point("b"), point("a"), point("c")])
-    found = await store.search_dense(scope("u-me"), near / np.linalg.norm(near), 2)
+    found = await store.search_dense(scope("u-me"), unit(near), 2)
     assert ids(found) == named("a", "b")
-    assert found[0].score == pytest.approx(float(direction("a") @ near / np.linalg.norm(near)), abs=1e-4)
+    assert found[0].score == pytest.approx(float(direction("a") @ unit(near)), abs=1e-4)
 
 
 async def test_writing_twice_changes_nothing_and_the_last_text_counts(store: VectorStore) -> None:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from fastapi import APIRouter, FastAPI
 from identities import KeyRing, make_principal
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 from servers import serve
 from shared.app.service import create_service_app
 from shared.auth.guards import CurrentPrincipal
@@ -240,7 +240,9 @@ async def test_the_reference_page_needs_no_other_site(client: httpx.AsyncClient)
 
 
 async def test_metrics_ask_for_their_token_when_there_is_one() -> None:
-    settings = EchoSettings(**KEYS.settings_fields("inference-service", database_url="postgresql://unused"), metrics_token="m" * 20)
+    settings = EchoSettings(
+        **KEYS.settings_fields("inference-service", database_url="postgresql://unused"), metrics_token=SecretStr("m" * 20)
+    )
     app = create_service_app(settings, title="Echo", lifespan=nothing)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://service") as guarded:
         assert (await guarded.get("/metrics")).status_code == 401

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -16,7 +16,11 @@ def queue(*, slots: int = 1) -> FairQueue[str]:
     return FairQueue[str](slots=slots, places_max=100, places_per_owner_max=10)
 
 
-async def served(turns: FairQueue[str], wanted: list[tuple[str, Priority]]) -> list[str]:
+BACKGROUND: Priority = "background"
+INTERACTIVE: Priority = "interactive"
+
+
+async def served(turns: FairQueue[str], wanted: Sequence[tuple[str, Priority]]) -> list[str]:
     """The owners in the order of their turns; all of them ask while the only slot is taken."""
     order: list[str] = []
 
@@ -32,12 +36,12 @@ async def served(turns: FairQueue[str], wanted: list[tuple[str, Priority]]) -> l
 
 
 async def test_owners_take_turns_however_much_one_of_them_asks_for() -> None:
-    order = await served(queue(), [("a", "background")] * 6 + [("b", "background")] * 2)
+    order = await served(queue(), [*[("a", BACKGROUND)] * 6, *[("b", BACKGROUND)] * 2])
     assert order == ["a", "b", "a", "b", "a", "a", "a", "a"]
 
 
 async def test_interactive_work_goes_first_and_never_for_ever() -> None:
-    order = await served(queue(), [("slow", "background")] * 3 + [("quick", "interactive")] * 20)
+    order = await served(queue(), [*[("slow", BACKGROUND)] * 3, *[("quick", INTERACTIVE)] * 20])
     assert order[:8] == ["quick"] * 8
     assert order[8] == "slow"
     assert order[17] == "slow"

@@ -27,7 +27,7 @@ async def client(provider: FakeProvider) -> AsyncGenerator[openai.AsyncOpenAI]:
         yield client
 
 
-async def streamed(client: openai.AsyncOpenAI, model: str, text: str = "one two three", **options: object) -> tuple[str, object]:
+async def streamed(client: openai.AsyncOpenAI, model: str, text: str = "one two three", **options: Any) -> tuple[str, Any]:
     words, usage = "", None
     stream = await client.chat.completions.create(
         model=model, messages=[{"role": "user", "content": text}], stream=True, stream_options={"include_usage": True}, **options

@@ -1,7 +1,7 @@
 """Events and answers live and die with the transaction that made them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +12,7 @@ from shared.errors import Invalid
 from shared.idempotency import IDEMPOTENCY_SQL, Operation, begin, finish
 from shared.ids import uuid7_floor
 from shared.metrics import Metrics
-from shared.outbox import OUTBOX_SQL, OutboxEvent, Relay, append
+from shared.outbox import OUTBOX_SQL, OutboxEvent, Publish, Relay, append
 from shared.retention import Retention, purge_outbox
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -31,7 +31,7 @@ async def database(postgres: Any) -> AsyncIterator[Database]:
     await database.dispose()
 
 
-def collector(into: list[Any]) -> Callable[[AsyncSession, OutboxEvent], Any]:
+def collector(into: list[Any]) -> Publish:
     async def publish(_: AsyncSession, events: Sequence[OutboxEvent]) -> None:
         into.extend(event.payload["n"] for event in events)
 

@@ -107,7 +107,7 @@ async def test_a_process_that_dies_in_a_batch_has_deleted_nothing_of_it(url: str
     transaction = holder.transaction()
     await transaction.start()
     await holder.execute("LOCK TABLE deletion IN EXCLUSIVE MODE")
-    dying = asyncio.create_task(things(databases[0], rows_max=100).batch())
+    dying = asyncio.ensure_future(things(databases[0], rows_max=100).batch())
     blocked = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     async with asyncio.timeout(10):
         while True:

@@ -54,7 +54,7 @@ class KeyRing:
             variables["USER_SIGNING_KEY"] = self._pem[USER_KEY_ID]
         return variables
 
-    def settings_fields(self, service: str, *, database_url: str) -> dict[str, str]:
+    def settings_fields(self, service: str, *, database_url: str) -> dict[str, Any]:
         """As `environment`, with the names of the settings fields."""
         return {name.lower(): value for name, value in self.environment(service, database_url=database_url).items()}
 

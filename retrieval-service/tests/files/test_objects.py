@@ -353,6 +353,6 @@ async def test_a_full_disk_is_told_from_the_librarys_words(tmp_path: Path, monke
     async def full(*_: Any, **__: Any) -> None:
         raise GenericError("Generic LocalFileSystem error: Unable to copy data to file: No space left on device (os error 28)")
 
-    monkeypatch.setattr(stores.obstore, "put_async", full)
+    monkeypatch.setattr("retrieval_service.objects.adapters.stores.obstore.put_async", full)
     with pytest.raises(StorageFull):
         await LocalObjects(tmp_path).put("files/a", chunks(b"x"))
