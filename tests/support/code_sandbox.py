@@ -9,11 +9,11 @@ from typing import Any
 
 from agent_service.code.limits import CodeLimits
 from agent_service.code.service import CodeRunner, SelfTest
+from identities import make_principal
 from shared.auth.principal import Principal
 from shared.background import TaskTracker
 from shared.contracts.agents import CodeRequest, CodeResult
 from shared.jail import landlock
-from identities import make_principal
 
 NO_LANDLOCK = "" if sys.platform == "linux" and landlock.abi() >= 1 else "this kernel has no Landlock, so there is no sandbox to test"
 
