@@ -15,7 +15,7 @@ from identities import make_principal
 from ingestion_world import Person, World, unique, worlds_over
 from retrieval_service.files import progress
 from retrieval_service.files.enqueue import Begin, Enqueuer
-from retrieval_service.files.turns import Places, Waiting, next_file
+from retrieval_service.files.turns import Places, WaitingFile, next_file
 from shared.clock import utc_now
 from shared.db import Database
 from shared.fair_queue import RoundRobin
@@ -24,11 +24,11 @@ from shared.ids import uuid7
 ANN, BEN, CLEO = (uuid7() for _ in range(3))
 
 
-def waiting(user_id: UUID) -> Waiting:
-    return Waiting(uuid7(), 1, user_id)
+def waiting(user_id: UUID) -> WaitingFile:
+    return WaitingFile(uuid7(), 1, user_id)
 
 
-def order(count: int, files: list[Waiting], *, concurrency: int = 1) -> list[UUID]:
+def order(count: int, files: list[WaitingFile], *, concurrency: int = 1) -> list[UUID]:
     """Whose files are begun when each ends before the next one begins."""
     places, served, begun = Places(concurrency), RoundRobin[UUID](), list[UUID]()
     for _ in range(count):

@@ -14,7 +14,7 @@ from shared.fair_queue import RoundRobin
 from shared.wakeups import set_within
 
 from retrieval_service.files import repository
-from retrieval_service.files.turns import SMALL_BYTES, Places, Waiting, next_file
+from retrieval_service.files.turns import SMALL_BYTES, Places, WaitingFile, next_file
 
 Begin = Callable[[UUID, int], Awaitable[None]]
 """Starts the workflow of (file, attempt); doing it twice starts one."""
@@ -78,18 +78,18 @@ class Enqueuer:
             return False
         return True
 
-    async def _choose(self) -> tuple[Waiting, bool] | None:
+    async def _choose(self) -> tuple[WaitingFile, bool] | None:
         async with self._database.transaction() as session:
             if not (first := await repository.waiting(session)):
                 return None
-            active, small = await repository.active_by_person(session), list[Waiting]()
+            active, small = await repository.active_by_person(session), list[WaitingFile]()
             chosen = next_file(first, small, places=self._places, active=active, served=self._served.last)
             if chosen is None and self._places.express_free():
                 small = await repository.waiting(session, bytes_max=SMALL_BYTES)
                 chosen = next_file(first, small, places=self._places, active=active, served=self._served.last)
         return chosen
 
-    async def _begin_one(self, file: Waiting, *, express: bool) -> None:
+    async def _begin_one(self, file: WaitingFile, *, express: bool) -> None:
         """Begin and note it, in this order: a crash between the two begins it again, which changes nothing."""
         async with self._database.transaction() as session:
             # Locked against other processes; the engine's own tables are in the same database, so this ends as soon as they answer.

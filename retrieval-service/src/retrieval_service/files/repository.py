@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Integer, Select, and_, delete, func, liter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from retrieval_service.files.models import FileRow
-from retrieval_service.files.turns import Waiting
+from retrieval_service.files.turns import WaitingFile
 
 _ACTIVE = ("parsing", "embedding")
 _PERSONS_MAX = 1_000
@@ -190,7 +190,7 @@ async def mark_deleted(session: AsyncSession, *, file_ids: Sequence[UUID], now: 
     await session.execute(update(FileRow).where(FileRow.id.in_(file_ids), _ALIVE).values(deleted_at=now, updated_at=now))
 
 
-async def waiting(session: AsyncSession, *, bytes_max: int | None = None) -> list[Waiting]:
+async def waiting(session: AsyncSession, *, bytes_max: int | None = None) -> list[WaitingFile]:
     """Of each person the first file that no workflow was started for, of `bytes_max` at most; the longest waiting persons.
 
     One step of the index for each person: DISTINCT ON would read all that waits, 200,000 rows of 40 people for every file that is begun.
@@ -201,7 +201,7 @@ async def waiting(session: AsyncSession, *, bytes_max: int | None = None) -> lis
     later = columns.where(FileRow.user_id > found.c.user_id).correlate(found).lateral("later")
     found = found.union_all(select(later.c.id, later.c.attempt, later.c.user_id).select_from(found.join(later, true())))
     rows = await session.execute(select(found.c.id, found.c.attempt, found.c.user_id).order_by(found.c.id).limit(_PERSONS_MAX))
-    return [Waiting(row[0], row[1], row[2]) for row in rows]
+    return [WaitingFile(row[0], row[1], row[2]) for row in rows]
 
 
 async def lock_waiting(session: AsyncSession, *, file_id: UUID, attempt: int) -> bool:

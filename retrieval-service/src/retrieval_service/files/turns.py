@@ -13,7 +13,7 @@ SMALL_BYTES: Final = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingFile:
     """A file whose attempt nobody has begun."""
 
     file_id: UUID
@@ -36,7 +36,7 @@ class Places:
         self._of_one_max = max(1, concurrency - 1)
         self._held: dict[UUID, _Held] = {}
 
-    def take(self, file: Waiting, *, express: bool, now_s: float) -> None:
+    def take(self, file: WaitingFile, *, express: bool, now_s: float) -> None:
         self._held[file.file_id] = _Held(file.user_id, express, now_s)
 
     def leave(self, file_id: UUID) -> None:
@@ -59,15 +59,15 @@ class Places:
 
 
 def next_file(
-    first: Sequence[Waiting], small: Sequence[Waiting], *, places: Places, active: Mapping[UUID, int], served: Callable[[UUID], int]
-) -> tuple[Waiting, bool] | None:
+    first: Sequence[WaitingFile], small: Sequence[WaitingFile], *, places: Places, active: Mapping[UUID, int], served: Callable[[UUID], int]
+) -> tuple[WaitingFile, bool] | None:
     """The file that is begun now, and whether in the place of the small ones.
 
     `first` and `small`: of each person the first file, and the first small one. `active`: files under way by person, of all processes.
     `served`: larger for who was served later.
     """
 
-    def order(file: Waiting) -> tuple[int, int, UUID]:
+    def order(file: WaitingFile) -> tuple[int, int, UUID]:
         return active.get(file.user_id, 0), served(file.user_id), file.file_id
 
     if places.free() and (allowed := [file for file in first if places.free_for(file.user_id)]):
