@@ -62,9 +62,7 @@ async def lifespan(api: FastAPI) -> AsyncGenerator[None]:
         api.state.completions = Completions(catalogue, meter, _admission(settings), limits, settings.drain_kinds())
         api.state.embeddings = Embeddings(catalogue, meter)
         api.state.reranking = Reranking(catalogue, meter, api.state.embed_worker)
-        api.state.prices = PriceList(
-            pool, api.state.service_tokens, base_url=settings.billing_service_url, timeouts=_billing_timeouts(settings)
-        )
+        api.state.prices = PriceList(billing)
         access = api.state.access = access_subscriber(
             settings.database_url.get_secret_value(), service=settings.service, end_work=api.state.completions.end_access
         )

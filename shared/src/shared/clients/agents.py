@@ -5,7 +5,7 @@ from uuid import UUID
 
 from shared.auth.principal import Principal
 from shared.auth.tokens import ServiceTokens
-from shared.clients.json_calls import JsonCalls
+from shared.clients.calls import ServiceCalls
 from shared.contracts.agents import Agent, InternalRunCreate, Run
 from shared.http import Timeouts, UpstreamPool
 from shared.sse import SseEvent, SseParser
@@ -18,15 +18,15 @@ class AgentClient:
     """One per process. `timeouts.idle_s` must be above the pings of a quiet run (15 s)."""
 
     def __init__(self, pool: UpstreamPool, tokens: ServiceTokens, *, base_url: str, timeouts: Timeouts) -> None:
-        self._calls = JsonCalls(pool, tokens, service=SERVICE, base_url=base_url, timeouts=timeouts, answer_bytes_max=_ANSWER_BYTES_MAX)
+        self._calls = ServiceCalls(pool, tokens, service=SERVICE, base_url=base_url, timeouts=timeouts, answer_bytes_max=_ANSWER_BYTES_MAX)
 
     async def agent(self, principal: Principal, agent_id: UUID) -> Agent:
         """Raises: NotFound and other AppErrors."""
-        return Agent.model_validate(await self._calls.call("GET", f"/api/v1/agents/{agent_id}", principal))
+        return await self._calls.call_for(Agent, "GET", f"/api/v1/agents/{agent_id}", principal)
 
     async def start(self, principal: Principal, body: InternalRunCreate) -> Run:
         """Begin the run, or find it begun. Raises: AppError."""
-        return Run.model_validate(await self._calls.call("POST", "/internal/v1/runs", principal, body.model_dump(mode="json")))
+        return await self._calls.call_for(Run, "POST", "/internal/v1/runs", principal, body)
 
     async def cancel(self, principal: Principal, run_id: UUID) -> None:
         """Ask the run to end. Raises: AppError."""
@@ -38,7 +38,7 @@ class AgentClient:
 
     async def run(self, principal: Principal, run_id: UUID) -> Run:
         """Raises: NotFound and other AppErrors."""
-        return Run.model_validate(await self._calls.call("GET", f"/api/v1/agents/runs/{run_id}", principal))
+        return await self._calls.call_for(Run, "GET", f"/api/v1/agents/runs/{run_id}", principal)
 
     async def events(self, principal: Principal, run_id: UUID, *, after: int) -> AsyncGenerator[SseEvent]:
         """The events of a run above `after`, each id once and in order, until the run has ended or the connection breaks.
@@ -47,12 +47,9 @@ class AgentClient:
             AppError: refused.
             UpstreamError: it did not answer, or broke off; ask again with the last id.
         """
-        calls = self._calls
-        target = f"/api/v1/agents/runs/{run_id}/events?after={after}".encode("ascii")
-        headers = calls.headers(principal, accept=b"text/event-stream")
-        async with calls.pool.request("GET", calls.origin, target, headers, timeouts=calls.timeouts) as response:
+        async with self._calls.stream("GET", f"/api/v1/agents/runs/{run_id}/events?after={after}", principal) as response:
             if response.status != 200:
-                raise calls.refusal(response.status, await response.read(_ANSWER_BYTES_MAX))
+                raise self._calls.refusal(response.status, await response.read(_ANSWER_BYTES_MAX))
             parser = SseParser()
             while chunk := await response.next_chunk():
                 for event in parser.feed(chunk):

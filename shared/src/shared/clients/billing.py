@@ -10,17 +10,21 @@ import orjson
 
 from shared.auth.principal import Principal
 from shared.auth.tokens import ServiceTokens
+from shared.clients.calls import REFUSALS, ServiceCalls, read_refusal
 from shared.clients.context import context_headers
 from shared.clients.gathering import Gathering
 from shared.clock import monotonic_s
 from shared.contracts.billing import BATCH_BYTES_MAX, BATCH_ENTRIES_MAX
-from shared.errors import AppError, Forbidden, NotFound, PaymentRequired, TooManyRequests, Unavailable, UpstreamFailed
-from shared.http import Timeouts, UpstreamError, UpstreamPool
+from shared.errors import AppError, Unavailable, UpstreamFailed
+from shared.http import Timeouts, UpstreamPool
 
 SERVICE = "billing-service"
 _ANSWER_BYTES_MAX = 64 * 1024
-_REFUSALS: Mapping[int, type[AppError]] = {402: PaymentRequired, 403: Forbidden, 404: NotFound, 429: TooManyRequests}
-_STANDARD_MEMBERS = frozenset({"type", "title", "status", "detail", "instance", "code", "request_id", "errors"})
+# What billing refuses to the person whose dispatch it is; any other refusal is one of the calling service.
+_OF_THE_PERSON = frozenset({402, 403, 404, 429})
+_PRICES = b"/api/v1/billing/prices?limit=100"
+_PRICE_PAGES_MAX = 20
+_PRICES_BYTES_MAX = 4 * 1024 * 1024
 _RESERVATIONS = b"/internal/v1/reservations"
 _BATCH = _RESERVATIONS + b"/batch"
 # What is larger goes alone, as everything does to a billing-service of the version before batches, which is asked again after a while.
@@ -42,10 +46,7 @@ class BillingClient:
     """One per process. Raises what billing refuses as the same AppError, and BillingUnavailable when it does not answer."""
 
     def __init__(self, pool: UpstreamPool, tokens: ServiceTokens, *, base_url: str, timeouts: Timeouts) -> None:
-        self._pool = pool
-        self._tokens = tokens
-        self._base_url = base_url.rstrip("/")
-        self._timeouts = timeouts
+        self._calls = ServiceCalls(pool, tokens, service=SERVICE, base_url=base_url, timeouts=timeouts, answer_bytes_max=_ANSWER_BYTES_MAX)
         self._gathering = Gathering[_Entry](self._send_batch, entries_max=BATCH_ENTRIES_MAX, bytes_max=BATCH_BYTES_MAX // 2)
         self._alone_until_s = 0.0
 
@@ -77,6 +78,18 @@ class BillingClient:
     async def entitlements(self, principal: Principal) -> dict[str, Any]:
         """What `principal` has left, as GET /api/v1/billing/entitlements answers."""
         return await self._call("GET", b"/api/v1/billing/entitlements", principal=principal)
+
+    async def priced_models(self, principal: Principal) -> frozenset[str]:
+        """Names of the models that have a price, of 2,000 at most. Raises: AppError."""
+        names: set[str] = set()
+        target = _PRICES
+        for _ in range(_PRICE_PAGES_MAX):
+            answer = await self._call("GET", target, principal=principal, size_max=_PRICES_BYTES_MAX)
+            names.update(str(entry["model"]) for entry in answer["data"])
+            if not answer.get("has_more") or not answer.get("last_id"):
+                break
+            target = _PRICES + b"&after=" + str(answer["last_id"]).encode("ascii")
+        return frozenset(names)
 
     async def _together(self, entry: "_Entry") -> dict[str, Any]:
         """The entry's answer; with those of others it travels in one call. Raises: AppError."""
@@ -118,10 +131,15 @@ class BillingClient:
             entry.fail(error)
 
     async def _call(
-        self, method: str, target: bytes, body: Mapping[str, Any] | None = None, principal: Principal | None = None
+        self,
+        method: str,
+        target: bytes,
+        body: Mapping[str, Any] | None = None,
+        principal: Principal | None = None,
+        size_max: int = _ANSWER_BYTES_MAX,
     ) -> dict[str, Any]:
         payload = orjson.dumps(body) if body is not None else None
-        return _read(*await self._exchange(method, target, payload, context_headers(), principal=principal))
+        return _read(*await self._exchange(method, target, payload, context_headers(), size_max, principal))
 
     async def _exchange(
         self,
@@ -133,16 +151,14 @@ class BillingClient:
         principal: Principal | None = None,
     ) -> tuple[int, dict[str, Any]]:
         """Status and answer. Raises: BillingUnavailable."""
-        headers = [
-            (b"authorization", self._tokens.header_for(SERVICE, principal)),
-            (b"content-type", b"application/json"),
-            *context,
-        ]
         try:
-            async with self._pool.request(method, self._base_url, target, headers, body=payload, timeouts=self._timeouts) as response:
-                return response.status, orjson.loads(await response.read(size_max))
-        except (UpstreamError, orjson.JSONDecodeError) as error:
-            raise _unavailable(error) from error
+            status, raw = await self._calls.exchange(
+                method, target, payload, principal=principal, context=context, answer_bytes_max=size_max
+            )
+            return status, orjson.loads(raw)
+        except (Unavailable, orjson.JSONDecodeError) as error:
+            cause = error.__cause__ or error
+            raise _unavailable(cause) from cause
 
 
 @dataclass(slots=True, eq=False)
@@ -202,13 +218,13 @@ def _read(status: int, answer: dict[str, Any]) -> dict[str, Any]:
 
 
 def _refusal(status: int, answer: dict[str, Any]) -> AppError:
-    kind = _REFUSALS.get(status)
-    if kind is None and 400 <= status < 500:
+    refusal = read_refusal(answer)
+    if status in _OF_THE_PERSON:
+        headers = {"x-should-retry": "false"} if status in {402, 429} else {}
+        kind = REFUSALS[status]
+        return kind(refusal.detail or "refused by billing", code=refusal.code, extra=refusal.extra, headers=headers)
+    if 400 <= status < 500:
         refused = BillingRefused(f"billing refused the call with status {status}; tell an operator")
-        refused.operator_detail = str(answer.get("detail", ""))[:500]
+        refused.operator_detail = (refusal.detail or "")[:500]
         return refused
-    if kind is None:
-        return BillingUnavailable(f"billing answered {status}, so nothing can be charged; try again shortly")
-    extra = {name: value for name, value in answer.items() if name not in _STANDARD_MEMBERS}
-    headers = {"x-should-retry": "false"} if status in {402, 429} else {}
-    return kind(str(answer.get("detail", "refused by billing")), code=str(answer.get("code", kind.code)), extra=extra, headers=headers)
+    return BillingUnavailable(f"billing answered {status}, so nothing can be charged; try again shortly")

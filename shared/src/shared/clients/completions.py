@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID
 
-import orjson
-
 from shared.auth.principal import Principal
 from shared.auth.tokens import ServiceTokens
-from shared.clients.context import context_headers
+from shared.clients.calls import ServiceCalls, parsed, read_refusal
 from shared.contracts.billing import DISPATCH_HEADER
 from shared.contracts.chat import LoadProgress, MessageError, MessageUsage
 from shared.deltas import Delta, DeltaReader, Finished, RefusalText, Text, ToolCallPiece, UsageReport, error_of
@@ -30,7 +28,7 @@ __all__ = [
 ]
 
 SERVICE = "inference-service"
-_TARGET = b"/v1/chat/completions"
+_TARGET = "/v1/chat/completions"
 _ERROR_BYTES_MAX = 64 * 1024
 _DETAIL_CHARS_MAX = 4_000
 _CODE_CHARS_MAX = 100
@@ -43,7 +41,6 @@ _WAITING_REASONS: Mapping[str, str] = {
     "database_down": "service_away",
     "inference_unavailable": "service_away",
 }
-_STANDARD_MEMBERS = frozenset({"type", "title", "status", "detail", "instance", "code", "request_id", "errors", "message", "param"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +76,7 @@ class Completions:
     """Streams completions for a principal; one per process."""
 
     def __init__(self, pool: UpstreamPool, tokens: ServiceTokens, *, base_url: str, timeouts: Timeouts) -> None:
-        self._pool = pool
-        self._tokens = tokens
-        self._origin = base_url.rstrip("/")
-        self._timeouts = timeouts
+        self._calls = ServiceCalls(pool, tokens, service=SERVICE, base_url=base_url, timeouts=timeouts, answer_bytes_max=_ERROR_BYTES_MAX)
 
     async def stream(self, principal: Principal, body: dict[str, Any], *, dispatch_id: UUID | None = None) -> AsyncGenerator[Part]:
         """The parts of one completion as they arrive. Closing the generator cancels the provider's work.
@@ -93,16 +87,9 @@ class Completions:
             ModelNotReadyError, CompletionRefusedError: what inference said.
             UpstreamError: it did not answer, or broke off.
         """
-        payload = orjson.dumps({**body, "stream": True, "stream_options": {"include_usage": True}})
-        headers = [
-            (b"authorization", self._tokens.header_for(SERVICE, principal)),
-            (b"content-type", b"application/json"),
-            (b"accept", b"text/event-stream"),
-            *context_headers(),
-        ]
-        if dispatch_id is not None:
-            headers.append((DISPATCH_HEADER, str(dispatch_id).encode()))
-        async with self._pool.request("POST", self._origin, _TARGET, headers, body=payload, timeouts=self._timeouts) as response:
+        asked = {**body, "stream": True, "stream_options": {"include_usage": True}}
+        headers = [] if dispatch_id is None else [(DISPATCH_HEADER, str(dispatch_id).encode())]
+        async with self._calls.stream("POST", _TARGET, principal, asked, headers=headers) as response:
             if response.status != 200:
                 raise await _refusal(response)
             told = response.header(DISPATCH_HEADER)
@@ -116,11 +103,7 @@ class Completions:
 
 async def _refusal(response: UpstreamResponse) -> Exception:
     """What a status other than 200 means. Body: problem+json or OpenAI's envelope."""
-    try:
-        body = cast("object", orjson.loads(await response.read(_ERROR_BYTES_MAX)))
-    except orjson.JSONDecodeError:
-        body = None
-    error = _error_of(body, status=response.status)
+    error = _error_of(parsed(await response.read(_ERROR_BYTES_MAX)), status=response.status)
     if response.status == 503 and (reason := _WAITING_REASONS.get(error.code)) is not None:
         return ModelNotReadyError(
             reason, retry_after_s=_seconds(response.header(b"retry-after")), progress=_progress(error.extra.get("progress"))
@@ -130,21 +113,14 @@ async def _refusal(response: UpstreamResponse) -> Exception:
 
 def _error_of(body: object, *, status: int | None) -> MessageError:
     """What went wrong, as it can be stored with a reply, whatever a provider wrote into it."""
-    outer = cast("dict[str, Any]", storable(cast("object", body))) if isinstance(body, dict) else {}
-    inner = outer.get("error", outer)
-    if not isinstance(inner, dict):
-        return MessageError(code="upstream_failed", detail=str(inner)[:500], status=status)
-    members = cast("dict[str, Any]", inner)
-    detail = members.get("message") or members.get("detail") or "the inference-service gave no reason; try again"
-    code = members.get("code") or members.get("type") or "upstream_failed"
-    extra = {name: value for name, value in members.items() if name not in _STANDARD_MEMBERS}
-    if request_id := members.get("request_id"):
-        extra["request_id"] = request_id
-    known_status = members.get("status")
+    refusal = read_refusal(storable(cast("object", body)) if isinstance(body, dict) else None)
+    extra = {name: value for name, value in refusal.extra.items() if name != "param"}
+    if refusal.request_id is not None:
+        extra["request_id"] = refusal.request_id
     return MessageError(
-        code=str(code)[:_CODE_CHARS_MAX],
-        detail=str(detail)[:_DETAIL_CHARS_MAX],
-        status=known_status if isinstance(known_status, int) else status,
+        code=(refusal.code or refusal.kind or "upstream_failed")[:_CODE_CHARS_MAX],
+        detail=(refusal.detail or "the inference-service gave no reason; try again")[:_DETAIL_CHARS_MAX],
+        status=refusal.status or status,
         extra=extra,
     )
 

@@ -6,19 +6,12 @@ from collections.abc import Sequence
 
 from shared.auth.principal import Principal
 from shared.auth.tokens import ServiceTokens
-from shared.clients.json_calls import JsonCalls
+from shared.clients.calls import ServiceCalls
 from shared.fair_queue import PRIORITY_HEADER, Priority
 from shared.http import Timeouts, UpstreamPool
 
 SERVICE = "inference-service"
 _ANSWER_BYTES_MAX = 16 * 1024 * 1024
-
-
-class _Calls(JsonCalls):
-    priority: Priority = "background"
-
-    def headers(self, principal: Principal | None, *, accept: bytes = b"application/json") -> list[tuple[bytes, bytes]]:
-        return [*super().headers(principal, accept=accept), (PRIORITY_HEADER, self.priority.encode("ascii"))]
 
 
 class InferenceClient:
@@ -27,8 +20,15 @@ class InferenceClient:
     def __init__(
         self, pool: UpstreamPool, tokens: ServiceTokens, *, base_url: str, timeouts: Timeouts, priority: Priority = "background"
     ) -> None:
-        self._calls = _Calls(pool, tokens, service=SERVICE, base_url=base_url, timeouts=timeouts, answer_bytes_max=_ANSWER_BYTES_MAX)
-        self._calls.priority = priority
+        self._calls = ServiceCalls(
+            pool,
+            tokens,
+            service=SERVICE,
+            base_url=base_url,
+            timeouts=timeouts,
+            answer_bytes_max=_ANSWER_BYTES_MAX,
+            headers=[(PRIORITY_HEADER, priority.encode("ascii"))],
+        )
 
     async def embed(self, principal: Principal, model: str, texts: Sequence[str]) -> list[list[float]]:
         """One vector per text, in their order. Raises: AppError."""

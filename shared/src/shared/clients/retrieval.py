@@ -4,7 +4,7 @@ from uuid import UUID
 
 from shared.auth.principal import Principal
 from shared.auth.tokens import ServiceTokens
-from shared.clients.json_calls import JsonCalls
+from shared.clients.calls import ServiceCalls
 from shared.contracts.retrieval import DocumentMetadata, KnowledgeBase, SearchRequest, SearchResponse
 from shared.http import Timeouts, UpstreamPool
 
@@ -16,16 +16,15 @@ class RetrievalClient:
     """One per process. What the principal may not see is NotFound, as on the service's own routes."""
 
     def __init__(self, pool: UpstreamPool, tokens: ServiceTokens, *, base_url: str, timeouts: Timeouts) -> None:
-        self._calls = JsonCalls(pool, tokens, service=SERVICE, base_url=base_url, timeouts=timeouts, answer_bytes_max=_ANSWER_BYTES_MAX)
+        self._calls = ServiceCalls(pool, tokens, service=SERVICE, base_url=base_url, timeouts=timeouts, answer_bytes_max=_ANSWER_BYTES_MAX)
 
     async def search(self, principal: Principal, request: SearchRequest) -> SearchResponse:
         """Raises: AppError."""
-        answer = await self._calls.call("POST", "/api/v1/retrieval/search", principal, request.model_dump(mode="json"))
-        return SearchResponse.model_validate(answer)
+        return await self._calls.call_for(SearchResponse, "POST", "/api/v1/retrieval/search", principal, request)
 
     async def document(self, principal: Principal, file_id: UUID) -> DocumentMetadata:
         """Raises: NotFound and other AppErrors."""
-        return DocumentMetadata.model_validate(await self._calls.call("GET", f"/api/v1/retrieval/files/{file_id}", principal))
+        return await self._calls.call_for(DocumentMetadata, "GET", f"/api/v1/retrieval/files/{file_id}", principal)
 
     async def content(self, principal: Principal, file_id: UUID) -> bytes:
         """The file as it was uploaded, up to 32 MiB. Raises: AppError."""
@@ -33,5 +32,4 @@ class RetrievalClient:
 
     async def knowledge_base(self, principal: Principal, knowledge_base_id: UUID) -> KnowledgeBase:
         """Raises: NotFound and other AppErrors."""
-        answer = await self._calls.call("GET", f"/api/v1/retrieval/knowledge-bases/{knowledge_base_id}", principal)
-        return KnowledgeBase.model_validate(answer)
+        return await self._calls.call_for(KnowledgeBase, "GET", f"/api/v1/retrieval/knowledge-bases/{knowledge_base_id}", principal)

@@ -8,8 +8,8 @@ from typing import Any, cast
 
 from shared.auth.principal import Principal
 from shared.auth.tokens import ServiceTokens
+from shared.clients.calls import ServiceCalls
 from shared.clients.completions import SERVICE
-from shared.clients.json_calls import JsonCalls
 from shared.clock import monotonic_s
 from shared.errors import AppError, NotFound
 from shared.http import Timeouts, UpstreamPool
@@ -47,7 +47,7 @@ class ModelWindows:
 
     def __init__(self, pool: UpstreamPool, tokens: ServiceTokens, *, base_url: str, connect_timeout_s: float, tokens_max: int) -> None:
         timeouts = Timeouts(connect_s=connect_timeout_s, first_byte_s=5, idle_s=5)
-        self._calls = JsonCalls(pool, tokens, service=SERVICE, base_url=base_url, timeouts=timeouts, answer_bytes_max=_ANSWER_BYTES_MAX)
+        self._calls = ServiceCalls(pool, tokens, service=SERVICE, base_url=base_url, timeouts=timeouts, answer_bytes_max=_ANSWER_BYTES_MAX)
         self._tokens_max = tokens_max
         self._lengths: Mapping[str, _Length] = {}
         self._due_s = 0.0
