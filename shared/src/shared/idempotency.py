@@ -3,8 +3,10 @@
 import hashlib
 from dataclasses import dataclass
 from typing import Annotated
+from uuid import UUID
 
-from fastapi import Header
+from fastapi import Header, Response
+from pydantic import BaseModel
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -107,3 +109,29 @@ async def finish(session: AsyncSession, operation: Operation, *, status: int, bo
             "answer": body,
         },
     )
+
+
+class Once:
+    """One write of an endpoint that a caller may repeat with its Idempotency-Key; without a key every call writes.
+
+    `if first := await once.first(): return first`, then write in the same session, then `return await once.answer(...)`.
+    """
+
+    def __init__(self, session: AsyncSession, key: str | None, *, principal: UUID | None, route: str, body: BaseModel) -> None:
+        self._session = session
+        self._operation = Operation(str(principal), "POST", route, key) if key else None
+        self._body = body
+
+    async def first(self) -> Response | None:
+        """The first answer when this was done before. Raises: Invalid (the key was used with another body)."""
+        if self._operation is None:
+            return None
+        stored = await begin(self._session, self._operation, body=self._body.model_dump_json().encode())
+        return stored and Response(stored.body, status_code=stored.status, media_type="application/json")
+
+    async def answer(self, made: BaseModel, *, status: int = 201) -> Response:
+        """The answer, stored for the next time."""
+        body = made.model_dump_json().encode()
+        if self._operation is not None:
+            await finish(self._session, self._operation, status=status, body=body)
+        return Response(body, status_code=status, media_type="application/json")

@@ -1,9 +1,9 @@
 """Integer nano-USD: the only form money takes inside the suite."""
 
 import re
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel
+from pydantic import BaseModel, BeforeValidator
 
 NANO = 1_000_000_000
 TOKENS_PER_PRICE = 1_000_000
@@ -52,3 +52,7 @@ class Money(BaseModel):
     @classmethod
     def of_nano(cls, amount_nano: int) -> Self:
         return cls(amount=nano_to_decimal_str(amount_nano))
+
+
+MoneyOfNano = Annotated[Money, BeforeValidator(Money.of_nano)]
+"""Money that is read from a row's nano-USD: `amount: MoneyOfNano = Field(validation_alias="amount_nano")`."""

@@ -7,14 +7,15 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from billing_service.audit.models import AuditAction, AuditRow
+from billing_service.audit.models import AuditAction
+from billing_service.audit.schemas import AuditEntry
 
 _INSERT = text(
     "INSERT INTO audit (organisation_id, actor_id, action, object_id, before, after)"
     " VALUES (:organisation_id, :actor_id, :action, :object_id, CAST(:before AS jsonb), CAST(:after AS jsonb))"
 )
 _LIST = text(
-    "SELECT id, at, organisation_id, actor_id, action, object_id, before::text AS before, after::text AS after FROM audit"
+    "SELECT id, at, actor_id, action, object_id, before::text AS before, after::text AS after FROM audit"
     " WHERE organisation_id = :organisation_id AND (CAST(:after_id AS uuid) IS NULL OR id < :after_id) ORDER BY id DESC LIMIT :n"
 )
 
@@ -46,19 +47,7 @@ async def insert(
     )
 
 
-async def newest(session: AsyncSession, organisation_id: UUID, *, after_id: UUID | None, rows_max: int) -> list[AuditRow]:
+async def newest(session: AsyncSession, organisation_id: UUID, *, after_id: UUID | None, rows_max: int) -> list[AuditEntry]:
     """Newest first, older than `after_id`."""
     rows = await session.execute(_LIST, {"organisation_id": organisation_id, "after_id": after_id, "n": rows_max})
-    return [
-        AuditRow(
-            id=row.id,
-            at=row.at,
-            organisation_id=row.organisation_id,
-            actor_id=row.actor_id,
-            action=row.action,
-            object_id=row.object_id,
-            before=orjson.loads(row.before) if row.before else None,
-            after=orjson.loads(row.after) if row.after else None,
-        )
-        for row in rows
-    ]
+    return [AuditEntry.model_validate(row, from_attributes=True) for row in rows]

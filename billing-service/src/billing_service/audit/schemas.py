@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Json
 
 
 class AuditEntry(BaseModel):
@@ -15,5 +15,5 @@ class AuditEntry(BaseModel):
     actor_id: UUID | None
     action: str
     object_id: str
-    before: dict[str, Any] | None
-    after: dict[str, Any] | None
+    before: Json[dict[str, Any]] | None
+    after: Json[dict[str, Any]] | None

@@ -1,13 +1,12 @@
-"""Writes the audit trail in the caller's transaction and reads it back."""
+"""Writes the audit trail in the caller's transaction."""
 
 from typing import Any
-from uuid import UUID
 
 from shared.auth.principal import Principal
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing_service.audit import repository
-from billing_service.audit.models import AuditAction, AuditRow
+from billing_service.audit.models import AuditAction
 
 
 async def record(
@@ -29,8 +28,3 @@ async def record(
         before=before,
         after=after,
     )
-
-
-async def newest(session: AsyncSession, organisation_id: UUID, *, after_id: UUID | None, rows_max: int) -> list[AuditRow]:
-    """Changes of one organisation, newest first."""
-    return await repository.newest(session, organisation_id, after_id=after_id, rows_max=rows_max)

@@ -8,13 +8,12 @@ from shared.auth.guards import require
 from shared.auth.permissions import Permission
 from shared.auth.principal import Principal
 from shared.dependencies import SessionDep
-from shared.pagination import After, Limit, Page
+from shared.pagination import After, Limit, Page, cursor, page_of
 
-from billing_service.budgets import service
+from billing_service.budgets import repository, service
 from billing_service.budgets.models import BudgetScope
 from billing_service.budgets.schemas import Budget, BudgetChange
 from billing_service.dependencies import SettingsDep
-from billing_service.paging import cursor, page_of
 
 router = APIRouter(prefix="/api/v1/billing", tags=["budgets"])
 
@@ -28,10 +27,10 @@ async def list_budgets(
     limit: Limit = 50,
     after: After = None,
 ) -> Page[Budget]:
-    rows = await service.list_budgets(
+    budgets = await repository.list_budgets(
         session, principal.organisation_id, scope=scope, scope_id=scope_id, after_id=cursor(after), rows_max=limit + 1
     )
-    return page_of(rows, [Budget.of(row) for row in rows], limit=limit)
+    return page_of(budgets, limit=limit)
 
 
 @router.put("/budgets", summary="Set a hard budget")
@@ -41,7 +40,7 @@ async def set_budget(
     session: SessionDep,
     settings: SettingsDep,
 ) -> Budget:
-    return Budget.of(await service.set_budget(session, principal, change, grant_nano=settings.starting_grant_nano))
+    return await service.set_budget(session, principal, change, grant_nano=settings.starting_grant_nano)
 
 
 @router.delete("/budgets/{budget_id}", status_code=204, summary="Remove a budget")

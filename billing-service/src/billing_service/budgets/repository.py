@@ -1,16 +1,18 @@
 """All SQL of budgets. Changes take the organisation's gate inside the database, so that they never race a reserve."""
 
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from billing_service.budgets.models import BudgetRow, BudgetScope, BudgetWindow
+from billing_service.budgets.models import BudgetScope, BudgetWindow
+from billing_service.budgets.schemas import Budget
 
 _SELECT = """
-    SELECT b.id, b.scope, b.scope_id, b."window" AS width, b.limit_nano, b.is_default, coalesce(w.spent_nano, 0) AS spent_nano,
-           coalesce(w.held_nano, 0) AS held_nano, window_end(b."window", window_start(b."window", now())) AS resets_at, b.updated_at
+    SELECT b.id, b.scope, b.scope_id, b."window", b.limit_nano, b.is_default, coalesce(w.spent_nano, 0) AS spent_nano,
+           coalesce(w.held_nano, 0) AS held_nano,
+           greatest(0, b.limit_nano - coalesce(w.spent_nano, 0) - coalesce(w.held_nano, 0)) AS remaining_nano,
+           window_end(b."window", window_start(b."window", now())) AS resets_at, b.updated_at
     FROM budget b LEFT JOIN budget_window w ON w.budget_id = b.id AND w.window_start = window_start(b."window", now())
     WHERE b.organisation_id = :organisation_id
 """
@@ -39,23 +41,21 @@ async def list_budgets(
     scope_id: UUID | None,
     after_id: UUID | None,
     rows_max: int,
-) -> list[BudgetRow]:
+) -> list[Budget]:
     """Newest first."""
     names = {"organisation_id": organisation_id, "scope": scope, "scope_id": scope_id, "after_id": after_id, "n": rows_max}
-    return [_budget(row) for row in await session.execute(_LIST, names)]
+    return [Budget.model_validate(row, from_attributes=True) for row in await session.execute(_LIST, names)]
 
 
-async def find(
-    session: AsyncSession, organisation_id: UUID, *, scope: BudgetScope, scope_id: UUID, window: BudgetWindow
-) -> BudgetRow | None:
+async def find(session: AsyncSession, organisation_id: UUID, *, scope: BudgetScope, scope_id: UUID, window: BudgetWindow) -> Budget | None:
     names = {"organisation_id": organisation_id, "scope": scope, "scope_id": scope_id, "width": window}
     row = (await session.execute(_FIND, names)).one_or_none()
-    return _budget(row) if row else None
+    return Budget.model_validate(row, from_attributes=True) if row else None
 
 
-async def get(session: AsyncSession, organisation_id: UUID, budget_id: UUID) -> BudgetRow | None:
+async def get(session: AsyncSession, organisation_id: UUID, budget_id: UUID) -> Budget | None:
     row = (await session.execute(_ONE, {"organisation_id": organisation_id, "id": budget_id})).one_or_none()
-    return _budget(row) if row else None
+    return Budget.model_validate(row, from_attributes=True) if row else None
 
 
 async def set_budget(
@@ -83,18 +83,3 @@ async def set_budget(
 async def delete(session: AsyncSession, organisation_id: UUID, budget_id: UUID) -> None:
     """The budget and its windows; holds that counted on it end as usual."""
     await session.execute(_DELETE, {"organisation_id": organisation_id, "id": budget_id})
-
-
-def _budget(row: Row[Any]) -> BudgetRow:
-    return BudgetRow(
-        id=row.id,
-        scope=row.scope,
-        scope_id=row.scope_id,
-        window=row.width,
-        limit_nano=row.limit_nano,
-        is_default=row.is_default,
-        spent_nano=row.spent_nano,
-        held_nano=row.held_nano,
-        resets_at=row.resets_at,
-        updated_at=row.updated_at,
-    )

@@ -1,13 +1,12 @@
 """Budgets as the API takes and shows them."""
 
 from datetime import datetime
-from typing import Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
-from shared.money import Money
+from shared.money import MoneyOfNano
 
-from billing_service.budgets.models import BudgetRow, BudgetScope, BudgetWindow
+from billing_service.budgets.models import BudgetScope, BudgetWindow
 
 
 class BudgetChange(BaseModel):
@@ -29,27 +28,10 @@ class Budget(BaseModel):
     scope_id: UUID
     window: BudgetWindow
     limit_nano: int
-    limit: Money
-    is_default: bool
+    limit: MoneyOfNano = Field(validation_alias="limit_nano")
+    is_default: bool  # nobody set it, DEFAULT_USER_BUDGET did
     spent_nano: int
     held_nano: int
     remaining_nano: int
     resets_at: datetime | None
     updated_at: datetime
-
-    @classmethod
-    def of(cls, row: BudgetRow) -> Self:
-        return cls(
-            id=row.id,
-            scope=row.scope,
-            scope_id=row.scope_id,
-            window=row.window,
-            limit_nano=row.limit_nano,
-            limit=Money.of_nano(row.limit_nano),
-            is_default=row.is_default,
-            spent_nano=row.spent_nano,
-            held_nano=row.held_nano,
-            remaining_nano=max(0, row.limit_nano - row.spent_nano - row.held_nano),
-            resets_at=row.resets_at,
-            updated_at=row.updated_at,
-        )

@@ -1,6 +1,6 @@
 """Rules of budgets: hard limits of an organisation's own levels, each change audited."""
 
-from dataclasses import asdict
+from typing import Any
 from uuid import UUID
 
 from shared.auth.principal import Principal
@@ -10,8 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from billing_service.audit import service as audit
 from billing_service.budgets import repository
 from billing_service.budgets.errors import BudgetIsDefault, BudgetUnknown, LimitNotUsable
-from billing_service.budgets.models import BudgetRow, BudgetScope
-from billing_service.budgets.schemas import BudgetChange
+from billing_service.budgets.schemas import Budget, BudgetChange
 
 LIMIT_MAX_NANO = 1_000_000_000 * NANO
 
@@ -27,7 +26,7 @@ def usable_limit(limit: str) -> int:
     return limit_nano
 
 
-async def set_budget(session: AsyncSession, principal: Principal, change: BudgetChange, *, grant_nano: int) -> BudgetRow:
+async def set_budget(session: AsyncSession, principal: Principal, change: BudgetChange, *, grant_nano: int) -> Budget:
     """Create or change a budget. A limit below what is spent refuses new requests at once; running ones end as held.
 
     Raises: LimitNotUsable, BudgetUnknown (another organisation's).
@@ -49,7 +48,7 @@ async def set_budget(session: AsyncSession, principal: Principal, change: Budget
     )
     after = await _get(session, organisation_id, budget_id)
     await audit.record(
-        session, principal, "budget.set", object_id=str(budget_id), before=asdict(before) if before else None, after=asdict(after)
+        session, principal, "budget.set", object_id=str(budget_id), before=_recorded(before) if before else None, after=_recorded(after)
     )
     return after
 
@@ -75,24 +74,15 @@ async def delete_budget(session: AsyncSession, principal: Principal, budget_id: 
         )
     else:
         await repository.delete(session, organisation_id, budget_id)
-    await audit.record(session, principal, "budget.deleted", object_id=str(budget_id), before=asdict(before))
+    await audit.record(session, principal, "budget.deleted", object_id=str(budget_id), before=_recorded(before))
 
 
-async def list_budgets(
-    session: AsyncSession,
-    organisation_id: UUID,
-    *,
-    scope: BudgetScope | None,
-    scope_id: UUID | None,
-    after_id: UUID | None,
-    rows_max: int,
-) -> list[BudgetRow]:
-    """Budgets of the organisation with their current windows, newest first."""
-    return await repository.list_budgets(session, organisation_id, scope=scope, scope_id=scope_id, after_id=after_id, rows_max=rows_max)
-
-
-async def _get(session: AsyncSession, organisation_id: UUID, budget_id: UUID) -> BudgetRow:
+async def _get(session: AsyncSession, organisation_id: UUID, budget_id: UUID) -> Budget:
     found = await repository.get(session, organisation_id, budget_id)
     if found is None:
         raise BudgetUnknown("your organisation has no budget with this id; GET /api/v1/billing/budgets lists them")
     return found
+
+
+def _recorded(budget: Budget) -> dict[str, Any]:
+    return budget.model_dump(exclude={"limit", "remaining_nano"})

@@ -7,11 +7,10 @@ from shared.auth.guards import require
 from shared.auth.permissions import Permission
 from shared.auth.principal import Principal
 from shared.dependencies import SessionDep
-from shared.pagination import After, Limit, Page
+from shared.pagination import After, Limit, Page, cursor, page_of
 
-from billing_service.ledger import service
+from billing_service.ledger import repository
 from billing_service.ledger.schemas import LedgerEntry
-from billing_service.paging import cursor, page_of
 
 router = APIRouter(prefix="/api/v1/billing", tags=["ledger"])
 
@@ -24,7 +23,7 @@ async def list_entries(
     limit: Limit = 50,
     after: After = None,
 ) -> Page[LedgerEntry]:
-    rows = await service.entries(
+    entries = await repository.entries(
         session, principal.organisation_id, transaction_id=transaction_id, after_id=cursor(after), rows_max=limit + 1
     )
-    return page_of(rows, [LedgerEntry.of(row) for row in rows], limit=limit)
+    return page_of(entries, limit=limit)

@@ -5,7 +5,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from billing_service.ledger.models import EntryRow
+from billing_service.ledger.schemas import LedgerEntry
 
 _OF_ORGANISATION = "SELECT * FROM transfer WHERE organisation_id = :organisation_id"
 # Fetched before they are ordered: the few entries of one transaction must not be looked for along all entries by age.
@@ -19,8 +19,8 @@ _ENTRIES = (
 
 async def entries(
     session: AsyncSession, organisation_id: UUID, *, transaction_id: str | None, after_id: UUID | None, rows_max: int
-) -> list[EntryRow]:
-    """Newest first."""
+) -> list[LedgerEntry]:
+    """Newest first; `transaction_id` narrows them to one dispatch, grant or top-up."""
     names: dict[str, object] = {"organisation_id": organisation_id, "n": rows_max}
     source, fence, after = _OF_ORGANISATION, "NOT MATERIALIZED", ""
     if transaction_id is not None:
@@ -30,4 +30,5 @@ async def entries(
         after = "WHERE t.id < :after_id"
         names["after_id"] = after_id
     query = _ENTRIES.format(source=source, fence=fence, after=after)
-    return [EntryRow(*row) for row in await session.execute(text(query), names)]
+    rows = await session.execute(text(query), names)
+    return [LedgerEntry.model_validate(row, from_attributes=True) for row in rows]

@@ -1,13 +1,10 @@
 """What GET /ledger/entries shows."""
 
 from datetime import datetime
-from typing import Self
 from uuid import UUID
 
-from pydantic import BaseModel
-from shared.money import Money
-
-from billing_service.ledger.models import EntryRow
+from pydantic import BaseModel, Field
+from shared.money import MoneyOfNano
 
 
 class LedgerEntry(BaseModel):
@@ -20,21 +17,6 @@ class LedgerEntry(BaseModel):
     debit_account: UUID
     credit_account: UUID
     amount_nano: int
-    amount: Money
+    amount: MoneyOfNano = Field(validation_alias="amount_nano")
     reason: str
     transaction_id: str
-
-    @classmethod
-    def of(cls, row: EntryRow) -> Self:
-        return cls(
-            id=row.id,
-            at=row.at,
-            debit=row.debit,
-            credit=row.credit,
-            debit_account=row.debit_account,
-            credit_account=row.credit_account,
-            amount_nano=row.amount_nano,
-            amount=Money.of_nano(row.amount_nano),
-            reason=row.reason,
-            transaction_id=row.transaction_id,
-        )

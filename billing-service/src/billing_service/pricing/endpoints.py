@@ -7,10 +7,9 @@ from shared.auth.guards import require
 from shared.auth.permissions import Permission
 from shared.auth.principal import Principal
 from shared.dependencies import SessionDep
-from shared.pagination import After, Limit, Page
+from shared.pagination import After, Limit, Page, cursor, page_of
 
-from billing_service.paging import cursor, page_of
-from billing_service.pricing import service
+from billing_service.pricing import repository, service
 from billing_service.pricing.schemas import Price, PriceChange
 
 router = APIRouter(prefix="/api/v1/billing", tags=["prices"])
@@ -24,12 +23,12 @@ async def list_prices(
     limit: Limit = 100,
     after: After = None,
 ) -> Page[Price]:
-    rows = await service.list_prices(session, model=model, history=history, after_id=cursor(after), rows_max=limit + 1)
-    return page_of(rows, [Price.of(row) for row in rows], limit=limit)
+    prices = await repository.list_prices(session, model=model, history=history, after_id=cursor(after), rows_max=limit + 1)
+    return page_of(prices, limit=limit)
 
 
 @router.put("/prices", summary="Set a model's price or mark it free")
 async def set_price(
     change: PriceChange, principal: Annotated[Principal, Depends(require(Permission.PRICES_WRITE))], session: SessionDep
 ) -> Price:
-    return Price.of(await service.set_price(session, principal, change))
+    return await service.set_price(session, principal, change)

@@ -1,9 +1,6 @@
-"""A price version: nano-USD per million tokens of each bucket, over a range of time."""
+"""Nano-USD per million tokens of each bucket."""
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal
-from uuid import UUID
 
 PRICE_MAX = 1_000_000_000_000_000  # a million USD per million tokens; keeps every product inside NUMERIC's comfort and typos out
 
@@ -19,18 +16,3 @@ class PriceAmounts:
     output_nano_per_mtok: int
     reasoning_nano_per_mtok: int
     audio_out_nano_per_mtok: int
-
-
-@dataclass(frozen=True, slots=True)
-class PriceVersion:
-    """`effective_to` None: until a newer price begins."""
-
-    id: UUID
-    model: str
-    free: bool
-    amounts: PriceAmounts
-    effective_from: datetime
-    effective_to: datetime | None
-    source: Literal["seed", "admin"]
-    created_by: UUID | None
-    created_at: datetime

@@ -2,13 +2,13 @@
 
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from billing_service.pricing.models import PriceAmounts, PriceVersion
+from billing_service.pricing.models import PriceAmounts
+from billing_service.pricing.schemas import Price
 
 _COLUMNS = (
     "id, model, free, input_nano_per_mtok, cache_read_nano_per_mtok, cache_write_nano_per_mtok, audio_in_nano_per_mtok,"
@@ -40,18 +40,16 @@ async def lock_model(session: AsyncSession, model: str) -> datetime:
     return (await session.execute(text("SELECT clock_timestamp()"))).scalar_one()
 
 
-async def list_prices(
-    session: AsyncSession, *, model: str | None, history: bool, after_id: UUID | None, rows_max: int
-) -> list[PriceVersion]:
-    """By model, then by begin."""
+async def list_prices(session: AsyncSession, *, model: str | None, history: bool, after_id: UUID | None, rows_max: int) -> list[Price]:
+    """In force or planned, with `history` also what was; by model, then by begin."""
     after = str(after_id) if after_id else None
     rows = await session.execute(_LIST, {"model": model, "history": history, "after": after, "n": rows_max})
-    return [_version(row) for row in rows]
+    return [Price.model_validate(row, from_attributes=True) for row in rows]
 
 
-async def price_at(session: AsyncSession, model: str, at: datetime) -> PriceVersion | None:
+async def price_at(session: AsyncSession, model: str, at: datetime) -> Price | None:
     row = (await session.execute(_AT, {"model": model, "at": at})).one_or_none()
-    return _version(row) if row else None
+    return Price.model_validate(row, from_attributes=True) if row else None
 
 
 async def close(session: AsyncSession, price_id: UUID, at: datetime) -> None:
@@ -61,29 +59,7 @@ async def close(session: AsyncSession, price_id: UUID, at: datetime) -> None:
 
 async def insert(
     session: AsyncSession, *, model: str, free: bool, amounts: PriceAmounts, effective_from: datetime, created_by: UUID | None
-) -> PriceVersion:
+) -> Price:
     """A price that holds until the next planned one begins."""
     values = {"model": model, "free": free, "effective_from": effective_from, "created_by": created_by, **asdict(amounts)}
-    return _version((await session.execute(_INSERT, values)).one())
-
-
-def _version(row: Row[Any]) -> PriceVersion:
-    return PriceVersion(
-        id=row.id,
-        model=row.model,
-        free=row.free,
-        amounts=PriceAmounts(
-            input_nano_per_mtok=row.input_nano_per_mtok,
-            cache_read_nano_per_mtok=row.cache_read_nano_per_mtok,
-            cache_write_nano_per_mtok=row.cache_write_nano_per_mtok,
-            audio_in_nano_per_mtok=row.audio_in_nano_per_mtok,
-            output_nano_per_mtok=row.output_nano_per_mtok,
-            reasoning_nano_per_mtok=row.reasoning_nano_per_mtok,
-            audio_out_nano_per_mtok=row.audio_out_nano_per_mtok,
-        ),
-        effective_from=row.effective_from,
-        effective_to=row.effective_to,
-        source=row.source,
-        created_by=row.created_by,
-        created_at=row.created_at,
-    )
+    return Price.model_validate((await session.execute(_INSERT, values)).one(), from_attributes=True)

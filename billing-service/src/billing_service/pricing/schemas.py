@@ -1,17 +1,16 @@
 """Prices as the API takes and shows them."""
 
 import math
-from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 from shared.money import decimal_str_to_nano
 
 from billing_service.pricing.errors import PriceIncomplete
-from billing_service.pricing.models import PRICE_MAX, PriceVersion
+from billing_service.pricing.models import PRICE_MAX
 
 NanoPerMtok = Annotated[int, Field(ge=0, le=PRICE_MAX, description="nano-USD per million tokens")]
 
@@ -85,21 +84,7 @@ class Price(BaseModel):
     audio_out_nano_per_mtok: int
     currency: Literal["USD"] = "USD"
     effective_from: datetime
-    effective_to: datetime | None
+    effective_to: datetime | None  # None: until a newer one begins
     source: Literal["seed", "admin"]
     created_by: UUID | None
     created_at: datetime
-
-    @classmethod
-    def of(cls, version: PriceVersion) -> Self:
-        return cls(
-            id=version.id,
-            model=version.model,
-            free=version.free,
-            effective_from=version.effective_from,
-            effective_to=version.effective_to,
-            source=version.source,
-            created_by=version.created_by,
-            created_at=version.created_at,
-            **asdict(version.amounts),
-        )

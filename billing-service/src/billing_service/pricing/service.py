@@ -1,8 +1,8 @@
 """Rules of prices: they begin now or later, never overlap, and what was charged stays charged."""
 
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import timedelta
-from uuid import UUID
+from typing import Any
 
 from shared.auth.principal import Principal
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from billing_service.audit import service as audit
 from billing_service.pricing import repository
 from billing_service.pricing.errors import PriceAlreadyPlanned, PriceIncomplete, PriceInThePast
-from billing_service.pricing.models import PriceAmounts, PriceVersion
-from billing_service.pricing.schemas import PriceChange
+from billing_service.pricing.models import PriceAmounts
+from billing_service.pricing.schemas import Price, PriceChange
 
 # A caller's clock may trail the database's by this much; such a price begins now.
 _CLOCK_TOLERANCE = timedelta(seconds=60)
@@ -42,7 +42,7 @@ def _or(value: int | None, default: int) -> int:
     return default if value is None else value
 
 
-async def set_price(session: AsyncSession, principal: Principal, change: PriceChange) -> PriceVersion:
+async def set_price(session: AsyncSession, principal: Principal, change: PriceChange) -> Price:
     """Begin a new price version; the one in force until then ends where it begins.
 
     Raises:
@@ -69,14 +69,13 @@ async def set_price(session: AsyncSession, principal: Principal, change: PriceCh
         principal,
         "price.set",
         object_id=change.model,
-        before=asdict(before) if before else None,
-        after=asdict(after),
+        before=_recorded(before) if before else None,
+        after=_recorded(after),
     )
     return after
 
 
-async def list_prices(
-    session: AsyncSession, *, model: str | None, history: bool, after_id: UUID | None, rows_max: int
-) -> list[PriceVersion]:
-    """What is in force or planned; with `history` also what was."""
-    return await repository.list_prices(session, model=model, history=history, after_id=after_id, rows_max=rows_max)
+def _recorded(price: Price) -> dict[str, Any]:
+    values = price.model_dump(exclude={"currency"})
+    amounts = {field.name: values.pop(field.name) for field in fields(PriceAmounts)}
+    return {**values, "amounts": amounts}

@@ -8,12 +8,12 @@ from shared.auth.guards import require
 from shared.auth.permissions import Permission
 from shared.auth.principal import Principal
 from shared.dependencies import SessionDep
+from shared.idempotency import IdempotencyKey, Once
 
 from billing_service.dependencies import SettingsDep
 from billing_service.tracking import repository, service
 from billing_service.tracking.errors import SyncOff
 from billing_service.tracking.schemas import ManualRecord, RealTimeUsage, RecordedExternally, SyncRequest, SyncStatus
-from shared import idempotency
 
 router = APIRouter(prefix="/api/v1/usage-tracking", tags=["usage tracking"])
 
@@ -24,19 +24,15 @@ Reader = Annotated[Principal, Depends(require(Permission.USAGE_READ_ALL))]
 
 @router.post("/usage/manual-record", status_code=201, response_model=RecordedExternally, summary="Record usage that happened elsewhere")
 async def record_manually(
-    body: ManualRecord, principal: Recorder, session: SessionDep, settings: SettingsDep, key: idempotency.IdempotencyKey = None
+    body: ManualRecord, principal: Recorder, session: SessionDep, settings: SettingsDep, key: IdempotencyKey = None
 ) -> Response:
     """A transaction id that is known answers 200 with the first record."""
-    operation = idempotency.Operation(str(principal.user_id), "POST", _MANUAL, key) if key else None
-    if operation is not None:
-        stored = await idempotency.begin(session, operation, body=body.model_dump_json().encode())
-        if stored is not None:
-            return Response(stored.body, status_code=stored.status, media_type="application/json")
+    once = Once(session, key, principal=principal.user_id, route=_MANUAL, body=body)
+    if first := await once.first():
+        return first
     usage, new = await service.record_manually(session, principal, body, grant_nano=settings.starting_grant_nano)
-    answer, status = RecordedExternally.of(usage).model_dump_json().encode(), 201 if new else 200
-    if operation is not None:
-        await idempotency.finish(session, operation, status=status, body=answer)
-    return Response(answer, status_code=status, media_type="application/json")
+    recorded = RecordedExternally.model_validate(usage, from_attributes=True)
+    return await once.answer(recorded, status=201 if new else 200)
 
 
 @router.get("/usage/real-time/{client_org_id}", summary="What an organisation used today and this month")
@@ -51,9 +47,9 @@ async def sync_now(principal: Recorder, session: SessionDep, settings: SettingsD
         raise SyncOff("OPENROUTER_API_KEY is not set, so there is nothing to ask; set it and restart the billing-service")
     days_back = (body.days_back if body else None) or settings.openrouter_usage_sync_days_back
     await repository.request_sync(session, days_back=days_back)
-    return SyncStatus.of(await repository.sync_row(session), enabled=True)
+    return await repository.sync_status(session, enabled=True)
 
 
 @router.get("/sync/status", summary="What the synchronisation with OpenRouter did last")
 async def sync_status(principal: Reader, session: SessionDep, settings: SettingsDep) -> SyncStatus:
-    return SyncStatus.of(await repository.sync_row(session), enabled=settings.syncs_openrouter)
+    return await repository.sync_status(session, enabled=settings.syncs_openrouter)

@@ -24,27 +24,6 @@ class ExternalUsage:
     charged: bool
     occurred_at: datetime
 
-
-@dataclass(frozen=True, slots=True)
-class UsageFigures:
-    """Sums of one model over some time."""
-
-    model: str
-    requests: int
-    input_tokens: int
-    output_tokens: int
-    cost_nano: int
-
-
-@dataclass(frozen=True, slots=True)
-class SyncRow:
-    """What the last synchronisation did. `next_run_at` is when the next run is due."""
-
-    state: SyncState
-    days_back: int
-    started_at: datetime | None
-    finished_at: datetime | None
-    next_run_at: datetime
-    generations: int
-    days: int
-    error: str | None
+    @property
+    def tokens(self) -> int:
+        return self.input_tokens + self.output_tokens

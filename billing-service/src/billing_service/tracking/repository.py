@@ -9,7 +9,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from billing_service.tracking.models import ExternalUsage, SyncRow, UsageFigures
+from billing_service.tracking.models import ExternalUsage
+from billing_service.tracking.schemas import ModelFigures, SyncStatus
 
 _RECORD = text(
     "INSERT INTO external_usage (organisation_id, transaction_id, source, user_id, model, input_tokens, output_tokens, requests,"
@@ -21,7 +22,8 @@ _RECORDED = text(
     " FROM external_usage WHERE organisation_id = :organisation_id AND transaction_id = :transaction_id"
 )
 _FIGURES = text(
-    "SELECT model, sum(requests)::bigint, sum(input_tokens)::bigint, sum(output_tokens)::bigint, sum(cost_nano)::bigint FROM ("
+    "SELECT model, sum(requests)::bigint AS requests, sum(input_tokens + output_tokens)::bigint AS tokens,"
+    " sum(input_tokens)::bigint AS input_tokens, sum(output_tokens)::bigint AS output_tokens, sum(cost_nano)::bigint AS cost_nano FROM ("
     " SELECT model, requests, input_tokens, output_tokens, cost_nano FROM usage_rollup"
     " WHERE organisation_id = :organisation_id AND day >= :first"
     " UNION ALL SELECT model, requests, input_tokens, output_tokens, cost_nano FROM external_usage"
@@ -60,7 +62,10 @@ _SEEN_ELSEWHERE = text(
     " cost_nano = excluded.cost_nano, recorded_at = now()"
 )
 _NOT_ELSEWHERE = text("DELETE FROM external_usage WHERE organisation_id = :organisation_id AND transaction_id = :transaction_id")
-_SYNC = text("SELECT state, days_back, started_at, finished_at, next_run_at, generations, days, error FROM openrouter_sync")
+_SYNC = text(
+    "SELECT CAST(:enabled AS boolean) AS enabled, state, days_back, started_at, finished_at,"
+    " CASE WHEN :enabled THEN next_run_at END AS next_run_at, generations, days, error FROM openrouter_sync"
+)
 
 
 async def record(session: AsyncSession, organisation_id: UUID, usage: ExternalUsage, *, recorded_by: UUID | None) -> bool:
@@ -70,8 +75,9 @@ async def record(session: AsyncSession, organisation_id: UUID, usage: ExternalUs
 
 
 async def recorded(session: AsyncSession, organisation_id: UUID, transaction_id: str) -> ExternalUsage | None:
-    row = (await session.execute(_RECORDED, {"organisation_id": organisation_id, "transaction_id": transaction_id})).one_or_none()
-    return None if row is None else ExternalUsage(*row)
+    found = await session.execute(_RECORDED, {"organisation_id": organisation_id, "transaction_id": transaction_id})
+    row = found.mappings().one_or_none()
+    return None if row is None else ExternalUsage(**row)
 
 
 async def open_book(session: AsyncSession, organisation_id: UUID, *, grant_nano: int) -> None:
@@ -84,9 +90,10 @@ async def charge(session: AsyncSession, organisation_id: UUID, transaction_id: s
     return (await session.execute(text("SELECT charge_external(:organisation_id, :transaction_id, :amount_nano)"), names)).scalar_one()
 
 
-async def figures(session: AsyncSession, organisation_id: UUID, *, first: date) -> list[UsageFigures]:
+async def figures(session: AsyncSession, organisation_id: UUID, *, first: date) -> list[ModelFigures]:
     """Sums by model from the UTC day `first` on."""
-    return [UsageFigures(*row) for row in await session.execute(_FIGURES, {"organisation_id": organisation_id, "first": first})]
+    rows = await session.execute(_FIGURES, {"organisation_id": organisation_id, "first": first})
+    return [ModelFigures.model_validate(row, from_attributes=True) for row in rows]
 
 
 async def open_calls(session: AsyncSession, *, days: int, rows_max: int) -> list[str]:
@@ -118,8 +125,9 @@ async def drop_elsewhere(session: AsyncSession, organisation_id: UUID, transacti
     await session.execute(_NOT_ELSEWHERE, {"organisation_id": organisation_id, "transaction_id": transaction_id})
 
 
-async def sync_row(session: AsyncSession) -> SyncRow:
-    return SyncRow(*(await session.execute(_SYNC)).one())
+async def sync_status(session: AsyncSession, *, enabled: bool) -> SyncStatus:
+    """What the last synchronisation did; without one that is enabled no next run is due."""
+    return SyncStatus.model_validate((await session.execute(_SYNC, {"enabled": enabled})).one(), from_attributes=True)
 
 
 _REQUEST = text(

@@ -2,18 +2,17 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Annotated, Self
 from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StrictFloat, StrictInt
 from shared.clock import utc_now
 from shared.contracts.billing import TOKENS_MAX
-from shared.money import Money, nano_to_decimal_str
+from shared.money import MoneyOfNano
 
 from billing_service.pricing.schemas import ModelName
-from billing_service.tracking.models import ExternalUsage, Source, SyncRow, SyncState, UsageFigures
-from billing_service.usage.schemas import UsdNumber
+from billing_service.tracking.models import Source, SyncState
+from billing_service.usage.schemas import UsageTotal, UsdNumberOfNano
 
 _CLOCK_TOLERANCE = timedelta(seconds=60)
 Tokens = Annotated[int, Field(ge=0, le=TOKENS_MAX)]
@@ -56,51 +55,23 @@ class RecordedExternally(BaseModel):
     tokens: int
     input_tokens: int
     output_tokens: int
-    cost: Money
+    cost: MoneyOfNano = Field(validation_alias="cost_nano")
     cost_nano: int
-    cost_usd: UsdNumber
+    cost_usd: UsdNumberOfNano = Field(validation_alias="cost_nano")
     charged: bool
     occurred_at: datetime
 
-    @classmethod
-    def of(cls, row: ExternalUsage) -> Self:
-        return cls(
-            transaction_id=row.transaction_id,
-            source=row.source,
-            model=row.model,
-            tokens=row.input_tokens + row.output_tokens,
-            input_tokens=row.input_tokens,
-            output_tokens=row.output_tokens,
-            cost=Money.of_nano(row.cost_nano),
-            cost_nano=row.cost_nano,
-            cost_usd=Decimal(nano_to_decimal_str(row.cost_nano)),
-            charged=row.charged,
-            occurred_at=row.occurred_at,
-        )
 
-
-class Figures(BaseModel):
+class Figures(UsageTotal):
     """Sums over some time."""
 
-    requests: int
     tokens: int
-    input_tokens: int
-    output_tokens: int
-    cost: Money
-    cost_nano: int
 
     @classmethod
-    def sum_of(cls, rows: Sequence[UsageFigures]) -> Self:
-        input_tokens, output_tokens = sum(row.input_tokens for row in rows), sum(row.output_tokens for row in rows)
-        cost_nano = sum(row.cost_nano for row in rows)
-        return cls(
-            requests=sum(row.requests for row in rows),
-            tokens=input_tokens + output_tokens,
-            input_tokens=input_tokens,
-            output_tokens=output_tokens,
-            cost=Money.of_nano(cost_nano),
-            cost_nano=cost_nano,
-        )
+    def sum_of(cls, parts: "Sequence[Figures]") -> "Figures":
+        """All of them together."""
+        names = ("requests", "tokens", "input_tokens", "output_tokens", "cost_nano")
+        return Figures.model_validate({name: sum(getattr(part, name) for part in parts) for name in names})
 
 
 class ModelFigures(Figures):
@@ -117,13 +88,12 @@ class RealTimeUsage(BaseModel):
     as_of: datetime
 
     @classmethod
-    def of(cls, organisation_id: UUID, *, today: Sequence[UsageFigures], month: Sequence[UsageFigures], as_of: datetime) -> Self:
-        models = sorted(month, key=lambda row: (-row.cost_nano, row.model))
+    def of(cls, organisation_id: UUID, *, today: Sequence[ModelFigures], month: Sequence[ModelFigures], as_of: datetime) -> Self:
         return cls(
             client_org_id=organisation_id,
             today=Figures.sum_of(today),
             month=Figures.sum_of(month),
-            by_model=[ModelFigures(model=row.model, **Figures.sum_of([row]).model_dump()) for row in models],
+            by_model=sorted(month, key=lambda figures: (-figures.cost_nano, figures.model)),
             as_of=as_of,
         )
 
@@ -148,17 +118,3 @@ class SyncStatus(BaseModel):
     generations: int = Field(description="generations whose final cost was fetched, in all")
     days: int = Field(description="days of activity that were compared, in all")
     error: str | None
-
-    @classmethod
-    def of(cls, row: SyncRow, *, enabled: bool) -> Self:
-        return cls(
-            enabled=enabled,
-            state=row.state,
-            days_back=row.days_back,
-            started_at=row.started_at,
-            finished_at=row.finished_at,
-            next_run_at=row.next_run_at if enabled else None,
-            generations=row.generations,
-            days=row.days,
-            error=row.error,
-        )

@@ -9,12 +9,11 @@ from shared.auth.guards import require
 from shared.auth.permissions import Permission
 from shared.auth.principal import Principal
 from shared.dependencies import SessionDep
-from shared.pagination import After, Limit, Page
+from shared.pagination import After, Limit, Page, cursor, page_of
 
-from billing_service.paging import cursor, page_of
-from billing_service.usage import service
+from billing_service.usage import repository, service
 from billing_service.usage.models import UTC
-from billing_service.usage.schemas import UsageEvent, UsageGroup, UsageReport, UsageTotal
+from billing_service.usage.schemas import UsageEvent, UsageReport
 from billing_service.usage.service import Whose
 
 router = APIRouter(prefix="/api/v1/billing", tags=["usage"])
@@ -33,10 +32,7 @@ async def read_usage(
     group_by: Annotated[str | None, Query(max_length=40, description="some of day,model,user,key")] = None,
     scope: Scope = "own",
 ) -> UsageReport:
-    groups, total = await service.report(
-        session, principal, whose=scope, first=first, last=last, tz=tz, group_by=service.groupings(group_by)
-    )
-    return UsageReport(data=[UsageGroup.of(group) for group in groups], total=UsageTotal.of(total))
+    return await service.report(session, principal, whose=scope, first=first, last=last, tz=tz, group_by=service.groupings(group_by))
 
 
 @router.get("/usage/events", summary="Single dispatches with their exact cost")
@@ -48,5 +44,12 @@ async def list_events(
     limit: Limit = 50,
     after: After = None,
 ) -> Page[UsageEvent]:
-    rows = await service.events(session, principal, whose=scope, request_id=request_id, after_id=cursor(after), rows_max=limit + 1)
-    return page_of(rows, [UsageEvent.of(row) for row in rows], limit=limit)
+    events = await repository.events(
+        session,
+        principal.organisation_id,
+        user_id=service.visible_user(principal, scope),
+        dispatch_id=request_id,
+        after_id=cursor(after),
+        rows_max=limit + 1,
+    )
+    return page_of(events, limit=limit)

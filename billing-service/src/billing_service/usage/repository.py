@@ -7,7 +7,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from billing_service.usage.models import UTC, EventRow, Grouping, UsageSum
+from billing_service.usage.models import UTC, Grouping
+from billing_service.usage.schemas import UsageEvent, UsageGroup
 
 _COLUMN: dict[Grouping, str] = {"day": "day", "model": "model", "user": "user_id", "key": "key_id"}
 # The roll-up knows whole UTC days. Days of another zone are cut from the single events.
@@ -32,7 +33,7 @@ _EVENTS = (
     " WHERE customer_id = :organisation_id"
 )
 # Written out as needed: a condition that is sometimes always true keeps the planner from the index that answers it.
-_EVENT_FILTERS = {"user_id": "user_id = :user_id", "request_id": "request_id = :request_id", "after_id": "request_id < :after_id"}
+_EVENT_FILTERS = {"user_id": "user_id = :user_id", "dispatch_id": "request_id = :dispatch_id", "after_id": "request_id < :after_id"}
 _NEWEST = " ORDER BY request_id DESC LIMIT :n"
 
 
@@ -46,7 +47,7 @@ async def sums(
     tz: str,
     group_by: Sequence[Grouping],
     rows_max: int,
-) -> list[UsageSum]:
+) -> list[UsageGroup]:
     """Sums by group, oldest day first; one row over everything when `group_by` is empty. Days are those of the time zone `tz`."""
     source, names = (_ROLLUP, {}) if tz == UTC else (_EVENTS_BY_LOCAL_DAY, {"tz": tz})
     columns = [_COLUMN[name] for name in group_by]
@@ -56,7 +57,7 @@ async def sums(
         text(f"SELECT {', '.join(shown)}{_SUMS}{source}{_WHERE}{grouping} LIMIT :n"),
         {**names, "organisation_id": organisation_id, "user_id": user_id, "first": first, "last": last, "n": rows_max},
     )
-    return [UsageSum(*row) for row in rows]
+    return [UsageGroup.model_validate(row, from_attributes=True) for row in rows]
 
 
 async def events(
@@ -64,13 +65,13 @@ async def events(
     organisation_id: UUID,
     *,
     user_id: UUID | None,
-    request_id: UUID | None,
+    dispatch_id: UUID | None,
     after_id: UUID | None,
     rows_max: int,
-) -> list[EventRow]:
+) -> list[UsageEvent]:
     """Newest first."""
-    filters = {"user_id": user_id, "request_id": request_id, "after_id": after_id}
+    filters = {"user_id": user_id, "dispatch_id": dispatch_id, "after_id": after_id}
     given = {name: value for name, value in filters.items() if value is not None}
     query = _EVENTS + "".join(f" AND {_EVENT_FILTERS[name]}" for name in given) + _NEWEST
     rows = await session.execute(text(query), {"organisation_id": organisation_id, "n": rows_max, **given})
-    return [EventRow(*row) for row in rows]
+    return [UsageEvent.model_validate(row, from_attributes=True) for row in rows]

@@ -14,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing_service.usage import repository
 from billing_service.usage.errors import UsageNotYours, UsageQueryInvalid, UsageQueryTooWide
-from billing_service.usage.models import UTC, EventRow, Grouping, UsageSum
+from billing_service.usage.models import UTC, Grouping
+from billing_service.usage.schemas import UsageReport, UsageTotal
 
 DAYS_MAX = 400
 DAYS_DEFAULT = 30
@@ -78,7 +79,7 @@ async def report(
     last: date | None,
     tz: str,
     group_by: Sequence[Grouping],
-) -> tuple[list[UsageSum], UsageSum]:
+) -> UsageReport:
     """Sums by group and the total of all. Raises: UsageNotYours, UsageQueryInvalid, UsageQueryTooWide."""
     user_id = visible_user(principal, whose)
     begin, end = days(first, last, zone(tz))
@@ -90,26 +91,12 @@ async def report(
         if getattr(error.orig, "sqlstate", None) != _INVALID_PARAMETER_VALUE:
             raise
         raise _no_zone(tz) from None
-    total = sums[0]
+    total = UsageTotal.model_validate(sums[0], from_attributes=True)
     if not group_by:
-        return [total], total
+        return UsageReport(data=sums, total=total)
     groups = await repository.sums(
         session, organisation_id, user_id=user_id, first=begin, last=end, tz=tz, group_by=group_by, rows_max=GROUPS_MAX + 1
     )
     if len(groups) > GROUPS_MAX:
         raise UsageQueryTooWide(f"more than {GROUPS_MAX} groups; ask for fewer days or group by less")
-    return groups, total
-
-
-async def events(
-    session: AsyncSession, principal: Principal, *, whose: Whose, request_id: UUID | None, after_id: UUID | None, rows_max: int
-) -> list[EventRow]:
-    """Single dispatches, newest first. Raises: UsageNotYours."""
-    return await repository.events(
-        session,
-        principal.organisation_id,
-        user_id=visible_user(principal, whose),
-        request_id=request_id,
-        after_id=after_id,
-        rows_max=rows_max,
-    )
+    return UsageReport(data=groups, total=total)

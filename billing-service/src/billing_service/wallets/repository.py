@@ -5,10 +5,11 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from billing_service.wallets.models import WalletRow
+from billing_service.wallets.schemas import WalletBalance
 
 _WALLET = text(
-    "SELECT k.wallet_id AS id, k.organisation_id, w.balance_nano AS available_nano, h.balance_nano AS held_nano"
+    "SELECT k.wallet_id AS id, k.organisation_id, w.balance_nano AS available_nano, h.balance_nano AS held_nano,"
+    " w.balance_nano + h.balance_nano AS balance_nano"
     " FROM book k JOIN account w ON w.id = k.wallet_id JOIN account h ON h.id = k.held_id WHERE k.organisation_id = :organisation_id"
 )
 _OPEN = text("SELECT open_book(:organisation_id, :grant_nano)")
@@ -20,9 +21,9 @@ async def open_book(session: AsyncSession, organisation_id: UUID, *, grant_nano:
     await session.execute(_OPEN, {"organisation_id": organisation_id, "grant_nano": grant_nano})
 
 
-async def wallet_of(session: AsyncSession, organisation_id: UUID) -> WalletRow | None:
+async def wallet_of(session: AsyncSession, organisation_id: UUID) -> WalletBalance | None:
     row = (await session.execute(_WALLET, {"organisation_id": organisation_id})).one_or_none()
-    return WalletRow(row.id, row.organisation_id, row.available_nano, row.held_nano) if row else None
+    return WalletBalance.model_validate(row, from_attributes=True) if row else None
 
 
 async def top_up(session: AsyncSession, organisation_id: UUID, wallet_id: UUID, *, amount_nano: int, transaction_id: str) -> bool:

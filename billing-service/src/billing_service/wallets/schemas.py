@@ -1,12 +1,9 @@
 """Wallets and top-ups as the API takes and shows them."""
 
-from typing import Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
-from shared.money import Money
-
-from billing_service.wallets.models import WalletRow
+from shared.money import MoneyOfNano
 
 
 class WalletBalance(BaseModel):
@@ -15,23 +12,10 @@ class WalletBalance(BaseModel):
     id: UUID
     organisation_id: UUID
     balance_nano: int
-    held_nano: int
-    available_nano: int
-    balance: Money
-    available: Money
-
-    @classmethod
-    def of(cls, wallet: WalletRow) -> Self:
-        balance_nano = wallet.available_nano + wallet.held_nano
-        return cls(
-            id=wallet.id,
-            organisation_id=wallet.organisation_id,
-            balance_nano=balance_nano,
-            held_nano=wallet.held_nano,
-            available_nano=wallet.available_nano,
-            balance=Money.of_nano(balance_nano),
-            available=Money.of_nano(wallet.available_nano),
-        )
+    held_nano: int  # of running requests
+    available_nano: int  # for new holds
+    balance: MoneyOfNano = Field(validation_alias="balance_nano")
+    available: MoneyOfNano = Field(validation_alias="available_nano")
 
 
 class TopUpRequest(BaseModel):
@@ -48,5 +32,5 @@ class TopUp(BaseModel):
 
     id: UUID
     amount_nano: int
-    amount: Money
+    amount: MoneyOfNano = Field(validation_alias="amount_nano")
     wallet: WalletBalance

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from billing_service.audit import service as audit
 from billing_service.wallets import repository
 from billing_service.wallets.errors import AmountNotUsable, WalletUnknown
-from billing_service.wallets.models import WalletRow
+from billing_service.wallets.schemas import TopUp, WalletBalance
 
 TOP_UP_MAX_NANO = 1_000_000 * NANO
 
@@ -26,7 +26,7 @@ def usable_amount(amount: str) -> int:
     return amount_nano
 
 
-async def wallet_of(session: AsyncSession, organisation_id: UUID, *, grant_nano: int) -> WalletRow:
+async def wallet_of(session: AsyncSession, organisation_id: UUID, *, grant_nano: int) -> WalletBalance:
     """The organisation's wallet, opened with its starting grant on first sight."""
     wallet = await repository.wallet_of(session, organisation_id)
     if wallet is None:
@@ -37,10 +37,8 @@ async def wallet_of(session: AsyncSession, organisation_id: UUID, *, grant_nano:
     return wallet
 
 
-async def top_up(
-    session: AsyncSession, principal: Principal, wallet_id: UUID, *, amount: str, note: str | None, grant_nano: int
-) -> tuple[UUID, int, WalletRow]:
-    """Book paid credit. Returns the top-up's id, its nano-USD and the wallet after it. Raises: WalletUnknown, AmountNotUsable."""
+async def top_up(session: AsyncSession, principal: Principal, wallet_id: UUID, *, amount: str, note: str | None, grant_nano: int) -> TopUp:
+    """Book paid credit. Raises: WalletUnknown, AmountNotUsable."""
     amount_nano = usable_amount(amount)
     before = await wallet_of(session, principal.organisation_id, grant_nano=grant_nano)
     top_up_id = uuid7()
@@ -58,4 +56,4 @@ async def top_up(
         before={"available_nano": before.available_nano},
         after={"available_nano": after.available_nano, "amount_nano": amount_nano, "top_up_id": top_up_id, "note": note},
     )
-    return top_up_id, amount_nano, after
+    return TopUp.model_validate({"id": top_up_id, "amount_nano": amount_nano, "wallet": after})
