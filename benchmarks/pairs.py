@@ -14,11 +14,11 @@ def measure(ready: Platform, *, pairs: int, lanes: int) -> dict[str, object]:
     """`pairs` over `lanes` connections against the platform's own billing schema."""
     url = ready.stack.settings_of("billing-service")["DATABASE_URL"]
     before = ready.cpu_us(["postgres"])["postgres"]
-    command = python_module("billing_service.pairs", url, str(pairs), str(lanes))
+    command = python_module("benchmarks.reserve_settle", url, str(pairs), str(lanes))
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     match = re.search(r"(\d+) pairs/s, (\d+) us", output)
     if match is None:
-        raise RuntimeError(f"billing_service.pairs said: {output}")
+        raise RuntimeError(f"benchmarks.reserve_settle said: {output}")
     used = ready.cpu_us(["postgres"])["postgres"] - before
     return {
         "lanes": lanes,

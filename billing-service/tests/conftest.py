@@ -93,6 +93,25 @@ class Billing:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
+    async def spend(self, tenant: Tenant, *, model: str = MODEL, **usage: int) -> str:
+        """Reserve and settle one dispatch; its id."""
+        held = (await self.reserve(tenant, model=model)).json()
+        assert (await self.settle(held["request_id"], **usage)).status_code == 200
+        return held["request_id"]
+
+    async def get(self, tenant: Tenant, path: str, role: Role = Role.ADMIN, **params: Any) -> Any:
+        """What a public route shows to somebody with this role."""
+        answer = await self.http.get(f"/api/v1/billing{path}", headers=self.person(tenant, role), params=params)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def put_budget(self, tenant: Tenant, limit: str, *, scope: str = "user", scope_id: Any = None, window: str = "month") -> Any:
+        """Set a hard budget as an administrator of the organisation."""
+        body = {"scope": scope, "scope_id": str(scope_id or tenant.user_id), "window": window, "limit": limit}
+        answer = await self.http.put("/api/v1/billing/budgets", json=body, headers=self.person(tenant, Role.ORG_ADMIN))
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
     async def expire(self, request_id: str) -> bool:
         """End a hold as the sweeper would, as if its time had passed."""
         return await self.pool.fetchval("SELECT expire_hold($1, now() + interval '1 day')", UUID(request_id))

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 from billing_service.entitlements.models import bucket_list
+from billing_service.jobs.metrics import JobMetrics
 from billing_service.jobs.repository import JobRepository
 from billing_service.jobs.sweeper import Sweeper
-from billing_service.metrics import BillingMetrics
 from billing_service.settings import BillingSettings
 from pydantic import ValidationError
 from shared.contracts.billing import CHECKPOINT_INTERVAL_S, HoldProgress, UsageBuckets
@@ -32,7 +32,7 @@ class Passing:
         self.restart_billing()
 
     def restart_billing(self):
-        metrics = BillingMetrics(Metrics(service="billing-service"))
+        metrics = JobMetrics(Metrics(service="billing-service"))
         policy = self._policy
         self.sweeper = Sweeper(
             OldServer(self._pool), ttl_s=policy.ttl_s, renewed_ttl_s=policy.renewed_ttl_s, metrics=metrics, clock=lambda: self.now_s

@@ -10,9 +10,9 @@ from uuid import UUID
 import asyncpg
 import pytest
 from billing_service.jobs.invariants import check_invariants
+from billing_service.jobs.metrics import JobMetrics
 from billing_service.jobs.repository import JobRepository
 from billing_service.jobs.sweeper import Sweeper
-from billing_service.metrics import BillingMetrics
 from shared.db import Database
 from shared.metrics import Metrics
 from shared.outbox import CHANNEL, Relay
@@ -42,7 +42,7 @@ class FlakyJobs(JobRepository):
 
 @pytest.fixture
 def metrics():
-    return BillingMetrics(Metrics(service="billing-service"))
+    return JobMetrics(Metrics(service="billing-service"))
 
 
 @pytest.fixture

@@ -157,7 +157,7 @@ class Books(RuleBasedStateMachine):
 
     @rule(amount=st.integers(1, 200_000))
     def top_up(self, amount):
-        self.run(self.repository.open_book(self.organisation, grant_nano=GRANT))
+        self.run(self.repository.open_accounts(self.organisation, grant_nano=GRANT))
         wallet = self.run(self.repository.wallet(self.organisation))
         key = f"top_up:{uuid4()}"
         for _ in range(2):
@@ -166,7 +166,7 @@ class Books(RuleBasedStateMachine):
 
     @rule(who=st.integers(0, 1), window=st.sampled_from(["hour", "day", "month", "total"]), limit=st.integers(0, 900_000))
     def set_budget(self, who, window, limit):
-        self.run(self.repository.open_book(self.organisation, grant_nano=GRANT))
+        self.run(self.repository.open_accounts(self.organisation, grant_nano=GRANT))
         self.run(self.pool.execute("SELECT set_budget($1, 'user', $2, $3, $4, false)", self.organisation, self.users[who], window, limit))
 
     def charge(self, hold, user, held, cost):

@@ -17,13 +17,14 @@ from billing_service.audit.endpoints import router as audit_router
 from billing_service.budgets.endpoints import router as budgets_router
 from billing_service.entitlements.endpoints import router as entitlements_router
 from billing_service.entitlements.internal_routes import HOT_ROUTES
+from billing_service.entitlements.metrics import EntitlementMetrics
 from billing_service.entitlements.models import ReservePolicy
 from billing_service.entitlements.repository import EntitlementRepository
 from billing_service.entitlements.service import EntitlementService
+from billing_service.jobs.metrics import JobMetrics
 from billing_service.jobs.repository import JobRepository
 from billing_service.jobs.schedule import build_jobs
 from billing_service.ledger.endpoints import router as ledger_router
-from billing_service.metrics import BillingMetrics
 from billing_service.pricing.endpoints import router as pricing_router
 from billing_service.retention.purges import retention
 from billing_service.settings import SCHEMA, SCHEMA_VERSION, BillingSettings
@@ -75,16 +76,16 @@ def create_app(settings: BillingSettings | None = None) -> ServiceApp:
         await check_schema(database, service=settings.service, code_version=SCHEMA_VERSION)
         # size_min=0: asyncpg logs a traceback a second for each missing connection while the server is away.
         pool = await create_raw_pool(url, schema=SCHEMA, size_min=0, size_max=settings.database_pool_max)
-        metrics = BillingMetrics(api.state.metrics)
         repository = EntitlementRepository(pool)
         await repository.apply_default_budgets(settings.default_user_budget_nano, ceiling_nano=settings.default_user_budgets_max_nano)
         api.state.database = database
         api.state.entitlements = EntitlementService(
-            repository, policy=reserve_policy(settings), public_url=settings.public_url, metrics=metrics
+            repository, policy=reserve_policy(settings), public_url=settings.public_url, metrics=EntitlementMetrics(api.state.metrics)
         )
-        jobs = build_jobs(JobRepository(pool), database, settings=settings, metrics=metrics) if settings.jobs_enabled else []
         api.state.retention = retention(database, settings, api.state.metrics)
+        jobs = list[Periodic]()
         if settings.jobs_enabled:
+            jobs = build_jobs(JobRepository(pool), database, settings=settings, metrics=JobMetrics(api.state.metrics))
             jobs.append(api.state.retention.job())
         client = make_client(settings.openrouter_base_url)
         if settings.jobs_enabled and settings.syncs_openrouter:

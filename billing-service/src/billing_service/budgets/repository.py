@@ -28,7 +28,7 @@ _DELETE = text("DELETE FROM budget WHERE organisation_id = :organisation_id AND 
 _OPEN = text("SELECT open_book(:organisation_id, :grant_nano)")
 
 
-async def open_book(session: AsyncSession, organisation_id: UUID, *, grant_nano: int) -> None:
+async def open_accounts(session: AsyncSession, organisation_id: UUID, *, grant_nano: int) -> None:
     """The gate a budget change waits at exists from here on."""
     await session.execute(_OPEN, {"organisation_id": organisation_id, "grant_nano": grant_nano})
 

@@ -35,7 +35,7 @@ async def set_budget(session: AsyncSession, principal: Principal, change: Budget
     organisation_id = principal.organisation_id
     if change.scope == "organisation" and change.scope_id != organisation_id:
         raise BudgetUnknown("your organisation has no such scope; use your own organisation's id")
-    await repository.open_book(session, organisation_id, grant_nano=grant_nano)
+    await repository.open_accounts(session, organisation_id, grant_nano=grant_nano)
     before = await repository.find(session, organisation_id, scope=change.scope, scope_id=change.scope_id, window=change.window)
     budget_id = await repository.set_budget(
         session,

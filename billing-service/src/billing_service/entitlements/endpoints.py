@@ -8,8 +8,8 @@ from shared.auth.permissions import Permission
 from shared.auth.principal import Principal
 from shared.money import Money
 
-from billing_service.dependencies import EntitlementsDep
-from billing_service.entitlements.schemas import EntitledBudget, Entitlements, WalletView
+from billing_service.entitlements.dependencies import EntitlementsDep
+from billing_service.entitlements.schemas import Entitlements
 
 router = APIRouter(prefix="/api/v1/billing", tags=["entitlements"])
 
@@ -19,12 +19,11 @@ async def read_entitlements(
     principal: Annotated[Principal, Depends(require(Permission.USAGE_READ))], entitlements: EntitlementsDep
 ) -> Entitlements:
     wallet, budgets = await entitlements.entitlements(principal)
-    shown = [EntitledBudget.of(budget) for budget in budgets]
-    remaining_nano = min([wallet.available_nano, *(budget.remaining_nano for budget in shown)])
+    remaining_nano = min([wallet.available_nano, *(budget.remaining_nano for budget in budgets)])
     return Entitlements(
         organisation_id=principal.organisation_id,
         remaining_nano=remaining_nano,
         remaining=Money.of_nano(remaining_nano),
-        wallet=WalletView.of(wallet),
-        budgets=shown,
+        wallet=wallet,
+        budgets=budgets,
     )

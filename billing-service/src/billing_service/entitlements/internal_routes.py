@@ -44,7 +44,7 @@ async def _parse(request: HotRequest, model: type[M], size_max: int = _BODY_BYTE
         raise invalid(error) from None
 
 
-def _request_id(request: HotRequest) -> UUID:
+def _dispatch_id(request: HotRequest) -> UUID:
     """Raises: Invalid."""
     try:
         return UUID(request.path_params["request_id"])
@@ -58,15 +58,15 @@ async def reserve(request: HotRequest) -> None:
 
 
 async def settle(request: HotRequest) -> None:
-    request_id = _request_id(request)
-    settlement = await _service(request).settle(request_id, await _parse(request, SettleRequest))
+    dispatch_id = _dispatch_id(request)
+    settlement = await _service(request).settle(dispatch_id, await _parse(request, SettleRequest))
     await request.send_json(200, settlement.__dict__)
 
 
 async def release(request: HotRequest) -> None:
-    request_id = _request_id(request)
+    dispatch_id = _dispatch_id(request)
     await _parse(request, ReleaseRequest)
-    await request.send_json(200, (await _service(request).release(request_id)).__dict__)
+    await request.send_json(200, (await _service(request).release(dispatch_id)).__dict__)
 
 
 async def checkpoint(request: HotRequest) -> None:
@@ -75,7 +75,7 @@ async def checkpoint(request: HotRequest) -> None:
 
 
 async def usage(request: HotRequest) -> None:
-    await request.send_json(200, (await _service(request).usage(_request_id(request))).__dict__)
+    await request.send_json(200, (await _service(request).usage(_dispatch_id(request))).__dict__)
 
 
 HOT_ROUTES = (

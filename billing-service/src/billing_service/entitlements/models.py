@@ -54,7 +54,7 @@ class ReserveResult:
 class SettleCall:
     """What settle_many() takes for one dispatch; `buckets` as bucket_list() orders them."""
 
-    request_id: UUID
+    dispatch_id: UUID
     buckets: list[int]
     source: str
     outcome: str
@@ -70,29 +70,6 @@ class SettleResult:
     cost_nano: int | None
     house_loss_nano: int | None
     remaining_nano: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Wallet:
-    """`available_nano` is what a new hold may take; with `held_nano` it makes the balance."""
-
-    id: UUID
-    available_nano: int
-    held_nano: int
-
-
-@dataclass(frozen=True, slots=True)
-class BudgetState:
-    """One budget in its current window."""
-
-    id: UUID
-    scope: Literal["organisation", "team", "user", "key"]
-    scope_id: UUID
-    window: Window
-    limit_nano: int
-    spent_nano: int
-    held_nano: int
-    resets_at: datetime | None
 
 
 def bucket_list(usage: UsageBuckets) -> list[int]:

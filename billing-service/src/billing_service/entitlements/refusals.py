@@ -51,7 +51,7 @@ def _extras(result: ReserveResult, offer: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def refusal(result: ReserveResult, *, model: str, request_id: UUID, public_url: str, role: str | None) -> AppError:
+def refusal(result: ReserveResult, *, model: str, dispatch_id: UUID, public_url: str, role: str | None) -> AppError:
     """The error for an outcome that is not `held`. It offers what somebody with this role can do, and nothing else."""
     if result.outcome == "price_unknown":
         return price_unknown(model, public_url=public_url, role=role)
@@ -59,7 +59,7 @@ def refusal(result: ReserveResult, *, model: str, request_id: UUID, public_url: 
         return _insufficient_credits(result, public_url=public_url, role=role)
     if result.outcome == "budget_exceeded":
         return _budget_exceeded(result, public_url=public_url, role=role)
-    return RequestIdReused(f"request_id {request_id} was used by another reservation; make a new one for each dispatch")
+    return RequestIdReused(f"request_id {dispatch_id} was used by another reservation; make a new one for each dispatch")
 
 
 def price_unknown(model: str, *, public_url: str, role: str | None) -> PriceUnknown:

@@ -13,14 +13,13 @@ from shared.errors import Unavailable
 
 from billing_service.entitlements.group_commit import GroupCommit, Key, Waiting
 from billing_service.entitlements.models import (
-    BudgetState,
     ReserveCall,
     ReservePolicy,
     ReserveResult,
     SettleCall,
     SettleResult,
-    Wallet,
 )
+from billing_service.entitlements.schemas import EntitledBudget, WalletView
 from billing_service.entitlements.sql_arguments import reserve_arguments, settle_arguments
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
@@ -39,12 +38,14 @@ _RELEASE = "SELECT release($1)"
 _CHECKPOINT = "SELECT checkpoint($1, $2, $3)"
 _USAGE = "SELECT request_id, state, cost_nano, input_tokens, output_tokens FROM hold WHERE request_id = $1"
 _WALLET = """
-    SELECT k.wallet_id AS id, w.balance_nano AS available_nano, h.balance_nano AS held_nano
+    SELECT k.wallet_id AS id, w.balance_nano AS available_nano, h.balance_nano AS held_nano, w.balance_nano + h.balance_nano AS balance_nano
     FROM book k JOIN account w ON w.id = k.wallet_id JOIN account h ON h.id = k.held_id WHERE k.organisation_id = $1
 """
 _BUDGETS = """
     SELECT b.id, b.scope, b.scope_id, b."window", b.limit_nano, coalesce(w.spent_nano, 0) AS spent_nano,
-           coalesce(w.held_nano, 0) AS held_nano, window_end(b."window", window_start(b."window", now())) AS resets_at
+           coalesce(w.held_nano, 0) AS held_nano,
+           greatest(0, b.limit_nano - coalesce(w.spent_nano, 0) - coalesce(w.held_nano, 0)) AS remaining_nano,
+           window_end(b."window", window_start(b."window", now())) AS resets_at
     FROM budget b LEFT JOIN budget_window w ON w.budget_id = b.id AND w.window_start = window_start(b."window", now())
     WHERE b.organisation_id = $1 AND b.scope_id = ANY ($2) ORDER BY b.id
 """
@@ -114,39 +115,39 @@ class EntitlementRepository:
         waiting.answer.add_done_callback(lambda _: self._deciding.pop(request.request_id, None))
         return self._reserved(key, request.request_id, waiting)
 
-    async def _reserved(self, key: Key, request_id: UUID, waiting: "Waiting[_Call, _Result]") -> ReserveResult:
+    async def _reserved(self, key: Key, dispatch_id: UUID, waiting: "Waiting[_Call, _Result]") -> ReserveResult:
         result = cast("ReserveResult", await self._calls.result(waiting))
         if result.outcome == "held":
-            self._queues[request_id] = key
+            self._queues[dispatch_id] = key
             if len(self._queues) > _OPEN_HOLDS_MAX:
                 del self._queues[next(iter(self._queues))]
         return result
 
     async def settle(
-        self, request_id: UUID, buckets: list[int], *, source: str, outcome: str, occurred_at: datetime, latency_ms: int
+        self, dispatch_id: UUID, buckets: list[int], *, source: str, outcome: str, occurred_at: datetime, latency_ms: int
     ) -> SettleResult:
         """Charge, or say why not. Raises: Unavailable."""
-        return await self.begin_settle(SettleCall(request_id, buckets, source, outcome, occurred_at, latency_ms))
+        return await self.begin_settle(SettleCall(dispatch_id, buckets, source, outcome, occurred_at, latency_ms))
 
     def begin_settle(self, call: SettleCall) -> Coroutine[Any, Any, SettleResult]:
         """As settle(): queued when this returns, done when it is awaited."""
         # Held by another process: it goes alone, because a transaction touches one organisation only.
-        key = self._queues.pop(call.request_id, (call.request_id, None))
+        key = self._queues.pop(call.dispatch_id, (call.dispatch_id, None))
         return self._settled(self._calls.submit(key, call))
 
     async def _settled(self, waiting: "Waiting[_Call, _Result]") -> SettleResult:
         return cast("SettleResult", await self._calls.result(waiting))
 
-    async def note_provider(self, request_id: UUID, provider_request_id: str, *, cost_nano: int | None) -> None:
+    async def note_provider(self, dispatch_id: UUID, provider_request_id: str, *, cost_nano: int | None) -> None:
         """Remember the provider's own id of a dispatch, and what it said that it billed."""
-        await self._rows(_NOTE_PROVIDER, (provider_request_id, request_id, cost_nano))
+        await self._rows(_NOTE_PROVIDER, (provider_request_id, dispatch_id, cost_nano))
 
-    async def release(self, request_id: UUID) -> str:
+    async def release(self, dispatch_id: UUID) -> str:
         """released, settled or unknown."""
-        self._queues.pop(request_id, None)
-        if (answer := self._deciding.get(request_id)) is not None:  # its caller gave up before it was decided
+        self._queues.pop(dispatch_id, None)
+        if (answer := self._deciding.get(dispatch_id)) is not None:  # its caller gave up before it was decided
             await asyncio.wait({answer})
-        return (await self._rows(_RELEASE, (request_id,)))[0][0]
+        return (await self._rows(_RELEASE, (dispatch_id,)))[0][0]
 
     async def _run(self, calls: "list[_Call]") -> "list[_Result]":
         try:
@@ -154,7 +155,7 @@ class EntitlementRepository:
         except asyncpg.UniqueViolationError:
             if len(calls) > 1 or isinstance(calls[0], SettleCall):
                 raise
-            # The same request id raced itself: the winner has committed by now, so the second look finds it.
+            # The same dispatch id raced itself: the winner has committed by now, so the second look finds it.
             return await self._decide(calls)
 
     async def _decide(self, calls: "list[_Call]") -> "list[_Result]":
@@ -177,11 +178,11 @@ class EntitlementRepository:
         rows = await self._rows(_CHECKPOINT, ([hold.request_id for hold in holds], [hold.output_tokens for hold in holds], ttl_s))
         return {row[0] for row in rows}
 
-    async def usage(self, request_id: UUID) -> RecordedUsage | None:
-        rows = await self._rows(_USAGE, (request_id,))
+    async def usage(self, dispatch_id: UUID) -> RecordedUsage | None:
+        rows = await self._rows(_USAGE, (dispatch_id,))
         return RecordedUsage(**dict(rows[0])) if rows else None
 
-    async def open_book(self, organisation_id: UUID, *, grant_nano: int) -> None:
+    async def open_accounts(self, organisation_id: UUID, *, grant_nano: int) -> None:
         await self._rows("SELECT open_book($1, $2)", (organisation_id, grant_nano))
 
     async def ensure_default_budget(self, organisation_id: UUID, user_id: UUID, *, limit_nano: int | None) -> None:
@@ -191,9 +192,9 @@ class EntitlementRepository:
         """Bring the budgets nobody set to today's settings; a limit of None removes them. Windows only widen, so no hold breaks."""
         await self._rows("SELECT apply_default_budgets($1, $2)", (limit_nano, ceiling_nano))
 
-    async def wallet(self, organisation_id: UUID) -> Wallet | None:
+    async def wallet(self, organisation_id: UUID) -> WalletView | None:
         rows = await self._rows(_WALLET, (organisation_id,))
-        return Wallet(*rows[0]) if rows else None
+        return WalletView.model_validate(dict(rows[0])) if rows else None
 
-    async def budgets(self, organisation_id: UUID, scope_ids: list[UUID]) -> list[BudgetState]:
-        return [BudgetState(*row) for row in await self._rows(_BUDGETS, (organisation_id, scope_ids))]
+    async def budgets(self, organisation_id: UUID, scope_ids: list[UUID]) -> list[EntitledBudget]:
+        return [EntitledBudget.model_validate(dict(row)) for row in await self._rows(_BUDGETS, (organisation_id, scope_ids))]

@@ -1,13 +1,13 @@
 """What GET /entitlements shows."""
 
 from datetime import datetime
-from typing import Literal, Self
+from typing import Literal
 from uuid import UUID
 
-from pydantic import BaseModel
-from shared.money import Money
+from pydantic import BaseModel, Field
+from shared.money import Money, MoneyOfNano
 
-from billing_service.entitlements.models import BudgetState, Wallet, Window
+from billing_service.entitlements.models import Window
 
 
 class WalletView(BaseModel):
@@ -17,18 +17,7 @@ class WalletView(BaseModel):
     balance_nano: int
     held_nano: int
     available_nano: int
-    balance: Money
-
-    @classmethod
-    def of(cls, wallet: Wallet) -> Self:
-        balance_nano = wallet.available_nano + wallet.held_nano
-        return cls(
-            id=wallet.id,
-            balance_nano=balance_nano,
-            held_nano=wallet.held_nano,
-            available_nano=wallet.available_nano,
-            balance=Money.of_nano(balance_nano),
-        )
+    balance: MoneyOfNano = Field(validation_alias="balance_nano")
 
 
 class EntitledBudget(BaseModel):
@@ -43,20 +32,6 @@ class EntitledBudget(BaseModel):
     held_nano: int
     remaining_nano: int
     resets_at: datetime | None
-
-    @classmethod
-    def of(cls, budget: BudgetState) -> Self:
-        return cls(
-            id=budget.id,
-            scope=budget.scope,
-            scope_id=budget.scope_id,
-            window=budget.window,
-            limit_nano=budget.limit_nano,
-            spent_nano=budget.spent_nano,
-            held_nano=budget.held_nano,
-            remaining_nano=max(0, budget.limit_nano - budget.spent_nano - budget.held_nano),
-            resets_at=budget.resets_at,
-        )
 
 
 class Entitlements(BaseModel):

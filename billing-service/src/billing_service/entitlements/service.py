@@ -17,16 +17,17 @@ from shared.contracts.billing import (
 )
 
 from billing_service.entitlements.errors import HoldEnded, HoldUnknown
-from billing_service.entitlements.models import BudgetState, ReservePolicy, ReserveResult, SettleCall, SettleResult, Wallet, bucket_list
+from billing_service.entitlements.metrics import EntitlementMetrics
+from billing_service.entitlements.models import ReservePolicy, ReserveResult, SettleCall, SettleResult, bucket_list
 from billing_service.entitlements.refusals import model_not_allowed, refusal
 from billing_service.entitlements.repository import EntitlementRepository
-from billing_service.metrics import BillingMetrics
+from billing_service.entitlements.schemas import EntitledBudget, WalletView
 
 
 class EntitlementService:
     """Reserve before a dispatch, settle after it."""
 
-    def __init__(self, repository: EntitlementRepository, *, policy: ReservePolicy, public_url: str, metrics: BillingMetrics) -> None:
+    def __init__(self, repository: EntitlementRepository, *, policy: ReservePolicy, public_url: str, metrics: EntitlementMetrics) -> None:
         self._repository = repository
         self._policy = policy
         self._public_url = public_url.rstrip("/")
@@ -54,13 +55,13 @@ class EntitlementService:
             raise refusal(
                 result,
                 model=request.model,
-                request_id=request.request_id,
+                dispatch_id=request.request_id,
                 public_url=self._public_url,
                 role=request.principal.role,
             )
         return _reservation(request.request_id, result)
 
-    def settle(self, request_id: UUID, request: SettleRequest) -> Coroutine[Any, Any, Settlement]:
+    def settle(self, dispatch_id: UUID, request: SettleRequest) -> Coroutine[Any, Any, Settlement]:
         """Charge what was used, up to the hold. A repeat returns the first charge. Queued when this returns, done when it is awaited.
 
         Raises, now or then:
@@ -68,44 +69,44 @@ class EntitlementService:
             HoldEnded: it was released.
         """
         if request.provider_request_id is not None:
-            return self._noted_and_settled(request_id, request, request.provider_request_id)
-        return self._settled(request_id, self._charge(request_id, request))
+            return self._noted_and_settled(dispatch_id, request, request.provider_request_id)
+        return self._settled(dispatch_id, self._charge(dispatch_id, request))
 
-    async def _noted_and_settled(self, request_id: UUID, request: SettleRequest, provider_request_id: str) -> Settlement:
-        await self._repository.note_provider(request_id, provider_request_id, cost_nano=request.provider_cost_nano)
-        return await self._settled(request_id, self._charge(request_id, request))
+    async def _noted_and_settled(self, dispatch_id: UUID, request: SettleRequest, provider_request_id: str) -> Settlement:
+        await self._repository.note_provider(dispatch_id, provider_request_id, cost_nano=request.provider_cost_nano)
+        return await self._settled(dispatch_id, self._charge(dispatch_id, request))
 
-    def _charge(self, request_id: UUID, request: SettleRequest) -> Coroutine[Any, Any, SettleResult]:
-        call = SettleCall(request_id, bucket_list(request.usage), request.source, request.outcome, request.occurred_at, request.latency_ms)
+    def _charge(self, dispatch_id: UUID, request: SettleRequest) -> Coroutine[Any, Any, SettleResult]:
+        call = SettleCall(dispatch_id, bucket_list(request.usage), request.source, request.outcome, request.occurred_at, request.latency_ms)
         return self._repository.begin_settle(call)
 
-    async def _settled(self, request_id: UUID, deciding: Awaitable[SettleResult]) -> Settlement:
+    async def _settled(self, dispatch_id: UUID, deciding: Awaitable[SettleResult]) -> Settlement:
         settled = await deciding
         self._metrics.settles.labels(settled.result).inc()
         if settled.result == "unknown":
-            raise HoldUnknown(f"no reservation {request_id} was made here; reserve before you dispatch")
+            raise HoldUnknown(f"no reservation {dispatch_id} was made here; reserve before you dispatch")
         if settled.result == "released":
-            raise HoldEnded(f"reservation {request_id} was released, so nothing may be charged to it; reserve again before a dispatch")
+            raise HoldEnded(f"reservation {dispatch_id} was released, so nothing may be charged to it; reserve again before a dispatch")
         if settled.house_loss_nano:
-            self._metrics.report_house_loss(request_id, settled.house_loss_nano)
+            self._metrics.report_house_loss(dispatch_id, settled.house_loss_nano)
         # model_construct: the values come typed from our own function; validating them again costs as much as the parse.
         return Settlement.model_construct(
-            request_id=request_id,
+            request_id=dispatch_id,
             state="settled",
             cost_nano=settled.cost_nano or 0,
             house_loss_nano=settled.house_loss_nano or 0,
             remaining_nano=settled.remaining_nano,
         )
 
-    async def release(self, request_id: UUID) -> Release:
+    async def release(self, dispatch_id: UUID) -> Release:
         """Give back a hold whose request never reached a provider. Raises: HoldUnknown, HoldEnded (it was settled)."""
-        result = await self._repository.release(request_id)
+        result = await self._repository.release(dispatch_id)
         if result == "unknown":
-            raise HoldUnknown(f"no reservation {request_id} was made here")
+            raise HoldUnknown(f"no reservation {dispatch_id} was made here")
         if result != "released":
-            raise HoldEnded(f"reservation {request_id} is {result}; only what was never dispatched can be released")
+            raise HoldEnded(f"reservation {dispatch_id} is {result}; only what was never dispatched can be released")
         self._metrics.settles.labels("given_back").inc()
-        return Release(request_id=request_id)
+        return Release(request_id=dispatch_id)
 
     async def checkpoint(self, holds: list[HoldProgress]) -> Checkpoint:
         """Renew the holds of running streams and remember how far they are."""
@@ -113,14 +114,14 @@ class EntitlementService:
         asked = dict.fromkeys(hold.request_id for hold in holds)
         return Checkpoint(renewed=[key for key in asked if key in renewed], lost=[key for key in asked if key not in renewed])
 
-    async def usage(self, request_id: UUID) -> RecordedUsage:
+    async def usage(self, dispatch_id: UUID) -> RecordedUsage:
         """What became of a dispatch. Raises: HoldUnknown."""
-        found = await self._repository.usage(request_id)
+        found = await self._repository.usage(dispatch_id)
         if found is None:
-            raise HoldUnknown(f"no reservation {request_id} was made here")
+            raise HoldUnknown(f"no reservation {dispatch_id} was made here")
         return found
 
-    async def entitlements(self, principal: Principal) -> tuple[Wallet, list[BudgetState]]:
+    async def entitlements(self, principal: Principal) -> tuple[WalletView, list[EntitledBudget]]:
         """The wallet and every budget that applies to the principal; both are opened on first sight, as a reserve would."""
         organisation_id = principal.organisation_id
         scope_ids = [organisation_id, principal.team_id, principal.actor_id]
@@ -128,7 +129,7 @@ class EntitlementService:
             scope_ids.append(principal.key_id)
         wallet = await self._repository.wallet(organisation_id)
         if wallet is None:
-            await self._repository.open_book(organisation_id, grant_nano=self._policy.grant_nano)
+            await self._repository.open_accounts(organisation_id, grant_nano=self._policy.grant_nano)
             wallet = await self._repository.wallet(organisation_id)
         await self._repository.ensure_default_budget(organisation_id, principal.actor_id, limit_nano=self._policy.default_budget_nano)
         if wallet is None:
@@ -136,10 +137,10 @@ class EntitlementService:
         return wallet, await self._repository.budgets(organisation_id, scope_ids)
 
 
-def _reservation(request_id: UUID, result: ReserveResult) -> Reservation:
+def _reservation(dispatch_id: UUID, result: ReserveResult) -> Reservation:
     # model_construct: the values come typed from our own function; validating them again costs as much as the parse.
     return Reservation.model_construct(
-        request_id=request_id,
+        request_id=dispatch_id,
         state="held",
         amount_nano=result.amount_nano,
         price_version=result.price_version,

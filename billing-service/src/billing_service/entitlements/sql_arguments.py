@@ -43,7 +43,7 @@ def reserve_arguments(calls: list[ReserveCall]) -> tuple[Any, ...]:
 def settle_arguments(calls: list[SettleCall]) -> tuple[Any, ...]:
     """The arguments of settle_many()."""
     return (
-        [call.request_id for call in calls],
+        [call.dispatch_id for call in calls],
         [count for call in calls for count in call.buckets],
         [call.source for call in calls],
         [call.outcome for call in calls],

@@ -4,13 +4,13 @@ import logging
 
 from shared.outages import is_outage
 
+from billing_service.jobs.metrics import JobMetrics
 from billing_service.jobs.repository import INVARIANTS, JobRepository
-from billing_service.metrics import BillingMetrics
 
 log = logging.getLogger(__name__)
 
 
-async def check_invariants(repository: JobRepository, metrics: BillingMetrics) -> dict[str, list[str]]:
+async def check_invariants(repository: JobRepository, metrics: JobMetrics) -> dict[str, list[str]]:
     """The broken invariants with some ids each; empty when all is well. Sets the gauges and logs what is broken or was not checked."""
     broken: dict[str, list[str]] = {}
     for invariant in INVARIANTS:
@@ -21,7 +21,7 @@ async def check_invariants(repository: JobRepository, metrics: BillingMetrics) -
     return broken
 
 
-async def _violations(repository: JobRepository, metrics: BillingMetrics, invariant: str) -> list[str]:
+async def _violations(repository: JobRepository, metrics: JobMetrics, invariant: str) -> list[str]:
     try:
         rows = await repository.violations(invariant)
     except Exception as error:
@@ -37,7 +37,7 @@ async def _violations(repository: JobRepository, metrics: BillingMetrics, invari
     return rows
 
 
-async def check_in_turn(repository: JobRepository, metrics: BillingMetrics, *, interval_s: float) -> None:
+async def check_in_turn(repository: JobRepository, metrics: JobMetrics, *, interval_s: float) -> None:
     """As check_invariants, once for all processes in each interval."""
     if await repository.begin_checks(interval_s=interval_s):
         await check_invariants(repository, metrics)

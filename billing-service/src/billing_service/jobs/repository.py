@@ -74,9 +74,9 @@ class JobRepository:
     async def overdue_holds(self, *, ttl_s: float, rows_max: int) -> list[UUID]:
         return [row[0] for row in await self._pool.fetch("SELECT overdue_holds($1, $2)", ttl_s, rows_max)]
 
-    async def expire_hold(self, request_id: UUID) -> bool:
+    async def expire_hold(self, dispatch_id: UUID) -> bool:
         """False: renewed, ended or being settled meanwhile."""
-        return await self._pool.fetchval("SELECT expire_hold($1)", request_id)
+        return await self._pool.fetchval("SELECT expire_hold($1)", dispatch_id)
 
     async def ensure_partitions(self, months: int) -> int:
         return await self._pool.fetchval("SELECT ensure_partitions($1)", months)

@@ -5,9 +5,9 @@ from shared.db import Database
 from shared.outbox import Relay
 
 from billing_service.jobs.invariants import check_in_turn
+from billing_service.jobs.metrics import JobMetrics
 from billing_service.jobs.repository import JobRepository
 from billing_service.jobs.sweeper import Sweeper
-from billing_service.metrics import BillingMetrics
 from billing_service.settings import BillingSettings
 
 _RELAY_INTERVAL_S = 1.0
@@ -16,7 +16,7 @@ _CHECK_LOOKS = 10
 """Looks an interval at whether a check is due: the process that checked last may be gone."""
 
 
-def build_jobs(repository: JobRepository, database: Database, *, settings: BillingSettings, metrics: BillingMetrics) -> list[Periodic]:
+def build_jobs(repository: JobRepository, database: Database, *, settings: BillingSettings, metrics: JobMetrics) -> list[Periodic]:
     """The jobs of one process, not started. Several processes may run them: each piece of work locks its own rows."""
     sweeper = Sweeper(repository, ttl_s=settings.hold_ttl_s, renewed_ttl_s=settings.renewed_ttl_s, metrics=metrics)
     relay = Relay(database)

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from shared.clock import monotonic_s
 
+from billing_service.jobs.metrics import JobMetrics
 from billing_service.jobs.repository import JobRepository
-from billing_service.metrics import BillingMetrics
 
 _BATCH_MAX = 200
 # A busy machine delays a run by a second or two; taking that for a stall would put the sweep off for ever with a short TTL.
@@ -26,7 +26,7 @@ class Sweeper:
         *,
         ttl_s: float,
         renewed_ttl_s: float,
-        metrics: BillingMetrics,
+        metrics: JobMetrics,
         clock: Callable[[], float] = monotonic_s,
     ) -> None:
         self._repository = repository
@@ -52,7 +52,7 @@ class Sweeper:
             overdue = await self._repository.overdue_holds(ttl_s=self._ttl_s, rows_max=_BATCH_MAX)
             if now_s < self._not_before_s:
                 return 0
-            ended = sum([await self._repository.expire_hold(request_id) for request_id in overdue])
+            ended = sum([await self._repository.expire_hold(dispatch_id) for dispatch_id in overdue])
         except BaseException:
             self._not_before_s = self._clock() + self._ttl_s
             raise

@@ -80,7 +80,7 @@ async def recorded(session: AsyncSession, organisation_id: UUID, transaction_id:
     return None if row is None else ExternalUsage(**row)
 
 
-async def open_book(session: AsyncSession, organisation_id: UUID, *, grant_nano: int) -> None:
+async def open_accounts(session: AsyncSession, organisation_id: UUID, *, grant_nano: int) -> None:
     await session.execute(text("SELECT open_book(:id, :grant)"), {"id": organisation_id, "grant": grant_nano})
 
 

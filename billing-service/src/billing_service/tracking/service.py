@@ -75,7 +75,7 @@ async def real_time(session: AsyncSession, principal: Principal, client_org_id: 
 
 
 async def _charge(session: AsyncSession, organisation_id: UUID, usage: ExternalUsage, *, grant_nano: int) -> None:
-    await repository.open_book(session, organisation_id, grant_nano=grant_nano)
+    await repository.open_accounts(session, organisation_id, grant_nano=grant_nano)
     outcome = await repository.charge(session, organisation_id, usage.transaction_id, amount_nano=usage.cost_nano)
     if outcome != "charged":
         raise WalletTooSmall("the wallet holds less than the cost; top it up, or record without charge")

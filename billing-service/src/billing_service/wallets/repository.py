@@ -16,7 +16,7 @@ _OPEN = text("SELECT open_book(:organisation_id, :grant_nano)")
 _TOP_UP = text("SELECT top_up(:organisation_id, :wallet_id, :amount_nano, :transaction_id)")
 
 
-async def open_book(session: AsyncSession, organisation_id: UUID, *, grant_nano: int) -> None:
+async def open_accounts(session: AsyncSession, organisation_id: UUID, *, grant_nano: int) -> None:
     """Accounts and starting grant, when they are not there yet."""
     await session.execute(_OPEN, {"organisation_id": organisation_id, "grant_nano": grant_nano})
 

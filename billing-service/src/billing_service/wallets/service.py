@@ -30,7 +30,7 @@ async def wallet_of(session: AsyncSession, organisation_id: UUID, *, grant_nano:
     """The organisation's wallet, opened with its starting grant on first sight."""
     wallet = await repository.wallet_of(session, organisation_id)
     if wallet is None:
-        await repository.open_book(session, organisation_id, grant_nano=grant_nano)
+        await repository.open_accounts(session, organisation_id, grant_nano=grant_nano)
         wallet = await repository.wallet_of(session, organisation_id)
     if wallet is None:
         raise WalletUnknown("the wallet could not be opened; try again")

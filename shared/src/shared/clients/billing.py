@@ -54,26 +54,26 @@ class BillingClient:
         """`body` is a contracts.billing.ReserveRequest, the answer a Reservation. Cancelled: billing may decide all the same."""
         return await self._together(_Entry.of(b'"reserve"', _RESERVATIONS, body, traceparent))
 
-    async def settle(self, request_id: UUID, body: Mapping[str, Any], *, traceparent: bytes | None = None) -> dict[str, Any]:
+    async def settle(self, dispatch_id: UUID, body: Mapping[str, Any], *, traceparent: bytes | None = None) -> dict[str, Any]:
         """`body` is a SettleRequest, the answer a Settlement. Safe to repeat."""
-        dispatch_id = str(request_id).encode()
-        entry = _Entry.of(b'"settle","dispatch_id":"%s"' % dispatch_id, b"%s/%s/settle" % (_RESERVATIONS, dispatch_id), body, traceparent)
+        key = str(dispatch_id).encode()
+        entry = _Entry.of(b'"settle","dispatch_id":"%s"' % key, b"%s/%s/settle" % (_RESERVATIONS, key), body, traceparent)
         return await self._together(entry)
 
-    async def release(self, request_id: UUID, *, reason: str, traceparent: bytes | None = None) -> dict[str, Any]:
+    async def release(self, dispatch_id: UUID, *, reason: str, traceparent: bytes | None = None) -> dict[str, Any]:
         """Give the hold back. Safe to repeat."""
-        dispatch_id, body = str(request_id).encode(), {"reason": reason}
-        entry = _Entry.of(b'"release","dispatch_id":"%s"' % dispatch_id, b"%s/%s/release" % (_RESERVATIONS, dispatch_id), body, traceparent)
+        key, body = str(dispatch_id).encode(), {"reason": reason}
+        entry = _Entry.of(b'"release","dispatch_id":"%s"' % key, b"%s/%s/release" % (_RESERVATIONS, key), body, traceparent)
         return await self._together(entry)
 
     async def checkpoint(self, holds: Mapping[UUID, int]) -> dict[str, Any]:
         """Output tokens so far of live holds; the answer is a Checkpoint."""
-        body = {"holds": [{"request_id": request_id, "output_tokens": tokens} for request_id, tokens in holds.items()]}
+        body = {"holds": [{"request_id": dispatch_id, "output_tokens": tokens} for dispatch_id, tokens in holds.items()]}
         return await self._call("POST", _RESERVATIONS + b"/checkpoint", body)
 
-    async def usage(self, request_id: UUID) -> dict[str, Any]:
+    async def usage(self, dispatch_id: UUID) -> dict[str, Any]:
         """A RecordedUsage. Raises: NotFound."""
-        return await self._call("GET", b"/internal/v1/usage/%s" % str(request_id).encode())
+        return await self._call("GET", b"/internal/v1/usage/%s" % str(dispatch_id).encode())
 
     async def entitlements(self, principal: Principal) -> dict[str, Any]:
         """What `principal` has left, as GET /api/v1/billing/entitlements answers."""

@@ -1,4 +1,7 @@
-"""What inference-service and chat-service say to billing-service, and what it answers."""
+"""What inference-service and chat-service say to billing-service, and what it answers.
+
+`request_id` is the wire's name of a dispatch's id, except in the entries of a batch, where it is that of the HTTP request.
+"""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal

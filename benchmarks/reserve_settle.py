@@ -1,4 +1,4 @@
-"""Reserve + settle pairs against a database, for benchmarks and race tests; run as `python -m billing_service.pairs URL PAIRS LANES`."""
+"""Reserve + settle pairs against a database; run as `python -m benchmarks.reserve_settle URL PAIRS LANES`."""
 
 import asyncio
 import sys
@@ -6,15 +6,14 @@ import time
 from dataclasses import dataclass
 from uuid import UUID
 
+from billing_service.entitlements.models import ReservePolicy, bucket_list
+from billing_service.entitlements.repository import EntitlementRepository
+from billing_service.settings import SCHEMA
 from shared.clock import utc_now
 from shared.contracts.billing import PrincipalChain, ReserveRequest, UsageBuckets
 from shared.db import create_raw_pool
 from shared.ids import uuid7
 from shared.money import NANO
-
-from billing_service.entitlements.models import ReservePolicy, bucket_list
-from billing_service.entitlements.repository import EntitlementRepository
-from billing_service.settings import SCHEMA
 
 MODEL = "qwen2.5-coder-0.5b-instruct"
 _USAGE = bucket_list(UsageBuckets(input_tokens=120, output_tokens=80))
