@@ -21,15 +21,6 @@ class NotOffered(NotFound):
         super().__init__(f"{name} of chats is not offered here; GET /api/v1/chats lists your chats, /docs has what there is beside them")
 
 
-class CursorInvalid(Invalid):
-    """`after` is neither a chat id nor the last_id of a page."""
-
-    code = "cursor_invalid"
-
-    def __init__(self) -> None:
-        super().__init__("`after` must be the last_id of the page before")
-
-
 class NoSuchChange(Invalid):
     """A member of the patch that cannot be null."""
 

@@ -8,11 +8,11 @@ from shared.auth.principal import Principal
 from shared.clock import utc_now
 from shared.contracts.chat import Chat, ChatCreate
 from shared.ids import uuid7
-from shared.pagination import Page
+from shared.pagination import CursorInvalid, Page
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chat_service.chats import repository
-from chat_service.chats.errors import ChatNotFound, CursorInvalid
+from chat_service.chats.errors import ChatNotFound
 from chat_service.chats.models import ChatRow
 from chat_service.chats.titles import UNTITLED, title_from
 

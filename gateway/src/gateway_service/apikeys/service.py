@@ -9,7 +9,7 @@ from shared.clock import utc_now
 from shared.db import Database
 from shared.errors import Conflict, Forbidden, NotFound
 from shared.ids import uuid7
-from shared.pagination import Page
+from shared.pagination import Page, page_of
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gateway_service.apikeys import repository
@@ -55,8 +55,7 @@ class ApiKeys:
         """The caller's keys, newest first."""
         async with self._database.transaction() as db:
             keys = await repository.page_of_user(db, principal.actor_id, after=after, limit=limit + 1)
-        shown = keys[:limit]
-        return Page(data=[_info(key) for key in shown], has_more=len(keys) > limit, last_id=str(shown[-1].id) if shown else None)
+        return page_of([_info(key) for key in keys], limit=limit)
 
     async def revoke(self, principal: Principal, key_id: UUID) -> None:
         """The key stops working at once, a rotated predecessor too, and what runs under it ends.

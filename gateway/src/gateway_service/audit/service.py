@@ -8,7 +8,7 @@ from uuid import UUID
 from shared.auth.principal import Principal
 from shared.clock import utc_now
 from shared.ids import uuid7
-from shared.pagination import Page
+from shared.pagination import Page, page_of
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gateway_service.audit import repository
@@ -45,6 +45,4 @@ async def record(db: AsyncSession, act: Act, *, organisation_id: UUID, actor: Pr
 async def page(db: AsyncSession, organisation_id: UUID, *, after: UUID | None, limit: int) -> Page[AuditInfo]:
     """Acts in this organisation, newest first."""
     entries = await repository.page(db, organisation_id, after=after, limit=limit + 1)
-    shown = entries[:limit]
-    data = [AuditInfo.model_validate(entry, from_attributes=True) for entry in shown]
-    return Page(data=data, has_more=len(entries) > limit, last_id=str(shown[-1].id) if shown else None)
+    return page_of([AuditInfo.model_validate(entry, from_attributes=True) for entry in entries], limit=limit)

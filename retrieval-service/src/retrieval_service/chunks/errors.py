@@ -1,6 +1,6 @@
 """What can be refused about chunks."""
 
-from shared.errors import Invalid, NotFound
+from shared.errors import NotFound
 
 
 class ChunkNotFound(NotFound):
@@ -10,12 +10,3 @@ class ChunkNotFound(NotFound):
 
     def __init__(self) -> None:
         super().__init__("this file has no such passage; it may have been read again since")
-
-
-class ChunkCursorInvalid(Invalid):
-    """`after` is no chunk of this file."""
-
-    code = "cursor_invalid"
-
-    def __init__(self) -> None:
-        super().__init__("`after` must be the last_id of the page before")

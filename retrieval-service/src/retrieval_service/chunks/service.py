@@ -7,11 +7,11 @@ from uuid import UUID
 
 from shared.auth.principal import Principal
 from shared.ids import uuid7
-from shared.pagination import Page
+from shared.pagination import CursorInvalid, Page, cursor
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from retrieval_service.chunks import repository
-from retrieval_service.chunks.errors import ChunkCursorInvalid, ChunkNotFound
+from retrieval_service.chunks.errors import ChunkNotFound
 from retrieval_service.chunks.models import ChunkRow
 from retrieval_service.chunks.schemas import Chunk, ChunkInContext
 from retrieval_service.files import service as files
@@ -114,11 +114,12 @@ async def counts_by_file(session: AsyncSession, *, after: UUID | None, limit: in
 
 
 async def list_page(session: AsyncSession, principal: Principal, file_id: UUID, *, after: str | None, limit: int) -> Page[Chunk]:
-    """One page in reading order; none before the file is ready. Raises: FileNotFound, ChunkCursorInvalid."""
+    """One page in reading order; none before the file is ready. Raises: FileNotFound, CursorInvalid."""
     file = await files.visible_file(session, principal, file_id)
     if file.stage != "ready":
         return Page[Chunk](data=[])
-    first = 0 if after is None else await _ordinal_after(session, file_id, after)
+    after_id = cursor(after)
+    first = 0 if after_id is None else await _ordinal_after(session, file_id, after_id)
     rows = await repository.stretch(session, file_id=file_id, first=first, limit=limit + 1)
     shown = rows[:limit]
     last_id = str(shown[-1].id) if shown else None
@@ -146,13 +147,10 @@ async def read(session: AsyncSession, principal: Principal, file_id: UUID, chunk
     )
 
 
-async def _ordinal_after(session: AsyncSession, file_id: UUID, after: str) -> int:
-    try:
-        row = await repository.get(session, file_id=file_id, chunk_id=UUID(after))
-    except ValueError:
-        raise ChunkCursorInvalid from None
+async def _ordinal_after(session: AsyncSession, file_id: UUID, after_id: UUID) -> int:
+    row = await repository.get(session, file_id=file_id, chunk_id=after_id)
     if row is None:
-        raise ChunkCursorInvalid
+        raise CursorInvalid
     return row.ordinal + 1
 
 

@@ -12,15 +12,6 @@ class FileNotFound(NotFound):
         super().__init__("there is no such file; GET /api/v1/retrieval/files lists yours")
 
 
-class CursorInvalid(Invalid):
-    """`after` is no id."""
-
-    code = "cursor_invalid"
-
-    def __init__(self) -> None:
-        super().__init__("`after` must be the last_id of the page before")
-
-
 class FilenameInvalid(Invalid):
     """The name cannot be shown or stored."""
 

@@ -7,11 +7,11 @@ from uuid import UUID
 from shared.auth.principal import Principal
 from shared.clock import utc_now
 from shared.contracts.retrieval import DocumentError, DocumentMetadata, DocumentProgress, EmbeddingStatus, Stage
-from shared.pagination import Page
+from shared.pagination import Page, cursor
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from retrieval_service.files import repository
-from retrieval_service.files.errors import CursorInvalid, FileNotFound, ScopeTooLarge, StageConflict
+from retrieval_service.files.errors import FileNotFound, ScopeTooLarge, StageConflict
 from retrieval_service.files.models import FileRow
 from retrieval_service.knowledge import service as knowledge
 from retrieval_service.vectors.port import Scope, Selection
@@ -146,10 +146,7 @@ async def list_page(
 
     Raises: CursorInvalid, KnowledgeBaseNotFound.
     """
-    try:
-        before = None if after is None else UUID(after)
-    except ValueError:
-        raise CursorInvalid from None
+    before = cursor(after)
     user_id, organisation_id = principal.actor_id, principal.organisation_id
     if knowledge_base_id is None:
         rows = await repository.list_own(

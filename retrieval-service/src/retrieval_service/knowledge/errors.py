@@ -12,15 +12,6 @@ class KnowledgeBaseNotFound(NotFound):
         super().__init__("there is no such knowledge base; GET /api/v1/retrieval/knowledge-bases lists yours")
 
 
-class CursorInvalid(Invalid):
-    """`after` is no id."""
-
-    code = "cursor_invalid"
-
-    def __init__(self) -> None:
-        super().__init__("`after` must be the last_id of the page before")
-
-
 class TooManyKnowledgeBases(Invalid):
     """The person has as many as one may have."""
 

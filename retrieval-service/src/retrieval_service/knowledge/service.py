@@ -8,12 +8,12 @@ from shared.auth.principal import Principal
 from shared.clock import utc_now
 from shared.contracts.retrieval import Access, KnowledgeBase
 from shared.ids import uuid7
-from shared.pagination import Page
+from shared.pagination import Page, cursor, page_of
 from sqlalchemy import Select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from retrieval_service.knowledge import repository
-from retrieval_service.knowledge.errors import CursorInvalid, KnowledgeBaseFull, KnowledgeBaseNotFound, TooManyKnowledgeBases
+from retrieval_service.knowledge.errors import KnowledgeBaseFull, KnowledgeBaseNotFound, TooManyKnowledgeBases
 from retrieval_service.knowledge.models import KnowledgeBaseRow
 
 BASES_PER_USER_MAX = 200
@@ -55,15 +55,11 @@ async def read(session: AsyncSession, principal: Principal, id: UUID) -> Knowled
 
 async def list_page(session: AsyncSession, principal: Principal, *, after: str | None, limit: int) -> Page[KnowledgeBase]:
     """One page, newest first. Raises: CursorInvalid."""
-    try:
-        before = None if after is None else UUID(after)
-    except ValueError:
-        raise CursorInvalid from None
     rows = await repository.list_readable(
-        session, user_id=principal.actor_id, organisation_id=principal.organisation_id, before=before, limit=limit + 1
+        session, user_id=principal.actor_id, organisation_id=principal.organisation_id, before=cursor(after), limit=limit + 1
     )
     shown = await _views(session, principal, rows[:limit])
-    return Page[KnowledgeBase](data=shown, has_more=len(rows) > limit, last_id=str(shown[-1].id) if shown else None)
+    return page_of(shown, limit=limit, found=len(rows))
 
 
 async def create(session: AsyncSession, principal: Principal, *, name: str, description: str, access: Access) -> KnowledgeBase:

@@ -9,12 +9,11 @@ from shared.auth.permissions import Permission
 from shared.auth.principal import Principal
 from shared.dependencies import SessionDep
 from shared.errors import BadRequest
-from shared.idempotency import IdempotencyKey, Operation
+from shared.idempotency import IdempotencyKey, Once
 from starlette.requests import ClientDisconnect
 
 from retrieval_service.uploads.dependencies import UploadsDep
 from retrieval_service.uploads.schemas import SIZE_BYTES_MAX, UploadCreate, UploadView
-from shared import idempotency
 
 Writer = Annotated[Principal, Depends(require(Permission.FILES_WRITE))]
 
@@ -27,13 +26,10 @@ _CHUNK = {"application/octet-stream": {"schema": {"type": "string", "format": "b
 async def create_upload(
     body: UploadCreate, session: SessionDep, principal: Writer, uploads: UploadsDep, key: IdempotencyKey = None
 ) -> Response:
-    operation = Operation(str(principal.actor_id), "POST", router.prefix, key) if key else None
-    if operation and (first := await idempotency.begin(session, operation, body=body.model_dump_json().encode())):
-        return Response(first.body, status_code=first.status, media_type="application/json")
-    answer = (await uploads.create(session, principal, body)).model_dump_json().encode()
-    if operation:
-        await idempotency.finish(session, operation, status=201, body=answer)
-    return Response(answer, status_code=201, media_type="application/json")
+    once = Once(session, key, principal=principal.actor_id, route=router.prefix, body=body)
+    if first := await once.first():
+        return first
+    return await once.answer(await uploads.create(session, principal, body))
 
 
 @router.get("/{upload_id}", summary="How much has arrived")
