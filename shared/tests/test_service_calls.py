@@ -6,13 +6,13 @@ from typing import Any
 
 import orjson
 import pytest
+from identities import KeyRing
 from pydantic import BaseModel
+from servers import serve
 from shared.auth.tokens import ServiceTokens
 from shared.clients.calls import REFUSALS, ServiceCalls
 from shared.errors import AppError, Unavailable, render_openai, render_problem
 from shared.http import Timeouts, UpstreamPool
-from shared.testing.identity import KeyRing
-from shared.testing.server import serve
 
 PROBLEMS = [{"field": "a.b", "code": "missing", "detail": "say it"}]
 
