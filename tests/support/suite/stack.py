@@ -129,17 +129,20 @@ class Stack(LocalStack):
 
     @contextlib.contextmanager
     def frozen(self, name: str) -> Iterator[None]:
-        """Every process of `name` stands still and nobody puts another in its place; after the block the supervisor does.
+        """Every process of `name` stands still and nobody puts another in its place; after the block they are killed and replaced.
 
         The supervisor stands still first: it may be about to start a successor, and the process before the last may still answer.
         """
         supervisor_pid = self.pids()[SUPERVISOR]
         os.kill(supervisor_pid, signal.SIGSTOP)
+        pids = _children_in(supervisor_pid, folder=name)
         try:
-            for pid in _children_in(supervisor_pid, folder=name):
+            for pid in pids:
                 os.kill(pid, signal.SIGSTOP)
             yield
         finally:
+            for pid in pids:
+                os.kill(pid, signal.SIGKILL)
             os.kill(supervisor_pid, signal.SIGCONT)
 
     def all_ready(self) -> bool:
