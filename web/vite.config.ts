@@ -10,5 +10,5 @@ export default defineConfig({
 	plugins: [tailwindcss(), sveltekit()],
 	server: { host: '127.0.0.1', proxy },
 	preview: { host: '127.0.0.1', proxy },
-	test: { include: ['src/**/*.test.ts'], environment: 'node' }
+	test: { include: ['src/**/*.test.ts'], environment: 'node', setupFiles: ['src/lib/i18n/all-texts.ts'] }
 });

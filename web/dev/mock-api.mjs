@@ -272,6 +272,11 @@ const routes = [
 	],
 	['GET', '/api/v1/admin/users', () => page(world.users)],
 	[
+		'DELETE',
+		'/api/v1/admin/users/:id',
+		({ id }) => ((world.users = world.users.filter((user) => user.id !== id)), [204])
+	],
+	[
 		'GET',
 		'/api/v1/admin/teams',
 		() =>

@@ -718,6 +718,31 @@ const SIGNED_IN = {
 			await page.getByTestId('confirm-action').waitFor();
 		}
 	],
+	'users-delete': [
+		'/admin/users',
+		async (page) => {
+			await page.getByTestId('user-menu').first().click();
+			await page.getByTestId('delete-user').click();
+			await page.getByTestId('delete-user-email').fill('ben@example.com');
+		}
+	],
+	'users-delete-refused': [
+		'/admin/users',
+		async (page) => {
+			await page.getByTestId('user-menu').first().click();
+			await page.getByTestId('delete-user').click();
+			const address = await page.getByTestId('delete-user-dialog').locator('[id$=-hint]').innerText();
+			await page.getByTestId('delete-user-email').fill(address);
+			await page.getByTestId('delete-user-submit').click();
+			await page.getByTestId('form-error').waitFor();
+		},
+		refuse(
+			'**/api/v1/admin/users/*',
+			403,
+			'forbidden',
+			'this account holds more than yours; ask its administrator'
+		)
+	],
 	'users-suspend': [
 		'/admin/users',
 		async (page) => {

@@ -2,56 +2,21 @@
 import { t } from '$lib/i18n';
 import { call, fetchAs, idempotencyKey } from './client';
 import { errorFromResponse } from './errors';
-import type { Access } from './retrieval';
-import type { Page, Role } from './types';
+import type { components as Service } from './generated/agent-service';
+import type { Filled, Page } from './types';
 
 const AGENTS = '/api/v1/agents';
 
-export interface ToolChoice {
-	name: string;
-	/** Whether a person must agree to each call. */
-	approval: 'never' | 'always';
-}
+type Schemas = Service['schemas'];
 
-export interface RunLimits {
-	steps_max: number;
-	/** Prompt and completion tokens of all steps. */
-	tokens_max: number;
-	/** Null: only the budgets. */
-	cost_nano_max: number | null;
-	duration_s_max: number;
-}
-
-export interface AgentFields {
-	name: string;
-	description: string;
-	instructions: string;
-	/** Null: the model of the chat. */
-	model: string | null;
-	tools: ToolChoice[];
-	knowledge_base_ids: string[];
-	access: Access;
+export type ToolChoice = Schemas['ToolChoice'];
+export type RunLimits = Filled<Schemas['RunLimits'], 'cost_nano_max'>;
+/** What can be set; without a model it is the chat's, without a limit of cost only the budgets hold. */
+export type AgentFields = Filled<Schemas['AgentFields'], 'knowledge_base_ids' | 'model' | 'tools'> & {
 	limits: RunLimits;
-}
-
-export interface Agent extends AgentFields {
-	id: string;
-	built_in: boolean;
-	writable: boolean;
-	created_at: string;
-	updated_at: string;
-}
-
-export interface Tool {
-	name: string;
-	title: string;
-	description: string;
-	parameters: Record<string, unknown>;
-	/** `built-in`, or the name of its MCP server. */
-	source: string;
-	available: boolean;
-	unavailable_reason?: string | null;
-}
+};
+export type Agent = AgentFields & Schemas['Agent'];
+export type Tool = Schemas['Tool'];
 
 export const listAgents = (after: string | null = null) =>
 	call<Page<Agent>>('GET', AGENTS, { query: { limit: 100, after } });
@@ -76,70 +41,16 @@ export async function runFile(url: string): Promise<Blob> {
 	return response.blob();
 }
 
-export interface McpStatus {
-	state: 'ok' | 'failing' | 'unchecked' | 'disabled';
-	connected: boolean;
-	checked_at: string | null;
-	latency_ms: number | null;
-	tool_count: number | null;
-	error: string | null;
-	calls: number;
-	failures: number;
-}
-
-export interface McpServer {
-	id: string;
-	name: string;
-	/** `file`: written in the configuration of the installation, and changed only there. */
-	source: 'file' | 'api';
-	transport: 'stdio' | 'streamable_http';
-	url: string | null;
-	command: string | null;
-	header_names: string[];
-	/** Only these of its tools; null: all. */
-	tools: string[] | null;
-	connect_timeout_s: number;
-	call_timeout_s: number;
-	enabled: boolean;
-	access: McpAccess;
-	approval: McpApproval;
-	status: McpStatus;
-}
-
 /** Who may use a server beside administrators; all empty: nobody else. */
-export interface McpAccess {
-	roles: Role[];
-	team_ids: string[];
-	user_ids: string[];
-}
-
+export type McpAccess = Required<Schemas['McpAccess']>;
+export type McpServer = Schemas['McpServer'] & { access: McpAccess };
 /** Which calls the person of a run must agree to, whatever the agent says. */
-export type McpApproval = 'never' | 'unless_read_only' | 'always';
-
-export interface McpCheck {
-	ok: boolean;
-	latency_ms: number | null;
-	error: string | null;
-	tools: Tool[];
-}
-
-/** What can be changed; the name stays. */
-export interface McpServerPatch {
-	url?: string;
-	/** Replaces all that are stored. */
-	headers?: Record<string, string>;
-	tools?: string[] | null;
-	connect_timeout_s?: number;
-	call_timeout_s?: number;
-	enabled?: boolean;
-	access?: McpAccess;
-	approval?: McpApproval;
-}
-
-export interface NewMcpServer extends McpServerPatch {
-	name: string;
-	url: string;
-}
+export type McpApproval = McpServer['approval'];
+export type McpStatus = Schemas['McpServerStatus'];
+export type McpCheck = Schemas['McpCheck'];
+/** What can be changed; the name stays. Headers replace all that are stored. */
+export type McpServerPatch = Schemas['McpServerPatch'];
+export type NewMcpServer = McpServerPatch & Pick<Schemas['McpServerCreate'], 'name' | 'url'>;
 
 const MCP = `${AGENTS}/mcp-servers`;
 

@@ -1,19 +1,22 @@
 /** Identity: the gateway's /api/v1/auth. */
 import { call } from './client';
 import { readJson, send } from './http';
-import type { ApiKey, AuthConfig, Me, NewApiKey, Page, SessionInfo, TokenAnswer } from './types';
+import type {
+	ApiKey,
+	AuthConfig,
+	Me,
+	NewApiKey,
+	NewKeyRequest,
+	Page,
+	SessionInfo,
+	SignUp,
+	TokenAnswer
+} from './types';
 
 const AUTH = '/api/v1/auth';
 
 export async function authConfig(): Promise<AuthConfig> {
 	return readJson(await send('GET', `${AUTH}/config`));
-}
-
-export interface SignUp {
-	name: string;
-	email: string;
-	password: string;
-	setup_token?: string;
 }
 
 export async function signUp(body: SignUp): Promise<TokenAnswer> {
@@ -31,12 +34,6 @@ export const changePassword = (body: { current_password: string; new_password: s
 
 export const listSessions = () => call<Page<SessionInfo>>('GET', `${AUTH}/sessions`);
 export const revokeSession = (id: string) => call<void>('DELETE', `${AUTH}/sessions/${id}`);
-
-export interface NewKeyRequest {
-	name: string;
-	models?: string[];
-	expires_in_s?: number;
-}
 
 export const listKeys = () => call<Page<ApiKey>>('GET', `${AUTH}/api-keys`, { query: { limit: 100 } });
 export const createKey = (body: NewKeyRequest) => call<NewApiKey>('POST', `${AUTH}/api-keys`, { body });

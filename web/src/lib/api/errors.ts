@@ -1,14 +1,10 @@
 /** One error type for every failed call, so that pages can say what went wrong and what to do. */
 import { errorText, t } from '$lib/i18n';
+import { fieldText, type FieldProblem } from './field-problems';
 import { asSentence } from '$lib/format/sentence';
 import type { ProblemExtras } from './types';
 
 const KNOWN = new Set(['type', 'title', 'status', 'detail', 'instance', 'code', 'request_id', 'errors']);
-
-export interface FieldProblem {
-	field: string;
-	message: string;
-}
 
 export class ApiError extends Error {
 	readonly status: number;
@@ -74,8 +70,10 @@ function fieldProblems(value: unknown): FieldProblem[] {
 	return value.filter(isRecord).flatMap((item) => {
 		const place: unknown = item.field ?? item.loc ?? item.pointer;
 		const field = Array.isArray(place) ? String(place.at(-1) ?? '') : text(place)?.split(/[./]/).at(-1);
-		const message = text(item.message) ?? text(item.msg) ?? text(item.detail);
-		return field && message ? [{ field, message: withoutPattern(message) }] : [];
+		const said = text(item.message) ?? text(item.msg) ?? text(item.detail);
+		if (!field || !said) return [];
+		const message = fieldText(text(item.code) ?? text(item.type) ?? '', said) ?? withoutPattern(said);
+		return [{ field, message: asSentence(message) }];
 	});
 }
 
@@ -91,7 +89,9 @@ export function errorFromBody(status: number, body: unknown, requestId: string |
 	const source = isRecord(body) ? (isRecord(body.error) ? body.error : body) : {};
 	const extra = Object.fromEntries(Object.entries(source).filter(([key]) => !KNOWN.has(key)));
 	const code = text(source.code) ?? `http_${status}`;
-	const translated = errorText(code, extra);
+	const fields = fieldProblems(source.errors);
+	// Of a form it is said what its fields lack; the whole only repeats the first of them by its name in the API.
+	const translated = errorText(code, extra) ?? (code === 'invalid' ? (fields[0]?.message ?? null) : null);
 	return new ApiError({
 		status,
 		code,
@@ -103,7 +103,7 @@ export function errorFromBody(status: number, body: unknown, requestId: string |
 			translated ??
 			withoutPattern(text(source.detail) ?? text(source.message) ?? fallbackDetail(status)),
 		requestId: text(source.request_id) ?? requestId,
-		fields: fieldProblems(source.errors),
+		fields,
 		extra: extra as ProblemExtras
 	});
 }

@@ -1,66 +1,23 @@
 /** Documents, knowledge bases and search: /api/v1/retrieval. */
 import { call, fetchAs, idempotencyKey } from './client';
 import { errorFromResponse } from './errors';
-import type { Page } from './types';
+import type { components as Service } from './generated/retrieval-service';
+import type { Filled, Page } from './types';
 
 const RETRIEVAL = '/api/v1/retrieval';
 
-export type Stage = 'queued' | 'parsing' | 'embedding' | 'ready' | 'failed' | 'cancelled';
-export type Access = 'private' | 'organisation';
-export type SearchMode = 'dense' | 'bm25' | 'hybrid';
+type Schemas = Service['schemas'];
 
-export interface Document {
-	document_id: string;
-	customer_id: string;
-	filename: string;
-	s3_key: string;
-	content_type: string;
-	size_bytes: number;
-	upload_timestamp: string;
-	embedding_status: 'pending' | 'completed' | 'failed';
-	qdrant_collection: string;
-	qdrant_point_id: string | null;
-	stage: Stage;
-	progress?: { done: number; total: number | null; unit: 'bytes' | 'pages' | 'chunks' } | null;
-	error?: { code: string; detail: string } | null;
-	sha256: string;
-	page_count?: number | null;
-	chunk_count?: number | null;
-	token_count?: number | null;
-	knowledge_base_ids: string[];
-	updated_at: string;
-}
-
-export interface KnowledgeBase {
-	id: string;
-	name: string;
-	description: string;
-	access: Access;
-	writable: boolean;
-	file_count: number;
-	created_at: string;
-	updated_at: string;
-}
-
-export interface Upload {
-	id: string;
-	/** How many bytes the server has. */
-	offset: number;
-	/** Least bytes of a chunk that is not the last. */
+export type Document = Filled<Schemas['DocumentMetadata'], 'knowledge_base_ids'>;
+export type Stage = Document['stage'];
+export type KnowledgeBase = Schemas['KnowledgeBase'];
+export type Access = KnowledgeBase['access'];
+/** `offset`: how many bytes the server has. The document is there once the last byte arrived; else why it was refused. */
+export type Upload = Pick<Schemas['UploadView'], 'id' | 'offset' | 'chunk_bytes_max' | 'error'> & {
 	chunk_bytes_min?: number;
-	chunk_bytes_max: number;
-	/** Once the last byte arrived. */
 	document?: Document | null;
-	/** Why it was refused. */
-	error?: { code: string; detail: string } | null;
-}
-
-export interface NewUpload {
-	filename: string;
-	size_bytes: number;
-	content_type?: string;
-	knowledge_base_id?: string;
-}
+};
+export type NewUpload = Schemas['UploadCreate'];
 
 /** @param headers the idempotency key: an answer that was lost must not begin a second upload */
 export const createUpload = (body: NewUpload, headers: Record<string, string>, signal: AbortSignal) =>
@@ -76,13 +33,7 @@ export const sendChunk = (id: string, offset: number, chunk: Blob, signal: Abort
 	});
 
 /** What one keeps, unfinished uploads counted, and may keep. */
-export interface Quota {
-	files: number;
-	files_max: number;
-	bytes: number;
-	bytes_max: number;
-	file_bytes_max: number;
-}
+export type Quota = Schemas['QuotaView'];
 
 const FILES = `${RETRIEVAL}/files`;
 
@@ -103,20 +54,8 @@ export async function fileContent(id: string): Promise<Blob> {
 	return response.blob();
 }
 
-/** A passage with what stands around it. */
-export interface PassageInPlace {
-	chunk_id: string;
-	text: string;
-	page: number | null;
-	/** The headings it stands under, outermost first. */
-	heading: string | null;
-	/** Null: it is the first. */
-	before: string | null;
-	/** Null: it is the last. */
-	after: string | null;
-	previous_chunk_id: string | null;
-	next_chunk_id: string | null;
-}
+/** A passage with what stands around it; null before the first and after the last. */
+export type PassageInPlace = Schemas['ChunkInContext'];
 
 export const getPassage = (fileId: string, chunkId: string) =>
 	call<PassageInPlace>('GET', `${FILES}/${fileId}/chunks/${chunkId}`);
@@ -137,53 +76,12 @@ export const addToKnowledge = (id: string, fileId: string) =>
 export const removeFromKnowledge = (id: string, fileId: string) =>
 	call<void>('DELETE', `${BASES}/${id}/files/${fileId}`);
 
-export interface SearchRequest {
-	query: string;
-	knowledge_base_ids?: string[];
-	file_ids?: string[];
-	k: number;
-	mode: SearchMode;
-	rerank: boolean;
-	trace: boolean;
-}
-
-export interface Passage {
-	chunk_id: string;
-	text: string;
-	score: number;
-	file_id: string;
-	filename: string;
-	page: number | null;
-	heading: string | null;
-	start: number;
-	end: number;
-}
-
+export type SearchRequest = Schemas['SearchRequest'];
+export type SearchMode = Schemas['SearchTrace']['mode'];
+export type Passage = Schemas['Passage'];
 /** A passage that was looked at, with its ranks (from 1) and scores, and why it was used or not. */
-export interface Candidate {
-	chunk_id: string;
-	file_id: string;
-	filename: string;
-	page: number | null;
-	dense_rank?: number | null;
-	dense_score?: number | null;
-	bm25_rank?: number | null;
-	bm25_score?: number | null;
-	fused_score?: number | null;
-	rerank_score?: number | null;
-	used: boolean;
-	reason: string;
-}
-
-export interface SearchAnswer {
-	data: Passage[];
-	trace?: {
-		mode: SearchMode;
-		files_searched: number;
-		took_ms: Record<string, number>;
-		candidates: Candidate[];
-	} | null;
-}
+export type Candidate = Schemas['Candidate'];
+export type SearchAnswer = Schemas['SearchResponse'];
 
 export const search = (body: SearchRequest, signal?: AbortSignal) =>
 	call<SearchAnswer>('POST', `${RETRIEVAL}/search`, { body, signal });

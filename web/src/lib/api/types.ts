@@ -3,7 +3,11 @@ import type { components as Billing } from './generated/billing-service';
 import type { components as ChatService } from './generated/chat-service';
 import type { components as Gateway } from './generated/gateway';
 import type { components as Inference } from './generated/inference-service';
-import type { Attachment, Citation, Part } from './parts';
+
+/** What has a default is in every answer; the generated types leave it open, for requests may omit it. */
+export type Filled<T, Key extends keyof T> = Omit<T, Key> & {
+	[K in Key]-?: Exclude<T[K], undefined>;
+};
 
 /** Every list, whatever it holds. */
 export type Page<T> = Omit<ChatService['schemas']['Page_Chat_'], 'data' | 'last_id'> & {
@@ -21,35 +25,34 @@ export type TeamInfo = Gateway['schemas']['TeamInfo'];
 export type UserStatus = Gateway['schemas']['AccountStatus'];
 export type AuthConfig = Gateway['schemas']['AuthConfig'];
 export type TokenAnswer = Gateway['schemas']['SignedIn'];
+export type SignUp = Gateway['schemas']['SignUp'];
 export type SessionInfo = Gateway['schemas']['SessionInfo'];
 export type ApiKey = Gateway['schemas']['KeyInfo'];
 /** With the whole key; no later answer carries it. */
 export type NewApiKey = Gateway['schemas']['CreatedKey'];
+export type NewKeyRequest = Partial<Gateway['schemas']['NewKey']> &
+	Pick<Gateway['schemas']['NewKey'], 'name'>;
 export type PlatformStatus = Gateway['schemas']['InstallationStatus'];
 export type ServiceState = PlatformStatus['status'];
 
 export type LoadProgress = ChatService['schemas']['LoadProgress'];
-export type Model = Omit<Inference['schemas']['ModelView'], 'progress'> & { progress: LoadProgress | null };
+export type Model = Filled<Inference['schemas']['ModelView'], 'progress'>;
 
-export type Chat = Omit<ChatService['schemas']['Chat'], 'knowledge_base_ids' | 'agent_id'> & {
-	knowledge_base_ids: string[];
-	/** Who writes the replies; null: the bare model. */
-	agent_id: string | null;
-};
-export type Message = Omit<
-	ChatService['schemas']['Message'],
-	'error' | 'attachments' | 'citations' | 'steps' | 'agent_id' | 'finish_reason' | 'left_out'
-> & {
-	/** Why the reply ended, in the provider's word; null while it is not known. */
-	finish_reason: string | null;
-	left_out: LeftOut | null;
-	error?: ReplyError | null;
-	attachments: Attachment[];
-	citations: Citation[];
-	/** What was done for the reply, in order; tool calls as they ended. */
-	steps: Part[];
-	agent_id: string | null;
-};
+/** `agent_id`: who writes the replies; null: the bare model. */
+export type Chat = Filled<ChatService['schemas']['Chat'], 'knowledge_base_ids' | 'agent_id'>;
+
+/** What a reply is made of beside its text: steps, tool calls, the files they made, the passages it may cite. */
+export type Attachment = ChatService['schemas']['Attachment'];
+export type Citation = ChatService['schemas']['Citation'];
+export type Step = ChatService['schemas']['StepEventData'];
+export type RunFile = ChatService['schemas']['RunFile'];
+export type ToolCall = Filled<ChatService['schemas']['ToolEventData'], 'arguments' | 'files'>;
+export type Part = Step | ToolCall;
+
+export type Message = Filled<
+	Omit<ChatService['schemas']['Message'], 'error' | 'steps'>,
+	'attachments' | 'citations' | 'agent_id' | 'finish_reason' | 'left_out'
+> & { error?: ReplyError | null; steps: Part[] };
 export type LeftOut = ChatService['schemas']['LeftOutEventData'];
 export type MessageStatus = Message['status'];
 export type Usage = ChatService['schemas']['MessageUsage'];

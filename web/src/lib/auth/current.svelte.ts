@@ -1,11 +1,12 @@
 /** The one session of this page, and what the page may show for it. */
 import { readJson, send } from '$lib/api/http';
 import type { TokenAnswer, User } from '$lib/api/types';
-import { personal, useStoreOf } from '$lib/state/storage';
+import { personal, readStored, useStoreOf, writeStored } from '$lib/state/storage';
 import { Session } from './session';
 
 const LOCK = 'atrium-refresh';
 const CHANNEL = 'atrium-session';
+const SIGNED_IN = 'atrium-signed-in';
 
 class Identity {
 	user = $state.raw<User | null>(null);
@@ -36,12 +37,16 @@ export const session = new Session({
 	exclusive,
 	now: () => Date.now(),
 	changed: (user) => {
+		writeStored(SIGNED_IN, user === null ? 'no' : 'yes');
 		useStoreOf(user?.id ?? null);
 		identity.user = user;
 		if (user === null) identity.permissions = null;
 		else identity.signedOut = false;
 	}
 });
+
+/** False: the last session of this browser has ended, so asking for it would only be refused. */
+export const mayBeSignedIn = (): boolean => readStored(SIGNED_IN) !== 'no';
 
 const channel = typeof BroadcastChannel === 'undefined' ? null : new BroadcastChannel(CHANNEL);
 channel?.addEventListener('message', (event: MessageEvent<unknown>) => {

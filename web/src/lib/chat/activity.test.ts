@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Citation, Part, ToolCall } from '$lib/api/parts';
+import type { Citation, Part, ToolCall } from '$lib/api/types';
 import { activityOf, citedIn, withCall, withCitation, withStep } from './activity';
 
 const call = (fields: Partial<ToolCall>): ToolCall => ({

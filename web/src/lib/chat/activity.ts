@@ -1,6 +1,6 @@
 /** What was done for a reply: steps and tool calls, folded from its events, and said in few words. Pure. */
 import { t } from '$lib/i18n';
-import type { Citation, Part, Step, ToolCall } from '$lib/api/parts';
+import type { Citation, Part, Step, ToolCall } from '$lib/api/types';
 
 export function isCall(part: Part): part is ToolCall {
 	return 'call_id' in part;

@@ -1,6 +1,6 @@
 /** The files beside a message that is being written; those that have arrived are kept, with the draft, across reloads. */
 import { t } from '$lib/i18n';
-import type { Attachment } from '$lib/api/parts';
+import type { Attachment } from '$lib/api/types';
 import { Transfer } from '$lib/files/transfer.svelte';
 import { personal, type PersonalStore } from '$lib/state/storage';
 
@@ -40,21 +40,27 @@ class Attachments {
 		return this.pending > 0 ? t('chat.waitsForFiles', { count: this.pending }) : null;
 	}
 
-	/** @returns how many found no room */
+	/** A file chosen twice is attached once. @returns how many found no room */
 	add(files: Iterable<File>): number {
-		const wanted = [...files];
-		const taken = wanted.slice(0, Math.max(0, ATTACHMENTS_MAX - this.all.length));
+		const wanted = [...files].filter((file) => !this.all.some((transfer) => transfer.isOf(file)));
+		const taken = wanted.slice(0, this.#room);
 		this.all = [...this.all, ...taken.map((file) => Transfer.of(file, () => this.#keep()))];
 		return wanted.length - taken.length;
 	}
 
-	/** Files that are already there: of a draft, or of a message that was refused. */
-	put(files: Attachment[]): void {
+	/** Files that are already there: chosen, of a draft, or of a message that was refused. @returns how many found no room */
+	put(files: Attachment[]): number {
 		const known = new Set(this.all.map(({ fileId }) => fileId));
-		const more = files
-			.filter(({ file_id }) => !known.has(file_id))
-			.map((file) => Transfer.stored(file.file_id, file));
+		const wanted = files.filter(({ file_id }) => !known.has(file_id));
+		const more = wanted
+			.slice(0, this.#room)
+			.map((file) => Transfer.stored(file.file_id, file, () => this.#keep()));
 		if (more.length > 0) this.all = [...this.all, ...more];
+		return wanted.length - more.length;
+	}
+
+	get #room(): number {
+		return Math.max(0, ATTACHMENTS_MAX - this.all.length);
 	}
 
 	remove(key: string): void {

@@ -1,5 +1,5 @@
 /** What is typed but not sent, per chat, across reloads. */
-import type { Attachment } from '$lib/api/parts';
+import type { Attachment } from '$lib/api/types';
 import { personal } from '$lib/state/storage';
 
 const PREFIX = 'draft:';
@@ -19,10 +19,25 @@ export interface Written {
 	attachments: Attachment[];
 }
 
-/** A chat's first title: the first line of its first message, shortened at a word. */
+const TITLE_MAX = 60;
+const SENTENCE_MIN = 12;
+
+/** A chat's first title: the first sentence of its first message, without marks of Markdown, shortened at a word. */
 export function titleFrom(content: string): string {
-	const line = content.trim().split('\n')[0]?.replace(/\s+/g, ' ') ?? '';
-	if (line.length <= 60) return line;
-	const cut = line.slice(0, 60);
-	return `${cut.slice(0, Math.max(30, cut.lastIndexOf(' ')))}…`;
+	const prose = content.replace(/^(```|~~~)[\s\S]*?(^\1|$(?![\s\S]))/gm, '');
+	const line = firstLine(prose) || firstLine(content.replace(/^(?:```|~~~).*$/gm, ''));
+	const end = line.slice(SENTENCE_MIN).search(/[.?!](?= )/);
+	const sentence = end < 0 ? line : line.slice(0, SENTENCE_MIN + end + 1);
+	if (sentence.length <= TITLE_MAX) return sentence;
+	const cut = sentence.slice(0, TITLE_MAX);
+	return `${cut.slice(0, Math.max(TITLE_MAX / 2, cut.lastIndexOf(' ')))}…`;
+}
+
+function firstLine(text: string): string {
+	const line = text.split('\n').find((one) => /[\p{L}\p{N}]/u.test(one)) ?? '';
+	return line
+		.replace(/^\s*(?:#{1,6}|>|[-*+]|\d{1,3}[.)])\s+/, '')
+		.replace(/\*\*|__|`/g, '')
+		.replace(/\s+/g, ' ')
+		.trim();
 }

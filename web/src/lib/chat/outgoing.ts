@@ -4,8 +4,7 @@
  */
 import type { NewChat, NewMessage } from '$lib/api/chats';
 import { newKey } from '$lib/api/client';
-import type { Attachment } from '$lib/api/parts';
-import type { Message } from '$lib/api/types';
+import type { Attachment, Message } from '$lib/api/types';
 import { personal, type PersonalStore } from '$lib/state/storage';
 
 export interface Outgoing {

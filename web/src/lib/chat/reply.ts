@@ -1,7 +1,17 @@
 /** What a running reply looks like after each event of its stream. Pure, so that resuming is testable. */
 import { t } from '$lib/i18n';
-import type { Citation, Part, Step, ToolCall } from '$lib/api/parts';
-import type { LeftOut, LoadProgress, Message, MessageStatus, ReplyError, Usage } from '$lib/api/types';
+import type {
+	Citation,
+	LeftOut,
+	LoadProgress,
+	Message,
+	MessageStatus,
+	Part,
+	ReplyError,
+	Step,
+	ToolCall,
+	Usage
+} from '$lib/api/types';
 import type { SseEvent } from '$lib/sse/parser';
 import { withCall, withCitation, withStep } from './activity';
 

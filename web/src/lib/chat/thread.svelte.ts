@@ -3,8 +3,7 @@ import { t } from '$lib/i18n';
 import { decide } from '$lib/api/agents';
 import * as api from '$lib/api/chats';
 import { isAbort, toApiError, type ApiError } from '$lib/api/errors';
-import type { Attachment } from '$lib/api/parts';
-import type { Chat, Message, ReplyError } from '$lib/api/types';
+import type { Attachment, Chat, Message, ReplyError } from '$lib/api/types';
 import { chats } from '$lib/state/chats.svelte';
 import { entitlements } from '$lib/state/entitlements.svelte';
 import { models } from '$lib/state/models.svelte';
@@ -52,6 +51,7 @@ export class Thread {
 	/** Which message is being answered: the placeholder until the server named the reply. */
 	replyingId = $state<string | null>(null);
 	#turn: Turn | null = null;
+	#begun = false;
 	/** Stored id -> the local id it was first shown under, so that its element stays. */
 	#keys = new Map<string, string>();
 	#onRefused: (content: string, attachments: Attachment[]) => void;
@@ -85,8 +85,15 @@ export class Thread {
 		}
 	}
 
+	/** It was made just now, and the server refused all that was sent to it. */
+	get refusedAtOnce(): boolean {
+		const refused = (this.unsent?.error.status ?? 0) >= 400;
+		return this.#begun && refused && this.messages.length === 0 && !this.running;
+	}
+
 	/** A chat that was made just now holds nothing yet: its first message is sent without asking for it. */
 	begin(chat: Chat, first: Outgoing): void {
+		this.#begun = true;
 		this.chat = chat;
 		this.loading = false;
 		void this.#deliver(first, []);
@@ -333,8 +340,7 @@ export class Thread {
 		if (shown) this.messages = replaceById(this.messages, shown.id, replyAsMessage(reply, shown));
 		this.#detach();
 		chats.touch(this.chatId);
-		if (reply.usage?.remaining_nano != null) entitlements.learn(reply.usage.remaining_nano);
-		else void entitlements.refresh();
+		entitlements.learn(reply.usage?.remaining_nano ?? null);
 		await this.#readEnd().catch(() => undefined);
 	}
 

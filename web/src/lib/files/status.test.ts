@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Stage } from '$lib/api/retrieval';
-import { documentState, isSettled, kindOf, pollDelay } from './status';
+import { documentState, isSettled, kindOf, mayReadAgain, pollDelay } from './status';
 
 const at = (
 	stage: Stage,
@@ -66,4 +66,15 @@ it('names kinds of files', () => {
 			'text/csv'
 		].map(kindOf)
 	).toEqual(['PDF', 'Markdown', 'Word', 'CSV']);
+});
+
+describe('reading a file again', () => {
+	const failed = (code: string) => ({ stage: 'failed' as const, error: { code, detail: '' } });
+
+	it('is offered where it can end otherwise, not for a scan or a file with a password', () => {
+		expect(mayReadAgain(failed('interrupted'))).toBe(true);
+		expect(mayReadAgain({ stage: 'cancelled', error: null })).toBe(true);
+		for (const code of ['no_text', 'encrypted', 'empty']) expect(mayReadAgain(failed(code))).toBe(false);
+		expect(mayReadAgain({ stage: 'ready', error: null })).toBe(false);
+	});
 });

@@ -17,6 +17,25 @@ const ENDED = new Set<Stage>(['ready', 'failed', 'cancelled']);
 
 export const isSettled = (document: Pick<Document, 'stage'>) => ENDED.has(document.stage);
 
+/** What the file itself lacks: read again, it would fail again. */
+const OF_THE_FILE = new Set([
+	'broken',
+	'empty',
+	'encrypted',
+	'no_text',
+	'not_text',
+	'too_complex',
+	'too_deep',
+	'too_large',
+	'too_much_text',
+	'unclear_encoding'
+]);
+
+/** Whether reading it once more can end otherwise. */
+export function mayReadAgain({ stage, error }: Pick<Document, 'stage' | 'error'>): boolean {
+	return stage === 'cancelled' || (stage === 'failed' && !OF_THE_FILE.has(error?.code ?? ''));
+}
+
 const DOING: Partial<Record<Stage, PlainKey>> = { parsing: 'files.reading', embedding: 'files.indexing' };
 const UNITS = { pages: 'files.doneOfPages', chunks: 'files.doneOfPassages' } as const;
 
@@ -57,6 +76,8 @@ const KINDS: [RegExp, string | (() => string)][] = [
 	[/markdown/, 'Markdown'],
 	[/html/, 'HTML'],
 	[/wordprocessingml|msword/, () => t('files.word')],
+	[/csv/, 'CSV'],
+	[/json/, 'JSON'],
 	[/^text\/plain/, () => t('files.text')]
 ];
 
@@ -65,6 +86,3 @@ export function kindOf(contentType: string): string {
 	if (kind !== undefined) return typeof kind === 'string' ? kind : kind();
 	return contentType.split(/[/;]/)[1]?.toUpperCase() ?? t('files.file');
 }
-
-/** What can be read, for the file chooser. */
-export const ACCEPT = '.pdf,.md,.markdown,.txt,.html,.htm,.docx';

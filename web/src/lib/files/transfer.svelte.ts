@@ -4,7 +4,7 @@ import { idempotencyKey } from '$lib/api/client';
 import { isAbort, toApiError } from '$lib/api/errors';
 import * as api from '$lib/api/retrieval';
 import type { Document } from '$lib/api/retrieval';
-import { documentState, isSettled, pollDelay } from './status';
+import { documentState, isSettled, mayReadAgain, pollDelay } from './status';
 import { newUpload, pause, runUpload } from './upload';
 
 export type TransferPhase = 'uploading' | 'indexing' | 'ready' | 'failed';
@@ -27,8 +27,7 @@ export class Transfer {
 	retrying = $state(false);
 	/** Why it stopped; null while it goes. */
 	problem = $state<string | null>(null);
-	/** False where the same file would be refused again. */
-	mayRetry = $state(true);
+	#refused = $state(false);
 	#file: File | null;
 	#knowledgeBaseId: string | null;
 	#upload = newUpload();
@@ -64,11 +63,12 @@ export class Transfer {
 	/** Follows a file that is already there. */
 	static stored(
 		fileId: string,
-		about: { filename: string; size_bytes: number; content_type: string }
+		about: { filename: string; size_bytes: number; content_type: string },
+		changed: (transfer: Transfer) => void = () => undefined
 	): Transfer {
 		const transfer = new Transfer(
 			{ name: about.filename, size: about.size_bytes, contentType: about.content_type },
-			() => undefined
+			changed
 		);
 		transfer.sent = about.size_bytes;
 		void transfer.#follow(fileId);
@@ -77,6 +77,18 @@ export class Transfer {
 
 	get fileId(): string | null {
 		return this.document?.document_id ?? null;
+	}
+
+	/** False where the same file would be refused again. */
+	get mayRetry(): boolean {
+		return !this.#refused && (this.document === null || mayReadAgain(this.document));
+	}
+
+	/** Whether it is this very file of the person's disk. */
+	isOf({ name, size, lastModified }: File): boolean {
+		return (
+			this.#file?.name === name && this.#file.size === size && this.#file.lastModified === lastModified
+		);
 	}
 
 	get phase(): TransferPhase {
@@ -135,7 +147,7 @@ export class Transfer {
 		if (!file) return;
 		if (file.size === 0) {
 			this.problem = t('files.theFileIsEmpty');
-			this.mayRetry = false;
+			this.#refused = true;
 			return;
 		}
 		const turn = line.then(() => this.#send(file, this.#abort.signal));
@@ -211,7 +223,7 @@ export class Transfer {
 			if (isAbort(error)) return;
 			const problem = toApiError(error);
 			this.problem = problem.status === 404 ? t('files.thisFileIsNo') : problem.message;
-			this.mayRetry = !HOPELESS.has(problem.code) && problem.status !== 404;
+			this.#refused = HOPELESS.has(problem.code) || problem.status === 404;
 			this.#changed(this);
 		}
 	}

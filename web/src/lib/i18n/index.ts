@@ -1,5 +1,6 @@
 /** Every text of the pages: `t('chat.send')`, in the language that is in use. Plain state, so that pure code can use it too. */
-import { en } from './en';
+import type { en } from './en';
+import { entry } from './en/entry';
 import { format, type Params, type Value } from './message';
 
 export type MessageKey = keyof typeof en;
@@ -23,16 +24,37 @@ export type PlainKey = { [Key in MessageKey]: [ParamsOf<Key>] extends [never] ? 
 export interface Language {
 	/** As in <html lang> and for Intl. */
 	tag: string;
+	/** Without `rest` until `wantAll` was called: the pages before sign-in need little. */
 	catalogue: Catalogue;
+	/** What the pages of those who are signed in say. */
+	rest: () => Promise<Partial<Catalogue>>;
 	/** What servers say, by code; where a code is missing, their own words are shown. */
 	errors: Partial<Record<string, string>>;
 	/** What is done to each piece of own text: only the language for tests does something. */
 	change?: (text: string) => string;
 }
 
-export const ENGLISH: Language = { tag: 'en', catalogue: en, errors: {} };
+export const ENGLISH: Language = {
+	tag: 'en',
+	catalogue: { ...entry } as Catalogue,
+	rest: () => import('./en/app').then(({ app }) => app),
+	errors: {}
+};
 
 let current = ENGLISH;
+let all = false;
+
+/** Loads what else a language says, once it is wanted. */
+export async function complete(language: Language): Promise<Language> {
+	if (all) Object.assign(language.catalogue, await language.rest());
+	return language;
+}
+
+/** From now on every text is there, in this language and in the ones chosen later. */
+export async function wantAll(): Promise<void> {
+	all = true;
+	await complete(current);
+}
 
 export function useLanguage(language: Language): void {
 	current = language;

@@ -1,6 +1,6 @@
 /** Which language the pages are in: the person's choice in this browser, else the browser's own. */
 import { readStored, writeStored } from '$lib/state/storage';
-import { ENGLISH, useLanguage, type Language } from './index';
+import { complete, ENGLISH, useLanguage, type Language } from './index';
 
 const KEY = 'atrium-language';
 
@@ -52,7 +52,10 @@ class LocaleState {
 	async #apply(): Promise<void> {
 		const id = this.choice === 'system' ? bestOf(navigator.languages) : this.choice;
 		// A catalogue that does not load must not keep anybody out: the pages stay as they are.
-		const language = await LOCALES[id].load().catch(() => null);
+		const language = await LOCALES[id]
+			.load()
+			.then(complete)
+			.catch(() => null);
 		if (language === null) return;
 		const tag = navigator.languages.find((one) => one.startsWith(`${language.tag}-`)) ?? language.tag;
 		useLanguage({ ...language, tag });

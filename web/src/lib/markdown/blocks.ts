@@ -2,7 +2,8 @@
  * Cuts a reply into top-level Markdown blocks so that, while it streams, only the last block is drawn again.
  * A block that something follows never changes: it keeps its key and its object.
  */
-import { Lexer, type Tokens } from 'marked';
+import type { Tokens } from 'marked';
+import { newMarked } from './grammar';
 
 export interface Block {
 	/** Where the block starts in the text: stable for as long as the text only grows. */
@@ -65,12 +66,14 @@ function languageOf(info: string): string {
 	return (/^\s*([\w+#.-]*)/.exec(info)?.[1] ?? '').toLowerCase();
 }
 
+const marked = newMarked();
+
 function split(text: string, offset: number): Block[] {
 	const growing = unclosedFence(text, offset);
 	if (growing) return [growing];
 	const blocks: Block[] = [];
 	let at = offset;
-	for (const token of new Lexer({ gfm: true }).lex(text)) {
+	for (const token of marked.lexer(text)) {
 		if (token.type !== 'space')
 			blocks.push({ key: at, raw: token.raw, code: codeOf(token as Tokens.Generic) });
 		at += token.raw.length;

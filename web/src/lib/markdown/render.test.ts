@@ -68,3 +68,38 @@ describe('lists', () => {
 		expect(draw('- a\n- b')).not.toContain('<input');
 	});
 });
+
+describe('what replies write beyond GFM', () => {
+	it.each([
+		['one<br>two', 'one<br>two'],
+		['x<sub>2</sub> and <KBD>Ctrl</KBD>', 'x<sub>2</sub> and <kbd>Ctrl</kbd>'],
+		['H~2~O', 'H<sub>2</sub>O'],
+		['~5 minutes, or ~10', '~5 minutes, or ~10'],
+		['It is ~~gone~~.', '<del>gone</del>'],
+		['It follows[^1].', 'follows<sup>1</sup>.'],
+		['[^a]: By *Ada*', '<sup>a</sup> By <em>Ada</em>']
+	])('draws %s', (source, html) => expect(drawMarkdown(source, new Set())).toContain(html));
+
+	it.each([
+		['so \\(a^2 + b_1\\) holds', 'a^2 + b_1'],
+		['\\[\n\\begin{pmatrix} 1 & 2 \\\\ 3 & 4 \\end{pmatrix}\n\\]', '\\begin{pmatrix} 1 &#38; 2 \\\\ 3'],
+		['$$\na\n- b\n= c\n$$', 'a\n- b\n= c'],
+		['with $x_1 * y_1$ too', 'x_1 * y_1']
+	])('keeps the source of the formula in %j', (source, formula) =>
+		expect(drawMarkdown(source, new Set())).toContain(`<code class="math">${formula}`)
+	);
+
+	it.each(['It costs $5 or $10.', 'from $5/$10 up'])('takes %s for money', (source) =>
+		expect(drawMarkdown(source, new Set())).not.toContain('math')
+	);
+
+	it('folds details with Markdown inside, and keeps other tags as text', () => {
+		const html = drawMarkdown(
+			'<details>\n<summary>More</summary>\n\n- one\n\n<script>x</script>\n\n</details>\n\nafter',
+			new Set()
+		);
+		expect(html).toMatch(/<details><summary>More<\/summary><ul>\n<li>one/);
+		expect(html).toContain('&#60;script&#62;');
+		expect(html).toMatch(/<\/details>\n<p>after/);
+	});
+});

@@ -1,19 +1,12 @@
 /** Markdown -> safe HTML for one block. Cleaned after drawing, never before. */
 import { t } from '$lib/i18n';
 import DOMPurify, { type Config } from 'dompurify';
-import { Marked, type Token, type Tokens } from 'marked';
+import type { Token, Tokens } from 'marked';
+import { escapeHtml, newMarked } from './grammar';
 import { highlightNow } from './highlight.svelte';
 
-export function escapeHtml(text: string): string {
-	return text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
-}
-
-const marked = new Marked({
-	gfm: true,
-	breaks: false,
+const marked = newMarked().use({
 	renderer: {
-		// Raw HTML in a reply is shown as it was written: a reply is text, not a page.
-		html: ({ text }: Tokens.HTML | Tokens.Tag) => escapeHtml(text),
 		// Drawing a picture from elsewhere would tell that server what is being read.
 		image: ({ href, text }: Tokens.Image) =>
 			`<a href="${escapeHtml(href)}">${escapeHtml(text || href)}</a>`,
@@ -107,7 +100,7 @@ const PLAIN =
 const ALLOWED: Config = {
 	ALLOWED_TAGS: (
 		'p br hr h1 h2 h3 h4 h5 h6 strong em del code pre a ul ol li blockquote div span button ' +
-		'table thead tbody tr th td input sup sub'
+		'table thead tbody tr th td input sup sub kbd details summary'
 	).split(' '),
 	ALLOWED_ATTR: [...ADDRESSES, ...PLAIN],
 	ADD_URI_SAFE_ATTR: PLAIN,
@@ -120,7 +113,7 @@ function hookLinks(): void {
 	if (hooked) return;
 	hooked = true;
 	DOMPurify.addHook('afterSanitizeAttributes', (node) => {
-		if (node.tagName !== 'A') return;
+		if (node.tagName !== 'A' || !node.hasAttribute('href')) return;
 		node.setAttribute('target', '_blank');
 		node.setAttribute('rel', 'noopener noreferrer nofollow');
 	});

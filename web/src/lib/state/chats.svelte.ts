@@ -95,6 +95,12 @@ class Chats {
 		});
 	}
 
+	/** Removes one that holds nothing, without a word; should it fail, an empty chat stays. */
+	discard(id: string): void {
+		this.all = this.all.filter((chat) => chat.id !== id);
+		void deleteChat(id).catch(() => undefined);
+	}
+
 	async #delete(chat: Chat, keepalive: boolean): Promise<void> {
 		try {
 			await deleteChat(chat.id, keepalive);

@@ -1,38 +1,41 @@
 /** What the signed-in person has left to spend. Null while unknown: billing may be away. */
 import { entitlements as read } from '$lib/api/billing';
 import type { Entitlements } from '$lib/api/types';
-
-const FRESH_MS = 60_000;
+import { identity } from '$lib/auth/current.svelte';
+import { leftOf } from '$lib/format/budgets';
 
 class EntitlementState {
 	current = $state.raw<Entitlements | null>(null);
-	remainingNano = $state<number | null>(null);
-	#readAt = 0;
+	/** What the last reply left; null: as `current` says. */
+	#learnt = $state<number | null>(null);
+
+	get remainingNano(): number | null {
+		return leftOf(this.current, this.#learnt, identity.can.readWallets);
+	}
+
+	/** What the organisation has; null for those whom it does not concern. */
+	get walletNano(): number | null {
+		return identity.can.readWallets ? (this.current?.wallet.available_nano ?? null) : null;
+	}
 
 	async refresh(): Promise<void> {
 		try {
 			this.current = await read();
-			this.remainingNano = this.current.remaining_nano;
-			this.#readAt = Date.now();
+			this.#learnt = null;
 		} catch {
 			// Not worth interrupting anyone: the next reply or visit asks again.
-			this.#readAt = 0;
 		}
 	}
 
-	async refreshIfStale(): Promise<void> {
-		if (Date.now() - this.#readAt > FRESH_MS) await this.refresh();
-	}
-
-	/** A reply's usage event says what is left without another request. */
+	/** A reply's usage event says what is left to whoever may know the wallet; others are told of their budgets. */
 	learn(remainingNano: number | null): void {
-		if (remainingNano !== null) this.remainingNano = remainingNano;
+		if (remainingNano === null || !identity.can.readWallets) void this.refresh();
+		else this.#learnt = remainingNano;
 	}
 
 	clear(): void {
 		this.current = null;
-		this.remainingNano = null;
-		this.#readAt = 0;
+		this.#learnt = null;
 	}
 }
 

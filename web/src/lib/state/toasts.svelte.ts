@@ -1,4 +1,4 @@
-/** Short notices at the head of the page, with at most one thing to do. */
+/** Short notices over the page, with at most one thing to do. */
 
 export interface Toast {
 	id: number;

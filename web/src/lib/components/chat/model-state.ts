@@ -12,6 +12,8 @@ export interface ModelState {
 
 export function modelState(model: Model | null): ModelState {
 	if (!model) return { dot: 'bg-line-strong', short: '', text: '' };
+	if (model.status === 'ready' && model.priced === false)
+		return { dot: 'bg-warn', short: t('chat.noPrice'), text: t('chat.itAnswersOnceIt') };
 	if (model.status === 'ready')
 		return {
 			dot: 'bg-good',

@@ -15,7 +15,6 @@ export const auth: Record<keyof typeof english, string> = {
 	'auth.setUp': 'Einrichten',
 	'auth.setUpToken': 'Einrichtungs-Token',
 	'auth.signIn': 'Anmelden',
-	'auth.signInAtrium': 'Anmelden · Atrium',
 	'auth.signUpIsClosed': 'Die Registrierung ist geschlossen',
 	'auth.thisIsTheFirst': 'Das ist das erste Konto, es wird also das des Administrators.',
 	'auth.welcomeSetUpYour': 'Willkommen. Richten Sie Ihr Atrium ein'

@@ -17,10 +17,13 @@ export const chat: Record<keyof typeof english, string> = {
 	'chat.approve': 'Zustimmen',
 	'chat.arguments': 'Argumente',
 	'chat.askAnything': 'Fragen Sie etwas',
+	'chat.attach': 'Anhängen',
 	'chat.attachFiles': 'Dateien anhängen',
+	'chat.attachYourFiles': 'Ihre Dateien anhängen',
 	'chat.attachedFiles': 'Angehängte Dateien',
 	'chat.blockerThenSendsItself': '{blocker}, sendet sich dann selbst',
 	'chat.chooseAModel': 'Modell wählen',
+	'chat.chooseFromYourFiles': 'Aus Ihren Dateien wählen',
 	'chat.closeTheSource': 'Quelle schließen',
 	'chat.context': '{size} Kontext',
 	'chat.continue': 'Fortsetzen',
@@ -28,6 +31,7 @@ export const chat: Record<keyof typeof english, string> = {
 	'chat.copyARequestFor': 'Anfrage an den Administrator kopieren',
 	'chat.copyMessage': 'Nachricht kopieren',
 	'chat.copyReply': 'Antwort kopieren',
+	'chat.countBases': '{count, plural, one {# Sammlung} other {# Sammlungen}}',
 	'chat.countCalls': '{count, plural, one {# Aufruf} other {# Aufrufe}}',
 	'chat.countDenied': '{count} abgelehnt',
 	'chat.countFailed': '{count} fehlgeschlagen',
@@ -88,6 +92,7 @@ export const chat: Record<keyof typeof english, string> = {
 	'chat.message': 'Nachricht',
 	'chat.messageCopied': 'Nachricht kopiert.',
 	'chat.modelDownload': 'Herunterladen des Modells',
+	'chat.modelOfAgent': 'von {agent}',
 	'chat.morePassages':
 		'{count, plural, one {# weitere Stelle} other {# weitere Stellen}} hat das Modell bekommen',
 	'chat.nameAnswersOnceAn':
@@ -101,9 +106,9 @@ export const chat: Record<keyof typeof english, string> = {
 	'chat.nameIsStartingYou':
 		'{name} startet. Sie können schon senden: die Nachricht wartet und wird beantwortet.',
 	'chat.neededAtLeast': 'Mindestens nötig',
-	'chat.newChatAtrium': 'Neuer Chat · Atrium',
 	'chat.nextVersion': 'Nächste Fassung',
 	'chat.noAgent': 'Kein Agent',
+	'chat.noFileToAttach': 'Sie haben keine weitere Datei, die gelesen werden konnte. Laden Sie eine hoch.',
 	'chat.noKnowledgeBaseIs': 'Keine Wissenssammlung heißt „{query}“.',
 	'chat.noKnowledgeBaseYet':
 		'Noch keine Wissenssammlung. Antworten schlagen nur in den Dateien nach, die Sie anhängen.',
@@ -150,6 +155,8 @@ export const chat: Record<keyof typeof english, string> = {
 	'chat.shortenItAttachLess':
 		'Kürzen Sie, hängen Sie weniger an, oder wählen Sie ein Modell, das mehr liest.',
 	'chat.shouldTheAgentDo': 'Soll der Agent das tun?',
+	'chat.showAll': 'Ganz anzeigen',
+	'chat.showLess': 'Weniger anzeigen',
 	'chat.somethingFailedOnThe': 'Auf dem Server ist etwas fehlgeschlagen.',
 	'chat.sourceN': 'Quelle {n}',
 	'chat.sources': 'Quellen',

@@ -72,7 +72,7 @@ export const common: Record<keyof typeof english, string> = {
 	'common.state': 'Zustand',
 	'common.status': 'Status',
 	'common.suspended': 'gesperrt',
-	'common.titleAtrium': '{title} · Atrium',
+	'common.team': 'Team',
 	'common.tokens': 'Tokens',
 	'common.toolsAndServers': 'Werkzeuge und Server',
 	'common.topUpTheWallet': 'Guthaben aufladen',

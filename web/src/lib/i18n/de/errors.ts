@@ -1,6 +1,19 @@
 import type { errors as english } from '../en/errors';
 
 export const errors: Record<keyof typeof english, string> = {
+	'errors.atLeastCharacters': 'Mindestens {limit} Zeichen.',
+	'errors.atLeastEntries': '{limit, plural, one {Mindestens # Eintrag.} other {Mindestens # Einträge.}}',
+	'errors.atLeastLimit': 'Mindestens {limit}.',
+	'errors.atMostCharacters': 'Höchstens {limit} Zeichen.',
+	'errors.atMostEntries': '{limit, plural, one {Höchstens # Eintrag.} other {Höchstens # Einträge.}}',
+	'errors.atMostLimit': 'Höchstens {limit}.',
+	'errors.isMissing': 'Diese Angabe fehlt.',
+	'errors.lessThan': 'Weniger als {limit}.',
+	'errors.moreThan': 'Mehr als {limit}.',
+	'errors.noChoice': 'Diese Auswahl gibt es nicht.',
+	'errors.noEmail': 'Das ist keine E-Mail-Adresse.',
+	'errors.noNumber': 'Hier gehört eine Zahl hin.',
+	'errors.noWholeNumber': 'Hier gehört eine ganze Zahl hin.',
 	'errors.requestFailed': 'Die Anfrage ist fehlgeschlagen',
 	'errors.somethingWentWrong': 'Etwas ist schiefgegangen',
 	'errors.somethingWentWrongIn': 'Auf dieser Seite ist etwas schiefgegangen. Laden Sie sie neu.',

@@ -8,6 +8,7 @@ export const usage: Record<keyof typeof english, string> = {
 	'usage.costPerDayAnd':
 		'Kosten je Tag und Modell, in UTC-Tagen. Die Zahlen stehen in der Tabelle darunter.',
 	'usage.everyone': 'Alle',
+	'usage.inTheWallet': 'Im Guthaben',
 	'usage.inTotal': 'insgesamt',
 	'usage.keyBudget': 'Budget des Schlüssels',
 	'usage.leftResets': 'Noch {amount}, beginnt {when} neu',

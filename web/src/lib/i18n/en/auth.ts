@@ -13,7 +13,6 @@ export const auth = {
 	'auth.setUp': 'Set up',
 	'auth.setUpToken': 'Set-up token',
 	'auth.signIn': 'Sign in',
-	'auth.signInAtrium': 'Sign in · Atrium',
 	'auth.signUpIsClosed': 'Sign-up is closed',
 	'auth.thisIsTheFirst': 'This is the first account, so it becomes the administrator.',
 	'auth.welcomeSetUpYour': 'Welcome. Set up your Atrium'

@@ -70,7 +70,7 @@ export const common = {
 	'common.state': 'State',
 	'common.status': 'Status',
 	'common.suspended': 'suspended',
-	'common.titleAtrium': '{title} · Atrium',
+	'common.team': 'Team',
 	'common.tokens': 'Tokens',
 	'common.toolsAndServers': 'Tools and servers',
 	'common.topUpTheWallet': 'Top up the wallet',

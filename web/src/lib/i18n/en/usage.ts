@@ -5,6 +5,7 @@ export const usage = {
 	'usage.costByDay': 'Cost by day',
 	'usage.costPerDayAnd': 'Cost per day and model, in UTC days. The table below has the numbers.',
 	'usage.everyone': 'Everyone',
+	'usage.inTheWallet': 'In the wallet',
 	'usage.inTotal': 'in total',
 	'usage.keyBudget': 'Key budget',
 	'usage.leftResets': '{amount} left, resets {when}',
