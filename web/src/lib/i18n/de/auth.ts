@@ -1,7 +1,7 @@
 import type { auth as english } from '../en/auth';
 
 export const auth: Record<keyof typeof english, string> = {
-	'auth.askAnAdministratorOf': 'Bitten Sie einen Administrator dieses Atriums um ein Konto.',
+	'auth.askAnAdministratorOf': 'Bitten Sie einen Administrator dieser Installation um ein Konto.',
 	'auth.atLeastMinCharacters': 'Mindestens {min} Zeichen',
 	'auth.createAccount': 'Konto anlegen',
 	'auth.createAnAccount': 'Konto anlegen',
@@ -10,12 +10,12 @@ export const auth: Record<keyof typeof english, string> = {
 	'auth.loadingTheForm': 'Formular wird geladen',
 	'auth.newHere': 'Neu hier?',
 	'auth.passwordForgottenThePeople':
-		'Passwort vergessen? Wer dieses Atrium betreibt, kann Ihnen ein neues geben.',
+		'Passwort vergessen? Wer diese Installation betreibt, kann Ihnen ein neues geben.',
 	'auth.printedByMakeRun': 'Wird von `make run` mit dem Link zur Einrichtung ausgegeben',
 	'auth.setUp': 'Einrichten',
 	'auth.setUpToken': 'Einrichtungs-Token',
 	'auth.signIn': 'Anmelden',
 	'auth.signUpIsClosed': 'Die Registrierung ist geschlossen',
-	'auth.thisIsTheFirst': 'Das ist das erste Konto, es wird also das des Administrators.',
+	'auth.thisIsTheFirst': 'Das ist das erste Konto; es wird das des Administrators.',
 	'auth.welcomeSetUpYour': 'Willkommen. Richten Sie Ihr Atrium ein'
 };

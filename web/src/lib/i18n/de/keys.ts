@@ -13,7 +13,7 @@ export const keys: Record<keyof typeof english, string> = {
 	'keys.expires': 'Läuft ab',
 	'keys.iHaveKeptIt': 'Ich habe ihn aufbewahrt',
 	'keys.itIsShownThis':
-		'Er wird nur dieses eine Mal angezeigt. Bewahren Sie ihn auf, wo Sie Passwörter aufbewahren; geht er verloren, widerrufen Sie ihn und legen einen anderen an.',
+		'Er wird nur dieses eine Mal angezeigt. Bewahren Sie ihn dort auf, wo Sie Passwörter aufbewahren. Geht er verloren, widerrufen Sie ihn und legen einen anderen an.',
 	'keys.language': 'Sprache',
 	'keys.lastUsed': 'Zuletzt benutzt',
 	'keys.loadingKeys': 'Schlüssel werden geladen',
@@ -24,7 +24,7 @@ export const keys: Record<keyof typeof english, string> = {
 	'keys.noKeysYet': 'Noch keine Schlüssel',
 	'keys.oneYear': 'Ein Jahr',
 	'keys.programsThatUseThis':
-		'Programme, die diesen Schlüssel benutzen, werden ab jetzt abgewiesen. Das lässt sich nicht rückgängig machen.',
+		'Programme, die diesen Schlüssel benutzen, werden ab sofort abgewiesen. Das lässt sich nicht rückgängig machen.',
 	'keys.putYourKeyInto': 'Legen Sie zuerst Ihren Schlüssel in ATRIUM_API_KEY ab.',
 	'keys.revoke': 'Widerrufen',
 	'keys.revokeName': '„{name}“ widerrufen?',
@@ -32,5 +32,5 @@ export const keys: Record<keyof typeof english, string> = {
 	'keys.theKeysDidNot': 'Die Schlüssel konnten nicht geladen werden',
 	'keys.tryIt': 'Ausprobieren',
 	'keys.useAtriumFromPrograms':
-		'Benutzen Sie Atrium aus Programmen. Die API ist die, die Programme für OpenAI sprechen.'
+		'Benutzen Sie Atrium aus Programmen heraus. Was mit der API von OpenAI arbeitet, arbeitet auch hiermit.'
 };

@@ -3,7 +3,7 @@ import type { settings as english } from '../en/settings';
 export const settings: Record<keyof typeof english, string> = {
 	'settings.atLeastMinCharacters': 'Mindestens {min} Zeichen. Ihre anderen Sitzungen enden.',
 	'settings.changePassword': 'Passwort ändern',
-	'settings.currentPassword': 'Jetziges Passwort',
+	'settings.currentPassword': 'Aktuelles Passwort',
 	'settings.dark': 'Dunkel',
 	'settings.howAtriumLooksIn': 'Wie Atrium in diesem Browser aussieht.',
 	'settings.language': 'Sprache',
@@ -14,10 +14,10 @@ export const settings: Record<keyof typeof english, string> = {
 	'settings.profile': 'Profil',
 	'settings.sessions': 'Sitzungen',
 	'settings.system': 'System',
-	'settings.thatSessionWasSigned': 'Diese Sitzung wurde abgemeldet.',
-	'settings.theSessionWasNot': 'Die Sitzung wurde nicht abgemeldet. {message}',
+	'settings.thatSessionWasSigned': 'Die Sitzung wurde beendet.',
+	'settings.theSessionWasNot': 'Die Sitzung wurde nicht beendet. {message}',
 	'settings.theSessionsDidNot': 'Die Sitzungen konnten nicht geladen werden',
-	'settings.theme': 'Aussehen',
+	'settings.theme': 'Darstellung',
 	'settings.thisBrowser': 'Dieser Browser',
 	'settings.whereYouAreSigned': 'Wo Sie angemeldet sind.',
 	'settings.whichLanguage':

@@ -9,17 +9,17 @@ export const shell: Record<keyof typeof english, string> = {
 	'shell.chatActions': 'Aktionen für den Chat',
 	'shell.chats': 'Chats',
 	'shell.checkTheAddressOr': 'Prüfen Sie die Adresse, oder beginnen Sie bei Ihren Chats.',
-	'shell.darkTheme': 'Dunkles Aussehen',
+	'shell.darkTheme': 'Dunkle Darstellung',
 	'shell.deletedTitle': '„{title}“ gelöscht',
 	'shell.found': 'Gefunden',
-	'shell.lightTheme': 'Helles Aussehen',
+	'shell.lightTheme': 'Helle Darstellung',
 	'shell.loadingChats': 'Chats werden geladen',
 	'shell.loadingMoreChats': 'Weitere Chats werden geladen',
 	'shell.lookNow': 'Jetzt nachsehen',
 	'shell.nameOfTheChat': 'Name des Chats',
 	'shell.navigation': 'Navigation',
 	'shell.newChatCtrlShift': 'Neuer Chat (Strg Umschalt O)',
-	'shell.nothingIsCalledQuery': 'Nichts heißt „{query}“.',
+	'shell.nothingIsCalledQuery': 'Nichts gefunden, das „{query}“ heißt.',
 	'shell.openNavigation': 'Navigation öffnen',
 	'shell.rename': 'Umbenennen',
 	'shell.searchChatsAndPages': 'Chats und Seiten suchen',
@@ -36,5 +36,5 @@ export const shell: Record<keyof typeof english, string> = {
 	'shell.youAreStillSigned': 'Sie sind noch angemeldet. {message}',
 	'shell.yourAccountWaitsFor': 'Ihr Konto wartet auf Zulassung',
 	'shell.yourChatsDidNot': 'Ihre Chats konnten nicht geladen werden',
-	'shell.yourChatsWillBe': 'Hier stehen Ihre Chats.'
+	'shell.yourChatsWillBe': 'Hier werden Ihre Chats stehen.'
 };
