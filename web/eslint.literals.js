@@ -1,6 +1,7 @@
 /**
- * Refuses texts that are written where they are shown: they belong into the catalogue (src/lib/i18n/en), from where t()
- * reads them. Looked at: text between tags, attributes and props that people read, and properties and arguments of code
+ * Refuses texts that are written where they are shown: they belong into the catalogue (src/lib/i18n/en), from
+ * where t() reads them. Looked at: text between tags, attributes and props that people read, and properties
+ * and arguments of code
  * that are shown (`label`, `title` …, notices).
  */
 const SHOWN = new Set(

@@ -1,5 +1,6 @@
-// Accessibility of every page and state: axe-core (WCAG 2.2 A and AA, best practices) wide and on a phone, light and dark,
-// and a walk with Tab: what has the focus is seen, is marked, and lies under nothing but a notice, which leaves by itself. Exits with 1 on any finding.
+// Accessibility of every page and state: axe-core (WCAG 2.2 A and AA, best practices) wide and on a phone,
+// light and dark, and a walk with Tab: what has the focus is seen, is marked, and lies under nothing but a
+// notice, which leaves by itself. Exits with 1 on any finding.
 //   npm run axe -- [page ...]      see walk.mjs
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -80,7 +81,7 @@ const { visits, problems } = await walk({
 		if (wide) findings.push(`${name} ${size}: ${wide}`);
 		await scan(page, `${name} ${size} ${theme}`);
 		// Last, for it moves things.
-		if (theme === 'dark') await tabThrough(page, `${name} ${size}`);
+		if (theme === (process.env.ONLY_THEME ?? 'dark')) await tabThrough(page, `${name} ${size}`);
 		for (const finding of findings.slice(before)) console.log(finding);
 	}
 });

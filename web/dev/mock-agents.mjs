@@ -1,3 +1,6 @@
+// @ts-check
+/** @typedef {import('../src/lib/api/agents').Agent} Agent */
+/** @typedef {import('../src/lib/api/agents').McpServer} McpServer */
 // Agents, tools and MCP servers of the development API, and what a reply with tools looks like.
 import { ago, newId, Problem, TEAM } from './mock-data.mjs';
 import { passages } from './mock-files.mjs';
@@ -6,7 +9,12 @@ export const ASSISTANT = 'a0000000-0000-4000-8000-00000000a001';
 const LIMITS = { steps_max: 10, tokens_max: 100_000, cost_nano_max: null, duration_s_max: 600 };
 const list = (data) => ({ object: 'list', data, has_more: false, last_id: data.at(-1)?.id ?? null });
 
+/** @returns {import('../src/lib/api/agents').Agent[]} */
 export function seedAgents(empty) {
+	/**
+	 * @param {Partial<Agent>} fields
+	 * @returns {Agent}
+	 */
 	const agent = (fields) => ({
 		id: newId(),
 		name: '',
@@ -57,6 +65,7 @@ export function seedAgents(empty) {
 	];
 }
 
+/** @type {import('../src/lib/api/agents').Tool[]} */
 const TOOLS = [
 	['calculator', 'Calculator', 'Works out an arithmetic expression exactly.', 'built-in'],
 	['datetime', 'Date and time', 'The date and time in a time zone, and between two dates.', 'built-in'],
@@ -85,6 +94,10 @@ const TOOLS = [
 	unavailable_reason: reason ?? null
 }));
 
+/**
+ * @param {Partial<Omit<McpServer, 'status'>> & { status?: Partial<McpServer['status']> }} fields
+ * @returns {McpServer}
+ */
 const server = (fields) => ({
 	id: newId(),
 	name: '',
@@ -274,7 +287,11 @@ plt.bar(months, requests, color="#0f6e63")
 print("mean", sum(requests) / len(requests))
 plt.savefig("requests.png")`;
 
-/** Plays what the question asks for: #tools, #approval, #cite, #again (a step that is cut and runs again), #limit (it ends at a limit), #queue (its model is busy before it answers), #slow (Python takes its time). @returns its text, or null */
+/**
+ * Plays what the question asks for: #tools, #approval, #cite, #again (a step that is cut and runs again),
+ * #limit (it ends at a limit), #queue (its model is busy before it answers), #slow (Python takes its time).
+ * @returns its text, or null
+ */
 export async function playTools(question, { reply, world, emit, pause, say }) {
 	const asks = (mark) => question.includes(mark);
 	if (!['#tools', '#approval', '#cite', '#again'].some(asks)) return null;

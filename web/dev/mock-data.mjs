@@ -1,3 +1,5 @@
+// @ts-check
+/** @typedef {import('../src/lib/api/types').Model} Model */
 // What the development API starts with. Invented people, chats and usage; nothing here is shipped.
 
 export const ORGANISATION = 'a0000000-0000-4000-8000-000000000000';
@@ -21,7 +23,14 @@ export class Problem extends Error {
 export const ago = (ms) => new Date(Date.now() - ms).toISOString();
 export const ahead = (ms) => new Date(Date.now() + ms).toISOString();
 
+/** @returns {import('../src/lib/api/types').UserDetail[]} */
 export function seedUsers() {
+	/**
+	 * @param {string} name
+	 * @param {string} email
+	 * @param {import('../src/lib/api/types').Role} role
+	 * @param {import('../src/lib/api/types').UserStatus} status
+	 */
 	const person = (name, email, role, status = 'active') => ({
 		id: newId(),
 		email,
@@ -49,10 +58,17 @@ export const PERMISSIONS = (
 	'files:read files:write agents:read agents:write agents:run code:execute tools:manage'
 ).split(' ');
 
+/** @returns {import('../src/lib/api/types').Model[]} */
 export function seedModels() {
+	/**
+	 * @param {Partial<Model> & Pick<Model, 'id' | 'name' | 'provider'>} fields
+	 * @returns {Model}
+	 */
 	const model = (fields) => ({
 		kind: 'chat',
 		context_length: 32_768,
+		context_source: 'table',
+		output_tokens_max: null,
 		capabilities: ['stream'],
 		builtin: false,
 		starter: false,
@@ -228,7 +244,9 @@ function addStates(chat) {
 	});
 }
 
+/** @returns {import('../src/lib/api/types').Price[]} */
 export function seedPrices() {
+	/** @returns {import('../src/lib/api/types').Price} */
 	const price = (model, input, output, free = false) => ({
 		id: newId(),
 		model,
@@ -237,6 +255,11 @@ export function seedPrices() {
 		output_nano_per_mtok: output,
 		cache_read_nano_per_mtok: input,
 		cache_write_nano_per_mtok: input,
+		reasoning_nano_per_mtok: output,
+		audio_in_nano_per_mtok: input,
+		audio_out_nano_per_mtok: output,
+		created_at: ago(30 * DAY_MS),
+		created_by: null,
 		currency: 'USD',
 		effective_from: ago(30 * DAY_MS),
 		effective_to: null,
@@ -249,6 +272,7 @@ export function seedPrices() {
 	];
 }
 
+/** @returns {import('../src/lib/api/types').UsageRow[]} */
 export function usageRows(days) {
 	const rows = [];
 	for (let i = days - 1; i >= 0; i -= 1) {

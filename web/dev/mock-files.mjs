@@ -1,4 +1,8 @@
-// Documents, knowledge bases and search of the development API. A file named fail* cannot be read, one named slow* takes its time.
+// @ts-check
+/** @typedef {import('../src/lib/api/retrieval').Document} Document */
+/** @typedef {import('../src/lib/api/retrieval').KnowledgeBase} KnowledgeBase */
+// Documents, knowledge bases and search of the development API. A file named fail* cannot be read, one named
+// slow* takes its time.
 import { ago, newId, ORGANISATION, Problem } from './mock-data.mjs';
 
 const STEP_MS = Number(process.env.MOCK_INGEST_MS ?? 250);
@@ -41,6 +45,7 @@ function documentOf(fields) {
 
 const ready = (fields) => documentOf({ stage: 'ready', embedding_status: 'completed', ...fields });
 
+/** @returns {{ files: Document[]; bases: KnowledgeBase[] }} */
 export function seedFiles(empty) {
 	const base = (name, description, access, writable = true) => ({
 		id: newId(),

@@ -1,3 +1,4 @@
+// @ts-check
 // Turns of the development API: a scripted reply whose events are kept, so that a reload can join it.
 import { playTools } from './mock-agents.mjs';
 import { newId, REPLY } from './mock-data.mjs';
@@ -88,7 +89,7 @@ export function startTurn(chat, question, reply, world) {
 		for (const listener of turn.listeners) listener(line);
 	};
 	emit('message', { message: view(chat, question), reply_id: reply.id });
-	void play(turn, { chat, question, reply, world, emit }).finally(() => {
+	void play(turn, { question, reply, world, emit }).finally(() => {
 		turn.over = true;
 		for (const listener of turn.listeners) listener(null);
 	});

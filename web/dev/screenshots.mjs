@@ -5,16 +5,17 @@ import { mkdirSync } from 'node:fs';
 import { overflow, walk } from './walk.mjs';
 
 const [out = 'shots', ...only] = process.argv.slice(2);
-const EXPECTED = /status of (401|402|404|409|413|415|422|429|503)|Not found: /;
+const EXPECTED = /status of (401|402|403|404|409|413|415|422|429|503)|Not found: /;
 mkdirSync(out, { recursive: true });
 
 const { visits, problems } = await walk({
 	only,
 	opened: (page, { complain }) => {
-		page.on('pageerror', complain);
-		page.on('console', (message) => {
+		const said = (message) => {
 			if (message.type() === 'error' && !EXPECTED.test(message.text())) complain(message.text());
-		});
+		};
+		page.on('pageerror', complain).on('console', said);
+		return () => page.off('pageerror', complain).off('console', said);
 	},
 	look: async (page, { name, size, theme, complain }) => {
 		const wide = await overflow(page);

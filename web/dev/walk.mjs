@@ -1,5 +1,6 @@
-// Walks the pages of pages.mjs in Chromium, wide and on a phone, light and dark, over the mock and a preview of the build.
-// Needs a build (`npm run build`).   CHROMIUM (/usr/bin/chromium)   ONLY_SIZE (wide, phone)   LANGUAGE (en, de, en-XA)
+// Walks the pages of pages.mjs in Chromium, wide and on a phone, light and dark, over the mock and a preview
+// of the build. Needs a build (`npm run build`). CHROMIUM (/usr/bin/chromium) ONLY_SIZE (wide, phone)
+// ONLY_THEME (light, dark) LANGUAGE (en, de, en-XA)
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -10,8 +11,13 @@ const ALL_SIZES = { wide: { width: 1280, height: 800 }, phone: { width: 390, hei
 const SIZES = Object.fromEntries(
 	Object.entries(ALL_SIZES).filter(([size]) => [undefined, size].includes(process.env.ONLY_SIZE))
 );
-const THEMES = ['light', 'dark'];
+const THEMES = ['light', 'dark'].filter((theme) => [undefined, theme].includes(process.env.ONLY_THEME));
 const STEP_MS = 20_000;
+const VISIT_MS = 60_000;
+const WALK_MS = 20 * 60_000;
+/** A page stands when nothing of it has changed for so long. */
+const QUIET_MS = 120;
+const SETTLE_MS = 1_500;
 const START_MS = 60_000;
 // A small /dev/shm, as containers have, ends Chromium in the middle of a page.
 const ARGS = ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu'];
@@ -63,11 +69,17 @@ async function serve(environment) {
 	throw new Error('the preview of the build did not start');
 }
 
-/** A browser that is started anew when it is gone. */
+/**
+ * One browser, and in it one page for each size, used for all visits: a new one would load the program again.
+ */
 class Chromium {
 	#browser = null;
+	#pages = new Map();
 
-	async context(options) {
+	/** The page of a size; a new one where its browser or page is gone. */
+	async page(size, options) {
+		const known = this.#pages.get(size);
+		if (known && this.#browser?.isConnected() && !known.isClosed()) return known;
 		if (!this.#browser?.isConnected()) {
 			this.#browser = await chromium.launch({
 				executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
@@ -77,9 +89,25 @@ class Chromium {
 				handleSIGINT: false
 			});
 		}
-		const context = await this.#browser.newContext(options);
+		const context = await this.#browser.newContext({
+			reducedMotion: 'reduce',
+			colorScheme: THEMES[0],
+			...options
+		});
 		context.setDefaultTimeout(STEP_MS);
-		return context;
+		const page = await context.newPage();
+		this.#pages.set(size, page);
+		return page;
+	}
+
+	/** The next visit gets new pages. */
+	async forget() {
+		for (const page of this.#pages.values())
+			await page
+				.context()
+				.close()
+				.catch(() => undefined);
+		this.#pages.clear();
 	}
 
 	close() {
@@ -87,42 +115,76 @@ class Chromium {
 	}
 }
 
-/** Opens an address, waits until the page stands, does what is to be done there. */
+/** Until the page has stood still for a moment; a page that never does is looked at all the same. */
+const settled = (page) =>
+	page.evaluate(
+		([quiet, most]) =>
+			new Promise((done) => {
+				let timer = setTimeout(done, quiet);
+				const observer = new MutationObserver(() => {
+					clearTimeout(timer);
+					timer = setTimeout(done, quiet);
+				});
+				observer.observe(document, {
+					subtree: true,
+					childList: true,
+					attributes: true,
+					characterData: true
+				});
+				setTimeout(() => (observer.disconnect(), done()), most);
+			}),
+		[QUIET_MS, SETTLE_MS]
+	);
+
+/**
+ * Opens an address as nobody has been there before, waits until the page stands, does what is to be done
+ * there.
+ */
 async function visit(page, url, { act, before }) {
+	const { LANGUAGE = 'en' } = process.env;
+	await page.unrouteAll({ behavior: 'ignoreErrors' });
+	// A small answer of the same origin: there the kept things of the visit before are forgotten.
+	await page.goto(new URL('/favicon.svg', url).href);
+	await page.evaluate((language) => {
+		localStorage.clear();
+		sessionStorage.clear();
+		localStorage.setItem('atrium-language', language);
+	}, LANGUAGE);
+	await page.emulateMedia({ colorScheme: THEMES[0], reducedMotion: 'reduce' });
 	await before?.(page);
 	await page.goto(url, { waitUntil: 'load' });
 	await page.locator('main, [data-testid=empty-state]').first().waitFor();
-	await page.waitForTimeout(350);
+	await settled(page);
 	await act?.(page);
-	await page.waitForTimeout(250);
+	await settled(page);
+	// Colours that fade are neither theme's.
+	await page.addStyleTag({ content: '* { transition: none !important }' });
 }
 
-async function once(chromium, url, spec, { options, opened, look }) {
-	const { LANGUAGE = 'en' } = process.env;
-	const context = await chromium.context({ reducedMotion: 'reduce', colorScheme: THEMES[0], ...options });
-	try {
-		await context.addInitScript(
-			(language) => localStorage.setItem('atrium-language', language),
-			LANGUAGE
+async function once(page, url, spec, look) {
+	await visit(page, url, spec);
+	for (const theme of THEMES) {
+		await page.emulateMedia({ colorScheme: theme, reducedMotion: 'reduce' });
+		await page.evaluate(
+			() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))
 		);
-		const page = await context.newPage();
-		opened?.(page);
-		await visit(page, url, spec);
-		// Colours that fade are neither theme's.
-		await page.addStyleTag({ content: '* { transition: none !important }' });
-		for (const theme of THEMES) {
-			await page.emulateMedia({ colorScheme: theme, reducedMotion: 'reduce' });
-			await page.evaluate(
-				() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))
-			);
-			await look(page, theme);
-		}
-	} finally {
-		await context.close().catch(() => undefined);
+		await look(page, theme);
 	}
 }
 
-/** Why a text found no room: the page is wider than its window, or something in it that does not scroll is. Null: all fits. */
+/** Fails when the work is not done in time: a page that hangs must not keep the others waiting. */
+function within(ms, work) {
+	let timer;
+	const late = new Promise((_, reject) => {
+		timer = setTimeout(() => reject(new Error(`not done within ${ms / 1000} s`)), ms);
+	});
+	return Promise.race([work, late]).finally(() => clearTimeout(timer));
+}
+
+/**
+ * Why a text found no room: the page is wider than its window, or something in it that does not scroll is.
+ * Null: all fits.
+ */
 export const overflow = (page) =>
 	page.evaluate(() => {
 		if (document.documentElement.scrollWidth > innerWidth) return 'the page scrolls sideways';
@@ -142,10 +204,18 @@ export const overflow = (page) =>
 		return wide ? `“${wide.textContent.trim().slice(0, 40)}” reaches out of the window` : null;
 	});
 
+const firstLines = (error) =>
+	String(error?.message ?? error)
+		.split('\n')
+		.slice(0, 2)
+		.join(' ');
+
 /**
- * Looks at every page and state in both sizes and themes. One visit serves both themes: a theme changes colours only.
+ * Looks at every page and state in both sizes and themes. One visit serves both themes: a theme changes
+ * colours only.
  * @param only names of pages; all when empty
- * @param look (page, {name, size, theme}); opened: (page, {name, size, complain}) before anything is loaded
+ * @param look (page, {name, size, theme}); opened: (page, {complain}) before anything is loaded; what it
+ * gives back is called afterwards
  * @returns {visits, problems}: how often something was looked at, and what could not be, one line each
  */
 export async function walk({ only, options = {}, look, opened }) {
@@ -153,36 +223,44 @@ export async function walk({ only, options = {}, look, opened }) {
 	const unknown = only.filter((name) => !RUNS.some(([, pages]) => name in pages));
 	if (unknown.length > 0) throw new Error(`no such page: ${unknown.join(', ')}`);
 	const chromium = new Chromium();
+	const until = Date.now() + WALK_MS;
 	const problems = [];
 	let visits = 0;
 	for (const [environment, pages] of RUNS) {
 		const chosen = Object.entries(pages).filter(([name]) => only.length === 0 || only.includes(name));
 		if (chosen.length === 0) continue;
 		const { origin, end } = await serve(environment);
-		for (const [name, [address, act, before]] of chosen) {
-			for (const [size, viewport] of Object.entries(SIZES)) {
-				const complain = (text) =>
-					problems.push(
-						`${name} ${size}: ${String(text?.message ?? text)
-							.split('\n')
-							.slice(0, 2)
-							.join(' ')}`
-					);
-				const how = {
-					options: { viewport, hasTouch: size === 'phone', ...options },
-					opened: (page) => opened?.(page, { complain }),
-					look: async (page, theme) => {
-						await look(page, { name, size, theme, complain });
+		for (const [size, viewport] of Object.entries(SIZES)) {
+			for (const [name, [address, act, before]] of chosen) {
+				const complain = (text) => problems.push(`${name} ${size}: ${firstLines(text)}`);
+				const open = async () => {
+					if (Date.now() > until)
+						throw new Error(`the walk took longer than ${WALK_MS / 60_000} minutes`);
+					const page = await chromium.page(size, {
+						viewport,
+						hasTouch: size === 'phone',
+						...options
+					});
+					const leave = opened?.(page, { complain });
+					const seen = async (there, theme) => {
+						await look(there, { name, size, theme, complain });
 						visits += 1;
-					}
+					};
+					await within(VISIT_MS, once(page, origin + address, { act, before }, seen)).finally(() =>
+						leave?.()
+					);
 				};
-				const open = () => once(chromium, origin + address, { act, before }, how);
-				// A browser that went away says nothing about the page: it is opened once more. Anything else is a finding.
+				// A browser that went away says nothing about the page: it is opened once more. Anything else
+				// is a finding.
 				await open()
 					.catch((error) => (BROWSER_GONE.test(String(error)) ? open() : Promise.reject(error)))
-					.catch(complain);
+					.catch(async (error) => {
+						complain(error);
+						await chromium.forget();
+					});
 			}
 		}
+		await chromium.forget();
 		end();
 	}
 	await chromium.close();

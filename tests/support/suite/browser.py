@@ -20,11 +20,7 @@ _SCRIPT_S = 280
 
 def run_script(name: str, stack: Stack, pictures: Path, *, publish: bool, **values: str) -> dict[str, dict[str, Any]]:
     """What each step of a script said, by its name. Skips, or fails when ATRIUM_REQUIRE says so, where a tool is missing."""
-    missing = _missing_tool()
-    if missing is not None:
-        if "browser" in os.environ.get("ATRIUM_REQUIRE", "").replace(";", ",").split(","):
-            pytest.fail(f"ATRIUM_REQUIRE names browser, and {missing}")
-        pytest.skip(missing)
+    require_tools()
     stack.wait_model()
     command = ["node", str(SCRIPTS / name)]
     environment = _environment(stack, pictures, values)
@@ -35,13 +31,22 @@ def run_script(name: str, stack: Stack, pictures: Path, *, publish: bool, **valu
     return {said["step"]: said for said in map(json.loads, done.stdout.splitlines())}
 
 
+def require_tools() -> None:
+    """Skips, or fails when ATRIUM_REQUIRE says so, where a tool is missing."""
+    missing = _missing_tool()
+    if missing is not None:
+        if "browser" in os.environ.get("ATRIUM_REQUIRE", "").replace(";", ",").split(","):
+            pytest.fail(f"ATRIUM_REQUIRE names browser, and {missing}")
+        pytest.skip(missing)
+
+
 def _environment(stack: Stack, pictures: Path, values: Mapping[str, str]) -> dict[str, str]:
     return {
         **os.environ,
         "ATRIUM_URL": stack.gateway_url,
         "WEB_DIR": str(ROOT / "web"),
         "OUT_DIR": str(pictures),
-        "CHROMIUM": _chromium() or "",
+        "CHROMIUM": chromium() or "",
         "PASSWORD": PASSWORD,
         "BUILTIN_MODEL": stack.model_id,
         **values,
@@ -50,7 +55,7 @@ def _environment(stack: Stack, pictures: Path, values: Mapping[str, str]) -> dic
 
 def _missing_tool() -> str | None:
     """What this machine lacks for a browser test, None when nothing."""
-    if _chromium() is None:
+    if chromium() is None:
         return "Chromium is missing (apt-get install chromium, or set CHROMIUM)"
     if shutil.which("node") is None:
         return "node is missing"
@@ -61,7 +66,8 @@ def _missing_tool() -> str | None:
     return None
 
 
-def _chromium() -> str | None:
+def chromium() -> str | None:
+    """Where Chromium is; None without one."""
     return os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 

@@ -90,7 +90,8 @@ export function errorFromBody(status: number, body: unknown, requestId: string |
 	const extra = Object.fromEntries(Object.entries(source).filter(([key]) => !KNOWN.has(key)));
 	const code = text(source.code) ?? `http_${status}`;
 	const fields = fieldProblems(source.errors);
-	// Of a form it is said what its fields lack; the whole only repeats the first of them by its name in the API.
+	// Of a form it is said what its fields lack; the whole only repeats the first of them by its name in the
+	// API.
 	const translated = errorText(code, extra) ?? (code === 'invalid' ? (fields[0]?.message ?? null) : null);
 	return new ApiError({
 		status,

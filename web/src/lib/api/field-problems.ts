@@ -1,4 +1,7 @@
-/** What servers say of single fields, in the words of the page: by the kind of the problem, with the figure they name. */
+/**
+ * What servers say of single fields, in the words of the page: by the kind of the problem, with the figure
+ * they name.
+ */
 import { languageTag, t, type MessageKey } from '$lib/i18n';
 
 export interface FieldProblem {

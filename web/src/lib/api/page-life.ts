@@ -1,4 +1,6 @@
-/** A page that is left cuts its own requests: that says nothing of the server, and nobody is there to be told. */
+/**
+ * A page that is left cuts its own requests: that says nothing of the server, and nobody is there to be told.
+ */
 
 let left = false;
 const back: (() => void)[] = [];

@@ -12,7 +12,10 @@ export type Document = Filled<Schemas['DocumentMetadata'], 'knowledge_base_ids'>
 export type Stage = Document['stage'];
 export type KnowledgeBase = Schemas['KnowledgeBase'];
 export type Access = KnowledgeBase['access'];
-/** `offset`: how many bytes the server has. The document is there once the last byte arrived; else why it was refused. */
+/**
+ * `offset`: how many bytes the server has. The document is there once the last byte arrived; else why it was
+ * refused.
+ */
 export type Upload = Pick<Schemas['UploadView'], 'id' | 'offset' | 'chunk_bytes_max' | 'error'> & {
 	chunk_bytes_min?: number;
 	document?: Document | null;

@@ -1,4 +1,7 @@
-/** The words the client and the services share: names for the types generated from the services' OpenAPI documents. */
+/**
+ * The words the client and the services share: names for the types generated from the services' OpenAPI
+ * documents.
+ */
 import type { components as Billing } from './generated/billing-service';
 import type { components as ChatService } from './generated/chat-service';
 import type { components as Gateway } from './generated/gateway';
@@ -41,7 +44,9 @@ export type Model = Filled<Inference['schemas']['ModelView'], 'progress'>;
 /** `agent_id`: who writes the replies; null: the bare model. */
 export type Chat = Filled<ChatService['schemas']['Chat'], 'knowledge_base_ids' | 'agent_id'>;
 
-/** What a reply is made of beside its text: steps, tool calls, the files they made, the passages it may cite. */
+/**
+ * What a reply is made of beside its text: steps, tool calls, the files they made, the passages it may cite.
+ */
 export type Attachment = ChatService['schemas']['Attachment'];
 export type Citation = ChatService['schemas']['Citation'];
 export type Step = ChatService['schemas']['StepEventData'];

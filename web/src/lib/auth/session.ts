@@ -49,7 +49,8 @@ export class Session {
 
 	/**
 	 * Gets a new token; callers at the same time share one request.
-	 * @param stale the token the server just refused: when it was replaced meanwhile, the replacement is the answer
+	 * @param stale the token the server just refused: when it was replaced meanwhile, the replacement is the
+	 * answer
 	 * @returns null when the session is over
 	 */
 	renew(stale?: string): Promise<string | null> {

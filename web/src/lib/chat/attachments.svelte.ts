@@ -1,4 +1,7 @@
-/** The files beside a message that is being written; those that have arrived are kept, with the draft, across reloads. */
+/**
+ * The files beside a message that is being written; those that have arrived are kept, with the draft, across
+ * reloads.
+ */
 import { t } from '$lib/i18n';
 import type { Attachment } from '$lib/api/types';
 import { Transfer } from '$lib/files/transfer.svelte';
@@ -48,7 +51,10 @@ class Attachments {
 		return wanted.length - taken.length;
 	}
 
-	/** Files that are already there: chosen, of a draft, or of a message that was refused. @returns how many found no room */
+	/**
+	 * Files that are already there: chosen, of a draft, or of a message that was refused. @returns how many
+	 * found no room
+	 */
 	put(files: Attachment[]): number {
 		const known = new Set(this.all.map(({ fileId }) => fileId));
 		const wanted = files.filter(({ file_id }) => !known.has(file_id));
@@ -97,7 +103,10 @@ export function attachmentsOf(chatId: string): Attachments {
 	return known;
 }
 
-/** When a session ends nothing goes on in the name of who was here, and whoever comes next is not shown these names. */
+/**
+ * When a session ends nothing goes on in the name of who was here, and whoever comes next is not shown these
+ * names.
+ */
 export function leaveAttachments(): void {
 	for (const attachments of open.values()) attachments.leave();
 	open.clear();

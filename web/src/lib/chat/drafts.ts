@@ -22,7 +22,10 @@ export interface Written {
 const TITLE_MAX = 60;
 const SENTENCE_MIN = 12;
 
-/** A chat's first title: the first sentence of its first message, without marks of Markdown, shortened at a word. */
+/**
+ * A chat's first title: the first sentence of its first message, without marks of Markdown, shortened at a
+ * word.
+ */
 export function titleFrom(content: string): string {
 	const prose = content.replace(/^(```|~~~)[\s\S]*?(^\1|$(?![\s\S]))/gm, '');
 	const line = firstLine(prose) || firstLine(content.replace(/^(?:```|~~~).*$/gm, ''));

@@ -5,7 +5,10 @@ import { listOf } from '$lib/format/numbers';
 
 export interface Ending {
 	text: string;
-	/** `continue` where the server takes it, `again` where only a new reply helps, null where nothing is missing. */
+	/**
+	 * `continue` where the server takes it, `again` where only a new reply helps, null where nothing is
+	 * missing.
+	 */
 	action: 'continue' | 'again' | null;
 }
 

@@ -1,4 +1,7 @@
-/** What is said of a failure, by its code: in words that need no knowledge of how the installation is built. Pure. */
+/**
+ * What is said of a failure, by its code: in words that need no knowledge of how the installation is built.
+ * Pure.
+ */
 import { t, type PlainKey } from '$lib/i18n';
 import type { ReplyError } from '$lib/api/types';
 

@@ -1,4 +1,7 @@
-/** A chat that was made just now travels from the start page to its own, with its first message: nothing is asked for twice. */
+/**
+ * A chat that was made just now travels from the start page to its own, with its first message: nothing is
+ * asked for twice.
+ */
 import type { Chat } from '$lib/api/types';
 import type { Outgoing } from './outgoing';
 

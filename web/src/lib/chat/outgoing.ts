@@ -1,6 +1,7 @@
 /**
- * What was sent and has not arrived yet. A message is kept here before its first request leaves and forgotten when the
- * server has it, so that a reload in between loses nothing; the same keys are sent again, so nothing is done twice.
+ * What was sent and has not arrived yet. A message is kept here before its first request leaves and forgotten
+ * when the server has it, so that a reload in between loses nothing; the same keys are sent again, so nothing
+ * is done twice.
  */
 import type { NewChat, NewMessage } from '$lib/api/chats';
 import { newKey } from '$lib/api/client';

@@ -1,4 +1,7 @@
-/** Turns a failed reply into what its reader needs: which limit, what is left, when it resets, one thing to do. */
+/**
+ * Turns a failed reply into what its reader needs: which limit, what is left, when it resets, one thing to
+ * do.
+ */
 import { errorText, t, type PlainKey } from '$lib/i18n';
 import type { ProblemExtras, ReplyError } from '$lib/api/types';
 import { formatNano } from '$lib/format/money';

@@ -99,12 +99,14 @@ function number(id: string | null): number | null {
 }
 
 /**
- * These replace: seen twice they change nothing. The end of a reply comes with the last id again when it was missed, and so does
- * what the reply of an agent waits for.
+ * These replace: seen twice they change nothing. The end of a reply comes with the last id again when it was
+ * missed, and so does what the reply of an agent waits for.
  */
 const REPLACING = new Set(['reset', 'usage', 'error', 'done', 'left_out', 'citation', 'waiting']);
 
-/** A reconnect may repeat what was seen; ids only grow within a reply. What comes with a reset carries its id. */
+/**
+ * A reconnect may repeat what was seen; ids only grow within a reply. What comes with a reset carries its id.
+ */
 function alreadySeen(reply: Reply, event: SseEvent): boolean {
 	if (REPLACING.has(event.event) || (event.id !== null && event.id === reply.resetId)) return false;
 	const seen = number(reply.lastEventId);
@@ -258,7 +260,10 @@ function statusOf(value: unknown): MessageStatus {
 	return ENDED.has(value) ? (value as MessageStatus) : 'complete';
 }
 
-/** Whether to say what the reader waits for: always when the server said it, else until there is something to look at. */
+/**
+ * Whether to say what the reader waits for: always when the server said it, else until there is something to
+ * look at.
+ */
 export function showsWaiting(reply: Reply, working: boolean): boolean {
 	return reply.waiting !== null || (reply.text === '' && !working);
 }

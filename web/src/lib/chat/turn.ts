@@ -30,7 +30,9 @@ export class Turn {
 		this.#reply = options.reply;
 	}
 
-	/** Stops listening; the reply goes on at the server. What was sent and has not arrived yet arrives first. */
+	/**
+	 * Stops listening; the reply goes on at the server. What was sent and has not arrived yet arrives first.
+	 */
 	leave(): void {
 		this.#left = true;
 		if (this.begun || !this.#options.start) this.#abort.abort();

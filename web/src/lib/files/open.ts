@@ -1,4 +1,7 @@
-/** Files of the server in a tab of their own. They need the reader's token, so they are fetched and shown from memory. */
+/**
+ * Files of the server in a tab of their own. They need the reader's token, so they are fetched and shown from
+ * memory.
+ */
 import { t } from '$lib/i18n';
 import { runFile } from '$lib/api/agents';
 import { toApiError } from '$lib/api/errors';

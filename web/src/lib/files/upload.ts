@@ -55,7 +55,9 @@ export function backOffMs(failures: number): number {
 	return Math.min(15_000, 500 * 2 ** Math.max(0, failures - 1));
 }
 
-/** Worth another try: no connection, an overloaded or restarting server, an offset the server sees otherwise. */
+/**
+ * Worth another try: no connection, an overloaded or restarting server, an offset the server sees otherwise.
+ */
 export function isPassing(error: unknown): boolean {
 	if (!(error instanceof ApiError)) return error instanceof TypeError;
 	if (error.code === 'offset_conflict') return true;

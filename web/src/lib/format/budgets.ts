@@ -25,8 +25,9 @@ export const WINDOW_NAMES: Record<BudgetWindow, PlainKey> = {
 };
 
 /**
- * What a person has left, in nano-dollars: their budgets, and for those who may read the wallet that too. To others the
- * organisation's balance is nobody's business, but that it is empty. Null: unknown, or no budget limits them.
+ * What a person has left, in nano-dollars: their budgets, and for those who may read the wallet that too. To
+ * others the organisation's balance is nobody's business, but that it is empty. Null: unknown, or no budget
+ * limits them.
  * @param learnt what a reply said since, of all together
  */
 export function leftOf(

@@ -1,6 +1,6 @@
 /**
- * Money as the ledger has it: integer nano-dollars. BigInt all the way, because a float would show a different
- * amount from the one that was charged.
+ * Money as the ledger has it: integer nano-dollars. BigInt all the way, because a float would show a
+ * different amount from the one that was charged.
  */
 import { languageTag } from '$lib/i18n';
 
@@ -87,8 +87,8 @@ export function formatNanoExact(value: Nano): string {
 }
 
 /**
- * "0.15" or "0,15" -> nano. Null when it is not an exact non-negative amount of at most nine decimals, and for "1,000"
- * in a language that means a thousand by it.
+ * "0.15" or "0,15" -> nano. Null when it is not an exact non-negative amount of at most nine decimals, and
+ * for "1,000" in a language that means a thousand by it.
  */
 export function parseAmount(text: string): bigint | null {
 	const match = /^\s*\$?\s*(\d{1,12})(?:([.,])(\d{1,9}))?\s*\$?\s*$/.exec(text);

@@ -18,7 +18,10 @@ function sourceOf(name: string, from: string): string | null {
 	);
 }
 
-/** Every module that is loaded with the pages before sign-in: without types, and without what is imported when it is wanted. */
+/**
+ * Every module that is loaded with the pages before sign-in: without types, and without what is imported when
+ * it is wanted.
+ */
 function reached(): Set<string> {
 	const open = ENTRY.flatMap((one) =>
 		one.endsWith(')')

@@ -1,4 +1,7 @@
-/** Every text of the pages: `t('chat.send')`, in the language that is in use. Plain state, so that pure code can use it too. */
+/**
+ * Every text of the pages: `t('chat.send')`, in the language that is in use. Plain state, so that pure code
+ * can use it too.
+ */
 import type { en } from './en';
 import { entry } from './en/entry';
 import { format, type Params, type Value } from './message';
@@ -6,7 +9,9 @@ import { format, type Params, type Value } from './message';
 export type MessageKey = keyof typeof en;
 export type Catalogue = Record<MessageKey, string>;
 
-/** What a name in braces is: `name` of `{name}` and `{name, plural, …}`; a branch such as `{# files}` is none. */
+/**
+ * What a name in braces is: `name` of `{name}` and `{name, plural, …}`; a branch such as `{# files}` is none.
+ */
 type Named<Text extends string> = Text extends `${infer Head},${string}` ? Braced<Head> : Braced<Text>;
 type Braced<Text extends string> = Text extends `${infer Name}}${string}` ? Word<Name> : Word<Text>;
 type Word<Text extends string> = Text extends '' | `${string} ${string}` | `#${string}` ? never : Text;
@@ -69,7 +74,10 @@ export function t<Key extends MessageKey>(key: Key, ...[params]: Arguments<Key>)
 	return format(current.catalogue[key], (params ?? {}) as Params, current.tag, current.change);
 }
 
-/** What a server's error says in this language; null where it has no words for the code, or lacks what they name. */
+/**
+ * What a server's error says in this language; null where it has no words for the code, or lacks what they
+ * name.
+ */
 export function errorText(code: string, fields: Record<string, unknown>): string | null {
 	const message = current.errors[code];
 	if (message === undefined) return null;

@@ -14,7 +14,10 @@ interface Locale {
 export const LOCALES = {
 	en: { name: 'English', dir: 'ltr', load: () => Promise.resolve(ENGLISH) },
 	de: { name: 'Deutsch', dir: 'ltr', load: () => import('./de').then(({ GERMAN }) => GERMAN) },
-	/** Longer and accented English: shows what has no room, and what is not in the catalogue. For tests; not offered. */
+	/**
+	 * Longer and accented English: shows what has no room, and what is not in the catalogue. For tests; not
+	 * offered.
+	 */
 	'en-XA': { name: 'Pseudo', dir: 'ltr', load: () => import('./pseudo').then(({ PSEUDO }) => PSEUDO) }
 } satisfies Record<string, Locale>;
 

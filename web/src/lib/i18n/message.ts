@@ -1,6 +1,7 @@
 /**
  * Messages with parameters and plurals, in the part of ICU's syntax that the catalogues use:
- * `{name}`, `{count, plural, one {# file} other {# files}}` and `{kind, select, a {…} other {…}}`. No quoting. Pure.
+ * `{name}`, `{count, plural, one {# file} other {# files}}` and `{kind, select, a {…} other {…}}`. No
+ * quoting. Pure.
  */
 
 export type Value = string | number;

@@ -19,7 +19,10 @@ export interface CodeBlock {
 	closed: boolean;
 }
 
-/** Links defined anywhere ([a]: url) would need the whole text; such replies are drawn as they stand, per block. */
+/**
+ * Links defined anywhere ([a]: url) would need the whole text; such replies are drawn as they stand, per
+ * block.
+ */
 export class BlockSplitter {
 	#text = '';
 	#settled: Block[] = [];

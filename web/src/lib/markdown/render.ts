@@ -90,7 +90,9 @@ function nestedCode(text: string, info: string): string {
 	);
 }
 
-/** Only these hold an address, and only these are held to what an address may be: a number or a word is none. */
+/**
+ * Only these hold an address, and only these are held to what an address may be: a number or a word is none.
+ */
 const ADDRESSES = ['href'];
 const PLAIN =
 	'title class type checked disabled start style data-copy data-cite data-testid aria-label target rel'.split(

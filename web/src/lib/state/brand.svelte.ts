@@ -1,4 +1,7 @@
-/** What this installation is called (WEBUI_NAME), and how one comes in. The name is kept in the browser, so that the next visit begins with it. */
+/**
+ * What this installation is called (WEBUI_NAME), and how one comes in. The name is kept in the browser, so
+ * that the next visit begins with it.
+ */
 import { authConfig } from '$lib/api/auth';
 import type { AuthConfig } from '$lib/api/types';
 import { readStored, writeStored } from './storage';

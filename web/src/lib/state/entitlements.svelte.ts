@@ -27,7 +27,10 @@ class EntitlementState {
 		}
 	}
 
-	/** A reply's usage event says what is left to whoever may know the wallet; others are told of their budgets. */
+	/**
+	 * A reply's usage event says what is left to whoever may know the wallet; others are told of their
+	 * budgets.
+	 */
 	learn(remainingNano: number | null): void {
 		if (remainingNano === null || !identity.can.readWallets) void this.refresh();
 		else this.#learnt = remainingNano;

@@ -52,7 +52,9 @@ class Models {
 		this.preferred = null;
 	}
 
-	/** Asks now and goes on at the pace the answer calls for: a reply just said that it waits for its model. */
+	/**
+	 * Asks now and goes on at the pace the answer calls for: a reply just said that it waits for its model.
+	 */
 	wake(): void {
 		if (this.#running) void this.#poll();
 	}

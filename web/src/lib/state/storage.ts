@@ -1,7 +1,7 @@
 /**
  * localStorage that may be off or full: reads give null, writes are best effort.
- * What belongs to the browser (the theme) is kept under its own name; what belongs to a person under theirs, so that
- * whoever signs in next at the same browser finds nothing of it, and signing out erases it.
+ * What belongs to the browser (the theme) is kept under its own name; what belongs to a person under theirs,
+ * so that whoever signs in next at the same browser finds nothing of it, and signing out erases it.
  */
 
 const PERSON = 'atrium-person:';
@@ -48,7 +48,10 @@ function keysOf(area: Area | null, prefix: string): string[] {
 export const readStored = (key: string): string | null => read(browserArea(), key);
 export const writeStored = (key: string, value: string | null): void => write(browserArea(), key, value);
 
-/** What one person's pages keep. Once closed it neither gives nor takes anything: a late upload writes nowhere. */
+/**
+ * What one person's pages keep. Once closed it neither gives nor takes anything: a late upload writes
+ * nowhere.
+ */
 export class PersonalStore {
 	readonly personId: string;
 	#area: Area | null;

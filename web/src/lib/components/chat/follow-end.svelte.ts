@@ -1,4 +1,7 @@
-/** Keeps the end of a growing transcript in view until the reader scrolls away, and what is read where it is while earlier messages come in. */
+/**
+ * Keeps the end of a growing transcript in view until the reader scrolls away, and what is read where it is
+ * while earlier messages come in.
+ */
 import type { Attachment } from 'svelte/attachments';
 
 /** Closer than this to the end still counts as being there. */

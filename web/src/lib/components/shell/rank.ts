@@ -1,4 +1,6 @@
-/** Finds by name: beginnings of the name first, then of words, then anywhere; every typed word must be found. */
+/**
+ * Finds by name: beginnings of the name first, then of words, then anywhere; every typed word must be found.
+ */
 export function rank<T extends { label: string }>(items: T[], query: string): T[] {
 	const words = query.toLowerCase().split(/\s+/).filter(Boolean);
 	if (words.length === 0) return items;

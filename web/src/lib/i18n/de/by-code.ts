@@ -1,4 +1,7 @@
-/** What servers refuse, by code. Names in braces are fields of the error; without them its own words are shown. */
+/**
+ * What servers refuse, by code. Names in braces are fields of the error; without them its own words are
+ * shown.
+ */
 export const errors: Partial<Record<string, string>> = {
 	account_suspended: 'Dieses Konto ist gesperrt. Fragen Sie einen Administrator.',
 	agent_not_found: 'Diesen Agenten gibt es nicht.',

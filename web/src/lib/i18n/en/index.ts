@@ -1,4 +1,6 @@
-/** The English texts: what the others are translations of, and whose keys and parameters TypeScript checks. */
+/**
+ * The English texts: what the others are translations of, and whose keys and parameters TypeScript checks.
+ */
 import { app } from './app';
 import { entry } from './entry';
 
