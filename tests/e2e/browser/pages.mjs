@@ -4,8 +4,11 @@ import { WIDE, browser, check, ended, newChatWith, newest, open, picture, proble
 
 const { PASSWORD, ADMIN_EMAIL, GONE_EMAIL } = process.env;
 const EMAIL = `petra-${Date.now().toString(36)}@example.com`;
-/** What a visit to the sign-in page may fetch, compressed. */
-const ENTRY_BYTES_MAX = 56_000;
+/** What a visit to the sign-in page may fetch, compressed: by the language of the browser. */
+const ENTRY = [
+	['en-GB', 'Sign in', 55_000],
+	['de-DE', 'Anmelden', 60_000]
+];
 const MINE = 'Why does `a[0]` fail here?\n\n```py\na = []\nprint(a[0])\n```\n\nand why\n' + 'again\n'.repeat(40);
 
 let page = await open();
@@ -62,7 +65,7 @@ await step('a long list of models is walked with the keyboard', async () => {
 	await page.getByTestId('composer').waitFor();
 	await page.getByTestId('model-picker').focus();
 	await page.keyboard.press('Enter');
-	await page.getByTestId('model-option').first().waitFor();
+	await page.waitForFunction(() => document.activeElement?.getAttribute('role') === 'option');
 	await page.keyboard.press('End');
 	const last = page.getByTestId('model-option').last();
 	const box = await last.boundingBox();
@@ -154,19 +157,22 @@ await step('who left on purpose is asked for no session at the next visit', asyn
 });
 
 await step('before sign-in little of the program is loaded, and it speaks German', async () => {
-	const other = await open({ locale: 'de-DE' });
-	const loaded = [];
-	other.on('response', (response) => new URL(response.url()).pathname.endsWith('.js') && loaded.push(response));
-	await other.goto('/signin');
-	await other.getByTestId('signin-form').waitFor();
-	await other.waitForLoadState('networkidle');
-	check((await other.getByTestId('submit').innerText()) === 'Anmelden', await other.getByTestId('submit').innerText());
-	let sent = 0;
-	for (const response of loaded) sent += (await response.request().sizes()).responseBodySize;
-	await other.context().close();
-	const size = `${(sent / 1000).toFixed(1)} kB of JavaScript`;
-	check(loaded.length > 5 && sent < ENTRY_BYTES_MAX, size);
-	return size;
+	const sizes = [];
+	for (const [locale, words, bytesMax] of ENTRY) {
+		const other = await open({ locale });
+		const loaded = [];
+		other.on('response', (response) => new URL(response.url()).pathname.endsWith('.js') && loaded.push(response));
+		await other.goto('/signin');
+		await other.getByTestId('signin-form').waitFor();
+		await other.waitForLoadState('networkidle');
+		check((await other.getByTestId('submit').innerText()) === words, await other.getByTestId('submit').innerText());
+		let sent = 0;
+		for (const response of loaded) sent += (await response.request().sizes()).responseBodySize;
+		await other.context().close();
+		sizes.push(`${locale}: ${(sent / 1000).toFixed(1)} kB of JavaScript`);
+		check(loaded.length > 5 && sent < bytesMax, sizes.at(-1));
+	}
+	return sizes.join(', ');
 });
 
 await step('an administrator deletes a person, having typed their address', async () => {

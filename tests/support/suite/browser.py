@@ -24,7 +24,11 @@ def run_script(name: str, stack: Stack, pictures: Path, *, publish: bool, **valu
     stack.wait_model()
     command = ["node", str(SCRIPTS / name)]
     environment = _environment(stack, pictures, values)
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=_SCRIPT_S, check=False)
+    try:
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=_SCRIPT_S, check=False)
+    except subprocess.TimeoutExpired as late:
+        said = (late.stdout or b"").decode(errors="replace")
+        pytest.fail(f"{name} was not done within {_SCRIPT_S} s; it said\n{said[-4000:]}")
     assert done.returncode == 0, done.stderr[-2000:]
     if publish:
         _publish(pictures)
