@@ -357,9 +357,10 @@ await step('a session that ends by itself leaves its page to its person only', a
 	const theirs = new URL(page.url()).pathname;
 	await page.getByTestId('composer').fill('An open question');
 	const ends = async () => {
+		await page.getByTestId('remaining').waitFor();
 		await page.context().clearCookies();
 		await page.route('**/api/v1/billing/**', (route) => route.fulfill({ status: 401, contentType: 'application/problem+json', body: '{"code":"unauthenticated","status":401,"detail":"sign in"}' }));
-		await page.evaluate((path) => document.querySelector(`a[href="${path}"]`).click(), '/usage');
+		await page.getByTestId('remaining').evaluate((link) => link.click());
 		await page.getByTestId('signin-form').waitFor();
 		await page.unroute('**/api/v1/billing/**');
 	};
