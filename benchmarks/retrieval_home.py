@@ -13,7 +13,7 @@ import numpy as np
 from atrium_local.catalogue import EMBEDDING_MODEL, model_named
 from atrium_local.settings import LocalSettings
 from atrium_local.weights import Store, ensure_model, link_model
-from inference_service.embeddings.worker import EmbedWorker
+from inference_service.embed_worker.client import EmbedWorker
 from retrieval_service.parsing.blocks import Block, DocumentText, clean
 from retrieval_service.parsing.splitter import Splitter
 from retrieval_service.parsing.tokens import token_counter

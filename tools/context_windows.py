@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from inference_service.catalogue.known_windows import TABLE_PATH, canonical
+from inference_service.known_windows import TABLE_PATH, canonical
 from shared.clock import utc_now
 
 _LIST = "litellm/model_prices_and_context_window_backup.json"

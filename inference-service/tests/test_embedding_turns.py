@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from identities import make_principal
-from inference_service.embeddings.worker import EmbedWorker, turns_of
+from inference_service.embed_worker.client import EmbedWorker, turns_of
 
 BUILTIN = "all-minilm-l6-v2"
 LONG = "a sentence about nothing in particular, told at some length, " * 20

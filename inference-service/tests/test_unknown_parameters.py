@@ -11,7 +11,7 @@ import orjson
 import pytest
 from inference_service.completions.request import RequestLimits, parse_chat
 from inference_service.embeddings.request import parse_embeddings
-from inference_service.providers.members import members_of, parse_extra
+from inference_service.members import members_of, parse_extra
 from inference_service.rerank.request import parse_rerank
 from servers import read_body, serve
 from shared.errors import BadRequest

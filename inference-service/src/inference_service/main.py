@@ -20,15 +20,15 @@ from starlette.datastructures import State
 
 from inference_service.catalogue.endpoints import internal_router as windows_router
 from inference_service.catalogue.endpoints import router as catalogue_router
-from inference_service.catalogue.known_windows import Windows
 from inference_service.catalogue.prices import PriceList
 from inference_service.catalogue.service import Catalogue
+from inference_service.catalogue.windows import Windows
 from inference_service.completions.admission import Admission
 from inference_service.completions.endpoints import ROUTE as CHAT_ROUTE
 from inference_service.completions.service import Completions, TimeLimits
+from inference_service.embed_worker.client import EmbedWorker
 from inference_service.embeddings.endpoints import ROUTE as EMBEDDINGS_ROUTE
 from inference_service.embeddings.service import Embeddings
-from inference_service.embeddings.worker import EmbedWorker
 from inference_service.metering.free_use import FreeUse
 from inference_service.metering.jobs import DELIVERY_INTERVAL_S, Checkpointer, Delivery
 from inference_service.metering.meter import Meter

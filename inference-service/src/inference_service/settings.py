@@ -8,8 +8,8 @@ from typing import ClassVar, Self
 from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 from shared.settings import ServiceSettings, built_in_embedding_model
 
-from inference_service.catalogue.known_windows import Window, parse_windows
-from inference_service.providers.members import KINDS, PERSON_MEMBERS, Members, members_of, parse_extra
+from inference_service.known_windows import Window, parse_windows
+from inference_service.members import KINDS, PERSON_MEMBERS, Members, members_of, parse_extra
 
 SCHEMA_VERSION = 2
 _OPENAI_BASE_URL = "https://api.openai.com/v1"

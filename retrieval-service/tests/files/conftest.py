@@ -102,7 +102,9 @@ class Service:
 
     def stored(self) -> list[str]:
         """Keys in the object store."""
-        return sorted(path.relative_to(self.objects).as_posix() for path in self.objects.rglob("*") if path.is_file())
+        # walk() passes over a folder that is deleted meanwhile, rglob() does not.
+        files = (Path(folder, name) for folder, _, names in os.walk(self.objects) for name in names)
+        return sorted(path.relative_to(self.objects).as_posix() for path in files)
 
 
 @pytest.fixture(scope="session")

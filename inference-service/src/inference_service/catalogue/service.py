@@ -7,7 +7,7 @@ from typing import Any
 from shared.auth.principal import Principal
 
 from inference_service.catalogue.errors import ModelNotAllowed, ModelNotFound, WrongKindOfModel
-from inference_service.catalogue.known_windows import Windows
+from inference_service.catalogue.windows import Windows
 from inference_service.providers.discovery import Discovery, ProviderState
 from inference_service.providers.errors import ModelLoading, ProviderUnavailable
 from inference_service.providers.protocol import Kind, Provider, Readiness, UpstreamModel

@@ -7,10 +7,10 @@ from shared.auth.principal import Principal
 
 from inference_service.catalogue.service import Deployment
 from inference_service.completions.request import ChatRequest
-from inference_service.fields import refusal
+from inference_service.json_fields import refusal
+from inference_service.members import Members
 from inference_service.providers.demanded_call import is_demanded
 from inference_service.providers.errors import ContextTooLong
-from inference_service.providers.members import Members
 from inference_service.providers.protocol import ChatCall, UpstreamModel
 from inference_service.providers.pseudonyms import Pseudonyms
 

@@ -6,7 +6,7 @@ import unicodedata
 from typing import Never
 from urllib.parse import urlsplit
 
-from inference_service.fields import refusal
+from inference_service.json_fields import refusal
 
 _URL_CHARS_MAX = 8192
 _DATA = re.compile(r"data:image/[a-z0-9.+-]{1,40};base64,[A-Za-z0-9+/_=-]+\Z", re.IGNORECASE)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import cast
 
-from inference_service.fields import Json, boolean, integer, number, refusal, size_of, text
+from inference_service.json_fields import Json, boolean, integer, number, refusal, size_of, text
 
 _NUMBERS: Mapping[str, tuple[float, float]] = {
     "temperature": (0, 2),

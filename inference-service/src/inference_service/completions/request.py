@@ -6,9 +6,9 @@ from typing import cast
 
 from inference_service.completions.image_urls import check_image_url
 from inference_service.completions.parameters import check_parameters
-from inference_service.fields import Json, boolean, integer, model_name, parse_object, refusal, size_of, utf8_bytes
+from inference_service.json_fields import Json, boolean, integer, model_name, parse_object, refusal, size_of, utf8_bytes
+from inference_service.members import unlisted_bytes
 from inference_service.metering.estimate import beyond_bytes
-from inference_service.providers.members import unlisted_bytes
 
 _ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 _TOOLS_MAX = 128

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from inference_service.fields import Json, integer, model_name, only, parse_object, refusal, utf8_bytes
+from inference_service.json_fields import Json, integer, model_name, only, parse_object, refusal, utf8_bytes
 
 # `user` is taken and not sent on.
 _MEMBERS = frozenset({"model", "input", "encoding_format", "dimensions", "user"})

@@ -10,7 +10,7 @@ from shared.fair_queue import Priority
 
 from inference_service.catalogue.service import Catalogue, Deployment
 from inference_service.embeddings.request import EmbeddingsRequest
-from inference_service.fields import refusal
+from inference_service.json_fields import refusal
 from inference_service.metering.meter import Bound, Charge, Dispatch, Meter
 from inference_service.metering.usage import Outcome, Source, Usage
 from inference_service.providers.errors import MAY_BE_BILLED

@@ -8,7 +8,7 @@ from shared.clock import utc_now
 from shared.http import ResponseTooLarge
 from shared.ids import uuid7
 
-from inference_service.providers.members import unlisted
+from inference_service.members import unlisted
 from inference_service.providers.protocol import ChatCall, Json, ProviderResponse
 
 _OPTIONS: Mapping[str, str] = {

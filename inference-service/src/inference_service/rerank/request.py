@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import cast
 
-from inference_service.fields import Json, boolean, integer, model_name, only, parse_object, refusal, utf8_bytes
+from inference_service.json_fields import Json, boolean, integer, model_name, only, parse_object, refusal, utf8_bytes
 
 DOCUMENTS_MAX = 100
 _MEMBERS = frozenset({"model", "query", "documents", "top_n", "return_documents"})

@@ -11,7 +11,7 @@ from shared.fair_queue import Priority
 
 from inference_service.catalogue.errors import WrongKindOfModel
 from inference_service.catalogue.service import Catalogue, Deployment
-from inference_service.embeddings.worker import EmbedWorker
+from inference_service.embed_worker.client import EmbedWorker
 from inference_service.metering.meter import Bound, Charge, Dispatch, Meter
 from inference_service.metering.usage import Outcome, Source, Usage
 from inference_service.rerank.request import RerankRequest

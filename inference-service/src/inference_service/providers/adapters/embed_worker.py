@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Literal
 
-from inference_service.embeddings.worker import EmbedWorker
+from inference_service.embed_worker.client import EmbedWorker
 from inference_service.metering.usage import Usage
 from inference_service.providers.errors import ProviderFailed
 from inference_service.providers.protocol import (

@@ -7,9 +7,9 @@ from typing import Any, cast
 
 import orjson
 
+from inference_service.members import PERSON_MEMBERS, within
 from inference_service.metering.usage import from_openai
 from inference_service.providers.errors import AnswerBroken, ProviderFailed, ProviderUnavailable
-from inference_service.providers.members import PERSON_MEMBERS, within
 from inference_service.providers.protocol import (
     CallFailure,
     ChatCall,

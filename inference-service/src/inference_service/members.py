@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from inference_service.fields import Json, refusal, size_of
+from inference_service.json_fields import Json, refusal, size_of
 
 Place = Literal[
     "",

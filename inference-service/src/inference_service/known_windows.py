@@ -1,12 +1,10 @@
-"""How much a model reads and writes: told by its provider, set by an operator, known by its name, or assumed."""
+"""How much a model reads and writes, as an operator sets it or as it is known by the model's name."""
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-
-from inference_service.providers.protocol import UpstreamModel
 
 TABLE_PATH = Path(__file__).with_name("known_windows.json")
 _TOKENS_MAX = 20_000_000
@@ -45,27 +43,3 @@ def parse_windows(value: str) -> dict[str, Window]:
             raise ValueError(f"{entry!r} must be <model>=<context tokens> or <model>=<context tokens>/<answer tokens>")
         found[name.strip().lower()] = Window(*map(int, numbers))
     return found
-
-
-@dataclass(frozen=True, slots=True)
-class Windows:
-    """Completes what providers leave open. `settings` are by public id, else by the provider's own name, in lower case."""
-
-    settings: Mapping[str, Window]
-    default_tokens: int
-
-    def complete(self, model: UpstreamModel, public_id: str) -> UpstreamModel:
-        """`model` with its window and where that comes from; only an embedding model's may stay unknown."""
-        chosen = self.settings.get(public_id.lower()) or self.settings.get(model.id.lower())
-        if chosen is not None:
-            output = chosen.output_tokens or model.output_tokens_max
-            return replace(model, context_length=chosen.context_tokens, context_source="setting", output_tokens_max=output)
-        known = None if model.builtin else known_windows().get(canonical(model.id))
-        output = model.output_tokens_max or (known.output_tokens if known else None)
-        if model.context_length is not None:
-            return replace(model, output_tokens_max=output)
-        if known is not None:
-            return replace(model, context_length=known.context_tokens, context_source="table", output_tokens_max=output)
-        if model.kind == "embedding":
-            return replace(model, context_source="default")
-        return replace(model, context_length=self.default_tokens, context_source="default")
