@@ -104,8 +104,8 @@ export function attachmentsOf(chatId: string): Attachments {
 }
 
 /**
- * When a session ends nothing goes on in the name of who was here, and whoever comes next is not shown these
- * names.
+ * At the end of a session: uploads stop, and the next person at this browser does not see the names of these
+ * files.
  */
 export function leaveAttachments(): void {
 	for (const attachments of open.values()) attachments.leave();

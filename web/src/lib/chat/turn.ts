@@ -31,7 +31,7 @@ export class Turn {
 	}
 
 	/**
-	 * Stops listening; the reply goes on at the server. What was sent and has not arrived yet arrives first.
+	 * Stops listening; the server continues the reply. What was sent and has not arrived yet arrives first.
 	 */
 	leave(): void {
 		this.#left = true;

@@ -53,7 +53,8 @@ class Models {
 	}
 
 	/**
-	 * Asks now and goes on at the pace the answer calls for: a reply just said that it waits for its model.
+	 * Asks now, because a reply just said that it waits for its model. The answer sets the pace from
+	 * then on.
 	 */
 	wake(): void {
 		if (this.#running) void this.#poll();

@@ -3,8 +3,8 @@
 -- outcome: held | price_unknown | insufficient_credits | budget_exceeded | request_id_reused. A repeat of the same
 -- reservation while it is held returns it. Amounts move only when outcome is held.
 --
--- A batch, so that calls which would queue for the wallet share a transaction and its flush. Planned once a session: planning anew for
--- each batch took as long as running it, and a plan made while a table was small must not scan it when it is large.
+-- A batch, so that calls which would queue for the wallet share a transaction and its flush. Planned once per session: planning
+-- each batch again took as long as running it, and a plan made while a table was small must not scan it when it is large.
 CREATE OR REPLACE FUNCTION reserve_many(
     p_organisation_id uuid, p_request_ids uuid[], p_team_ids uuid[], p_user_ids uuid[], p_key_ids uuid[],
     p_models text[], p_providers text[], p_kinds text[],
