@@ -1,4 +1,6 @@
-"""Fixtures for every test of the workspace: one throwaway PostgreSQL a session, databases cloned from migrated templates."""
+"""Fixtures for every test of the workspace: one throwaway PostgreSQL a session, databases cloned from
+migrated templates.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ if TYPE_CHECKING:
     from databases import PostgresForTests, ServiceDatabase
 
 
-# The long ones, as what comes last should be short; the others follow by the number of their tests, which these have few of.
+# The long ones, as what comes last should be short; the others follow by the number of their tests, which
+# these have few of.
 _FIRST = (
     "faults",
     "platform",
@@ -63,7 +66,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Slow tests only when asked for. For several workers: the longest shares first, then those of many tests."""
+    """Slow tests only when asked for. For several workers: the longest shares first, then those of many
+    tests.
+    """
     _let_examples_take_their_time()
     _read_certificates_once()
     slow = bool(config.getoption("--slow"))
@@ -83,15 +88,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _let_examples_take_their_time() -> None:
-    """A busy machine is no reason to fail. Only where a collected test has loaded Hypothesis, which takes half a second."""
+    """A busy machine is no reason to fail. Only where a collected test has loaded Hypothesis, which takes
+    half a second.
+    """
     hypothesis = sys.modules.get("hypothesis")
     if hypothesis is not None:
-        hypothesis.settings.register_profile("calm", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+        hypothesis.settings.register_profile(
+            "calm", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+        )
         hypothesis.settings.load_profile("calm")
 
 
 def _read_certificates_once() -> None:
-    """Each client reads the machine's certificates, 25 ms of work, and the suite makes thousands that speak plain HTTP."""
+    """Each client reads the machine's certificates, 25 ms of work, and the suite makes thousands that speak
+    plain HTTP.
+    """
     transports = sys.modules.get("httpx._transports.default")
     if transports is not None:
         transports.create_ssl_context = cache(transports.create_ssl_context)
@@ -99,14 +110,17 @@ def _read_certificates_once() -> None:
 
 @pytest.hookimpl(optionalhook=True)  # by xdist, and not without it
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _PlatformScheduling:
-    """Groups by marker would do, if they reached the scheduler: xdist 3.8 writes them where pytest 9.2 does not look."""
+    """Groups by marker would do, if they reached the scheduler: xdist 3.8 writes them where pytest 9.2 does
+    not look.
+    """
     return _PlatformScheduling(config, log)
 
 
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresForTests]:
     """A real PostgreSQL without fsync; one for the whole test session."""
-    # Loaded by the first test that needs it: the supervisor, SQLAlchemy and Alembic take two seconds, and many tests none of them.
+    # Loaded by the first test that needs it: the supervisor, SQLAlchemy and Alembic take two seconds, and
+    # many tests none of them.
     databases = importlib.import_module("databases")
     with databases.throwaway_postgres(tmp_path_factory.mktemp("postgres")) as running:
         yield running
@@ -114,6 +128,8 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresForTe
 
 @pytest.fixture(scope="module")
 def service_database(postgres: PostgresForTests) -> Iterator[Callable[[str], ServiceDatabase]]:
-    """A factory: `service_database("billing-service")` gives a fresh migrated database, dropped after the module."""
+    """A factory: `service_database("billing-service")` gives a fresh migrated database, dropped after the
+    module.
+    """
     with importlib.import_module("databases").fresh_databases(postgres) as make:
         yield make

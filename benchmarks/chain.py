@@ -1,7 +1,9 @@
-"""A completion through gateway, inference-service and billing-service with entitlement on, beside the LiteLLM proxy.
+"""A completion through gateway, inference-service and billing-service with entitlement on, beside the LiteLLM
+proxy.
 
-Counted is the CPU time of the three services and of PostgreSQL (fsync on) for each request; the scripted provider and the load
-generator are not counted. LiteLLM runs without a database when its command is installed (`uv tool install 'litellm[proxy]'`).
+Counted is the CPU time of the three services and of PostgreSQL (fsync on) for each request; the scripted
+provider and the load generator are not counted. LiteLLM runs without a database when its command is installed
+(`uv tool install 'litellm[proxy]'`).
 """
 
 import argparse
@@ -28,7 +30,9 @@ def _body(model: str) -> str:
 def _load(url: str, body: str, authorization: str, *, connections: int, seconds: float) -> LoadResult:
     result = run_load(url, body=body, authorization=authorization, connections=connections, seconds=seconds)
     if result.errors:
-        raise RuntimeError(f"{result.errors} of {result.requests} requests to {url} failed; the figures would mean nothing")
+        raise RuntimeError(
+            f"{result.errors} of {result.requests} requests to {url} failed; the figures would mean nothing"
+        )
     return result
 
 
@@ -53,26 +57,44 @@ def chain(*, connections: int, seconds: float) -> dict[str, object]:
 
 
 def litellm(*, connections: int, seconds: float) -> dict[str, object] | None:
-    """The same request through LiteLLM's proxy, which meters nothing without a database; None when it is not installed."""
+    """The same request through LiteLLM's proxy, which meters nothing without a database; None when it is not
+    installed.
+    """
     command = shutil.which("litellm")
     if command is None:
         return None
     provider_port, port = free_port(), free_port()
-    provider = {"model": f"openai/{MODEL}", "api_base": f"http://127.0.0.1:{provider_port}/v1", "api_key": "x"}
-    config = {"model_list": [{"model_name": MODEL, "litellm_params": provider}], "general_settings": {"master_key": "sk-bench"}}
+    provider = {
+        "model": f"openai/{MODEL}",
+        "api_base": f"http://127.0.0.1:{provider_port}/v1",
+        "api_key": "x",
+    }
+    config = {
+        "model_list": [{"model_name": MODEL, "litellm_params": provider}],
+        "general_settings": {"master_key": "sk-bench"},
+    }
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "config.yaml"
         path.write_text(json.dumps(config))  # JSON is YAML
         from_module = python_module("fake_provider", "--port", str(provider_port))
         env = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
         serve = [command, "--config", str(path), "--port", str(port), "--host", "127.0.0.1"]
-        with running(from_module, port=provider_port), running(serve, port=port, env=env, start_s=180) as process:
+        with (
+            running(from_module, port=provider_port),
+            running(serve, port=port, env=env, start_s=180) as process,
+        ):
             url = f"http://127.0.0.1:{port}/v1/chat/completions"
-            _load(url, _body(MODEL), "Bearer sk-bench", connections=2, seconds=15)  # its first request imports for seconds
+            _load(
+                url, _body(MODEL), "Bearer sk-bench", connections=2, seconds=15
+            )  # its first request imports for seconds
             before = cpu_tree_us(process.pid)
             result = _load(url, _body(MODEL), "Bearer sk-bench", connections=connections, seconds=seconds)
             used = (cpu_tree_us(process.pid) - before) / result.requests
-    return {"requests_per_s": round(result.requests / result.seconds), "p99_ms": round(result.p99_ms, 1), "cpu_us_per_request": round(used)}
+    return {
+        "requests_per_s": round(result.requests / result.seconds),
+        "p99_ms": round(result.p99_ms, 1),
+        "cpu_us_per_request": round(used),
+    }
 
 
 def run(*, connections: int, seconds: float) -> dict[str, object]:
@@ -85,7 +107,8 @@ def run(*, connections: int, seconds: float) -> dict[str, object]:
     assert isinstance(other, int)
     return {
         **ours,
-        "litellm": theirs or f"not installed; {_LITELLM_MEASURED_US} us a request was measured on a quiet machine",
+        "litellm": theirs
+        or f"not installed; {_LITELLM_MEASURED_US} us a request was measured on a quiet machine",
         "times_litellm": round(other / figure, 1),
         "target": "times_litellm >= 5",
     }

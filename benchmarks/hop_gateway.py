@@ -33,9 +33,14 @@ class VerifyingAuthenticator:
 
     async def authenticate(self, credential: bytes) -> Identity:
         principal = self._verifier.verify(credential.decode("ascii"))
-        quotas = (Quota(f"user:{principal.user_id}", 100_000_000), Quota(f"organisation:{principal.organisation_id}", 100_000_000))
+        quotas = (
+            Quota(f"user:{principal.user_id}", 100_000_000),
+            Quota(f"organisation:{principal.organisation_id}", 100_000_000),
+        )
         identity = Identity(principal=principal, hop_authorization=b"Bearer " + credential, quotas=quotas)
-        self._memory.put(credential, identity, good_for_s=_REMEMBERED_S, subjects=(), epoch=self._memory.epoch)
+        self._memory.put(
+            credential, identity, good_for_s=_REMEMBERED_S, subjects=(), epoch=self._memory.epoch
+        )
         return identity
 
 
@@ -52,17 +57,24 @@ def main() -> None:
     options = parser.parse_args()
     target = options.upstream
     app = ProxyApp(
-        routes=service_routes(chat_url=target, inference_url=target, agent_url=target, retrieval_url=target, billing_url=target),
+        routes=service_routes(
+            chat_url=target, inference_url=target, agent_url=target, retrieval_url=target, billing_url=target
+        ),
         fallback=own_application,
-        authenticator=VerifyingAuthenticator(TokenVerifier(jwks=options.jwks.read_text(), audience="gateway")),
+        authenticator=VerifyingAuthenticator(
+            TokenVerifier(jwks=options.jwks.read_text(), audience="gateway")
+        ),
         limiter=BucketLimiter(),
         pool=UpstreamPool(),
-        instruments=Instruments(Metrics(service="gateway"), Telemetry(service="gateway", endpoint=None), AccessLog("gateway")),
+        instruments=Instruments(
+            Metrics(service="gateway"), Telemetry(service="gateway", endpoint=None), AccessLog("gateway")
+        ),
     )
     setup_logging(service="gateway", level="INFO")
     settle_memory()
     uvicorn.run(
-        app, host="127.0.0.1", port=options.port, loop="uvloop", http="httptools", ws="none", lifespan="off", log_level="warning",
+        app, host="127.0.0.1", port=options.port, loop="uvloop", http="httptools", ws="none", lifespan="off",
+        log_level="warning",
         access_log=False, proxy_headers=False, server_header=False,
     )  # fmt: skip
 

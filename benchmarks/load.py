@@ -1,4 +1,6 @@
-"""Load: wrk where it is installed, else a generator of our own. Both give requests, time and latency percentiles."""
+"""Load: wrk where it is installed, else a generator of our own. Both give requests, time and latency
+percentiles.
+"""
 
 import asyncio
 import re
@@ -50,7 +52,17 @@ def _wrk(url: str, body: str, authorization: str, *, connections: int, seconds: 
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "post.lua"
         script.write_text(_SCRIPT.format(authorization=authorization, body=body))
-        command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "10s", "-s", str(script), url]
+        command = [
+            "wrk",
+            "-t1",
+            f"-c{connections}",
+            f"-d{max(1, round(seconds))}s",
+            "--timeout",
+            "10s",
+            "-s",
+            str(script),
+            url,
+        ]
         output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     match = re.search(r"RESULT (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)", output)
     if match is None:
@@ -71,7 +83,12 @@ async def _own(url: str, body: str, authorization: str, *, connections: int, sec
         nonlocal errors
         while (started := time.monotonic()) < until:
             async with pool.request(
-                "POST", f"http://{origin}", (slash + rest).encode(), headers, body=body.encode(), timeouts=Timeouts()
+                "POST",
+                f"http://{origin}",
+                (slash + rest).encode(),
+                headers,
+                body=body.encode(),
+                timeouts=Timeouts(),
             ) as response:
                 await response.read(10_000_000)
                 errors += response.status >= 400
@@ -82,7 +99,9 @@ async def _own(url: str, body: str, authorization: str, *, connections: int, sec
     took = time.monotonic() - started
     await pool.aclose()
     latencies.sort()
-    return LoadResult(len(latencies), took, percentile_ms(latencies, 0.5), percentile_ms(latencies, 0.99), errors)
+    return LoadResult(
+        len(latencies), took, percentile_ms(latencies, 0.5), percentile_ms(latencies, 0.99), errors
+    )
 
 
 def percentile_ms(sorted_seconds: list[float], share: float) -> float:

@@ -35,7 +35,8 @@ _PROXY = """
     listen 127.0.0.1:{port} backlog=4096;
     location / {{
       proxy_pass http://back; proxy_http_version 1.1; proxy_set_header Connection "";
-      proxy_set_header X-Forwarded-For $remote_addr; proxy_set_header X-Request-ID $request_id; proxy_buffering off;
+      proxy_set_header X-Forwarded-For $remote_addr;
+      proxy_set_header X-Request-ID $request_id; proxy_buffering off;
     }}
   }}
 """
@@ -43,7 +44,10 @@ _PROXY = """
 
 def available() -> bool:
     """Whether there is an nginx to compare with."""
-    return shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin:/opt/homebrew/bin") is not None
+    return (
+        shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin:/opt/homebrew/bin")
+        is not None
+    )
 
 
 @contextmanager
@@ -65,7 +69,10 @@ def _nginx(content: str, port: int, folder: Path) -> Iterator[int]:
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "nginx.conf"
     config.write_text(_FRAME.format(folder=folder, content=content))
-    binary = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin:/opt/homebrew/bin") or "nginx"
+    binary = (
+        shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin:/opt/homebrew/bin")
+        or "nginx"
+    )
     subprocess.run([binary, "-t", "-q", "-c", str(config)], check=True)
     with running([binary, "-c", str(config)], port=port) as process:
         # The master listens before its worker is there.

@@ -1,4 +1,6 @@
-"""Reserve + settle pairs per second on the embedded PostgreSQL with fsync on, with the CPU time of both sides."""
+"""Reserve + settle pairs per second on the embedded PostgreSQL with fsync on, with the CPU time of both
+sides.
+"""
 
 import argparse
 import asyncio

@@ -1,4 +1,6 @@
-"""The whole platform for a benchmark: its supervisor, a real PostgreSQL with fsync on, a scripted provider, an administrator."""
+"""The whole platform for a benchmark: its supervisor, a real PostgreSQL with fsync on, a scripted provider,
+an administrator.
+"""
 
 import json
 import secrets
@@ -58,7 +60,10 @@ class Platform:
     async def call(self, method: str, path: str, body: object = None) -> dict[str, object]:
         """A JSON call through the gateway. Raises RuntimeError for any answer but success."""
         pool = UpstreamPool()
-        headers = [(b"authorization", b"Bearer " + self.token.encode()), (b"content-type", b"application/json")]
+        headers = [
+            (b"authorization", b"Bearer " + self.token.encode()),
+            (b"content-type", b"application/json"),
+        ]
         try:
             return await _call(pool, self.url, method, path, headers=headers, body=body)
         finally:
@@ -86,10 +91,15 @@ async def _call(
 
 @contextmanager
 def platform(run: Callable[..., object], *, env: dict[str, str] | None = None) -> Iterator[Platform]:
-    """A platform that lives as long as the block. `run` is asyncio.run, handed in so that set-up has its own loop."""
+    """A platform that lives as long as the block. `run` is asyncio.run, handed in so that set-up has its own
+    loop.
+    """
     port = free_port()
     provider_url = f"http://127.0.0.1:{port}/v1"
-    with tempfile.TemporaryDirectory() as folder, running(python_module("fake_provider", "--port", str(port)), port=port):
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running(python_module("fake_provider", "--port", str(port)), port=port),
+    ):
         providers = {"OPENAI_API_BASE_URLS": provider_url, "OPENAI_API_KEYS": "bench"}
         stack = Stack(Path(folder) / "home", env={**_ROOMY, **providers, **(env or {})}, fsync=True)
         try:
@@ -105,10 +115,21 @@ def platform(run: Callable[..., object], *, env: dict[str, str] | None = None) -
 
 
 async def _administrator(url: str) -> tuple[str, str]:
-    body = {"name": "Bench", "email": f"bench-{secrets.token_hex(4)}@example.com", "password": secrets.token_urlsafe(16)}
+    body = {
+        "name": "Bench",
+        "email": f"bench-{secrets.token_hex(4)}@example.com",
+        "password": secrets.token_urlsafe(16),
+    }
     pool = UpstreamPool()
     try:
-        made = await _call(pool, url, "POST", "/api/v1/auth/signup", headers=[(b"content-type", b"application/json")], body=body)
+        made = await _call(
+            pool,
+            url,
+            "POST",
+            "/api/v1/auth/signup",
+            headers=[(b"content-type", b"application/json")],
+            body=body,
+        )
     finally:
         await pool.aclose()
     user = made["user"]

@@ -57,11 +57,15 @@ def children(pid: int) -> list[int]:
 
 
 def wait_for_port(port: int, process: "subprocess.Popen[bytes]", seconds: float = 30.0) -> None:
-    """Returns when something listens on the port. Raises RuntimeError when the process ended or the time is over."""
+    """Returns when something listens on the port. Raises RuntimeError when the process ended or the time is
+    over.
+    """
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise RuntimeError(f"the process ended with {process.returncode} before it listened on port {port}")
+            raise RuntimeError(
+                f"the process ended with {process.returncode} before it listened on port {port}"
+            )
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
@@ -71,11 +75,18 @@ def wait_for_port(port: int, process: "subprocess.Popen[bytes]", seconds: float 
 
 @contextmanager
 def running(
-    command: Sequence[str], *, port: int, env: dict[str, str] | None = None, log: Path | None = None, start_s: float = 30.0
+    command: Sequence[str],
+    *,
+    port: int,
+    env: dict[str, str] | None = None,
+    log: Path | None = None,
+    start_s: float = 30.0,
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """A child process that listens on `port`; ended with the block."""
     output = log.open("wb") if log else subprocess.DEVNULL
-    with subprocess.Popen(list(command), env={**os.environ, **(env or {})}, stdout=output, stderr=subprocess.STDOUT) as process:
+    with subprocess.Popen(
+        list(command), env={**os.environ, **(env or {})}, stdout=output, stderr=subprocess.STDOUT
+    ) as process:
         try:
             wait_for_port(port, process, start_s)
             yield process

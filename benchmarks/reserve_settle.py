@@ -17,7 +17,13 @@ from shared.money import NANO
 
 MODEL = "qwen2.5-coder-0.5b-instruct"
 _USAGE = bucket_list(UsageBuckets(input_tokens=120, output_tokens=80))
-_ROOMY = ReservePolicy(ttl_s=30, renewed_ttl_s=10, output_tokens_min=16, grant_nano=1_000_000 * NANO, default_budget_nano=1_000_000 * NANO)
+_ROOMY = ReservePolicy(
+    ttl_s=30,
+    renewed_ttl_s=10,
+    output_tokens_min=16,
+    grant_nano=1_000_000 * NANO,
+    default_budget_nano=1_000_000 * NANO,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +48,8 @@ def reservation(organisation_id: UUID, user_id: UUID, team_id: UUID) -> ReserveR
 
 
 async def run_pairs(url: str, *, pairs: int, lanes: int = 1, organisations: int = 1) -> PairsResult:
-    """Reserve and settle `pairs` dispatches over `lanes` connections, spread over new organisations with ample credit.
+    """Reserve and settle `pairs` dispatches over `lanes` connections, spread over new organisations with
+    ample credit.
 
     Raises: RuntimeError when a pair is refused.
     """
@@ -56,7 +63,12 @@ async def run_pairs(url: str, *, pairs: int, lanes: int = 1, organisations: int 
             request = reservation(*chains[number % organisations])
             held = await repository.reserve(request, _ROOMY)
             settled = await repository.settle(
-                request.request_id, _USAGE, source="provider", outcome="complete", occurred_at=utc_now(), latency_ms=0
+                request.request_id,
+                _USAGE,
+                source="provider",
+                outcome="complete",
+                occurred_at=utc_now(),
+                latency_ms=0,
             )
             if held.outcome != "held" or settled.result != "settled":
                 raise RuntimeError(f"a pair was refused: {held.outcome}, {settled.result}")
@@ -71,4 +83,7 @@ async def run_pairs(url: str, *, pairs: int, lanes: int = 1, organisations: int 
 
 if __name__ == "__main__":
     done = asyncio.run(run_pairs(sys.argv[1], pairs=int(sys.argv[2]), lanes=int(sys.argv[3])))
-    sys.stdout.write(f"{done.pairs / done.elapsed_s:.0f} pairs/s, {done.client_cpu_s / done.pairs * 1e6:.0f} us of client CPU a pair\n")
+    sys.stdout.write(
+        f"{done.pairs / done.elapsed_s:.0f} pairs/s, {done.client_cpu_s / done.pairs * 1e6:.0f} us of "
+        "client CPU a pair\n"
+    )

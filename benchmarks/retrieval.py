@@ -1,7 +1,9 @@
-"""How well and how fast documents are searched, through the gateway: what a person's search goes through, entitlement included.
+"""How well and how fast documents are searched, through the gateway: what a person's search goes through,
+entitlement included.
 
-Quality on the Semanlink set: each note is a file, cut and embedded as the service does it; a file counts where its best passage stands.
-Speed on 20,000 passages: real passages with shuffled words, their vectors moved a little, so that no two are alike.
+Quality on the Semanlink set: each note is a file, cut and embedded as the service does it; a file counts
+where its best passage stands. Speed on 20,000 passages: real passages with shuffled words, their vectors
+moved a little, so that no two are alike.
 """
 
 import argparse
@@ -44,13 +46,18 @@ class Searches:
     def __init__(self, ready: Platform) -> None:
         self._pool = UpstreamPool()
         self._url = ready.url
-        self._headers = [(b"authorization", b"Bearer " + ready.token.encode()), (b"content-type", b"application/json")]
+        self._headers = [
+            (b"authorization", b"Bearer " + ready.token.encode()),
+            (b"content-type", b"application/json"),
+        ]
 
     async def __call__(self, query: str, base: UUID, **members: Any) -> tuple[Any, float]:
         """The answer and its milliseconds."""
         body = orjson.dumps({"query": query, "knowledge_base_ids": [str(base)], **members})
         started_s = time.perf_counter()
-        async with self._pool.request("POST", self._url, _PATH, self._headers, body=body, timeouts=_PATIENT) as response:
+        async with self._pool.request(
+            "POST", self._url, _PATH, self._headers, body=body, timeouts=_PATIENT
+        ) as response:
             answer = await response.read(_ANSWER_BYTES_MAX)
         took_ms = (time.perf_counter() - started_s) * 1000
         if response.status != 200:
@@ -65,7 +72,10 @@ async def quality(ready: Platform, corpus: Corpus, data: Semanlink, count: int) 
     """One table, a row a mode."""
     places = {str(file_id): place for place, file_id in enumerate(corpus.file_ids)}
     searches = Searches(ready)
-    print(f"\n{len(data.documents)} documents, {len(corpus.chunk_ids)} passages, {len(data.queries)} queries, {data.judgements} judgements")
+    print(
+        f"\n{len(data.documents)} documents, {len(corpus.chunk_ids)} passages, {len(data.queries)} queries, "
+        f"{data.judgements} judgements"
+    )
     print(f"{'':16} {'nDCG@10':>8} {'target':>8} {'recall@10':>10} {'p50 ms':>8}")
     for name, members in _MODES.items():
         gains, shares, took = list[float](), list[float](), list[float]()
@@ -76,7 +86,11 @@ async def quality(ready: Platform, corpus: Corpus, data: Semanlink, count: int) 
             shares.append(recall(found, wanted))
             took.append(took_ms)
         score = statistics.mean(gains)
-        print(f"{name:16} {score:8.4f} {_TARGETS[name]:8.3f} {statistics.mean(shares):10.4f} {statistics.median(took):8.1f}", flush=True)
+        print(
+            f"{name:16} {score:8.4f} {_TARGETS[name]:8.3f} {statistics.mean(shares):10.4f} "
+            f"{statistics.median(took):8.1f}",
+            flush=True,
+        )
     await searches.aclose()
 
 
@@ -86,7 +100,8 @@ async def speed(ready: Platform, corpus: Corpus, data: Semanlink, count: int) ->
     for number in range(_WARM_UP):
         await searches(f"warm up {number}", corpus.id)
     print(
-        f"\n{len(corpus.chunk_ids)} passages in {len(corpus.file_ids)} files; the vector of each question included; target: p50 under 40 ms"
+        f"\n{len(corpus.chunk_ids)} passages in {len(corpus.file_ids)} files; the vector of each question "
+        "included; target: p50 under 40 ms"
     )
     print(f"{'':16} {'p50 ms':>8} {'p95 ms':>8} {'CPU ms':>8}   phases, median ms")
     for name in ("dense", "BM25", "hybrid"):
@@ -95,16 +110,29 @@ async def speed(ready: Platform, corpus: Corpus, data: Semanlink, count: int) ->
         for number, query in enumerate(data.queries[:count]):
             # A trace costs as well, so only every fifth search is asked for one, and not timed.
             traced = number % 5 == 4
-            answer, took_ms = await searches(f"{query} {name} {number}", corpus.id, trace=traced, **_MODES[name])
+            answer, took_ms = await searches(
+                f"{query} {name} {number}", corpus.id, trace=traced, **_MODES[name]
+            )
             if traced:
                 phases.append(answer["trace"]["took_ms"])
             else:
                 took.append(took_ms)
-        used = {process: (value - before[process]) / 1000 / count for process, value in ready.cpu_us(_CHAIN).items()}
+        used = {
+            process: (value - before[process]) / 1000 / count
+            for process, value in ready.cpu_us(_CHAIN).items()
+        }
         cut = statistics.quantiles(took, n=20)
-        medians = "  ".join(f"{phase} {statistics.median([one[phase] for one in phases]):.1f}" for phase in phases[0])
-        print(f"{name:16} {statistics.median(took):8.1f} {cut[18]:8.1f} {sum(used.values()):8.1f}   {medians}", flush=True)
-        print(f"{'':16} CPU ms: {'  '.join(f'{process} {value:.1f}' for process, value in used.items())}", flush=True)
+        medians = "  ".join(
+            f"{phase} {statistics.median([one[phase] for one in phases]):.1f}" for phase in phases[0]
+        )
+        print(
+            f"{name:16} {statistics.median(took):8.1f} {cut[18]:8.1f} {sum(used.values()):8.1f}   {medians}",
+            flush=True,
+        )
+        print(
+            f"{'':16} CPU ms: {'  '.join(f'{process} {value:.1f}' for process, value in used.items())}",
+            flush=True,
+        )
     await searches.aclose()
 
 
@@ -139,7 +167,10 @@ def run(*, total: int, queries: int, only: str | None) -> None:
         asyncio.run(fill_store(folder, owner, [notes, many]))
         share, took_ms = asyncio.run(index_recall(folder, owner, many, questions[:100], 10))
         ready.stack.start()
-        print(f"\n{total} passages: recall@10 of the store against exact {share:.4f} (target 0.98), {took_ms:.1f} ms a search in the store")
+        print(
+            f"\n{total} passages: recall@10 of the store against exact {share:.4f} (target 0.98), "
+            f"{took_ms:.1f} ms a search in the store"
+        )
         if only != "quality":
             asyncio.run(speed(ready, many, data, min(queries, _TIMED)))
         if only != "speed":

@@ -1,6 +1,8 @@
-"""The Semanlink set: notes on articles and the tags their collector gave them. A tag is a question, its notes are the answers.
+"""The Semanlink set: notes on articles and the tags their collector gave them. A tag is a question, its notes
+are the answers.
 
-It comes in the source distribution of `cherche` (MIT), fetched once from the package index that also carries the weights.
+It comes in the source distribution of `cherche` (MIT), fetched once from the package index that also carries
+the weights.
 """
 
 import json
@@ -39,7 +41,9 @@ class Semanlink:
 
 
 def semanlink() -> Semanlink:
-    """The set, from the cache or the package index. Raises RuntimeError when the bytes are not the known ones."""
+    """The set, from the cache or the package index. Raises RuntimeError when the bytes are not the known
+    ones.
+    """
     with tarfile.open(_archive()) as archive:
         notes, tags = (_member(archive, name) for name in ("docs.json", "tags.json"))
     documents, tagged = [], defaultdict[str, set[int]](set)
@@ -49,8 +53,14 @@ def semanlink() -> Semanlink:
             for tag in note["tag"]:
                 tagged[tag].add(len(documents))
             documents.append(text)
-    chosen = [tag for tag, found in tagged.items() if len(found) in _ANSWERS and tag in tags and tags[tag]["prefLabel"]]
-    return Semanlink(documents, [tags[tag]["prefLabel"][0] for tag in chosen], [tagged[tag] for tag in chosen])
+    chosen = [
+        tag
+        for tag, found in tagged.items()
+        if len(found) in _ANSWERS and tag in tags and tags[tag]["prefLabel"]
+    ]
+    return Semanlink(
+        documents, [tags[tag]["prefLabel"][0] for tag in chosen], [tagged[tag] for tag in chosen]
+    )
 
 
 def _member(archive: tarfile.TarFile, name: str) -> Any:
@@ -72,9 +82,16 @@ def _archive() -> Path:
     if not path.exists():
         with make_client() as client:
             partial = path.with_suffix(".part")
-            page = client.get(f"{LocalSettings().index.rstrip('/')}/{_PROJECT}/", headers={"accept": "application/vnd.pypi.simple.v1+json"})
+            page = client.get(
+                f"{LocalSettings().index.rstrip('/')}/{_PROJECT}/",
+                headers={"accept": "application/vnd.pypi.simple.v1+json"},
+            )
             page.raise_for_status()
-            url = next(urljoin(str(page.url), file["url"]) for file in page.json()["files"] if file["filename"] == _FILE)
+            url = next(
+                urljoin(str(page.url), file["url"])
+                for file in page.json()["files"]
+                if file["filename"] == _FILE
+            )
             download(client, url, partial, progress=lambda _bytes: None)
             partial.replace(path)
     if sha256_of(path) != _SHA256:

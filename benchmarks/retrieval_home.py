@@ -1,4 +1,6 @@
-"""Puts documents into a platform as their ingestion would have left them: rows, passages, points. Embedding is the real worker's."""
+"""Puts documents into a platform as their ingestion would have left them: rows, passages, points. Embedding
+is the real worker's.
+"""
 
 import asyncio
 import hashlib
@@ -26,7 +28,8 @@ from benchmarks.retrieval_data import cache_folder
 _CHUNK_TOKENS, _OVERLAP_TOKENS = 200, 40  # the defaults of the service
 _BATCH = 256
 _FILE_COLUMNS = (
-    "id organisation_id team_id user_id principal filename content_type size_bytes sha256 s3_key collection stage created_at updated_at"
+    "id organisation_id team_id user_id principal filename content_type size_bytes sha256 s3_key "
+    "collection stage created_at updated_at"
 )
 
 
@@ -63,18 +66,29 @@ class Corpus:
 def model_folder() -> Path:
     """The embedding model, fetched when it is not in the cache."""
     folder = cache_folder() / "model"
-    link_model(ensure_model(Store.of(LocalSettings()), model_named(EMBEDDING_MODEL), report=lambda _done, _total: None), folder)
+    link_model(
+        ensure_model(
+            Store.of(LocalSettings()), model_named(EMBEDDING_MODEL), report=lambda _done, _total: None
+        ),
+        folder,
+    )
     return folder
 
 
 def passages(documents: Sequence[str]) -> list[list[str]]:
     """Each document cut as the service cuts it."""
-    splitter = Splitter(token_counter(model_folder() / "tokenizer.json"), tokens_max=_CHUNK_TOKENS, overlap_tokens=_OVERLAP_TOKENS)
+    splitter = Splitter(
+        token_counter(model_folder() / "tokenizer.json"),
+        tokens_max=_CHUNK_TOKENS,
+        overlap_tokens=_OVERLAP_TOKENS,
+    )
     found: list[list[str]] = []
     for document in documents:
         text = DocumentText(10_000_000)
         text.add(Block(clean(document)))
-        found.append([text.text[piece.start : piece.end] for piece in splitter.split(text.text, text.sections)])
+        found.append(
+            [text.text[piece.start : piece.end] for piece in splitter.split(text.text, text.sections)]
+        )
     return found
 
 
@@ -87,7 +101,8 @@ async def embed(texts: list[str]) -> np.ndarray:
     worker = EmbedWorker(model_folder(), threads=2, idle_s=600)
     try:
         parts = [
-            (await worker.embed(texts[at : at + _BATCH], owner=None, priority="background")).vectors for at in range(0, len(texts), _BATCH)
+            (await worker.embed(texts[at : at + _BATCH], owner=None, priority="background")).vectors
+            for at in range(0, len(texts), _BATCH)
         ]
     finally:
         await worker.close()
@@ -108,7 +123,11 @@ async def fill_store(folder: Path, owner: Owner, corpora: Sequence[Corpus]) -> N
 
 
 def _points(owner: Owner, corpus: Corpus) -> list[Point]:
-    rows = [(file_id, text) for file_id, texts in zip(corpus.file_ids, corpus.texts, strict=True) for text in texts]
+    rows = [
+        (file_id, text)
+        for file_id, texts in zip(corpus.file_ids, corpus.texts, strict=True)
+        for text in texts
+    ]
     vectors: list[Vector] = list(corpus.vectors)
     return [
         Point(chunk_id, corpus.collection, owner.organisation_id, file_id, text, vector)
@@ -130,7 +149,8 @@ async def _fill(connection: asyncpg.Connection, owner: Owner, corpus: Corpus, no
     base = (corpus.id, owner.organisation_id, owner.user_id, corpus.name, "", "private", now, now)
     await connection.execute("INSERT INTO knowledge_base VALUES ($1, $2, $3, $4, $5, $6, $7, $8)", *base)
     files = [
-        (file_id, owner.organisation_id, owner.team_id, owner.user_id, "{}", f"{number}.txt", "text/plain", 1, "",
+        (file_id, owner.organisation_id, owner.team_id, owner.user_id, "{}", f"{number}.txt", "text/plain", 1,
+        "",
          f"files/{file_id}", corpus.collection, "ready", now, now)
         for number, file_id in enumerate(corpus.file_ids)
     ]  # fmt: skip
@@ -139,15 +159,29 @@ async def _fill(connection: asyncpg.Connection, owner: Owner, corpus: Corpus, no
     await connection.copy_records_to_table("knowledge_base_file", records=links)
     chunk_ids = iter(corpus.chunk_ids)
     chunks = [
-        (next(chunk_ids), file_id, ordinal, text, None, None, ordinal * 10_000, ordinal * 10_000 + len(text), _CHUNK_TOKENS)
+        (
+            next(chunk_ids),
+            file_id,
+            ordinal,
+            text,
+            None,
+            None,
+            ordinal * 10_000,
+            ordinal * 10_000 + len(text),
+            _CHUNK_TOKENS,
+        )
         for file_id, texts in zip(corpus.file_ids, corpus.texts, strict=True)
         for ordinal, text in enumerate(texts)
     ]
     await connection.copy_records_to_table("chunk", records=chunks)
 
 
-async def index_recall(folder: Path, owner: Owner, corpus: Corpus, queries: np.ndarray, depth: int) -> tuple[float, float]:
-    """Share of the exact nearest that the store finds, and its median milliseconds a search. The service must not run."""
+async def index_recall(
+    folder: Path, owner: Owner, corpus: Corpus, queries: np.ndarray, depth: int
+) -> tuple[float, float]:
+    """Share of the exact nearest that the store finds, and its median milliseconds a search. The service must
+    not run.
+    """
     store = EdgeStore(folder)
     await store.open()
     scope = Scope(owner.organisation_id, (Selection(corpus.collection, frozenset(corpus.file_ids)),))

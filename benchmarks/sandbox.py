@@ -1,6 +1,8 @@
-"""Running code: from the HTTP request to the answer with a warm sandbox, the first run ever, and what idling costs.
+"""Running code: from the HTTP request to the answer with a warm sandbox, the first run ever, and what idling
+costs.
 
-The agent-service's own route, token check and runner, without its database; one request at a time and then as many as run at once.
+The agent-service's own route, token check and runner, without its database; one request at a time and then as
+many as run at once.
 """
 
 import argparse
@@ -41,7 +43,9 @@ def application(keys: KeyRing, cache: Path, *, idle_s: float) -> ServiceApp:
 
     @asynccontextmanager
     async def lifespan(api: FastAPI) -> AsyncGenerator[None]:
-        api.state.code = runner = CodeRunner(CodeLimits(cache_dir=cache, idle_s=idle_s), tasks=api.state.tasks)
+        api.state.code = runner = CodeRunner(
+            CodeLimits(cache_dir=cache, idle_s=idle_s), tasks=api.state.tasks
+        )
         runner.open()
         try:
             yield
@@ -49,7 +53,9 @@ def application(keys: KeyRing, cache: Path, *, idle_s: float) -> ServiceApp:
             await runner.close()
 
     fields = keys.settings_fields("agent-service", database_url="postgresql://unused")
-    settings = AgentSettings.model_validate({**fields, "direct_calls_per_minute": 100_000, "log_level": "WARNING"})
+    settings = AgentSettings.model_validate(
+        {**fields, "direct_calls_per_minute": 100_000, "log_level": "WARNING"}
+    )
     return create_service_app(settings, title="code", lifespan=lifespan, routers=[router])
 
 

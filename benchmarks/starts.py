@@ -1,7 +1,8 @@
 """64 chat turns started at once: the time to the first token, and the CPU each process took for a start.
 
-The provider is scripted and answers at once, so all of it is the platform's own. Each turn is in a chat of its own, of one of a few
-people (a person runs a few at a time). Rounds repeat; the figures are those of the median round by p50.
+The provider is scripted and answers at once, so all of it is the platform's own. Each turn is in a chat of
+its own, of one of a few people (a person runs a few at a time). Rounds repeat; the figures are those of the
+median round by p50.
 """
 
 import argparse
@@ -41,12 +42,16 @@ class Round:
     cpu_ms: dict[str, float]
 
 
-async def ask(pool: UpstreamPool, url: str, method: str, path: str, *, token: str | None, body: object) -> dict[str, object]:
+async def ask(
+    pool: UpstreamPool, url: str, method: str, path: str, *, token: str | None, body: object
+) -> dict[str, object]:
     """A JSON call. Raises RuntimeError for any answer but success."""
     headers = [(b"content-type", b"application/json")]
     if token is not None:
         headers.append((b"authorization", b"Bearer " + token.encode()))
-    async with pool.request(method, url, path.encode(), headers, body=orjson.dumps(body), timeouts=_PATIENT) as response:
+    async with pool.request(
+        method, url, path.encode(), headers, body=orjson.dumps(body), timeouts=_PATIENT
+    ) as response:
         answer = await response.read(1_000_000)
         if response.status >= 300:
             raise RuntimeError(f"{method} {path}: {response.status} {answer.decode()}")
@@ -64,7 +69,14 @@ async def sign_up(pool: UpstreamPool, ready: Platform, people: int) -> list[str]
         assert isinstance(user, dict)
         if user["role"] == "pending":
             await ready.call("PATCH", f"/api/v1/admin/users/{user['id']}", {"role": "user"})
-            made = await ask(pool, ready.url, "POST", "/api/v1/auth/signin", token=None, body={"email": email, "password": password})
+            made = await ask(
+                pool,
+                ready.url,
+                "POST",
+                "/api/v1/auth/signin",
+                token=None,
+                body={"email": email, "password": password},
+            )
         budget = {"scope": "user", "scope_id": user["id"], "window": "month", "limit": "1000.00"}
         await ready.call("PUT", "/api/v1/billing/budgets", budget)
         tokens.append(str(made["access_token"]))
@@ -72,7 +84,9 @@ async def sign_up(pool: UpstreamPool, ready: Platform, people: int) -> list[str]
 
 
 async def first_token(pool: UpstreamPool, ready: Platform, start: Start) -> float:
-    """Seconds from the post to the first token; the reply is read to its end. Raises RuntimeError when it is not complete."""
+    """Seconds from the post to the first token; the reply is read to its end. Raises RuntimeError when it is
+    not complete.
+    """
     headers = [
         (b"authorization", b"Bearer " + start.token.encode()),
         (b"content-type", b"application/json"),
@@ -83,7 +97,9 @@ async def first_token(pool: UpstreamPool, ready: Platform, start: Start) -> floa
     body = orjson.dumps({"content": _QUESTION})
     async with pool.request("POST", ready.url, target, headers, body=body, timeouts=_PATIENT) as response:
         if response.status >= 300:
-            raise RuntimeError(f"the turn was refused: {response.status} {(await response.read(10_000)).decode()}")
+            raise RuntimeError(
+                f"the turn was refused: {response.status} {(await response.read(10_000)).decode()}"
+            )
         async for chunk in response.iter_raw():
             for event in parser.feed(chunk):
                 if event.event == "delta" and not found:
@@ -100,7 +116,9 @@ async def burst(pool: UpstreamPool, ready: Platform, starts: list[Start]) -> Rou
     before = ready.cpu_us(_COUNTED)
     waits = await asyncio.gather(*(first_token(pool, ready, start) for start in starts))
     after = ready.cpu_us(_COUNTED)
-    return Round(sorted(waits), {name: (after[name] - before[name]) / 1000 / len(starts) for name in _COUNTED})
+    return Round(
+        sorted(waits), {name: (after[name] - before[name]) / 1000 / len(starts) for name in _COUNTED}
+    )
 
 
 async def measure(ready: Platform, *, at_once: int, people: int, rounds: int) -> list[Round]:
@@ -124,7 +142,9 @@ async def measure(ready: Platform, *, at_once: int, people: int, rounds: int) ->
 
 def run(*, at_once: int, people: int, rounds: int) -> dict[str, object]:
     """Starts a platform and gives the median round."""
-    with platform(asyncio.run, env={"TURNS_RUNNING_PER_USER_MAX": str(at_once), "STREAMS_PER_USER_MAX": str(at_once)}) as ready:
+    with platform(
+        asyncio.run, env={"TURNS_RUNNING_PER_USER_MAX": str(at_once), "STREAMS_PER_USER_MAX": str(at_once)}
+    ) as ready:
         measured = asyncio.run(measure(ready, at_once=at_once, people=people, rounds=rounds))
     ordered = sorted(measured, key=lambda each: statistics.median(each.first_token_s))
     chosen = ordered[len(ordered) // 2]
@@ -132,7 +152,9 @@ def run(*, at_once: int, people: int, rounds: int) -> dict[str, object]:
         "turns_at_once": at_once,
         "first_token_p50_ms": round(percentile_ms(chosen.first_token_s, 0.5), 1),
         "first_token_p99_ms": round(percentile_ms(chosen.first_token_s, 0.99), 1),
-        "first_token_p50_ms_of_rounds": [round(percentile_ms(each.first_token_s, 0.5), 1) for each in measured],
+        "first_token_p50_ms_of_rounds": [
+            round(percentile_ms(each.first_token_s, 0.5), 1) for each in measured
+        ],
         "cpu_ms_per_start": {name: round(value, 2) for name, value in chosen.cpu_ms.items()},
         "cpu_ms_per_start_in_all": round(sum(chosen.cpu_ms.values()), 2),
         "target": "first_token_p50_ms < 600",

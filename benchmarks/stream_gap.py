@@ -1,8 +1,9 @@
 """Do tokens reach the client one by one? 600 tokens, 50 ms apart, by three ways at the same time.
 
-Straight from the scripted provider, through /v1 (gateway, inference, billing) and as a chat turn (gateway, chat, inference, billing,
-journal). The added gap is the 99th percentile of the time between two tokens less that of the straight way in the same round;
-an event must never hold two tokens. A read may hold two events when the machine is busy, with and without the platform.
+Straight from the scripted provider, through /v1 (gateway, inference, billing) and as a chat turn (gateway,
+chat, inference, billing, journal). The added gap is the 99th percentile of the time between two tokens less
+that of the straight way in the same round; an event must never hold two tokens. A read may hold two events
+when the machine is busy, with and without the platform.
 """
 
 import argparse
@@ -37,7 +38,8 @@ class Way:
 
 @dataclass(slots=True)
 class Seen:
-    """Arrival times of one stream's tokens, in seconds. `crowded` counts events with more than one token, `merged` reads with more
+    """Arrival times of one stream's tokens, in seconds. `crowded` counts events with more than one token,
+    `merged` reads with more
     than one event."""
 
     at: list[float] = field(default_factory=list[float])
@@ -68,9 +70,13 @@ async def watch(pool: UpstreamPool, way: Way) -> Seen:
     """Reads one stream to its end. Raises RuntimeError when it is refused."""
     seen, parser = Seen(), SseParser()
     headers = [*way.headers, (b"content-type", b"application/json"), (b"accept", b"text/event-stream")]
-    async with pool.request("POST", way.origin, way.target.encode(), headers, body=orjson.dumps(way.body), timeouts=_PATIENT) as response:
+    async with pool.request(
+        "POST", way.origin, way.target.encode(), headers, body=orjson.dumps(way.body), timeouts=_PATIENT
+    ) as response:
         if response.status != 200:
-            raise RuntimeError(f"{way.name} answered {response.status}: {(await response.read(10_000)).decode()}")
+            raise RuntimeError(
+                f"{way.name} answered {response.status}: {(await response.read(10_000)).decode()}"
+            )
         async for chunk in response.iter_raw():
             now = time.perf_counter()
             counts = [count for event in parser.feed(chunk) if (count := way.words(event))]
@@ -84,7 +90,12 @@ async def ways(ready: Platform, *, tokens: int, delay_ms: int) -> list[Way]:
     """The three ways; the chat one gets a chat of its own."""
     question = f"go !tokens={tokens} !delay_ms={delay_ms}"
     signed: RawHeaders = [(b"authorization", b"Bearer " + ready.token.encode())]
-    body = {"model": MODEL, "stream": True, "max_tokens": tokens, "messages": [{"role": "user", "content": question}]}
+    body = {
+        "model": MODEL,
+        "stream": True,
+        "max_tokens": tokens,
+        "messages": [{"role": "user", "content": question}],
+    }
     chat = await ready.call("POST", "/api/v1/chats", {"model": MODEL})
     provider, turn = ready.provider_url.removesuffix("/v1"), f"/api/v1/chats/{chat['id']}/messages"
     return [
@@ -131,7 +142,9 @@ def main() -> None:
     parser.add_argument("--delay-ms", type=int, default=50)
     options = parser.parse_args()
     with platform(asyncio.run) as ready:
-        result = asyncio.run(measure(ready, streams=options.streams, tokens=options.tokens, delay_ms=options.delay_ms))
+        result = asyncio.run(
+            measure(ready, streams=options.streams, tokens=options.tokens, delay_ms=options.delay_ms)
+        )
     print(json.dumps(result, indent=2))
 
 

@@ -1,6 +1,8 @@
-"""A chat turn in a chat of 4,000 messages against one in a chat of 2: time, CPU, database work and bytes written.
+"""A chat turn in a chat of 4,000 messages against one in a chat of 2: time, CPU, database work and bytes
+written.
 
-The history budget is fixed, the provider is scripted, and the turns of both chats alternate, so that a slow moment meets both.
+The history budget is fixed, the provider is scripted, and the turns of both chats alternate, so that a slow
+moment meets both.
 """
 
 import argparse
@@ -28,7 +30,10 @@ _INSERT = """
     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[],
                          $8::timestamptz[], $8::timestamptz[])
 """
-_WORK = "SELECT xact_commit, blks_hit + blks_read, pg_current_wal_lsn() - '0/0'::pg_lsn FROM pg_stat_database WHERE datname = 'atrium'"
+_WORK = (
+    "SELECT xact_commit, blks_hit + blks_read, pg_current_wal_lsn() - '0/0'::pg_lsn FROM pg_stat_database "
+    "WHERE datname = 'atrium'"
+)
 
 
 @dataclass(slots=True)
@@ -54,7 +59,10 @@ async def make_chat(ready: Platform, messages: int) -> str:
         [UUID(chat_id)] * messages,
         [None, *ids[:-1]],
         list(roles),
-        [f"message number {index} of a long conversation about nothing in particular" for index in range(messages)],
+        [
+            f"message number {index} of a long conversation about nothing in particular"
+            for index in range(messages)
+        ],
         [None if role == "user" else MODEL for role in roles],
         ["complete"] * messages,
         [start + timedelta(seconds=index) for index in range(messages)],
@@ -81,7 +89,9 @@ async def take_turn(pool: UpstreamPool, ready: Platform, chat_id: str) -> float:
         timeouts=Timeouts(),
     ) as response:
         if response.status >= 300:
-            raise RuntimeError(f"the turn was refused: {response.status} {(await response.read(10_000)).decode()}")
+            raise RuntimeError(
+                f"the turn was refused: {response.status} {(await response.read(10_000)).decode()}"
+            )
         async for chunk in response.iter_raw():
             for event in parser.feed(chunk):
                 if event.event == "done":
@@ -94,7 +104,12 @@ async def take_turn(pool: UpstreamPool, ready: Platform, chat_id: str) -> float:
 
 
 async def measured_turn(
-    pool: UpstreamPool, ready: Platform, counters: "asyncpg.Connection[asyncpg.Record]", *, chat_id: str, cost: Cost
+    pool: UpstreamPool,
+    ready: Platform,
+    counters: "asyncpg.Connection[asyncpg.Record]",
+    *,
+    chat_id: str,
+    cost: Cost,
 ) -> None:
     """One turn with the counters around it; a second more lets the journal fold and the statistics arrive."""
     work, cpu = await counters.fetchrow(_WORK), ready.cpu_us(_COUNTED)
@@ -113,7 +128,9 @@ async def compare(ready: Platform, *, long: int, turns: int) -> dict[str, object
     pool = UpstreamPool()
     chats = {2: (await make_chat(ready, 2), Cost()), long: (await make_chat(ready, long), Cost())}
     await ready.sql("ANALYZE chat.message")
-    counters = await asyncpg.connect(ready.admin_database_url)  # one connection: starting another costs more than a turn
+    counters = await asyncpg.connect(
+        ready.admin_database_url
+    )  # one connection: starting another costs more than a turn
     try:
         for chat_id, _ in chats.values():
             for _ in range(3):
@@ -129,8 +146,16 @@ async def compare(ready: Platform, *, long: int, turns: int) -> dict[str, object
     rows: dict[str, object] = {}
     for name in ("seconds", "cpu_us", "transactions", "blocks", "wal_bytes"):
         few, many = statistics.median(getattr(short_cost, name)), statistics.median(getattr(long_cost, name))
-        rows[name] = {"chat_of_2": round(few, 4), f"chat_of_{long}": round(many, 4), "ratio": round(many / few, 2) if few else None}
-    return {**rows, "turns": turns, "target": "seconds, cpu_us, transactions and wal_bytes: each ratio <= 1.3"}
+        rows[name] = {
+            "chat_of_2": round(few, 4),
+            f"chat_of_{long}": round(many, 4),
+            "ratio": round(many / few, 2) if few else None,
+        }
+    return {
+        **rows,
+        "turns": turns,
+        "target": "seconds, cpu_us, transactions and wal_bytes: each ratio <= 1.3",
+    }
 
 
 def run(*, messages: int, turns: int) -> dict[str, object]:

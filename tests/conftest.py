@@ -15,7 +15,9 @@ _PRICE_NANO = (1_000_000_000, 3_000_000_000)  # per million tokens: 1,000 nano-U
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Options of the browser tests."""
-    parser.addoption("--update-screenshots", action="store_true", help="write the browser's screenshots into docs/images")
+    parser.addoption(
+        "--update-screenshots", action="store_true", help="write the browser's screenshots into docs/images"
+    )
 
 
 _ends = contextlib.ExitStack()  # what stops this process's platform, once
@@ -23,10 +25,16 @@ _ends = contextlib.ExitStack()  # what stops this process's platform, once
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
-    """A worker whose part of these tests is done stops their platform, which would take its share of the machine until the end of all."""
+    """A worker whose part of these tests is done stops their platform, which would take its share of the
+    machine until the end of all.
+    """
     yield
     folder = f"{item.nodeid.partition('/')[0]}/"
-    if hasattr(item.config, "workerinput") and nextitem is not None and not nextitem.nodeid.startswith(folder):
+    if (
+        hasattr(item.config, "workerinput")
+        and nextitem is not None
+        and not nextitem.nodeid.startswith(folder)
+    ):
         _ends.close()
 
 

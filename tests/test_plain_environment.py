@@ -26,21 +26,29 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
     interpreter = folder / "bin" / "python"
     subprocess.run(
-        [str(interpreter), "-m", "pip", "install", "-q", "--no-compile", "-r", "requirements.txt"], cwd=ROOT / SERVICE, check=True
+        [str(interpreter), "-m", "pip", "install", "-q", "--no-compile", "-r", "requirements.txt"],
+        cwd=ROOT / SERVICE,
+        check=True,
     )
     return interpreter
 
 
 @pytest.mark.parametrize("folder", ["venv", ".venv"])
 def test_an_environment_in_a_service_folder_is_no_part_of_the_clone(folder: str) -> None:
-    """The documented way makes one there; git, and with it every check, must not see what pip puts into it."""
+    """The documented way makes one there; git, and with it every check, must not see what pip puts
+    into it.
+    """
     for service in SERVICES:
         inside = f"{service.name}/{folder}/lib/python3.11/site-packages/other.py"
-        assert subprocess.run(["git", "check-ignore", "-q", inside], cwd=ROOT, check=False).returncode == 0, inside
+        assert subprocess.run(["git", "check-ignore", "-q", inside], cwd=ROOT, check=False).returncode == 0, (
+            inside
+        )
 
 
 def environment(home: Path) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG", "SSL_CERT_FILE"}}
+    kept = {
+        name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG", "SSL_CERT_FILE"}
+    }
     return {**kept, "ATRIUM_HOME": str(home)}
 
 
@@ -62,7 +70,9 @@ def test_without_its_engines_it_says_in_one_line_what_to_do(python: Path, tmp_pa
 
 
 @pytest.mark.timeout(300)
-def test_with_its_settings_it_serves(python: Path, tmp_path: Path, service_database: Callable[[str], Any], unused_tcp_port: int) -> None:
+def test_with_its_settings_it_serves(
+    python: Path, tmp_path: Path, service_database: Callable[[str], Any], unused_tcp_port: int
+) -> None:
     keys = KeyRing().environment(SERVICE, database_url=service_database(SERVICE).app_url)
     service = subprocess.Popen(
         [str(python), "-m", "uvicorn", "app.main:app", "--port", str(unused_tcp_port)],

@@ -1,7 +1,8 @@
 """Writes the table of known context windows from LiteLLM's public price list.
 
 Usage: pip download --no-deps litellm && python tools/context_windows.py litellm-*.whl
-The list is MIT licensed (Copyright (c) 2023 Berri AI); the table keeps the notice, its version and the day it was taken.
+The list is MIT licensed (Copyright (c) 2023 Berri AI); the table keeps the notice, its version and the day it
+was taken.
 """
 
 import json
@@ -18,7 +19,8 @@ _LIST = "litellm/model_prices_and_context_window_backup.json"
 _MODES = frozenset({"chat", "responses", "completion", "embedding"})
 # Who makes a model knows its window best; others may serve it with a smaller one.
 _MAKERS = frozenset({
-    "openai", "text-completion-openai", "anthropic", "gemini", "vertex_ai-language-models", "mistral", "deepseek", "xai", "cohere",
+    "openai", "text-completion-openai", "anthropic", "gemini", "vertex_ai-language-models", "mistral",
+    "deepseek", "xai", "cohere",
     "cohere_chat", "moonshot", "dashscope", "zai", "minimax", "perplexity", "voyage",
 })  # fmt: skip
 _TOKENS_MAX = 20_000_000
@@ -55,13 +57,20 @@ def _windows(listed: dict[str, dict[str, Any]]) -> dict[str, Window]:
             makers.setdefault(canonical(name), window)
         others.setdefault(canonical(name), Counter())[window] += 1
     # Most often served so; of two that are as frequent the smaller.
-    usual = {name: max(counted, key=lambda window: (counted[window], -window[0])) for name, counted in others.items()}
+    usual = {
+        name: max(counted, key=lambda window: (counted[window], -window[0]))
+        for name, counted in others.items()
+    }
     return {**usual, **makers}
 
 
 def _window(entry: dict[str, Any]) -> Window | None:
     context, output = entry.get("max_input_tokens"), entry.get("max_output_tokens")
-    if entry.get("mode") not in _MODES or not isinstance(context, int | float) or not 0 < context <= _TOKENS_MAX:
+    if (
+        entry.get("mode") not in _MODES
+        or not isinstance(context, int | float)
+        or not 0 < context <= _TOKENS_MAX
+    ):
         return None
     known = isinstance(output, int | float) and 0 < output <= _TOKENS_MAX and entry["mode"] != "embedding"
     return int(context), int(output) if known else None

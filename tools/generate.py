@@ -1,4 +1,6 @@
-"""`make generate`: every file that follows from the code. With --check nothing is written and a difference is an error."""
+"""`make generate`: every file that follows from the code. With --check nothing is written and a difference is
+an error.
+"""
 
 import argparse
 import difflib
@@ -29,7 +31,10 @@ _DIFF_LINES_MAX = 40
 def derived_files() -> Iterator[tuple[Path, Callable[[], str]]]:
     """Every derived file that Python makes, with what makes its text."""
     for service in SERVICES:
-        yield ROOT / "docs" / "openapi" / f"{service.name}.json", lambda service=service: openapi_text(service)
+        yield (
+            ROOT / "docs" / "openapi" / f"{service.name}.json",
+            lambda service=service: openapi_text(service),
+        )
         yield ROOT / service.name / "requirements.txt", lambda service=service: requirements_text(service)
     yield ROOT / "docs" / "settings.md", lambda: render_page(settings_classes())
     yield ROOT / "deployments" / "local" / "src" / "atrium_local" / "variables.json", variables_text
@@ -44,7 +49,9 @@ def variables_text() -> str:
 
 def settings_classes() -> list[tuple[str, type[BaseSettings]]]:
     """(heading, class) of every settings class."""
-    return [(service.name, settings_class(service)) for service in SERVICES] + [("The supervisor (make run)", ModelServerSettings)]
+    return [(service.name, settings_class(service)) for service in SERVICES] + [
+        ("The supervisor (make run)", ModelServerSettings)
+    ]
 
 
 def settings_class(service: Service) -> type[ServiceSettings]:
@@ -62,15 +69,37 @@ def openapi_text(service: Service) -> str:
     """The service's OpenAPI document; composing the application needs no database."""
     fields: dict[str, Any] = KeyRing().settings_fields(service.name, database_url=_NO_DATABASE)
     app = importlib.import_module(f"{service.package}.main").create_app(settings_class(service)(**fields))
-    own = app if isinstance(app, ServiceApp) else vars(app)["_fallback"]  # the gateway's proxy stands before its own routes
+    own = (
+        app if isinstance(app, ServiceApp) else vars(app)["_fallback"]
+    )  # the gateway's proxy stands before its own routes
     return json.dumps(own.api.openapi(), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def requirements_text(service: Service) -> str:
-    """What pip needs to run the service alone: the lock's versions, then shared and the service from this clone."""
-    command = ["uv", "export", "--quiet", "--frozen", "--no-dev", "--no-hashes", "--no-emit-workspace", "--no-header", "--no-annotate"]
-    done = subprocess.run([*command, "--package", f"atrium-{service.name}"], cwd=ROOT, capture_output=True, text=True, check=True)
-    head = "# Written by `make generate` from uv.lock. Use it in this folder: pip install -r requirements.txt\n"
+    """What pip needs to run the service alone: the lock's versions, then shared and the service from this
+    clone.
+    """
+    command = [
+        "uv",
+        "export",
+        "--quiet",
+        "--frozen",
+        "--no-dev",
+        "--no-hashes",
+        "--no-emit-workspace",
+        "--no-header",
+        "--no-annotate",
+    ]
+    done = subprocess.run(
+        [*command, "--package", f"atrium-{service.name}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    head = (
+        "# Written by `make generate` from uv.lock. Use it in this folder: pip install -r requirements.txt\n"
+    )
     return f"{head}{done.stdout.rstrip()}\n-e ../shared\n-e .\n"
 
 
@@ -92,7 +121,9 @@ def _bring(path: Path, text: str, *, checking: bool) -> bool:
     if old == text:
         return True
     if checking:
-        difference = difflib.unified_diff(old.splitlines(), text.splitlines(), "committed", "generated", n=1, lineterm="")
+        difference = difflib.unified_diff(
+            old.splitlines(), text.splitlines(), "committed", "generated", n=1, lineterm=""
+        )
         print("\n".join(list(difference)[:_DIFF_LINES_MAX]))
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -122,7 +153,9 @@ def _web_types(*, checking: bool) -> list[Path]:
 
 
 def _contents(folder: Path) -> dict[Path, bytes]:
-    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} if folder.is_dir() else {}
+    return (
+        {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} if folder.is_dir() else {}
+    )
 
 
 if __name__ == "__main__":

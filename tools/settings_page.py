@@ -15,8 +15,9 @@ from shared.settings import ServiceSettings
 _HEAD = """# Settings
 
 Every setting is an environment variable. A service reads its process environment first, then
-`$ATRIUM_HOME/env/<service>.env`, which `make run` and `make deps` write at each start; put values of your own into
-`$ATRIUM_HOME/env/<service>.local.env`, which is never overwritten. Lists are separated by semicolons.
+`$ATRIUM_HOME/env/<service>.env`, which `make run` and `make deps` write at each start; put values of your
+own into `$ATRIUM_HOME/env/<service>.local.env`, which is never overwritten. Lists are
+separated by semicolons.
 
 This page is written by `make generate`.
 """
@@ -24,19 +25,28 @@ This page is written by `make generate`.
 _CONNECTIONS = """
 ## Database connections
 
-The embedded PostgreSQL takes 200 connections. Each process of a service keeps at most `DATABASE_POOL_MAX` (5) in its
-engine; billing and chat add a raw pool of up to 10 for hot statements, and each process may hold one for NOTIFY. Six
-services with one process each stay below 60. With replicas: processes x (pool + raw pool + 1) < max_connections - 10.
+The embedded PostgreSQL takes 200 connections. Each process of a service keeps at most `DATABASE_POOL_MAX` (5)
+in its engine; billing and chat add a raw pool of up to 10 for hot statements, and each process may hold one
+for NOTIFY. Six services with one process each stay below 60. With replicas:
+processes x (pool + raw pool + 1) < max_connections - 10.
 """
 
 
 def variable_names(settings: type[BaseSettings]) -> list[str]:
     """Every variable the class reads."""
-    return sorted({variable for name, field in settings.model_fields.items() for variable in _variable_names(name, field)})
+    return sorted(
+        {
+            variable
+            for name, field in settings.model_fields.items()
+            for variable in _variable_names(name, field)
+        }
+    )
 
 
 def render_page(classes: Iterable[tuple[str, type[BaseSettings]]]) -> str:
-    """The whole page; `classes` are (heading, class), those of services without the fields all of them share."""
+    """The whole page; `classes` are (heading, class), those of services without the fields all of
+    them share.
+    """
     parts = [_HEAD, _section("Every service", ServiceSettings, shared=frozenset())]
     common = frozenset(ServiceSettings.model_fields)
     for heading, settings in classes:
@@ -80,9 +90,18 @@ class _Row:
 
 def _section(heading: str, settings: type[BaseSettings], *, shared: frozenset[str]) -> str:
     rows = list(_rows(settings, without=shared))
-    changed = [name for name in shared & {"port"} if settings.model_fields[name].default != ServiceSettings.model_fields[name].default]
+    changed = [
+        name
+        for name in shared & {"port"}
+        if settings.model_fields[name].default != ServiceSettings.model_fields[name].default
+    ]
     rows = [_Row(name, settings.model_fields[name]) for name in changed] + rows
-    table = [f"\n## {heading}\n", "| variable | type | default | meaning |", "|---|---|---|---|", *(row.markdown() for row in rows)]
+    table = [
+        f"\n## {heading}\n",
+        "| variable | type | default | meaning |",
+        "|---|---|---|---|",
+        *(row.markdown() for row in rows),
+    ]
     return "\n".join([*table, ""])
 
 
@@ -111,7 +130,14 @@ def _type_name(annotation: Any) -> str:
         return " or ".join(f"`{member.value}`" for member in annotation)
     if origin in {list, tuple, set, frozenset}:
         return "list"
-    names = {str: "text", int: "whole number", float: "number", bool: "true or false", SecretStr: "secret", Path: "path"}
+    names = {
+        str: "text",
+        int: "whole number",
+        float: "number",
+        bool: "true or false",
+        SecretStr: "secret",
+        Path: "path",
+    }
     return names.get(annotation, getattr(annotation, "__name__", "text"))
 
 

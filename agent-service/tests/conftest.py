@@ -1,4 +1,6 @@
-"""What the tests of agents and runs need: scripted inference, retrieval and billing services, and running services."""
+"""What the tests of agents and runs need: scripted inference, retrieval and billing services, and running
+services.
+"""
 
 import asyncio
 import contextlib
@@ -51,11 +53,19 @@ class Dispatch:
         await self.send({"type": "http.response.start", "status": 200, "headers": headers})
 
     async def chunk(self, data: dict[str, Any]) -> None:
-        await self.send({"type": "http.response.body", "body": b"data: " + json.dumps(data).encode() + b"\n\n", "more_body": True})
+        await self.send(
+            {
+                "type": "http.response.body",
+                "body": b"data: " + json.dumps(data).encode() + b"\n\n",
+                "more_body": True,
+            }
+        )
 
     async def text(self, *pieces: str, gap_s: float = 0, reasoning: bool = False) -> None:
         for piece in pieces:
-            await self.chunk({"choices": [{"delta": {"reasoning_content" if reasoning else "content": piece}}]})
+            await self.chunk(
+                {"choices": [{"delta": {"reasoning_content" if reasoning else "content": piece}}]}
+            )
             await asyncio.sleep(gap_s)
 
     async def call(self, index: int, name: str, arguments: str, call_id: str | None = None) -> None:
@@ -63,7 +73,13 @@ class Dispatch:
         half = len(arguments) // 2
         head = {"index": index, "id": call_id, "function": {"name": name, "arguments": arguments[:half]}}
         await self.chunk({"choices": [{"delta": {"tool_calls": [head]}}]})
-        await self.chunk({"choices": [{"delta": {"tool_calls": [{"index": index, "function": {"arguments": arguments[half:]}}]}}]})
+        await self.chunk(
+            {
+                "choices": [
+                    {"delta": {"tool_calls": [{"index": index, "function": {"arguments": arguments[half:]}}]}}
+                ]
+            }
+        )
 
     async def end(self, reason: str = "stop", usage: dict[str, Any] | None = None) -> None:
         await self.chunk({"choices": [{"delta": {}, "finish_reason": reason}]})
@@ -72,13 +88,17 @@ class Dispatch:
 
 
 async def answer(send: Any, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
-    raw = [(b"content-type", b"application/json")] + [(k.encode(), v.encode()) for k, v in (headers or {}).items()]
+    raw = [(b"content-type", b"application/json")] + [
+        (k.encode(), v.encode()) for k, v in (headers or {}).items()
+    ]
     await send({"type": "http.response.start", "status": status, "headers": raw})
     await send({"type": "http.response.body", "body": json.dumps(body).encode()})
 
 
 class Others:
-    """Inference, retrieval and billing as the agent-service sees them. `plans` are used up in order, then `default`."""
+    """Inference, retrieval and billing as the agent-service sees them. `plans` are used up in order, then
+    `default`.
+    """
 
     def __init__(self) -> None:
         self.requests: list[dict[str, Any]] = []
@@ -97,7 +117,15 @@ class Others:
         if path.startswith("/internal/v1/usage/"):
             await self._usage(path.rsplit("/", 1)[1], send)
         elif path == "/internal/v1/models":
-            await answer(send, 200, {"data": [{"id": model, "context_length": length} for model, length in self.contexts.items()]})
+            await answer(
+                send,
+                200,
+                {
+                    "data": [
+                        {"id": model, "context_length": length} for model, length in self.contexts.items()
+                    ]
+                },
+            )
         elif path.startswith("/api/v1/retrieval/"):
             await self._source(path, dict(scope["headers"])[b"authorization"].decode(), send)
         else:
@@ -110,17 +138,32 @@ class Others:
             await answer(send, 404, {"code": "not_found", "detail": "no such request"})
             return
         cost = self.charges[dispatch_id]
-        recorded = {"request_id": dispatch_id, "state": "settled", "cost_nano": cost, "input_tokens": 10, "output_tokens": 2}
+        recorded = {
+            "request_id": dispatch_id,
+            "state": "settled",
+            "cost_nano": cost,
+            "input_tokens": 10,
+            "output_tokens": 2,
+        }
         await answer(send, 200, recorded)
 
     async def _source(self, path: str, authorization: str, send: Any) -> None:
         source = path.rsplit("/", 1)[1]
         if source not in self.bases:
-            await answer(send, 404, {"code": "knowledge_base_not_found", "detail": "there is no such knowledge base"})
+            await answer(
+                send, 404, {"code": "knowledge_base_not_found", "detail": "there is no such knowledge base"}
+            )
             return
         self.bases[source].add(authorization)
         now = "2026-01-01T00:00:00Z"
-        base = {"id": source, "name": "b", "description": "", "access": "private", "writable": True, "file_count": 0}
+        base = {
+            "id": source,
+            "name": "b",
+            "description": "",
+            "access": "private",
+            "writable": True,
+            "file_count": 0,
+        }
         await answer(send, 200, {**base, "created_at": now, "updated_at": now})
 
     async def _complete(self, dispatch: Dispatch, receive: Any) -> None:
@@ -227,7 +270,9 @@ class Person:
 
     def __init__(self, base_url: str, keys: KeyRing, principal: Principal) -> None:
         self.principal = principal
-        self.http = httpx.AsyncClient(base_url=base_url, headers=keys.user_headers(principal), timeout=20, trust_env=False)
+        self.http = httpx.AsyncClient(
+            base_url=base_url, headers=keys.user_headers(principal), timeout=20, trust_env=False
+        )
 
     async def new_agent(self, *tools: str, approval: tuple[str, ...] = (), **fields: Any) -> str:
         choices = [{"name": name, "approval": "always" if name in approval else "never"} for name in tools]
@@ -245,7 +290,9 @@ class Person:
             assert response.status_code == 200, response.text
             yield response.headers["x-atrium-run-id"], read_events(response)
 
-    async def run(self, agent_id: str = str(ASSISTANT_AGENT_ID), **body: Any) -> tuple[dict[str, Any], list[Seen]]:
+    async def run(
+        self, agent_id: str = str(ASSISTANT_AGENT_ID), **body: Any
+    ) -> tuple[dict[str, Any], list[Seen]]:
         """A new run when it has ended, and its events."""
         async with self.stream(agent_id, **body) as (run_id, events):
             seen = [event async for event in events]
@@ -300,7 +347,9 @@ def _is_alive(pid: int) -> bool:
 
 
 class Processes:
-    """Processes of the service over one socket, one after the other: each is a fork of a process that has imported everything."""
+    """Processes of the service over one socket, one after the other: each is a fork of a process that has
+    imported everything.
+    """
 
     def __init__(self, keys: KeyRing, fields: dict[str, Any], log: Path) -> None:
         self._listener = socket.socket()
@@ -406,7 +455,9 @@ def runs_fields(service_database: Any, keys: KeyRing, served_others: tuple[Other
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def service(runs_fields: dict[str, Any], keys: KeyRing, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Service]:
+async def service(
+    runs_fields: dict[str, Any], keys: KeyRing, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncGenerator[Service]:
     """One service for the tests of a module."""
     log = tmp_path_factory.mktemp("runs") / "log"
     app = create_app(AgentSettings(**runs_fields), toolbox=runs_service.ScriptedToolbox(log))
@@ -425,7 +476,9 @@ def person(service: Service, others: Others) -> Person:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def made_processes(runs_fields: dict[str, Any], keys: KeyRing, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Processes]:
+async def made_processes(
+    runs_fields: dict[str, Any], keys: KeyRing, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncGenerator[Processes]:
     running = Processes(keys, runs_fields, tmp_path_factory.mktemp("processes") / "log")
     yield running
     await running.close()

@@ -1,7 +1,8 @@
-"""The service with the tools of these tests, in a process that is forked ready-made and killed: `python runs_service.py <fd> <log>`.
+"""The service with the tools of these tests, in a process that is forked ready-made and killed: `python
+runs_service.py <fd> <log>`.
 
-Each line on standard input names a version of the workflows and starts one more process over the same socket; its id is the answer.
-Tools write to the log what they did.
+Each line on standard input names a version of the workflows and starts one more process over the same socket;
+its id is the answer. Tools write to the log what they did.
 """
 
 import asyncio
@@ -86,7 +87,13 @@ class ScriptedTool:
 
     async def _search_documents(self, context: ToolContext, _arguments: Mapping[str, Any]) -> ToolResult:
         citation = Citation(
-            n=context.citations_from, file_id=UUID(int=1), chunk_id=UUID(int=2), filename="a.pdf", page=3, score=0.5, text="a passage"
+            n=context.citations_from,
+            file_id=UUID(int=1),
+            chunk_id=UUID(int=2),
+            filename="a.pdf",
+            page=3,
+            score=0.5,
+            text="a passage",
         )
         sources = f"{len(context.knowledge_base_ids)} bases, {len(context.file_ids)} files"
         return ToolResult(f"[{citation.n}] a passage ({sources})", citations=(citation,))

@@ -15,14 +15,29 @@ URL = "/api/v1/agents"
 
 
 async def test_an_agent_is_made_changed_and_deleted(person: Any) -> None:
-    made = await person.http.post(URL, json={"name": "Clerk", "tools": [{"name": "add", "approval": "always"}], "limits": {"steps_max": 3}})
+    made = await person.http.post(
+        URL,
+        json={"name": "Clerk", "tools": [{"name": "add", "approval": "always"}], "limits": {"steps_max": 3}},
+    )
     assert made.status_code == 201
     agent = made.json()
-    assert (agent["name"], agent["writable"], agent["built_in"], agent["access"]) == ("Clerk", True, False, "private")
+    assert (agent["name"], agent["writable"], agent["built_in"], agent["access"]) == (
+        "Clerk",
+        True,
+        False,
+        "private",
+    )
     assert (agent["tools"], agent["limits"]["steps_max"]) == ([{"name": "add", "approval": "always"}], 3)
     url = f"{URL}/{agent['id']}"
-    changed = (await person.http.patch(url, json={"model": "big", "tools": [], "instructions": "Be kind."})).json()
-    assert changed | {"updated_at": ""} == agent | {"model": "big", "tools": [], "instructions": "Be kind.", "updated_at": ""}
+    changed = (
+        await person.http.patch(url, json={"model": "big", "tools": [], "instructions": "Be kind."})
+    ).json()
+    assert changed | {"updated_at": ""} == agent | {
+        "model": "big",
+        "tools": [],
+        "instructions": "Be kind.",
+        "updated_at": "",
+    }
     assert (await person.http.patch(url, json={"model": None})).json()["model"] is None
     assert (await person.http.get(url)).json()["instructions"] == "Be kind."
     assert (await person.http.delete(url)).status_code == 204
@@ -34,7 +49,12 @@ async def test_the_built_in_agent_is_always_there_and_never_changes(person: Any)
     url = f"{URL}/{ASSISTANT_AGENT_ID}"
     agent = (await person.http.get(url)).json()
     assert (agent["name"], agent["built_in"], agent["writable"]) == ("Assistant", True, False)
-    assert [tool["name"] for tool in agent["tools"]] == ["calculator", "datetime", "search_documents", "python"]
+    assert [tool["name"] for tool in agent["tools"]] == [
+        "calculator",
+        "datetime",
+        "search_documents",
+        "python",
+    ]
     assert (await person.http.patch(url, json={"name": "Mine"})).json()["code"] == "agent_read_only"
     assert (await person.http.delete(url)).status_code == 403
 
@@ -58,19 +78,25 @@ async def test_a_private_agent_is_its_owners_alone(person: Any, service: Any, ot
     stranger = service.person()
     for method in ("GET", "PATCH", "DELETE"):
         body = {"json": {"name": "x"}} if method == "PATCH" else {}
-        assert (await stranger.http.request(method, f"{URL}/{agent}", **body)).json()["code"] == "agent_not_found"
+        assert (await stranger.http.request(method, f"{URL}/{agent}", **body)).json()[
+            "code"
+        ] == "agent_not_found"
     answer = await stranger.http.post(f"{URL}/{agent}/runs", json={"input": "hi"})
     assert answer.json()["code"] == "agent_not_found"
     assert others.requests == []
 
 
-async def test_an_agent_open_to_the_organisation_is_used_but_not_changed_by_others(person: Any, service: Any) -> None:
+async def test_an_agent_open_to_the_organisation_is_used_but_not_changed_by_others(
+    person: Any, service: Any
+) -> None:
     agent = await person.new_agent(access="organisation")
     colleague = service.person()
     shown = (await colleague.http.get(f"{URL}/{agent}")).json()
     assert (shown["id"], shown["writable"]) == (agent, False)
     assert agent in [item["id"] for item in (await colleague.http.get(URL)).json()["data"]]
-    assert (await colleague.http.patch(f"{URL}/{agent}", json={"name": "x"})).json()["code"] == "agent_read_only"
+    assert (await colleague.http.patch(f"{URL}/{agent}", json={"name": "x"})).json()[
+        "code"
+    ] == "agent_read_only"
     run, _ = await colleague.run(agent)
     assert run["status"] == "complete"
     outsider = service.person(make_principal(organisation_id=uuid7()))
@@ -91,9 +117,20 @@ async def test_an_agent_open_to_the_organisation_is_used_but_not_changed_by_othe
         ({"instructions": "x" * 20_001}, "instructions"),
         ({"colour": "red"}, "colour"),
     ],
-    ids=["no name", "NUL", "unknown tool", "tool twice", "too many steps", "no time", "too long", "unknown member"],
+    ids=[
+        "no name",
+        "NUL",
+        "unknown tool",
+        "tool twice",
+        "too many steps",
+        "no time",
+        "too long",
+        "unknown member",
+    ],
 )
-async def test_what_cannot_be_is_refused_by_name_in_post_and_patch(person: Any, fields: dict[str, Any], place: str) -> None:
+async def test_what_cannot_be_is_refused_by_name_in_post_and_patch(
+    person: Any, fields: dict[str, Any], place: str
+) -> None:
     made = await person.http.post(URL, json={"name": "Clerk", **fields})
     changed = await person.http.patch(f"{URL}/{await person.new_agent()}", json=fields)
     for answer in (made, changed):
@@ -150,9 +187,13 @@ async def test_a_repeated_key_makes_one_agent(person: Any) -> None:
 
 
 async def test_permissions_are_asked_for(service: Any) -> None:
-    reader = service.person(make_principal(permissions=frozenset({Permission.AGENTS_READ}), scopes=("agents:read",)))
+    reader = service.person(
+        make_principal(permissions=frozenset({Permission.AGENTS_READ}), scopes=("agents:read",))
+    )
     assert (await reader.http.get(URL)).status_code == 200
     assert (await reader.http.post(URL, json={"name": "Clerk"})).status_code == 403
-    assert (await reader.http.post(f"{URL}/{ASSISTANT_AGENT_ID}/runs", json={"input": "hi"})).status_code == 403
+    assert (
+        await reader.http.post(f"{URL}/{ASSISTANT_AGENT_ID}/runs", json={"input": "hi"})
+    ).status_code == 403
     pending = service.person(make_principal(Role.PENDING))
     assert (await pending.http.get(URL)).status_code == 403

@@ -1,4 +1,6 @@
-"""Attempts to get out of the code sandbox: each is contained, and the service continues answering while it is tried."""
+"""Attempts to get out of the code sandbox: each is contained, and the service continues answering while it is
+tried.
+"""
 
 import asyncio
 import json
@@ -61,7 +63,9 @@ async def jail(cache_dir: Path) -> AsyncIterator[Sandbox]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def jail_of_shared_user(cache_dir: Path) -> AsyncIterator[Sandbox]:
-    """As where the service does not run as root: no other user, no file tree of its own; Landlock and seccomp must do."""
+    """As where the service does not run as root: no other user, no file tree of its own; Landlock and seccomp
+    must do.
+    """
     async with sandbox(cache_dir, uid_first=None, own_tree=False, libraries=False) as made:
         yield made
 
@@ -109,7 +113,8 @@ for path in {paths!r}:
     attempt(f"hard link {{path}}", lambda: os.link(path, "link"))
     attempt(f"symbolic link {{path}}", lambda: os.symlink(path, "link"))
     attempt(f"openat2 {{path}}", lambda: raw(437, -100, path.encode(), bytes(24), 24))
-for path in ("/proc/self/mem", "/proc/self/environ", "/proc/1/environ", "/proc/self/maps", "/sys/kernel", "/dev/mem", "/dev/shm"):
+for path in ("/proc/self/mem", "/proc/self/environ", "/proc/1/environ", "/proc/self/maps", "/sys/kernel",
+    "/dev/mem", "/dev/shm"):
     attempt(f"open {{path}}", lambda: os.open(path, os.O_RDONLY))
     attempt(f"write {{path}}", lambda: os.open(path, os.O_RDWR))
     attempt(f"inside {{path}}", lambda: os.open(path + "/x", os.O_RDWR | os.O_CREAT))
@@ -145,11 +150,26 @@ def guarded(file: Path) -> tuple[int, int, int]:
 
 def paths_outside(outside: Path) -> list[str]:
     home = Path.home()
-    return [str(path) for path in (outside, "/etc/passwd", "/etc/shadow", "/", ROOT / "README.md", ROOT, home, "/tmp", "/var/log")]  # noqa: S108
+    return [
+        str(path)
+        for path in (
+            outside,
+            "/etc/passwd",
+            "/etc/shadow",
+            "/",
+            ROOT / "README.md",
+            ROOT,
+            home,
+            "/tmp",  # noqa: S108
+            "/var/log",
+        )
+    ]
 
 
 @pytest.mark.parametrize("which", ["own user", "shared user"])
-async def test_no_file_outside_is_read_or_changed(which: str, jails: dict[str, Sandbox], outside: Path) -> None:
+async def test_no_file_outside_is_read_or_changed(
+    which: str, jails: dict[str, Sandbox], outside: Path
+) -> None:
     jail = jails[which]
     found = await outcomes(jail, FILES.format(paths=paths_outside(outside)))
     assert len(found) > 100
@@ -158,7 +178,8 @@ async def test_no_file_outside_is_read_or_changed(which: str, jails: dict[str, S
 
 
 async def test_files_outside_are_not_even_seen(jail: Sandbox, cache_dir: Path, outside: Path) -> None:
-    """Landlock hides contents, and not that a file is there, how large it is and whose: a file tree of its own does.
+    """Landlock hides contents, and not that a file is there, how large it is and whose: a file tree of its
+    own does.
 
     A plain user makes one in a user namespace, where the system allows that.
     """
@@ -182,12 +203,17 @@ async def test_rights_and_times_of_a_file_outside_stay(jail_of_shared_user: Sand
     """Landlock does not guard them, so under a shared user the filter must."""
     before = guarded(outside)
     path = str(outside)
-    await jail_of_shared_user.run(f"import os\nos.chmod({path!r}, 0)\nos.utime({path!r}, (1, 1))\nos.chown({path!r}, 1, 1)")
+    await jail_of_shared_user.run(
+        f"import os\nos.chmod({path!r}, 0)\nos.utime({path!r}, (1, 1))\nos.chown({path!r}, 1, 1)"
+    )
     assert guarded(outside) == before
 
 
 async def test_links_to_the_outside_never_come_back_as_files(jail: Sandbox, outside: Path) -> None:
-    result = await jail.run(f"import os\ntry:\n    os.symlink({str(outside)!r}, 'out.txt')\nexcept OSError as e:\n    print(e.errno)")
+    result = await jail.run(
+        f"import os\ntry:\n    os.symlink({str(outside)!r}, 'out.txt')\nexcept OSError as e:\n    "
+        "print(e.errno)"
+    )
     assert result.stdout == "1\n"
     assert result.files == []
 
@@ -195,16 +221,26 @@ async def test_links_to_the_outside_never_come_back_as_files(jail: Sandbox, outs
 async def test_a_run_knows_nothing_of_the_service_s_environment(jail: Sandbox) -> None:
     """The zygote is executed afresh: what it inherited it could leak to each of its forks."""
     result = await jail.run("import os, json\nprint(json.dumps(dict(os.environ)))")
-    assert set(json.loads(result.stdout)) == {"HOME", "TMPDIR", "MPLCONFIGDIR", "LANG", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"}
+    assert set(json.loads(result.stdout)) == {
+        "HOME",
+        "TMPDIR",
+        "MPLCONFIGDIR",
+        "LANG",
+        "OPENBLAS_NUM_THREADS",
+        "OMP_NUM_THREADS",
+    }
     zygotes = [process for process in processes() if b"agent_service.code.zygote" in command_line(process)]
     environments = [about(process, "environ") for process in zygotes if parent_of(process) == os.getpid()]
     assert environments
-    assert all(SECRET.encode() not in environment and b"PATH=" not in environment for environment in environments)
+    assert all(
+        SECRET.encode() not in environment and b"PATH=" not in environment for environment in environments
+    )
 
 
 NETWORK = """
 import urllib.request, asyncio
-for family in (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX, socket.AF_NETLINK, socket.AF_PACKET, socket.AF_VSOCK, socket.AF_ALG):
+for family in (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX, socket.AF_NETLINK, socket.AF_PACKET,
+    socket.AF_VSOCK, socket.AF_ALG):
     for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_RAW):
         attempt(f"socket {family} {kind}", lambda: socket.socket(family, kind))
 attempt("loopback", lambda: socket.create_connection(("127.0.0.1", {port}), 1))
@@ -254,7 +290,8 @@ attempt("execveat", lambda: raw(322, -100, b"/bin/sh", None, None, 0))
 attempt("memfd_create", lambda: raw(319, b"program", 0))
 attempt("memfd_secret", lambda: raw(447, 0))
 attempt("io_uring_setup", lambda: raw(425, 8, bytes(120)))
-for name, target in (("parent", parent), ("pid 1", 1), ("all", -1), ("group", 0), ("group of parent", -parent)):
+for name, target in (("parent", parent), ("pid 1", 1), ("all", -1), ("group", 0), ("group of parent",
+    -parent)):
     attempt(f"signal {name}", lambda: os.kill(target, signal.SIGTERM))
 attempt("tgkill parent", lambda: raw(234, parent, parent, 9))
 attempt("tkill parent", lambda: raw(200, parent, 9))
@@ -310,8 +347,8 @@ DEADLY = {
     "init_module": "raw(175, None, 0, b'')",
     "x32 call": "raw(0x40000000 | 39)",
     # mov eax, 20 (getpid of 32 bits); int 0x80; ret
-    "32-bit call": "import mmap; m = mmap.mmap(-1, 4096, prot=7); m.write(bytes.fromhex('b814000000cd80c3')); "
-    "ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(m)))()",
+    "32-bit call": "import mmap; m = mmap.mmap(-1, 4096, prot=7); m.write(bytes.fromhex('b814000000cd80c3'));"
+    " ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(m)))()",
 }
 
 
@@ -356,7 +393,9 @@ async def test_a_forged_report_is_bounded_and_only_about_itself(jail: Sandbox) -
 
 async def test_the_name_of_the_machine_is_hidden(jail: Sandbox, jail_of_shared_user: Sandbox) -> None:
     for each in (jail, jail_of_shared_user):
-        result = await each.run("import os, platform, socket\nprint(os.uname().nodename, platform.node(), socket.gethostname())")
+        result = await each.run(
+            "import os, platform, socket\nprint(os.uname().nodename, platform.node(), socket.gethostname())"
+        )
         assert result.stdout.split() == ["sandbox"] * 3, result.stderr
 
 
@@ -379,45 +418,72 @@ sys.setprofile(spy)
 
 
 async def test_a_run_sees_nothing_of_another(jail: Sandbox) -> None:
-    await jail.run("import numpy, os\nnumpy.leak = 'secret'\nopen('left.txt', 'w').write('secret')\nos.environ['LEAK'] = 'secret'")
-    result = await jail.run("import numpy, os\n(hasattr(numpy, 'leak'), sorted(os.listdir('.')), os.environ.get('LEAK'))")
+    await jail.run(
+        "import numpy, os\nnumpy.leak = 'secret'\nopen('left.txt', 'w').write('secret')\nos.environ['LEAK'] "
+        "= 'secret'"
+    )
+    result = await jail.run(
+        "import numpy, os\n(hasattr(numpy, 'leak'), sorted(os.listdir('.')), os.environ.get('LEAK'))"
+    )
     assert result.result == "(False, ['.home', '.tmp'], None)"
 
 
 BOMBS: dict[str, tuple[str, set[str]]] = {
     "endless loop": ("while True: pass", {"timeout"}),
-    "loop that swallows everything": ("while True:\n    try:\n        while True: pass\n    except BaseException: pass", {"timeout"}),
+    "loop that swallows everything": (
+        "while True:\n    try:\n        while True: pass\n    except BaseException: pass",
+        {"timeout"},
+    ),
     "loop in native code": ("import re\nre.match(r'(a+)+$', 'a' * 60 + 'b')", {"timeout"}),
     "deaf to signals": (
-        "import signal\nfor n in range(1, 32):\n    if n not in (9, 19): signal.signal(n, signal.SIG_IGN)\nwhile 1: pass",
+        "import signal\nfor n in range(1, 32):\n    if n not in (9, 19): signal.signal(n, "
+        "signal.SIG_IGN)\nwhile 1: pass",
         {"timeout"},
     ),
     "forks": ("import os\nwhile True:\n    try: os.fork()\n    except OSError: pass", {"timeout"}),
     "threads": (
-        "import threading, time\nthreading.stack_size(32768)\nwhile True:\n    threading.Thread(target=time.sleep, args=(60,)).start()",
+        "import threading, time\nthreading.stack_size(32768)\nwhile True:\n    "
+        "threading.Thread(target=time.sleep, args=(60,)).start()",
         {"error", "killed", "timeout"},
     ),
     "memory": ("held = []\nwhile True: held.append(bytearray(10_000_000))", {"memory_exceeded"}),
     "memory at once": ("bytearray(1 << 40)", {"memory_exceeded"}),
-    "memory of numpy": ("import numpy\nheld = [numpy.ones(10_000_000) for _ in range(1000)]", {"memory_exceeded"}),
-    "mapped memory": ("import mmap\nheld = [mmap.mmap(-1, 1 << 28) for _ in range(100)]", {"error", "memory_exceeded"}),
+    "memory of numpy": (
+        "import numpy\nheld = [numpy.ones(10_000_000) for _ in range(1000)]",
+        {"memory_exceeded"},
+    ),
+    "mapped memory": (
+        "import mmap\nheld = [mmap.mmap(-1, 1 << 28) for _ in range(100)]",
+        {"error", "memory_exceeded"},
+    ),
     "output": ("while True: print('x' * 1000)", {"output_exceeded"}),
     "errors": ("import os\nwhile True: os.write(2, b'x' * 65536)", {"output_exceeded"}),
     "many files": ("n = 0\nwhile True:\n    open(f'f{n}', 'w').close(); n += 1", {"output_exceeded"}),
-    "one big file": ("f = open('big', 'wb')\nwhile True: f.write(bytes(1 << 20))", {"error", "output_exceeded"}),
-    "big files": ("n = 0\nwhile True:\n    open(f'f{n}', 'wb').write(bytes(1 << 23)); n += 1", {"output_exceeded"}),
+    "one big file": (
+        "f = open('big', 'wb')\nwhile True: f.write(bytes(1 << 20))",
+        {"error", "output_exceeded"},
+    ),
+    "big files": (
+        "n = 0\nwhile True:\n    open(f'f{n}', 'wb').write(bytes(1 << 23)); n += 1",
+        {"output_exceeded"},
+    ),
     "deleted files that stay open": (
-        "import os\nheld = []\nwhile True:\n    f = open('f', 'wb', buffering=0); os.unlink('f'); f.write(bytes(1 << 22)); held.append(f)",
+        "import os\nheld = []\nwhile True:\n    f = open('f', 'wb', buffering=0); os.unlink('f'); "
+        "f.write(bytes(1 << 22)); held.append(f)",
         {"output_exceeded"},
     ),
     "deleted files that stay mapped": (
-        "import mmap, os\nheld = []\nwhile True:\n    f = open('f', 'w+b'); f.truncate(1 << 22); m = mmap.mmap(f.fileno(), 1 << 22)\n"
+        "import mmap, os\nheld = []\nwhile True:\n    f = open('f', 'w+b'); f.truncate(1 << 22); m = "
+        "mmap.mmap(f.fileno(), 1 << 22)\n"
         "    m[:] = bytes(1 << 22); held.append(m); os.unlink('f'); f.close()",
         {"output_exceeded"},
     ),
     "deep folders": ("import os\nwhile True:\n    os.mkdir('d'); os.chdir('d')", {"output_exceeded"}),
     "unreadable folders": ("import os\nfor n in range(9):\n    os.mkdir('d', 0o300); os.chdir('d')", {"ok"}),
-    "recursion": ("import sys\nsys.setrecursionlimit(10**9)\ndef f(): f()\nf()", {"error", "killed", "memory_exceeded", "timeout"}),
+    "recursion": (
+        "import sys\nsys.setrecursionlimit(10**9)\ndef f(): f()\nf()",
+        {"error", "killed", "memory_exceeded", "timeout"},
+    ),
     "crash": ("import ctypes\nctypes.string_at(0)", {"killed"}),
 }
 

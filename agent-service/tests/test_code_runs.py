@@ -49,7 +49,9 @@ async def client(app: ServiceApp) -> AsyncIterator[httpx.AsyncClient]:
         yield http
 
 
-async def post(client: httpx.AsyncClient, body: dict[str, Any], principal: Principal | None = None) -> httpx.Response:
+async def post(
+    client: httpx.AsyncClient, body: dict[str, Any], principal: Principal | None = None
+) -> httpx.Response:
     return await client.post(PATH, headers=KEYS.user_headers(principal or make_principal()), json=body)
 
 
@@ -78,7 +80,12 @@ def contents(result: dict[str, Any]) -> dict[str, bytes]:
 
 async def test_output_and_the_last_value_come_back(client: httpx.AsyncClient) -> None:
     result = await run(client, "print('hello')\n37 * 91")
-    assert (result["status"], result["stdout"], result["result"], result["stderr"]) == ("ok", "hello\n", "3367", "")
+    assert (result["status"], result["stdout"], result["result"], result["stderr"]) == (
+        "ok",
+        "hello\n",
+        "3367",
+        "",
+    )
     assert result["files"] == []
     assert 0 <= result["duration_ms"] < 30_000
 
@@ -137,7 +144,9 @@ async def test_a_traceback_shows_the_caller_s_lines_only(client: httpx.AsyncClie
         ("import threading\nthreading.Thread(target=print, args=('late',)).start()", "ok", ""),
     ],
 )
-async def test_ends_of_programs(client: httpx.AsyncClient, code: str, status: str, stderr: str | None) -> None:
+async def test_ends_of_programs(
+    client: httpx.AsyncClient, code: str, status: str, stderr: str | None
+) -> None:
     result = await run(client, code)
     assert result["status"] == status, result["stderr"]
     assert result["stderr"] == stderr if stderr is not None else result["stderr"]
@@ -148,7 +157,11 @@ async def test_input_is_at_its_end(client: httpx.AsyncClient) -> None:
 
 
 async def test_what_was_printed_before_a_time_out_is_kept(client: httpx.AsyncClient) -> None:
-    result = await run(client, "import time\nprint('started')\nopen('half.txt', 'w').write('1')\ntime.sleep(60)", timeout_s=0.5)
+    result = await run(
+        client,
+        "import time\nprint('started')\nopen('half.txt', 'w').write('1')\ntime.sleep(60)",
+        timeout_s=0.5,
+    )
     assert (result["status"], result["stdout"]) == ("timeout", "started\n")
     assert result["stderr"] == "[sandbox] ended after 0.5 s\n"
     assert contents(result) == {"half.txt": b"1"}
@@ -171,8 +184,14 @@ plt.figure(); plt.bar(['a', 'b'], [1, 2])
 """
     result = await run(client, code)
     assert (result["status"], result["stderr"]) == ("ok", "")
-    assert [(file["name"], file["content_type"]) for file in result["files"]] == [("plot-1.png", "image/png"), ("plot-2.png", "image/png")]
-    assert all(content.startswith(b"\x89PNG\r\n\x1a\n") and len(content) > 2_000 for content in contents(result).values())
+    assert [(file["name"], file["content_type"]) for file in result["files"]] == [
+        ("plot-1.png", "image/png"),
+        ("plot-2.png", "image/png"),
+    ]
+    assert all(
+        content.startswith(b"\x89PNG\r\n\x1a\n") and len(content) > 2_000
+        for content in contents(result).values()
+    )
 
 
 async def test_pandas_reads_a_file_and_writes_another(client: httpx.AsyncClient) -> None:
@@ -201,7 +220,8 @@ import os
 os.mkdir('folder'); open('folder/inner.txt', 'w').write('x')
 open('.hidden', 'w').write('x')
 open('back\\\\slash', 'w').write('x')
-for odd in ('invoice\u202etxt.exe', 'a\u2066b', 'zero\u200bwidth', 'line\u2028end', 'c1\x85', 'bom\ufeff'): open(odd, 'w').write('x')
+for odd in ('invoice\u202etxt.exe', 'a\u2066b', 'zero\u200bwidth', 'line\u2028end', 'c1\x85',
+    'bom\ufeff'): open(odd, 'w').write('x')
 open(b'\\xff.txt', 'w').write('x')
 open('large.bin', 'wb').write(bytes(11_000_000))
 for n in range(20): open(f'file{n:02}.txt', 'w').write(str(n))
@@ -223,7 +243,8 @@ open('a.txt', 'w').write('x'); shutil.copy2('a.txt', 'b.txt'); shutil.move('b.tx
 with tempfile.TemporaryDirectory() as folder: open(folder + '/x', 'w').write('x')
 with sqlite3.connect(':memory:') as database: found = database.execute('select 1 + 1').fetchone()[0]
 zone = datetime.datetime(2026, 7, 1, tzinfo=zoneinfo.ZoneInfo('Europe/Berlin')).tzname()
-(asyncio.run(later()), list(ThreadPoolExecutor(4).map(str, range(3))), found, zone, round(float(np.linalg.det(np.eye(3) * 2))))
+(asyncio.run(later()), list(ThreadPoolExecutor(4).map(str, range(3))), found, zone,
+    round(float(np.linalg.det(np.eye(3) * 2))))
 """
     result = await run(client, code)
     assert result["result"] == "(1, ['0', '1', '2'], 2, 'CEST', 8)", result["stderr"]
@@ -251,12 +272,25 @@ async def test_two_runs_draw_different_numbers(client: httpx.AsyncClient) -> Non
         ({"code": "1", "files": [{"name": "a", "content_base64": "%"}]}, 422, "base64"),
         ({"code": "1", "files": [{"name": "a", "content_base64": ""}] * 2}, 422, "two files"),
         ({"code": "1", "files": [{"name": f"f{n}", "content_base64": ""} for n in range(17)]}, 422, "files"),
-        ({"code": "1", "files": [{"name": f"f{n}", "content_base64": encoded(bytes(6_000_000))} for n in range(2)]}, 413, "larger"),
-        ({"code": "1", "files": [{"name": f"f{n}", "content_base64": "A" * 6_000_000} for n in range(3)]}, 413, "larger"),
+        (
+            {
+                "code": "1",
+                "files": [{"name": f"f{n}", "content_base64": encoded(bytes(6_000_000))} for n in range(2)],
+            },
+            413,
+            "larger",
+        ),
+        (
+            {"code": "1", "files": [{"name": f"f{n}", "content_base64": "A" * 6_000_000} for n in range(3)]},
+            413,
+            "larger",
+        ),
     ],
     ids=lambda value: None,
 )
-async def test_a_malformed_request_is_refused_in_words(client: httpx.AsyncClient, body: dict[str, Any], status: int, says: str) -> None:
+async def test_a_malformed_request_is_refused_in_words(
+    client: httpx.AsyncClient, body: dict[str, Any], status: int, says: str
+) -> None:
     answer = await post(client, body)
     assert answer.status_code == status
     assert says in answer.json()["detail"]
@@ -276,7 +310,9 @@ async def test_without_a_token_nothing_runs(client: httpx.AsyncClient) -> None:
     assert (await client.post(PATH, json={"code": "1"})).status_code == 401
 
 
-async def test_one_person_leaves_a_place_for_others_and_waits_in_a_short_queue(client: httpx.AsyncClient) -> None:
+async def test_one_person_leaves_a_place_for_others_and_waits_in_a_short_queue(
+    client: httpx.AsyncClient,
+) -> None:
     """Two places, three may wait, two of one person."""
     busy, other = make_principal(), make_principal()
     sleep = {"code": "import time\ntime.sleep(1)\n1"}
@@ -301,7 +337,9 @@ async def test_a_client_that_leaves_ends_its_run(client: httpx.AsyncClient, app:
     assert (await run(client, "2"))["result"] == "2"
 
 
-async def test_a_killed_zygote_costs_its_runs_and_the_next_one_works(client: httpx.AsyncClient, app: ServiceApp) -> None:
+async def test_a_killed_zygote_costs_its_runs_and_the_next_one_works(
+    client: httpx.AsyncClient, app: ServiceApp
+) -> None:
     runner: CodeRunner = app.state.code
     running = asyncio.ensure_future(run(client, "import time\ntime.sleep(50)"))
     assert await soon(lambda: runner._zygote is not None and bool(runner._zygote._processes))
@@ -330,7 +368,11 @@ class FakeRetrieval:
 
 
 async def call_tool(
-    app: ServiceApp, code: str, files: dict[UUID, tuple[str, bytes]] | None = None, *, principal: Principal | None = None
+    app: ServiceApp,
+    code: str,
+    files: dict[UUID, tuple[str, bytes]] | None = None,
+    *,
+    principal: Principal | None = None,
 ) -> ToolResult:
     files = files or {}
     tool = PythonTool(app.state.code, FakeRetrieval(files), timeout_s=10)  # pyright: ignore[reportArgumentType]
@@ -338,9 +380,18 @@ async def call_tool(
     return await tool.call(context, {"code": code})
 
 
-async def test_the_tool_reads_the_run_s_files_and_gives_back_plots(client: httpx.AsyncClient, app: ServiceApp) -> None:
-    files = {uuid7(): ("data.csv", b"x\n1\n2\n"), uuid7(): ("data.csv", b"x\n5\n"), uuid7(): ("huge.bin", bytes(11_000_000))}
-    code = "import os, matplotlib.pyplot as plt\nplt.plot([1])\nprint(sorted(os.listdir()))\nopen('data (2).csv').read()"
+async def test_the_tool_reads_the_run_s_files_and_gives_back_plots(
+    client: httpx.AsyncClient, app: ServiceApp
+) -> None:
+    files = {
+        uuid7(): ("data.csv", b"x\n1\n2\n"),
+        uuid7(): ("data.csv", b"x\n5\n"),
+        uuid7(): ("huge.bin", bytes(11_000_000)),
+    }
+    code = (
+        "import os, matplotlib.pyplot as plt\nplt.plot([1])\nprint(sorted(os.listdir()))\nopen('data "
+        "(2).csv').read()"
+    )
     result = await call_tool(app, code, files)
     assert not result.failed, result.text
     assert "'data (2).csv', 'data.csv']" in result.text
@@ -350,7 +401,9 @@ async def test_the_tool_reads_the_run_s_files_and_gives_back_plots(client: httpx
     assert result.files[0].content.startswith(b"\x89PNG")
 
 
-async def test_the_tool_s_text_is_bounded_and_keeps_the_error(client: httpx.AsyncClient, app: ServiceApp) -> None:
+async def test_the_tool_s_text_is_bounded_and_keeps_the_error(
+    client: httpx.AsyncClient, app: ServiceApp
+) -> None:
     result = await call_tool(app, "for n in range(100_000): print(n)\n1 / 0")
     assert result.failed
     assert len(result.text) <= TEXT_CHARS_MAX
@@ -362,7 +415,9 @@ async def test_the_tool_tells_refusals_as_failed_results(client: httpx.AsyncClie
     nobody = make_principal(permissions=frozenset({Permission.AGENTS_RUN}))
     assert "code:execute" in (await call_tool(app, "1", principal=nobody)).text
     tool = PythonTool(app.state.code, FakeRetrieval({}), timeout_s=10)  # pyright: ignore[reportArgumentType]
-    result = await tool.call(ToolContext(principal=make_principal(), run_id=uuid7(), file_ids=(uuid7(),)), {"code": "1"})
+    result = await tool.call(
+        ToolContext(principal=make_principal(), run_id=uuid7(), file_ids=(uuid7(),)), {"code": "1"}
+    )
     assert (result.failed, "no such file" in result.text) == (True, True)
 
 
@@ -377,7 +432,9 @@ async def test_the_tool_tells_refusals_as_failed_results(client: httpx.AsyncClie
         ("no ending", {"no ending"}, "no ending (2)"),
     ],
 )
-async def test_names_of_documents_become_names_in_one_folder(filename: str, taken: set[str], name: str) -> None:
+async def test_names_of_documents_become_names_in_one_folder(
+    filename: str, taken: set[str], name: str
+) -> None:
     assert plain_name(filename, taken=taken) == name
 
 

@@ -51,7 +51,9 @@ def application(**limits: Any) -> ServiceApp:
 
     @asynccontextmanager
     async def lifespan(api: FastAPI) -> AsyncGenerator[None]:
-        api.state.code = runner = CodeRunner(CodeLimits(cache_dir=Path("unused"), **limits), tasks=api.state.tasks, self_test=no_landlock)
+        api.state.code = runner = CodeRunner(
+            CodeLimits(cache_dir=Path("unused"), **limits), tasks=api.state.tasks, self_test=no_landlock
+        )
         runner.open()
         async with api.state.succession.owning(owns_nothing):
             yield
@@ -61,8 +63,14 @@ def application(**limits: Any) -> ServiceApp:
     return create_service_app(settings, title="code", lifespan=lifespan, routers=[router])
 
 
-@pytest.mark.parametrize(("limits", "says"), [({}, REASON), ({"enabled": False}, "CODE_ENABLED=true")], ids=["no sandbox", "switched off"])
-async def test_without_a_sandbox_the_answer_says_why_and_the_service_is_ready(limits: dict[str, Any], says: str) -> None:
+@pytest.mark.parametrize(
+    ("limits", "says"),
+    [({}, REASON), ({"enabled": False}, "CODE_ENABLED=true")],
+    ids=["no sandbox", "switched off"],
+)
+async def test_without_a_sandbox_the_answer_says_why_and_the_service_is_ready(
+    limits: dict[str, Any], says: str
+) -> None:
     headers = KEYS.user_headers(make_principal())
     async with serve(application(**limits)) as url, httpx.AsyncClient(base_url=url) as client:
         answer = await client.post("/api/v1/agents/code/execute", headers=headers, json={"code": "1"})
@@ -108,7 +116,9 @@ def let_through(*arguments): raise OSError(errno.ENOENT, "no such program")
 os.execv = let_through
 print(json.dumps(selftest.failures(Path(sys.argv[1]))))
 """
-    done = subprocess.run([sys.executable, "-c", code, str(canary)], cwd=tmp_path, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(canary)], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
     assert set(json.loads(done.stdout)) == {
         "files outside can be read",
         "files outside can be written",
@@ -165,10 +175,13 @@ async def test_code_of_somebody_who_lost_access_ends_at_once(tmp_path: Path, who
         else AccessEnd(EndReason.KEY_REVOKED, key_id=principal.key_id)
     )
     async with sandbox(tmp_path, libraries=False) as made:
-        running = asyncio.ensure_future(made.run("import time\ntime.sleep(60)", principal=principal, timeout_s=100))
+        running = asyncio.ensure_future(
+            made.run("import time\ntime.sleep(60)", principal=principal, timeout_s=100)
+        )
         other = asyncio.ensure_future(made.run("import time\ntime.sleep(1.5)\n'done'"))
         async with asyncio.timeout(20):
-            while made.runner._zygote is None or len(made.runner._zygote._processes) < 2:  # noqa: ASYNC110 - what runs tells nobody
+            # What runs tells nobody.
+            while made.runner._zygote is None or len(made.runner._zygote._processes) < 2:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
         began = time.monotonic()
         await made.runner.end_access(lost)
@@ -190,7 +203,8 @@ async def main():
         run = asyncio.ensure_future(made.run("import time\\ntime.sleep(100)", timeout_s=200))
         while made.runner._zygote is None or not made.runner._zygote._processes:
             await asyncio.sleep(0.01)
-        print(made.runner._base, made.runner._zygote._process.pid, *made.runner._zygote._processes.values(), flush=True)
+        print(made.runner._base, made.runner._zygote._process.pid, *made.runner._zygote._processes.values(),
+            flush=True)
         await run
 
 asyncio.run(main())
@@ -223,7 +237,9 @@ def alive(process: int) -> bool:
         return False
 
 
-async def test_folders_of_a_killed_process_are_removed_and_those_in_use_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_folders_of_a_killed_process_are_removed_and_those_in_use_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     left = tmp_path / "atrium-code-left"
     (left / "work" / "deep").mkdir(parents=True)

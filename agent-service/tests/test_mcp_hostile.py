@@ -1,4 +1,6 @@
-"""Servers that misbehave: whatever they do stays bounded, is told in plain words, and leaves nothing behind."""
+"""Servers that misbehave: whatever they do stays bounded, is told in plain words, and leaves
+nothing behind.
+"""
 
 import asyncio
 import contextlib
@@ -27,7 +29,13 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 SCRIPT = Path(__file__).with_name("hostile_mcp.py")
 LAUNCHER = Path(stdio.__file__).parent.parent / "launch.py"
 LIMITS = Limits(
-    answer_bytes_max=2_000_000, result_chars_max=2_000, files_max=3, file_bytes_max=1_000, tools_max=128, calls_max=8, idle_s=60
+    answer_bytes_max=2_000_000,
+    result_chars_max=2_000,
+    files_max=3,
+    file_bytes_max=1_000,
+    tools_max=128,
+    calls_max=8,
+    idle_s=60,
 )
 Connect = Callable[..., Connection]
 
@@ -76,7 +84,9 @@ async def until(check: Callable[[], bool], within_s: float = 5) -> None:
 
 
 async def test_a_huge_list_is_cut(connect: Connect) -> None:
-    entries = await connect(program("huge-list"), limits=replace(LIMITS, answer_bytes_max=8_000_000)).catalogue()
+    entries = await connect(
+        program("huge-list"), limits=replace(LIMITS, answer_bytes_max=8_000_000)
+    ).catalogue()
     assert len(entries) == 128
     assert all(len(entry.description) <= 1024 for entry in entries)
 
@@ -141,7 +151,9 @@ async def test_a_long_result_keeps_its_beginning_and_end(connect: Connect) -> No
     assert "characters left out" in text
 
 
-async def test_a_server_that_dies_in_a_call_is_told_and_started_again(connect: Connect, tmp_path: Path) -> None:
+async def test_a_server_that_dies_in_a_call_is_told_and_started_again(
+    connect: Connect, tmp_path: Path
+) -> None:
     notes = tmp_path / "notes"
     connection = connect(program("plain", notes))
     result = await connection.call(await tool(connection, "die"), {})
@@ -151,7 +163,9 @@ async def test_a_server_that_dies_in_a_call_is_told_and_started_again(connect: C
     assert len(pids(notes)) == 2
 
 
-async def test_a_repeatable_call_is_repeated_when_the_server_dies_and_another_is_not(connect: Connect, tmp_path: Path) -> None:
+async def test_a_repeatable_call_is_repeated_when_the_server_dies_and_another_is_not(
+    connect: Connect, tmp_path: Path
+) -> None:
     notes = tmp_path / "notes"
     connection = connect(program("plain", notes))
     assert (await connection.call(await tool(connection, "die-once"), {})).text == "called die-once"
@@ -184,7 +198,9 @@ async def test_a_program_that_is_not_there_is_named(connect: Connect) -> None:
         await connect(Stdio(sys.executable, cwd="/no/such/folder")).catalogue()
 
 
-async def test_a_program_gets_the_configured_environment_and_nothing_else(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_program_gets_the_configured_environment_and_nothing_else(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://secret")
     connection = connect(program("plain", TZ="UTC"))
     seen = json.loads((await connection.call(await tool(connection, "env"), {})).text)
@@ -192,7 +208,9 @@ async def test_a_program_gets_the_configured_environment_and_nothing_else(connec
     assert set(seen) <= {"LC_CTYPE"}  # Python sets that itself
 
 
-async def test_noise_on_its_output_and_floods_of_complaints_do_no_harm(connect: Connect, caplog: pytest.LogCaptureFixture) -> None:
+async def test_noise_on_its_output_and_floods_of_complaints_do_no_harm(
+    connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level("INFO")
     connection = connect(program("chatty"))
     assert (await connection.call(await tool(connection, "now"), {})).text == "called now"
@@ -216,7 +234,8 @@ async def test_a_program_dies_with_the_service_even_by_kill_9(tmp_path: Path) ->
     python = [sys.executable, "-I", "-S"]
     service = (
         "import os, subprocess, time\n"
-        f"command = [*{[*python, str(LAUNCHER)]!r}, str(os.getpid()), *{[*python, str(SCRIPT), 'stubborn', str(notes)]!r}]\n"
+        f"command = [*{[*python, str(LAUNCHER)]!r}, str(os.getpid()), "
+        f"*{[*python, str(SCRIPT), 'stubborn', str(notes)]!r}]\n"
         "subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)\n"
         "time.sleep(60)\n"
     )
@@ -265,7 +284,10 @@ async def test_errors_of_a_tool_are_failed_results_in_its_own_bounded_words(conn
     assert refused.text.startswith("The tool refused: a must be a number")
     assert len(refused.text) < 600
     broken = await connection.call(await tool(connection, "leaks-library-text"), {})
-    assert (broken.failed, broken.text) == (True, "The tool could not be called: what it answered does not follow the protocol.")
+    assert (broken.failed, broken.text) == (
+        True,
+        "The tool could not be called: what it answered does not follow the protocol.",
+    )
 
 
 Reply = Callable[[dict[str, Any], Mapping[str, str], Any], Awaitable[None]]
@@ -295,19 +317,29 @@ class WebServer:
 
 async def reply(request: dict[str, Any], send: Any, **result: Any) -> None:
     standard: dict[str, Any] = {
-        "initialize": {"protocolVersion": "2025-06-18", "capabilities": {"tools": {}}, "serverInfo": {"name": "w", "version": "1"}},
+        "initialize": {
+            "protocolVersion": "2025-06-18",
+            "capabilities": {"tools": {}},
+            "serverInfo": {"name": "w", "version": "1"},
+        },
         "tools/list": {"tools": [{"name": "t", "inputSchema": {"type": "object"}}]},
         "tools/call": {"content": [{"type": "text", "text": "fine"}]},
     }
     if request["method"] not in standard:
-        body = {"jsonrpc": "2.0", "id": request["id"], "error": {"code": -32601, "message": "Method not found"}}
+        body = {
+            "jsonrpc": "2.0",
+            "id": request["id"],
+            "error": {"code": -32601, "message": "Method not found"},
+        }
     else:
         body = {"jsonrpc": "2.0", "id": request["id"], "result": result or standard[request["method"]]}
     more = {"mcp-session-id": "s1"} if request["method"] == "initialize" else {}
     await respond(send, 200, json.dumps(body).encode(), **more)
 
 
-async def respond(send: Any, status: int, body: bytes, content_type: str = "application/json", **headers: str) -> None:
+async def respond(
+    send: Any, status: int, body: bytes, content_type: str = "application/json", **headers: str
+) -> None:
     raw = [
         (b"content-type", content_type.encode()),
         *((name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()),
@@ -335,7 +367,9 @@ async def test_a_redirect_is_not_followed_wherever_it_leads(connect: Connect) ->
         assert {path for _, path, _ in server.seen} == {"/mcp"}
 
 
-async def test_a_host_that_resolves_to_a_metadata_address_gets_no_connection(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_host_that_resolves_to_a_metadata_address_gets_no_connection(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[str] = []
 
     async def resolve(_loop: Any, host: str, port: int, **_options: Any) -> list[Any]:
@@ -347,7 +381,9 @@ async def test_a_host_that_resolves_to_a_metadata_address_gets_no_connection(con
         with monkeypatch.context() as patched:
             patched.setattr(type(asyncio.get_running_loop()), "getaddrinfo", resolve)
             target = StreamableHttp(base_url.replace("127.0.0.1", "rebinding.example"), private_allowed=True)
-            with pytest.raises(ServerError, match=r"169\.254\.169\.254 is a link-local, site-local or metadata address"):
+            with pytest.raises(
+                ServerError, match=r"169\.254\.169\.254 is a link-local, site-local or metadata address"
+            ):
                 await connect(target).catalogue()
     assert asked == ["rebinding.example"]
     assert server.seen == []
@@ -360,7 +396,9 @@ async def test_an_unknown_host_and_a_closed_port_are_told_apart(connect: Connect
         await connect(StreamableHttp("http://127.0.0.1:9/mcp", private_allowed=True)).catalogue()
 
 
-async def test_configured_headers_go_with_every_request_and_refusals_say_what_to_check(connect: Connect) -> None:
+async def test_configured_headers_go_with_every_request_and_refusals_say_what_to_check(
+    connect: Connect,
+) -> None:
     async def wants_token(request: dict[str, Any], headers: Mapping[str, str], send: Any) -> None:
         if headers.get("authorization") != "Bearer right":
             await respond(send, 401, b"who are you")
@@ -415,7 +453,9 @@ async def _no_json(_request: dict[str, Any], _headers: Mapping[str, str], send: 
     ],
     ids=["giant", "gzip-bomb", "giant-event", "web-page", "server-error", "broken-json"],
 )
-async def test_answers_that_are_none_are_failed_results_and_nothing_worse(connect: Connect, answer: Reply, says: str) -> None:
+async def test_answers_that_are_none_are_failed_results_and_nothing_worse(
+    connect: Connect, answer: Reply, says: str
+) -> None:
     server = WebServer(tools_call=answer)
     async with serve(server, lifespan="off") as base_url:
         connection = connect(http_target(base_url))

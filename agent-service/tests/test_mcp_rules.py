@@ -1,4 +1,6 @@
-"""What an administrator or operator may enter for an MCP server, what is stored of it, and how its tools are named."""
+"""What an administrator or operator may enter for an MCP server, what is stored of it, and how its tools are
+named.
+"""
 
 from ipaddress import ip_address
 from pathlib import Path
@@ -19,7 +21,9 @@ from shared.ids import uuid7
 OBJECT = {"type": "object", "properties": {}}
 
 
-@pytest.mark.parametrize("url", ["https://tools.example.com/mcp", "http://127.0.0.1:3001/mcp?x=1", "http://[::1]:80/", "https://h"])
+@pytest.mark.parametrize(
+    "url", ["https://tools.example.com/mcp", "http://127.0.0.1:3001/mcp?x=1", "http://[::1]:80/", "https://h"]
+)
 def test_plain_urls_are_taken(url: str) -> None:
     assert check_url(url) == url
 
@@ -53,18 +57,24 @@ def test_urls_that_could_lead_elsewhere_are_refused(url: str, says: str) -> None
 @pytest.mark.parametrize(
     "address",
     [
-        "169.254.169.254", "169.254.1.1", "fe80::1", "fd00:ec2::254", "100.100.100.200", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe",
-        "2002:a9fe:a9fe::", "fec0::1", "168.63.129.16", "::ffff:168.63.129.16", "fd00:ec2::23", "fd20:ce::254", "64:ff9b:1::a9fe:a9fe",
-        "::a9fe:a9fe", "2001:0:4136:e378:8000:63bf:5601:5601", "0.0.0.0", "::", "224.0.0.1", "ff02::1", "255.255.255.255", "240.0.0.1",
+        "169.254.169.254", "169.254.1.1", "fe80::1", "fd00:ec2::254", "100.100.100.200",
+        "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe",
+        "2002:a9fe:a9fe::", "fec0::1", "168.63.129.16", "::ffff:168.63.129.16", "fd00:ec2::23",
+        "fd20:ce::254", "64:ff9b:1::a9fe:a9fe",
+        "::a9fe:a9fe", "2001:0:4136:e378:8000:63bf:5601:5601", "0.0.0.0", "::", "224.0.0.1", "ff02::1",
+        "255.255.255.255", "240.0.0.1",
     ],
 )  # fmt: skip
-def test_metadata_and_link_local_addresses_are_refused_even_where_private_ones_are_allowed(address: str) -> None:
+def test_metadata_and_link_local_addresses_are_refused_even_where_private_ones_are_allowed(
+    address: str,
+) -> None:
     with pytest.raises(AddressRefused):
         check_address(ip_address(address), private_allowed=True)
 
 
 @pytest.mark.parametrize(
-    "address", ["127.0.0.1", "10.0.0.1", "192.168.1.1", "172.16.0.1", "100.64.0.1", "::1", "fd12::1", "::ffff:10.0.0.1"]
+    "address",
+    ["127.0.0.1", "10.0.0.1", "192.168.1.1", "172.16.0.1", "100.64.0.1", "::1", "fd12::1", "::ffff:10.0.0.1"],
 )
 def test_private_addresses_need_the_operators_word(address: str) -> None:
     check_address(ip_address(address), private_allowed=True)
@@ -78,7 +88,10 @@ def test_public_addresses_need_nothing(address: str) -> None:
 
 
 def test_plain_headers_are_taken() -> None:
-    assert check_headers({"Authorization": "Bearer abc", "X-Team": "a b"}) == {"Authorization": "Bearer abc", "X-Team": "a b"}
+    assert check_headers({"Authorization": "Bearer abc", "X-Team": "a b"}) == {
+        "Authorization": "Bearer abc",
+        "X-Team": "a b",
+    }
 
 
 @pytest.mark.parametrize(
@@ -105,7 +118,9 @@ def test_plain_headers_are_taken() -> None:
     ],
     ids=str,
 )
-def test_headers_that_could_smuggle_are_refused_without_their_value(headers: dict[str, str], says: str) -> None:
+def test_headers_that_could_smuggle_are_refused_without_their_value(
+    headers: dict[str, str], says: str
+) -> None:
     with pytest.raises(HeaderRefused, match=says) as refused:
         check_headers(headers)
     assert "Evil: 1" not in str(refused.value)
@@ -134,7 +149,12 @@ def test_tools_are_named_by_server_and_always_the_same() -> None:
     assert odd == tool_name("time", "get time/now") != tool_name("time", "get time:now")
     assert len(long) == 64
     assert tool_name("s" * 32, "t" * 101) != long
-    assert [server_of(name) for name in ("time__a__b", "a_b__c", "plain", long)] == ["time", "a_b", "", "s" * 32]
+    assert [server_of(name) for name in ("time__a__b", "a_b__c", "plain", long)] == [
+        "time",
+        "a_b",
+        "",
+        "s" * 32,
+    ]
 
 
 def _listed(*names: str, **more: Any) -> list[RemoteTool]:
@@ -143,7 +163,9 @@ def _listed(*names: str, **more: Any) -> list[RemoteTool]:
 
 
 def _server(**more: Any) -> Server:
-    return Server(id=uuid7(), name="s", source="api", target=StreamableHttp("https://example.com"), revision="1", **more)
+    return Server(
+        id=uuid7(), name="s", source="api", target=StreamableHttp("https://example.com"), revision="1", **more
+    )
 
 
 def test_an_allow_list_leaves_the_other_tools_out() -> None:
@@ -153,9 +175,15 @@ def test_an_allow_list_leaves_the_other_tools_out() -> None:
 
 @pytest.mark.parametrize(
     ("approval", "asked"),
-    [("unless_read_only", ["plain", "breaks", "both"]), ("never", ["breaks", "both"]), ("always", ["plain", "reads", "breaks", "both"])],
+    [
+        ("unless_read_only", ["plain", "breaks", "both"]),
+        ("never", ["breaks", "both"]),
+        ("always", ["plain", "reads", "breaks", "both"]),
+    ],
 )
-def test_a_tool_that_destroys_always_asks_and_one_that_only_reads_when_the_server_says_so(approval: Any, asked: list[str]) -> None:
+def test_a_tool_that_destroys_always_asks_and_one_that_only_reads_when_the_server_says_so(
+    approval: Any, asked: list[str]
+) -> None:
     listed = [
         *_listed("plain"),
         *_listed("reads", read_only=True),
@@ -166,7 +194,9 @@ def test_a_tool_that_destroys_always_asks_and_one_that_only_reads_when_the_serve
     assert [entry.remote_name for entry in entries if entry.needs_approval] == asked
 
 
-def test_a_program_trusts_the_certificates_that_the_service_trusts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_program_trusts_the_certificates_that_the_service_trusts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", "/etc/company.pem")
     monkeypatch.setenv("HTTPS_PROXY", "http://user:secret@proxy")
     (server,) = load(_write(tmp_path, {"servers": [ONE]}))
@@ -199,7 +229,9 @@ def test_descriptions_are_bounded_and_without_control_characters() -> None:
 
 
 def test_a_tool_whose_schema_is_refused_says_so() -> None:
-    entry = build(_server(), _listed("a", schema={"type": "object", "properties": {"x": {"$ref": "http://x"}}}))[0]
+    entry = build(
+        _server(), _listed("a", schema={"type": "object", "properties": {"x": {"$ref": "http://x"}}})
+    )[0]
     assert "nothing is fetched" in (entry.refused or "")
 
 
@@ -215,8 +247,18 @@ def test_the_file_names_programs_and_addresses(tmp_path: Path, monkeypatch: pyte
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SERVICE_SIGNING_KEY", "secret")
     organisation = str(uuid7())
-    program = {"command": "python", "args": ["-m", "x"], "env": {"TZ": "UTC"}, "env_from": ["HANDED_ON", "ABSENT"], "tools": ["a"]}
-    address = {"url": "http://10.0.0.1/mcp", "headers": {"Authorization": "Bearer x"}, "organisations": [organisation]}
+    program = {
+        "command": "python",
+        "args": ["-m", "x"],
+        "env": {"TZ": "UTC"},
+        "env_from": ["HANDED_ON", "ABSENT"],
+        "tools": ["a"],
+    }
+    address = {
+        "url": "http://10.0.0.1/mcp",
+        "headers": {"Authorization": "Bearer x"},
+        "organisations": [organisation],
+    }
     path = _write(tmp_path, {"servers": [{"name": "time", **program}, {"name": "remote", **address}]})
     time, remote = load(path)
     assert isinstance(time.target, Stdio)
@@ -226,7 +268,9 @@ def test_the_file_names_programs_and_addresses(tmp_path: Path, monkeypatch: pyte
         "HANDED_ON": "yes",
     }
     assert (time.target.args, time.tools, time.organisation_ids) == (("-m", "x"), frozenset({"a"}), None)
-    assert remote.target == StreamableHttp("http://10.0.0.1/mcp", {"Authorization": "Bearer x"}, private_allowed=True)
+    assert remote.target == StreamableHttp(
+        "http://10.0.0.1/mcp", {"Authorization": "Bearer x"}, private_allowed=True
+    )
     assert [str(item) for item in remote.organisation_ids or ()] == [organisation]
     assert "Bearer x" not in repr(remote)
     assert [server.id for server in load(path)] == [time.id, remote.id]
@@ -259,7 +303,9 @@ ONE = {"name": "a", "command": "x"}
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_a_file_with_a_mistake_is_refused_in_one_line_that_names_the_place(tmp_path: Path, content: Any, says: str) -> None:
+def test_a_file_with_a_mistake_is_refused_in_one_line_that_names_the_place(
+    tmp_path: Path, content: Any, says: str
+) -> None:
     with pytest.raises(McpFileError, match=says) as refused:
         load(_write(tmp_path, content))
     assert "\n" not in str(refused.value)
@@ -267,7 +313,16 @@ def test_a_file_with_a_mistake_is_refused_in_one_line_that_names_the_place(tmp_p
 
 def test_a_secret_in_a_faulty_file_is_not_repeated(tmp_path: Path) -> None:
     with pytest.raises(McpFileError) as refused:
-        load(_write(tmp_path, {"servers": [{"name": "a", "url": "http://x", "headers": {"Authorization": ["Bearer hush"]}}]}))
+        load(
+            _write(
+                tmp_path,
+                {
+                    "servers": [
+                        {"name": "a", "url": "http://x", "headers": {"Authorization": ["Bearer hush"]}}
+                    ]
+                },
+            )
+        )
     assert "hush" not in str(refused.value)
 
 

@@ -1,4 +1,6 @@
-"""MCP servers through the service: those nobody here wrote list and call, and administrators look after them."""
+"""MCP servers through the service: those nobody here wrote list and call, and administrators look
+after them.
+"""
 
 import asyncio
 import contextlib
@@ -61,7 +63,9 @@ class Running:
             httpx.AsyncClient(base_url=self.base_url, headers=headers, timeout=30, trust_env=False)
         )
 
-    async def call(self, name: str, arguments: dict[str, Any], principal: Principal | None = None) -> ToolResult:
+    async def call(
+        self, name: str, arguments: dict[str, Any], principal: Principal | None = None
+    ) -> ToolResult:
         """As a run calls a tool: found by name, its arguments checked."""
         principal = principal or make_principal()
         (tool,) = await self.toolbox.find(principal, (name,))
@@ -79,7 +83,9 @@ def everything() -> Iterator[str]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def running(service_database: Any, everything: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Running]:
+async def running(
+    service_database: Any, everything: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncGenerator[Running]:
     database = service_database("agent-service")
     path = mcp_servers.servers_file(
         tmp_path_factory.mktemp("mcp") / "servers.yaml",
@@ -106,7 +112,10 @@ def problem(answer: httpx.Response) -> tuple[int, str]:
 
 
 async def listed(client: httpx.AsyncClient) -> dict[str, dict[str, Any]]:
-    return {item["name"]: item for item in (await client.get("/api/v1/agents/tools")).raise_for_status().json()["data"]}
+    return {
+        item["name"]: item
+        for item in (await client.get("/api/v1/agents/tools")).raise_for_status().json()["data"]
+    }
 
 
 async def test_both_servers_list_their_tools_beside_the_built_in_ones(running: Running) -> None:
@@ -115,7 +124,11 @@ async def test_both_servers_list_their_tools_beside_the_built_in_ones(running: R
     assert {"time__get_current_time", "time__convert_time"} <= set(tools)
     assert {"everything__echo", "everything__get-sum", "everything__get-tiny-image"} <= set(tools)
     assert tools["time__convert_time"]["source"] == "time"
-    assert tools["time__convert_time"]["parameters"]["required"] == ["source_timezone", "time", "target_timezone"]
+    assert tools["time__convert_time"]["parameters"]["required"] == [
+        "source_timezone",
+        "time",
+        "target_timezone",
+    ]
     assert all(tool["available"] for tool in tools.values() if tool["source"] in {"time", "everything"})
 
 
@@ -128,7 +141,10 @@ async def test_a_tool_that_cannot_work_here_is_listed_with_the_reason(running: R
 
 async def test_tools_a_role_does_not_allow_are_not_offered(running: Running) -> None:
     principal = make_principal(scopes=("agents:read",), permissions=frozenset())
-    assert {tool.name for tool in await running.toolbox.find(principal, ("calculator", "search_documents", "python"))} == {"calculator"}
+    assert {
+        tool.name
+        for tool in await running.toolbox.find(principal, ("calculator", "search_documents", "python"))
+    } == {"calculator"}
     assert (await (await running.client(Role.PENDING)).get("/api/v1/agents/tools")).status_code == 403
 
 
@@ -136,7 +152,8 @@ async def test_the_time_server_tells_the_time_and_converts_it(running: Running) 
     told = json.loads((await running.call("time__get_current_time", {"timezone": "Asia/Tokyo"})).text)
     assert told["datetime"].endswith("+09:00")
     converted = await running.call(
-        "time__convert_time", {"source_timezone": "Europe/Berlin", "time": "12:00", "target_timezone": "Asia/Kolkata"}
+        "time__convert_time",
+        {"source_timezone": "Europe/Berlin", "time": "12:00", "target_timezone": "Asia/Kolkata"},
     )
     assert "4.5h" in converted.text or "3.5h" in converted.text
     refused = await running.call("time__get_current_time", {"timezone": "Mars/Olympus"})
@@ -145,7 +162,9 @@ async def test_the_time_server_tells_the_time_and_converts_it(running: Running) 
 
 async def test_the_everything_server_echoes_adds_and_draws(running: Running) -> None:
     assert (await running.call("everything__echo", {"message": "hello"})).text == "Echo: hello"
-    assert (await running.call("everything__get-sum", {"a": 37, "b": 91})).text == "The sum of 37 and 91 is 128."
+    assert (
+        await running.call("everything__get-sum", {"a": 37, "b": 91})
+    ).text == "The sum of 37 and 91 is 128."
     image = await running.call("everything__get-tiny-image", {})
     (file,) = image.files
     assert (file.content_type, file.content[:4]) == ("image/png", b"\x89PNG")
@@ -154,9 +173,14 @@ async def test_the_everything_server_echoes_adds_and_draws(running: Running) -> 
         await running.call("everything__get-sum", {"b": 1})
 
 
-async def test_the_everything_server_works_over_stdio_too(running: Running, tmp_path: Path, service_database: Any) -> None:
+async def test_the_everything_server_works_over_stdio_too(
+    running: Running, tmp_path: Path, service_database: Any
+) -> None:
     path = mcp_servers.servers_file(
-        tmp_path / "s.yaml", {"local": mcp_servers.everything_command()}, organisations=[str(ELSEWHERE)], access={"roles": ["user"]}
+        tmp_path / "s.yaml",
+        {"local": mcp_servers.everything_command()},
+        organisations=[str(ELSEWHERE)],
+        access={"roles": ["user"]},
     )
     fields = KEYS.settings_fields("agent-service", database_url=service_database("agent-service").app_url)
     app = create_app(AgentSettings(**fields, mcp_servers_file=path, code_enabled=False))
@@ -164,12 +188,16 @@ async def test_the_everything_server_works_over_stdio_too(running: Running, tmp_
         toolbox = cast("ToolRegistry", app.state.toolbox)
         insider, outsider = make_principal(organisation_id=ELSEWHERE), make_principal()
         (echo,) = await toolbox.find(insider, ("local__echo",))
-        assert (await echo.call(ToolContext(principal=insider, run_id=uuid7()), {"message": "hi"})).text == "Echo: hi"
+        assert (
+            await echo.call(ToolContext(principal=insider, run_id=uuid7()), {"message": "hi"})
+        ).text == "Echo: hi"
         assert await toolbox.find(outsider, ("local__echo",)) == []
 
 
 async def test_hints_of_the_servers_decide_what_may_be_repeated(running: Running) -> None:
-    found = await running.toolbox.find(make_principal(), ("everything__echo", "everything__toggle-simulated-logging", "none__such"))
+    found = await running.toolbox.find(
+        make_principal(), ("everything__echo", "everything__toggle-simulated-logging", "none__such")
+    )
     assert [(tool.name, tool.repeatable) for tool in found] == [
         ("everything__echo", True),
         ("everything__toggle-simulated-logging", False),
@@ -181,7 +209,11 @@ async def test_calls_are_counted_in_the_list_and_in_the_metrics(running: Running
     admin = await running.client()
     servers = {item["name"]: item for item in (await admin.get(SERVERS)).json()["data"]}
     everything, time = servers["everything"], servers["time"]
-    assert (everything["source"], everything["transport"], everything["url"]) == ("file", "streamable_http", running.everything_url)
+    assert (everything["source"], everything["transport"], everything["url"]) == (
+        "file",
+        "streamable_http",
+        running.everything_url,
+    )
     assert (time["transport"], time["command"], time["url"]) == ("stdio", sys.executable, None)
     assert everything["status"]["state"] == "ok"
     assert everything["status"]["connected"]
@@ -205,7 +237,11 @@ async def test_an_administrator_adds_checks_changes_and_removes_a_server(running
     assert made.status_code == 201, made.text
     server = made.json()
     place = f"{SERVERS}/{server['id']}"
-    assert (server["header_names"], server["status"]["state"], server["source"]) == (["Authorization"], "unchecked", "api")
+    assert (server["header_names"], server["status"]["state"], server["source"]) == (
+        ["Authorization"],
+        "unchecked",
+        "api",
+    )
     check = (await admin.post(f"{place}/check")).json()
     assert (check["ok"], [tool["name"] for tool in check["tools"]]) == (True, ["mine__echo"])
     assert check["latency_ms"] > 0
@@ -224,7 +260,10 @@ async def test_nobody_but_administrators_uses_a_server_until_somebody_is_named(r
     admin = await running.client()
     made = (await admin.post(SERVERS, json={"name": "closed", "url": running.everything_url})).json()
     place = f"{SERVERS}/{made['id']}"
-    assert (made["access"], made["approval"]) == ({"roles": [], "team_ids": [], "user_ids": []}, "unless_read_only")
+    assert (made["access"], made["approval"]) == (
+        {"roles": [], "team_ids": [], "user_ids": []},
+        "unless_read_only",
+    )
     team_id, name = uuid7(), ("closed__echo",)
     people = {
         "admin": make_principal(Role.ADMIN),
@@ -235,8 +274,14 @@ async def test_nobody_but_administrators_uses_a_server_until_somebody_is_named(r
     }
 
     async def allowed() -> set[str]:
-        found = {who: [tool.name for tool in await running.toolbox.find(principal, name)] for who, principal in people.items()}
-        offered = {who: {tool.name for tool in await running.toolbox.available(principal)} for who, principal in people.items()}
+        found = {
+            who: [tool.name for tool in await running.toolbox.find(principal, name)]
+            for who, principal in people.items()
+        }
+        offered = {
+            who: {tool.name for tool in await running.toolbox.available(principal)}
+            for who, principal in people.items()
+        }
         assert {who for who in people if found[who]} == {who for who in people if name[0] in offered[who]}
         return {who for who in people if found[who]}
 
@@ -274,7 +319,9 @@ async def test_a_server_says_which_calls_need_a_word_and_its_tools_carry_it(runn
 
 async def test_secrets_are_sealed_and_never_shown(running: Running) -> None:
     admin = await running.client()
-    made = await admin.post(SERVERS, json={"name": "sealed", "url": running.everything_url, "headers": {"Authorization": SECRET}})
+    made = await admin.post(
+        SERVERS, json={"name": "sealed", "url": running.everything_url, "headers": {"Authorization": SECRET}}
+    )
     place = f"{SERVERS}/{made.json()['id']}"
     answers = [made, await admin.get(place), await admin.get(SERVERS), await admin.post(f"{place}/check")]
     assert not any("never-to-be-seen" in answer.text for answer in answers)
@@ -293,7 +340,9 @@ async def test_secrets_are_sealed_and_never_shown(running: Running) -> None:
 
 async def test_stored_headers_do_not_follow_a_changed_url(running: Running) -> None:
     admin = await running.client()
-    made = await admin.post(SERVERS, json={"name": "moved", "url": running.everything_url, "headers": {"Authorization": SECRET}})
+    made = await admin.post(
+        SERVERS, json={"name": "moved", "url": running.everything_url, "headers": {"Authorization": SECRET}}
+    )
     place = f"{SERVERS}/{made.json()['id']}"
     refused = await admin.patch(place, json={"url": "https://collector.example.com/"})
     assert problem(refused) == (422, "mcp_server_invalid")
@@ -304,7 +353,8 @@ async def test_stored_headers_do_not_follow_a_changed_url(running: Running) -> N
 
 async def test_another_organisations_server_does_not_exist(running: Running) -> None:
     admin = await running.client()
-    place = f"{SERVERS}/{(await admin.post(SERVERS, json={'name': 'ours', 'url': running.everything_url})).json()['id']}"
+    made = (await admin.post(SERVERS, json={"name": "ours", "url": running.everything_url})).json()
+    place = f"{SERVERS}/{made['id']}"
     stranger = await running.client(organisation_id=ELSEWHERE)
     for answer in (
         await stranger.get(place),
@@ -362,18 +412,29 @@ async def test_servers_of_the_file_are_changed_there(running: Running) -> None:
     ],
     ids=lambda value: str(value)[:40],
 )
-async def test_what_cannot_be_a_server_is_refused(running: Running, change: dict[str, Any], status: int, code: str) -> None:
-    answer = await (await running.client()).post(SERVERS, json={"name": "new", "url": running.everything_url, **change})
+async def test_what_cannot_be_a_server_is_refused(
+    running: Running, change: dict[str, Any], status: int, code: str
+) -> None:
+    answer = await (await running.client()).post(
+        SERVERS, json={"name": "new", "url": running.everything_url, **change}
+    )
     assert problem(answer) == (status, code)
 
 
 async def test_names_are_unique_and_servers_have_a_number(running: Running) -> None:
     admin = await running.client(organisation_id=uuid7())
-    answers = await asyncio.gather(*(admin.post(SERVERS, json={"name": "same", "url": running.everything_url}) for _ in range(3)))
+    answers = await asyncio.gather(
+        *(admin.post(SERVERS, json={"name": "same", "url": running.everything_url}) for _ in range(3))
+    )
     assert sorted(answer.status_code for answer in answers) == [201, 409, 409]
     for n in range(4):
-        assert (await admin.post(SERVERS, json={"name": f"s{n}", "url": running.everything_url})).status_code == 201
-    assert problem(await admin.post(SERVERS, json={"name": "more", "url": running.everything_url})) == (409, "too_many_mcp_servers")
+        assert (
+            await admin.post(SERVERS, json={"name": f"s{n}", "url": running.everything_url})
+        ).status_code == 201
+    assert problem(await admin.post(SERVERS, json={"name": "more", "url": running.everything_url})) == (
+        409,
+        "too_many_mcp_servers",
+    )
 
 
 async def test_a_server_that_is_away_keeps_nobody_waiting_and_is_shown_as_failing(running: Running) -> None:
@@ -395,12 +456,19 @@ async def test_a_server_that_is_away_keeps_nobody_waiting_and_is_shown_as_failin
     assert len(await running.toolbox.find(administrator, ("away__echo",))) == 1
 
 
-async def test_servers_nobody_uses_are_checked_from_time_to_time(service_database: Any, everything: str, tmp_path: Path) -> None:
+async def test_servers_nobody_uses_are_checked_from_time_to_time(
+    service_database: Any, everything: str, tmp_path: Path
+) -> None:
     path = mcp_servers.servers_file(tmp_path / "s.yaml", {"everything": everything})
     fields = KEYS.settings_fields("agent-service", database_url=service_database("agent-service").app_url)
-    app = create_app(AgentSettings(**fields, mcp_servers_file=path, code_enabled=False, mcp_check_interval_s=0.5))
+    app = create_app(
+        AgentSettings(**fields, mcp_servers_file=path, code_enabled=False, mcp_check_interval_s=0.5)
+    )
     headers = KEYS.user_headers(make_principal(Role.ADMIN))
-    async with serve(app) as base_url, httpx.AsyncClient(base_url=base_url, headers=headers, trust_env=False) as admin:
+    async with (
+        serve(app) as base_url,
+        httpx.AsyncClient(base_url=base_url, headers=headers, trust_env=False) as admin,
+    ):
         seen: set[str] = set()
         async with asyncio.timeout(15):
             while len(seen) < 2:
@@ -453,11 +521,16 @@ def _replica(database: Database, path: Path) -> McpServers:
     )
 
 
-async def test_private_addresses_are_refused_in_production_unless_the_operator_allows_them(service_database: Any, everything: str) -> None:
+async def test_private_addresses_are_refused_in_production_unless_the_operator_allows_them(
+    service_database: Any, everything: str
+) -> None:
     fields = KEYS.settings_fields("agent-service", database_url=service_database("agent-service").app_url)
     app = create_app(AgentSettings(**fields, env="prod", code_enabled=False))
     headers = KEYS.user_headers(make_principal(Role.ADMIN))
-    async with serve(app) as base_url, httpx.AsyncClient(base_url=base_url, headers=headers, trust_env=False) as admin:
+    async with (
+        serve(app) as base_url,
+        httpx.AsyncClient(base_url=base_url, headers=headers, trust_env=False) as admin,
+    ):
         refused = await admin.post(SERVERS, json={"name": "a", "url": everything})
         assert "MCP_ALLOW_PRIVATE_ADDRESSES" in refused.json()["detail"]
         named = everything.replace("127.0.0.1", "localhost")
@@ -477,7 +550,10 @@ async def test_the_service_does_not_start_with_a_faulty_file(service_database: A
 
 async def test_the_sdk_is_imported_in_one_place_that_is_loaded_when_a_server_is_used() -> None:
     sources = Path(cast("str", agent_service.__file__)).parent
-    costly = re.compile(r"^\s*(?:from|import) (?:mcp|mcp_types|httpx2|anyio|agent_service\.mcp\.adapters\.(?!lazy))\b", re.MULTILINE)
+    costly = re.compile(
+        r"^\s*(?:from|import) (?:mcp|mcp_types|httpx2|anyio|agent_service\.mcp\.adapters\.(?!lazy))\b",
+        re.MULTILINE,
+    )
     strays = [
         str(path.relative_to(sources))
         for path in sources.rglob("*.py")

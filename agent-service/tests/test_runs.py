@@ -14,11 +14,23 @@ def kinds(events: list[Any]) -> list[str]:
 
 async def test_a_plain_answer_is_streamed_stored_and_counted(person: Any, others: Any) -> None:
     run, events = await person.run()
-    assert (events[0].event, events[0].data) == ("step", {"step": 1, "attempt": 1, "kind": "model", "title": "Assistant thinks"})
+    assert (events[0].event, events[0].data) == (
+        "step",
+        {"step": 1, "attempt": 1, "kind": "model", "title": "Assistant thinks"},
+    )
     assert kinds(events)[-2:] == ["usage", "done"]
     assert "".join(event.data["text"] for event in events if event.event == "delta") == "Hello there!"
-    assert (run["status"], run["output"], run["input"], run["last_event_id"]) == ("complete", "Hello there!", "hi", len(events))
-    assert run["usage"] == events[-2].data == {"prompt_tokens": 10, "completion_tokens": 5, "cost_nano": 100, "remaining_nano": 9_000}
+    assert (run["status"], run["output"], run["input"], run["last_event_id"]) == (
+        "complete",
+        "Hello there!",
+        "hi",
+        len(events),
+    )
+    assert (
+        run["usage"]
+        == events[-2].data
+        == {"prompt_tokens": 10, "completion_tokens": 5, "cost_nano": 100, "remaining_nano": 9_000}
+    )
     assert others.requests[0]["messages"][-1] == {"role": "user", "content": "hi"}
 
 
@@ -38,10 +50,16 @@ async def test_a_tool_is_called_and_its_result_sent_back(person: Any, others: An
     assert first["tools"][0]["function"]["name"] == "add"
     asked, given = second["messages"][-2:]
     call_id = tools[0]["call_id"]
-    assert asked["tool_calls"] == [{"id": call_id, "type": "function", "function": {"name": "add", "arguments": '{"a": 1, "b": 2}'}}]
+    assert asked["tool_calls"] == [
+        {"id": call_id, "type": "function", "function": {"name": "add", "arguments": '{"a": 1, "b": 2}'}}
+    ]
     assert given == {"role": "tool", "tool_call_id": call_id, "content": "3"}
     steps = [(step["step"], step["kind"], step["name"], step["status"]) for step in run["steps"]]
-    assert steps == [(1, "model", run["model"], "done"), (2, "tool", "add", "done"), (3, "model", run["model"], "done")]
+    assert steps == [
+        (1, "model", run["model"], "done"),
+        (2, "tool", "add", "done"),
+        (3, "model", run["model"], "done"),
+    ]
     assert run["usage"]["cost_nano"] == 200
     assert all(step["dispatch_id"] for step in run["steps"] if step["kind"] == "model")
 
@@ -58,7 +76,9 @@ async def test_a_request_without_event_stream_gets_the_finished_run(person: Any,
 
 async def test_a_conversation_goes_to_the_model_in_turns(person: Any, others: Any) -> None:
     said = [("user", "a"), ("user", "b"), ("assistant", "c"), ("assistant", ""), ("user", "d\x00e")]
-    run, _ = await person.run(await person.new_agent(), input=[{"role": role, "content": text} for role, text in said])
+    run, _ = await person.run(
+        await person.new_agent(), input=[{"role": role, "content": text} for role, text in said]
+    )
     assert [(message["role"], message["content"]) for message in others.requests[0]["messages"]] == [
         ("user", "a\n\nb"),
         ("assistant", "c"),
@@ -69,7 +89,13 @@ async def test_a_conversation_goes_to_the_model_in_turns(person: Any, others: An
 
 @pytest.mark.parametrize(
     "given",
-    [[{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}], " \x00 ", [], "", [{"role": "system", "content": "x"}]],
+    [
+        [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}],
+        " \x00 ",
+        [],
+        "",
+        [{"role": "system", "content": "x"}],
+    ],
     ids=["ends with a reply", "blank", "no messages", "empty", "a role of its own"],
 )
 async def test_an_input_without_anything_to_answer_is_refused(person: Any, others: Any, given: Any) -> None:
@@ -89,13 +115,17 @@ async def test_an_input_without_anything_to_answer_is_refused(person: Any, other
     ],
     ids=["against the schema", "no json", "unknown", "not given to the agent"],
 )
-async def test_a_wrong_call_is_explained_to_the_model(person: Any, others: Any, play: Any, call: Any, complaint: str) -> None:
+async def test_a_wrong_call_is_explained_to_the_model(
+    person: Any, others: Any, play: Any, call: Any, complaint: str
+) -> None:
     others.plans += [play.calls(call), play.says("Sorry.")]
     run, events = await person.run(await person.new_agent("add"))
     assert (run["status"], run["steps"][1]["status"]) == ("complete", "failed")
     assert complaint in others.requests[1]["messages"][-1]["content"]
     json.loads(others.requests[1]["messages"][-2]["tool_calls"][0]["function"]["arguments"])
-    assert complaint in next(event.data["result"] for event in events if event.event == "tool" and event.data["status"] == "failed")
+    assert complaint in next(
+        event.data["result"] for event in events if event.event == "tool" and event.data["status"] == "failed"
+    )
 
 
 @pytest.mark.parametrize(
@@ -106,7 +136,9 @@ async def test_a_wrong_call_is_explained_to_the_model(person: Any, others: Any, 
         ("hasty", "The tool gave no result within 0.05 s."),
     ],
 )
-async def test_a_tool_that_fails_does_not_end_the_run(person: Any, others: Any, play: Any, tool: str, result: str) -> None:
+async def test_a_tool_that_fails_does_not_end_the_run(
+    person: Any, others: Any, play: Any, tool: str, result: str
+) -> None:
     others.plans += [play.calls((tool, {})), play.says("It failed.")]
     run, _ = await person.run(await person.new_agent(tool))
     assert (run["status"], run["output"], run["steps"][1]["result"]) == ("complete", "It failed.", result)
@@ -119,9 +151,14 @@ async def test_a_long_result_is_shortened_and_cleaned(person: Any, others: Any, 
     assert run["steps"][1]["result"].endswith("x\n[shortened]")
 
 
-async def test_several_calls_of_one_step_are_made_in_order_and_no_more_than_allowed(person: Any, others: Any, play: Any) -> None:
+async def test_several_calls_of_one_step_are_made_in_order_and_no_more_than_allowed(
+    person: Any, others: Any, play: Any
+) -> None:
     made = [("add", {"a": number, "b": 0}) for number in range(10)]
-    others.plans += [play.calls(*made, ids=("same",) * 10), play.calls(("add", {"a": 50, "b": 0}), ids=("same",))]
+    others.plans += [
+        play.calls(*made, ids=("same",) * 10),
+        play.calls(("add", {"a": 50, "b": 0}), ids=("same",)),
+    ]
     run, _ = await person.run(await person.new_agent("add"))
     results = [step["result"] for step in run["steps"] if step["kind"] == "tool"]
     assert results == [*map(str, range(8)), "50"]
@@ -138,7 +175,9 @@ async def test_a_call_written_out_as_text_is_made_and_not_shown(person: Any, oth
     assert play.text_of(events) == "{8}"
 
 
-async def test_the_last_step_offers_no_tools_so_that_the_model_answers(person: Any, others: Any, play: Any) -> None:
+async def test_the_last_step_offers_no_tools_so_that_the_model_answers(
+    person: Any, others: Any, play: Any
+) -> None:
     others.plans += [play.calls(("add", {"a": 1, "b": 1})), play.says("2")]
     run, _ = await person.run(await person.new_agent("add", limits={"steps_max": 2}))
     assert ["tools" in request for request in others.requests] == [True, False]
@@ -150,16 +189,33 @@ def _limited(play: Any) -> dict[str, Any]:
     other = ("add", {"a": 2, "b": 2})
     return {
         "steps": ({"steps_max": 1}, [play.calls(call, text="Wait.")], "steps_exhausted", 1),
-        "tokens": ({"tokens_max": 20}, [play.calls(call, text="Wait."), play.calls(other)], "tokens_exhausted", 2),
+        "tokens": (
+            {"tokens_max": 20},
+            [play.calls(call, text="Wait."), play.calls(other)],
+            "tokens_exhausted",
+            2,
+        ),
         "cost": ({"cost_nano_max": 100}, [play.calls(call, text="Wait.")], "cost_exhausted", 1),
         "cut answer": ({"tokens_max": 15}, [play.says("Wait.", reason="length")], "tokens_exhausted", 1),
-        "repetition": ({}, [play.calls(call, text="Wait."), play.calls(call), play.calls(call)], "tool_loop", 3),
-        "duration": ({"duration_s_max": 1}, [play.calls(("slow", {"seconds": 9}), text="Wait.")], "run_too_long", 1),
+        "repetition": (
+            {},
+            [play.calls(call, text="Wait."), play.calls(call), play.calls(call)],
+            "tool_loop",
+            3,
+        ),
+        "duration": (
+            {"duration_s_max": 1},
+            [play.calls(("slow", {"seconds": 9}), text="Wait.")],
+            "run_too_long",
+            1,
+        ),
     }
 
 
 @pytest.mark.parametrize("limit", ["steps", "tokens", "cost", "cut answer", "repetition", "duration"])
-async def test_a_limit_ends_the_run_with_its_reason_and_keeps_the_text(person: Any, others: Any, play: Any, limit: str) -> None:
+async def test_a_limit_ends_the_run_with_its_reason_and_keeps_the_text(
+    person: Any, others: Any, play: Any, limit: str
+) -> None:
     limits, plans, code, dispatches = _limited(play)[limit]
     others.plans += plans
     run, events = await person.run(await person.new_agent("add", "slow", limits=limits))
@@ -186,11 +242,22 @@ async def test_limits_of_a_run_only_tighten_those_of_its_agent(person: Any, othe
 
 
 async def test_a_refusal_fails_the_run_with_all_it_says(person: Any, others: Any, play: Any) -> None:
-    refusal = {"error": {"message": "the budget is used up", "code": "budget_exceeded", "limit": "team", "resets_at": "2026-12-01"}}
+    refusal = {
+        "error": {
+            "message": "the budget is used up",
+            "code": "budget_exceeded",
+            "limit": "team",
+            "resets_at": "2026-12-01",
+        }
+    }
     others.plans += [play.refuses(402, refusal)]
     run, events = await person.run()
     assert run["status"] == "failed"
-    assert (run["error"]["code"], run["error"]["status"], run["error"]["extra"]["limit"]) == ("budget_exceeded", 402, "team")
+    assert (run["error"]["code"], run["error"]["status"], run["error"]["extra"]["limit"]) == (
+        "budget_exceeded",
+        402,
+        "team",
+    )
     assert events[-2].data == {
         "code": "budget_exceeded",
         "detail": "the budget is used up",
@@ -201,7 +268,13 @@ async def test_a_refusal_fails_the_run_with_all_it_says(person: Any, others: Any
 
 
 async def test_a_model_that_loads_is_waited_for(person: Any, others: Any, play: Any) -> None:
-    loading = {"error": {"message": "loading", "code": "model_loading", "progress": {"downloaded_bytes": 5, "total_bytes": 9}}}
+    loading = {
+        "error": {
+            "message": "loading",
+            "code": "model_loading",
+            "progress": {"downloaded_bytes": 5, "total_bytes": 9},
+        }
+    }
     others.plans += [play.refuses(503, loading), play.refuses(503, loading)]
     run, events = await person.run()
     waiting = [event.data for event in events if event.event == "waiting"]
@@ -209,10 +282,15 @@ async def test_a_model_that_loads_is_waited_for(person: Any, others: Any, play: 
     assert (run["status"], run["output"], len(others.requests)) == ("complete", "Hello there!", 3)
 
 
-async def test_a_broken_connection_begins_the_step_again_and_both_attempts_are_paid(person: Any, others: Any, play: Any) -> None:
+async def test_a_broken_connection_begins_the_step_again_and_both_attempts_are_paid(
+    person: Any, others: Any, play: Any
+) -> None:
     others.plans += [play.breaks_after("Hel"), play.says("Hello")]
     run, events = await person.run()
-    assert [(event.data["step"], event.data["attempt"]) for event in events if event.event == "step"] == [(1, 1), (1, 2)]
+    assert [(event.data["step"], event.data["attempt"]) for event in events if event.event == "step"] == [
+        (1, 1),
+        (1, 2),
+    ]
     assert (run["output"], play.text_of(events)) == ("Hello", "Hello")
     await person.until_cost(run["id"], 140)
 
@@ -236,9 +314,16 @@ async def test_reasoning_is_shown_and_no_part_of_the_answer(person: Any, others:
     assert run["output"] == "Yes."
 
 
-async def test_an_unknown_cost_is_asked_of_billing_until_it_is_known(person: Any, others: Any, play: Any) -> None:
+async def test_an_unknown_cost_is_asked_of_billing_until_it_is_known(
+    person: Any, others: Any, play: Any
+) -> None:
     others.charges_known = False
-    others.plans += [play.says("Hi", usage={"prompt_tokens": 10, "completion_tokens": 5, "cost_nano": None, "remaining_nano": None})]
+    others.plans += [
+        play.says(
+            "Hi",
+            usage={"prompt_tokens": 10, "completion_tokens": 5, "cost_nano": None, "remaining_nano": None},
+        )
+    ]
     run, events = await person.run()
     assert run["usage"]["cost_nano"] is None
     assert next(event.data["cost_nano"] for event in events if event.event == "usage") is None
@@ -247,9 +332,15 @@ async def test_an_unknown_cost_is_asked_of_billing_until_it_is_known(person: Any
     assert (await person.get(run["id"]))["usage"]["completion_tokens"] == 5
 
 
-async def test_results_that_do_not_fit_the_model_are_shortened_for_it(person: Any, others: Any, play: Any) -> None:
+async def test_results_that_do_not_fit_the_model_are_shortened_for_it(
+    person: Any, others: Any, play: Any
+) -> None:
     others.plans += [play.calls(("long", {}))]
-    long_ago = [{"role": "user", "content": "x" * 4000}, {"role": "assistant", "content": "y"}, {"role": "user", "content": "now"}]
+    long_ago = [
+        {"role": "user", "content": "x" * 4000},
+        {"role": "assistant", "content": "y"},
+        {"role": "user", "content": "now"},
+    ]
     await person.run(await person.new_agent("long", model="tiny"), input=long_ago)
     sent = others.requests[-1]["messages"]
     assert len(json.dumps(sent)) < 1200 * 3

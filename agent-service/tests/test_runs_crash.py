@@ -14,7 +14,9 @@ TOOL_STEPS = range(2, 2 * ROUNDS + 1, 2)
 
 
 class Suspense:
-    """Scripted inference of a run with ROUNDS tool calls: it stops in the middle of the first attempt of each step it is told to."""
+    """Scripted inference of a run with ROUNDS tool calls: it stops in the middle of the first attempt of each
+    step it is told to.
+    """
 
     def __init__(self, others: Any, play: Any) -> None:
         self.play = play
@@ -45,7 +47,9 @@ def whole_text() -> str:
     return "\n\n".join([*(f"Round {number}." for number in range(ROUNDS)), "All done."])
 
 
-async def test_a_run_killed_in_every_step_ends_by_itself_with_everything_once(processes: Any, others: Any, play: Any) -> None:
+async def test_a_run_killed_in_every_step_ends_by_itself_with_everything_once(
+    processes: Any, others: Any, play: Any
+) -> None:
     suspense = Suspense(others, play)
     await processes.start()
     person = processes.person()
@@ -65,7 +69,9 @@ async def test_a_run_killed_in_every_step_ends_by_itself_with_everything_once(pr
 
         async def under_way(step: int = step, expected: int = expected) -> bool:
             if step % 2:
-                return suspense.paused == expected and bool((await person.get(run_id))["steps"][-1]["dispatch_id"])
+                return suspense.paused == expected and bool(
+                    (await person.get(run_id))["steps"][-1]["dispatch_id"]
+                )
             return f"begin slow round-{step // 2 - 1}" in processes.log.read_text()
 
         await play.until(under_way)
@@ -79,7 +85,9 @@ async def test_a_run_killed_in_every_step_ends_by_itself_with_everything_once(pr
     assert events[-1].event == "done"
     _assert_each_step_counts_once(run, events)
     lines = processes.log.read_text().split("\n")
-    assert [line for line in lines if line.startswith("end")] == [f"end slow round-{number}" for number in range(ROUNDS)]
+    assert [line for line in lines if line.startswith("end")] == [
+        f"end slow round-{number}" for number in range(ROUNDS)
+    ]
     # Of each model step one attempt was cut (30) and one went through (100).
     dispatched = [step["dispatch_id"] for step in run["steps"] if step["kind"] == "model"]
     assert sorted(dispatched) == sorted(others.charges)
@@ -94,11 +102,15 @@ def _assert_each_step_counts_once(run: dict[str, Any], events: list[Any]) -> Non
     assert cut == [(step, 1) for step in range(1, 2 * ROUNDS + 2)]
     begun = [(event.data["step"], event.data["attempt"]) for event in events if event.event == "step"]
     assert begun == [(step, attempt) for step in range(1, 2 * ROUNDS + 2) for attempt in (1, 2)]
-    ended = [event.data["call_id"] for event in events if event.event == "tool" and event.data["status"] == "done"]
+    ended = [
+        event.data["call_id"] for event in events if event.event == "tool" and event.data["status"] == "done"
+    ]
     assert len(ended) == len(set(ended)) == ROUNDS
 
 
-async def test_a_call_that_may_not_be_repeated_is_told_as_interrupted(processes: Any, others: Any, play: Any) -> None:
+async def test_a_call_that_may_not_be_repeated_is_told_as_interrupted(
+    processes: Any, others: Any, play: Any
+) -> None:
     await processes.start()
     person = processes.person()
     agent = await person.new_agent("publish")
@@ -122,7 +134,9 @@ async def _has(processes: Any, line: str) -> bool:
     return line in processes.log.read_text()
 
 
-async def test_an_approval_survives_the_process_that_asked_for_it(processes: Any, others: Any, play: Any) -> None:
+async def test_an_approval_survives_the_process_that_asked_for_it(
+    processes: Any, others: Any, play: Any
+) -> None:
     await processes.start()
     person = processes.person()
     agent = await person.new_agent("add", approval=("add",))
@@ -142,7 +156,9 @@ async def test_an_approval_survives_the_process_that_asked_for_it(processes: Any
     assert (run["output"], [step["status"] for step in run["steps"]]) == ("Four.", ["done", "done", "done"])
 
 
-async def test_a_shutdown_ends_streams_and_leaves_the_run_to_the_next_process(processes: Any, others: Any, play: Any) -> None:
+async def test_a_shutdown_ends_streams_and_leaves_the_run_to_the_next_process(
+    processes: Any, others: Any, play: Any
+) -> None:
     await processes.start()
     person = processes.person()
     agent = await person.new_agent("slow")
@@ -164,7 +180,9 @@ async def test_a_shutdown_ends_streams_and_leaves_the_run_to_the_next_process(pr
     await person.until_cost(run_id, 130)
 
 
-async def test_a_process_that_dies_before_an_answer_begins_leaves_its_cost_to_the_next(processes: Any, others: Any, play: Any) -> None:
+async def test_a_process_that_dies_before_an_answer_begins_leaves_its_cost_to_the_next(
+    processes: Any, others: Any, play: Any
+) -> None:
     asked = asyncio.Event()
 
     async def never_begins(others: Any, dispatch: Any) -> None:

@@ -1,4 +1,6 @@
-"""Why an answer ended, what was thought and what the model did not see; what a provider wants back with the next step."""
+"""Why an answer ended, what was thought and what the model did not see; what a provider wants back with the
+next step.
+"""
 
 import asyncio
 from typing import Any
@@ -31,10 +33,17 @@ def call(name: str, arguments: str, call_id: str, **more: Any) -> dict[str, Any]
 SIGNATURE = {"google": {"thought_signature": "c2lnbmVk"}}
 
 
-async def test_what_was_thought_and_signed_goes_back_with_the_calls(person: Any, others: Any, play: Any) -> None:
+async def test_what_was_thought_and_signed_goes_back_with_the_calls(
+    person: Any, others: Any, play: Any
+) -> None:
     signed = call("add", '{"a": 1, "b": 2}', "one", index=0, extra_content=SIGNATURE)
     others.plans += [
-        chunks({"reasoning_content": "I add "}, {"reasoning_content": "them."}, {"tool_calls": [signed]}, reason="tool_calls"),
+        chunks(
+            {"reasoning_content": "I add "},
+            {"reasoning_content": "them."},
+            {"tool_calls": [signed]},
+            reason="tool_calls",
+        ),
         play.calls(("add", {"a": 3, "b": 4})),
         play.says("Ten."),
     ]
@@ -44,7 +53,12 @@ async def test_what_was_thought_and_signed_goes_back_with_the_calls(person: Any,
         asked = next(message for message in request["messages"] if message["role"] == "assistant")
         assert asked["reasoning_content"] == "I add them."
         assert asked["tool_calls"] == [
-            {"id": "one", "type": "function", "function": {"name": "add", "arguments": '{"a": 1, "b": 2}'}, "extra_content": SIGNATURE}
+            {
+                "id": "one",
+                "type": "function",
+                "function": {"name": "add", "arguments": '{"a": 1, "b": 2}'},
+                "extra_content": SIGNATURE,
+            }
         ]
     second = [message for message in others.requests[2]["messages"] if message["role"] == "assistant"][1]
     assert "reasoning_content" not in second
@@ -53,13 +67,24 @@ async def test_what_was_thought_and_signed_goes_back_with_the_calls(person: Any,
 
 
 @pytest.mark.parametrize("index", [{"index": 0}, {}], ids=["the same index", "no index"])
-async def test_two_parallel_calls_stay_two(person: Any, others: Any, play: Any, index: dict[str, int]) -> None:
-    first, second = call("add", '{"a": 1, "b": 1}', "one", **index), call("add", '{"a": 2, "b": 2}', "two", **index)
-    others.plans += [chunks({"tool_calls": [first]}, {"tool_calls": [second]}, reason="tool_calls"), play.says("Done.")]
+async def test_two_parallel_calls_stay_two(
+    person: Any, others: Any, play: Any, index: dict[str, int]
+) -> None:
+    first, second = (
+        call("add", '{"a": 1, "b": 1}', "one", **index),
+        call("add", '{"a": 2, "b": 2}', "two", **index),
+    )
+    others.plans += [
+        chunks({"tool_calls": [first]}, {"tool_calls": [second]}, reason="tool_calls"),
+        play.says("Done."),
+    ]
     run, _ = await person.run(await person.new_agent("add"))
     assert [step["result"] for step in run["steps"] if step["kind"] == "tool"] == ["2", "4"]
     sent = others.requests[1]["messages"]
-    assert [made["id"] for made in next(m for m in sent if m["role"] == "assistant")["tool_calls"]] == ["one", "two"]
+    assert [made["id"] for made in next(m for m in sent if m["role"] == "assistant")["tool_calls"]] == [
+        "one",
+        "two",
+    ]
     assert [message["tool_call_id"] for message in sent if message["role"] == "tool"] == ["one", "two"]
 
 
@@ -71,11 +96,17 @@ async def test_two_parallel_calls_stay_two(person: Any, others: Any, play: Any, 
         (chunks({"refusal": "I will "}, {"refusal": "not."}), "refusal", "I will not."),
         (chunks({"reasoning_content": "Hmm."}), "reasoning_only", ""),
         (chunks({"content": "<think>Hm"}, {"content": "m.</think>Yes."}), "stop", "Yes."),
-        (chunks({"content": [{"type": "text", "text": "In "}, {"type": "text", "text": "parts."}]}), "stop", "In parts."),
+        (
+            chunks({"content": [{"type": "text", "text": "In "}, {"type": "text", "text": "parts."}]}),
+            "stop",
+            "In parts.",
+        ),
     ],
     ids=["length", "content filter", "refusal", "reasoning only", "think", "parts"],
 )
-async def test_why_an_answer_ended_is_stored_and_told(person: Any, others: Any, play: Any, plan: Any, reason: str, output: str) -> None:
+async def test_why_an_answer_ended_is_stored_and_told(
+    person: Any, others: Any, play: Any, plan: Any, reason: str, output: str
+) -> None:
     others.plans += [plan]
     run, events = await person.run(await person.new_agent())
     assert (run["status"], run["finish_reason"], run["output"]) == ("complete", reason, output)
@@ -86,13 +117,19 @@ async def test_why_an_answer_ended_is_stored_and_told(person: Any, others: Any, 
     assert thought == ("Hmm." if reason == "reasoning_only" or output == "Yes." else "")
 
 
-async def test_what_the_model_does_not_see_is_told_once_and_stored(person: Any, others: Any, play: Any) -> None:
+async def test_what_the_model_does_not_see_is_told_once_and_stored(
+    person: Any, others: Any, play: Any
+) -> None:
     others.plans += [play.calls(("add", {"a": 1, "b": 1})), play.says("2")]
-    said = [{"role": role, "content": "x" * 3000} for role in ("user", "assistant")] + [{"role": "user", "content": "now"}]
+    said = [{"role": role, "content": "x" * 3000} for role in ("user", "assistant")] + [
+        {"role": "user", "content": "now"}
+    ]
     run, events = await person.run(await person.new_agent("add", model="tiny"), input=said)
     told = [event.data for event in events if event.event == "left_out"]
     assert told == [run["left_out"]] == [{"messages": 2, "passages": 0, "window_tokens": 1200}]
-    assert [message["content"] for message in others.requests[0]["messages"] if message["role"] == "user"] == ["now"]
+    assert [
+        message["content"] for message in others.requests[0]["messages"] if message["role"] == "user"
+    ] == ["now"]
     whole, events = await person.run(await person.new_agent("add", model="tiny"))
     assert whole["left_out"] is None
     assert not any(event.event == "left_out" for event in events)
@@ -101,19 +138,31 @@ async def test_what_the_model_does_not_see_is_told_once_and_stored(person: Any, 
 AWAY = {"error": {"message": "billing does not answer", "code": "billing_unavailable"}}
 
 
-async def test_a_service_that_is_away_before_the_dispatch_is_waited_for(person: Any, others: Any, play: Any, service: Any) -> None:
-    service.app.state.settings.provider_connect_wait_max_s, before = 15, service.app.state.settings.provider_connect_wait_max_s
+async def test_a_service_that_is_away_before_the_dispatch_is_waited_for(
+    person: Any, others: Any, play: Any, service: Any
+) -> None:
+    service.app.state.settings.provider_connect_wait_max_s, before = (
+        15,
+        service.app.state.settings.provider_connect_wait_max_s,
+    )
     try:
-        others.plans += [play.refuses(503, AWAY), play.refuses(503, {"error": {"message": "x", "code": "database_down"}})]
+        others.plans += [
+            play.refuses(503, AWAY),
+            play.refuses(503, {"error": {"message": "x", "code": "database_down"}}),
+        ]
         run, events = await person.run()
     finally:
         service.app.state.settings.provider_connect_wait_max_s = before
-    assert [event.data for event in events if event.event == "waiting"] == [{"reason": "service_away", "progress": None}]
+    assert [event.data for event in events if event.event == "waiting"] == [
+        {"reason": "service_away", "progress": None}
+    ]
     assert (run["status"], run["output"], len(others.requests)) == ("complete", "Hello there!", 3)
     assert [event.data["attempt"] for event in events if event.event == "step"] == [1]
 
 
-async def test_a_service_that_stays_away_fails_the_run_and_says_so(person: Any, others: Any, play: Any) -> None:
+async def test_a_service_that_stays_away_fails_the_run_and_says_so(
+    person: Any, others: Any, play: Any
+) -> None:
     others.default = play.refuses(503, AWAY)
     run, events = await person.run()
     assert (run["status"], run["error"]["code"], run["error"]["status"]) == ("failed", "service_away", 503)
@@ -121,7 +170,9 @@ async def test_a_service_that_stays_away_fails_the_run_and_says_so(person: Any, 
     assert [event.event for event in events][-2:] == ["error", "done"]
 
 
-async def test_an_answer_that_breaks_before_it_began_is_asked_for_again(person: Any, others: Any, play: Any) -> None:
+async def test_an_answer_that_breaks_before_it_began_is_asked_for_again(
+    person: Any, others: Any, play: Any
+) -> None:
     async def hangs_up(_others: Any, dispatch: Any) -> None:
         headers = [(b"content-type", b"application/json"), (b"content-length", b"100")]
         await dispatch.send({"type": "http.response.start", "status": 503, "headers": headers})
@@ -140,7 +191,11 @@ async def test_an_outage_while_a_dispatch_is_noted_pays_for_no_second_one(
 
     async def away_once(session: Any, key: Any, values: Any) -> None:
         nonlocal failures
-        if set(values) == {"dispatch_id"} and failures and (values["dispatch_id"] == told) == (note == "told by inference"):
+        if (
+            set(values) == {"dispatch_id"}
+            and failures
+            and (values["dispatch_id"] == told) == (note == "told by inference")
+        ):
             failures -= 1
             raise ConnectionError
         await change(session, key, values)
@@ -159,7 +214,9 @@ async def test_an_outage_while_a_dispatch_is_noted_pays_for_no_second_one(
     assert run["usage"]["cost_nano"] == 100
 
 
-async def test_a_stop_before_the_answer_begins_costs_what_billing_says(person: Any, others: Any, play: Any) -> None:
+async def test_a_stop_before_the_answer_begins_costs_what_billing_says(
+    person: Any, others: Any, play: Any
+) -> None:
     asked = asyncio.Event()
 
     async def never_begins(others: Any, dispatch: Any) -> None:
@@ -217,7 +274,9 @@ def _count(table: str) -> Any:
     return text(f"SELECT count(*) FROM {table} WHERE run_id = CAST(:id AS uuid)")
 
 
-async def test_a_run_under_way_ends_before_it_is_deleted(person: Any, others: Any, play: Any, service: Any) -> None:
+async def test_a_run_under_way_ends_before_it_is_deleted(
+    person: Any, others: Any, play: Any, service: Any
+) -> None:
     others.plans += [play.says("one", until=asyncio.Event())]
     async with person.stream("a0000000-0000-4000-8000-00000000a001") as (run_id, events):
         async for event in events:

@@ -70,7 +70,9 @@ async def test_a_reader_that_has_it_all_is_told_the_end_again(person: Any, servi
     assert events[-1].id == last
 
 
-async def test_an_id_beyond_a_running_run_does_not_keep_its_readers_waiting(person: Any, others: Any, play: Any, service: Any) -> None:
+async def test_an_id_beyond_a_running_run_does_not_keep_its_readers_waiting(
+    person: Any, others: Any, play: Any, service: Any
+) -> None:
     more = asyncio.Event()
     others.plans += [play.says("first", until=more)]
     async with person.stream(str(ASSISTANT_AGENT_ID)) as (run_id, events):
@@ -84,9 +86,13 @@ async def test_an_id_beyond_a_running_run_does_not_keep_its_readers_waiting(pers
     assert [event.event for event in seen] == ["usage", "done"]
 
 
-async def test_a_slow_reader_of_an_own_run_is_told_its_end_at_once(person: Any, others: Any, play: Any, service: Any) -> None:
+async def test_a_slow_reader_of_an_own_run_is_told_its_end_at_once(
+    person: Any, others: Any, play: Any, service: Any
+) -> None:
     live = service.app.state.runs._live
-    streams = RunStreams(service.app.state.database, live, service.app.state.settings)  # nobody looks at others' runs for it
+    streams = RunStreams(
+        service.app.state.database, live, service.app.state.settings
+    )  # nobody looks at others' runs for it
     more = asyncio.Event()
     others.plans += [play.says("first", until=more)]
     async with person.stream(str(ASSISTANT_AGENT_ID)) as (run_id, events):

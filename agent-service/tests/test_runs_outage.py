@@ -20,7 +20,9 @@ AWAY_S = 0.8
 
 
 class Door:
-    """A way to the database that can be shut: connections are cut and new ones refused, as while a server restarts."""
+    """A way to the database that can be shut: connections are cut and new ones refused, as while a server
+    restarts.
+    """
 
     def __init__(self, host: str, port: int) -> None:
         # A loop of its own: the engine of workflows blocks the service's while it starts.
@@ -60,7 +62,9 @@ class Door:
         there, back = await asyncio.open_connection(*self._target)
         self._writers |= {writer, back}
         with contextlib.suppress(ConnectionError, asyncio.CancelledError):
-            await asyncio.wait({asyncio.ensure_future(_copy(reader, back)), asyncio.ensure_future(_copy(there, writer))})
+            await asyncio.wait(
+                {asyncio.ensure_future(_copy(reader, back)), asyncio.ensure_future(_copy(there, writer))}
+            )
         for end in (writer, back):
             self._writers.discard(end)
             end.close()
@@ -75,13 +79,18 @@ async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> Non
 
 
 @contextlib.asynccontextmanager
-async def behind_a_door(fields: dict[str, Any], keys: KeyRing, log: Path, conftest: Any) -> AsyncGenerator[tuple[Any, Door]]:
+async def behind_a_door(
+    fields: dict[str, Any], keys: KeyRing, log: Path, conftest: Any
+) -> AsyncGenerator[tuple[Any, Door]]:
     url = urlsplit(fields["database_url"])
     door = Door(url.hostname or "", url.port or 0)
     await door.open()
     through = url._replace(netloc=url.netloc.replace(f":{url.port}", f":{door.port}")).geturl()
     await asyncio.to_thread(log.write_text, "")
-    app = create_app(AgentSettings(**{**fields, "database_url": through}), toolbox=conftest.runs_service.ScriptedToolbox(log))
+    app = create_app(
+        AgentSettings(**{**fields, "database_url": through}),
+        toolbox=conftest.runs_service.ScriptedToolbox(log),
+    )
     async with serve(app) as base_url:
         service = conftest.Service(base_url, app, keys, log)
         try:

@@ -35,7 +35,9 @@ def call(name: str, arguments: str) -> ModelCall:
     ],
     ids=["the same", "other order", "no json", "twice", "another tool between", "other arguments"],
 )
-def test_the_very_same_call_three_times_in_a_row_is_a_loop(made: list[tuple[str, str]], is_loop: bool) -> None:
+def test_the_very_same_call_three_times_in_a_row_is_a_loop(
+    made: list[tuple[str, str]], is_loop: bool
+) -> None:
     assert (repeated_call([call(*one) for one in made]) is not None) == is_loop
 
 
@@ -46,7 +48,11 @@ def test_pieces_of_calls_add_up_and_get_ids_that_are_their_own() -> None:
     answer.add_call_piece(ToolCallPiece(0, None, None, ": 1}"))
     answer.add_call_piece(ToolCallPiece(2, "not/an id", "h", ""))
     made = answer.calls(step=3, taken={"taken"}, calls_max=8)
-    assert [(one.id, one.name, one.arguments) for one in made] == [("a", "f", '{"x": 1}'), ("call-3-2", "g", "{}"), ("call-3-3", "h", "")]
+    assert [(one.id, one.name, one.arguments) for one in made] == [
+        ("a", "f", '{"x": 1}'),
+        ("call-3-2", "g", "{}"),
+        ("call-3-3", "h", ""),
+    ]
     assert len(answer.calls(step=3, taken=set(), calls_max=2)) == 2
 
 
@@ -65,7 +71,10 @@ def test_any_text_can_be_stored(text: str, note: str) -> None:
 
 
 def test_files_are_kept_while_they_fit() -> None:
-    made = [ProducedFile(name, "text/plain", bytes(size)) for name, size in (("a", 5), ("b", 11), ("c", 5), ("d", 5))]
+    made = [
+        ProducedFile(name, "text/plain", bytes(size))
+        for name, size in (("a", 5), ("b", 11), ("c", 5), ("d", 5))
+    ]
     kept = keep_files(uuid4(), ToolResult("ok", files=tuple(made)), bytes_left=12, file_bytes_max=10)
     assert [file.name for file in kept.files] == ["a", "c"]
     assert kept.text == "ok\nNot kept, because too large: b, d."
@@ -85,14 +94,23 @@ def test_files_are_kept_while_they_fit() -> None:
 def test_nothing_a_tool_made_can_act_as_a_page(content_type: str, sent: str, shown: str) -> None:
     headers = file_headers('a"\r\n\u00e4.x', content_type)
     assert headers["content-type"] == sent
-    assert headers["content-disposition"] == f"{shown}; filename=\"a____.x\"; filename*=UTF-8''a%22%0D%0A%C3%A4.x"
+    assert (
+        headers["content-disposition"]
+        == f"{shown}; filename=\"a____.x\"; filename*=UTF-8''a%22%0D%0A%C3%A4.x"
+    )
 
 
 def spec(*contents: str, instructions: str = "") -> RunSpec:
     roles = ("user", "assistant")
     said = [InputMessage(role=roles[index % 2], content=content) for index, content in enumerate(contents)]
     return RunSpec(
-        instructions=instructions, tools=[], knowledge_base_ids=[], file_ids=[], limits=RunLimits(), temperature=None, messages=said
+        instructions=instructions,
+        tools=[],
+        knowledge_base_ids=[],
+        file_ids=[],
+        limits=RunLimits(),
+        temperature=None,
+        messages=said,
     )
 
 
@@ -101,8 +119,20 @@ def steps(*results: str) -> list[StepRow]:
     rows: list[StepRow] = []
     for index, result in enumerate(results):
         made = {"id": f"c{index}", "name": "f", "arguments": "broken" if result == "" else "{}"}
-        rows.append(StepRow(step=2 * index + 1, kind="model", content="", reasoning="", calls=orjson.dumps([made]).decode()))
-        rows.append(StepRow(step=2 * index + 2, kind="tool", call_id=f"c{index}", result=result, calls="[]", content=""))
+        rows.append(
+            StepRow(
+                step=2 * index + 1,
+                kind="model",
+                content="",
+                reasoning="",
+                calls=orjson.dumps([made]).decode(),
+            )
+        )
+        rows.append(
+            StepRow(
+                step=2 * index + 2, kind="tool", call_id=f"c{index}", result=result, calls="[]", content=""
+            )
+        )
     return rows
 
 
@@ -111,9 +141,16 @@ def shape(prompt: list[dict[str, Any]]) -> list[tuple[str, Any]]:
 
 
 def test_the_newest_of_the_conversation_goes_when_not_all_fits() -> None:
-    prompt = messages(spec("old " * 300, "reply", "newer", "yes", "now", instructions="Be brief."), [], [], bytes_max=250)
+    prompt = messages(
+        spec("old " * 300, "reply", "newer", "yes", "now", instructions="Be brief."), [], [], bytes_max=250
+    )
     assert prompt.left_out == 2
-    assert shape(prompt.messages) == [("system", "Be brief."), ("user", "newer"), ("assistant", "yes"), ("user", "now")]
+    assert shape(prompt.messages) == [
+        ("system", "Be brief."),
+        ("user", "newer"),
+        ("assistant", "yes"),
+        ("user", "now"),
+    ]
 
 
 def test_the_oldest_results_are_shortened_first() -> None:

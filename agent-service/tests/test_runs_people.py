@@ -22,7 +22,9 @@ async def approval_of(person: Any, agent: str, play: Any) -> tuple[str, str]:
 
 
 async def decide(person: Any, run_id: str, call_id: str, decision: str) -> httpx.Response:
-    return await person.http.post(f"/api/v1/agents/runs/{run_id}/approvals/{call_id}", json={"decision": decision})
+    return await person.http.post(
+        f"/api/v1/agents/runs/{run_id}/approvals/{call_id}", json={"decision": decision}
+    )
 
 
 async def test_an_approved_call_is_made(person: Any, others: Any, play: Any) -> None:
@@ -45,7 +47,9 @@ async def test_an_approved_call_is_made(person: Any, others: Any, play: Any) -> 
     assert statuses == ["awaiting_approval", "running", "done"]
 
 
-async def test_an_agent_cannot_lower_what_a_tool_demands_and_its_user_decides(service: Any, others: Any, play: Any) -> None:
+async def test_an_agent_cannot_lower_what_a_tool_demands_and_its_user_decides(
+    service: Any, others: Any, play: Any
+) -> None:
     owner, user = service.person(), service.person()
     agent = await owner.new_agent("guarded", access="organisation")
     others.plans += [play.calls(("guarded", {})), play.says("Done.")]
@@ -57,7 +61,9 @@ async def test_an_agent_cannot_lower_what_a_tool_demands_and_its_user_decides(se
     assert (run["status"], run["steps"][1]["status"]) == ("complete", "done")
 
 
-async def test_a_denied_call_is_not_made_and_the_model_is_told(person: Any, others: Any, play: Any, service: Any) -> None:
+async def test_a_denied_call_is_not_made_and_the_model_is_told(
+    person: Any, others: Any, play: Any, service: Any
+) -> None:
     agent = await person.new_agent("slow", approval=("slow",))
     others.plans += [play.calls(("slow", {})), play.says("Then not.")]
     run_id, call_id = await approval_of(person, agent, play)
@@ -70,7 +76,9 @@ async def test_a_denied_call_is_not_made_and_the_model_is_told(person: Any, othe
     assert call["status"] == "denied"
 
 
-async def test_only_waiting_calls_of_ones_own_runs_can_be_decided_about(person: Any, others: Any, play: Any, service: Any) -> None:
+async def test_only_waiting_calls_of_ones_own_runs_can_be_decided_about(
+    person: Any, others: Any, play: Any, service: Any
+) -> None:
     agent = await person.new_agent("add", approval=("add",))
     others.plans += [play.calls(("add", {"a": 1, "b": 1}))]
     run_id, call_id = await approval_of(person, agent, play)
@@ -88,7 +96,9 @@ async def cancel(person: Any, run_id: str) -> dict[str, Any]:
         return (await person.http.post(f"/api/v1/agents/runs/{run_id}/cancel")).raise_for_status().json()
 
 
-async def test_cancelling_while_the_model_writes_keeps_the_text_and_counts_the_cost(person: Any, others: Any, play: Any) -> None:
+async def test_cancelling_while_the_model_writes_keeps_the_text_and_counts_the_cost(
+    person: Any, others: Any, play: Any
+) -> None:
     others.plans += [play.says("one", " two", until=asyncio.Event())]
     async with person.stream(str(ASSISTANT_AGENT_ID)) as (run_id, events):
         seen = []
@@ -104,7 +114,9 @@ async def test_cancelling_while_the_model_writes_keeps_the_text_and_counts_the_c
     assert (await cancel(person, run_id))["status"] == "stopped"
 
 
-async def test_cancelling_while_a_tool_works_ends_it(person: Any, others: Any, play: Any, service: Any) -> None:
+async def test_cancelling_while_a_tool_works_ends_it(
+    person: Any, others: Any, play: Any, service: Any
+) -> None:
     agent = await person.new_agent("slow")
     others.plans += [play.calls(("slow", {"seconds": 15}))]
     async with person.stream(agent) as (run_id, events):
@@ -115,7 +127,9 @@ async def test_cancelling_while_a_tool_works_ends_it(person: Any, others: Any, p
     assert "end" not in service.log.read_text()
 
 
-async def test_cancelling_while_a_call_waits_for_a_word_ends_the_run(person: Any, others: Any, play: Any) -> None:
+async def test_cancelling_while_a_call_waits_for_a_word_ends_the_run(
+    person: Any, others: Any, play: Any
+) -> None:
     agent = await person.new_agent("add", approval=("add",))
     others.plans += [play.calls(("add", {"a": 1, "b": 1}))]
     run_id, _ = await approval_of(person, agent, play)
@@ -128,7 +142,9 @@ async def test_a_reader_resumes_from_any_event(person: Any, others: Any, play: A
     for after in (0, 1, len(events) // 2, len(events) - 1):
         assert await person.events(run["id"], after) == events[after:]
     assert await person.events(run["id"], headers={"last-event-id": "2"}) == events[2:]
-    assert await person.events(run["id"], len(events)) == events[-1:], "a reader that has it all is told the end again"
+    assert await person.events(run["id"], len(events)) == events[-1:], (
+        "a reader that has it all is told the end again"
+    )
     assert await person.events(run["id"], headers={"last-event-id": "nonsense"}) == events
 
 
@@ -149,7 +165,8 @@ async def test_what_is_not_ones_own_is_not_there(person: Any, others: Any, servi
     run, _ = await person.run()
     stranger = service.person()
     for method, path in (
-        ("GET", ""), ("GET", "/events"), ("POST", "/cancel"), ("GET", "/approvals/call_0"), ("GET", f"/files/{uuid4()}"),
+        ("GET", ""), ("GET", "/events"), ("POST", "/cancel"), ("GET", "/approvals/call_0"),
+        ("GET", f"/files/{uuid4()}"),
     ):  # fmt: skip
         answer = await stranger.http.request(method, f"/api/v1/agents/runs/{run['id']}{path}")
         assert (answer.status_code, answer.json()["code"]) == (404, "run_not_found")
@@ -159,7 +176,9 @@ async def test_what_is_not_ones_own_is_not_there(person: Any, others: Any, servi
 
 async def test_runs_are_listed_by_age_and_agent(person: Any, others: Any) -> None:
     agent = await person.new_agent()
-    ids = [(await person.run(agent if number == 1 else str(ASSISTANT_AGENT_ID)))[0]["id"] for number in range(3)]
+    ids = [
+        (await person.run(agent if number == 1 else str(ASSISTANT_AGENT_ID)))[0]["id"] for number in range(3)
+    ]
     first = (await person.http.get("/api/v1/agents/runs?limit=2")).json()
     rest = (await person.http.get(f"/api/v1/agents/runs?after={first['last_id']}")).json()
     assert [run["id"] for run in first["data"] + rest["data"]] == ids[::-1]
@@ -170,13 +189,22 @@ async def test_runs_are_listed_by_age_and_agent(person: Any, others: Any) -> Non
     assert (await person.http.get("/api/v1/agents/runs?after=x")).json()["code"] == "cursor_invalid"
 
 
-async def test_files_of_tools_are_kept_within_bounds_and_served_safely(person: Any, others: Any, play: Any, service: Any) -> None:
+async def test_files_of_tools_are_kept_within_bounds_and_served_safely(
+    person: Any, others: Any, play: Any, service: Any
+) -> None:
     others.plans += [play.calls(("draw", {"size": 5000}))]
     run, events = await person.run(await person.new_agent("draw"))
     files = run["steps"][1]["files"]
     assert [(file["name"], file["size_bytes"]) for file in files] == [("plot.png", 12), ('pa"ge.html', 25)]
     assert "too large: huge.bin" in run["steps"][1]["result"]
-    assert next(event.data["files"] for event in events if event.event == "tool" and event.data["status"] == "done") == files
+    assert (
+        next(
+            event.data["files"]
+            for event in events
+            if event.event == "tool" and event.data["status"] == "done"
+        )
+        == files
+    )
     picture = await person.http.get(files[0]["url"])
     assert picture.content == b"\x89PNG picture"
     assert picture.headers["content-type"] == "image/png"
@@ -186,15 +214,22 @@ async def test_files_of_tools_are_kept_within_bounds_and_served_safely(person: A
     assert page.headers["content-disposition"].startswith('attachment; filename="pa_ge.html"')
     assert page.headers["x-content-type-options"] == "nosniff"
     assert (await service.person().http.get(files[0]["url"])).status_code == 404
-    assert (await person.http.get(f"/api/v1/agents/runs/{run['id']}/files/{uuid4()}")).json()["code"] == "file_not_found"
+    assert (await person.http.get(f"/api/v1/agents/runs/{run['id']}/files/{uuid4()}")).json()[
+        "code"
+    ] == "file_not_found"
 
 
-async def test_sources_are_searched_as_the_caller_and_cited_by_number(person: Any, others: Any, play: Any) -> None:
+async def test_sources_are_searched_as_the_caller_and_cited_by_number(
+    person: Any, others: Any, play: Any
+) -> None:
     base, gone = str(uuid4()), str(uuid4())
     others.bases = {base: set(), gone: set()}
     agent = await person.new_agent(knowledge_base_ids=[gone])
     del others.bases[gone]
-    others.plans += [play.calls(("search_documents", {}), ("search_documents", {"a": 1})), play.says("See [2].")]
+    others.plans += [
+        play.calls(("search_documents", {}), ("search_documents", {"a": 1})),
+        play.says("See [2]."),
+    ]
     run, events = await person.run(agent, knowledge_base_ids=[base])
     assert [citation["n"] for citation in run["citations"]] == [1, 2]
     assert [event.data["n"] for event in events if event.event == "citation"] == [1, 2]
@@ -203,8 +238,12 @@ async def test_sources_are_searched_as_the_caller_and_cited_by_number(person: An
 
 
 @pytest.mark.parametrize("field", ["knowledge_base_ids", "file_ids"])
-async def test_sources_the_caller_cannot_read_are_refused_by_name(person: Any, others: Any, field: str) -> None:
-    answer = await person.http.post(f"/api/v1/agents/{ASSISTANT_AGENT_ID}/runs", json={"input": "hi", field: [str(uuid4())]})
+async def test_sources_the_caller_cannot_read_are_refused_by_name(
+    person: Any, others: Any, field: str
+) -> None:
+    answer = await person.http.post(
+        f"/api/v1/agents/{ASSISTANT_AGENT_ID}/runs", json={"input": "hi", field: [str(uuid4())]}
+    )
     assert answer.status_code == 404
     assert answer.json()["errors"][0]["field"] == f"body.{field}"
     assert others.requests == []
@@ -229,7 +268,11 @@ async def test_open_runs_of_a_person_are_bounded(person: Any, others: Any, play:
         posts = [asyncio.ensure_future(person.http.post(url, json={"input": "hi"})) for _ in range(3)]
         done, _ = await asyncio.wait(posts, return_when=asyncio.FIRST_COMPLETED)
         refused = done.pop().result()
-        assert (refused.status_code, refused.json()["code"], refused.json()["limit"]) == (429, "too_many_open_runs", 2)
+        assert (refused.status_code, refused.json()["code"], refused.json()["limit"]) == (
+            429,
+            "too_many_open_runs",
+            2,
+        )
     finally:
         service.app.state.settings.runs_open_per_user_max = 10
         held.set()
@@ -274,10 +317,14 @@ async def test_an_agents_own_model_goes_before_that_of_the_chat(service: Any, ot
     assert over["model"] == "of-the-caller"
 
 
-async def test_the_internal_route_answers_chat_for_a_person_only(service: Any, others: Any, person: Any) -> None:
+async def test_the_internal_route_answers_chat_for_a_person_only(
+    service: Any, others: Any, person: Any
+) -> None:
     body = {"run_id": str(uuid4()), "agent_id": str(ASSISTANT_AGENT_ID), "input": "hi"}
     assert (await person.http.post("/internal/v1/runs", json=body)).status_code == 403
-    assert (await Chat(service, name="billing-service").start()).status_code == 401  # it calls no agent-service
+    assert (
+        await Chat(service, name="billing-service").start()
+    ).status_code == 401  # it calls no agent-service
     bare = service.keys.service_headers("chat-service", target="agent-service")
     assert (await person.http.post("/internal/v1/runs", json=body, headers=bare)).status_code == 403
     assert others.requests == []

@@ -20,7 +20,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def sql(runs_fields: dict[str, Any]) -> AsyncGenerator[asyncpg.Connection]:
-    connection = await asyncpg.connect(postgres_url(runs_fields["database_url"]), server_settings={"search_path": "agent"})
+    connection = await asyncpg.connect(
+        postgres_url(runs_fields["database_url"]), server_settings={"search_path": "agent"}
+    )
     yield connection
     await connection.close()
 
@@ -33,9 +35,11 @@ async def left_behind(sql: asyncpg.Connection, person: Any, *, run_id: UUID | No
         "limits": {}, "messages": [{"role": "user", "content": "hi"}],
     }  # fmt: skip
     await sql.execute(
-        "INSERT INTO run (id, organisation_id, team_id, user_id, principal, agent_id, agent_name, model, spec, input, status, created_at)"
+        "INSERT INTO run (id, organisation_id, team_id, user_id, principal, agent_id, agent_name, model,"
+        " spec, input, status, created_at)"
         " VALUES ($1, $2, $3, $4, $5, $6, 'Assistant', 'm', $7, 'hi', 'queued', now() - interval '1 minute')",
-        run_id, DEFAULT_ORGANISATION_ID, DEFAULT_TEAM_ID, person.principal.user_id, json.dumps(person.principal.to_claims()),
+        run_id, DEFAULT_ORGANISATION_ID, DEFAULT_TEAM_ID, person.principal.user_id,
+        json.dumps(person.principal.to_claims()),
         ASSISTANT_AGENT_ID, json.dumps(spec),
     )  # fmt: skip
     return run_id
@@ -47,7 +51,9 @@ async def test_a_run_that_was_stored_but_not_begun_is_begun(person: Any, sql: as
     assert (run["status"], run["output"]) == ("complete", "Hello there!")
 
 
-async def test_a_run_whose_workflow_failed_is_ended_for_its_readers(person: Any, sql: asyncpg.Connection, service: Any) -> None:
+async def test_a_run_whose_workflow_failed_is_ended_for_its_readers(
+    person: Any, sql: asyncpg.Connection, service: Any
+) -> None:
     run_id = await left_behind(sql, person)
     await sql.execute("UPDATE run SET spec = 'broken' WHERE id = $1", run_id)
     run = await person.until_status(str(run_id), "complete", "failed")
@@ -56,19 +62,25 @@ async def test_a_run_whose_workflow_failed_is_ended_for_its_readers(person: Any,
     assert [event.event for event in events] == ["error", "done"]
 
 
-async def test_a_decision_that_nobody_told_the_workflow_is_found(person: Any, others: Any, play: Any, sql: asyncpg.Connection) -> None:
+async def test_a_decision_that_nobody_told_the_workflow_is_found(
+    person: Any, others: Any, play: Any, sql: asyncpg.Connection
+) -> None:
     agent = await person.new_agent("add", approval=("add",))
     others.plans += [play.calls(("add", {"a": 1, "b": 1})), play.says("Two.")]
     async with person.stream(agent) as (run_id, events):
         async for event in events:
             if event.event == "tool":
                 break
-    await sql.execute("UPDATE run_step SET decision = 'approve' WHERE run_id = $1 AND call_id IS NOT NULL", UUID(run_id))
+    await sql.execute(
+        "UPDATE run_step SET decision = 'approve' WHERE run_id = $1 AND call_id IS NOT NULL", UUID(run_id)
+    )
     run = await person.until_status(run_id, "complete", "failed")
     assert run["output"] == "Two."
 
 
-async def test_a_stop_that_another_process_was_asked_for_is_found(person: Any, others: Any, play: Any, sql: asyncpg.Connection) -> None:
+async def test_a_stop_that_another_process_was_asked_for_is_found(
+    person: Any, others: Any, play: Any, sql: asyncpg.Connection
+) -> None:
     others.plans += [play.says(*["word "] * 500, gap_s=0.02)]
     async with person.stream(str(ASSISTANT_AGENT_ID)) as (run_id, events):
         async for event in events:
@@ -77,7 +89,9 @@ async def test_a_stop_that_another_process_was_asked_for_is_found(person: Any, o
     assert event.data == {"status": "stopped", "finish_reason": None}
 
 
-async def test_a_process_that_lost_a_run_writes_nothing_more(person: Any, others: Any, play: Any, sql: asyncpg.Connection) -> None:
+async def test_a_process_that_lost_a_run_writes_nothing_more(
+    person: Any, others: Any, play: Any, sql: asyncpg.Connection
+) -> None:
     others.plans += [play.says(*["word "] * 100, gap_s=0.02)]
     async with person.stream(str(ASSISTANT_AGENT_ID)) as (run_id, events):
         async for event in events:

@@ -16,7 +16,9 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.faults]
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def sql(runs_fields: dict[str, Any]) -> AsyncGenerator[asyncpg.Connection]:
-    connection = await asyncpg.connect(postgres_url(runs_fields["database_url"]), server_settings={"search_path": "agent"})
+    connection = await asyncpg.connect(
+        postgres_url(runs_fields["database_url"]), server_settings={"search_path": "agent"}
+    )
     yield connection
     await connection.close()
 
@@ -51,7 +53,10 @@ async def begun_by(sql: asyncpg.Connection, run_id: str) -> str | None:
 
 async def sessions(sql: asyncpg.Connection) -> int:
     """How many processes have their engine running."""
-    query = "SELECT count(DISTINCT application_name) FROM pg_stat_activity WHERE application_name LIKE 'agent-service:%'"
+    query = (
+        "SELECT count(DISTINCT application_name) FROM pg_stat_activity WHERE application_name LIKE "
+        "'agent-service:%'"
+    )
     return await sql.fetchval(f"{query} AND datname = current_database()")
 
 
@@ -65,7 +70,11 @@ async def test_a_run_that_awaits_approval_hears_the_decision_whenever_it_comes(
     if when == "before":
         # The process dies with the decision stored, and nobody told.
         await processes.end(signal.SIGKILL)
-        await sql.execute("UPDATE run_step SET decision = 'approve' WHERE run_id = $1 AND call_id = $2", UUID(run_id), call_id)
+        await sql.execute(
+            "UPDATE run_step SET decision = 'approve' WHERE run_id = $1 AND call_id = $2",
+            UUID(run_id),
+            call_id,
+        )
     else:
         await processes.end(signal.SIGTERM)
     await processes.start(version=2)
@@ -95,13 +104,17 @@ async def test_an_approval_is_not_waited_for_longer_because_of_an_upgrade(
     person = processes.person()
     run_id, _ = await awaiting_approval(person, others, play)
     await processes.end(signal.SIGKILL)
-    await sql.execute("UPDATE run_step SET started_at = started_at - interval '1 day' WHERE run_id = $1", UUID(run_id))
+    await sql.execute(
+        "UPDATE run_step SET started_at = started_at - interval '1 day' WHERE run_id = $1", UUID(run_id)
+    )
     await processes.start(version=2)
     run = await person.until_status(run_id, "complete", "failed")
     assert [step["status"] for step in run["steps"]] == ["done", "denied", "done"]
 
 
-async def test_a_run_in_mid_work_goes_on_from_its_last_step_at_each_upgrade(processes: Any, others: Any, play: Any) -> None:
+async def test_a_run_in_mid_work_goes_on_from_its_last_step_at_each_upgrade(
+    processes: Any, others: Any, play: Any
+) -> None:
     await processes.start(version=1)
     person = processes.person()
     agent = await person.new_agent("slow", "publish")
@@ -124,7 +137,14 @@ async def test_a_run_in_mid_work_goes_on_from_its_last_step_at_each_upgrade(proc
     run = await person.until_status(run_id, "complete", "failed")
     assert (run["status"], run["output"]) == ("complete", "First.\n\nSecond.\n\nDone.")
     tool_cut = [(4, 1, "cut"), (4, 2, "failed")]  # not repeatable: it may have had its effect
-    assert attempts(run) == [(1, 1, "done"), (2, 1, "done"), (3, 1, "cut"), (3, 2, "done"), *tool_cut, (5, 1, "done")]
+    assert attempts(run) == [
+        (1, 1, "done"),
+        (2, 1, "done"),
+        (3, 1, "cut"),
+        (3, 2, "done"),
+        *tool_cut,
+        (5, 1, "done"),
+    ]
     events = await person.events(run_id)
     assert [event.id for event in events] == list(range(1, run["last_event_id"] + 1))
     assert play.text_of(events) == run["output"]
@@ -148,7 +168,9 @@ async def test_a_replica_of_the_old_version_ends_what_it_is_at_while_the_new_one
                     return await sessions(sql) == 2
 
                 await play.until(both)
-                await asyncio.sleep(2)  # several looks of the new one, and longer than a lost process is waited for
+                await asyncio.sleep(
+                    2
+                )  # several looks of the new one, and longer than a lost process is waited for
                 go_on.set()
     run = await person.until_status(run_id, "complete", "failed")
     assert (run["output"], attempts(run)) == ("word", [(1, 1, "done")])

@@ -25,7 +25,9 @@ async def test_a_run_that_is_begun_before_the_former_process_has_let_go_begins_a
         _, events = await old.run()
         assert play.text_of(events) == "Hello there!"
         assert (await new.http.get("/api/v1/agents")).status_code == 200
-        assert (await new.http.get("/readyz")).json()["checks"]["succession"] == "waits for the former process"
+        assert (await new.http.get("/readyz")).json()["checks"][
+            "succession"
+        ] == "waits for the former process"
 
         async with new.stream(str(ASSISTANT_AGENT_ID)) as (run_id, following):
             assert (await new.get(run_id))["status"] == "queued"

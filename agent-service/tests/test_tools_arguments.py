@@ -13,7 +13,11 @@ from agent_service.tools.schemas import SchemaRefused, is_harmless_pattern, safe
 
 ADD = {
     "type": "object",
-    "properties": {"a": {"type": "integer"}, "b": {"type": "integer", "minimum": 0}, "note": {"type": "string", "maxLength": 10}},
+    "properties": {
+        "a": {"type": "integer"},
+        "b": {"type": "integer", "minimum": 0},
+        "note": {"type": "string", "maxLength": 10},
+    },
     "required": ["a", "b"],
     "additionalProperties": False,
 }
@@ -81,7 +85,9 @@ def test_the_refusal_shows_what_to_send() -> None:
 
 def test_a_huge_wrong_value_does_not_fill_the_models_context() -> None:
     with pytest.raises(ArgumentsInvalid) as refused:
-        check_arguments(Declared(), json.dumps({"a": "x" * 100_000, "b": ["y"] * 10_000, "note": "z" * 50_000}))
+        check_arguments(
+            Declared(), json.dumps({"a": "x" * 100_000, "b": ["y"] * 10_000, "note": "z" * 50_000})
+        )
     assert len(str(refused.value)) < 1500
 
 
@@ -90,7 +96,9 @@ def test_local_references_are_written_out() -> None:
         {
             "type": "object",
             "properties": {"p": {"$ref": "#/$defs/point", "description": "where"}},
-            "$defs": {"point": {"type": "object", "properties": {"x": {"type": "number"}}, "required": ["x"]}},
+            "$defs": {
+                "point": {"type": "object", "properties": {"x": {"type": "number"}}, "required": ["x"]}
+            },
         }
     )
     assert schema["properties"]["p"] == {
@@ -101,7 +109,10 @@ def test_local_references_are_written_out() -> None:
 
 
 def test_a_recursive_type_is_cut_and_still_checked_on_its_first_round() -> None:
-    tree = {"type": "object", "properties": {"name": {"type": "string"}, "children": {"type": "array", "items": {"$ref": "#"}}}}
+    tree = {
+        "type": "object",
+        "properties": {"name": {"type": "string"}, "children": {"type": "array", "items": {"$ref": "#"}}},
+    }
     schema = safe_schema(tree)
     assert "$ref" not in json.dumps(schema)
     check_arguments(Declared(parameters=schema), '{"name": "a", "children": [{"name": "b"}]}')
@@ -116,15 +127,27 @@ def _deep(levels: int) -> dict[str, Any]:
     return schema
 
 
-DOUBLING = {f"d{n}": {"allOf": [{"$ref": f"#/$defs/d{n + 1}"}] * 5} for n in range(6)} | {"d6": {"type": "object"}}
+DOUBLING = {f"d{n}": {"allOf": [{"$ref": f"#/$defs/d{n + 1}"}] * 5} for n in range(6)} | {
+    "d6": {"type": "object"}
+}
 
 
 @pytest.mark.parametrize(
     ("schema", "says"),
     [
-        pytest.param({"type": "object", "properties": {"a": {"$ref": "https://example.com/s.json"}}}, "nothing is fetched", id="remote"),
-        pytest.param({"type": "object", "properties": {"a": {"$ref": "file:///etc/passwd"}}}, "nothing is fetched", id="file"),
-        pytest.param({"type": "object", "properties": {"a": {"$ref": "#/$defs/none"}}}, "does not have", id="dangling"),
+        pytest.param(
+            {"type": "object", "properties": {"a": {"$ref": "https://example.com/s.json"}}},
+            "nothing is fetched",
+            id="remote",
+        ),
+        pytest.param(
+            {"type": "object", "properties": {"a": {"$ref": "file:///etc/passwd"}}},
+            "nothing is fetched",
+            id="file",
+        ),
+        pytest.param(
+            {"type": "object", "properties": {"a": {"$ref": "#/$defs/none"}}}, "does not have", id="dangling"
+        ),
         pytest.param({"$ref": "#/$defs/d0", "$defs": DOUBLING}, "parts once", id="doubling-references"),
         pytest.param(_deep(40), "nested deeper", id="deep"),
         pytest.param({"type": "object", "description": "x" * 40_000}, "larger than", id="large"),
@@ -142,7 +165,11 @@ def test_a_schema_that_could_harm_is_refused_with_the_reason(schema: Any, says: 
         safe_schema(schema)
 
 
-@pytest.mark.parametrize("pattern", ["^[a-z]+$", r"^\d{4}-\d{2}-\d{2}$", "^(?:a|b)$", "^[^@]+@[a-z.]+$", r"\(x\)+", "[)]*"], ids=repr)
+@pytest.mark.parametrize(
+    "pattern",
+    ["^[a-z]+$", r"^\d{4}-\d{2}-\d{2}$", "^(?:a|b)$", "^[^@]+@[a-z.]+$", r"\(x\)+", "[)]*"],
+    ids=repr,
+)
 def test_plain_patterns_are_kept(pattern: str) -> None:
     assert is_harmless_pattern(pattern)
 
@@ -163,5 +190,7 @@ def test_the_slowest_pattern_that_is_kept_is_over_soon() -> None:
     began = time.process_time()
     with pytest.raises(ArgumentsInvalid, match="does not match"):
         check_arguments(Declared(parameters=parameters), json.dumps({"a": "y" * 256}))
-    check_arguments(Declared(parameters=parameters), json.dumps({"a": "y" * 5000}))  # too long to match: left to the server
+    check_arguments(
+        Declared(parameters=parameters), json.dumps({"a": "y" * 5000})
+    )  # too long to match: left to the server
     assert time.process_time() - began < 1

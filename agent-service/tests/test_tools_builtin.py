@@ -1,4 +1,6 @@
-"""The built-in tools: exact sums, dates in any zone, numbered passages, and refusals that tell the model what to do."""
+"""The built-in tools: exact sums, dates in any zone, numbered passages, and refusals that tell the model what
+to do.
+"""
 
 import math
 import time
@@ -116,7 +118,9 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("written", "says"), REFUSED, ids=[written[:30] or "empty" for written, _ in REFUSED])
+@pytest.mark.parametrize(
+    ("written", "says"), REFUSED, ids=[written[:30] or "empty" for written, _ in REFUSED]
+)
 async def test_what_has_no_value_is_refused_with_the_reason(written: str, says: str) -> None:
     began = time.process_time()
     result = await run(Calculator(), expression=written)
@@ -129,7 +133,9 @@ def _trees() -> st.SearchStrategy[str]:
     numbers = st.integers(0, 10**9).map(str)
     return st.recursive(
         numbers,
-        lambda inner: st.tuples(inner, st.sampled_from(["+", "-", "*", "//", "%", "/"]), inner).map(lambda t: f"({t[0]} {t[1]} {t[2]})"),
+        lambda inner: st.tuples(inner, st.sampled_from(["+", "-", "*", "//", "%", "/"]), inner).map(
+            lambda t: f"({t[0]} {t[1]} {t[2]})"
+        ),
         max_leaves=12,
     )
 
@@ -146,7 +152,9 @@ def test_whole_numbers_and_fractions_are_exact(expression: str) -> None:
             evaluate(expression)
         return
     found = evaluate(expression)
-    assert found == (expected.numerator if expected.denominator == 1 else expected.numerator / expected.denominator)
+    assert found == (
+        expected.numerator if expected.denominator == 1 else expected.numerator / expected.denominator
+    )
     assert isinstance(found, int) == (expected.denominator == 1)
 
 
@@ -203,14 +211,22 @@ def test_a_moment_is_described_in_words_and_iso() -> None:
     )
 
 
-@pytest.mark.parametrize("zone", ["", "utc", "europe/berlin", "America/New York", "GMT"], ids=["none", "utc", "lower", "space", "gmt"])
+@pytest.mark.parametrize(
+    "zone",
+    ["", "utc", "europe/berlin", "America/New York", "GMT"],
+    ids=["none", "utc", "lower", "space", "gmt"],
+)
 async def test_zones_are_found_however_they_are_written(zone: str) -> None:
     assert not (await run(DateTime(), timezone=zone)).failed
 
 
 @pytest.mark.parametrize(
     ("zone", "says"),
-    [("Berlin", "Did you mean Europe/Berlin?"), ("Mars/Olympus", "Use an IANA name"), ("../../etc/passwd", "Use an IANA name")],
+    [
+        ("Berlin", "Did you mean Europe/Berlin?"),
+        ("Mars/Olympus", "Use an IANA name"),
+        ("../../etc/passwd", "Use an IANA name"),
+    ],
     ids=["city", "unknown", "path"],
 )
 async def test_an_unknown_zone_is_refused_with_a_way_on(zone: str, says: str) -> None:
@@ -246,7 +262,15 @@ class Library:
     def __init__(self, *texts: str) -> None:
         self.passages = [
             Passage(
-                chunk_id=uuid7(), text=text, score=1 / n, file_id=uuid7(), filename=f"file{n}.pdf", page=n, heading=None, start=0, end=9
+                chunk_id=uuid7(),
+                text=text,
+                score=1 / n,
+                file_id=uuid7(),
+                filename=f"file{n}.pdf",
+                page=n,
+                heading=None,
+                start=0,
+                end=9,
             )
             for n, text in enumerate(texts, 1)
         ]
@@ -266,9 +290,18 @@ class Library:
 async def test_passages_are_numbered_on_from_the_runs_last_citation() -> None:
     library = Library("The key is under the mat.", "The door is red.")
     bases, files = (uuid7(),), (uuid7(), uuid7())
-    context = ToolContext(principal=CONTEXT.principal, run_id=uuid7(), knowledge_base_ids=bases, file_ids=files, citations_from=4)
+    context = ToolContext(
+        principal=CONTEXT.principal,
+        run_id=uuid7(),
+        knowledge_base_ids=bases,
+        file_ids=files,
+        citations_from=4,
+    )
     result = await run(library.tool(), context, query="key")
-    assert result.text == "[4] file1.pdf, page 1: The key is under the mat.\n\n[5] file2.pdf, page 2: The door is red."
+    assert (
+        result.text
+        == "[4] file1.pdf, page 1: The key is under the mat.\n\n[5] file2.pdf, page 2: The door is red."
+    )
     assert [(citation.n, citation.file_id) for citation in result.citations] == [
         (4, library.passages[0].file_id),
         (5, library.passages[1].file_id),

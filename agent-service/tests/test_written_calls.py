@@ -20,7 +20,13 @@ def read(text: str, *, size: int = 3) -> tuple[WrittenCall | None, str]:
 
 @pytest.mark.parametrize(
     "text",
-    [CALL, f"```json\n{CALL}\n```", f"```\n{CALL}\n```", f"\n  {CALL}\n", CALL.replace("arguments", "parameters")],
+    [
+        CALL,
+        f"```json\n{CALL}\n```",
+        f"```\n{CALL}\n```",
+        f"\n  {CALL}\n",
+        CALL.replace("arguments", "parameters"),
+    ],
     ids=["bare", "json fence", "fence", "white space", "parameters"],
 )
 def test_an_answer_that_is_a_call_is_taken_as_one_and_not_shown(text: str) -> None:
@@ -42,7 +48,17 @@ def test_an_answer_that_is_a_call_is_taken_as_one_and_not_shown(text: str) -> No
         "{" * 20_000,
         "",
     ],
-    ids=["words", "other json", "unknown tool", "words after", "arguments as text", "code", "list", "too long", "nothing"],
+    ids=[
+        "words",
+        "other json",
+        "unknown tool",
+        "words after",
+        "arguments as text",
+        "code",
+        "list",
+        "too long",
+        "nothing",
+    ],
 )
 def test_everything_else_is_shown_as_it_is(text: str) -> None:
     assert read(text, size=500 if len(text) > 1000 else 3) == (None, text)
@@ -56,7 +72,9 @@ def test_words_of_the_schema_among_the_arguments_are_left_out() -> None:
 
 
 def test_a_parameter_that_is_named_like_such_a_word_is_kept() -> None:
-    call, _ = read('{"name": "search_documents", "arguments": {"query": "tides", "type": "pdf", "required": []}}')
+    call, _ = read(
+        '{"name": "search_documents", "arguments": {"query": "tides", "type": "pdf", "required": []}}'
+    )
     assert call is not None
     assert orjson.loads(call.arguments) == {"query": "tides", "type": "pdf"}
 

@@ -29,8 +29,12 @@ from shared.money import NANO
 MODEL = "qwen2.5-coder-0.5b-instruct"
 
 _CALM = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.differing_executors]
-settings.register_profile("bounded", max_examples=15, stateful_step_count=25, deadline=None, suppress_health_check=_CALM)
-settings.register_profile("thorough", max_examples=300, stateful_step_count=60, deadline=None, suppress_health_check=_CALM)
+settings.register_profile(
+    "bounded", max_examples=15, stateful_step_count=25, deadline=None, suppress_health_check=_CALM
+)
+settings.register_profile(
+    "thorough", max_examples=300, stateful_step_count=60, deadline=None, suppress_health_check=_CALM
+)
 if settings.get_current_profile_name() not in {"thorough"}:
     settings.load_profile("bounded")
 
@@ -45,15 +49,34 @@ class Tenant:
     key_id: UUID | None = None
 
     def chain(self, **changes: Any) -> dict[str, Any]:
-        chain = {"user_id": self.user_id, "organisation_id": self.organisation_id, "team_id": self.team_id, "key_id": self.key_id}
-        return {name: str(value) if isinstance(value, UUID) else value for name, value in {**chain, **changes}.items()}
+        chain = {
+            "user_id": self.user_id,
+            "organisation_id": self.organisation_id,
+            "team_id": self.team_id,
+            "key_id": self.key_id,
+        }
+        return {
+            name: str(value) if isinstance(value, UUID) else value
+            for name, value in {**chain, **changes}.items()
+        }
 
     def request(self, **changes: Any) -> ReserveRequest:
-        body = {"request_id": uuid4(), "principal": PrincipalChain(**self.chain()), "model": MODEL, "provider": "builtin"}
+        body = {
+            "request_id": uuid4(),
+            "principal": PrincipalChain(**self.chain()),
+            "model": MODEL,
+            "provider": "builtin",
+        }
         return ReserveRequest(**{**body, "input_tokens_max": 400, "output_tokens_max": 100, **changes})
 
     def principal(self, role: Role = Role.USER) -> Principal:
-        return make_principal(role, user_id=self.user_id, organisation_id=self.organisation_id, team_id=self.team_id, key_id=self.key_id)
+        return make_principal(
+            role,
+            user_id=self.user_id,
+            organisation_id=self.organisation_id,
+            team_id=self.team_id,
+            key_id=self.key_id,
+        )
 
 
 @dataclass
@@ -74,22 +97,40 @@ class Billing:
 
     async def reserve(self, tenant: Tenant, **changes: Any) -> httpx.Response:
         principal = tenant.chain(**changes.pop("principal", {}))
-        body = {"request_id": str(uuid4()), "principal": principal, "model": MODEL, "provider": "builtin", "kind": "chat"}
+        body = {
+            "request_id": str(uuid4()),
+            "principal": principal,
+            "model": MODEL,
+            "provider": "builtin",
+            "kind": "chat",
+        }
         body |= {"input_tokens_max": 400, "output_tokens_max": 100, "n": 1, **changes}
         return await self.http.post("/internal/v1/reservations", json=body, headers=self.inference())
 
     async def settle(self, request_id: str, **usage: int) -> httpx.Response:
-        body = {"usage": usage, "source": "provider", "outcome": "complete", "occurred_at": datetime.now(UTC).isoformat(), "latency_ms": 7}
-        return await self.http.post(f"/internal/v1/reservations/{request_id}/settle", json=body, headers=self.inference())
+        body = {
+            "usage": usage,
+            "source": "provider",
+            "outcome": "complete",
+            "occurred_at": datetime.now(UTC).isoformat(),
+            "latency_ms": 7,
+        }
+        return await self.http.post(
+            f"/internal/v1/reservations/{request_id}/settle", json=body, headers=self.inference()
+        )
 
     async def release(self, request_id: str) -> httpx.Response:
         return await self.http.post(
-            f"/internal/v1/reservations/{request_id}/release", json={"reason": "provider down"}, headers=self.inference()
+            f"/internal/v1/reservations/{request_id}/release",
+            json={"reason": "provider down"},
+            headers=self.inference(),
         )
 
     async def checkpoint(self, **tokens: int) -> dict[str, Any]:
         holds = [{"request_id": request_id, "output_tokens": count} for request_id, count in tokens.items()]
-        answer = await self.http.post("/internal/v1/reservations/checkpoint", json={"holds": holds}, headers=self.inference())
+        answer = await self.http.post(
+            "/internal/v1/reservations/checkpoint", json={"holds": holds}, headers=self.inference()
+        )
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -101,14 +142,20 @@ class Billing:
 
     async def get(self, tenant: Tenant, path: str, role: Role = Role.ADMIN, **params: Any) -> Any:
         """What a public route shows to somebody with this role."""
-        answer = await self.http.get(f"/api/v1/billing{path}", headers=self.person(tenant, role), params=params)
+        answer = await self.http.get(
+            f"/api/v1/billing{path}", headers=self.person(tenant, role), params=params
+        )
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    async def put_budget(self, tenant: Tenant, limit: str, *, scope: str = "user", scope_id: Any = None, window: str = "month") -> Any:
+    async def put_budget(
+        self, tenant: Tenant, limit: str, *, scope: str = "user", scope_id: Any = None, window: str = "month"
+    ) -> Any:
         """Set a hard budget as an administrator of the organisation."""
         body = {"scope": scope, "scope_id": str(scope_id or tenant.user_id), "window": window, "limit": limit}
-        answer = await self.http.put("/api/v1/billing/budgets", json=body, headers=self.person(tenant, Role.ORG_ADMIN))
+        answer = await self.http.put(
+            "/api/v1/billing/budgets", json=body, headers=self.person(tenant, Role.ORG_ADMIN)
+        )
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -133,7 +180,11 @@ def start_billing(database: Any, keys: KeyRing) -> Callable[..., AbstractAsyncCo
 
     @asynccontextmanager
     async def start(**changes: Any) -> AsyncIterator[Billing]:
-        fields = {"jobs_enabled": False, **keys.settings_fields("billing-service", database_url=database.app_url), **changes}
+        fields = {
+            "jobs_enabled": False,
+            **keys.settings_fields("billing-service", database_url=database.app_url),
+            **changes,
+        }
         service_settings = BillingSettings(_env_file=None, **fields)
         app = create_app(service_settings)
         pool = await create_raw_pool(database.app_url, schema="billing", size_min=1, size_max=4)
@@ -145,7 +196,9 @@ def start_billing(database: Any, keys: KeyRing) -> Callable[..., AbstractAsyncCo
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def billing(start_billing: Callable[..., AbstractAsyncContextManager[Billing]]) -> AsyncIterator[Billing]:
+async def billing(
+    start_billing: Callable[..., AbstractAsyncContextManager[Billing]],
+) -> AsyncIterator[Billing]:
     """One service a module: its tests run on the module's loop and each has a tenant of its own."""
     async with start_billing() as service:
         yield service
@@ -164,7 +217,9 @@ def new_tenant() -> type[Tenant]:
 @pytest.fixture
 def policy() -> ReservePolicy:
     """5 USD granted, 2 USD a month for each person."""
-    return ReservePolicy(ttl_s=30, renewed_ttl_s=10, output_tokens_min=16, grant_nano=5 * NANO, default_budget_nano=2 * NANO)
+    return ReservePolicy(
+        ttl_s=30, renewed_ttl_s=10, output_tokens_min=16, grant_nano=5 * NANO, default_budget_nano=2 * NANO
+    )
 
 
 @pytest.fixture

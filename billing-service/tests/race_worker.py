@@ -1,4 +1,5 @@
-"""One of several processes that race or die in the tests: `python race_worker.py MODE JSON`. Prints one JSON line at its end.
+"""One of several processes that race or die in the tests: `python race_worker.py MODE JSON`. Prints one JSON
+line at its end.
 
 Speaks SQL to the money functions directly: importing the service would cost each process a second of CPU.
 """
@@ -14,8 +15,13 @@ import asyncpg
 
 MODEL = "qwen2.5-coder-0.5b-instruct"
 LANES = 3
-RESERVE = "SELECT outcome FROM reserve($1, $2, $3, $4, $5, $6, 'race', 'chat', 1000, 250, 500, 1, 16, 30, $7, $8)"
-SETTLE = "SELECT result, cost_nano FROM settle($1, ARRAY[$2, 0, 0, 0, $3, 0, 0]::bigint[], 'provider', 'complete', now(), 1)"
+RESERVE = (
+    "SELECT outcome FROM reserve($1, $2, $3, $4, $5, $6, 'race', 'chat', 1000, 250, 500, 1, 16, 30, $7, $8)"
+)
+SETTLE = (
+    "SELECT result, cost_nano FROM settle($1, ARRAY[$2, 0, 0, 0, $3, 0, 0]::bigint[], 'provider', "
+    "'complete', now(), 1)"
+)
 
 
 class Books:
@@ -35,7 +41,9 @@ class Books:
             return await (connection or self.pool).fetchval(RESERVE, *arguments)
 
     async def settle(self, request_id, input_tokens, output_tokens, connection=None):
-        return (await (connection or self.pool).fetchrow(SETTLE, request_id, input_tokens, output_tokens))["cost_nano"]
+        return (await (connection or self.pool).fetchrow(SETTLE, request_id, input_tokens, output_tokens))[
+            "cost_nano"
+        ]
 
 
 def dice_of(task, lane=0):
@@ -75,7 +83,9 @@ async def same(books, task):
 
 
 async def churn(books, task):
-    """Every kind of operation on random sets of accounts, budgets and holds at once. Gives the database's errors by name."""
+    """Every kind of operation on random sets of accounts, budgets and holds at once. Gives the database's
+    errors by name.
+    """
     known, errors = [UUID(text) for text in task["ids"]], Counter()
     execute = books.pool.execute
 
@@ -96,8 +106,14 @@ async def churn(books, task):
         elif kind == 6:
             await execute("SELECT expire_hold($1, now() + interval '1 day')", some)
         else:
-            who = UUID(chain["organisation_id"]), UUID(chain["team_id"]), dice.choice(["hour", "day", "month"])
-            await execute("SELECT set_budget($1, 'team', $2, $3, $4, false)", *who, dice.randint(10**6, 10**7))
+            who = (
+                UUID(chain["organisation_id"]),
+                UUID(chain["team_id"]),
+                dice.choice(["hour", "day", "month"]),
+            )
+            await execute(
+                "SELECT set_budget($1, 'team', $2, $3, $4, false)", *who, dice.randint(10**6, 10**7)
+            )
 
     async def lane(number):
         dice = dice_of(task, number)
@@ -133,7 +149,9 @@ async def die(books, task):
 
 async def main(mode, task):
     async with asyncpg.create_pool(task["url"], min_size=LANES, max_size=LANES) as pool:
-        result = await {"spend": spend, "same": same, "churn": churn, "die": die}[mode](Books(pool, task), task)
+        result = await {"spend": spend, "same": same, "churn": churn, "die": die}[mode](
+            Books(pool, task), task
+        )
     print(json.dumps(result), flush=True)  # noqa: T201 - the parent reads this line
 
 

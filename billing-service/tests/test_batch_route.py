@@ -14,12 +14,24 @@ MODEL = "qwen2.5-coder-0.5b-instruct"
 
 def reserve(tenant: Any, **changes: Any) -> dict[str, Any]:
     body = {"request_id": str(uuid4()), "principal": tenant.chain(), "model": MODEL, "provider": "builtin"}
-    return {"action": "reserve", "body": body | {"input_tokens_max": 400, "output_tokens_max": 100, **changes}}
+    return {
+        "action": "reserve",
+        "body": body | {"input_tokens_max": 400, "output_tokens_max": 100, **changes},
+    }
 
 
 def settle(dispatch_id: str, **changes: Any) -> dict[str, Any]:
-    body = {"usage": {"input_tokens": 10, "output_tokens": 5}, "source": "provider", "outcome": "complete", **changes}
-    return {"action": "settle", "dispatch_id": dispatch_id, "body": {"occurred_at": datetime.now(UTC).isoformat(), **body}}
+    body = {
+        "usage": {"input_tokens": 10, "output_tokens": 5},
+        "source": "provider",
+        "outcome": "complete",
+        **changes,
+    }
+    return {
+        "action": "settle",
+        "dispatch_id": dispatch_id,
+        "body": {"occurred_at": datetime.now(UTC).isoformat(), **body},
+    }
 
 
 def release(dispatch_id: str) -> dict[str, Any]:
@@ -27,7 +39,9 @@ def release(dispatch_id: str) -> dict[str, Any]:
 
 
 async def send(billing: Any, *entries: Any) -> list[tuple[int, dict[str, Any]]]:
-    answer = await billing.http.post("/internal/v1/reservations/batch", json={"entries": entries}, headers=billing.inference())
+    answer = await billing.http.post(
+        "/internal/v1/reservations/batch", json={"entries": entries}, headers=billing.inference()
+    )
     assert answer.status_code == 200, answer.text
     BatchAnswers.model_validate(answer.json())
     return [(each["status"], each["body"]) for each in answer.json()["answers"]]
@@ -39,7 +53,9 @@ def id_of(entry: dict[str, Any]) -> str:
 
 async def writers(billing: Any, *dispatch_ids: str) -> set[str]:
     """The transactions that wrote these holds last."""
-    rows = await billing.pool.fetch("SELECT xmin::text FROM hold WHERE request_id = ANY ($1)", [UUID(each) for each in dispatch_ids])
+    rows = await billing.pool.fetch(
+        "SELECT xmin::text FROM hold WHERE request_id = ANY ($1)", [UUID(each) for each in dispatch_ids]
+    )
     return {row[0] for row in rows}
 
 
@@ -52,18 +68,26 @@ async def spend_all(billing: Any, tenant: Any, other: Any) -> dict[str, Any]:
     return entry
 
 
-async def test_settlements_and_reserves_of_an_organisation_share_a_transaction(billing, tenant, broken_invariants):
+async def test_settlements_and_reserves_of_an_organisation_share_a_transaction(
+    billing, tenant, broken_invariants
+):
     first = [reserve(tenant) for _ in range(3)]
     held = await send(billing, *first)
     assert {status for status, _ in held} == {200}
-    assert [Reservation.model_validate(body).request_id for _, body in held] == [UUID(id_of(entry)) for entry in first]
+    assert [Reservation.model_validate(body).request_id for _, body in held] == [
+        UUID(id_of(entry)) for entry in first
+    ]
     second = [reserve(tenant) for _ in range(2)]
     mixed = await send(billing, settle(id_of(first[0])), second[0], settle(id_of(first[1])), second[1])
     assert [status for status, _ in mixed] == [200] * 4
     assert [UUID(body["request_id"]) for _, body in mixed] == [
         UUID(each) for each in (id_of(first[0]), id_of(second[0]), id_of(first[1]), id_of(second[1]))
     ]
-    assert Settlement.model_validate(mixed[0][1]).cost_nano == Settlement.model_validate(mixed[2][1]).cost_nano > 0
+    assert (
+        Settlement.model_validate(mixed[0][1]).cost_nano
+        == Settlement.model_validate(mixed[2][1]).cost_nano
+        > 0
+    )
     assert len(await writers(billing, *map(id_of, (*first[:2], *second)))) == 1
     assert await broken_invariants(billing.pool) == {}
 
@@ -78,16 +102,23 @@ async def test_what_a_settlement_gives_back_admits_the_reserve_beside_it(billing
 async def test_each_entry_is_refused_alone_and_as_its_own_route_would(billing, tenant, new_tenant):
     poor = new_tenant()
     await spend_all(billing, poor, tenant)
-    good, unpriced, dear = reserve(tenant), reserve(tenant, model="nobody-knows"), reserve(poor, input_tokens_max=4_000)
+    good, unpriced, dear = (
+        reserve(tenant),
+        reserve(tenant, model="nobody-knows"),
+        reserve(poor, input_tokens_max=4_000),
+    )
     torn = reserve(tenant, output_tokens_max=-1)
     barred = reserve(tenant)
     barred["body"]["principal"]["models"] = ["another"]
     strange: Any = {"action": "reward"}
-    answers = await send(billing, unpriced, good, dear, torn, barred, strange, 7, settle(str(uuid4())), release(str(uuid4())))
+    answers = await send(
+        billing, unpriced, good, dear, torn, barred, strange, 7, settle(str(uuid4())), release(str(uuid4()))
+    )
     assert [status for status, _ in answers] == [402, 200, 429, 422, 403, 422, 422, 404, 404]
     codes = [body.get("code") for _, body in answers]
     assert codes == [
-        "price_unknown", None, "budget_exceeded", "invalid", "model_not_allowed", "invalid", "invalid", "hold_unknown", "hold_unknown",
+        "price_unknown", None, "budget_exceeded", "invalid", "model_not_allowed", "invalid", "invalid",
+        "hold_unknown", "hold_unknown",
     ]  # fmt: skip
     alone = (await billing.reserve(tenant, model="nobody-knows")).json()
     assert {**alone, "request_id": ""} == {**answers[0][1], "request_id": ""}
@@ -120,24 +151,38 @@ async def test_organisations_in_one_call_keep_to_themselves(billing, tenant, new
     mine, theirs = reserve(tenant), reserve(other)
     assert [status for status, _ in await send(billing, mine, theirs)] == [200, 200]
     assert len(await writers(billing, id_of(mine), id_of(theirs))) == 2
-    assert [status for status, _ in await send(billing, settle(id_of(theirs)), settle(id_of(mine)))] == [200, 200]
+    assert [status for status, _ in await send(billing, settle(id_of(theirs)), settle(id_of(mine)))] == [
+        200,
+        200,
+    ]
 
 
 async def test_a_providers_id_is_noted_before_the_charge(billing, tenant):
     entry = reserve(tenant)
     await send(billing, entry)
-    answers = await send(billing, settle(id_of(entry), provider_request_id="gen-1", provider_cost_nano=5), reserve(tenant))
+    answers = await send(
+        billing, settle(id_of(entry), provider_request_id="gen-1", provider_cost_nano=5), reserve(tenant)
+    )
     assert [status for status, _ in answers] == [200, 200]
-    assert await billing.pool.fetchval("SELECT reported_nano FROM provider_call WHERE request_id = $1", UUID(id_of(entry))) == 5
+    assert (
+        await billing.pool.fetchval(
+            "SELECT reported_nano FROM provider_call WHERE request_id = $1", UUID(id_of(entry))
+        )
+        == 5
+    )
 
 
 async def test_the_call_itself_is_bounded_and_for_dispatchers_only(billing, tenant):
     async def post(body: Any, headers: dict[str, str]) -> int:
-        return (await billing.http.post("/internal/v1/reservations/batch", json=body, headers=headers)).status_code
+        return (
+            await billing.http.post("/internal/v1/reservations/batch", json=body, headers=headers)
+        ).status_code
 
     assert await post({"entries": []}, billing.inference()) == 422
     assert await post({"entries": "all"}, billing.inference()) == 422
-    assert await post({"entries": [release(str(uuid4()))] * (BATCH_ENTRIES_MAX + 1)}, billing.inference()) == 422
+    assert (
+        await post({"entries": [release(str(uuid4()))] * (BATCH_ENTRIES_MAX + 1)}, billing.inference()) == 422
+    )
     assert await post({"entries": [{"filler": "x" * 1_100_000}]}, billing.inference()) == 413
     assert await post({"entries": [reserve(tenant)]}, billing.person(tenant)) == 403
     assert await post({"entries": [reserve(tenant)]}, {}) == 401
@@ -147,7 +192,9 @@ async def test_each_entry_has_its_own_access_line(billing, tenant, capfd):
     billing.app.state.access_log.flush()
     capfd.readouterr()
     await send(
-        billing, {**reserve(tenant), "request_id": "request-number-one"}, {**settle(str(uuid4())), "request_id": "request-number-two"}
+        billing,
+        {**reserve(tenant), "request_id": "request-number-one"},
+        {**settle(str(uuid4())), "request_id": "request-number-two"},
     )
     billing.app.state.access_log.flush()
     lines = [line for line in capfd.readouterr().err.splitlines() if "request-number-" in line]

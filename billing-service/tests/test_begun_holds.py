@@ -1,4 +1,6 @@
-"""How long a hold lives: a begun one by its checkpoints, one that was never begun by its making. Time passes when told to."""
+"""How long a hold lives: a begun one by its checkpoints, one that was never begun by its making. Time passes
+when told to.
+"""
 
 from datetime import UTC, datetime
 
@@ -35,7 +37,11 @@ class Passing:
         metrics = JobMetrics(Metrics(service="billing-service"))
         policy = self._policy
         self.sweeper = Sweeper(
-            OldServer(self._pool), ttl_s=policy.ttl_s, renewed_ttl_s=policy.renewed_ttl_s, metrics=metrics, clock=lambda: self.now_s
+            OldServer(self._pool),
+            ttl_s=policy.ttl_s,
+            renewed_ttl_s=policy.renewed_ttl_s,
+            metrics=metrics,
+            clock=lambda: self.now_s,
         )
 
     async def checkpoint(self, tokens):
@@ -46,14 +52,17 @@ class Passing:
         """The hold grows older while billing is away."""
         self.now_s += seconds
         await self._pool.execute(
-            "UPDATE hold SET created_at = created_at - make_interval(secs => $2), expires_at = expires_at - make_interval(secs => $2)"
+            "UPDATE hold SET created_at = created_at - make_interval(secs => $2), expires_at = expires_at -"
+            " make_interval(secs => $2)"
             " WHERE request_id = $1",
             self.request_id,
             float(seconds),
         )
 
     async def live(self, seconds, *, checkpoints=None):
-        """Billing works for so long and sweeps as its schedule says; `checkpoints` are the tokens of each second."""
+        """Billing works for so long and sweeps as its schedule says; `checkpoints` are the tokens of each
+        second.
+        """
         for second in range(seconds):
             await self.age(1)
             if checkpoints is not None:
@@ -89,7 +98,9 @@ async def passing(pool, repository, policy, tenant):
     return time
 
 
-async def test_a_begun_hold_ends_soon_after_its_last_checkpoint_and_is_charged_by_it(passing, policy, pool, broken_invariants):
+async def test_a_begun_hold_ends_soon_after_its_last_checkpoint_and_is_charged_by_it(
+    passing, policy, pool, broken_invariants
+):
     await passing.checkpoint(0)
     await passing.live(4, checkpoints=lambda second: 10 * (second + 1))
     await passing.live(9)
@@ -115,7 +126,9 @@ async def test_a_living_stream_is_never_ended_however_long_it_runs(passing, poli
     assert (await passing.usage()).state == "held"
 
 
-async def test_a_stream_that_lives_while_billing_is_away_is_charged_once_and_in_full(passing, pool, broken_invariants):
+async def test_a_stream_that_lives_while_billing_is_away_is_charged_once_and_in_full(
+    passing, pool, broken_invariants
+):
     await passing.checkpoint(5)
     await passing.age(60)
     passing.restart_billing()
@@ -131,7 +144,9 @@ async def test_a_stream_that_lives_while_billing_is_away_is_charged_once_and_in_
     assert await broken_invariants(pool) == {}
 
 
-async def test_a_dispatcher_that_died_while_billing_was_away_has_its_last_checkpoint_charged(passing, policy, pool, broken_invariants):
+async def test_a_dispatcher_that_died_while_billing_was_away_has_its_last_checkpoint_charged(
+    passing, policy, pool, broken_invariants
+):
     await passing.checkpoint(7)
     await passing.age(60)
     passing.restart_billing()

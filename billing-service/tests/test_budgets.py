@@ -19,7 +19,11 @@ async def test_a_budget_holds_at_every_level(billing, new_tenant, scope, window)
     budget = await billing.put_budget(tenant, "0.000001", scope=scope, scope_id=scope_id, window=window)
     assert budget["limit_nano"] == 1_000
     refused = (await billing.reserve(tenant)).json()
-    assert (refused["code"], refused["scope"], refused["scope_id"]) == ("budget_exceeded", scope, str(scope_id))
+    assert (refused["code"], refused["scope"], refused["scope_id"]) == (
+        "budget_exceeded",
+        scope,
+        str(scope_id),
+    )
     assert (refused["resets_at"] is None) == (window == "total")
 
 
@@ -29,8 +33,12 @@ async def test_default_budgets_together_stay_below_their_ceiling(start_billing, 
         people = [new_tenant(organisation_id=organisation_id) for _ in range(4)]
         limits = []
         for person in people:
-            shown = (await billing.http.get("/api/v1/billing/entitlements", headers=billing.person(person))).json()
-            limits.append(next(budget["limit_nano"] for budget in shown["budgets"] if budget["scope"] == "user"))
+            shown = (
+                await billing.http.get("/api/v1/billing/entitlements", headers=billing.person(person))
+            ).json()
+            limits.append(
+                next(budget["limit_nano"] for budget in shown["budgets"] if budget["scope"] == "user")
+            )
         assert limits == [2_000_000_000, 2_000_000_000, 1_000_000_000, 0]
         refused = await billing.reserve(people[3])
         assert (refused.status_code, refused.json()["code"]) == (429, "budget_exceeded")
@@ -75,11 +83,15 @@ async def test_raising_the_default_budget_lets_a_person_go_on(billing, tenant):
     assert (await billing.reserve(tenant, model="gpt-4o")).status_code == 200
 
 
-async def test_a_lowered_budget_refuses_at_once_and_open_holds_still_settle(billing, tenant, broken_invariants):
+async def test_a_lowered_budget_refuses_at_once_and_open_holds_still_settle(
+    billing, tenant, broken_invariants
+):
     held = (await billing.reserve(tenant)).json()
     await billing.put_budget(tenant, "0")
     assert (await billing.reserve(tenant)).status_code == 429
-    assert (await billing.settle(held["request_id"], input_tokens=400, output_tokens=100)).json()["cost_nano"] == held["amount_nano"]
+    assert (await billing.settle(held["request_id"], input_tokens=400, output_tokens=100)).json()[
+        "cost_nano"
+    ] == held["amount_nano"]
     assert (await billing.reserve(tenant)).status_code == 429
     assert await broken_invariants(billing.pool) == {}
 

@@ -1,4 +1,6 @@
-"""kill -9 at each step: what was not acknowledged leaves no trace or is recoverable, what was acknowledged stays, once."""
+"""kill -9 at each step: what was not acknowledged leaves no trace or is recoverable, what was acknowledged
+stays, once.
+"""
 
 import asyncio
 import json
@@ -37,10 +39,14 @@ STEPS = {
 
 
 async def settle(repository, request_id):
-    return await repository.settle(request_id, USAGE, source="provider", outcome="complete", occurred_at=utc_now(), latency_ms=1)
+    return await repository.settle(
+        request_id, USAGE, source="provider", outcome="complete", occurred_at=utc_now(), latency_ms=1
+    )
 
 
-async def test_a_client_killed_at_any_step_leaves_whole_books(database, pool, repository, new_tenant, broken_invariants):
+async def test_a_client_killed_at_any_step_leaves_whole_books(
+    database, pool, repository, new_tenant, broken_invariants
+):
     ids = {step: uuid4() for step in STEPS}
     steps = {step: new_tenant().chain() | {"request_id": str(request_id)} for step, request_id in ids.items()}
     command = [sys.executable, str(WORKER), "die", json.dumps({"url": database.app_url, "steps": steps})]
@@ -49,7 +55,8 @@ async def test_a_client_killed_at_any_step_leaves_whole_books(database, pool, re
     worker.kill()
     worker.wait()
     for step, state in STEPS.items():
-        # The lock of the dead process' transaction goes when the server notices the death; nobody waits longer than that.
+        # The lock of the dead process' transaction goes when the server notices the death; nobody waits
+        # longer than that.
         await pool.execute("SELECT 1 FROM hold WHERE request_id = $1 FOR UPDATE", ids[step])
         found = await repository.usage(ids[step])
         assert (found.state if found else None) == state, step
@@ -75,8 +82,20 @@ class Process:
         self.child = None
 
     def spawn(self):
-        command = [sys.executable, "-m", "uvicorn", "app.main:app", "--port", str(self.port), "--log-level", "warning", "--no-access-log"]
-        self.child = subprocess.Popen(command, cwd=SERVICE_ROOT, env=self.environment, stdout=subprocess.DEVNULL)
+        command = [
+            sys.executable,
+            "-m",
+            "uvicorn",
+            "app.main:app",
+            "--port",
+            str(self.port),
+            "--log-level",
+            "warning",
+            "--no-access-log",
+        ]
+        self.child = subprocess.Popen(
+            command, cwd=SERVICE_ROOT, env=self.environment, stdout=subprocess.DEVNULL
+        )
 
     async def ready(self):
         async with httpx.AsyncClient() as http:
@@ -102,33 +121,36 @@ async def running(environment, until):
         process.kill()
 
 
-async def test_the_service_killed_under_load_charges_each_dispatch_once(database, keys, new_tenant, broken_invariants, until, tmp_path):
+RESERVE = {"model": "qwen2.5-coder-0.5b-instruct", "provider": "mock"}
+RESERVE |= {"input_tokens_max": 400, "output_tokens_max": 100}
+SETTLE = {"source": "provider", "outcome": "complete", "latency_ms": 20}
+SETTLE |= {"usage": {"input_tokens": 100, "output_tokens": 50}}
+
+
+async def test_the_service_killed_under_load_charges_each_dispatch_once(
+    database, keys, new_tenant, broken_invariants, until, tmp_path
+):
     environment = keys.environment("billing-service", database_url=database.app_url)
     environment |= {"HOLD_TTL_S": "1", "ATRIUM_HOME": str(tmp_path)}
     headers = keys.service_headers("inference-service", target="billing-service")
     tenants = [new_tenant() for _ in range(3)]
     admitted, acknowledged = [], {}
 
-    async def call(http, path, body):
-        return await http.post(path, json=body, headers=headers)
-
     async def dispatch(http, number, killed):
-        """One dispatch as inference makes it: what is not answered is repeated under the same id after the restart."""
+        """As inference makes it: what is not answered is repeated under the same id after the restart."""
         request_id = str(uuid4())
-        reserve = {"request_id": request_id, "principal": tenants[number % 3].chain(), "model": "qwen2.5-coder-0.5b-instruct"}
-        reserve |= {"provider": "mock", "input_tokens_max": 400, "output_tokens_max": 100}
+        reserve = RESERVE | {"request_id": request_id, "principal": tenants[number % 3].chain()}
         try:
-            if (await call(http, "/internal/v1/reservations", reserve)).status_code != 200:
+            if (await http.post("/internal/v1/reservations", json=reserve)).status_code != 200:
                 return
         except httpx.TransportError:
             return  # never dispatched: whatever was held expires
         admitted.append(request_id)
         await asyncio.sleep(0.02)
-        body = {"usage": {"input_tokens": 100, "output_tokens": 50}, "source": "provider", "outcome": "complete"}
-        body |= {"occurred_at": utc_now().isoformat(), "latency_ms": 20}
+        body = SETTLE | {"occurred_at": utc_now().isoformat()}
         while True:
             try:
-                answer = await call(http, f"/internal/v1/reservations/{request_id}/settle", body)
+                answer = await http.post(f"/internal/v1/reservations/{request_id}/settle", json=body)
                 assert answer.status_code == 200, answer.text
                 acknowledged[request_id] = answer.json()["cost_nano"]
                 return
@@ -136,7 +158,10 @@ async def test_the_service_killed_under_load_charges_each_dispatch_once(database
                 await killed.wait()
                 await asyncio.sleep(0.05)
 
-    async with running(environment, until) as process, httpx.AsyncClient(base_url=f"http://127.0.0.1:{process.port}", timeout=20) as http:
+    async with (
+        running(environment, until) as process,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{process.port}", headers=headers, timeout=20) as http,
+    ):
         restarted = asyncio.Event()
         load = [asyncio.ensure_future(dispatch(http, number, restarted)) for number in range(60)]
 
@@ -168,7 +193,10 @@ async def test_the_service_killed_under_load_charges_each_dispatch_once(database
 def own_postgres(postgres, tmp_path):
     """A server of this test alone, with fsync, that may be killed."""
     server = type(postgres.server)(
-        data_dir=tmp_path / "data", port=free_port(), password=secrets.token_urlsafe(16), log_path=tmp_path / "server.log"
+        data_dir=tmp_path / "data",
+        port=free_port(),
+        password=secrets.token_urlsafe(16),
+        log_path=tmp_path / "server.log",
     )
     server.initialise()
     server.start()
@@ -197,7 +225,9 @@ async def test_postgres_killed_under_load_fails_closed_and_keeps_what_was_acknow
                 continue
             while True:
                 try:
-                    acknowledged[request.request_id] = (await settle(repository, request.request_id)).cost_nano
+                    acknowledged[request.request_id] = (
+                        await settle(repository, request.request_id)
+                    ).cost_nano
                     break
                 except Unavailable:
                     await asyncio.sleep(0.05)

@@ -16,11 +16,15 @@ USAGE = [100, 0, 0, 0, 20, 0, 0]
 
 
 def settle(repository, request_id, usage=USAGE):
-    return repository.settle(request_id, usage, source="provider", outcome="complete", occurred_at=utc_now(), latency_ms=1)
+    return repository.settle(
+        request_id, usage, source="provider", outcome="complete", occurred_at=utc_now(), latency_ms=1
+    )
 
 
 async def transactions_of(pool: asyncpg.Pool, request_ids: list[Any]) -> int:
-    return await pool.fetchval("SELECT count(DISTINCT xmin::text) FROM hold WHERE request_id = ANY ($1)", request_ids)
+    return await pool.fetchval(
+        "SELECT count(DISTINCT xmin::text) FROM hold WHERE request_id = ANY ($1)", request_ids
+    )
 
 
 class Recorder:
@@ -141,7 +145,9 @@ async def test_a_call_cancelled_in_flight_leaves_its_neighbours_alone(recorder, 
     assert await stays == 30
 
 
-async def test_reserves_that_come_together_share_a_transaction(pool, repository, policy, tenant, broken_invariants):
+async def test_reserves_that_come_together_share_a_transaction(
+    pool, repository, policy, tenant, broken_invariants
+):
     requests = [tenant.request() for _ in range(12)]
     results = await asyncio.gather(*(repository.reserve(request, policy) for request in requests))
     assert {result.outcome for result in results} == {"held"}
@@ -152,7 +158,9 @@ async def test_reserves_that_come_together_share_a_transaction(pool, repository,
     assert await broken_invariants(pool) == {}
 
 
-async def test_a_refused_call_takes_nothing_from_the_granted_ones_beside_it(pool, repository, policy, tenant, broken_invariants):
+async def test_a_refused_call_takes_nothing_from_the_granted_ones_beside_it(
+    pool, repository, policy, tenant, broken_invariants
+):
     tight = replace(policy, default_budget_nano=policy.default_budget_nano // 1000)
     probe = await repository.reserve(tenant.request(), tight)
     fitting = (probe.remaining_nano or 0) // (probe.amount_nano or 1)
@@ -160,7 +168,9 @@ async def test_a_refused_call_takes_nothing_from_the_granted_ones_beside_it(pool
     huge = tenant.request(input_tokens_max=90_000_000)
     small = [tenant.request() for _ in range(3)]
     unpriced = tenant.request(model="nobody-knows")
-    results = await asyncio.gather(*(repository.reserve(request, tight) for request in (small[0], huge, unpriced, *small[1:])))
+    results = await asyncio.gather(
+        *(repository.reserve(request, tight) for request in (small[0], huge, unpriced, *small[1:]))
+    )
     assert [result.outcome for result in results[:3]] == ["held", "budget_exceeded", "price_unknown"]
     assert [result.outcome for result in results[3:]] == ["held", "held"]
     # Calls are admitted in the order they came: what is left falls by one hold each.
@@ -175,28 +185,46 @@ async def test_a_batch_never_passes_the_limit(pool, repository, policy, tenant, 
     other = type(tenant)()
     results = await asyncio.gather(*(repository.reserve(other.request(), limit) for _ in range(20)))
     assert sum(result.outcome == "held" for result in results) == 5
-    assert sum(result.amount_nano for result in results if result.outcome == "held") == limit.default_budget_nano
-    assert await broken_invariants(pool) == {}
-
-
-async def test_the_same_dispatch_twice_in_a_batch_is_held_and_charged_once(pool, repository, policy, tenant, broken_invariants):
-    request, neighbour = tenant.request(), tenant.request()
-    held = await asyncio.gather(*(repository.reserve(each, policy) for each in (request, request, neighbour, request)))
-    assert {result.outcome for result in held} == {"held"}
-    once = [settle(repository, request.request_id), settle(repository, neighbour.request_id), settle(repository, request.request_id)]
-    settled = await asyncio.gather(*once)
-    assert settled[0].cost_nano == settled[2].cost_nano
     assert (
-        await pool.fetchval("SELECT count(*) FROM transfer WHERE transaction_id = $1 AND reason = 'charge'", str(request.request_id)) == 1
+        sum(result.amount_nano for result in results if result.outcome == "held") == limit.default_budget_nano
     )
     assert await broken_invariants(pool) == {}
 
 
-async def test_a_settlement_the_database_refuses_leaves_its_neighbours_charged(pool, repository, policy, tenant, broken_invariants):
+async def test_the_same_dispatch_twice_in_a_batch_is_held_and_charged_once(
+    pool, repository, policy, tenant, broken_invariants
+):
+    request, neighbour = tenant.request(), tenant.request()
+    held = await asyncio.gather(
+        *(repository.reserve(each, policy) for each in (request, request, neighbour, request))
+    )
+    assert {result.outcome for result in held} == {"held"}
+    once = [
+        settle(repository, request.request_id),
+        settle(repository, neighbour.request_id),
+        settle(repository, request.request_id),
+    ]
+    settled = await asyncio.gather(*once)
+    assert settled[0].cost_nano == settled[2].cost_nano
+    assert (
+        await pool.fetchval(
+            "SELECT count(*) FROM transfer WHERE transaction_id = $1 AND reason = 'charge'",
+            str(request.request_id),
+        )
+        == 1
+    )
+    assert await broken_invariants(pool) == {}
+
+
+async def test_a_settlement_the_database_refuses_leaves_its_neighbours_charged(
+    pool, repository, policy, tenant, broken_invariants
+):
     requests = [tenant.request() for _ in range(4)]
     await asyncio.gather(*(repository.reserve(request, policy) for request in requests))
     usages = [USAGE, [-1, 0, 0, 0, 2**62, 2**62, 0], USAGE, USAGE]
-    calls = (settle(repository, request.request_id, usage) for request, usage in zip(requests, usages, strict=True))
+    calls = (
+        settle(repository, request.request_id, usage) for request, usage in zip(requests, usages, strict=True)
+    )
     answers = await asyncio.gather(*calls, return_exceptions=True)
     assert isinstance(answers[1], asyncpg.PostgresError)
     assert [answer.result for answer in answers if not isinstance(answer, BaseException)] == ["settled"] * 3

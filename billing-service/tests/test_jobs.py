@@ -50,7 +50,10 @@ async def overdue(pool, repository, policy, tenant):
     """A hold whose time is long over."""
     request = tenant.request()
     await repository.reserve(request, policy)
-    await pool.execute("UPDATE hold SET expires_at = now() - interval '1 hour', ttl_s = 0.1 WHERE request_id = $1", request.request_id)
+    await pool.execute(
+        "UPDATE hold SET expires_at = now() - interval '1 hour', ttl_s = 0.1 WHERE request_id = $1",
+        request.request_id,
+    )
     return request.request_id
 
 
@@ -118,7 +121,9 @@ async def test_a_running_service_ends_abandoned_holds(start_billing, tenant, bro
             return await state_of(billing.pool, UUID(held["request_id"])) != "held"
 
         await until(ended)
-        shown = await billing.http.get(f"/internal/v1/usage/{held['request_id']}", headers=billing.inference())
+        shown = await billing.http.get(
+            f"/internal/v1/usage/{held['request_id']}", headers=billing.inference()
+        )
         assert shown.json()["state"] == "expired"
         assert await broken_invariants(billing.pool) == {}
 
@@ -127,20 +132,32 @@ async def test_a_running_service_ends_abandoned_holds(start_billing, tenant, bro
     ("damage", "invariant"),
     [
         (
-            "UPDATE account SET balance_nano = balance_nano + 1 WHERE kind = 'wallet' AND organisation_id = $1",
+            "UPDATE account SET balance_nano = balance_nano + 1 WHERE kind = 'wallet' AND organisation_id = "
+            "$1",
             "I2 balance = sum of entries",
         ),
-        ("UPDATE usage_rollup SET cost_nano = cost_nano + 1 WHERE organisation_id = $1", "I5 roll-ups = events"),
+        (
+            "UPDATE usage_rollup SET cost_nano = cost_nano + 1 WHERE organisation_id = $1",
+            "I5 roll-ups = events",
+        ),
         ("UPDATE usage_event SET cost_nano = cost_nano + 1 WHERE customer_id = $1", "I5 roll-ups = events"),
-        ("UPDATE usage_rollup SET cost_nano = cost_nano + 1 WHERE organisation_id = $1", "I5 roll-ups = ledger"),
-        ("DELETE FROM hold WHERE state = 'held' AND organisation_id = $1", "I4 held money belongs to open holds"),
+        (
+            "UPDATE usage_rollup SET cost_nano = cost_nano + 1 WHERE organisation_id = $1",
+            "I5 roll-ups = ledger",
+        ),
+        (
+            "DELETE FROM hold WHERE state = 'held' AND organisation_id = $1",
+            "I4 held money belongs to open holds",
+        ),
     ],
 )
 async def test_damage_raises_an_alarm(pool, repository, policy, tenant, metrics, caplog, damage, invariant):
     settled, left_open = tenant.request(), tenant.request()
     for request in (settled, left_open):
         await repository.reserve(request, policy)
-    await pool.execute("SELECT settle($1, ARRAY[5, 0, 0, 0, 5, 0, 0], 'provider', 'complete', now(), 1)", settled.request_id)
+    await pool.execute(
+        "SELECT settle($1, ARRAY[5, 0, 0, 0, 5, 0, 0], 'provider', 'complete', now(), 1)", settled.request_id
+    )
 
     @asynccontextmanager
     async def undone():
@@ -187,13 +204,17 @@ async def test_balances_are_checked_from_where_the_last_check_ended(pool, reposi
     for _ in range(3):
         request = tenant.request()
         await repository.reserve(request, policy)
-        await pool.execute("SELECT settle($1, ARRAY[5, 0, 0, 0, 5, 0, 0], 'provider', 'complete', now(), 1)", request.request_id)
+        await pool.execute(
+            "SELECT settle($1, ARRAY[5, 0, 0, 0, 5, 0, 0], 'provider', 'complete', now(), 1)",
+            request.request_id,
+        )
     mark = await pool.fetchval("SELECT clock_timestamp()")
     wrong = "SELECT b FROM check_balances($1) AS b"
     assert await pool.fetch(wrong, mark) == []
     assert await pool.fetchval("SELECT until FROM invariant_check WHERE name = 'balances'") == mark
     kept = await pool.fetchval(
-        "SELECT sum(amount_nano) FROM checked_balance k JOIN account a ON a.id = k.account WHERE organisation_id = $1",
+        "SELECT sum(amount_nano) FROM checked_balance k JOIN account a ON a.id = k.account WHERE "
+        "organisation_id = $1",
         tenant.organisation_id,
     )
     assert kept == 0
@@ -201,12 +222,14 @@ async def test_balances_are_checked_from_where_the_last_check_ended(pool, reposi
     await repository.reserve(request, policy)
     later = await pool.fetchval("SELECT clock_timestamp()")
     await pool.execute(
-        "UPDATE account SET balance_nano = balance_nano + 1 WHERE kind = 'wallet' AND organisation_id = $1", tenant.organisation_id
+        "UPDATE account SET balance_nano = balance_nano + 1 WHERE kind = 'wallet' AND organisation_id = $1",
+        tenant.organisation_id,
     )
     assert len(await pool.fetch(wrong, later)) == 1
     assert await pool.fetchval("SELECT until FROM invariant_check WHERE name = 'balances'") == mark
     await pool.execute(
-        "UPDATE account SET balance_nano = balance_nano - 1 WHERE kind = 'wallet' AND organisation_id = $1", tenant.organisation_id
+        "UPDATE account SET balance_nano = balance_nano - 1 WHERE kind = 'wallet' AND organisation_id = $1",
+        tenant.organisation_id,
     )
     assert await pool.fetch(wrong, later) == []
 
@@ -224,12 +247,19 @@ async def test_a_constraint_that_is_gone_raises_an_alarm(database, metrics):
 
 async def test_the_ledger_has_its_indexes_in_every_partition(pool):
     rows = await pool.fetch(
-        "SELECT c.relname, i.indisvalid, (SELECT count(*) FROM pg_inherits h WHERE h.inhparent = c.oid) AS parts FROM pg_index i"
+        "SELECT c.relname, i.indisvalid, (SELECT count(*) FROM pg_inherits h WHERE h.inhparent = c.oid) AS"
+        " parts FROM pg_index i"
         " JOIN pg_class c ON c.oid = i.indexrelid"
         " WHERE c.relname IN ('transfer_by_transaction', 'transfer_by_time', 'usage_event_by_time')"
     )
-    partitions = await pool.fetchval("SELECT count(*) FROM pg_inherits WHERE inhparent = 'transfer'::regclass")
-    assert sorted(row["relname"] for row in rows) == ["transfer_by_time", "transfer_by_transaction", "usage_event_by_time"]
+    partitions = await pool.fetchval(
+        "SELECT count(*) FROM pg_inherits WHERE inhparent = 'transfer'::regclass"
+    )
+    assert sorted(row["relname"] for row in rows) == [
+        "transfer_by_time",
+        "transfer_by_transaction",
+        "usage_event_by_time",
+    ]
     assert all(row["indisvalid"] and row["parts"] == partitions for row in rows)
 
 
@@ -237,11 +267,16 @@ async def test_sound_books_raise_no_alarm(pool, metrics):
     assert await check_invariants(JobRepository(pool), metrics) == {}
 
 
-async def test_usage_leaves_by_the_outbox_exactly_when_it_is_charged(database, pool, repository, policy, tenant):
+async def test_usage_leaves_by_the_outbox_exactly_when_it_is_charged(
+    database, pool, repository, policy, tenant
+):
     request = tenant.request()
     await repository.reserve(request, policy)
     for _ in range(2):
-        await pool.execute("SELECT settle($1, ARRAY[5, 0, 0, 0, 5, 0, 0], 'provider', 'complete', now(), 1)", request.request_id)
+        await pool.execute(
+            "SELECT settle($1, ARRAY[5, 0, 0, 0, 5, 0, 0], 'provider', 'complete', now(), 1)",
+            request.request_id,
+        )
     heard = []
     listener = await asyncpg.connect(database.app_url)
     await listener.add_listener(CHANNEL, lambda *message: heard.append(json.loads(message[3])))

@@ -1,4 +1,6 @@
-"""Random histories against an oracle in plain Python: limits hold, books balance, charges are exact, prices are pinned."""
+"""Random histories against an oracle in plain Python: limits hold, books balance, charges are exact, prices
+are pinned.
+"""
 
 import asyncio
 from datetime import UTC, datetime
@@ -12,14 +14,24 @@ from billing_service.entitlements.sql_arguments import input_floor
 from billing_service.jobs.repository import INVARIANTS
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    invariant,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
 from shared.contracts.billing import HoldProgress, PrincipalChain, ReserveRequest, UsageBuckets
 from shared.db import create_raw_pool
 from shared.money import TOKENS_PER_PRICE, ceil_div
 
 GRANT = 1_000_000
 DEFAULT_BUDGET = 600_000
-POLICY = ReservePolicy(ttl_s=30, renewed_ttl_s=10, output_tokens_min=16, grant_nano=GRANT, default_budget_nano=DEFAULT_BUDGET)
+POLICY = ReservePolicy(
+    ttl_s=30, renewed_ttl_s=10, output_tokens_min=16, grant_nano=GRANT, default_budget_nano=DEFAULT_BUDGET
+)
 PRICE_NAMES = ("input", "cache_read", "cache_write", "audio_in", "output", "reasoning", "audio_out")
 
 tokens = st.integers(0, 3_000)
@@ -37,7 +49,9 @@ usages = st.builds(
 
 
 def oracle_cost(price, usage) -> int:
-    return ceil_div(sum(amount * count for amount, count in zip(price, bucket_list(usage), strict=True)), TOKENS_PER_PRICE)
+    return ceil_div(
+        sum(amount * count for amount, count in zip(price, bucket_list(usage), strict=True)), TOKENS_PER_PRICE
+    )
 
 
 class Books(RuleBasedStateMachine):
@@ -59,7 +73,9 @@ class Books(RuleBasedStateMachine):
         self.begun: dict[UUID, int] = {}
         """The least input of each hold that was begun."""
         self.floor: dict[UUID, int] = {}
-        self.change_price((10_000_000, 10_000_000, 10_000_000, 10_000_000, 40_000_000, 40_000_000, 40_000_000))
+        self.change_price(
+            (10_000_000, 10_000_000, 10_000_000, 10_000_000, 40_000_000, 40_000_000, 40_000_000)
+        )
 
     def run(self, work):
         return self.runner.run(work)
@@ -72,7 +88,10 @@ class Books(RuleBasedStateMachine):
     def change_price(self, price):
         columns = ", ".join(f"{name}_nano_per_mtok" for name in PRICE_NAMES)
         self.run(
-            self.pool.execute("UPDATE price SET effective_to = clock_timestamp() WHERE model = $1 AND effective_to IS NULL", self.model)
+            self.pool.execute(
+                "UPDATE price SET effective_to = clock_timestamp() WHERE model = $1 AND effective_to IS NULL",
+                self.model,
+            )
         )
         self.run(
             self.pool.execute(
@@ -107,7 +126,9 @@ class Books(RuleBasedStateMachine):
             assert result.amount_nano == needed
             assert needed > result.remaining_nano
             return multiple()
-        assert result.amount_nano == ceil_div(input_max * bound_in + granted * choices * bound_out, TOKENS_PER_PRICE)
+        assert result.amount_nano == ceil_div(
+            input_max * bound_in + granted * choices * bound_out, TOKENS_PER_PRICE
+        )
         assert granted == output_max or granted >= min(output_max, POLICY.output_tokens_min)
         self.wallet -= result.amount_nano
         self.open[request.request_id] = (result.amount_nano, self.price, user)
@@ -132,7 +153,9 @@ class Books(RuleBasedStateMachine):
 
     @rule(hold=holds, count=tokens, ttl_s=st.sampled_from([0.5, 3, 10, 30, 60]))
     def checkpoint(self, hold, count, ttl_s):
-        renewed = self.run(self.repository.checkpoint([HoldProgress(request_id=hold, output_tokens=count)], ttl_s=ttl_s))
+        renewed = self.run(
+            self.repository.checkpoint([HoldProgress(request_id=hold, output_tokens=count)], ttl_s=ttl_s)
+        )
         assert renewed == ({hold} if hold in self.open else set())
         self.begun |= {each: self.floor[each] for each in renewed}
 
@@ -161,13 +184,27 @@ class Books(RuleBasedStateMachine):
         wallet = self.run(self.repository.wallet(self.organisation))
         key = f"top_up:{uuid4()}"
         for _ in range(2):
-            self.run(self.pool.execute("SELECT top_up($1, $2, $3, $4)", self.organisation, wallet.id, amount, key))
+            self.run(
+                self.pool.execute("SELECT top_up($1, $2, $3, $4)", self.organisation, wallet.id, amount, key)
+            )
         self.wallet += amount
 
-    @rule(who=st.integers(0, 1), window=st.sampled_from(["hour", "day", "month", "total"]), limit=st.integers(0, 900_000))
+    @rule(
+        who=st.integers(0, 1),
+        window=st.sampled_from(["hour", "day", "month", "total"]),
+        limit=st.integers(0, 900_000),
+    )
     def set_budget(self, who, window, limit):
         self.run(self.repository.open_accounts(self.organisation, grant_nano=GRANT))
-        self.run(self.pool.execute("SELECT set_budget($1, 'user', $2, $3, $4, false)", self.organisation, self.users[who], window, limit))
+        self.run(
+            self.pool.execute(
+                "SELECT set_budget($1, 'user', $2, $3, $4, false)",
+                self.organisation,
+                self.users[who],
+                window,
+                limit,
+            )
+        )
 
     def charge(self, hold, user, held, cost):
         """`held` came back to the wallet, `cost` left it for good."""
@@ -178,7 +215,12 @@ class Books(RuleBasedStateMachine):
 
     async def _settle(self, hold, usage):
         return await self.repository.settle(
-            hold, bucket_list(usage), source="provider", outcome="complete", occurred_at=datetime.now(UTC), latency_ms=1
+            hold,
+            bucket_list(usage),
+            source="provider",
+            outcome="complete",
+            occurred_at=datetime.now(UTC),
+            latency_ms=1,
         )
 
     @invariant()
@@ -192,10 +234,14 @@ class Books(RuleBasedStateMachine):
     def what_people_spent_is_what_the_roll_up_says(self):
         rows = self.run(
             self.pool.fetch(
-                "SELECT user_id, sum(cost_nano)::bigint AS cost FROM usage_rollup WHERE organisation_id = $1 GROUP BY 1", self.organisation
+                "SELECT user_id, sum(cost_nano)::bigint AS cost FROM usage_rollup WHERE organisation_id = "
+                "$1 GROUP BY 1",
+                self.organisation,
             )
         )
-        assert {row["user_id"]: row["cost"] for row in rows if row["cost"]} == {user: cost for user, cost in self.spent_of.items() if cost}
+        assert {row["user_id"]: row["cost"] for row in rows if row["cost"]} == {
+            user: cost for user, cost in self.spent_of.items() if cost
+        }
 
     @invariant()
     def no_limit_is_passed(self):
@@ -236,7 +282,9 @@ def test_cost_is_exact_beyond_64_bits_and_rounded_up_once(database, runner, data
                     *counts,
                 )
                 await transaction.rollback()
-                assert int(cost) == ceil_div(sum(a * b for a, b in zip(price, counts, strict=True)), TOKENS_PER_PRICE)
+                assert int(cost) == ceil_div(
+                    sum(a * b for a, b in zip(price, counts, strict=True)), TOKENS_PER_PRICE
+                )
         finally:
             await connection.close()
 

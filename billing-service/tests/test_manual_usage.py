@@ -19,7 +19,9 @@ async def manual(billing, tenant, role=Role.ADMIN, key=None, **body):
 
 
 async def live(billing, tenant, role=Role.ADMIN):
-    answer = await billing.http.get(f"{API}/usage/real-time/{tenant.organisation_id}", headers=billing.person(tenant, role))
+    answer = await billing.http.get(
+        f"{API}/usage/real-time/{tenant.organisation_id}", headers=billing.person(tenant, role)
+    )
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -27,7 +29,11 @@ async def live(billing, tenant, role=Role.ADMIN):
 async def test_the_documented_record_counts_and_costs_the_wallet_nothing(billing, tenant):
     answer = await manual(billing, tenant)
     assert answer.status_code == 201, answer.text
-    assert (answer.json()["cost_nano"], answer.json()["tokens"], answer.json()["charged"]) == (2_000_000, 1000, False)
+    assert (answer.json()["cost_nano"], answer.json()["tokens"], answer.json()["charged"]) == (
+        2_000_000,
+        1000,
+        False,
+    )
     shown = await live(billing, tenant)
     assert (shown["today"]["cost_nano"], shown["month"]["tokens"]) == (2_000_000, 1000)
     assert shown["by_model"][0]["model"] == "deepseek-ai/deepseek-v3"
@@ -48,7 +54,9 @@ async def test_a_charged_record_debits_the_wallet_once(billing, tenant, broken_i
 
 
 async def test_many_at_once_are_recorded_once(billing, tenant, broken_invariants):
-    answers = await asyncio.gather(*(manual(billing, tenant, charge=True, transaction_id="race", cost="1") for _ in range(8)))
+    answers = await asyncio.gather(
+        *(manual(billing, tenant, charge=True, transaction_id="race", cost="1") for _ in range(8))
+    )
     assert sorted(answer.status_code for answer in answers) == [200] * 7 + [201]
     wallets = await billing.http.get("/api/v1/billing/wallets", headers=billing.person(tenant, Role.ADMIN))
     assert wallets.json()["data"][0]["available_nano"] == 4_000_000_000
@@ -104,14 +112,20 @@ async def test_a_record_of_another_time_counts_there(billing, tenant):
 @pytest.mark.parametrize("role", [Role.USER, Role.ADMIN_READONLY, Role.TEAM_ADMIN])
 async def test_only_those_who_may_record(billing, tenant, role):
     assert (await manual(billing, tenant, role=role)).status_code == 403
-    refused = await billing.http.post(f"{API}/sync/openrouter-usage", json={"days_back": 1}, headers=billing.person(tenant, role))
+    refused = await billing.http.post(
+        f"{API}/sync/openrouter-usage", json={"days_back": 1}, headers=billing.person(tenant, role)
+    )
     assert refused.status_code == 403
 
 
 async def test_another_organisation_is_not_there(billing, tenant, new_tenant):
     stranger = new_tenant()
     assert (await manual(billing, tenant, client_org_id=str(stranger.organisation_id))).status_code == 404
-    answer = await billing.http.get(f"{API}/usage/real-time/{stranger.organisation_id}", headers=billing.person(tenant, Role.ADMIN))
+    answer = await billing.http.get(
+        f"{API}/usage/real-time/{stranger.organisation_id}", headers=billing.person(tenant, Role.ADMIN)
+    )
     assert answer.status_code == 404
-    refused = await billing.http.get(f"{API}/usage/real-time/{tenant.organisation_id}", headers=billing.person(tenant, Role.USER))
+    refused = await billing.http.get(
+        f"{API}/usage/real-time/{tenant.organisation_id}", headers=billing.person(tenant, Role.USER)
+    )
     assert refused.status_code == 403

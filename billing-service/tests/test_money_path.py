@@ -11,13 +11,16 @@ QWEN_INPUT, QWEN_OUTPUT = 10, 40  # nano-USD per token of the built-in model
 
 
 async def balances(billing, tenant):
-    rows = await billing.pool.fetch("SELECT kind, balance_nano FROM account WHERE organisation_id = $1", tenant.organisation_id)
+    rows = await billing.pool.fetch(
+        "SELECT kind, balance_nano FROM account WHERE organisation_id = $1", tenant.organisation_id
+    )
     return {row["kind"]: row["balance_nano"] for row in rows}
 
 
 async def transfers(billing, request_id):
     rows = await billing.pool.fetch(
-        "SELECT d.kind AS debit, c.kind AS credit, t.amount_nano, t.reason FROM transfer t JOIN account d ON d.id = t.debit_account"
+        "SELECT d.kind AS debit, c.kind AS credit, t.amount_nano, t.reason FROM transfer t JOIN account d ON"
+        " d.id = t.debit_account"
         " JOIN account c ON c.id = t.credit_account WHERE t.transaction_id = $1 ORDER BY t.id",
         request_id,
     )
@@ -30,7 +33,9 @@ async def test_a_pair_moves_money_through_the_ledger(billing, tenant, broken_inv
     assert held["amount_nano"] == 400 * QWEN_INPUT + 100 * QWEN_OUTPUT
     assert held["granted_output_tokens"] == 100
     assert held["free"] is False
-    assert held["remaining_nano"] == 2_000_000_000 - held["amount_nano"]  # the person's default budget is the tightest limit
+    assert (
+        held["remaining_nano"] == 2_000_000_000 - held["amount_nano"]
+    )  # the person's default budget is the tightest limit
 
     settled = (await billing.settle(held["request_id"], input_tokens=90, output_tokens=33)).json()
     cost_nano = 90 * QWEN_INPUT + 33 * QWEN_OUTPUT
@@ -124,11 +129,15 @@ async def test_the_customer_pays_at_most_the_hold_and_the_house_the_rest(billing
 
 
 async def test_a_free_model_holds_no_money_and_is_still_recorded(billing, tenant, broken_invariants):
-    held = (await billing.reserve(tenant, model="all-minilm-l6-v2", kind="embedding", output_tokens_max=0)).json()
+    held = (
+        await billing.reserve(tenant, model="all-minilm-l6-v2", kind="embedding", output_tokens_max=0)
+    ).json()
     assert (held["free"], held["amount_nano"]) == (True, 0)
     settled = (await billing.settle(held["request_id"], input_tokens=256)).json()
     assert settled["cost_nano"] == 0
-    event = await billing.pool.fetchrow("SELECT * FROM usage_event WHERE request_id = $1", UUID(held["request_id"]))
+    event = await billing.pool.fetchrow(
+        "SELECT * FROM usage_event WHERE request_id = $1", UUID(held["request_id"])
+    )
     assert (event["tokens_input"], event["cost_nano"]) == (256, 0)
     assert await transfers(billing, held["request_id"]) == []
     assert await broken_invariants(billing.pool) == {}
@@ -155,7 +164,9 @@ async def test_an_unknown_price_names_the_call_that_sets_it(billing, tenant):
 async def test_a_refusal_offers_only_what_the_person_can_do(billing, tenant, role):
     await billing.reserve(tenant, model="gpt-4o", input_tokens_max=0, output_tokens_max=1_000_000)
     unpriced = await billing.reserve(tenant, model="nobody/knows-me", principal={"role": role})
-    used_up = await billing.reserve(tenant, model="gpt-4o", input_tokens_max=100, output_tokens_max=100, principal={"role": role})
+    used_up = await billing.reserve(
+        tenant, model="gpt-4o", input_tokens_max=100, output_tokens_max=100, principal={"role": role}
+    )
     for refused in (unpriced, used_up):
         problem = refused.json()
         assert problem["action"]["kind"] == "ask_admin"
@@ -170,26 +181,36 @@ async def test_a_model_outside_the_allow_list_is_403(billing, tenant):
 
 
 async def test_output_is_clamped_to_what_the_headroom_buys(billing, tenant):
-    held = (await billing.reserve(tenant, model="gpt-4o", input_tokens_max=1_000, output_tokens_max=1_000_000)).json()
+    held = (
+        await billing.reserve(tenant, model="gpt-4o", input_tokens_max=1_000, output_tokens_max=1_000_000)
+    ).json()
     assert held["granted_output_tokens"] == (2_000_000_000 - 1_000 * 2_500) // 10_000
     assert held["amount_nano"] <= 2_000_000_000
     assert held["amount_nano"] + 10_000 > 2_000_000_000  # one token more would not fit
 
 
 async def test_choices_share_the_headroom(billing, tenant):
-    held = (await billing.reserve(tenant, model="gpt-4o", input_tokens_max=0, output_tokens_max=1_000_000, n=4)).json()
+    held = (
+        await billing.reserve(tenant, model="gpt-4o", input_tokens_max=0, output_tokens_max=1_000_000, n=4)
+    ).json()
     assert held["granted_output_tokens"] == 2_000_000_000 // 10_000 // 4
 
 
 async def test_a_used_up_budget_explains_itself(billing, tenant):
     await billing.reserve(tenant, model="gpt-4o", input_tokens_max=0, output_tokens_max=1_000_000)
-    refused = await billing.reserve(tenant, model="gpt-4o", input_tokens_max=100, output_tokens_max=100, principal={"role": "admin"})
+    refused = await billing.reserve(
+        tenant, model="gpt-4o", input_tokens_max=100, output_tokens_max=100, principal={"role": "admin"}
+    )
     problem = refused.json()
     assert refused.status_code == 429
     assert refused.headers["x-should-retry"] == "false"
     assert problem["code"] == "budget_exceeded"
     assert (problem["scope"], problem["scope_id"]) == ("user", str(tenant.user_id))
-    assert (problem["limit_nano"], problem["spent_nano"], problem["held_nano"]) == (2_000_000_000, 0, 2_000_000_000)
+    assert (problem["limit_nano"], problem["spent_nano"], problem["held_nano"]) == (
+        2_000_000_000,
+        0,
+        2_000_000_000,
+    )
     resets_at = datetime.fromisoformat(problem["resets_at"])
     assert resets_at > datetime.now(UTC)
     assert (resets_at.day, resets_at.hour) == (1, 0)
@@ -221,16 +242,23 @@ async def test_a_refusal_takes_nothing_from_any_limit(billing, tenant):
     for _ in range(5):
         assert (await billing.reserve(tenant, model="gpt-4o")).status_code == 429
     assert await balances(billing, tenant) == before
-    assert await billing.pool.fetch("SELECT id, spent_nano, held_nano FROM budget_window ORDER BY id") == windows
+    assert (
+        await billing.pool.fetch("SELECT id, spent_nano, held_nano FROM budget_window ORDER BY id") == windows
+    )
 
 
 async def test_a_checkpoint_renews_live_holds_and_names_lost_ones(billing, tenant):
-    live, ended, unknown = (await billing.reserve(tenant)).json(), (await billing.reserve(tenant)).json(), str(uuid4())
+    live, ended, unknown = (
+        (await billing.reserve(tenant)).json(),
+        (await billing.reserve(tenant)).json(),
+        str(uuid4()),
+    )
     await billing.settle(ended["request_id"], input_tokens=1)
     answer = await billing.checkpoint(**{live["request_id"]: 12, ended["request_id"]: 5, unknown: 1})
     assert answer == {"renewed": [live["request_id"]], "lost": [ended["request_id"], unknown]}
     row = await billing.pool.fetchrow(
-        "SELECT expires_at - clock_timestamp() AS left_to_live, checkpoint_output_tokens FROM hold WHERE request_id = $1",
+        "SELECT expires_at - clock_timestamp() AS left_to_live, checkpoint_output_tokens FROM hold WHERE "
+        "request_id = $1",
         UUID(live["request_id"]),
     )
     assert row["checkpoint_output_tokens"] == 12
@@ -250,7 +278,9 @@ async def test_an_expired_hold_charges_its_checkpoint(billing, tenant, broken_in
     held = (await billing.reserve(tenant)).json()
     await billing.checkpoint(**{held["request_id"]: 30})
     assert await billing.expire(held["request_id"])
-    usage = (await billing.http.get(f"/internal/v1/usage/{held['request_id']}", headers=billing.inference())).json()
+    usage = (
+        await billing.http.get(f"/internal/v1/usage/{held['request_id']}", headers=billing.inference())
+    ).json()
     assert usage["state"] == "expired"
     assert usage["cost_nano"] == 100 * QWEN_INPUT + 30 * QWEN_OUTPUT  # the floor of 400 bytes is 100 tokens
     assert (await balances(billing, tenant))["expired"] == usage["cost_nano"]
@@ -260,7 +290,9 @@ async def test_an_expired_hold_charges_its_checkpoint(billing, tenant, broken_in
 async def test_a_hold_that_was_never_begun_costs_nothing_when_it_expires(billing, tenant, broken_invariants):
     held = (await billing.reserve(tenant)).json()
     assert await billing.expire(held["request_id"])
-    usage = (await billing.http.get(f"/internal/v1/usage/{held['request_id']}", headers=billing.inference())).json()
+    usage = (
+        await billing.http.get(f"/internal/v1/usage/{held['request_id']}", headers=billing.inference())
+    ).json()
     assert (usage["state"], usage["cost_nano"], usage["input_tokens"]) == ("expired", 0, 0)
     assert (await balances(billing, tenant))["wallet"] == 5_000_000_000
     assert [entry[3] for entry in await transfers(billing, held["request_id"])] == ["hold", "return"]
@@ -280,7 +312,9 @@ async def test_the_caller_can_say_what_the_input_floor_is(billing, tenant):
     held = (await billing.reserve(tenant, input_tokens_floor=7)).json()
     await billing.checkpoint(**{held["request_id"]: 0})
     await billing.expire(held["request_id"])
-    usage = (await billing.http.get(f"/internal/v1/usage/{held['request_id']}", headers=billing.inference())).json()
+    usage = (
+        await billing.http.get(f"/internal/v1/usage/{held['request_id']}", headers=billing.inference())
+    ).json()
     assert usage["cost_nano"] == 7 * QWEN_INPUT
 
 
@@ -311,10 +345,16 @@ async def test_a_late_settle_below_the_floor_refunds(billing, tenant, broken_inv
     assert await broken_invariants(billing.pool) == {}
 
 
-async def test_a_late_settle_never_exceeds_a_budget_that_filled_up_meanwhile(billing, tenant, broken_invariants):
-    held = (await billing.reserve(tenant, model="gpt-4o", input_tokens_max=0, output_tokens_max=100_000)).json()
+async def test_a_late_settle_never_exceeds_a_budget_that_filled_up_meanwhile(
+    billing, tenant, broken_invariants
+):
+    held = (
+        await billing.reserve(tenant, model="gpt-4o", input_tokens_max=0, output_tokens_max=100_000)
+    ).json()
     await billing.expire(held["request_id"])  # nothing was checkpointed: everything goes back
-    other = (await billing.reserve(tenant, model="gpt-4o", input_tokens_max=0, output_tokens_max=1_000_000)).json()
+    other = (
+        await billing.reserve(tenant, model="gpt-4o", input_tokens_max=0, output_tokens_max=1_000_000)
+    ).json()
     assert other["amount_nano"] == 2_000_000_000
     settled = (await billing.settle(held["request_id"], output_tokens=100_000)).json()
     assert (settled["cost_nano"], settled["house_loss_nano"]) == (0, 1_000_000_000)
@@ -334,8 +374,12 @@ async def test_an_event_is_dated_between_admission_and_now(billing, tenant):
     held = (await billing.reserve(tenant)).json()
     body = {"usage": {"input_tokens": 1}, "source": "provider", "outcome": "complete", "latency_ms": 1}
     body["occurred_at"] = (datetime.now(UTC) - timedelta(days=900)).isoformat()
-    await billing.http.post(f"/internal/v1/reservations/{held['request_id']}/settle", json=body, headers=billing.inference())
-    stamp = await billing.pool.fetchval('SELECT "timestamp" FROM usage_event WHERE request_id = $1', UUID(held["request_id"]))
+    await billing.http.post(
+        f"/internal/v1/reservations/{held['request_id']}/settle", json=body, headers=billing.inference()
+    )
+    stamp = await billing.pool.fetchval(
+        'SELECT "timestamp" FROM usage_event WHERE request_id = $1', UUID(held["request_id"])
+    )
     assert datetime.now(UTC) - stamp < timedelta(minutes=1)
 
 
@@ -359,13 +403,21 @@ async def test_a_malformed_reservation_is_422(billing, tenant, change):
 
 async def test_a_body_that_is_not_json_is_422_and_a_huge_one_413(billing):
     post = billing.http.post
-    assert (await post("/internal/v1/reservations", content=b"{", headers=billing.inference())).status_code == 422
-    assert (await post("/internal/v1/reservations", content=b" " * 100_000, headers=billing.inference())).status_code == 413
+    assert (
+        await post("/internal/v1/reservations", content=b"{", headers=billing.inference())
+    ).status_code == 422
+    assert (
+        await post("/internal/v1/reservations", content=b" " * 100_000, headers=billing.inference())
+    ).status_code == 413
 
 
 async def test_internal_routes_are_closed_to_people_and_other_services(billing, tenant):
     body = {"holds": []}
-    paths = ["/internal/v1/reservations", "/internal/v1/reservations/checkpoint", f"/internal/v1/reservations/{uuid4()}/settle"]
+    paths = [
+        "/internal/v1/reservations",
+        "/internal/v1/reservations/checkpoint",
+        f"/internal/v1/reservations/{uuid4()}/settle",
+    ]
     for path in paths:
         assert (await billing.http.post(path, json=body)).status_code == 401
         assert (await billing.http.post(path, json=body, headers=billing.person(tenant))).status_code == 403

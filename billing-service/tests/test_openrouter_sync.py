@@ -55,7 +55,11 @@ class FakeOpenRouter:
         elif scope["path"].endswith("/generation"):
             found = self.generations.get(query["id"])
             unknown = 400 if query["id"] in self.malformed else 404
-            status, body = (200, orjson.dumps({"data": found})) if found else (unknown, b'{"error":{"message":"not found"}}')
+            status, body = (
+                (200, orjson.dumps({"data": found}))
+                if found
+                else (unknown, b'{"error":{"message":"not found"}}')
+            )
         else:
             body = orjson.dumps({"data": self.activity.get(query["date"], [])})
         await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -125,11 +129,20 @@ async def dispatch(billing, tenant, generation_id, *, days_ago=0, reported_nano=
     """One settled dispatch that the provider knows as `generation_id`."""
     held = (await billing.reserve(tenant, model="gpt-4o")).json()
     body = {"usage": {"input_tokens": 10, "output_tokens": 25}, "source": "provider", "outcome": "complete"}
-    body |= {"occurred_at": datetime.now(UTC).isoformat(), "provider_request_id": generation_id, "provider_cost_nano": reported_nano}
-    answer = await billing.http.post(f"/internal/v1/reservations/{held['request_id']}/settle", json=body, headers=billing.inference())
+    body |= {
+        "occurred_at": datetime.now(UTC).isoformat(),
+        "provider_request_id": generation_id,
+        "provider_cost_nano": reported_nano,
+    }
+    answer = await billing.http.post(
+        f"/internal/v1/reservations/{held['request_id']}/settle", json=body, headers=billing.inference()
+    )
     assert answer.status_code == 200, answer.text
     if days_ago:
-        moved = "UPDATE provider_call SET occurred_at = occurred_at - make_interval(days => $2) WHERE provider_request_id = $1"
+        moved = (
+            "UPDATE provider_call SET occurred_at = occurred_at - make_interval(days => $2) WHERE "
+            "provider_request_id = $1"
+        )
         await billing.pool.execute(moved, generation_id, days_ago)
     return answer.json()
 
@@ -154,7 +167,12 @@ async def test_what_the_provider_does_not_know_yet_is_asked_for_later(billing, s
     stage.fake.generations["gen-late"] = generation()
     await billing.pool.execute("UPDATE provider_call SET next_attempt_at = now()")
     await stage.run()
-    assert await billing.pool.fetchval("SELECT billed_nano FROM provider_call WHERE provider_request_id = 'gen-late'") == 1_500_000
+    assert (
+        await billing.pool.fetchval(
+            "SELECT billed_nano FROM provider_call WHERE provider_request_id = 'gen-late'"
+        )
+        == 1_500_000
+    )
 
 
 async def test_one_answer_that_cannot_be_read_does_not_stop_the_others(billing, stage, tenant):
@@ -163,15 +181,24 @@ async def test_one_answer_that_cannot_be_read_does_not_stop_the_others(billing, 
     stage.fake.malformed.add("gen-another-providers")
     stage.fake.generations |= {"gen-odd": {**generation(), "model": None}, "gen-good": generation()}
     await stage.run()
-    rows = await billing.pool.fetch("SELECT provider_request_id, billed_nano, attempts FROM provider_call ORDER BY 1")
-    assert [tuple(row) for row in rows] == [("gen-another-providers", None, 1), ("gen-good", 1_500_000, 0), ("gen-odd", None, 1)]
+    rows = await billing.pool.fetch(
+        "SELECT provider_request_id, billed_nano, attempts FROM provider_call ORDER BY 1"
+    )
+    assert [tuple(row) for row in rows] == [
+        ("gen-another-providers", None, 1),
+        ("gen-good", 1_500_000, 0),
+        ("gen-odd", None, 1),
+    ]
     assert (await billing.pool.fetchval("SELECT state FROM openrouter_sync")) == "idle"
 
 
 async def test_more_generations_than_one_page_are_all_fetched(billing, stage, tenant):
     for number in range(120):
         held = uuid4()
-        insert = "INSERT INTO provider_call (provider_request_id, request_id, model, occurred_at) VALUES ($1, $2, 'm', now())"
+        insert = (
+            "INSERT INTO provider_call (provider_request_id, request_id, model, occurred_at) VALUES ($1, "
+            "$2, 'm', now())"
+        )
         await billing.pool.execute(insert, f"gen-{number}", held)
         stage.fake.generations[f"gen-{number}"] = generation()
     await stage.run()
@@ -200,12 +227,20 @@ async def test_usage_that_nobody_settled_here_is_found_and_corrected(billing, st
     await stage.run()
     await stage.run()
     rows = await billing.pool.fetch("SELECT * FROM external_usage WHERE source = 'openrouter' ORDER BY model")
-    found = {row["model"]: (row["cost_nano"], row["requests"], row["input_tokens"], row["output_tokens"]) for row in rows}
+    found = {
+        row["model"]: (row["cost_nano"], row["requests"], row["input_tokens"], row["output_tokens"])
+        for row in rows
+    }
     assert found == {"meta/llama": (750_000_000, 3, 8, 9), "openai/gpt-4o": (10_000_000, 3, 100, 200)}
-    assert all(row["occurred_at"].date() == YESTERDAY and row["organisation_id"] == DEFAULT_ORGANISATION_ID for row in rows)
+    assert all(
+        row["occurred_at"].date() == YESTERDAY and row["organisation_id"] == DEFAULT_ORGANISATION_ID
+        for row in rows
+    )
     stage.fake.activity[YESTERDAY.isoformat()] = [activity(usage=0.0015)]
     await stage.run()
-    left = await billing.pool.fetch("SELECT model FROM external_usage WHERE source = 'openrouter' AND model = 'openai/gpt-4o'")
+    left = await billing.pool.fetch(
+        "SELECT model FROM external_usage WHERE source = 'openrouter' AND model = 'openai/gpt-4o'"
+    )
     assert left == []
 
 
@@ -214,7 +249,12 @@ async def test_a_run_that_was_paused_goes_on_where_it_stopped(billing, stage):
     for day in days:
         stage.fake.activity[day] = [activity(usage=0.5, day=datetime.fromisoformat(day).date())]
     async with stage.database.transaction() as session:
-        await session.execute(text("UPDATE openrouter_sync SET days_back = 3, next_day = NULL, state = 'requested', next_run_at = now()"))
+        await session.execute(
+            text(
+                "UPDATE openrouter_sync SET days_back = 3, next_day = NULL, state = 'requested', "
+                "next_run_at = now()"
+            )
+        )
     stage.fake.pause_at = 2
     assert await stage.sync.look()
     row = await billing.pool.fetchrow("SELECT state, next_day, error, next_run_at FROM openrouter_sync")
@@ -261,24 +301,36 @@ async def test_a_lying_provider_changes_nothing(billing, stage, tenant, body):
     row = await billing.pool.fetchrow("SELECT state, error FROM openrouter_sync")
     assert row["state"] == "waiting"
     assert row["error"]
-    assert await billing.pool.fetchval("SELECT count(*) FROM provider_call WHERE billed_nano IS NOT NULL") == 0
+    assert (
+        await billing.pool.fetchval("SELECT count(*) FROM provider_call WHERE billed_nano IS NOT NULL") == 0
+    )
 
 
 async def test_a_run_can_be_asked_for_and_followed(start_billing, tenant, until):
     fake = FakeOpenRouter(activity={YESTERDAY.isoformat(): [activity(usage=0.5)]})
     keys = {"openrouter_api_key": "sk-or-a", "openrouter_management_key": "sk-or-b"}
-    async with serve(fake, lifespan="off") as url, start_billing(jobs_enabled=True, openrouter_base_url=f"{url}/api/v1", **keys) as billing:
+    async with (
+        serve(fake, lifespan="off") as url,
+        start_billing(jobs_enabled=True, openrouter_base_url=f"{url}/api/v1", **keys) as billing,
+    ):
         headers = billing.person(tenant, Role.ADMIN)
-        asked = await billing.http.post(f"{API}/sync/openrouter-usage", json={"days_back": 2}, headers=headers)
+        asked = await billing.http.post(
+            f"{API}/sync/openrouter-usage", json={"days_back": 2}, headers=headers
+        )
         assert (asked.status_code, asked.json()["enabled"], asked.json()["days_back"]) == (202, True, 2)
 
         async def done():
             status = (await billing.http.get(f"{API}/sync/status", headers=headers)).json()
-            return status["state"] == "idle" and fake.calls["activity", (TODAY - timedelta(days=2)).isoformat()] == 1
+            return (
+                status["state"] == "idle"
+                and fake.calls["activity", (TODAY - timedelta(days=2)).isoformat()] == 1
+            )
 
         await until(done)
         for days_back in (0, 31, "a"):
-            refused = await billing.http.post(f"{API}/sync/openrouter-usage", json={"days_back": days_back}, headers=headers)
+            refused = await billing.http.post(
+                f"{API}/sync/openrouter-usage", json={"days_back": days_back}, headers=headers
+            )
             assert refused.status_code == 422
 
 
@@ -293,7 +345,12 @@ async def test_without_a_key_it_says_what_is_missing(billing, tenant):
 async def test_a_provider_that_refuses_the_key_is_said_so(stage):
     async def refuse(scope, receive, send):
         await send({"type": "http.response.start", "status": 403, "headers": []})
-        await send({"type": "http.response.body", "body": b'{"error":{"message":"Only management keys can fetch activity"}}'})
+        await send(
+            {
+                "type": "http.response.body",
+                "body": b'{"error":{"message":"Only management keys can fetch activity"}}',
+            }
+        )
 
     async with serve(refuse, lifespan="off") as url, make_client(url) as client:
         with pytest.raises(ProviderRefusedError, match="check the key"):

@@ -20,14 +20,20 @@ async def test_seed_prices_are_listed_and_paged(billing, tenant):
     assert {"qwen2.5-coder-0.5b-instruct", "smollm2-135m-instruct", "all-minilm-l6-v2"} <= set(models)
 
 
-async def test_a_price_change_counts_from_now_and_leaves_open_holds_and_past_charges(billing, tenant, broken_invariants):
+async def test_a_price_change_counts_from_now_and_leaves_open_holds_and_past_charges(
+    billing, tenant, broken_invariants
+):
     model = f"model-{uuid4()}"
     admin = billing.person(tenant, Role.ADMIN)
     put = {"model": model, "input_nano_per_mtok": 1_000_000_000, "output_nano_per_mtok": 2_000_000_000}
     old = (await billing.http.put(f"{API}/prices", json=put, headers=admin)).json()
     assert old["cache_read_nano_per_mtok"] == 1_000_000_000
     before = (await billing.reserve(tenant, model=model)).json()
-    new = (await billing.http.put(f"{API}/prices", json={**put, "output_nano_per_mtok": 9_000_000_000}, headers=admin)).json()
+    new = (
+        await billing.http.put(
+            f"{API}/prices", json={**put, "output_nano_per_mtok": 9_000_000_000}, headers=admin
+        )
+    ).json()
     after = (await billing.reserve(tenant, model=model)).json()
     assert (before["price_version"], after["price_version"]) == (old["id"], new["id"])
     assert (await billing.settle(before["request_id"], output_tokens=10)).json()["cost_nano"] == 20_000
@@ -42,13 +48,17 @@ async def test_a_planned_price_waits_for_its_time(billing, tenant):
     model = f"model-{uuid4()}"
     admin = billing.person(tenant, Role.FINANCE)
     later = (datetime.now(UTC) + timedelta(days=3)).isoformat()
-    planned = await billing.http.put(f"{API}/prices", json={"model": model, "free": True, "effective_from": later}, headers=admin)
+    planned = await billing.http.put(
+        f"{API}/prices", json={"model": model, "free": True, "effective_from": later}, headers=admin
+    )
     assert planned.status_code == 200
     assert (await billing.reserve(tenant, model=model)).status_code == 402
     put = {"model": model, "input_nano_per_mtok": 1, "output_nano_per_mtok": 1}
     now = (await billing.http.put(f"{API}/prices", json=put, headers=admin)).json()
     assert now["effective_to"] == planned.json()["effective_from"]
-    again = await billing.http.put(f"{API}/prices", json={"model": model, "free": True, "effective_from": later}, headers=admin)
+    again = await billing.http.put(
+        f"{API}/prices", json={"model": model, "free": True, "effective_from": later}, headers=admin
+    )
     assert again.status_code == 409
 
 
@@ -65,13 +75,17 @@ async def test_a_planned_price_waits_for_its_time(billing, tenant):
     ],
 )
 async def test_a_price_that_makes_no_sense_is_422(billing, tenant, change):
-    answer = await billing.http.put(f"{API}/prices", json={"model": "m", **change}, headers=billing.person(tenant, Role.ADMIN))
+    answer = await billing.http.put(
+        f"{API}/prices", json={"model": "m", **change}, headers=billing.person(tenant, Role.ADMIN)
+    )
     assert answer.status_code == 422, answer.text
 
 
 async def test_marking_a_model_free_opens_it(billing, tenant):
     model = f"model-{uuid4()}"
-    put = await billing.http.put(f"{API}/prices", json={"model": model, "free": True}, headers=billing.person(tenant, Role.ADMIN))
+    put = await billing.http.put(
+        f"{API}/prices", json={"model": model, "free": True}, headers=billing.person(tenant, Role.ADMIN)
+    )
     assert put.json()["free"] is True
     assert (await billing.reserve(tenant, model=model)).json()["amount_nano"] == 0
 
@@ -79,11 +93,16 @@ async def test_marking_a_model_free_opens_it(billing, tenant):
 async def test_a_price_is_taken_in_usd_per_million_tokens(billing, tenant):
     model = f"model-{uuid4()}"
     price = {"model": model, "input": "2.50", "output": 10, "cache_read": 0.125}
-    answer = await billing.http.put("/api/v1/billing/prices", json=price, headers=billing.person(tenant, Role.FINANCE))
+    answer = await billing.http.put(
+        "/api/v1/billing/prices", json=price, headers=billing.person(tenant, Role.FINANCE)
+    )
     assert answer.status_code == 200, answer.text
     shown = answer.json()
     assert (shown["input_nano_per_mtok"], shown["output_nano_per_mtok"]) == (2_500_000_000, 10_000_000_000)
-    assert (shown["cache_read_nano_per_mtok"], shown["reasoning_nano_per_mtok"]) == (125_000_000, 10_000_000_000)
+    assert (shown["cache_read_nano_per_mtok"], shown["reasoning_nano_per_mtok"]) == (
+        125_000_000,
+        10_000_000_000,
+    )
 
 
 @pytest.mark.parametrize(
@@ -99,5 +118,7 @@ async def test_a_price_is_taken_in_usd_per_million_tokens(billing, tenant):
     ],
 )
 async def test_an_unusable_price_is_refused(billing, tenant, change):
-    answer = await billing.http.put("/api/v1/billing/prices", json=change, headers=billing.person(tenant, Role.FINANCE))
+    answer = await billing.http.put(
+        "/api/v1/billing/prices", json=change, headers=billing.person(tenant, Role.FINANCE)
+    )
     assert answer.status_code == 422, answer.text

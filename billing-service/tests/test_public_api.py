@@ -33,7 +33,9 @@ async def test_entitlements_follow_holds_and_charges(billing, tenant):
 
 
 async def test_a_service_may_ask_for_a_person_but_not_for_itself(billing, tenant):
-    acting = billing.keys.service_headers("chat-service", target="billing-service", principal=tenant.principal())
+    acting = billing.keys.service_headers(
+        "chat-service", target="billing-service", principal=tenant.principal()
+    )
     assert (await billing.http.get(f"{API}/entitlements", headers=acting)).status_code == 200
     bare = billing.keys.service_headers("chat-service", target="billing-service")
     assert (await billing.http.get(f"{API}/entitlements", headers=bare)).status_code in {401, 403}
@@ -59,7 +61,9 @@ async def test_a_top_up_is_booked_once_per_key(billing, tenant, broken_invariant
 async def test_an_unusable_amount_is_422(billing, tenant, amount):
     [wallet] = (await billing.get(tenant, "/wallets"))["data"]
     path = f"{API}/wallets/{wallet['id']}/top-ups"
-    answer = await billing.http.post(path, json={"amount": amount}, headers=billing.person(tenant, Role.ADMIN))
+    answer = await billing.http.post(
+        path, json={"amount": amount}, headers=billing.person(tenant, Role.ADMIN)
+    )
     assert answer.status_code == 422, answer.text
 
 
@@ -67,10 +71,14 @@ async def test_another_organisations_wallet_and_budget_are_404(billing, tenant, 
     stranger = new_tenant()
     [wallet] = (await billing.get(tenant, "/wallets"))["data"]
     admin = billing.person(stranger, Role.ADMIN)
-    top_up = await billing.http.post(f"{API}/wallets/{wallet['id']}/top-ups", json={"amount": "1.00"}, headers=admin)
+    top_up = await billing.http.post(
+        f"{API}/wallets/{wallet['id']}/top-ups", json={"amount": "1.00"}, headers=admin
+    )
     assert (top_up.status_code, top_up.json()["code"]) == (404, "wallet_unknown")
     body = {"scope": "user", "scope_id": str(tenant.user_id), "window": "day", "limit": "1"}
-    budget = (await billing.http.put(f"{API}/budgets", json=body, headers=billing.person(tenant, Role.ADMIN))).json()
+    budget = (
+        await billing.http.put(f"{API}/budgets", json=body, headers=billing.person(tenant, Role.ADMIN))
+    ).json()
     assert (await billing.http.delete(f"{API}/budgets/{budget['id']}", headers=admin)).status_code == 404
     body = {"scope": "organisation", "scope_id": str(tenant.organisation_id), "window": "day", "limit": "1"}
     assert (await billing.http.put(f"{API}/budgets", json=body, headers=admin)).status_code == 404
@@ -118,14 +126,18 @@ ADMIN_CALLS = [
 async def test_administration_is_refused_without_the_permission(billing, tenant, method, path, body):
     url = f"{API}{path}"
     assert (await billing.http.request(method, url, json=body)).status_code == 401
-    assert (await billing.http.request(method, url, json=body, headers=billing.person(tenant))).status_code == 403
+    assert (
+        await billing.http.request(method, url, json=body, headers=billing.person(tenant))
+    ).status_code == 403
     if method != "GET":
         reader = billing.person(tenant, Role.ADMIN_READONLY)
         assert (await billing.http.request(method, url, json=body, headers=reader)).status_code == 403
 
 
 async def test_a_key_with_few_scopes_sees_only_what_they_allow(billing, tenant):
-    narrow = make_principal(Role.ADMIN, organisation_id=tenant.organisation_id, scopes=(Permission.MODELS_USE.value,))
+    narrow = make_principal(
+        Role.ADMIN, organisation_id=tenant.organisation_id, scopes=(Permission.MODELS_USE.value,)
+    )
     answer = await billing.http.get(f"{API}/wallets", headers=billing.keys.user_headers(narrow))
     assert answer.status_code == 403
 
@@ -136,13 +148,24 @@ async def test_every_public_route_refuses_a_stranger(billing):
     assert len(guarded) >= 15
     for path in guarded:
         for method in document["paths"][path]:
-            url = path.replace("{request_id}", str(uuid4())).replace("{wallet_id}", str(uuid4())).replace("{budget_id}", str(uuid4()))
+            url = (
+                path.replace("{request_id}", str(uuid4()))
+                .replace("{wallet_id}", str(uuid4()))
+                .replace("{budget_id}", str(uuid4()))
+            )
             assert (await billing.http.request(method, url)).status_code == 401, (method, path)
 
 
-@pytest.mark.parametrize("amount", ["1e3", "1_000", "\uff11\uff10", " 10", "10 ", "+5", ".5", "5.", "0x10", "NaN", "Infinity", "1,5", ""])
+@pytest.mark.parametrize(
+    "amount",
+    ["1e3", "1_000", "\uff11\uff10", " 10", "10 ", "+5", ".5", "5.", "0x10", "NaN", "Infinity", "1,5", ""],
+)
 async def test_only_plain_decimals_are_amounts(billing, tenant, amount):
-    wallet = (await billing.http.get("/api/v1/billing/wallets", headers=billing.person(tenant, Role.FINANCE))).json()["data"][0]
+    wallet = (
+        await billing.http.get("/api/v1/billing/wallets", headers=billing.person(tenant, Role.FINANCE))
+    ).json()["data"][0]
     headers = {**billing.person(tenant, Role.FINANCE), "idempotency-key": str(uuid4())}
-    answer = await billing.http.post(f"/api/v1/billing/wallets/{wallet['id']}/top-ups", json={"amount": amount}, headers=headers)
+    answer = await billing.http.post(
+        f"/api/v1/billing/wallets/{wallet['id']}/top-ups", json={"amount": amount}, headers=headers
+    )
     assert answer.status_code == 422, answer.text

@@ -18,7 +18,8 @@ UPDATE hold SET ended_at = now() - interval '800 days' WHERE state <> 'held';
 UPDATE budget_window SET window_start = window_start - interval '800 days' WHERE held_nano = 0;
 INSERT INTO provider_call (provider_request_id, request_id, model, occurred_at)
     VALUES ('gen-old', uuidv7(), 'm', now() - interval '63 days');
-INSERT INTO audit (id, at, action, object_id) VALUES (uuidv7(interval '-800 days'), now() - interval '800 days', 'price.set', 'old');
+INSERT INTO audit (id, at, action, object_id) VALUES (uuidv7(interval '-800 days'), now() - interval
+'800 days', 'price.set', 'old');
 INSERT INTO idempotency_key (principal, method, route, key, body_hash, created_at)
     VALUES ('p', 'POST', '/x', 'old', '', now() - interval '800 days');
 UPDATE outbox SET id = uuidv7(interval '-800 days'), published_at = now() - interval '800 days'
@@ -27,8 +28,10 @@ UPDATE outbox SET id = uuidv7(interval '-800 days'), published_at = now() - inte
 _FRESH = """
 INSERT INTO provider_call (provider_request_id, request_id, model, occurred_at)
     VALUES ('gen-fresh', uuidv7(), 'm', now() - interval '61 days');
-INSERT INTO audit (id, at, action, object_id) VALUES (uuidv7(interval '-700 days'), now() - interval '700 days', 'price.set', 'fresh');
-INSERT INTO idempotency_key (principal, method, route, key, body_hash) VALUES ('p', 'POST', '/x', 'fresh', '');
+INSERT INTO audit (id, at, action, object_id) VALUES (uuidv7(interval '-700 days'), now() - interval
+'700 days', 'price.set', 'fresh');
+INSERT INTO idempotency_key (principal, method, route, key, body_hash) VALUES ('p', 'POST', '/x', 'fresh',
+'');
 """
 
 
@@ -42,7 +45,9 @@ async def owner(database):
 @pytest.fixture
 async def purge(database):
     orm = Database(database.app_url, schema="billing")
-    settings = BillingSettings.model_construct(**{name: field.default for name, field in BillingSettings.model_fields.items()})
+    settings = BillingSettings.model_construct(
+        **{name: field.default for name, field in BillingSettings.model_fields.items()}
+    )
     yield retention(orm, settings, Metrics(service="billing-service")).run
     await orm.dispose()
 
@@ -51,7 +56,9 @@ async def spend(pool, repository, policy, tenant):
     """One dispatch, reserved and settled."""
     request = tenant.request()
     await repository.reserve(request, policy)
-    await pool.execute("SELECT settle($1, ARRAY[5, 0, 0, 0, 5, 0, 0], 'provider', 'complete', now(), 1)", request.request_id)
+    await pool.execute(
+        "SELECT settle($1, ARRAY[5, 0, 0, 0, 5, 0, 0], 'provider', 'complete', now(), 1)", request.request_id
+    )
     return request.request_id
 
 
@@ -65,7 +72,11 @@ async def rows(connection, table):
 async def test_two_years_later_every_table_that_ends_is_bounded_and_the_money_stays(
     pool, repository, policy, tenant, owner, purge, broken_invariants
 ):
-    await pool.execute("SELECT set_budget($1, 'user', $2, 'total', 10000000000, false)", tenant.organisation_id, tenant.user_id)
+    await pool.execute(
+        "SELECT set_budget($1, 'user', $2, 'total', 10000000000, false)",
+        tenant.organisation_id,
+        tenant.user_id,
+    )
     await spend(pool, repository, policy, tenant)
     await owner.execute(_AGE)
     old_total = await owner.fetchval(TOTALS)
@@ -79,7 +90,10 @@ async def test_two_years_later_every_table_that_ends_is_bounded_and_the_money_st
     removed = await purge()
 
     assert set(AGED) <= set(removed), removed
-    assert {row[0] for row in await owner.fetch("SELECT request_id FROM hold")} == {fresh, left_open.request_id}
+    assert {row[0] for row in await owner.fetch("SELECT request_id FROM hold")} == {
+        fresh,
+        left_open.request_id,
+    }
     assert (
         await owner.fetchval(
             "SELECT count(*) FROM budget_window w JOIN budget b ON b.id = w.budget_id"
@@ -89,7 +103,9 @@ async def test_two_years_later_every_table_that_ends_is_bounded_and_the_money_st
     )
     assert old_total
     assert await owner.fetchval(TOTALS) >= old_total
-    assert [row[0] for row in await owner.fetch("SELECT provider_request_id FROM provider_call")] == ["gen-fresh"]
+    assert [row[0] for row in await owner.fetch("SELECT provider_request_id FROM provider_call")] == [
+        "gen-fresh"
+    ]
     assert "old" not in {row[0] for row in await owner.fetch("SELECT object_id FROM audit")}
     assert "fresh" in {row[0] for row in await owner.fetch("SELECT object_id FROM audit")}
     assert [row[0] for row in await owner.fetch("SELECT key FROM idempotency_key")] == ["fresh"]
@@ -102,18 +118,22 @@ async def test_two_years_later_every_table_that_ends_is_bounded_and_the_money_st
 async def test_a_past_window_that_still_holds_money_stays(pool, repository, policy, tenant, owner, purge):
     await repository.reserve(tenant.request(), policy)
     await owner.execute(
-        "UPDATE budget_window SET window_start = window_start - interval '900 days' WHERE held_nano > 0 AND budget_id IN"
-        " (SELECT id FROM budget WHERE organisation_id = $1)",
+        "UPDATE budget_window SET window_start = window_start - interval '900 days' WHERE held_nano > 0 AND"
+        " budget_id IN (SELECT id FROM budget WHERE organisation_id = $1)",
         tenant.organisation_id,
     )
     await purge()
-    kept = "SELECT count(*) FROM budget_window w JOIN budget b ON b.id = w.budget_id WHERE b.organisation_id = $1 AND w.held_nano > 0"
+    kept = (
+        "SELECT count(*) FROM budget_window w JOIN budget b ON b.id = w.budget_id WHERE b.organisation_id "
+        "= $1 AND w.held_nano > 0"
+    )
     assert await owner.fetchval(kept, tenant.organisation_id) == 1
 
 
 async def test_an_undelivered_event_stays_however_old(pool, owner, purge):
     event_id = await owner.fetchval(
-        "INSERT INTO outbox (id, topic, key, payload) VALUES (uuidv7(interval '-800 days'), 't', 'k', '{}') RETURNING id"
+        "INSERT INTO outbox (id, topic, key, payload) VALUES (uuidv7(interval '-800 days'), 't', 'k', '{}') "
+        "RETURNING id"
     )
     await purge()
     assert await owner.fetchval("SELECT count(*) FROM outbox WHERE id = $1", event_id) == 1

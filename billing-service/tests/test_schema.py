@@ -1,4 +1,6 @@
-"""What the database itself refuses: changed history, overlapping prices, tables made by the service, a missing extension."""
+"""What the database itself refuses: changed history, overlapping prices, tables made by the service, a
+missing extension.
+"""
 
 import asyncio
 from pathlib import Path
@@ -39,7 +41,9 @@ async def test_the_service_role_cannot_rewrite_history(pool, tenant, statement):
 
 
 async def test_every_month_of_the_ledger_is_closed_to_changes(pool):
-    months = await pool.fetch("SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = 'transfer'::regclass")
+    months = await pool.fetch(
+        "SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = 'transfer'::regclass"
+    )
     assert len(months) >= 5
     for month in months:
         for statement in (f"UPDATE {month['name']} SET amount_nano = 1", f"DELETE FROM {month['name']}"):
@@ -56,16 +60,21 @@ async def test_partitions_are_made_ahead_without_the_right_to_create_tables(pool
 
 async def test_entries_reach_the_partition_of_their_month(pool, tenant):
     await make_entry(pool, tenant)
-    name = await pool.fetchval("SELECT tableoid::regclass::text FROM transfer WHERE organisation_id = $1", tenant.organisation_id)
+    name = await pool.fetchval(
+        "SELECT tableoid::regclass::text FROM transfer WHERE organisation_id = $1", tenant.organisation_id
+    )
     assert name == await pool.fetchval("SELECT to_char(now() AT TIME ZONE 'UTC', '\"transfer_\"YYYY_MM')")
 
 
-@pytest.mark.parametrize(("debit", "credit", "amount"), [("wallet", "wallet", 5), ("wallet", "held", 0), ("wallet", "held", -5)])
+@pytest.mark.parametrize(
+    ("debit", "credit", "amount"), [("wallet", "wallet", 5), ("wallet", "held", 0), ("wallet", "held", -5)]
+)
 async def test_a_transfer_needs_two_accounts_and_a_positive_amount(pool, tenant, debit, credit, amount):
     await make_entry(pool, tenant)
     with pytest.raises(asyncpg.CheckViolationError):
         await pool.execute(
-            "INSERT INTO transfer (organisation_id, debit_account, credit_account, amount_nano, reason, transaction_id)"
+            "INSERT INTO transfer (organisation_id, debit_account, credit_account, amount_nano, reason,"
+            " transaction_id)"
             " SELECT $1, d.id, c.id, $4, 'charge', 'x' FROM account d, account c"
             " WHERE d.organisation_id = $1 AND c.organisation_id = $1 AND d.kind = $2 AND c.kind = $3",
             tenant.organisation_id,
@@ -77,8 +86,9 @@ async def test_a_transfer_needs_two_accounts_and_a_positive_amount(pool, tenant,
 
 async def test_prices_of_a_model_cannot_overlap(pool):
     insert = (
-        "INSERT INTO price (model, input_nano_per_mtok, cache_read_nano_per_mtok, cache_write_nano_per_mtok, audio_in_nano_per_mtok,"
-        " output_nano_per_mtok, reasoning_nano_per_mtok, audio_out_nano_per_mtok, effective_from, effective_to, source)"
+        "INSERT INTO price (model, input_nano_per_mtok, cache_read_nano_per_mtok, cache_write_nano_per_mtok,"
+        " audio_in_nano_per_mtok, output_nano_per_mtok, reasoning_nano_per_mtok, audio_out_nano_per_mtok,"
+        " effective_from, effective_to, source)"
         " VALUES ('overlap', 1, 1, 1, 1, 1, 1, 1, $1::text::timestamptz, $2::text::timestamptz, 'admin')"
     )
     await pool.execute(insert, "2026-01-01", "2026-02-01")

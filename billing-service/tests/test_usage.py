@@ -21,13 +21,19 @@ async def test_usage_sums_by_day_model_user_and_key(billing, new_tenant):
     today = datetime.now(UTC).date().isoformat()
 
     own = await billing.get(tenant, "/usage", Role.USER, group_by="day,model")
-    assert [(row["day"], row["model"], row["requests"], row["input_tokens"], row["cost_nano"]) for row in own["data"]] == [
+    assert [
+        (row["day"], row["model"], row["requests"], row["input_tokens"], row["cost_nano"])
+        for row in own["data"]
+    ] == [
         (today, "qwen2.5-coder-0.5b-instruct", 2, 30, 30 * 10 + 3 * 40),
         (today, "smollm2-135m-instruct", 1, 30, 30 * 5 + 3 * 20),
     ]
     assert own["total"]["requests"] == 3
     everyone = await billing.get(tenant, "/usage", Role.ORG_ADMIN, group_by="user", scope="organisation")
-    assert {row["user_id"]: row["requests"] for row in everyone["data"]} == {str(tenant.user_id): 3, str(colleague.user_id): 1}
+    assert {row["user_id"]: row["requests"] for row in everyone["data"]} == {
+        str(tenant.user_id): 3,
+        str(colleague.user_id): 1,
+    }
     keys = await billing.get(tenant, "/usage", Role.ORG_ADMIN, group_by="key", scope="organisation")
     assert {row["key_id"]: row["requests"] for row in keys["data"]} == {str(tenant.key_id): 3, None: 1}
     assert sum(row["cost_nano"] for row in keys["data"]) == keys["total"]["cost_nano"]
@@ -35,7 +41,9 @@ async def test_usage_sums_by_day_model_user_and_key(billing, new_tenant):
 
 async def test_others_usage_needs_a_permission(billing, tenant):
     for path in ("/usage", "/usage/events"):
-        answer = await billing.http.get(f"{API}{path}", headers=billing.person(tenant), params={"scope": "organisation"})
+        answer = await billing.http.get(
+            f"{API}{path}", headers=billing.person(tenant), params={"scope": "organisation"}
+        )
         assert (answer.status_code, answer.json()["code"]) == (403, "usage_not_yours")
 
 
@@ -56,9 +64,21 @@ async def test_a_usage_question_that_makes_no_sense_is_422(billing, tenant, para
 
 
 async def test_an_event_has_the_contract_fields_and_exact_money(billing, tenant):
-    request_id = await billing.spend(tenant, input_tokens=3, cache_read_tokens=2, output_tokens=4, reasoning_tokens=1)
+    request_id = await billing.spend(
+        tenant, input_tokens=3, cache_read_tokens=2, output_tokens=4, reasoning_tokens=1
+    )
     [event] = (await billing.get(tenant, "/usage/events", Role.USER, request_id=request_id))["data"]
-    contract = {"customer_id", "timestamp", "model", "provider", "tokens_input", "tokens_output", "cost_usd", "request_id", "user_id"}
+    contract = {
+        "customer_id",
+        "timestamp",
+        "model",
+        "provider",
+        "tokens_input",
+        "tokens_output",
+        "cost_usd",
+        "request_id",
+        "user_id",
+    }
     assert contract <= event.keys()
     assert (event["customer_id"], event["user_id"]) == (str(tenant.organisation_id), str(tenant.user_id))
     assert (event["tokens_input"], event["tokens_output"]) == (5, 5)
@@ -80,12 +100,21 @@ async def test_usage_can_be_cut_by_the_days_of_a_time_zone(billing, tenant):
     for hour in (1, 9, 22):
         held = (await billing.reserve(tenant)).json()
         await billing.pool.execute(
-            "UPDATE hold SET created_at = $2 WHERE request_id = $1", UUID(held["request_id"]), datetime(2026, 3, 10, tzinfo=UTC)
+            "UPDATE hold SET created_at = $2 WHERE request_id = $1",
+            UUID(held["request_id"]),
+            datetime(2026, 3, 10, tzinfo=UTC),
         )
         moment = datetime(2026, 3, 10, hour, tzinfo=UTC).isoformat()
-        settled = {"usage": {"input_tokens": 5}, "source": "provider", "outcome": "complete", "occurred_at": moment}
+        settled = {
+            "usage": {"input_tokens": 5},
+            "source": "provider",
+            "outcome": "complete",
+            "occurred_at": moment,
+        }
         answer = await billing.http.post(
-            f"/internal/v1/reservations/{held['request_id']}/settle", json=settled, headers=billing.inference()
+            f"/internal/v1/reservations/{held['request_id']}/settle",
+            json=settled,
+            headers=billing.inference(),
         )
         assert answer.status_code == 200
     query = "/api/v1/billing/usage?from=2026-03-09&to=2026-03-11&group_by=day"
@@ -105,7 +134,9 @@ async def test_the_first_days_of_the_calendar_are_days_too(billing, tenant):
     assert (answer.status_code, answer.json()["total"]["requests"]) == (200, 0)
 
 
-@pytest.mark.parametrize("tz", ["Mars/Olympus", "../../etc/passwd", "", "UTC%00", "localtime", "right/Europe/Berlin"])
+@pytest.mark.parametrize(
+    "tz", ["Mars/Olympus", "../../etc/passwd", "", "UTC%00", "localtime", "right/Europe/Berlin"]
+)
 async def test_an_unknown_time_zone_is_refused(billing, tenant, tz):
     answer = await billing.http.get(f"/api/v1/billing/usage?tz={tz}", headers=billing.person(tenant))
     assert answer.status_code == 422

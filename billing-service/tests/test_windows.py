@@ -13,7 +13,8 @@ from shared.contracts.billing import UsageBuckets
 
 WINDOWS = ["hour", "day", "week", "month"]
 # Around the clock changes of Europe and America, leap days, year ends: UTC windows must not notice.
-instants = st.datetimes(datetime(2024, 1, 1), datetime(2032, 12, 31), timezones=st.just(UTC)) | st.sampled_from(  # noqa: DTZ001
+_FIRST, _LAST = datetime(2024, 1, 1), datetime(2032, 12, 31)  # noqa: DTZ001
+instants = st.datetimes(_FIRST, _LAST, timezones=st.just(UTC)) | st.sampled_from(
     [
         datetime(2026, 3, 29, 1, 0, tzinfo=UTC),
         datetime(2026, 10, 25, 0, 59, 59, 999999, tzinfo=UTC),
@@ -23,8 +24,8 @@ instants = st.datetimes(datetime(2024, 1, 1), datetime(2032, 12, 31), timezones=
     ]
 )
 RESERVE = (
-    "SELECT * FROM reserve($1, $2, $3, $4, NULL, 'qwen2.5-coder-0.5b-instruct', 'builtin', 'chat', 100, 25, 100, 1, 16, 30,"
-    " 5000000000, NULL, $5)"
+    "SELECT * FROM reserve($1, $2, $3, $4, NULL, 'qwen2.5-coder-0.5b-instruct', 'builtin', 'chat', 100, 25,"
+    " 100, 1, 16, 30, 5000000000, NULL, $5)"
 )
 
 
@@ -34,8 +35,9 @@ def test_each_instant_lies_in_exactly_one_window(database, some):
         connection = await asyncpg.connect(database.app_url)
         await connection.execute("SET timezone = 'Pacific/Auckland'")  # the session's zone must not matter
         rows = await connection.fetch(
-            "SELECT at, s AS begins, e AS ends, window_start(w, e) AS next_begins FROM unnest($1::text[]) AS w,"
-            " unnest($2::timestamptz[]) AS at, LATERAL (SELECT window_start(w, at) AS s) AS b, LATERAL (SELECT window_end(w, s) AS e) AS c",
+            "SELECT at, s AS begins, e AS ends, window_start(w, e) AS next_begins FROM unnest($1::text[]) AS"
+            " w, unnest($2::timestamptz[]) AS at, LATERAL (SELECT window_start(w, at) AS s) AS b, LATERAL"
+            " (SELECT window_end(w, s) AS e) AS c",
             WINDOWS,
             some,
         )
@@ -49,7 +51,9 @@ def test_each_instant_lies_in_exactly_one_window(database, some):
 
 async def reserve_at(pool, tenant, at):
     request_id = uuid4()
-    return request_id, await pool.fetchrow(RESERVE, request_id, tenant.organisation_id, tenant.team_id, tenant.user_id, at)
+    return request_id, await pool.fetchrow(
+        RESERVE, request_id, tenant.organisation_id, tenant.team_id, tenant.user_id, at
+    )
 
 
 @pytest.mark.parametrize("window", WINDOWS)
@@ -69,11 +73,15 @@ async def test_a_new_window_opens_without_a_job(pool, tenant, window):
 async def test_a_charge_lands_in_the_window_that_admitted_it(pool, repository, tenant, broken_invariants):
     edge = await pool.fetchval("SELECT window_end('day', window_start('day', now()))")
     await pool.execute("SELECT open_book($1, 5000000000)", tenant.organisation_id)
-    await pool.execute("SELECT set_budget($1, 'user', $2, 'day', 100000, false)", tenant.organisation_id, tenant.user_id)
+    await pool.execute(
+        "SELECT set_budget($1, 'user', $2, 'day', 100000, false)", tenant.organisation_id, tenant.user_id
+    )
     old, _ = await reserve_at(pool, tenant, edge - timedelta(seconds=1))
     await reserve_at(pool, tenant, edge)
     usage = bucket_list(UsageBuckets(input_tokens=10, output_tokens=10))
-    await repository.settle(old, usage, source="provider", outcome="complete", occurred_at=edge + timedelta(hours=1), latency_ms=0)
+    await repository.settle(
+        old, usage, source="provider", outcome="complete", occurred_at=edge + timedelta(hours=1), latency_ms=0
+    )
     rows = await pool.fetch(
         "SELECT window_start, spent_nano, held_nano FROM budget_window w JOIN budget b ON b.id = w.budget_id"
         " WHERE b.organisation_id = $1 ORDER BY window_start",

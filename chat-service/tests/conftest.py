@@ -1,4 +1,6 @@
-"""A chat-service on a real port and database, in front of a scripted inference-service and billing-service."""
+"""A chat-service on a real port and database, in front of a scripted inference-service and
+billing-service.
+"""
 
 import asyncio
 import contextlib
@@ -55,7 +57,15 @@ class FakeSuite:
             await self._usage(scope["path"].rsplit("/", 1)[1], send)
             return
         if scope["path"] == "/internal/v1/models":
-            await answer(send, 200, {"data": [{"id": model, "context_length": length} for model, length in self.contexts.items()]})
+            await answer(
+                send,
+                200,
+                {
+                    "data": [
+                        {"id": model, "context_length": length} for model, length in self.contexts.items()
+                    ]
+                },
+            )
             return
         self.requests.append(json.loads(body))
         self.asked_ids.append(dict(scope["headers"])[b"x-atrium-dispatch-id"].decode())
@@ -76,7 +86,9 @@ class FakeSuite:
 
 
 async def answer(send: Any, status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> None:
-    raw = [(b"content-type", b"application/json")] + [(k.encode(), v.encode()) for k, v in (headers or {}).items()]
+    raw = [(b"content-type", b"application/json")] + [
+        (k.encode(), v.encode()) for k, v in (headers or {}).items()
+    ]
     await send({"type": "http.response.start", "status": status, "headers": raw})
     await send({"type": "http.response.body", "body": json.dumps(body).encode()})
 
@@ -90,13 +102,22 @@ async def begin(suite: FakeSuite, send: Any) -> None:
 
 async def token(send: Any, text: str) -> None:
     chunk = {"choices": [{"index": 0, "delta": {"content": text}}]}
-    await send({"type": "http.response.body", "body": b"data: " + json.dumps(chunk).encode() + b"\n\n", "more_body": True})
+    await send(
+        {
+            "type": "http.response.body",
+            "body": b"data: " + json.dumps(chunk).encode() + b"\n\n",
+            "more_body": True,
+        }
+    )
 
 
 async def finish(send: Any, usage: dict[str, Any] | None = None, *, reason: str = "stop") -> None:
     last = {"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]}
     end = {"choices": [], "usage": usage or USAGE}
-    body = b"".join(b"data: " + json.dumps(item).encode() + b"\n\n" for item in (last, end)) + b"data: [DONE]\n\n"
+    body = (
+        b"".join(b"data: " + json.dumps(item).encode() + b"\n\n" for item in (last, end))
+        + b"data: [DONE]\n\n"
+    )
     await send({"type": "http.response.body", "body": body})
 
 
@@ -122,7 +143,13 @@ def deltas(*pieces: dict[str, Any], reason: str = "stop", until: asyncio.Event |
         await begin(suite, send)
         for piece in pieces:
             chunk = {"choices": [{"index": 0, "delta": piece}]}
-            await send({"type": "http.response.body", "body": b"data: " + json.dumps(chunk).encode() + b"\n\n", "more_body": True})
+            await send(
+                {
+                    "type": "http.response.body",
+                    "body": b"data: " + json.dumps(chunk).encode() + b"\n\n",
+                    "more_body": True,
+                }
+            )
         if until is not None:
             await until.wait()
         await finish(send, reason=reason)
@@ -186,7 +213,9 @@ class User:
 
     def __init__(self, base_url: str, keys: KeyRing, principal: Principal) -> None:
         self.principal = principal
-        self.http = httpx.AsyncClient(base_url=base_url, headers=keys.user_headers(principal), timeout=20, trust_env=False)
+        self.http = httpx.AsyncClient(
+            base_url=base_url, headers=keys.user_headers(principal), timeout=20, trust_env=False
+        )
 
     async def new_chat(self, **body: Any) -> str:
         answer = await self.http.post("/api/v1/chats", json=body)
@@ -207,17 +236,32 @@ class User:
         async with self.events(method, url, **options) as events:
             return [event async for event in events]
 
-    async def say(self, chat_id: str, content: str = "hi", headers: dict[str, str] | None = None, **body: Any) -> list[Seen]:
-        return await self.collect("POST", f"/api/v1/chats/{chat_id}/messages", json={"content": content, **body}, headers=headers or {})
+    async def say(
+        self, chat_id: str, content: str = "hi", headers: dict[str, str] | None = None, **body: Any
+    ) -> list[Seen]:
+        return await self.collect(
+            "POST",
+            f"/api/v1/chats/{chat_id}/messages",
+            json={"content": content, **body},
+            headers=headers or {},
+        )
 
     async def resume(self, chat_id: str, message_id: str, after: int = 0) -> list[Seen]:
-        return await self.collect("GET", f"/api/v1/chats/{chat_id}/messages/{message_id}/stream?after={after}")
+        return await self.collect(
+            "GET", f"/api/v1/chats/{chat_id}/messages/{message_id}/stream?after={after}"
+        )
 
     async def message(self, chat_id: str, message_id: str) -> dict[str, Any]:
-        return (await self.http.get(f"/api/v1/chats/{chat_id}/messages/{message_id}")).raise_for_status().json()
+        return (
+            (await self.http.get(f"/api/v1/chats/{chat_id}/messages/{message_id}")).raise_for_status().json()
+        )
 
     async def branch(self, chat_id: str, **params: Any) -> dict[str, Any]:
-        return (await self.http.get(f"/api/v1/chats/{chat_id}/messages", params=params)).raise_for_status().json()
+        return (
+            (await self.http.get(f"/api/v1/chats/{chat_id}/messages", params=params))
+            .raise_for_status()
+            .json()
+        )
 
     async def until_ended(self, chat_id: str, message_id: str, within_s: float = 15) -> dict[str, Any]:
         """The reply once it no longer streams."""
@@ -348,10 +392,22 @@ class Process:
         self.base_url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.keys = keys
         self._users: list[User] = []
-        command = [sys.executable, "-m", "uvicorn", "chat_service.main:create_app", "--factory", "--fd", str(self._listener.fileno())]
+        command = [
+            sys.executable,
+            "-m",
+            "uvicorn",
+            "chat_service.main:create_app",
+            "--factory",
+            "--fd",
+            str(self._listener.fileno()),
+        ]
         environment = {**os.environ, **{name.upper(): str(value) for name, value in fields.items()}}
         self.child = subprocess.Popen(
-            command, env=environment, pass_fds=[self._listener.fileno()], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            command,
+            env=environment,
+            pass_fds=[self._listener.fileno()],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         self._listener.close()
 

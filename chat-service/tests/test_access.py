@@ -59,7 +59,9 @@ async def test_a_parent_of_another_chat_is_not_found(service: Any, user: Any) ->
     chat, _ = await _chat_with_reply(user)
     _, foreign = await _chat_with_reply(service.user())
     for parent in (foreign, str(uuid4())):
-        answer = await user.http.post(f"/api/v1/chats/{chat}/messages", json={"content": "x", "parent_id": parent})
+        answer = await user.http.post(
+            f"/api/v1/chats/{chat}/messages", json={"content": "x", "parent_id": parent}
+        )
         assert (answer.status_code, answer.json()["code"]) == (404, "parent_not_found")
     answer = await user.http.patch(f"/api/v1/chats/{chat}", json={"current_message_id": foreign})
     assert answer.status_code == 404
@@ -94,7 +96,13 @@ async def test_bad_input_is_refused_with_what_is_wrong(start: Any) -> None:
     chat = await user.new_chat()
     url = f"/api/v1/chats/{chat}/messages"
     assert (await user.http.post(url, json={"content": "é" * 6})).status_code == 413
-    bad: list[Any] = [{}, {"content": ""}, {"content": "x", "parent_id": "x"}, {"content": "x", "temperature": 9}, {"content": "x", "a": 1}]
+    bad: list[Any] = [
+        {},
+        {"content": ""},
+        {"content": "x", "parent_id": "x"},
+        {"content": "x", "temperature": 9},
+        {"content": "x", "a": 1},
+    ]
     for body in bad:
         answer = await user.http.post(url, json=body)
         assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json"), body

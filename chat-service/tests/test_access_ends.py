@@ -38,7 +38,9 @@ async def _heard(*services: Any) -> None:
         await asyncio.wait_for(service.app.state.access.listening.wait(), 10)
 
 
-async def test_a_suspended_persons_replies_end_in_every_process(start: Any, suite: Any, play: Any, admin: Any) -> None:
+async def test_a_suspended_persons_replies_end_in_every_process(
+    start: Any, suite: Any, play: Any, admin: Any
+) -> None:
     one, two = await start(), await start()
     await _heard(one, two)
     person, other = one.user(), one.user()
@@ -51,7 +53,11 @@ async def test_a_suspended_persons_replies_end_in_every_process(start: Any, suit
         told_at_s = await _announce(admin, "account.suspended", user_id=person.principal.user_id)
         for ended in ((chat, reply), (chat_2, reply_2)):
             message = await person.until_ended(*ended)
-            assert (message["status"], message["content"], message["finish_reason"]) == ("failed", "so far", "account_suspended")
+            assert (message["status"], message["content"], message["finish_reason"]) == (
+                "failed",
+                "so far",
+                "account_suspended",
+            )
             assert message["error"]["code"] == "account_suspended"
         assert is_within(time.monotonic() - told_at_s, 2)
         rest = [event async for event in events]
@@ -61,7 +67,9 @@ async def test_a_suspended_persons_replies_end_in_every_process(start: Any, suit
         assert (await other.message(chat_3, reply_3))["status"] == "streaming"
 
 
-async def test_a_revoked_key_ends_what_runs_under_it_and_nothing_else(start: Any, suite: Any, play: Any, admin: Any) -> None:
+async def test_a_revoked_key_ends_what_runs_under_it_and_nothing_else(
+    start: Any, suite: Any, play: Any, admin: Any
+) -> None:
     service = await start()
     await _heard(service)
     browser = service.user()
@@ -73,8 +81,12 @@ async def test_a_revoked_key_ends_what_runs_under_it_and_nothing_else(start: Any
         assert (await browser.message(chat_2, reply_2))["status"] == "streaming"
 
 
-@pytest.mark.parametrize(("role", "ends"), [(Role.PENDING, True), (Role.ADMIN_READONLY, True), (Role.TEAM_ADMIN, False)])
-async def test_a_new_role_ends_what_it_does_not_permit(start: Any, suite: Any, play: Any, admin: Any, role: Role, ends: bool) -> None:
+@pytest.mark.parametrize(
+    ("role", "ends"), [(Role.PENDING, True), (Role.ADMIN_READONLY, True), (Role.TEAM_ADMIN, False)]
+)
+async def test_a_new_role_ends_what_it_does_not_permit(
+    start: Any, suite: Any, play: Any, admin: Any, role: Role, ends: bool
+) -> None:
     service = await start()
     await _heard(service)
     user = service.user()
@@ -89,7 +101,9 @@ async def test_a_new_role_ends_what_it_does_not_permit(start: Any, suite: Any, p
     assert (await user.message(chat, reply))["status"] == ("failed" if ends else "complete")
 
 
-async def test_a_reply_that_waits_for_its_model_ends_too_and_is_never_sent(start: Any, suite: Any, play: Any, admin: Any) -> None:
+async def test_a_reply_that_waits_for_its_model_ends_too_and_is_never_sent(
+    start: Any, suite: Any, play: Any, admin: Any
+) -> None:
     service = await start(model_retry_max_s=0.5)
     await _heard(service)
     user = service.user()
@@ -102,7 +116,9 @@ async def test_a_reply_that_waits_for_its_model_ends_too_and_is_never_sent(start
     assert len(suite.requests) == asked
 
 
-async def test_a_process_that_does_not_hear_it_ends_the_reply_at_its_heartbeat(start: Any, suite: Any, play: Any, admin: Any) -> None:
+async def test_a_process_that_does_not_hear_it_ends_the_reply_at_its_heartbeat(
+    start: Any, suite: Any, play: Any, admin: Any
+) -> None:
     deaf, hearing = await start(), await start()
     await _heard(hearing)
     await deaf.app.state.access.close()
@@ -113,22 +129,34 @@ async def test_a_process_that_does_not_hear_it_ends_the_reply_at_its_heartbeat(s
         assert (await user.until_ended(chat, reply))["error"]["code"] == "account_suspended"
 
 
-async def test_a_reply_whose_process_died_meanwhile_says_the_same(start: Any, suite: Any, play: Any, admin: Any) -> None:
+async def test_a_reply_whose_process_died_meanwhile_says_the_same(
+    start: Any, suite: Any, play: Any, admin: Any
+) -> None:
     service = await start(turn_lease_s=60, reaper_interval_s=3600)
     await _heard(service)
     user = service.user()
     suite.default = play.says("so far", until=asyncio.Event())
     async with _running(user, play) as (chat, reply, _):
         await asyncio.sleep(0.3)  # until it is journaled
-        dead = "UPDATE chat.turn SET owner = 'dead', user_id = $2, lease_until = now() - interval '1 s' WHERE message_id = $1"
+        dead = (
+            "UPDATE chat.turn SET owner = 'dead', user_id = $2, lease_until = now() - interval '1 s' WHERE "
+            "message_id = $1"
+        )
         stranger = make_principal()
         await admin.execute(dead, UUID(reply), stranger.user_id)
         await _announce(admin, "account.suspended", user_id=stranger.user_id)
 
         async def noted() -> bool:
-            return await admin.fetchval("SELECT end_reason FROM chat.turn WHERE message_id = $1", UUID(reply)) is not None
+            return (
+                await admin.fetchval("SELECT end_reason FROM chat.turn WHERE message_id = $1", UUID(reply))
+                is not None
+            )
 
         await play.until(noted)
         other = (await start()).user(user.principal)
         message = await other.until_ended(chat, reply)
-    assert (message["status"], message["finish_reason"], message["content"]) == ("failed", "account_suspended", "so far")
+    assert (message["status"], message["finish_reason"], message["content"]) == (
+        "failed",
+        "account_suspended",
+        "so far",
+    )

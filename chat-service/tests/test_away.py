@@ -1,4 +1,6 @@
-"""A service that is away for seconds is waited for while nothing was dispatched; nothing is dispatched twice."""
+"""A service that is away for seconds is waited for while nothing was dispatched; nothing is
+dispatched twice.
+"""
 
 from typing import Any
 
@@ -35,10 +37,16 @@ async def test_what_was_dispatched_is_not_sent_again(start: Any, suite: Any, pla
     user = (await start(provider_connect_wait_max_s=15)).user()
     suite.plans.append(play.breaks_after("half"))
     events = await user.say(await user.new_chat())
-    assert (events[-2].data["code"], events[-1].data["status"], len(suite.requests)) == ("model_disconnected", "interrupted", 1)
+    assert (events[-2].data["code"], events[-1].data["status"], len(suite.requests)) == (
+        "model_disconnected",
+        "interrupted",
+        1,
+    )
 
 
-async def test_a_database_that_is_away_when_the_history_is_read_is_waited_for(start: Any, suite: Any, play: Any) -> None:
+async def test_a_database_that_is_away_when_the_history_is_read_is_waited_for(
+    start: Any, suite: Any, play: Any
+) -> None:
     service = await start(provider_connect_wait_max_s=15)
     user = service.user()
     histories = service.app.state.runner._writers.plain._histories

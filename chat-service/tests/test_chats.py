@@ -15,7 +15,12 @@ async def _ids(user: Any, **params: Any) -> list[str]:
 async def test_a_chat_can_be_made_read_renamed_and_deleted(user: Any) -> None:
     chat = await user.new_chat(title="First", model="m-1")
     read = (await user.http.get(f"/api/v1/chats/{chat}")).json()
-    assert (read["title"], read["model"], read["archived"], read["current_message_id"]) == ("First", "m-1", False, None)
+    assert (read["title"], read["model"], read["archived"], read["current_message_id"]) == (
+        "First",
+        "m-1",
+        False,
+        None,
+    )
     renamed = await user.http.patch(f"/api/v1/chats/{chat}", json={"title": "Second"})
     assert (renamed.json()["title"], renamed.json()["model"]) == ("Second", "m-1")
     await user.say(chat)
@@ -70,11 +75,15 @@ async def test_the_event_models_are_part_of_the_openapi_document(user: Any) -> N
     }
     post = document["paths"]["/api/v1/chats/{chat_id}/messages"]["post"]["responses"]["200"]["content"]
     assert set(post) == {"application/json", "text/event-stream"}
-    stream = document["paths"]["/api/v1/chats/{chat_id}/messages/{message_id}/stream"]["get"]["responses"]["200"]["content"]
+    stream = document["paths"]["/api/v1/chats/{chat_id}/messages/{message_id}/stream"]["get"]["responses"][
+        "200"
+    ]["content"]
     assert stream == {"text/event-stream": {"schema": {"$ref": "#/components/schemas/ChatEvent"}}}
 
 
-@pytest.mark.parametrize("name", ["search", "folders", "tags", "prompts", "shared", "import", "export", "trash"])
+@pytest.mark.parametrize(
+    "name", ["search", "folders", "tags", "prompts", "shared", "import", "export", "trash"]
+)
 async def test_a_name_of_what_is_not_offered_is_no_chat_id(user: Any, name: str) -> None:
     for method, path in (("GET", name), ("DELETE", name), ("GET", f"{name}/messages")):
         answer = await user.http.request(method, f"/api/v1/chats/{path}")

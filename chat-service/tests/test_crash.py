@@ -20,7 +20,9 @@ async def _read_into(seen: list[Any], events: Any) -> None:
         seen.append(event)  # noqa: PERF401 - the caller looks at it meanwhile
 
 
-async def test_a_killed_process_leaves_an_interrupted_reply_that_goes_on(start: Any, service: Any, suite: Any, play: Any) -> None:
+async def test_a_killed_process_leaves_an_interrupted_reply_that_goes_on(
+    start: Any, service: Any, suite: Any, play: Any
+) -> None:
     dying, other = await start.process(), service
     writer = dying.user()
     reader = other.user(writer.principal)
@@ -28,7 +30,9 @@ async def test_a_killed_process_leaves_an_interrupted_reply_that_goes_on(start: 
     chat = await writer.new_chat()
     seen: list[Any] = []
     with pytest.raises(Exception, match=r".*"):
-        async with writer.events("POST", f"/api/v1/chats/{chat}/messages", json={"content": "count"}) as events:
+        async with writer.events(
+            "POST", f"/api/v1/chats/{chat}/messages", json={"content": "count"}
+        ) as events:
             async for event in events:
                 seen.append(event)
                 if len(seen) == 60:
@@ -36,7 +40,13 @@ async def test_a_killed_process_leaves_an_interrupted_reply_that_goes_on(start: 
     reply = seen[0].data["reply_id"]
     assert (await reader.message(chat, reply))["status"] == "streaming"
     dispatch = suite.dispatch_ids[-1]
-    suite.recorded[dispatch] = {"request_id": dispatch, "state": "settled", "cost_nano": 44, "input_tokens": 3, "output_tokens": 60}
+    suite.recorded[dispatch] = {
+        "request_id": dispatch,
+        "state": "settled",
+        "cost_nano": 44,
+        "input_tokens": 3,
+        "output_tokens": 60,
+    }
     stored = await reader.until_ended(chat, reply)
     shown = play.text_of(seen)
     assert stored["status"] == "interrupted"
@@ -53,7 +63,9 @@ async def test_a_killed_process_leaves_an_interrupted_reply_that_goes_on(start: 
     assert play.text_of(await reader.resume(chat, reply, seen[-1].id), shown) == stored["content"] + "and on"
 
 
-async def test_a_process_that_dies_before_the_answer_begins_leaves_its_cost_to_others(start: Any, service: Any, suite: Any) -> None:
+async def test_a_process_that_dies_before_the_answer_begins_leaves_its_cost_to_others(
+    start: Any, service: Any, suite: Any
+) -> None:
     dying = await start.process()
     writer = dying.user()
     reader = service.user(writer.principal)
@@ -70,12 +82,20 @@ async def test_a_process_that_dies_before_the_answer_begins_leaves_its_cost_to_o
         await asyncio.wait_for(asked.wait(), 10)
         dying.signal(signal.SIGKILL)
     (dispatch,) = suite.asked_ids
-    suite.recorded[dispatch] = {"request_id": dispatch, "state": "settled", "cost_nano": 33, "input_tokens": 3, "output_tokens": 0}
+    suite.recorded[dispatch] = {
+        "request_id": dispatch,
+        "state": "settled",
+        "cost_nano": 33,
+        "input_tokens": 3,
+        "output_tokens": 0,
+    }
     assert (await reader.until_ended(chat, reply))["status"] == "interrupted"
     assert (await reader.until_known_cost(chat, reply))["usage"]["cost_nano"] == 33
 
 
-async def test_a_process_that_does_not_own_the_reply_streams_and_stops_it(start: Any, service: Any, suite: Any, play: Any) -> None:
+async def test_a_process_that_does_not_own_the_reply_streams_and_stops_it(
+    start: Any, service: Any, suite: Any, play: Any
+) -> None:
     owner, other = await start.process(), service
     writer = owner.user()
     reader = other.user(writer.principal)
@@ -84,7 +104,9 @@ async def test_a_process_that_does_not_own_the_reply_streams_and_stops_it(start:
     async with writer.events("POST", f"/api/v1/chats/{chat}/messages", json={"content": "count"}) as events:
         seen = await play.take(events, 10)
         reply = seen[0].data["reply_id"]
-        followers = [asyncio.ensure_future(reader.resume(chat, reply, after)) for after in (0, 1, 5, seen[-1].id)]
+        followers = [
+            asyncio.ensure_future(reader.resume(chat, reply, after)) for after in (0, 1, 5, seen[-1].id)
+        ]
         seen += [event async for event in events]
     whole = "".join(TOKENS[:60])
     assert play.text_of(seen) == whole
@@ -102,7 +124,9 @@ async def test_a_process_that_does_not_own_the_reply_streams_and_stops_it(start:
     assert rest[-1].data["status"] == "stopped"
 
 
-async def test_a_process_that_stalled_past_its_lease_writes_nothing_more(start: Any, service: Any, suite: Any, play: Any) -> None:
+async def test_a_process_that_stalled_past_its_lease_writes_nothing_more(
+    start: Any, service: Any, suite: Any, play: Any
+) -> None:
     stalling, other = await start.process(), service
     writer = stalling.user()
     reader = other.user(writer.principal)
@@ -123,7 +147,9 @@ async def test_a_process_that_stalled_past_its_lease_writes_nothing_more(start: 
     assert play.text_of(seen) == stored["content"]
 
 
-async def test_sigterm_lets_a_short_reply_end_and_interrupts_a_long_one(start: Any, service: Any, suite: Any, play: Any) -> None:
+async def test_sigterm_lets_a_short_reply_end_and_interrupts_a_long_one(
+    start: Any, service: Any, suite: Any, play: Any
+) -> None:
     leaving, other = await start.process(), service
     writer = leaving.user()
     reader = other.user(writer.principal)
@@ -143,10 +169,15 @@ async def test_sigterm_lets_a_short_reply_end_and_interrupts_a_long_one(start: A
     assert last == ["complete", "interrupted"]
     assert await leaving.until_exit() in (0, -signal.SIGTERM)
     stored = [await reader.message(*reply) for reply in replies]
-    assert [(message["status"], message["content"]) for message in stored] == [("complete", "short"), ("interrupted", "long")]
+    assert [(message["status"], message["content"]) for message in stored] == [
+        ("complete", "short"),
+        ("interrupted", "long"),
+    ]
 
 
-async def test_a_running_reply_is_left_alone_when_another_process_starts(start: Any, service: Any, suite: Any, play: Any) -> None:
+async def test_a_running_reply_is_left_alone_when_another_process_starts(
+    start: Any, service: Any, suite: Any, play: Any
+) -> None:
     first = service
     gate = asyncio.Event()
     suite.default = play.says("still", until=gate)
@@ -165,7 +196,11 @@ async def test_a_reply_streams_on_while_the_database_is_killed_and_comes_back(
     start: Any, suite: Any, play: Any, postgres: Any, tmp_path: Path
 ) -> None:
     server = PostgresServer(
-        data_dir=tmp_path / "data", port=_free_port(), password="x" * 16, log_path=tmp_path / "server.log", throwaway=True
+        data_dir=tmp_path / "data",
+        port=_free_port(),
+        password="x" * 16,
+        log_path=tmp_path / "server.log",
+        throwaway=True,
     )
     await asyncio.to_thread(server.initialise)
     await asyncio.to_thread(server.start)

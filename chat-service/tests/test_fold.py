@@ -46,7 +46,9 @@ def _folded(*drawn: tuple[str, Any]) -> Folded:
 
 @settings(max_examples=100, deadline=None)
 @given(DRAWN, st.lists(st.integers(min_value=0, max_value=30), max_size=3))
-def test_folding_at_once_is_folding_any_pieces_one_after_the_other(drawn: list[tuple[str, Any]], cuts: list[int]) -> None:
+def test_folding_at_once_is_folding_any_pieces_one_after_the_other(
+    drawn: list[tuple[str, Any]], cuts: list[int]
+) -> None:
     events = _events(drawn)
     bounds = [0, *sorted(min(cut, len(events)) for cut in cuts), len(events)]
     piecewise = Folded()
@@ -79,7 +81,10 @@ def test_calls_of_two_steps_are_two_although_the_model_gave_them_one_id() -> Non
 
 def test_text_of_other_steps_stays_when_a_later_one_runs_again() -> None:
     first, cut, again = ("delta", "first "), ("delta", "cut"), ("delta", "again")
-    assert _folded(_step(1, 1), first, _step(2, 1), cut, _step(2, 2), cut, _step(2, 3), again).text == "first again"
+    assert (
+        _folded(_step(1, 1), first, _step(2, 1), cut, _step(2, 2), cut, _step(2, 3), again).text
+        == "first again"
+    )
 
 
 def test_a_higher_attempt_of_a_step_that_was_never_seen_voids_nothing() -> None:

@@ -27,7 +27,9 @@ _OF_A_TURN = re.compile(r"Task-\d+|turn [0-9a-f]{8}-")
 
 @contextmanager
 def _counted(service: Any) -> Iterator[list[str]]:
-    """The statements of the turns themselves, in the tasks of their requests and their own; the periodic jobs have other names."""
+    """The statements of the turns themselves, in the tasks of their requests and their own; the periodic jobs
+    have other names.
+    """
     statements: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
@@ -51,7 +53,9 @@ async def _chat_of(admin: asyncpg.Connection, user: Any, count: int) -> str:
     for n in range(count):
         row_id, role = uuid7(), ("user", "assistant")[n % 2]
         at = started + timedelta(seconds=n)
-        rows.append((UUID(chat), row_id, parent, role, f"message {n} with some words in it", "complete", at, at))
+        rows.append(
+            (UUID(chat), row_id, parent, role, f"message {n} with some words in it", "complete", at, at)
+        )
         parent = row_id
     columns = ["chat_id", "id", "parent_id", "role", "content", "status", "created_at", "updated_at"]
     await admin.copy_records_to_table("message", schema_name="chat", records=rows, columns=columns)
@@ -98,12 +102,15 @@ async def test_a_turn_in_a_chat_of_4000_messages_costs_what_one_in_a_chat_of_2_c
         await admin.close()
     assert long.statements == short.statements > 0
     assert long.wal_bytes <= short.wal_bytes * RATIO_MAX
-    # Some milliseconds of a loaded machine may fall on either side; the benchmark states the ratio of quiet runs.
+    # Some milliseconds of a loaded machine may fall on either side; the benchmark states the ratio of quiet
+    # runs.
     assert statistics.median(long.seconds) <= statistics.median(short.seconds) * RATIO_MAX + 0.03
     assert len(suite.requests[-1]["messages"]) <= service.app.state.settings.history_messages_max
 
 
-async def test_the_history_walk_reads_no_more_rows_than_the_budget(service: Any, user: Any, database: Any) -> None:
+async def test_the_history_walk_reads_no_more_rows_than_the_budget(
+    service: Any, user: Any, database: Any
+) -> None:
     admin = await asyncpg.connect(database.admin_url)
     try:
         chat = await _chat_of(admin, user, LONG)
@@ -116,8 +123,15 @@ async def test_the_history_walk_reads_no_more_rows_than_the_budget(service: Any,
 
 
 async def _rows_read(service: Any, admin: asyncpg.Connection, chat_id: UUID, leaf_id: UUID) -> int:
-    """Rows that index and table scans of the walk return, by EXPLAIN ANALYZE of the statement that the service sends."""
-    values = {"chat_id": f"'{chat_id}'::uuid", "leaf_id": f"'{leaf_id}'::uuid", "depth_max": "40", "bytes_max": "7500"}
+    """Rows that index and table scans of the walk return, by EXPLAIN ANALYZE of the statement that the
+    service sends.
+    """
+    values = {
+        "chat_id": f"'{chat_id}'::uuid",
+        "leaf_id": f"'{leaf_id}'::uuid",
+        "depth_max": "40",
+        "bytes_max": "7500",
+    }
     statement = HISTORY
     for name, value in values.items():
         statement = statement.replace(f":{name}", value)

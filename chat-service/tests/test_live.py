@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from shared.replies.fitting import Line, fit
 from shared.sse import SseParser
 
-TEXTS = st.text(alphabet=st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), min_size=1, max_size=5)
+TEXTS = st.text(
+    alphabet=st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), min_size=1, max_size=5
+)
 STEPS = st.lists(st.tuples(st.sampled_from(["delta", "reasoning", "waiting", "flush"]), TEXTS), max_size=40)
 
 
@@ -76,8 +78,13 @@ def test_rows_of_a_failed_write_come_again_unchanged() -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(st.sampled_from(["user", "assistant"]), st.text(max_size=20)), min_size=1), st.integers(1, 60))
-def test_history_is_the_newest_that_fits_and_starts_with_a_person(lines: list[tuple[str, str]], bytes_max: int) -> None:
+@given(
+    st.lists(st.tuples(st.sampled_from(["user", "assistant"]), st.text(max_size=20)), min_size=1),
+    st.integers(1, 60),
+)
+def test_history_is_the_newest_that_fits_and_starts_with_a_person(
+    lines: list[tuple[str, str]], bytes_max: int
+) -> None:
     branch = [Line(role, content) for role, content in lines]  # type: ignore[arg-type]
     kept = fit(branch, bytes_max=bytes_max)
     assert kept == branch[len(branch) - len(kept) :]
@@ -87,7 +94,10 @@ def test_history_is_the_newest_that_fits_and_starts_with_a_person(lines: list[tu
 
 def test_neighbours_of_one_role_are_joined_and_empty_replies_left_out() -> None:
     lines = [Line("user", "a"), Line("assistant", ""), Line("user", "b"), Line("assistant", "c")]
-    assert to_prompt(lines, continues=False) == [{"role": "user", "content": "a\n\nb"}, {"role": "assistant", "content": "c"}]
+    assert to_prompt(lines, continues=False) == [
+        {"role": "user", "content": "a\n\nb"},
+        {"role": "assistant", "content": "c"},
+    ]
 
 
 def test_titles_are_cut_between_words() -> None:
@@ -100,8 +110,15 @@ def test_titles_are_cut_between_words() -> None:
 
 
 @given(st.integers(min_value=2, max_value=400), TEXTS, TEXTS, st.integers(min_value=1, max_value=60))
-def test_a_reply_to_continue_is_always_sent_with_its_question(bytes_max: int, asked: str, said: str, times: int) -> None:
-    lines = [Line("user", "before"), Line("assistant", "then"), Line("user", asked * times), Line("assistant", said * times)]
+def test_a_reply_to_continue_is_always_sent_with_its_question(
+    bytes_max: int, asked: str, said: str, times: int
+) -> None:
+    lines = [
+        Line("user", "before"),
+        Line("assistant", "then"),
+        Line("user", asked * times),
+        Line("assistant", said * times),
+    ]
     sent = fit(with_end_of_reply(lines, bytes_max=bytes_max), bytes_max=bytes_max)
     assert len(sent) >= 2
     assert (asked * times).startswith(sent[-2].content)

@@ -1,4 +1,6 @@
-"""Who writes a turn, and how others see that nobody does: event ids only grow, the dead are seen at once, the living are left alone."""
+"""Who writes a turn, and how others see that nobody does: event ids only grow, the dead are seen at once, the
+living are left alone.
+"""
 
 import asyncio
 import contextlib
@@ -17,7 +19,9 @@ TOKENS = [f"{n} " for n in range(400)]
 
 
 async def _follow_to_the_end(readers: list[Any], chat: str, first: Any, seen: list[Any]) -> None:
-    """What a browser does: read, and when the connection breaks ask the next process for what follows the last id."""
+    """What a browser does: read, and when the connection breaks ask the next process for what follows the
+    last id.
+    """
     for reader in readers:
         with contextlib.suppress(httpx.HTTPError):
             if not seen:
@@ -25,7 +29,9 @@ async def _follow_to_the_end(readers: list[Any], chat: str, first: Any, seen: li
                     seen.append(each)  # noqa: PERF401 - another task looks at it meanwhile
             else:
                 reply = seen[0].data["reply_id"]
-                async with reader.events("GET", f"/api/v1/chats/{chat}/messages/{reply}/stream?after={seen[-1].id}") as events:
+                async with reader.events(
+                    "GET", f"/api/v1/chats/{chat}/messages/{reply}/stream?after={seen[-1].id}"
+                ) as events:
                     async for each in events:
                         seen.append(each)  # noqa: PERF401 - what was seen before the connection broke counts
         if seen[-1].event == "done":
@@ -33,8 +39,11 @@ async def _follow_to_the_end(readers: list[Any], chat: str, first: Any, seen: li
     pytest.fail("the reply never ended")
 
 
-async def test_ids_only_grow_for_a_reader_whose_process_was_killed(start: Any, service: Any, suite: Any, play: Any) -> None:
-    # The journal lags behind what is shown, and the lease is long: the reader is back well before the turn is ended.
+async def test_ids_only_grow_for_a_reader_whose_process_was_killed(
+    start: Any, service: Any, suite: Any, play: Any
+) -> None:
+    # The journal lags behind what is shown, and the lease is long: the reader is back well before the turn is
+    # ended.
     dying = await start.process(journal_flush_interval_s=0.2)
     writer = dying.user()
     reader = service.user(writer.principal)
@@ -66,7 +75,9 @@ async def test_a_dead_process_is_seen_long_before_its_lease_ends(start: Any, sui
     suite.default = play.says(*TOKENS, gap_s=0.05)
     chat = await writer.new_chat()
     with contextlib.suppress(httpx.HTTPError):
-        async with writer.events("POST", f"/api/v1/chats/{chat}/messages", json={"content": "count"}) as events:
+        async with writer.events(
+            "POST", f"/api/v1/chats/{chat}/messages", json={"content": "count"}
+        ) as events:
             reply = (await play.take(events, 5))[0].data["reply_id"]
             dying.signal(signal.SIGKILL)
             killed_at_s = time.monotonic()
@@ -75,7 +86,9 @@ async def test_a_dead_process_is_seen_long_before_its_lease_ends(start: Any, sui
     assert is_within(time.monotonic() - killed_at_s, 5)  # of a lease of 10
 
 
-async def test_an_owner_that_must_connect_again_is_not_taken_for_dead(start: Any, suite: Any, play: Any, admin: Any) -> None:
+async def test_an_owner_that_must_connect_again_is_not_taken_for_dead(
+    start: Any, suite: Any, play: Any, admin: Any
+) -> None:
     owner, other = await start(turn_lease_s=10), await start(turn_lease_s=10, reaper_interval_s=0.05)
     user = owner.user()
     gate = asyncio.Event()
@@ -84,14 +97,19 @@ async def test_an_owner_that_must_connect_again_is_not_taken_for_dead(start: Any
     async with user.events("POST", f"/api/v1/chats/{chat}/messages", json={"content": "hi"}) as events:
         reply = (await play.take(events, 2))[0].data["reply_id"]
         for _ in range(3):
-            await admin.execute("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ShareLock'")
+            await admin.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND mode = "
+                "'ShareLock'"
+            )
             await asyncio.sleep(0.4)
         assert (await other.user(user.principal).message(chat, reply))["status"] == "streaming"
         gate.set()
         assert [each async for each in events][-1].data["status"] == "complete"
 
 
-async def test_a_stop_is_heard_by_its_signal_and_asks_the_database_a_few_times(start: Any, suite: Any, play: Any) -> None:
+async def test_a_stop_is_heard_by_its_signal_and_asks_the_database_a_few_times(
+    start: Any, suite: Any, play: Any
+) -> None:
     service = await start(follow_poll_s=30, stop_cost_wait_s=0.5)
     user = service.user()
     suite.default = play.says("kept", until=asyncio.Event())

@@ -1,4 +1,6 @@
-"""Whoever is refused has stored and started nothing: the stream's place and the message's length come first."""
+"""Whoever is refused has stored and started nothing: the stream's place and the message's length
+come first.
+"""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -10,7 +12,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def _counts(admin: Any) -> tuple[int, int]:
-    return await admin.fetchval("SELECT count(*) FROM chat.message"), await admin.fetchval("SELECT count(*) FROM chat.turn")
+    return await admin.fetchval("SELECT count(*) FROM chat.message"), await admin.fetchval(
+        "SELECT count(*) FROM chat.turn"
+    )
 
 
 @pytest.mark.parametrize("accept", ["text/event-stream", "application/json"])
@@ -32,7 +36,11 @@ async def test_a_post_without_a_place_for_its_stream_stores_and_asks_nothing(
             await anext(read[-1])
             chat = await user.new_chat()
         before, asked = await _counts(admin), len(suite.requests)
-        for path in (f"{full}/messages", f"{done}/messages/{reply}/regenerate", f"{done}/messages/{reply}/continue"):
+        for path in (
+            f"{full}/messages",
+            f"{done}/messages/{reply}/regenerate",
+            f"{done}/messages/{reply}/continue",
+        ):
             body = {"content": "hi"} if path.endswith("messages") else {}
             refused = await user.http.post(f"/api/v1/chats/{path}", json=body, headers={"accept": accept})
             assert (refused.status_code, refused.json()["code"]) == (429, "too_many_streams"), path
@@ -41,7 +49,9 @@ async def test_a_post_without_a_place_for_its_stream_stores_and_asks_nothing(
         gate.set()
 
     async def places_are_free() -> bool:
-        return (await user.http.post(f"/api/v1/chats/{full}/messages", json={"content": "hi"})).status_code == 200
+        return (
+            await user.http.post(f"/api/v1/chats/{full}/messages", json={"content": "hi"})
+        ).status_code == 200
 
     await play.until(places_are_free)
 
@@ -52,13 +62,17 @@ async def test_a_refused_start_gives_its_place_back(start: Any, suite: Any) -> N
     chat = await user.new_chat()
     for _ in range(5):
         headers = {"accept": "text/event-stream"}
-        refused = await user.http.post(f"/api/v1/chats/{chat}/messages", json={"content": "x" * 300_000}, headers=headers)
+        refused = await user.http.post(
+            f"/api/v1/chats/{chat}/messages", json={"content": "x" * 300_000}, headers=headers
+        )
         assert refused.status_code == 413
     assert len(service.app.state.streams.open) == 0
     assert (await user.say(chat))[-1].data["status"] == "complete"
 
 
-async def test_a_message_longer_than_the_model_reads_is_refused_with_the_numbers(start: Any, suite: Any, admin: Any) -> None:
+async def test_a_message_longer_than_the_model_reads_is_refused_with_the_numbers(
+    start: Any, suite: Any, admin: Any
+) -> None:
     suite.contexts = {"small": 4096, "large": 200_000}
     user = (await start()).user()
     chat = await user.new_chat(model="small")

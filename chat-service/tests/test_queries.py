@@ -12,7 +12,9 @@ from shared.replies.fitting import Line
 
 def asked(*questions: str) -> list[str]:
     """The queries of the last of these questions, each but the last of which was answered."""
-    lines = [line for question in questions for line in (Line("user", question), Line("assistant", "An answer."))]
+    lines = [
+        line for question in questions for line in (Line("user", question), Line("assistant", "An answer."))
+    ]
     return queries_of(lines[:-1], questions[-1])
 
 
@@ -46,7 +48,15 @@ def test_a_query_is_bounded_and_ends_with_the_whole_message(before: str, last: s
 
 
 def passages(*numbers: int) -> list[Passage]:
-    more: dict[str, Any] = {"score": 0.5, "file_id": UUID(int=0), "filename": "f", "page": None, "heading": None, "start": 0, "end": 1}
+    more: dict[str, Any] = {
+        "score": 0.5,
+        "file_id": UUID(int=0),
+        "filename": "f",
+        "page": None,
+        "heading": None,
+        "start": 0,
+        "end": 1,
+    }
     return [Passage(chunk_id=UUID(int=number), text=str(number), **more) for number in numbers]
 
 

@@ -1,4 +1,6 @@
-"""After two years the record of how replies were written is gone, and every chat is there; a deleted chat leaves what is listed."""
+"""After two years the record of how replies were written is gone, and every chat is there; a deleted chat
+leaves what is listed.
+"""
 
 import json
 from typing import Any
@@ -21,7 +23,9 @@ async def turn_ids(admin: Any, chat: str) -> set[UUID]:
     return {row[0] for row in await admin.fetch("SELECT id FROM chat.turn WHERE chat_id = $1", UUID(chat))}
 
 
-async def test_two_years_later_turns_are_bounded_and_every_message_is_there(start: Any, admin: Any, play: Any) -> None:
+async def test_two_years_later_turns_are_bounded_and_every_message_is_there(
+    start: Any, admin: Any, play: Any
+) -> None:
     service = await start(journal_retention_s=0)
     user = service.user()
     old, fresh = await user.new_chat(), await user.new_chat()
@@ -34,7 +38,8 @@ async def test_two_years_later_turns_are_bounded_and_every_message_is_there(star
         f"UPDATE chat.turn SET ended_at = {_OLD}, created_at = {_OLD} WHERE chat_id = '{old}';"
         f"UPDATE chat.idempotency_key SET created_at = {_OLD} WHERE key = 'old';"
         "INSERT INTO chat.outbox (id, topic, key, payload, published_at) VALUES"
-        f" (uuidv7(interval '-800 days'), 't', 'old', '{{}}', {_OLD}), (uuidv7(interval '-6 days'), 't', 'fresh', '{{}}', now()),"
+        f" (uuidv7(interval '-800 days'), 't', 'old', '{{}}', {_OLD}), (uuidv7(interval '-6 days'), 't', "
+        f"'fresh', '{{}}', now()),"
         " (uuidv7(interval '-800 days'), 't', 'undelivered', '{}', NULL);"
     )
 
@@ -58,7 +63,9 @@ async def test_a_turn_whose_cost_or_journal_is_still_needed_stays(start: Any, ad
     chats = [await user.new_chat() for _ in range(2)]
     for chat in chats:
         await user.say(chat)
-    await admin.execute(f"UPDATE chat.turn SET ended_at = {_OLD} WHERE chat_id = ANY($1)", [UUID(chat) for chat in chats])
+    await admin.execute(
+        f"UPDATE chat.turn SET ended_at = {_OLD} WHERE chat_id = ANY($1)", [UUID(chat) for chat in chats]
+    )
     pending = "cost_pending = true, cost_check_at = now() + interval '1 day', journaled = false"
     await admin.execute(f"UPDATE chat.turn SET {pending} WHERE chat_id = $1", UUID(chats[0]))
     await service.app.state.retention.run()
@@ -73,7 +80,9 @@ async def test_a_deleted_chat_leaves_only_what_the_page_of_retention_lists(start
     reply = seen[0].data["reply_id"]
     assert any(chat in row for row in await rows(admin, "message"))
     assert (await user.http.delete(f"/api/v1/chats/{chat}")).status_code == 204
-    left = {table: text for table in _TABLES for text in await rows(admin, table) if chat in text or reply in text}
+    left = {
+        table: text for table in _TABLES for text in await rows(admin, table) if chat in text or reply in text
+    }
     assert set(left) <= {"outbox", "idempotency_key"}
     whole = "".join([text for table in _TABLES for text in await rows(admin, table)])
     assert "nobody else" not in whole
@@ -81,11 +90,18 @@ async def test_a_deleted_chat_leaves_only_what_the_page_of_retention_lists(start
 
 async def announce_deleted(admin: Any, user_id: Any) -> None:
     """As the gateway does."""
-    event = {"id": str(uuid4()), "topic": "account.deleted", "key": f"user:{user_id}", "payload": {"user_id": str(user_id)}}
+    event = {
+        "id": str(uuid4()),
+        "topic": "account.deleted",
+        "key": f"user:{user_id}",
+        "payload": {"user_id": str(user_id)},
+    }
     await admin.execute("SELECT pg_notify($1, $2)", ACCESS_CHANNEL, json.dumps(event))
 
 
-async def test_a_deleted_account_takes_its_chats_along_and_nobody_elses(start: Any, admin: Any, play: Any) -> None:
+async def test_a_deleted_account_takes_its_chats_along_and_nobody_elses(
+    start: Any, admin: Any, play: Any
+) -> None:
     service = await start()
     gone, other = service.user(), service.user()
     chats = {user: await user.new_chat() for user in (gone, other)}
@@ -100,7 +116,12 @@ async def test_a_deleted_account_takes_its_chats_along_and_nobody_elses(start: A
 
     await play.until(noted)
     await service.app.state.erasures.run()
-    naming = {table for table in (*_TABLES, "erasure") for text in await rows(admin, table) if str(user_id) in text or chats[gone] in text}
+    naming = {
+        table
+        for table in (*_TABLES, "erasure")
+        for text in await rows(admin, table)
+        if str(user_id) in text or chats[gone] in text
+    }
     assert naming == {"erasure"}
     assert (await other.branch(chats[other]))["data"][0]["content"] == "words of somebody"
     await admin.execute(f"UPDATE chat.erasure SET requested_at = {_OLD}, done_at = {_OLD}")

@@ -22,7 +22,9 @@ async def test_a_turn_whose_end_cannot_be_written_is_left_to_the_sweeper(
         reply = (await play.take(events, 2))[0].data["reply_id"]
 
         async def journaled() -> bool:
-            rows = "SELECT count(*) FROM chat.journal JOIN chat.turn ON turn.id = turn_id WHERE message_id = $1"
+            rows = (
+                "SELECT count(*) FROM chat.journal JOIN chat.turn ON turn.id = turn_id WHERE message_id = $1"
+            )
             return await admin.fetchval(rows, UUID(reply)) > 0
 
         await play.until(journaled)
@@ -81,7 +83,9 @@ async def test_a_dispatch_is_noted_once_the_database_is_back(
         reply = (await play.take(events, 2))[0].data["reply_id"]
 
         async def noted() -> bool:
-            known = await admin.fetchval("SELECT dispatch_id FROM chat.turn WHERE message_id = $1", UUID(reply))
+            known = await admin.fetchval(
+                "SELECT dispatch_id FROM chat.turn WHERE message_id = $1", UUID(reply)
+            )
             return known == suite.dispatch_ids[-1]
 
         await play.until(noted)
@@ -95,7 +99,10 @@ async def test_the_end_of_a_reply_waits_for_a_database_that_is_away_and_not_for_
     service = await start(turn_lease_s=1)
     user, closing = service.user(), service.app.state.runner._closing
     store = closing.store
-    for error, tries, status in ((ConnectionError(), 3, "complete"), (DBAPIError("no", {}, ValueError("no")), 1, "interrupted")):
+    for error, tries, status in (
+        (ConnectionError(), 3, "complete"),
+        (DBAPIError("no", {}, ValueError("no")), 1, "interrupted"),
+    ):
         calls = 0
 
         async def fails_at_first(*arguments: Any, error: Exception = error, tries: int = tries) -> Any:

@@ -29,7 +29,12 @@ async def test_a_replay_joins_tokens_and_carries_the_last_id(user: Any) -> None:
     chat = await user.new_chat()
     seen = await user.say(chat)
     replay = await user.resume(chat, seen[0].data["reply_id"])
-    assert [(event.id, event.event) for event in replay] == [(1, "message"), (4, "delta"), (5, "usage"), (6, "done")]
+    assert [(event.id, event.event) for event in replay] == [
+        (1, "message"),
+        (4, "delta"),
+        (5, "usage"),
+        (6, "done"),
+    ]
     assert replay[0].data == seen[0].data
 
 
@@ -39,7 +44,10 @@ async def test_while_it_streams_every_tab_sees_the_same(user: Any, suite: Any, p
     async with user.events("POST", f"/api/v1/chats/{chat}/messages", json={"content": "hi"}) as events:
         seen = await play.take(events, 3)
         reply = seen[0].data["reply_id"]
-        tabs = [asyncio.ensure_future(user.resume(chat, reply, event.id if event else 0)) for event in (None, *seen)]
+        tabs = [
+            asyncio.ensure_future(user.resume(chat, reply, event.id if event else 0))
+            for event in (None, *seen)
+        ]
         seen += [event async for event in events]
     assert [event.id for event in seen] == list(range(1, 44))
     whole = play.text_of(seen)
@@ -114,7 +122,11 @@ async def test_a_process_that_shuts_down_begins_no_stream(start: Any) -> None:
     reply = (await user.say(chat))[0].data["reply_id"]
     service.app.state.streams.closing = True
     answer = await user.http.get(f"/api/v1/chats/{chat}/messages/{reply}/stream")
-    assert (answer.status_code, answer.json()["code"], bool(answer.headers["retry-after"])) == (503, "chat_restarting", True)
+    assert (answer.status_code, answer.json()["code"], bool(answer.headers["retry-after"])) == (
+        503,
+        "chat_restarting",
+        True,
+    )
 
 
 async def test_last_event_id_resumes_like_after(user: Any, play: Any) -> None:
@@ -125,7 +137,9 @@ async def test_last_event_id_resumes_like_after(user: Any, play: Any) -> None:
     assert play.text_of(rest, play.text_of(seen[:2])) == "Hello there!"
 
 
-async def test_when_the_journal_is_gone_the_stored_reply_is_the_stream(start: Any, suite: Any, play: Any) -> None:
+async def test_when_the_journal_is_gone_the_stored_reply_is_the_stream(
+    start: Any, suite: Any, play: Any
+) -> None:
     service = await start(journal_retention_s=0)
     user = service.user()
     chat = await user.new_chat()
@@ -196,7 +210,9 @@ def _read_all(connection: socket.socket) -> bytes:
     return got
 
 
-async def test_a_reader_that_lags_too_far_is_broken_off_and_can_resume(start: Any, suite: Any, play: Any) -> None:
+async def test_a_reader_that_lags_too_far_is_broken_off_and_can_resume(
+    start: Any, suite: Any, play: Any
+) -> None:
     user = (await start(stream_lag_max=1)).user()
 
     async def in_bursts(fake: Any, send: Any) -> None:
@@ -215,7 +231,9 @@ async def test_a_reader_that_lags_too_far_is_broken_off_and_can_resume(start: An
     assert play.text_of(await user.resume(chat, page["data"][1]["id"])) == "abbbbb"
 
 
-async def test_too_many_streams_of_one_person_are_refused_and_end_with_their_readers(start: Any, suite: Any, play: Any) -> None:
+async def test_too_many_streams_of_one_person_are_refused_and_end_with_their_readers(
+    start: Any, suite: Any, play: Any
+) -> None:
     service = await start(streams_per_user_max=2)
     user = service.user()
     gate = asyncio.Event()

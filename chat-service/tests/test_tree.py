@@ -18,7 +18,12 @@ async def test_an_edit_is_a_sibling_and_becomes_the_branch(user: Any) -> None:
     second, _ = await _ask(user, chat, "two")
     edited, _ = await _ask(user, chat, "two, edited", parent_id=first_reply)
     page = await user.branch(chat)
-    assert [message["content"] for message in page["data"]] == ["one", "Hello there!", "two, edited", "Hello there!"]
+    assert [message["content"] for message in page["data"]] == [
+        "one",
+        "Hello there!",
+        "two, edited",
+        "Hello there!",
+    ]
     assert page["data"][2]["sibling_ids"] == [second, edited]
 
 
@@ -32,11 +37,15 @@ async def test_an_edit_of_the_first_message_is_a_new_root(user: Any) -> None:
     assert page["has_more"] is False
 
 
-async def test_regenerate_makes_a_sibling_reply_with_the_chosen_model(user: Any, suite: Any, play: Any) -> None:
+async def test_regenerate_makes_a_sibling_reply_with_the_chosen_model(
+    user: Any, suite: Any, play: Any
+) -> None:
     chat = await user.new_chat(model="m-1")
     question, reply = await _ask(user, chat, "one")
     suite.default = play.says("Better")
-    events = await user.collect("POST", f"/api/v1/chats/{chat}/messages/{reply}/regenerate", json={"model": "m-2"})
+    events = await user.collect(
+        "POST", f"/api/v1/chats/{chat}/messages/{reply}/regenerate", json={"model": "m-2"}
+    )
     assert events[0].data["message"]["id"] == question
     page = await user.branch(chat)
     assert [message["content"] for message in page["data"]] == ["one", "Better"]
@@ -73,7 +82,9 @@ async def test_the_branch_is_read_in_pages_from_the_leaf_up(user: Any) -> None:
 async def test_a_message_cannot_follow_a_persons_message(user: Any) -> None:
     chat = await user.new_chat()
     question, _ = await _ask(user, chat, "one")
-    answer = await user.http.post(f"/api/v1/chats/{chat}/messages", json={"content": "x", "parent_id": question})
+    answer = await user.http.post(
+        f"/api/v1/chats/{chat}/messages", json={"content": "x", "parent_id": question}
+    )
     assert (answer.status_code, answer.json()["code"]) == (422, "parent_not_reply")
 
 

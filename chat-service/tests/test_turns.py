@@ -13,7 +13,9 @@ def reply_id(events: list[Any]) -> str:
     return events[0].data["reply_id"]
 
 
-async def test_tokens_arrive_one_by_one_in_order_between_message_and_done(user: Any, suite: Any, play: Any) -> None:
+async def test_tokens_arrive_one_by_one_in_order_between_message_and_done(
+    user: Any, suite: Any, play: Any
+) -> None:
     suite.default = play.says("a", "b", "c", gap_s=0.02)
     chat = await user.new_chat()
     events = await user.say(chat, "Tell me the letters, please")
@@ -28,7 +30,11 @@ async def test_tokens_arrive_one_by_one_in_order_between_message_and_done(user: 
 async def test_the_reply_is_stored_with_what_it_cost(user: Any, play: Any) -> None:
     chat = await user.new_chat()
     message = await user.message(chat, reply_id(await user.say(chat)))
-    assert (message["content"], message["status"], message["usage"]) == ("Hello there!", "complete", play.usage)
+    assert (message["content"], message["status"], message["usage"]) == (
+        "Hello there!",
+        "complete",
+        play.usage,
+    )
 
 
 async def test_an_untitled_chat_takes_the_first_words_as_title(user: Any) -> None:
@@ -54,9 +60,15 @@ async def test_the_model_gets_the_branch_and_the_caller_options(user: Any, suite
 
 async def test_with_accept_json_the_finished_reply_is_the_answer(user: Any) -> None:
     chat = await user.new_chat()
-    answer = await user.http.post(f"/api/v1/chats/{chat}/messages", json={"content": "hi"}, headers={"accept": "application/json"})
+    answer = await user.http.post(
+        f"/api/v1/chats/{chat}/messages", json={"content": "hi"}, headers={"accept": "application/json"}
+    )
     assert answer.status_code == 200
-    assert (answer.json()["role"], answer.json()["content"], answer.json()["status"]) == ("assistant", "Hello there!", "complete")
+    assert (answer.json()["role"], answer.json()["content"], answer.json()["status"]) == (
+        "assistant",
+        "Hello there!",
+        "complete",
+    )
 
 
 async def test_a_reader_that_leaves_does_not_end_the_reply(user: Any, suite: Any, play: Any) -> None:
@@ -109,12 +121,17 @@ async def test_of_two_posts_at_once_to_one_leaf_one_is_refused(user: Any, suite:
     assert len((await user.branch(chat))["data"]) == 2
 
 
-async def test_too_many_running_replies_are_refused_with_what_to_do(start: Any, suite: Any, play: Any) -> None:
+async def test_too_many_running_replies_are_refused_with_what_to_do(
+    start: Any, suite: Any, play: Any
+) -> None:
     user = (await start(turns_running_per_user_max=2)).user()
     gate = asyncio.Event()
     suite.default = play.says("x", until=gate)
     chats = [await user.new_chat() for _ in range(5)]
-    posts = [asyncio.ensure_future(user.http.post(f"/api/v1/chats/{chat}/messages", json={"content": "hi"})) for chat in chats]
+    posts = [
+        asyncio.ensure_future(user.http.post(f"/api/v1/chats/{chat}/messages", json={"content": "hi"}))
+        for chat in chats
+    ]
 
     async def three_are_answered() -> bool:
         return sum(post.done() for post in posts) == 3
@@ -128,7 +145,9 @@ async def test_too_many_running_replies_are_refused_with_what_to_do(start: Any, 
     assert sorted(answer.status_code for answer in await asyncio.gather(*posts)) == [200, 200, 429, 429, 429]
 
 
-async def test_stop_keeps_the_text_cancels_upstream_and_can_be_repeated(user: Any, suite: Any, play: Any) -> None:
+async def test_stop_keeps_the_text_cancels_upstream_and_can_be_repeated(
+    user: Any, suite: Any, play: Any
+) -> None:
     suite.default = play.says("kept", " text", until=asyncio.Event())
     chat = await user.new_chat()
     async with user.events("POST", f"/api/v1/chats/{chat}/messages", json={"content": "hi"}) as events:
@@ -147,7 +166,13 @@ async def test_stop_keeps_the_text_cancels_upstream_and_can_be_repeated(user: An
 
 
 def _recorded(dispatch_id: str, cost_nano: int) -> dict[str, Any]:
-    return {"request_id": dispatch_id, "state": "settled", "cost_nano": cost_nano, "input_tokens": 3, "output_tokens": 2}
+    return {
+        "request_id": dispatch_id,
+        "state": "settled",
+        "cost_nano": cost_nano,
+        "input_tokens": 3,
+        "output_tokens": 2,
+    }
 
 
 async def test_a_cost_that_is_settled_later_is_added_once(start: Any, suite: Any, play: Any) -> None:
@@ -182,7 +207,9 @@ async def test_a_stop_before_the_answer_begins_costs_what_billing_says(user: Any
     assert (stopped["status"], stopped["usage"]["cost_nano"]) == ("stopped", 55)
 
 
-async def test_each_try_has_an_id_of_its_own_and_what_was_refused_costs_nothing(user: Any, suite: Any, play: Any, admin: Any) -> None:
+async def test_each_try_has_an_id_of_its_own_and_what_was_refused_costs_nothing(
+    user: Any, suite: Any, play: Any, admin: Any
+) -> None:
     suite.plans += [
         play.refuses(503, {"error": {"message": "loading", "code": "model_loading"}}),
         play.refuses(402, {"error": {"code": "x"}}),
@@ -190,15 +217,21 @@ async def test_each_try_has_an_id_of_its_own_and_what_was_refused_costs_nothing(
     chat = await user.new_chat()
     reply = reply_id(await user.say(chat))
     assert len(set(suite.asked_ids)) == 2
-    row = await admin.fetchrow("SELECT dispatch_id, cost_pending FROM chat.turn WHERE message_id = $1", UUID(reply))
+    row = await admin.fetchrow(
+        "SELECT dispatch_id, cost_pending FROM chat.turn WHERE message_id = $1", UUID(reply)
+    )
     assert (row["dispatch_id"], row["cost_pending"]) == (None, False)
 
 
-async def test_a_cost_that_comes_later_does_not_count_the_tokens_twice(user: Any, suite: Any, play: Any) -> None:
+async def test_a_cost_that_comes_later_does_not_count_the_tokens_twice(
+    user: Any, suite: Any, play: Any
+) -> None:
     async def without_cost(fake: Any, send: Any) -> None:
         await play.begin(fake, send)
         fake.recorded[fake.dispatch_ids[-1]] = _recorded(fake.dispatch_ids[-1], 90)
-        await play.finish(send, {"prompt_tokens": 3, "completion_tokens": 2, "cost_nano": None, "remaining_nano": None})
+        await play.finish(
+            send, {"prompt_tokens": 3, "completion_tokens": 2, "cost_nano": None, "remaining_nano": None}
+        )
 
     suite.plans.append(without_cost)
     chat = await user.new_chat()
@@ -239,7 +272,9 @@ async def test_a_stopped_reply_goes_on_in_the_same_message(user: Any, suite: Any
     assert "Go on" in sent[2]["content"]
 
 
-async def test_a_reader_from_the_start_of_a_continued_reply_gets_all_of_it(user: Any, suite: Any, play: Any) -> None:
+async def test_a_reader_from_the_start_of_a_continued_reply_gets_all_of_it(
+    user: Any, suite: Any, play: Any
+) -> None:
     suite.plans.append(play.says("one", until=asyncio.Event()))
     gate = asyncio.Event()
     suite.plans.append(play.says(" two", until=gate))
@@ -265,29 +300,59 @@ async def test_a_complete_reply_has_nothing_to_continue(user: Any) -> None:
 
 async def test_a_refusal_is_shown_where_the_reply_would_be(user: Any, suite: Any, play: Any) -> None:
     action = {"label": "Top up", "method": "POST", "path": "/api/v1/billing/wallets/1/top-ups"}
-    body = {"error": {"message": "The wallet is empty.", "type": "insufficient_quota", "code": "insufficient_credits", "action": action}}
+    body = {
+        "error": {
+            "message": "The wallet is empty.",
+            "type": "insufficient_quota",
+            "code": "insufficient_credits",
+            "action": action,
+        }
+    }
     suite.plans.append(play.refuses(402, body))
     chat = await user.new_chat()
     events = await user.say(chat, "kept question")
     assert [event.event for event in events] == ["message", "error", "done"]
-    assert events[1].data == {"code": "insufficient_credits", "detail": "The wallet is empty.", "status": 402, "action": action}
+    assert events[1].data == {
+        "code": "insufficient_credits",
+        "detail": "The wallet is empty.",
+        "status": 402,
+        "action": action,
+    }
     assert events[2].data["status"] == "failed"
     question, reply = (await user.branch(chat))["data"]
     assert question["content"] == "kept question"
-    assert (reply["status"], reply["error"]["code"], reply["error"]["extra"]) == ("failed", "insufficient_credits", {"action": action})
+    assert (reply["status"], reply["error"]["code"], reply["error"]["extra"]) == (
+        "failed",
+        "insufficient_credits",
+        {"action": action},
+    )
 
 
 async def test_a_problem_json_refusal_keeps_its_members(user: Any, suite: Any, play: Any) -> None:
-    body = {"type": "t", "title": "t", "status": 429, "detail": "Budget spent.", "code": "budget_exceeded", "resets_at": "2026-12-01"}
+    body = {
+        "type": "t",
+        "title": "t",
+        "status": 429,
+        "detail": "Budget spent.",
+        "code": "budget_exceeded",
+        "resets_at": "2026-12-01",
+    }
     suite.plans.append(play.refuses(429, body))
     chat = await user.new_chat()
     error = (await user.say(chat))[1]
-    assert error.data == {"code": "budget_exceeded", "detail": "Budget spent.", "status": 429, "resets_at": "2026-12-01"}
+    assert error.data == {
+        "code": "budget_exceeded",
+        "detail": "Budget spent.",
+        "status": 429,
+        "resets_at": "2026-12-01",
+    }
 
 
 async def test_a_model_that_loads_is_waited_for(user: Any, suite: Any, play: Any) -> None:
     progress = {"downloaded_bytes": 10, "total_bytes": 100, "eta_s": 4.5}
-    body = {"error": {"message": "loading", "type": "server_error", "code": "model_loading", "progress": progress}}
+    body = {
+        "error": {"message": "loading", "type": "server_error", "code": "model_loading", "progress": progress}
+    }
     for _ in range(2):
         suite.plans.append(play.refuses(503, body, {"retry-after": "1"}))
     chat = await user.new_chat()
@@ -315,7 +380,9 @@ async def test_a_model_that_never_loads_fails_the_reply(start: Any, suite: Any, 
     assert (events[-2].data["code"], events[-1].data["status"]) == ("model_loading", "failed")
 
 
-async def test_a_silent_provider_fails_the_reply_and_its_text_is_kept(start: Any, suite: Any, play: Any) -> None:
+async def test_a_silent_provider_fails_the_reply_and_its_text_is_kept(
+    start: Any, suite: Any, play: Any
+) -> None:
     user = (await start(provider_idle_timeout_s=0.3)).user()
     suite.default = play.says("so far", until=asyncio.Event())
     chat = await user.new_chat()
@@ -336,7 +403,11 @@ async def test_inference_down_fails_the_reply_with_what_to_do(start: Any) -> Non
     user = (await start(inference_service_url="http://127.0.0.1:9")).user()
     chat = await user.new_chat()
     events = await user.say(chat)
-    assert (events[-2].data["code"], events[-2].data["status"], events[-1].data["status"]) == ("inference_unavailable", 503, "failed")
+    assert (events[-2].data["code"], events[-2].data["status"], events[-1].data["status"]) == (
+        "inference_unavailable",
+        503,
+        "failed",
+    )
 
 
 async def test_a_reply_that_grows_too_large_is_cut(start: Any, suite: Any, play: Any) -> None:

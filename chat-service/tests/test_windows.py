@@ -28,7 +28,9 @@ async def test_a_model_with_a_large_window_gets_the_whole_branch(reader: Any, su
     assert await history_sent(reader, suite, "large") > 12 * 1500
 
 
-async def test_a_model_with_a_small_window_gets_what_leaves_room_for_its_answer(reader: Any, suite: Any) -> None:
+async def test_a_model_with_a_small_window_gets_what_leaves_room_for_its_answer(
+    reader: Any, suite: Any
+) -> None:
     assert await history_sent(reader, suite, "small") <= 3 * 2048 * 3 // 4
     assert await history_sent(reader, suite, "small", max_tokens=1024) <= 3 * 1024
 

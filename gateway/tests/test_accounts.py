@@ -18,7 +18,12 @@ def form(name: str = "ada", **changes: str) -> dict[str, str]:
 async def test_the_first_person_becomes_administrator_and_the_second_a_user(gateway: Gateway) -> None:
     async with gateway.client() as http:
         config = (await http.get("/api/v1/auth/config")).json()
-        assert config == {"name": "Atrium", "signup_open": True, "setup_required": True, "setup_token_required": False}
+        assert config == {
+            "name": "Atrium",
+            "signup_open": True,
+            "setup_required": True,
+            "setup_token_required": False,
+        }
         first = (await http.post("/api/v1/auth/signup", json=form("ada"))).json()
         second = (await http.post("/api/v1/auth/signup", json=form("grace"))).json()
         config = (await http.get("/api/v1/auth/config")).json()
@@ -60,7 +65,9 @@ async def test_of_many_first_sign_ups_at_once_exactly_one_is_administrator(gatew
 async def test_one_address_has_one_account_whatever_its_case(gateway: Gateway, admin: Person) -> None:
     async with gateway.client() as http:
         again = await http.post("/api/v1/auth/signup", json=form("ada", email="ADA@Example.com"))
-        signed_in = await http.post("/api/v1/auth/signin", json={"email": "Ada@Example.COM", "password": PASSWORD})
+        signed_in = await http.post(
+            "/api/v1/auth/signin", json={"email": "Ada@Example.COM", "password": PASSWORD}
+        )
     assert again.status_code == 409
     assert again.json()["code"] == "email_taken"
     assert signed_in.status_code == 200
@@ -97,7 +104,9 @@ async def test_newcomers_can_be_made_to_wait_for_approval(start_gateway: StartGa
     assert keys.status_code == 403
 
 
-@pytest.mark.parametrize("binding", [{"host": "0.0.0.0", "public_url": "http://127.0.0.1:8000"}, {"setup_token_required": True}])
+@pytest.mark.parametrize(
+    "binding", [{"host": "0.0.0.0", "public_url": "http://127.0.0.1:8000"}, {"setup_token_required": True}]
+)
 async def test_the_first_account_of_a_reachable_gateway_needs_the_setup_token(
     start_gateway: StartGateway, binding: dict[str, object]
 ) -> None:
@@ -120,10 +129,16 @@ async def test_a_missing_setup_token_setting_opens_nothing(start_gateway: StartG
     assert answer.status_code == 403
 
 
-async def test_an_unknown_address_and_a_wrong_password_get_the_same_answer(gateway: Gateway, admin: Person) -> None:
+async def test_an_unknown_address_and_a_wrong_password_get_the_same_answer(
+    gateway: Gateway, admin: Person
+) -> None:
     async with gateway.client() as http:
-        wrong = await http.post("/api/v1/auth/signin", json={"email": admin.email, "password": "wrong password"})
-        unknown = await http.post("/api/v1/auth/signin", json={"email": "nobody@example.com", "password": "wrong password"})
+        wrong = await http.post(
+            "/api/v1/auth/signin", json={"email": admin.email, "password": "wrong password"}
+        )
+        unknown = await http.post(
+            "/api/v1/auth/signin", json={"email": "nobody@example.com", "password": "wrong password"}
+        )
     assert wrong.status_code == unknown.status_code == 401
     differing = {name for name in wrong.json() if wrong.json()[name] != unknown.json()[name]}
     assert differing <= {"request_id"}
@@ -156,22 +171,39 @@ async def test_the_password_is_stored_as_argon2id(gateway: Gateway, admin: Perso
 async def test_a_hash_made_with_lower_costs_is_renewed_at_sign_in(start_gateway: StartGateway) -> None:
     async with start_gateway() as gateway:
         await gateway.sign_up("ada")
-        async with start_gateway(gateway.database, password_hash_memory_kib=16) as costlier, costlier.client() as http:
-            signed_in = await http.post("/api/v1/auth/signin", json={"email": "ada@example.com", "password": PASSWORD})
+        async with (
+            start_gateway(gateway.database, password_hash_memory_kib=16) as costlier,
+            costlier.client() as http,
+        ):
+            signed_in = await http.post(
+                "/api/v1/auth/signin", json={"email": "ada@example.com", "password": PASSWORD}
+            )
         (row,) = await gateway.fetch("SELECT hash FROM password")
     assert signed_in.status_code == 200
     assert "m=16," in row["hash"]
 
 
-async def test_changing_the_password_ends_other_sessions_and_keeps_this_one(gateway: Gateway, admin: Person) -> None:
+async def test_changing_the_password_ends_other_sessions_and_keeps_this_one(
+    gateway: Gateway, admin: Person
+) -> None:
     async with gateway.client() as elsewhere:
-        other = (await elsewhere.post("/api/v1/auth/signin", json={"email": admin.email, "password": PASSWORD})).json()
-        wrong = await admin.post("/api/v1/auth/password", {"current_password": "guess", "new_password": "another password"})
-        changed = await admin.post("/api/v1/auth/password", {"current_password": PASSWORD, "new_password": "another password"})
-        other_me = await elsewhere.get("/api/v1/auth/me", headers={"authorization": f"Bearer {other['access_token']}"})
+        other = (
+            await elsewhere.post("/api/v1/auth/signin", json={"email": admin.email, "password": PASSWORD})
+        ).json()
+        wrong = await admin.post(
+            "/api/v1/auth/password", {"current_password": "guess", "new_password": "another password"}
+        )
+        changed = await admin.post(
+            "/api/v1/auth/password", {"current_password": PASSWORD, "new_password": "another password"}
+        )
+        other_me = await elsewhere.get(
+            "/api/v1/auth/me", headers={"authorization": f"Bearer {other['access_token']}"}
+        )
         other_refresh = await elsewhere.post("/api/v1/auth/refresh")
         old = await elsewhere.post("/api/v1/auth/signin", json={"email": admin.email, "password": PASSWORD})
-        new = await elsewhere.post("/api/v1/auth/signin", json={"email": admin.email, "password": "another password"})
+        new = await elsewhere.post(
+            "/api/v1/auth/signin", json={"email": admin.email, "password": "another password"}
+        )
     assert wrong.status_code == 401
     assert changed.status_code == 204
     assert other_me.status_code == other_refresh.status_code == 401

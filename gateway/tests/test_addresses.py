@@ -40,7 +40,10 @@ def build(tmp_path: Path) -> Path:
 async def test_known_addresses_of_others_are_told_what_serves_them_here(
     start_gateway: StartGateway, build: Path, method: str, path: str, named: str
 ) -> None:
-    async with start_gateway(web_build_dir=build, public_url="http://127.0.0.1:8000") as gateway, gateway.client() as http:
+    async with (
+        start_gateway(web_build_dir=build, public_url="http://127.0.0.1:8000") as gateway,
+        gateway.client() as http,
+    ):
         answer = await http.request(method, path)
     assert (answer.status_code, answer.json()["code"]) == (404, "not_offered")
     assert answer.headers["content-type"] == "application/problem+json"
@@ -49,7 +52,13 @@ async def test_known_addresses_of_others_are_told_what_serves_them_here(
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("GET", "/api/v1/nothing"), ("POST", "/nothing"), ("DELETE", "/c/1"), ("GET", "/api"), ("POST", "/api/v1/auth/nothing")],
+    [
+        ("GET", "/api/v1/nothing"),
+        ("POST", "/nothing"),
+        ("DELETE", "/c/1"),
+        ("GET", "/api"),
+        ("POST", "/api/v1/auth/nothing"),
+    ],
 )
 async def test_a_wrong_address_is_not_found(gateway: Gateway, method: str, path: str) -> None:
     async with gateway.client() as http:
@@ -58,12 +67,19 @@ async def test_a_wrong_address_is_not_found(gateway: Gateway, method: str, path:
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "allowed"), [("GET", "/api/v1/auth/signin", "POST"), ("PUT", "/api/v1/auth/me", "GET"), ("POST", "/health", "GET")]
+    ("method", "path", "allowed"),
+    [("GET", "/api/v1/auth/signin", "POST"), ("PUT", "/api/v1/auth/me", "GET"), ("POST", "/health", "GET")],
 )
-async def test_a_wrong_method_says_which_is_right(gateway: Gateway, method: str, path: str, allowed: str) -> None:
+async def test_a_wrong_method_says_which_is_right(
+    gateway: Gateway, method: str, path: str, allowed: str
+) -> None:
     async with gateway.client() as http:
         answer = await http.request(method, path)
-    assert (answer.status_code, answer.json()["code"], answer.json()["title"]) == (405, "method_not_allowed", "Method not allowed")
+    assert (answer.status_code, answer.json()["code"], answer.json()["title"]) == (
+        405,
+        "method_not_allowed",
+        "Method not allowed",
+    )
     assert answer.headers["allow"] == allowed
 
 
@@ -73,6 +89,8 @@ async def test_people_get_the_page_and_programs_get_json(start_gateway: StartGat
             page = await http.get(path, headers=PAGE)
             assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8"), path
         assert (await http.get("/c/1", headers={"accept": "application/json"})).json()["code"] == "not_found"
-        assert (await http.get("/c/1", headers={"authorization": "Bearer atr-x"})).json()["code"] == "not_found"
+        assert (await http.get("/c/1", headers={"authorization": "Bearer atr-x"})).json()[
+            "code"
+        ] == "not_found"
         assert (await http.get("/")).status_code == 200
         assert (await http.get("/settings")).status_code == 200

@@ -28,13 +28,17 @@ async def test_a_changed_role_holds_at_once_for_tokens_already_given(admin: Pers
     assert (await member.get(USERS)).status_code == 403
 
 
-async def test_a_suspended_person_is_out_at_once_and_cannot_come_back(gateway: Gateway, admin: Person, member: Person) -> None:
+async def test_a_suspended_person_is_out_at_once_and_cannot_come_back(
+    gateway: Gateway, admin: Person, member: Person
+) -> None:
     assert (await member.get("/api/v1/auth/me")).status_code == 200
     await admin.patch(f"{USERS}/{member.user['id']}", {"status": "suspended"})
     me = await member.get("/api/v1/auth/me")
     refresh = await member.http.post("/api/v1/auth/refresh")
     async with gateway.client() as http:
-        signin = await http.post("/api/v1/auth/signin", json={"email": member.email, "password": "correct horse battery"})
+        signin = await http.post(
+            "/api/v1/auth/signin", json={"email": member.email, "password": "correct horse battery"}
+        )
     assert (me.status_code, me.json()["code"]) == (403, "account_suspended")
     assert refresh.status_code == 403
     assert signin.status_code == 403
@@ -52,7 +56,9 @@ async def test_the_last_administrator_stays(admin: Person, member: Person) -> No
     assert (await admin.patch(own, {"role": "user"})).status_code == 200
 
 
-async def test_two_administrators_cannot_demote_each_other_at_once(gateway: Gateway, admin: Person, member: Person) -> None:
+async def test_two_administrators_cannot_demote_each_other_at_once(
+    gateway: Gateway, admin: Person, member: Person
+) -> None:
     await admin.patch(f"{USERS}/{member.user['id']}", {"role": "admin"})
     await asyncio.gather(
         admin.patch(f"{USERS}/{member.user['id']}", {"role": "user"}),
@@ -62,7 +68,9 @@ async def test_two_administrators_cannot_demote_each_other_at_once(gateway: Gate
     assert rows[0]["n"] == 1
 
 
-async def test_every_act_is_audited_and_announced_with_its_effect(gateway: Gateway, admin: Person, member: Person) -> None:
+async def test_every_act_is_audited_and_announced_with_its_effect(
+    gateway: Gateway, admin: Person, member: Person
+) -> None:
     await admin.patch(f"{USERS}/{member.user['id']}", {"role": "finance"})
     await admin.patch(f"{USERS}/{member.user['id']}", {"role": "finance"})
     await admin.patch(f"{USERS}/{admin.user['id']}", {"role": "user"})
@@ -88,8 +96,12 @@ async def test_nobody_hands_out_more_than_they_hold(admin: Person, member: Perso
     assert (await admin.get("/api/v1/auth/me")).json()["role"] == "admin"
 
 
-async def test_a_narrow_key_of_an_administrator_makes_no_administrators(gateway: Gateway, admin: Person, member: Person) -> None:
-    key = (await admin.post("/api/v1/auth/api-keys", {"name": "hr", "scopes": ["users:read", "users:write"]})).json()["key"]
+async def test_a_narrow_key_of_an_administrator_makes_no_administrators(
+    gateway: Gateway, admin: Person, member: Person
+) -> None:
+    key = (
+        await admin.post("/api/v1/auth/api-keys", {"name": "hr", "scopes": ["users:read", "users:write"]})
+    ).json()["key"]
     async with gateway.client(headers={"x-api-key": key}) as http:
         answer = await http.patch(f"{USERS}/{member.user['id']}", json={"role": "admin"})
     assert answer.status_code == 403
@@ -106,7 +118,9 @@ async def test_bad_changes_are_refused(admin: Person, member: Person) -> None:
     path = f"{USERS}/{member.user['id']}"
     assert (await admin.patch(path, {})).status_code == 422
     assert (await admin.patch(path, {"role": "emperor"})).status_code == 422
-    assert (await admin.patch(f"{USERS}/00000000-0000-7000-8000-000000000000", {"role": "user"})).status_code == 404
+    assert (
+        await admin.patch(f"{USERS}/00000000-0000-7000-8000-000000000000", {"role": "user"})
+    ).status_code == 404
     assert (await admin.patch(f"{USERS}/not-an-id", {"role": "user"})).status_code == 422
 
 

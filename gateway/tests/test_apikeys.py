@@ -46,7 +46,9 @@ async def test_a_key_works_wherever_a_token_does(gateway: Gateway, member: Perso
 async def test_a_key_never_exceeds_its_creator(gateway: Gateway, member: Person) -> None:
     refused = await member.post(KEYS_PATH, {"name": "mine", "scopes": ["users:write"]})
     unknown = await member.post(KEYS_PATH, {"name": "mine", "scopes": ["everything"]})
-    narrow = await make_key(member, scopes=["me:read", "keys:manage"], models=["small"], limits={"rpm": 5}, expires_in_s=3600)
+    narrow = await make_key(
+        member, scopes=["me:read", "keys:manage"], models=["small"], limits={"rpm": 5}, expires_in_s=3600
+    )
     async with gateway.client(headers={"x-api-key": narrow["key"]}) as http:
         wider_scope = await http.post(KEYS_PATH, json={"name": "child", "scopes": ["models:use"]})
         wider_model = await http.post(KEYS_PATH, json={"name": "child", "models": ["large"]})
@@ -73,7 +75,9 @@ async def test_scopes_narrow_what_the_key_may_do(gateway: Gateway, member: Perso
         assert (await http.get(KEYS_PATH)).status_code == 403
 
 
-async def test_a_revoked_key_stops_at_once_and_says_so_to_other_services(gateway: Gateway, admin: Person, member: Person) -> None:
+async def test_a_revoked_key_stops_at_once_and_says_so_to_other_services(
+    gateway: Gateway, admin: Person, member: Person
+) -> None:
     made = await make_key(member)
     assert (await me_with(gateway, made["key"])).status_code == 200
     foreign = await admin.delete(f"{KEYS_PATH}/{made['id']}")
@@ -114,15 +118,21 @@ async def test_an_expired_key_is_refused(gateway: Gateway, member: Person) -> No
     assert (await me_with(gateway, made["key"])).status_code == 401
 
 
-@pytest.mark.parametrize("key", ["atr-", "atr-short", "atr-" + "a" * 43, "atr-" + "'" * 43, "atr-" + "a" * 5000])
+@pytest.mark.parametrize(
+    "key", ["atr-", "atr-short", "atr-" + "a" * 43, "atr-" + "'" * 43, "atr-" + "a" * 5000]
+)
 async def test_a_made_up_key_is_refused(gateway: Gateway, admin: Person, key: str) -> None:
     assert (await me_with(gateway, key)).status_code == 401
 
 
-async def test_a_key_swapped_for_a_token_carries_its_limits_to_the_services(gateway: Gateway, member: Person) -> None:
+async def test_a_key_swapped_for_a_token_carries_its_limits_to_the_services(
+    gateway: Gateway, member: Person
+) -> None:
     made = await make_key(member, scopes=["me:read", "models:use"], models=["small"], limits={"rpm": 7})
     async with gateway.client() as http:
-        swapped = (await http.post("/api/v1/auth/token", headers={"authorization": f"Bearer {made['key']}"})).json()
+        swapped = (
+            await http.post("/api/v1/auth/token", headers={"authorization": f"Bearer {made['key']}"})
+        ).json()
         token_again = await http.post("/api/v1/auth/token", headers=member.bearer)
     principal = TokenVerifier(jwks=KEYS.jwks, audience="inference-service").verify(swapped["access_token"])
     assert swapped["expires_in"] == 300

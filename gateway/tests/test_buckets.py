@@ -33,7 +33,11 @@ def test_the_quota_is_spent_then_refused_with_the_time_to_wait(clock: Clock) -> 
     assert [limiter.check(caller, RouteClass.REST).allowed for _ in range(4)] == [True, True, True, False]
     refused = limiter.check(caller, RouteClass.REST)
     assert refused.retry_after_s == 20
-    assert dict(refused.headers) == {b"x-ratelimit-limit": b"3", b"x-ratelimit-remaining": b"0", b"x-ratelimit-reset": b"60"}
+    assert dict(refused.headers) == {
+        b"x-ratelimit-limit": b"3",
+        b"x-ratelimit-remaining": b"0",
+        b"x-ratelimit-reset": b"60",
+    }
     clock.now += 20
     assert limiter.check(caller, RouteClass.REST).allowed
 
@@ -44,11 +48,16 @@ def test_a_refused_request_takes_from_no_quota(clock: Clock) -> None:
     assert limiter.check(both, RouteClass.REST).allowed
     for _ in range(5):
         assert not limiter.check(both, RouteClass.REST).allowed
-    assert dict(limiter.check(identity(Quota("org:o", 10)), RouteClass.REST).headers)[b"x-ratelimit-remaining"] == b"8"
+    assert (
+        dict(limiter.check(identity(Quota("org:o", 10)), RouteClass.REST).headers)[b"x-ratelimit-remaining"]
+        == b"8"
+    )
 
 
 def test_the_headers_speak_of_the_tightest_quota(clock: Clock) -> None:
-    decision = BucketLimiter(clock=clock).check(identity(Quota("user:a", 100), Quota("key:k", 5)), RouteClass.REST)
+    decision = BucketLimiter(clock=clock).check(
+        identity(Quota("user:a", 100), Quota("key:k", 5)), RouteClass.REST
+    )
     assert dict(decision.headers)[b"x-ratelimit-limit"] == b"5"
 
 

@@ -30,7 +30,9 @@ async def test_large_json_of_its_own_is_compressed_for_those_who_take_it(gateway
     assert "content-encoding" not in little
 
 
-async def test_the_page_is_compressed_and_answers_with_tokens_are_not(start_gateway: StartGateway, tmp_path: Path) -> None:
+async def test_the_page_is_compressed_and_answers_with_tokens_are_not(
+    start_gateway: StartGateway, tmp_path: Path
+) -> None:
     page = "<!doctype html>" + "<p>Atrium</p>" * 200
     (tmp_path / "index.html").write_text(page)
     async with start_gateway(web_build_dir=tmp_path) as gateway, gateway.client(headers=TAKES_GZIP) as http:
@@ -48,7 +50,10 @@ async def test_what_a_service_answers_passes_untouched() -> None:
     async def upstream(_scope: Any, _receive: Any, send: Any) -> None:
         await answer(send, body=body, headers=((b"content-type", b"application/json"),))
 
-    async with stage(upstream) as setting, httpx.AsyncClient(base_url=setting.url, headers={"authorization": f"Bearer {TOKEN}"}) as http:
+    async with (
+        stage(upstream) as setting,
+        httpx.AsyncClient(base_url=setting.url, headers={"authorization": f"Bearer {TOKEN}"}) as http,
+    ):
         headers, sent = await raw_of(http, "/api/v1/chats", TAKES_GZIP)
     assert sent == body
     assert "content-encoding" not in headers

@@ -41,7 +41,9 @@ async def reading_own(scope: Any, receive: Any, send: Any) -> None:
         await answer(send, body=b"own")
 
 
-@pytest.mark.parametrize(("data", "status"), [(b"", b""), (HALF_HEAD, b"HTTP/1.1 408"), (HALF_BODY, b"HTTP/1.1 408")])
+@pytest.mark.parametrize(
+    ("data", "status"), [(b"", b""), (HALF_HEAD, b"HTTP/1.1 408"), (HALF_BODY, b"HTTP/1.1 408")]
+)
 async def test_a_stranger_who_does_not_finish_is_sent_away(data: bytes, status: bytes) -> None:
     async with stage(config=HASTY, own=reading_own) as setting:
         assert (await ended(setting.port, data, within_s=4)).startswith(status)
@@ -75,7 +77,9 @@ async def test_the_rest_of_a_refused_body_is_not_waited_for() -> None:
 async def test_an_authorised_upload_may_take_its_time() -> None:
     async with stage(config=HASTY) as setting:
         reader, writer = await asyncio.open_connection("127.0.0.1", setting.port)
-        writer.write(b"POST /api/v1/retrieval/files HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n" + AUTH_LINE + b"\r\n")
+        writer.write(
+            b"POST /api/v1/retrieval/files HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n" + AUTH_LINE + b"\r\n"
+        )
         for _ in range(4):
             await asyncio.sleep(0.5)
             writer.write(b"x")
@@ -86,7 +90,13 @@ async def test_an_authorised_upload_may_take_its_time() -> None:
 async def test_a_quiet_stream_is_left_alone() -> None:
     async def upstream(_scope: Any, receive: Any, send: Any) -> None:
         await read_body(receive)
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
+        await send(
+            {
+                "type": "http.response.start",
+                "status": 200,
+                "headers": [(b"content-type", b"text/event-stream")],
+            }
+        )
         await send({"type": "http.response.body", "body": b"data: a\n\n", "more_body": True})
         await asyncio.sleep(2)
         await answer_rest(send)
@@ -94,13 +104,20 @@ async def test_a_quiet_stream_is_left_alone() -> None:
     async def answer_rest(send: Any) -> None:
         await send({"type": "http.response.body", "body": b"data: b\n\n", "more_body": False})
 
-    async with stage(upstream, config=HASTY) as setting, httpx.AsyncClient(base_url=setting.url, headers=AUTH, timeout=5) as http:
+    async with (
+        stage(upstream, config=HASTY) as setting,
+        httpx.AsyncClient(base_url=setting.url, headers=AUTH, timeout=5) as http,
+    ):
         assert (await http.get("/v1/models")).content == b"data: a\n\ndata: b\n\n"
 
 
 async def test_pipelined_requests_are_answered_in_order() -> None:
     async with stage() as setting:
-        received = await raw(setting.port, b"GET /one HTTP/1.1\r\nHost: x\r\n\r\nGET /two HTTP/1.1\r\nHost: x\r\n\r\n", answers=2)
+        received = await raw(
+            setting.port,
+            b"GET /one HTTP/1.1\r\nHost: x\r\n\r\nGET /two HTTP/1.1\r\nHost: x\r\n\r\n",
+            answers=2,
+        )
         assert received.count(b"HTTP/1.1 200") == 2
         assert received.index(b"own /one") < received.index(b"own /two")
 

@@ -1,4 +1,6 @@
-"""Whom the gateway believes about where a request came from, and what a service's redirect and stream look like outside."""
+"""Whom the gateway believes about where a request came from, and what a service's redirect and stream look
+like outside.
+"""
 
 from ipaddress import ip_network
 from typing import Any
@@ -22,7 +24,12 @@ async def test_forwarding_headers_of_this_machine_are_not_believed() -> None:
 async def test_another_forwarded_address_gives_no_new_tries() -> None:
     async with stage() as setting, httpx.AsyncClient(base_url=setting.url) as http:
         statuses = [
-            (await http.get("/v1/models", headers={"authorization": f"Bearer bad{n}", "x-forwarded-for": f"203.0.113.{n}"})).status_code
+            (
+                await http.get(
+                    "/v1/models",
+                    headers={"authorization": f"Bearer bad{n}", "x-forwarded-for": f"203.0.113.{n}"},
+                )
+            ).status_code
             for n in range(5)
         ]
         assert statuses[-1] == 429
@@ -64,7 +71,11 @@ async def test_a_redirect_of_a_service_does_not_name_its_inner_address() -> None
 
 async def test_no_proxy_on_the_way_may_transform_events() -> None:
     async def upstream(_scope: Any, _receive: Any, send: Any) -> None:
-        headers = ((b"content-type", b"text/event-stream"), (b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no"))
+        headers = (
+            (b"content-type", b"text/event-stream"),
+            (b"cache-control", b"no-cache"),
+            (b"x-accel-buffering", b"no"),
+        )
         await answer(send, headers=headers, body=b"data: x\n\n")
 
     async with stage(upstream) as setting, httpx.AsyncClient(base_url=setting.url, headers=AUTH) as http:
@@ -73,7 +84,9 @@ async def test_no_proxy_on_the_way_may_transform_events() -> None:
         assert answered.headers.get_list("x-accel-buffering") == ["no"]
 
 
-async def test_each_proxied_request_leaves_one_line(capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> None:
+async def test_each_proxied_request_leaves_one_line(
+    capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level("INFO")
     async with stage() as setting, httpx.AsyncClient(base_url=setting.url, headers=AUTH) as http:
         await http.get("/v1/models", headers={"x-request-id": "line-0001"})

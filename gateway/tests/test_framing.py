@@ -1,4 +1,6 @@
-"""Requests whose bytes are out of the ordinary: endless heads, fields after the body, garbage behind good requests, old versions."""
+"""Requests whose bytes are out of the ordinary: endless heads, fields after the body, garbage behind good
+requests, old versions.
+"""
 
 import asyncio
 import logging
@@ -87,7 +89,13 @@ async def test_garbage_does_not_take_the_answers_before_it(count: int) -> None:
 
 async def test_garbage_does_not_break_into_a_stream() -> None:
     async def upstream(_scope: Any, _receive: Any, send: Any) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
+        await send(
+            {
+                "type": "http.response.start",
+                "status": 200,
+                "headers": [(b"content-type", b"text/event-stream")],
+            }
+        )
         for number in range(5):
             await send({"type": "http.response.body", "body": b"data: %d\n\n" % number, "more_body": True})
             await asyncio.sleep(0.05)
@@ -119,7 +127,13 @@ async def test_a_broken_upload_behind_another_request_does_not_take_its_answer()
 
 async def test_names_of_fields_may_be_written_in_capitals_by_an_application() -> None:
     async def own(_scope: Any, _receive: Any, send: Any) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"Content-Length", b"2"), (b"X-Kind", b"Own")]})
+        await send(
+            {
+                "type": "http.response.start",
+                "status": 200,
+                "headers": [(b"Content-Length", b"2"), (b"X-Kind", b"Own")],
+            }
+        )
         await send({"type": "http.response.body", "body": b"ok"})
 
     async with stage(own=own) as setting:
@@ -140,7 +154,9 @@ async def test_an_answer_whose_head_cannot_be_written_is_a_500() -> None:
 
 async def test_a_client_of_the_old_version_gets_no_pieces() -> None:
     async def upstream(_scope: Any, _receive: Any, send: Any) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
+        await send(
+            {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]}
+        )
         await send({"type": "http.response.body", "body": b"one ", "more_body": True})
         await asyncio.sleep(0.05)
         await send({"type": "http.response.body", "body": b"two"})
@@ -153,7 +169,12 @@ async def test_a_client_of_the_old_version_gets_no_pieces() -> None:
         assert body == b"one two"
 
 
-STARTS = [{"http": "h11", "lifespan": "on"}, {"http": "httptools"}, {"log_level": "trace"}, {"proxy_headers": False}]
+STARTS = [
+    {"http": "h11", "lifespan": "on"},
+    {"http": "httptools"},
+    {"log_level": "trace"},
+    {"proxy_headers": False},
+]
 
 
 @pytest.fixture
@@ -168,12 +189,20 @@ def quiet_again() -> Iterator[None]:
 
 @pytest.mark.usefixtures("quiet_again")
 @pytest.mark.parametrize(
-    "options", [{"http": "h11", "lifespan": "on"}, {"http": "httptools"}, {"log_level": "trace"}, {"proxy_headers": False}]
+    "options",
+    [
+        {"http": "h11", "lifespan": "on"},
+        {"http": "httptools"},
+        {"log_level": "trace"},
+        {"proxy_headers": False},
+    ],
 )
 async def test_however_uvicorn_is_started_the_proxy_has_its_own_connections(
     options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delitem(sys.modules, "uvicorn.protocols.http.h11_impl", raising=False)  # the command loads it after the application
+    monkeypatch.delitem(
+        sys.modules, "uvicorn.protocols.http.h11_impl", raising=False
+    )  # the command loads it after the application
     async with stage(options=options) as setting:
         assert (await raw(setting.port, GOOD)).startswith(b"HTTP/1.1 200")
         assert setting.seen[0]["path"] == "/api/v1/chats"

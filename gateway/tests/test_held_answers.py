@@ -82,11 +82,15 @@ async def seen_by_client(application: Application) -> bytes:
     ],
     ids=["the server stops", "the deadline passes", "what follows is no HTTP"],
 )
-async def test_a_held_answer_leaves_before_the_connection_ends(then: Callable[[GuardedProtocol], None]) -> None:
+async def test_a_held_answer_leaves_before_the_connection_ends(
+    then: Callable[[GuardedProtocol], None],
+) -> None:
     seen = await seen_by_client(Application(then))
     assert seen.startswith(b"HTTP/1.1 200 OK\r\n")
     assert b"\r\n\r\nok" in seen
 
 
 async def test_the_last_answer_of_a_connection_leaves_before_it_closes() -> None:
-    assert (await seen_by_client(Application(lambda _: None, close=True))).endswith(b"connection: close\r\n\r\nok")
+    assert (await seen_by_client(Application(lambda _: None, close=True))).endswith(
+        b"connection: close\r\n\r\nok"
+    )

@@ -46,7 +46,9 @@ async def chats(gateway: Gateway, credential: str) -> httpx.Response:
         return await http.get("/api/v1/chats", headers={"authorization": f"Bearer {credential}"})
 
 
-async def test_a_service_sees_a_hop_token_instead_of_the_callers_credential(start_gateway: StartGateway, echo_url: str) -> None:
+async def test_a_service_sees_a_hop_token_instead_of_the_callers_credential(
+    start_gateway: StartGateway, echo_url: str
+) -> None:
     async with start_gateway(chat_service_url=echo_url) as gateway:
         person = await gateway.sign_up("ada")
         made = (await person.post("/api/v1/auth/api-keys", {"name": "robot", "models": ["small"]})).json()
@@ -72,7 +74,9 @@ async def test_a_hop_token_from_outside_is_refused(start_gateway: StartGateway, 
     assert replayed.status_code == own_route.status_code == 401
 
 
-async def test_service_tokens_and_tokens_without_a_session_are_refused(gateway: Gateway, admin: Person) -> None:
+async def test_service_tokens_and_tokens_without_a_session_are_refused(
+    gateway: Gateway, admin: Person
+) -> None:
     someone = make_principal(Role.ADMIN)
     for headers in (
         KEYS.service_headers("chat-service", target="gateway", principal=someone),
@@ -85,7 +89,9 @@ async def test_service_tokens_and_tokens_without_a_session_are_refused(gateway: 
 @pytest.mark.parametrize("credential", ["x", "a.b.c", "é", "e" * 9000])
 async def test_nonsense_is_401(gateway: Gateway, admin: Person, credential: str) -> None:
     for path in ("/api/v1/auth/me", "/api/v1/chats"):
-        answer = await admin.http.get(path, headers=[(b"authorization", f"Bearer {credential}".encode("latin-1"))])
+        answer = await admin.http.get(
+            path, headers=[(b"authorization", f"Bearer {credential}".encode("latin-1"))]
+        )
         assert answer.status_code == 401
         assert answer.headers["www-authenticate"].startswith("Bearer")
 
@@ -93,7 +99,10 @@ async def test_nonsense_is_401(gateway: Gateway, admin: Person, credential: str)
 async def test_too_many_refused_credentials_from_one_address_are_stopped(start_gateway: StartGateway) -> None:
     async with start_gateway() as gateway:
         person = await gateway.sign_up("ada")
-        answers = [await person.http.get("/api/v1/auth/me", headers={"x-api-key": f"atr-{n:043d}"}) for n in range(60)]
+        answers = [
+            await person.http.get("/api/v1/auth/me", headers={"x-api-key": f"atr-{n:043d}"})
+            for n in range(60)
+        ]
     refused = [answer for answer in answers if answer.status_code == 429]
     assert answers[0].status_code == 401
     assert refused
@@ -108,7 +117,9 @@ async def test_another_gateway_process_hears_a_revocation(start_gateway: StartGa
 
         async def status_at_second(credential: str) -> int:
             async with second.client() as http:
-                return (await http.get("/api/v1/auth/me", headers={"authorization": f"Bearer {credential}"})).status_code
+                return (
+                    await http.get("/api/v1/auth/me", headers={"authorization": f"Bearer {credential}"})
+                ).status_code
 
         async def token_stopped() -> bool:
             return await status_at_second(person.token) == 401

@@ -22,7 +22,13 @@ async def events_without_end(scope: Any, receive: Any, send: Any) -> None:
     if scope["type"] != "http":
         return
     if scope["query_string"] != b"late":
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
+        await send(
+            {
+                "type": "http.response.start",
+                "status": 200,
+                "headers": [(b"content-type", b"text/event-stream")],
+            }
+        )
         await send({"type": "http.response.body", "body": b"data: a\n\n", "more_body": True})
     while (await receive())["type"] != "http.disconnect":
         pass
@@ -30,7 +36,10 @@ async def events_without_end(scope: Any, receive: Any, send: Any) -> None:
 
 @pytest.fixture
 async def streaming(start_gateway: StartGateway) -> AsyncIterator[Gateway]:
-    async with serve(events_without_end, lifespan="off") as url, start_gateway(chat_service_url=url, inference_service_url=url) as gateway:
+    async with (
+        serve(events_without_end, lifespan="off") as url,
+        start_gateway(chat_service_url=url, inference_service_url=url) as gateway,
+    ):
         yield gateway
 
 
@@ -46,19 +55,31 @@ async def heard(gateway: Gateway) -> AsyncIterator[asyncio.Queue[dict[str, Any]]
     """What other services hear of lost access."""
     found: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
     connection = await asyncpg.connect(gateway.database.app_url)
-    await connection.add_listener(ACCESS_CHANNEL, lambda _connection, _pid, _channel, text: found.put_nowait(orjson.loads(str(text))))
+    await connection.add_listener(
+        ACCESS_CHANNEL, lambda _connection, _pid, _channel, text: found.put_nowait(orjson.loads(str(text)))
+    )
     yield found
     await connection.close()
 
 
 async def suspend(admin: Person, user: dict[str, Any]) -> None:
-    assert (await admin.patch(f"/api/v1/admin/users/{user['id']}", {"status": "suspended"})).status_code == 200
+    assert (
+        await admin.patch(f"/api/v1/admin/users/{user['id']}", {"status": "suspended"})
+    ).status_code == 200
 
 
-@pytest.mark.parametrize(("path", "marker"), [("/api/v1/chats/1/stream", b"event: error\ndata: {"), ("/v1/models", b'data: {"error":{')])
-async def test_a_suspended_persons_stream_ends_at_once_and_says_why(streaming: Gateway, path: str, marker: bytes) -> None:
+@pytest.mark.parametrize(
+    ("path", "marker"),
+    [("/api/v1/chats/1/stream", b"event: error\ndata: {"), ("/v1/models", b'data: {"error":{')],
+)
+async def test_a_suspended_persons_stream_ends_at_once_and_says_why(
+    streaming: Gateway, path: str, marker: bytes
+) -> None:
     admin, member = await streaming.sign_up("ada"), await streaming.sign_up("grace")
-    async with open_stream(streaming, member.token, path) as theirs, open_stream(streaming, admin.token, path) as other:
+    async with (
+        open_stream(streaming, member.token, path) as theirs,
+        open_stream(streaming, admin.token, path) as other,
+    ):
         pieces = theirs.aiter_raw()
         assert await anext(pieces) == b"data: a\n\n"
         await suspend(admin, member.user)
@@ -85,7 +106,10 @@ async def test_what_has_not_been_answered_is_refused(streaming: Gateway) -> None
 async def test_a_revoked_keys_stream_ends_and_its_owners_goes_on(streaming: Gateway) -> None:
     owner = await streaming.sign_up("ada")
     made = (await owner.post("/api/v1/auth/api-keys", {"name": "robot"})).json()
-    async with open_stream(streaming, made["key"], "/v1/models") as robots, open_stream(streaming, owner.token, "/v1/models") as own:
+    async with (
+        open_stream(streaming, made["key"], "/v1/models") as robots,
+        open_stream(streaming, owner.token, "/v1/models") as own,
+    ):
         assert (await owner.delete(f"/api/v1/auth/api-keys/{made['id']}")).status_code == 204
         rest = b"".join([piece async for piece in robots.aiter_raw()])
         assert b"key_revoked" in rest
@@ -99,7 +123,9 @@ async def test_a_session_that_is_signed_out_takes_its_streams_along(streaming: G
         assert b"session_ended" in b"".join([piece async for piece in stream.aiter_raw()])
 
 
-async def test_other_services_hear_of_it_within_a_second_and_again(gateway: Gateway, admin: Person, member: Person) -> None:
+async def test_other_services_hear_of_it_within_a_second_and_again(
+    gateway: Gateway, admin: Person, member: Person
+) -> None:
     async with heard(gateway) as found:
         await suspend(admin, member.user)
         first = await asyncio.wait_for(found.get(), 1)
@@ -114,7 +140,9 @@ async def test_other_services_hear_of_it_within_a_second_and_again(gateway: Gate
         assert await gateway.state.announcements.repeat() == 0
 
 
-async def test_a_changed_role_and_a_revoked_key_are_heard_too(gateway: Gateway, admin: Person, member: Person) -> None:
+async def test_a_changed_role_and_a_revoked_key_are_heard_too(
+    gateway: Gateway, admin: Person, member: Person
+) -> None:
     made = (await member.post("/api/v1/auth/api-keys", {"name": "robot"})).json()
     ends: asyncio.Queue[AccessEnd] = asyncio.Queue()
 
@@ -136,20 +164,28 @@ async def test_a_changed_role_and_a_revoked_key_are_heard_too(gateway: Gateway, 
 
 
 async def test_a_key_cannot_revoke_its_owners_other_keys(gateway: Gateway, member: Person) -> None:
-    narrow = (await member.post("/api/v1/auth/api-keys", {"name": "narrow", "scopes": ["keys:manage"]})).json()
+    narrow = (
+        await member.post("/api/v1/auth/api-keys", {"name": "narrow", "scopes": ["keys:manage"]})
+    ).json()
     other = (await member.post("/api/v1/auth/api-keys", {"name": "other"})).json()
     async with gateway.client(headers={"authorization": f"Bearer {narrow['key']}"}) as http:
         assert (await http.delete(f"/api/v1/auth/api-keys/{other['id']}")).status_code == 403
-        assert (await http.post(f"/api/v1/auth/api-keys/{other['id']}/rotate", json={"grace_s": 0})).status_code == 403
+        assert (
+            await http.post(f"/api/v1/auth/api-keys/{other['id']}/rotate", json={"grace_s": 0})
+        ).status_code == 403
         assert (await http.delete(f"/api/v1/auth/api-keys/{narrow['id']}")).status_code == 204
 
 
-async def test_a_deleted_account_is_announced_for_as_long_as_its_event_is_kept(gateway: Gateway, admin: Person, member: Person) -> None:
+async def test_a_deleted_account_is_announced_for_as_long_as_its_event_is_kept(
+    gateway: Gateway, admin: Person, member: Person
+) -> None:
     async with heard(gateway) as found:
         assert (await admin.delete(f"/api/v1/admin/users/{member.user['id']}")).status_code == 204
         first = await asyncio.wait_for(found.get(), 1)
         assert (first["topic"], first["payload"]["user_id"]) == ("account.deleted", member.user["id"])
-        await gateway.fetch("UPDATE outbox SET id = uuidv7(interval '-6 days'), created_at = now() - interval '6 days'")
+        await gateway.fetch(
+            "UPDATE outbox SET id = uuidv7(interval '-6 days'), created_at = now() - interval '6 days'"
+        )
         assert await gateway.state.announcements.repeat() == 1
         assert (await asyncio.wait_for(found.get(), 1))["payload"] == first["payload"]
 

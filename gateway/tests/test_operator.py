@@ -50,6 +50,8 @@ async def test_a_reset_password_works_and_ends_the_sessions(
     assert [(row["action"], row["actor_id"]) for row in rows] == [("user.password_reset", None)]
 
 
-async def test_nobody_yet_is_said_in_one_line(gateway: Gateway, environment: None, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_nobody_yet_is_said_in_one_line(
+    gateway: Gateway, environment: None, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert await run(["token"]) == 1
     assert "sign up in the browser first" in capsys.readouterr().err

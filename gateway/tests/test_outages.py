@@ -10,14 +10,18 @@ from gateways.running import Gateway, Person, StartGateway
 OURS = "datname = current_database() AND pid <> pg_backend_pid()"
 
 
-async def test_connections_that_died_are_replaced_without_the_caller_noticing(gateway: Gateway, admin: Person) -> None:
+async def test_connections_that_died_are_replaced_without_the_caller_noticing(
+    gateway: Gateway, admin: Person
+) -> None:
     memory = gateway.state.authenticator.memory
     await gateway.fetch(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {OURS}")
     memory.drop_all()
     assert (await admin.get("/api/v1/auth/me")).status_code == 200
 
 
-async def test_a_database_out_of_reach_is_503_and_heals_by_itself(start_gateway: StartGateway, postgres: object) -> None:
+async def test_a_database_out_of_reach_is_503_and_heals_by_itself(
+    start_gateway: StartGateway, postgres: object
+) -> None:
     async with start_gateway() as origin, relay_to(origin.settings.database_url.get_secret_value()) as relay:
         database = type("Database", (), {"app_url": relay.url, "name": origin.database.name})
         async with start_gateway(database) as gateway:

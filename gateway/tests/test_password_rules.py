@@ -12,7 +12,8 @@ SIGN_UP, SIGN_IN = "/api/v1/auth/signup", "/api/v1/auth/signin"
 @pytest.mark.parametrize(
     "password",
     [
-        "12345678", "123456789", "87654321", "        ", "aaaaaaaa", "abababab", "password", "Password1!", "PASSWORD123", "qwertyuiop",
+        "12345678", "123456789", "87654321", "        ", "aaaaaaaa", "abababab", "password", "Password1!",
+        "PASSWORD123", "qwertyuiop",
         "letmein123", "e\u0301e\u0301e\u0301e\u0301",
     ],
 )  # fmt: skip
@@ -22,7 +23,8 @@ def test_what_is_tried_first_is_refused(password: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "password", ["correct horse battery", "pass the salt please", "Zürich-Genève 07", "x8#kQ2!v", "密码是一个长句子吧"]
+    "password",
+    ["correct horse battery", "pass the salt please", "Zürich-Genève 07", "x8#kQ2!v", "密码是一个长句子吧"],
 )
 def test_others_are_taken(password: str) -> None:
     assert accepted(password) == password
@@ -45,18 +47,28 @@ async def test_the_rules_hold_for_sign_up_and_change(gateway: Gateway, member: P
     assert (await member.post("/api/v1/auth/password", change)).status_code == 422
 
 
-async def test_a_password_is_the_same_however_its_letters_are_composed(gateway: Gateway, admin: Person) -> None:
+async def test_a_password_is_the_same_however_its_letters_are_composed(
+    gateway: Gateway, admin: Person
+) -> None:
     composed, decomposed = (unicodedata.normalize(form, "Crème brûlée") for form in ("NFC", "NFD"))
     assert composed != decomposed
     async with gateway.client() as http:
-        made = await http.post(SIGN_UP, json={"name": "Zoë", "email": "zoe@example.com", "password": decomposed})
+        made = await http.post(
+            SIGN_UP, json={"name": "Zoë", "email": "zoe@example.com", "password": decomposed}
+        )
         assert made.status_code == 201
         for password in (composed, decomposed):
-            assert (await http.post(SIGN_IN, json={"email": "zoe@example.com", "password": password})).status_code == 200
+            assert (
+                await http.post(SIGN_IN, json={"email": "zoe@example.com", "password": password})
+            ).status_code == 200
 
 
-async def test_a_hash_from_before_composition_counts_still_opens(gateway: Gateway, admin: Person, member: Person) -> None:
+async def test_a_hash_from_before_composition_counts_still_opens(
+    gateway: Gateway, admin: Person, member: Person
+) -> None:
     decomposed = unicodedata.normalize("NFD", "Crème brûlée")
     old = gateway.state.accounts._passwords._hasher.hash(decomposed)
     await gateway.fetch("UPDATE password SET hash = $1 WHERE user_id = $2", old, member.user["id"])
-    assert (await member.http.post(SIGN_IN, json={"email": member.email, "password": decomposed})).status_code == 200
+    assert (
+        await member.http.post(SIGN_IN, json={"email": member.email, "password": decomposed})
+    ).status_code == 200

@@ -21,9 +21,15 @@ def client(setting: Stage, **options: Any) -> httpx.AsyncClient:
 
 
 def patience(method: str, path: str, *, wants_events: bool = False) -> float:
-    routes = service_routes(**dict.fromkeys(("chat_url", "inference_url", "agent_url", "retrieval_url", "billing_url"), "http://x:1"))
+    routes = service_routes(
+        **dict.fromkeys(
+            ("chat_url", "inference_url", "agent_url", "retrieval_url", "billing_url"), "http://x:1"
+        )
+    )
     raw_path = path.encode()
-    route = max((each for each in routes if raw_path.startswith(each.prefix)), key=lambda each: len(each.prefix))
+    route = max(
+        (each for each in routes if raw_path.startswith(each.prefix)), key=lambda each: len(each.prefix)
+    )
     return route.first_byte_s(method, raw_path, wants_events=wants_events)
 
 
@@ -50,7 +56,9 @@ def patience(method: str, path: str, *, wants_events: bool = False) -> float:
         ("GET", "/api/v1/billing/wallets", ANSWER_S),
     ],
 )
-def test_what_is_no_completion_and_no_upload_is_answered_within_ten_seconds(method: str, path: str, seconds: float) -> None:
+def test_what_is_no_completion_and_no_upload_is_answered_within_ten_seconds(
+    method: str, path: str, seconds: float
+) -> None:
     assert ANSWER_S + ProxyConfig().timeouts.connect_s <= 10
     assert patience(method, path) == seconds
 
@@ -71,7 +79,11 @@ async def test_the_breaker_closes_as_soon_as_the_service_is_ready() -> None:
             await writer.drain()
 
     config = ProxyConfig(breaker_failures_max=2, breaker_open_s=60)
-    async with raw_server(service) as upstream, stage(origin=upstream.origin, config=config) as setting, client(setting) as http:
+    async with (
+        raw_server(service) as upstream,
+        stage(origin=upstream.origin, config=config) as setting,
+        client(setting) as http,
+    ):
         assert [(await http.get("/v1/models")).status_code for _ in range(3)] == [502, 502, 503]
         down = False
         begun = time.monotonic()
@@ -92,7 +104,11 @@ async def test_a_service_that_is_up_and_not_ready_stays_closed_off() -> None:
             await writer.drain()
 
     config = ProxyConfig(breaker_failures_max=2, breaker_open_s=60)
-    async with raw_server(service) as upstream, stage(origin=upstream.origin, config=config) as setting, client(setting) as http:
+    async with (
+        raw_server(service) as upstream,
+        stage(origin=upstream.origin, config=config) as setting,
+        client(setting) as http,
+    ):
         for _ in range(2):
             await http.get("/v1/models")
         await asyncio.sleep(0.8)
@@ -107,10 +123,18 @@ async def test_a_frozen_service_is_closed_off_after_a_few_have_waited() -> None:
         await reader.read()
 
     config = ProxyConfig(breaker_failures_max=2, timeouts=Timeouts(connect_s=1, first_byte_s=0.3))
-    async with raw_server(frozen) as upstream, stage(origin=upstream.origin, config=config) as setting, client(setting) as http:
+    async with (
+        raw_server(frozen) as upstream,
+        stage(origin=upstream.origin, config=config) as setting,
+        client(setting) as http,
+    ):
         assert [(await http.get("/api/v1/chats")).status_code for _ in range(2)] == [504, 504]
         refused = await http.get("/api/v1/chats")
-        assert (refused.status_code, refused.json()["code"], refused.headers["retry-after"]) == (503, "upstream_down", "2")
+        assert (refused.status_code, refused.json()["code"], refused.headers["retry-after"]) == (
+            503,
+            "upstream_down",
+            "2",
+        )
         assert asked.count(b"/api/v1/chats") == 2  # it has not been waited for
 
 

@@ -23,7 +23,9 @@ async def test_path_query_and_body_reach_the_service_untouched() -> None:
         assert setting.bodies == [b"\x00\xffbody"]
 
 
-@pytest.mark.parametrize("path", ["/", "/api/v1/chatsy", "/api/v1/auth/signin", "/v10", "/v1x", "/api/v1/%63hats"])
+@pytest.mark.parametrize(
+    "path", ["/", "/api/v1/chatsy", "/api/v1/auth/signin", "/v10", "/v1x", "/api/v1/%63hats"]
+)
 async def test_what_no_service_owns_goes_to_the_gateways_own_application(path: str) -> None:
     async with stage() as setting, client(setting) as http:
         assert (await http.get(path)).text.startswith("own /")
@@ -33,19 +35,26 @@ async def test_what_no_service_owns_goes_to_the_gateways_own_application(path: s
 @pytest.mark.parametrize(
     "path",
     [
-        "/api/v1/chats/a%2fb", "/api/v1/chats/a%2Fb", "/api/v1/chats/a%5cb", "/api/v1/chats/a\\b", "/api/v1/chats/..",
-        "/api/v1/chats/../billing", "/api/v1/chats/./x", "/api/v1/chats/%2e%2e/x", "/api/v1/chats/.%2E", "/api/v1/chats/..;/x",
+        "/api/v1/chats/a%2fb", "/api/v1/chats/a%2Fb", "/api/v1/chats/a%5cb", "/api/v1/chats/a\\b",
+        "/api/v1/chats/..",
+        "/api/v1/chats/../billing", "/api/v1/chats/./x", "/api/v1/chats/%2e%2e/x", "/api/v1/chats/.%2E",
+        "/api/v1/chats/..;/x",
         "/api/v1/chats/a%00", "/api/v1/chats/a%zz",
     ],
 )  # fmt: skip
 async def test_a_path_that_can_be_read_in_two_ways_is_refused(path: str) -> None:
     async with stage() as setting:
-        received = await raw(setting.port, f"GET {path} HTTP/1.1\r\nHost: x\r\n".encode() + AUTH_LINE + b"\r\n")
+        received = await raw(
+            setting.port, f"GET {path} HTTP/1.1\r\nHost: x\r\n".encode() + AUTH_LINE + b"\r\n"
+        )
         assert received.startswith(b"HTTP/1.1 400")
         assert setting.seen == []
 
 
-@pytest.mark.parametrize("path", ["/internal/v1/reservations", "/metrics", "/internal", "/%69nternal/x", "/internal//x", "/metrics/"])
+@pytest.mark.parametrize(
+    "path",
+    ["/internal/v1/reservations", "/metrics", "/internal", "/%69nternal/x", "/internal//x", "/metrics/"],
+)
 async def test_inner_routes_do_not_exist_from_outside(path: str) -> None:
     async with stage() as setting, client(setting) as http:
         response = await http.get(path)
@@ -184,7 +193,10 @@ async def test_x_api_key_works_where_a_bearer_token_does() -> None:
 async def test_failed_credentials_are_limited_by_address_while_good_ones_pass() -> None:
     async with stage() as setting, client(setting) as http:
         assert (await http.get("/api/v1/chats")).status_code == 200
-        statuses = [(await http.get("/api/v1/chats", headers={"authorization": f"Bearer guess{n}"})).status_code for n in range(5)]
+        statuses = [
+            (await http.get("/api/v1/chats", headers={"authorization": f"Bearer guess{n}"})).status_code
+            for n in range(5)
+        ]
         assert statuses == [401, 401, 401, 429, 429]
         assert (await http.get("/api/v1/chats")).status_code == 200
 

@@ -1,4 +1,6 @@
-"""Bodies and answers on their way through the proxy, and what happens when one of the three leaves or breaks."""
+"""Bodies and answers on their way through the proxy, and what happens when one of the three leaves
+or breaks.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -68,7 +70,13 @@ async def test_events_pass_one_by_one_and_unchanged() -> None:
 
     async def upstream(_scope: Any, receive: Any, send: Any) -> None:
         await read_body(receive)
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
+        await send(
+            {
+                "type": "http.response.start",
+                "status": 200,
+                "headers": [(b"content-type", b"text/event-stream")],
+            }
+        )
         for number in range(20):
             await send({"type": "http.response.body", "body": b"data: %d\n\n" % number, "more_body": True})
             await go.get()
@@ -90,7 +98,13 @@ async def test_a_client_that_leaves_cancels_the_service(events_before: int) -> N
     async def upstream(_scope: Any, receive: Any, send: Any) -> None:
         await read_body(receive)
         if events_before:
-            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
+            await send(
+                {
+                    "type": "http.response.start",
+                    "status": 200,
+                    "headers": [(b"content-type", b"text/event-stream")],
+                }
+            )
         for _ in range(events_before):
             await send({"type": "http.response.body", "body": b"data: x\n\n", "more_body": True})
             await asyncio.sleep(0.01)
@@ -100,7 +114,9 @@ async def test_a_client_that_leaves_cancels_the_service(events_before: int) -> N
 
     async with stage(upstream) as setting:
         reader, writer = await asyncio.open_connection("127.0.0.1", setting.port)
-        writer.write(b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\n" + AUTH_LINE + b"Content-Length: 2\r\n\r\n{}")
+        writer.write(
+            b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\n" + AUTH_LINE + b"Content-Length: 2\r\n\r\n{}"
+        )
         await until(lambda: len(setting.seen) == 1)
         if events_before:
             await reader.read(10)
@@ -117,7 +133,9 @@ async def test_a_client_that_leaves_during_its_upload_cancels_the_service() -> N
 
     async with stage(upstream) as setting:
         _, writer = await asyncio.open_connection("127.0.0.1", setting.port)
-        writer.write(b"POST /api/v1/chats HTTP/1.1\r\nHost: x\r\n" + AUTH_LINE + b"Content-Length: 100\r\n\r\npart")
+        writer.write(
+            b"POST /api/v1/chats HTTP/1.1\r\nHost: x\r\n" + AUTH_LINE + b"Content-Length: 100\r\n\r\npart"
+        )
         await until(lambda: len(setting.seen) == 1)
         writer.transport.abort()
         await until(lambda: setting.left == 1, seconds=1.0)
@@ -125,7 +143,10 @@ async def test_a_client_that_leaves_during_its_upload_cancels_the_service() -> N
 
 async def test_a_service_that_is_down_is_503_and_the_breaker_opens() -> None:
     config = ProxyConfig(breaker_failures_max=3, breaker_open_s=30)
-    async with stage(origin="http://127.0.0.1:1", config=config, per_minute=5) as setting, client(setting) as http:
+    async with (
+        stage(origin="http://127.0.0.1:1", config=config, per_minute=5) as setting,
+        client(setting) as http,
+    ):
         answers = [await http.get("/v1/models") for _ in range(10)]
         assert {each.status_code for each in answers} == {503}
         assert {each.json()["error"]["code"] for each in answers} == {"upstream_down"}
@@ -144,7 +165,11 @@ async def test_the_breaker_lets_one_request_try_and_closes_again() -> None:
             await writer.drain()
 
     config = ProxyConfig(breaker_failures_max=2, breaker_open_s=0.3)
-    async with raw_server(flaky) as service, stage(origin=service.origin, config=config) as setting, client(setting) as http:
+    async with (
+        raw_server(flaky) as service,
+        stage(origin=service.origin, config=config) as setting,
+        client(setting) as http,
+    ):
         answers = [await http.get("/v1/models") for _ in range(3)]
         assert [each.status_code for each in answers] == [502, 502, 503]
         assert {each.headers["retry-after"] for each in answers} == {"2"}
@@ -162,7 +187,11 @@ async def test_a_broken_answer_is_502_and_a_late_one_504() -> None:
         await writer.drain()
 
     config = ProxyConfig(timeouts=Timeouts(first_byte_s=0.3))
-    async with raw_server(broken) as service, stage(origin=service.origin, config=config) as setting, client(setting) as http:
+    async with (
+        raw_server(broken) as service,
+        stage(origin=service.origin, config=config) as setting,
+        client(setting) as http,
+    ):
         assert (await http.get("/v1/models")).status_code == 502
         late = await http.get("/api/v1/chats")
         assert late.status_code == 504
@@ -171,12 +200,16 @@ async def test_a_broken_answer_is_502_and_a_late_one_504() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "marker"), [("/v1/chat/completions", b'data: {"error":{'), ("/api/v1/chats/1/messages", b"event: error\ndata: {")]
+    ("path", "marker"),
+    [("/v1/chat/completions", b'data: {"error":{'), ("/api/v1/chats/1/messages", b"event: error\ndata: {")],
 )
 async def test_a_stream_that_breaks_ends_in_an_error_event(path: str, marker: bytes) -> None:
     async def cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n9\r\ndata: a\n\n\r\n")
+        writer.write(
+            b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: "
+            b"chunked\r\n\r\n9\r\ndata: a\n\n\r\n"
+        )
         await writer.drain()
 
     async with raw_server(cut) as service, stage(origin=service.origin) as setting, client(setting) as http:
@@ -207,17 +240,23 @@ async def test_cors_answers_allowed_origins_only() -> None:
         assert allowed.status_code == 204
         assert allowed.headers["access-control-allow-origin"] == "https://app.example"
         assert "access-control-allow-credentials" not in allowed.headers
-        assert (await http.options("/v1/models", headers={"origin": "https://evil.example", **preflight})).status_code == 403
+        assert (
+            await http.options("/v1/models", headers={"origin": "https://evil.example", **preflight})
+        ).status_code == 403
         for path in ("/v1/models", "/own"):
             own = await http.get(path, headers={"origin": "https://app.example"})
             assert own.headers["access-control-allow-origin"] == "https://app.example"
-            assert "access-control-allow-origin" not in (await http.get(path, headers={"origin": "https://evil.example"})).headers
+            assert (
+                "access-control-allow-origin"
+                not in (await http.get(path, headers={"origin": "https://evil.example"})).headers
+            )
 
 
 async def test_an_upgrade_is_answered_501() -> None:
     async with stage() as setting:
         upgrade = (
-            b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+            b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "
+            b"dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
         )
         received = await raw(setting.port, b"GET /api/v1/chats HTTP/1.1\r\nHost: x\r\n" + AUTH_LINE + upgrade)
         assert received.startswith(b"HTTP/1.1 501")
@@ -234,7 +273,9 @@ async def test_an_unknown_host_is_refused() -> None:
 
 async def test_more_headers_than_the_limit_are_431() -> None:
     async with stage() as setting, client(setting) as http:
-        assert (await http.get("/api/v1/chats", headers={f"x-{number}": "1" for number in range(120)})).status_code == 431
+        assert (
+            await http.get("/api/v1/chats", headers={f"x-{number}": "1" for number in range(120)})
+        ).status_code == 431
         assert (await http.get("/api/v1/chats", headers={"x-large": "a" * 40_000})).status_code == 431
         assert setting.seen == []
 
@@ -252,7 +293,11 @@ async def test_an_upload_that_stalls_is_given_up() -> None:
 async def test_a_client_that_does_not_read_is_cut_off() -> None:
     async def upstream(_scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
-        while (await asyncio.wait_for(send({"type": "http.response.body", "body": b"x" * 65_536, "more_body": True}), 10)) is None:
+        while (
+            await asyncio.wait_for(
+                send({"type": "http.response.body", "body": b"x" * 65_536, "more_body": True}), 10
+            )
+        ) is None:
             if setting_done:
                 raise ConnectionResetError
 

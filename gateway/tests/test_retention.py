@@ -23,7 +23,9 @@ async def count(gateway: Gateway, table: str, condition: str = "true") -> int:
 
 
 async def age(gateway: Gateway, person: Person) -> None:
-    """What the person left two years ago: ended sessions, used tokens, a revoked and an expired key, acts, events."""
+    """What the person left two years ago: ended sessions, used tokens, a revoked and an expired key, acts,
+    events.
+    """
     user_id = UUID(person.user["id"])
     owner = gateway.database.owner_url
     for ended, expires_at in (("revoked_at", "now()"), ("created_at", _OLD)):
@@ -47,20 +49,27 @@ async def age(gateway: Gateway, person: Person) -> None:
         "INSERT INTO audit_log (id, organisation_id, action, target_type, target_id, created_at)"
         f" SELECT uuidv7(interval '-800 days'), id, 'old', 'user', id, {_OLD} FROM organisation;"
         "INSERT INTO audit_log (id, organisation_id, action, target_type, target_id, created_at)"
-        " SELECT uuidv7(interval '-700 days'), id, 'fresh', 'user', id, now() - interval '700 days' FROM organisation;"
+        " SELECT uuidv7(interval '-700 days'), id, 'fresh', 'user', id, now() - interval '700 days' FROM "
+        "organisation;"
         "INSERT INTO outbox (id, topic, key, payload, published_at)"
-        f" VALUES (uuidv7(interval '-800 days'), 'old', 'k', '{{}}', {_OLD}), (uuidv7(interval '-6 days'), 'fresh', 'k', '{{}}', now());"
+        f" VALUES (uuidv7(interval '-800 days'), 'old', 'k', '{{}}', {_OLD}), (uuidv7(interval '-6 days'), "
+        f"'fresh', 'k', '{{}}', now());"
         "INSERT INTO idempotency_key (principal, method, route, key, body_hash, created_at)"
         f" VALUES ('p', 'POST', '/x', 'old', '', {_OLD}), ('p', 'POST', '/x', 'fresh', '', now());",
     )
 
 
-async def test_two_years_later_every_table_that_ends_is_bounded_and_the_rest_works(gateway: Gateway, admin: Person, member: Person) -> None:
+async def test_two_years_later_every_table_that_ends_is_bounded_and_the_rest_works(
+    gateway: Gateway, admin: Person, member: Person
+) -> None:
     made = await member.post("/api/v1/auth/api-keys", {"name": "fresh"})
     assert made.status_code == 201
     # One link of a live chain was replaced long ago; the live one stays.
     assert (await member.http.post("/api/v1/auth/refresh")).status_code == 200
-    await execute(gateway.database.owner_url, f"UPDATE refresh_token SET replaced_at = {_OLD} WHERE replaced_at IS NOT NULL")
+    await execute(
+        gateway.database.owner_url,
+        f"UPDATE refresh_token SET replaced_at = {_OLD} WHERE replaced_at IS NOT NULL",
+    )
     await age(gateway, member)
 
     await gateway.state.retention.run()
@@ -71,7 +80,9 @@ async def test_two_years_later_every_table_that_ends_is_bounded_and_the_rest_wor
     assert [row["name"] for row in await gateway.fetch("SELECT name FROM api_key")] == ["fresh"]
     assert await count(gateway, "audit_log", "action = 'old'") == 0
     assert await count(gateway, "audit_log", "action = 'fresh'") == 1
-    assert {row["topic"] for row in await gateway.fetch("SELECT topic FROM outbox WHERE key = 'k'")} == {"fresh"}
+    assert {row["topic"] for row in await gateway.fetch("SELECT topic FROM outbox WHERE key = 'k'")} == {
+        "fresh"
+    }
     assert [row["key"] for row in await gateway.fetch("SELECT key FROM idempotency_key")] == ["fresh"]
     assert (await member.http.post("/api/v1/auth/refresh")).status_code == 200
     assert len((await member.get("/api/v1/auth/api-keys")).json()["data"]) == 1
@@ -90,13 +101,18 @@ async def test_the_service_cannot_delete_a_young_act(gateway: Gateway, admin: Pe
     assert await count(gateway, "audit_log") == acts >= 1
 
 
-async def test_a_deleted_account_leaves_the_audit_trail_and_nothing_else(gateway: Gateway, admin: Person, member: Person) -> None:
+async def test_a_deleted_account_leaves_the_audit_trail_and_nothing_else(
+    gateway: Gateway, admin: Person, member: Person
+) -> None:
     await member.post("/api/v1/auth/api-keys", {"name": "robot"})
     user_id = UUID(member.user["id"])
     assert (await admin.delete(f"/api/v1/admin/users/{user_id}")).status_code == 204
     assert (await member.get("/api/v1/auth/me")).status_code == 401
     assert (await member.http.post("/api/v1/auth/refresh")).status_code == 401
-    tables = [row["tablename"] for row in await gateway.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'gateway'")]
+    tables = [
+        row["tablename"]
+        for row in await gateway.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'gateway'")
+    ]
     naming = {
         table
         for table in tables
@@ -105,7 +121,11 @@ async def test_a_deleted_account_leaves_the_audit_trail_and_nothing_else(gateway
     }
     assert naming == {"audit_log", "outbox"}
     acts = (await admin.get("/api/v1/admin/audit")).json()["data"]
-    assert (acts[0]["action"], acts[0]["target_id"], acts[0]["actor_id"]) == ("user.deleted", str(user_id), admin.user["id"])
+    assert (acts[0]["action"], acts[0]["target_id"], acts[0]["actor_id"]) == (
+        "user.deleted",
+        str(user_id),
+        admin.user["id"],
+    )
     assert "example.com" not in str(acts)
     assert (await admin.delete(f"/api/v1/admin/users/{user_id}")).status_code == 404
     # The address is free again, for a person who has nothing of the former one.
@@ -113,7 +133,9 @@ async def test_a_deleted_account_leaves_the_audit_trail_and_nothing_else(gateway
     assert again.user["id"] != str(user_id)
 
 
-async def test_nobody_deletes_themselves_the_last_admin_or_those_above_them(gateway: Gateway, admin: Person, member: Person) -> None:
+async def test_nobody_deletes_themselves_the_last_admin_or_those_above_them(
+    gateway: Gateway, admin: Person, member: Person
+) -> None:
     path = "/api/v1/admin/users/"
     assert (await admin.delete(path + admin.user["id"])).status_code == 403
     assert (await member.delete(path + admin.user["id"])).status_code == 403

@@ -26,7 +26,9 @@ def calls(dependant: Any) -> list[Any]:
 
 
 def own_app() -> Any:
-    settings = GatewaySettings(**KEYS.settings_fields("gateway", database_url="postgresql://nobody:x@127.0.0.1:9/x"))  # type: ignore[arg-type]
+    settings = GatewaySettings(
+        **KEYS.settings_fields("gateway", database_url="postgresql://nobody:x@127.0.0.1:9/x")
+    )  # type: ignore[arg-type]
     return create_app(settings)._fallback
 
 
@@ -40,7 +42,9 @@ def test_every_route_is_public_by_name_or_guarded() -> None:
         assert isinstance(route.original_route, APIRoute), path
         guards = calls(route.dependant)
         assert current_principal in guards, f"{path} lets anyone in"
-        assert path == "/api/v1/auth/token" or any(isinstance(call, Require) for call in guards), f"{path} asks for no permission"
+        assert path == "/api/v1/auth/token" or any(isinstance(call, Require) for call in guards), (
+            f"{path} asks for no permission"
+        )
     assert seen >= PUBLIC_PATHS, "a public path that no route has"
 
 
@@ -63,15 +67,22 @@ BODIES: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("path", sorted(CREDENTIAL_ROUTES))
-async def test_each_credential_route_answers_429_by_address_when_called_too_often(start_gateway: StartGateway, path: str) -> None:
-    async with start_gateway(signin_limit="5/minute", signup_limit="5/minute", refresh_limit="5/minute") as gateway:
+async def test_each_credential_route_answers_429_by_address_when_called_too_often(
+    start_gateway: StartGateway, path: str
+) -> None:
+    async with start_gateway(
+        signin_limit="5/minute", signup_limit="5/minute", refresh_limit="5/minute"
+    ) as gateway:
         person = await gateway.sign_up("ada")
         key = (await person.post("/api/v1/auth/api-keys", {"name": "robot"})).json()["key"]
         credential = key if path.endswith("token") else person.token
         headers = {"authorization": f"Bearer {credential}"}
         answers = []
         for n in range(6):
-            body = {**BODIES.get(path, {}), **({"email": f"x{n}@example.com"} if path.endswith(("signup", "signin")) else {})}
+            body = {
+                **BODIES.get(path, {}),
+                **({"email": f"x{n}@example.com"} if path.endswith(("signup", "signin")) else {}),
+            }
             answers.append(await person.http.post(path, json=body or None, headers=headers))
     refused = answers[-1]
     assert answers[0].status_code != 429
@@ -86,9 +97,14 @@ async def test_one_account_is_protected_however_its_address_is_written(start_gat
         await gateway.sign_up("ada")
 
         async def sign_in(email: str) -> int:
-            return (await http.post("/api/v1/auth/signin", json={"email": email, "password": "wrong"})).status_code
+            return (
+                await http.post("/api/v1/auth/signin", json={"email": email, "password": "wrong"})
+            ).status_code
 
-        statuses = [await sign_in(email) for email in ("ada@example.com", "ADA@example.com", "Ada@Example.com", "ada@example.com")]
+        statuses = [
+            await sign_in(email)
+            for email in ("ada@example.com", "ADA@example.com", "Ada@Example.com", "ada@example.com")
+        ]
         other = await sign_in("grace@example.com")
     assert statuses == [401, 401, 401, 429]
     assert other == 401
@@ -104,7 +120,9 @@ async def test_a_malformed_limit_stops_the_start() -> None:
         )
 
 
-async def test_the_environment_cannot_switch_the_limits_off(start_gateway: StartGateway, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_environment_cannot_switch_the_limits_off(
+    start_gateway: StartGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("RATELIMIT_ENABLED", "false")
     async with start_gateway(signin_limit="1/minute") as gateway, gateway.client() as http:
         form = {"email": "x@example.com", "password": PASSWORD}

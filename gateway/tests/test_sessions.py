@@ -31,7 +31,9 @@ async def test_every_service_can_verify_the_access_token_by_itself(member: Perso
     assert (header["alg"], header["kid"]) == ("EdDSA", "user-1")
 
 
-async def test_the_refresh_cookie_is_out_of_reach_of_scripts_and_sites(gateway: Gateway, admin: Person) -> None:
+async def test_the_refresh_cookie_is_out_of_reach_of_scripts_and_sites(
+    gateway: Gateway, admin: Person
+) -> None:
     async with gateway.client() as http:
         answer = await http.post("/api/v1/auth/signin", json={"email": admin.email, "password": PASSWORD})
     cookie = answer.headers["set-cookie"]
@@ -59,14 +61,18 @@ async def test_a_refresh_gives_a_new_access_token_and_rotates_the_cookie(member:
     assert again.status_code == 200
 
 
-async def test_two_tabs_refreshing_at_once_end_up_with_the_same_cookie(gateway: Gateway, member: Person) -> None:
+async def test_two_tabs_refreshing_at_once_end_up_with_the_same_cookie(
+    gateway: Gateway, member: Person
+) -> None:
     token = cookie_of(member)
     answers = await asyncio.gather(*(refresh_with(gateway, token) for _ in range(6)))
     assert [answer.status_code for answer in answers] == [200] * 6
     assert len({answer.cookies[COOKIE] for answer in answers}) == 1
 
 
-async def test_an_old_refresh_token_after_the_grace_period_ends_the_session(start_gateway: StartGateway) -> None:
+async def test_an_old_refresh_token_after_the_grace_period_ends_the_session(
+    start_gateway: StartGateway,
+) -> None:
     async with start_gateway(refresh_grace_s=0) as gateway:
         person = await gateway.sign_up("ada")
         stolen = cookie_of(person)
@@ -140,13 +146,20 @@ async def test_an_expired_session_cannot_be_refreshed(gateway: Gateway, member: 
 
 @pytest.mark.parametrize(
     "headers",
-    [{"origin": "https://evil.example"}, {"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"}, {"origin": "null"}],
+    [
+        {"origin": "https://evil.example"},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+        {"origin": "null"},
+    ],
 )
 async def test_other_sites_cannot_use_the_cookie(member: Person, headers: dict[str, str]) -> None:
     for path in (REFRESH, "/api/v1/auth/signout"):
         answer = await member.http.post(path, headers=headers)
         assert (answer.status_code, answer.json()["code"]) == (403, "cross_site_request")
-    own = await member.http.post(REFRESH, headers={"origin": str(member.http.base_url).rstrip("/"), "sec-fetch-site": "same-origin"})
+    own = await member.http.post(
+        REFRESH, headers={"origin": str(member.http.base_url).rstrip("/"), "sec-fetch-site": "same-origin"}
+    )
     assert own.status_code == 200
 
 
@@ -160,14 +173,20 @@ async def test_signing_out_stops_the_token_at_the_gateway_at_once(member: Person
     assert (await member.http.post("/api/v1/auth/signout")).status_code == 204
 
 
-async def test_a_person_sees_and_ends_their_own_sessions_only(gateway: Gateway, admin: Person, member: Person) -> None:
+async def test_a_person_sees_and_ends_their_own_sessions_only(
+    gateway: Gateway, admin: Person, member: Person
+) -> None:
     async with gateway.client(headers={"user-agent": "second device"}) as http:
-        second = (await http.post("/api/v1/auth/signin", json={"email": member.email, "password": PASSWORD})).json()
+        second = (
+            await http.post("/api/v1/auth/signin", json={"email": member.email, "password": PASSWORD})
+        ).json()
         sessions = (await member.get("/api/v1/auth/sessions")).json()["data"]
         other = next(session for session in sessions if not session["current"])
         foreign = await admin.delete(f"/api/v1/auth/sessions/{other['id']}")
         ended = await member.delete(f"/api/v1/auth/sessions/{other['id']}")
-        stopped = await http.get("/api/v1/auth/me", headers={"authorization": f"Bearer {second['access_token']}"})
+        stopped = await http.get(
+            "/api/v1/auth/me", headers={"authorization": f"Bearer {second['access_token']}"}
+        )
     assert len(sessions) == 2
     assert other["user_agent"] == "second device"
     assert foreign.status_code == 404
@@ -176,7 +195,9 @@ async def test_a_person_sees_and_ends_their_own_sessions_only(gateway: Gateway, 
     assert len((await member.get("/api/v1/auth/sessions")).json()["data"]) == 1
 
 
-async def test_the_published_key_verifies_tokens_and_holds_no_secret(gateway: Gateway, member: Person) -> None:
+async def test_the_published_key_verifies_tokens_and_holds_no_secret(
+    gateway: Gateway, member: Person
+) -> None:
     async with gateway.client() as http:
         keys = (await http.get("/api/v1/auth/jwks")).json()["keys"]
     assert [key["kid"] for key in keys] == ["user-1"]
@@ -185,7 +206,9 @@ async def test_the_published_key_verifies_tokens_and_holds_no_secret(gateway: Ga
     assert claims["sub"] == member.user["id"]
 
 
-async def test_with_a_shared_secret_tokens_are_hs256_and_no_key_is_published(start_gateway: StartGateway) -> None:
+async def test_with_a_shared_secret_tokens_are_hs256_and_no_key_is_published(
+    start_gateway: StartGateway,
+) -> None:
     secret = "s" * 64
     async with start_gateway(jwt_secret_key=secret) as gateway, gateway.client() as http:
         person = await gateway.sign_up("ada")
@@ -198,7 +221,9 @@ async def test_with_a_shared_secret_tokens_are_hs256_and_no_key_is_published(sta
 
 async def test_sessions_that_ended_long_ago_are_purged(gateway: Gateway, member: Person) -> None:
     await gateway.fetch(
-        "UPDATE session SET revoked_at = now() - interval '30 days', revoked_reason = 'test' WHERE user_id = $1", member.user["id"]
+        "UPDATE session SET revoked_at = now() - interval '30 days', revoked_reason = 'test' WHERE user_id "
+        "= $1",
+        member.user["id"],
     )
     await gateway.state.retention.run()
     rows = await gateway.fetch("SELECT user_id FROM session")

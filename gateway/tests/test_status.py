@@ -16,13 +16,19 @@ DOCUMENT: dict[str, Any] = {
         "/api/v1/chats": {
             "get": {
                 "summary": "Chats <b>of</b> the caller",
-                "responses": {"200": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Page"}}}}},
+                "responses": {
+                    "200": {
+                        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Page"}}}
+                    }
+                },
             }
         },
         "/internal/v1/secret": {"post": {}},
         "/healthz": {"get": {}},
     },
-    "components": {"schemas": {"Page": {"type": "object", "properties": {"next": {"$ref": "#/components/schemas/Page"}}}}},
+    "components": {
+        "schemas": {"Page": {"type": "object", "properties": {"next": {"$ref": "#/components/schemas/Page"}}}}
+    },
 }
 
 
@@ -50,8 +56,13 @@ async def test_status_tells_strangers_who_is_up_and_nothing_more(start_gateway: 
     assert "secret" not in answer.text
 
 
-async def test_a_service_that_does_not_answer_is_down_and_the_others_go_on(start_gateway: StartGateway) -> None:
-    nowhere = {f"{name}_service_url": "http://127.0.0.1:9" for name in ("inference", "agent", "retrieval", "chat", "billing")}
+async def test_a_service_that_does_not_answer_is_down_and_the_others_go_on(
+    start_gateway: StartGateway,
+) -> None:
+    nowhere = {
+        f"{name}_service_url": "http://127.0.0.1:9"
+        for name in ("inference", "agent", "retrieval", "chat", "billing")
+    }
     async with start_gateway(**nowhere) as gateway, gateway.client() as http:
         body = (await http.get("/api/v1/status")).json()
         health = await http.get("/health")
@@ -64,12 +75,17 @@ async def test_a_service_that_does_not_answer_is_down_and_the_others_go_on(start
 
 async def test_one_document_describes_all_services(start_gateway: StartGateway) -> None:
     async with serve(service()) as up:
-        urls = {f"{name}_service_url": "http://127.0.0.1:9" for name in ("inference", "agent", "retrieval", "billing")}
+        urls = {
+            f"{name}_service_url": "http://127.0.0.1:9"
+            for name in ("inference", "agent", "retrieval", "billing")
+        }
         async with start_gateway(**urls, chat_service_url=up) as gateway, gateway.client() as http:
             document = (await http.get("/api/v1/openapi.json")).json()
             own = (await http.get("/openapi.json")).json()
             page = await http.get("/docs")
-            named = [await http.get(word) for word in own["info"]["description"].split() if word.startswith("/")]
+            named = [
+                await http.get(word) for word in own["info"]["description"].split() if word.startswith("/")
+            ]
     assert "/api/v1/chats" not in own["paths"]
     assert (named[0].json(), named[1].text) == (document, page.text)
     assert "of the gateway itself" in own["info"]["description"]
@@ -78,7 +94,12 @@ async def test_one_document_describes_all_services(start_gateway: StartGateway) 
     assert "/api/v1/chats" in document["paths"]
     assert "/internal/v1/secret" not in document["paths"]
     assert "chat-service.Page" in document["components"]["schemas"]
-    assert document["x-atrium-missing"] == ["agent-service", "billing-service", "inference-service", "retrieval-service"]
+    assert document["x-atrium-missing"] == [
+        "agent-service",
+        "billing-service",
+        "inference-service",
+        "retrieval-service",
+    ]
     assert "Chats &lt;b&gt;of&lt;/b&gt; the caller" in page.text
     assert "<script" not in page.text
     assert "default-src 'none'" in page.headers["content-security-policy"]
@@ -86,7 +107,10 @@ async def test_one_document_describes_all_services(start_gateway: StartGateway) 
 
 def test_references_follow_their_schemas() -> None:
     merged = merge({"info": {"version": "1"}, "paths": {}, "components": {}}, {"chat-service": DOCUMENT})
-    assert merged["components"]["schemas"]["chat-service.Page"]["properties"]["next"]["$ref"] == "#/components/schemas/chat-service.Page"
+    assert (
+        merged["components"]["schemas"]["chat-service.Page"]["properties"]["next"]["$ref"]
+        == "#/components/schemas/chat-service.Page"
+    )
 
 
 async def test_the_gateway_answers_its_own_page_before_any_service_is_up(gateway: Gateway) -> None:

@@ -20,7 +20,9 @@ class Clock:
 
 
 def tries(clock: Clock, per_client: int = 100, per_account: int = 100) -> Tries:
-    return Tries(per_client=(TryWindow(per_client, 60),), per_account=(TryWindow(per_account, 60),), clock=clock)
+    return Tries(
+        per_client=(TryWindow(per_client, 60),), per_account=(TryWindow(per_account, 60),), clock=clock
+    )
 
 
 def wrong(limits: Tries, address: str = "192.0.2.1", account: str = "ada", device: str | None = None) -> int:
@@ -47,7 +49,9 @@ def test_each_wrong_try_after_the_first_five_takes_twice_as_long() -> None:
     assert waits[-1] == WAIT_MAX_S
 
 
-@pytest.mark.parametrize("failure", [Unavailable("too many passwords at once"), ConnectionError("the database is away")])
+@pytest.mark.parametrize(
+    "failure", [Unavailable("too many passwords at once"), ConnectionError("the database is away")]
+)
 def test_a_try_that_we_could_not_look_at_does_not_count(failure: Exception) -> None:
     limits = tries(Clock())
     for _ in range(20):
@@ -99,16 +103,25 @@ def test_guesses_at_the_same_time_are_all_counted() -> None:
 
 
 async def test_wrong_passwords_of_a_stranger_do_not_lock_an_account(start_gateway: StartGateway) -> None:
-    fields = {"signin_limit": "20/minute", "signin_account_limit": "10/minute", "trusted_proxies": (ip_network("127.0.0.1"),)}
+    fields = {
+        "signin_limit": "20/minute",
+        "signin_account_limit": "10/minute",
+        "trusted_proxies": (ip_network("127.0.0.1"),),
+    }
     async with start_gateway(**fields) as gateway:
         await gateway.sign_up("ada")
         async with gateway.client(headers={"x-forwarded-for": "203.0.113.6"}) as stranger:
-            guesses = [await stranger.post(SIGN_IN, json={"email": "ada@example.com", "password": f"guess-{n}"}) for n in range(12)]
+            guesses = [
+                await stranger.post(SIGN_IN, json={"email": "ada@example.com", "password": f"guess-{n}"})
+                for n in range(12)
+            ]
             assert guesses[-1].status_code == 429
             own = await stranger.post(SIGN_IN, json={"email": "ada@example.com", "password": PASSWORD})
             assert own.status_code == 429, "the guesser may not go on when a guess is right"
         async with gateway.client(headers={"x-forwarded-for": "198.51.100.2"}) as owner:
-            assert (await owner.post(SIGN_IN, json={"email": "ada@example.com", "password": PASSWORD})).status_code == 200
+            assert (
+                await owner.post(SIGN_IN, json={"email": "ada@example.com", "password": PASSWORD})
+            ).status_code == 200
 
 
 async def test_a_browser_that_signed_in_before_gets_in_beside_a_guesser(start_gateway: StartGateway) -> None:
@@ -116,8 +129,12 @@ async def test_a_browser_that_signed_in_before_gets_in_beside_a_guesser(start_ga
         person = await gateway.sign_up("ada")
         async with gateway.client() as neighbour:
             for number in range(8):
-                await neighbour.post(SIGN_IN, json={"email": "ada@example.com", "password": f"guess-{number}"})
-            assert (await neighbour.post(SIGN_IN, json={"email": "ada@example.com", "password": PASSWORD})).status_code == 429
+                await neighbour.post(
+                    SIGN_IN, json={"email": "ada@example.com", "password": f"guess-{number}"}
+                )
+            assert (
+                await neighbour.post(SIGN_IN, json={"email": "ada@example.com", "password": PASSWORD})
+            ).status_code == 429
         await person.http.post("/api/v1/auth/signout")
         again = await person.http.post(SIGN_IN, json={"email": "ada@example.com", "password": PASSWORD})
         other = await person.http.post(SIGN_IN, json={"email": "grace@example.com", "password": PASSWORD})

@@ -11,7 +11,10 @@ from gateway_service.web.policy import content_security_policy, script_hashes
 from gateways.running import Gateway, StartGateway
 
 SCRIPT = "\n  start({ base: '' });\n"
-INDEX = f"<!doctype html><html><head><script type='module' src='/_app/x.js'></script><script>{SCRIPT}</script></head><body></body></html>"
+INDEX = (
+    "<!doctype html><html><head><script type='module' "
+    f"src='/_app/x.js'></script><script>{SCRIPT}</script></head><body></body></html>"
+)
 CODE = b"export const answer = 42;"
 
 
@@ -29,7 +32,9 @@ def build(tmp_path: Path) -> Path:
     return folder
 
 
-async def test_hashed_assets_are_immutable_and_come_precompressed(start_gateway: StartGateway, build: Path) -> None:
+async def test_hashed_assets_are_immutable_and_come_precompressed(
+    start_gateway: StartGateway, build: Path
+) -> None:
     async with start_gateway(web_build_dir=build) as gateway, gateway.client() as http:
         path = "/_app/immutable/app.abc123.js"
         gzipped = await http.get(path, headers={"accept-encoding": "gzip"})
@@ -37,7 +42,9 @@ async def test_hashed_assets_are_immutable_and_come_precompressed(start_gateway:
         async with http.stream("GET", path, headers={"accept-encoding": "gzip, br"}) as brotli:
             raw = b"".join([chunk async for chunk in brotli.aiter_raw()])
         direct = await http.get(path + ".gz")
-        again = await http.get(path, headers={"accept-encoding": "identity", "if-none-match": plain.headers["etag"]})
+        again = await http.get(
+            path, headers={"accept-encoding": "identity", "if-none-match": plain.headers["etag"]}
+        )
     assert gzipped.headers["content-encoding"] == "gzip"
     assert gzipped.content == plain.content == CODE
     assert "content-encoding" not in plain.headers
@@ -49,7 +56,9 @@ async def test_hashed_assets_are_immutable_and_come_precompressed(start_gateway:
     assert again.status_code == 304
 
 
-async def test_every_page_address_gets_the_page_with_its_policy(start_gateway: StartGateway, build: Path) -> None:
+async def test_every_page_address_gets_the_page_with_its_policy(
+    start_gateway: StartGateway, build: Path
+) -> None:
     async with start_gateway(web_build_dir=build) as gateway, gateway.client() as http:
         for path in ("/", "/signup?setup_token=x", "/chats/0190-abc", "/index.html"):
             answer = await http.get(path)
@@ -71,7 +80,9 @@ async def test_every_page_address_gets_the_page_with_its_policy(start_gateway: S
     assert head.status_code == 200
 
 
-async def test_api_addresses_and_missing_files_are_404_and_not_the_page(start_gateway: StartGateway, build: Path) -> None:
+async def test_api_addresses_and_missing_files_are_404_and_not_the_page(
+    start_gateway: StartGateway, build: Path
+) -> None:
     async with start_gateway(web_build_dir=build) as gateway, gateway.client() as http:
         for path in (
             "/api/v1/nothing",
@@ -95,7 +106,9 @@ async def test_a_link_out_of_the_build_folder_is_not_served(start_gateway: Start
         assert (await http.get("/leak.txt")).status_code == 404
 
 
-async def test_a_rebuild_is_served_without_a_restart_and_its_old_files_are_gone(start_gateway: StartGateway, build: Path) -> None:
+async def test_a_rebuild_is_served_without_a_restart_and_its_old_files_are_gone(
+    start_gateway: StartGateway, build: Path
+) -> None:
     new, old_files = (
         build / "_app/immutable/app.def456.js",
         [build / f"_app/immutable/app.abc123.js{suffix}" for suffix in ("", ".gz", ".br")],
@@ -125,13 +138,23 @@ async def test_without_a_build_the_page_says_how_to_make_one(gateway: Gateway) -
 
 
 def test_only_inline_scripts_are_hashed_each_once() -> None:
-    html = "<script src=a.js></script><SCRIPT>one()</SCRIPT><script defer>one()</script><script data-src=x>two()</script>"
+    html = (
+        "<script src=a.js></script><SCRIPT>one()</SCRIPT><script defer>one()</script><script "
+        "data-src=x>two()</script>"
+    )
     assert len(script_hashes(html)) == 2
     assert "unsafe-eval" not in content_security_policy(html)
 
 
 @pytest.mark.parametrize(
-    ("header", "codings"), [("gzip, br;q=0", {"gzip"}), ("br;q=0.5", {"br"}), ("", {""}), ("GZIP;q=0.0, *", {"*"}), ("br ; q=1.0", {"br"})]
+    ("header", "codings"),
+    [
+        ("gzip, br;q=0", {"gzip"}),
+        ("br;q=0.5", {"br"}),
+        ("", {""}),
+        ("GZIP;q=0.0, *", {"*"}),
+        ("br ; q=1.0", {"br"}),
+    ],
 )
 def test_codings_with_quality_zero_are_not_accepted(header: str, codings: set[str]) -> None:
     assert accepted_codings(header) == codings

@@ -64,7 +64,12 @@ class FakeBilling:
             self.settle_calls += name == "settle"
             return self.refusing[name], {"code": "invalid", "detail": "scripted refusal"}
         if method == "GET":
-            return 200, {"object": "list", "data": [{"model": "fake-echo"}], "has_more": False, "last_id": None}
+            return 200, {
+                "object": "list",
+                "data": [{"model": "fake-echo"}],
+                "has_more": False,
+                "last_id": None,
+            }
         if name == "reservations":
             return self.reserve(body)
         if name == "checkpoint":
@@ -91,7 +96,8 @@ class FakeBilling:
         return 200, {
             "request_id": body["request_id"],
             "state": "held",
-            "amount_nano": body["input_tokens_max"] * INPUT_NANO + body["output_tokens_max"] * OUTPUT_NANO * body["n"],
+            "amount_nano": body["input_tokens_max"] * INPUT_NANO
+            + body["output_tokens_max"] * OUTPUT_NANO * body["n"],
             "price_version": None,
             "granted_output_tokens": min(body["output_tokens_max"], self.granted_max),
             "free": body["model"] in self.free,
@@ -149,7 +155,9 @@ class Running:
         await eventually(listed)
 
 
-async def eventually(check: Callable[[], Awaitable[Any]] | Callable[[], Any], *, timeout_s: float = 10) -> None:
+async def eventually(
+    check: Callable[[], Awaitable[Any]] | Callable[[], Any], *, timeout_s: float = 10
+) -> None:
     """Poll `check` until it is true, ever more gently: what is waited for may need the processor."""
     pause_s = 0.01
     async with asyncio.timeout(timeout_s):
@@ -212,7 +220,12 @@ def start(database: Any, keys: KeyRing, billing: FakeBilling, tmp_path: Path) ->
             **changes,
         }
         app = create_app(InferenceSettings(_env_file=None, **fields))
-        async with serve(app) as url, httpx.AsyncClient(base_url=url, headers=keys.user_headers(make_principal()), timeout=60) as client:
+        async with (
+            serve(app) as url,
+            httpx.AsyncClient(
+                base_url=url, headers=keys.user_headers(make_principal()), timeout=60
+            ) as client,
+        ):
             yield Running(url, app, client, keys)
 
     return run
@@ -221,7 +234,9 @@ def start(database: Any, keys: KeyRing, billing: FakeBilling, tmp_path: Path) ->
 @pytest.fixture
 async def running(start: Start, provider: FakeProvider) -> AsyncIterator[Running]:
     """The service with the scripted provider, its models found."""
-    async with start(openai_api_base_urls=provider.url, openai_api_keys="sk-secret-of-the-provider") as service:
+    async with start(
+        openai_api_base_urls=provider.url, openai_api_keys="sk-secret-of-the-provider"
+    ) as service:
         await service.models_found("fake-echo")
         yield service
 
@@ -230,7 +245,9 @@ async def running(start: Start, provider: FakeProvider) -> AsyncIterator[Running
 def embedding_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the real weights, fetched once per machine and checked by their hash."""
     folder = tmp_path_factory.mktemp("embedding-model")
-    files = ensure_model(Store.of(LocalSettings()), model_named(EMBEDDING_MODEL), report=lambda _done, _total: None)
+    files = ensure_model(
+        Store.of(LocalSettings()), model_named(EMBEDDING_MODEL), report=lambda _done, _total: None
+    )
     link_model(files, folder)
     return folder
 

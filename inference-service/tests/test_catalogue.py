@@ -18,8 +18,13 @@ def administrator(running: Any) -> dict[str, str]:
     return running.keys.user_headers(make_principal(Role.ADMIN))
 
 
-async def test_two_providers_of_one_model_are_told_apart_by_a_prefix(start: Any, provider: FakeProvider, billing: Any) -> None:
-    async with running_provider() as second, start(openai_api_base_urls=f"{provider.url};{second.url}") as running:
+async def test_two_providers_of_one_model_are_told_apart_by_a_prefix(
+    start: Any, provider: FakeProvider, billing: Any
+) -> None:
+    async with (
+        running_provider() as second,
+        start(openai_api_base_urls=f"{provider.url};{second.url}") as running,
+    ):
         await running.models_found("openai-2/fake-echo")
         body = {"model": "openai-2/fake-echo", "messages": [{"role": "user", "content": "hi"}]}
         assert (await running.client.post("/v1/chat/completions", json=body)).status_code == 200
@@ -32,8 +37,12 @@ async def test_two_providers_of_one_model_are_told_apart_by_a_prefix(start: Any,
         assert one == {"id": "openai-2/fake-echo", "object": "model", "owned_by": "openai-2"}
 
 
-async def test_a_provider_that_is_down_is_shown_and_holds_up_no_other(start: Any, provider: FakeProvider) -> None:
-    async with start(openai_api_base_urls=f"http://127.0.0.1:9/v1;{provider.url}", openai_api_keys=";sk-hidden") as running:
+async def test_a_provider_that_is_down_is_shown_and_holds_up_no_other(
+    start: Any, provider: FakeProvider
+) -> None:
+    async with start(
+        openai_api_base_urls=f"http://127.0.0.1:9/v1;{provider.url}", openai_api_keys=";sk-hidden"
+    ) as running:
         await running.models_found("fake-echo")
         response = await running.client.get("/api/v1/inference/providers", headers=administrator(running))
         broken, working = response.json()["data"]
@@ -45,7 +54,9 @@ async def test_a_provider_that_is_down_is_shown_and_holds_up_no_other(start: Any
 
 
 async def test_only_administrators_see_where_providers_are(start: Any, provider: FakeProvider) -> None:
-    async with start(openai_api_base_urls=f"http://127.0.0.1:9/v1;{provider.url}", openai_api_keys=";sk-hidden") as running:
+    async with start(
+        openai_api_base_urls=f"http://127.0.0.1:9/v1;{provider.url}", openai_api_keys=";sk-hidden"
+    ) as running:
         await running.models_found("fake-echo")
         for path in ("/api/v1/inference/providers", "/api/v1/inference/models"):
             for role in (Role.USER, Role.TEAM_ADMIN, Role.ORG_ADMIN, Role.FINANCE):
@@ -82,8 +93,13 @@ async def test_a_call_that_cannot_reach_its_provider_marks_it_at_once(start: Any
 
 
 @pytest.mark.parametrize("path", ["/v1/models/openai-2/fake-echo", "/v1/models/openai-2%2Ffake-echo"])
-async def test_ids_with_a_slash_are_found_in_either_spelling(start: Any, provider: FakeProvider, path: str) -> None:
-    async with running_provider() as second, start(openai_api_base_urls=f"{provider.url};{second.url}") as running:
+async def test_ids_with_a_slash_are_found_in_either_spelling(
+    start: Any, provider: FakeProvider, path: str
+) -> None:
+    async with (
+        running_provider() as second,
+        start(openai_api_base_urls=f"{provider.url};{second.url}") as running,
+    ):
         await running.models_found("openai-2/fake-echo")
         assert (await running.client.get(path)).json()["id"] == "openai-2/fake-echo"
         assert (await running.client.head(path)).status_code == 200
@@ -105,10 +121,16 @@ async def test_the_list_says_where_each_window_comes_from(start: Any) -> None:
         await send({"type": "http.response.body", "body": orjson.dumps({"data": models})})
 
     windows = "Mine=32768/1000; told=8000"
-    async with serve(provider, lifespan="off") as url, start(openai_api_base_urls=f"{url}/v1", model_context_lengths=windows) as running:
+    async with (
+        serve(provider, lifespan="off") as url,
+        start(openai_api_base_urls=f"{url}/v1", model_context_lengths=windows) as running,
+    ):
         await running.models_found("mine")
         views = (await running.client.get("/api/v1/inference/models")).json()["data"]
-        found = {view["id"]: (view["context_length"], view["context_source"], view["output_tokens_max"]) for view in views}
+        found = {
+            view["id"]: (view["context_length"], view["context_source"], view["output_tokens_max"])
+            for view in views
+        }
         created = (await running.client.get("/v1/models/openai/GPT-4o:free")).json()["created"]
         service = running.keys.service_headers("chat-service", target="inference-service")
         internal = (await running.client.get("/internal/v1/models", headers=service)).json()["data"]
@@ -125,25 +147,41 @@ async def test_the_list_says_where_each_window_comes_from(start: Any) -> None:
 
 
 async def test_what_is_asked_holds_up_to_the_models_own_limit(start: Any, provider: FakeProvider) -> None:
-    async with start(openai_api_base_urls=provider.url, model_context_lengths="fake-echo=200000/100000;fake-slow=4096") as running:
+    async with start(
+        openai_api_base_urls=provider.url, model_context_lengths="fake-echo=200000/100000;fake-slow=4096"
+    ) as running:
         await running.models_found("fake-echo")
-        asked = [("fake-echo", 6000, 6000), ("fake-echo", 400_000, 100_000), ("fake-echo", None, 4096), ("fake-slow", 100_000, 4096)]
+        asked = [
+            ("fake-echo", 6000, 6000),
+            ("fake-echo", 400_000, 100_000),
+            ("fake-echo", None, 4096),
+            ("fake-slow", 100_000, 4096),
+        ]
         for model, tokens, sent in asked:
             body = {"model": model, "messages": [{"role": "user", "content": "hi"}], "max_tokens": tokens}
             await running.client.post("/v1/chat/completions", json=body)
             assert provider.requests[-1]["body"]["max_tokens"] == sent
         # What nobody asked for does not fill a small window.
-        await running.client.post("/v1/chat/completions", json={"model": "fake-slow", "messages": [{"role": "user", "content": "hi"}]})
+        await running.client.post(
+            "/v1/chat/completions",
+            json={"model": "fake-slow", "messages": [{"role": "user", "content": "hi"}]},
+        )
         assert 0 < provider.requests[-1]["body"]["max_tokens"] < 4096
 
 
-async def test_what_cannot_fit_is_refused_in_words_that_clients_know(start: Any, provider: FakeProvider, billing: Any) -> None:
+async def test_what_cannot_fit_is_refused_in_words_that_clients_know(
+    start: Any, provider: FakeProvider, billing: Any
+) -> None:
     async with start(openai_api_base_urls=provider.url, model_context_lengths="fake-echo=4096") as running:
         await running.models_found("fake-echo")
         body = {"model": "fake-echo", "messages": [{"role": "user", "content": "word " * 20_000}]}
         response = await running.client.post("/v1/chat/completions", json=body)
     error = response.json()["error"]
-    assert (response.status_code, error["code"], error["param"]) == (400, "context_length_exceeded", "messages")
+    assert (response.status_code, error["code"], error["param"]) == (
+        400,
+        "context_length_exceeded",
+        "messages",
+    )
     assert "This model's maximum context length is 4096 tokens" in error["message"]
     assert not billing.holds
     assert not provider.dispatches
@@ -154,9 +192,15 @@ async def test_people_are_named_to_a_provider_by_a_hash(start: Any, provider: Fa
         await running.models_found("fake-echo")
         people = [make_principal(), make_principal()]
         sent: list[Any] = []
-        for person, members in ((people[0], {}), (people[0], {"user": "root", "prompt_cache_key": "x"}), (people[1], {"user": "root"})):
+        for person, members in (
+            (people[0], {}),
+            (people[0], {"user": "root", "prompt_cache_key": "x"}),
+            (people[1], {"user": "root"}),
+        ):
             body = {"model": "fake-echo", "messages": [{"role": "user", "content": "hi"}], **members}
-            await running.client.post("/v1/chat/completions", json=body, headers=running.keys.user_headers(person))
+            await running.client.post(
+                "/v1/chat/completions", json=body, headers=running.keys.user_headers(person)
+            )
             sent.append(provider.requests[-1]["body"])
     assert sent[0]["user"] == sent[1]["user"] != sent[2]["user"]
     assert len({body["prompt_cache_key"] for body in sent}) == 3
@@ -173,7 +217,10 @@ async def test_an_operator_can_keep_people_unnamed(start: Any, provider: FakePro
 
 
 async def test_a_wrong_key_shows_at_the_provider(start: Any, eventually: Any) -> None:
-    async with running_provider(api_key="right") as provider, start(openai_api_base_urls=provider.url, openai_api_keys="wrong") as running:
+    async with (
+        running_provider(api_key="right") as provider,
+        start(openai_api_base_urls=provider.url, openai_api_keys="wrong") as running,
+    ):
 
         async def down() -> bool:
             (view,) = (await running.client.get("/api/v1/inference/providers")).json()["data"]
@@ -201,9 +248,18 @@ async def test_an_unknown_model_is_404_in_openais_envelope(running: Any) -> None
     assert (response.status_code, response.json()["error"]["code"]) == (404, "model_not_found")
 
 
-async def test_a_built_in_model_on_its_way_is_503_with_progress_and_no_hold(start: Any, tmp_path: Path, billing: Any) -> None:
+async def test_a_built_in_model_on_its_way_is_503_with_progress_and_no_hold(
+    start: Any, tmp_path: Path, billing: Any
+) -> None:
     status = tmp_path / "model.json"
-    report = {"state": "downloading", "model": "tiny", "downloaded_bytes": 5, "total_bytes": 10, "eta_s": 3, "detail": None}
+    report = {
+        "state": "downloading",
+        "model": "tiny",
+        "downloaded_bytes": 5,
+        "total_bytes": 10,
+        "eta_s": 3,
+        "detail": None,
+    }
     status.write_text(json.dumps(report))
     async with start(local_model_url="http://127.0.0.1:9", local_model_status_path=status) as running:
         await running.models_found("tiny")
@@ -213,7 +269,11 @@ async def test_a_built_in_model_on_its_way_is_503_with_progress_and_no_hold(star
         body = {"model": "tiny", "messages": [{"role": "user", "content": "hi"}]}
         response = await running.client.post("/v1/chat/completions", json=body)
         error = response.json()["error"]
-        assert (response.status_code, error["code"], error["progress"]["total_bytes"]) == (503, "model_loading", 10)
+        assert (response.status_code, error["code"], error["progress"]["total_bytes"]) == (
+            503,
+            "model_loading",
+            10,
+        )
         assert response.headers["retry-after"]
         status.write_text(json.dumps({**report, "state": "failed", "detail": "disk full"}))
         failed = (await running.client.post("/v1/chat/completions", json=body)).json()["error"]

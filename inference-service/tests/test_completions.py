@@ -61,7 +61,9 @@ async def test_without_a_limit_the_default_is_sent_and_reported(running: Any, pr
     assert response.headers["x-atrium-max-tokens"] == "4096"
 
 
-async def test_the_output_is_clamped_to_what_is_granted_and_reported(running: Any, billing: Any, provider: FakeProvider) -> None:
+async def test_the_output_is_clamped_to_what_is_granted_and_reported(
+    running: Any, billing: Any, provider: FakeProvider
+) -> None:
     billing.granted_max = 2
     response = await post(running, ask(max_completion_tokens=100))
     assert provider.requests[-1]["body"]["max_completion_tokens"] == 2
@@ -81,7 +83,9 @@ async def test_a_stream_ends_with_what_it_cost_when_asked(running: Any, billing:
     assert response.headers["x-atrium-dispatch-id"] in billing.settled
 
 
-async def test_usage_is_asked_for_upstream_and_stripped_downstream(running: Any, provider: FakeProvider, billing: Any) -> None:
+async def test_usage_is_asked_for_upstream_and_stripped_downstream(
+    running: Any, provider: FakeProvider, billing: Any
+) -> None:
     response = await post(running, ask(stream=True))
     assert provider.requests[-1]["body"]["stream_options"] == {"include_usage": True}
     assert "usage" not in response.text
@@ -103,7 +107,9 @@ async def test_each_token_travels_in_its_own_event_as_it_comes(running: Any) -> 
 
 
 async def test_the_official_client_reads_streams_tools_and_errors(running: Any) -> None:
-    client = openai.AsyncOpenAI(base_url=f"{running.url}/v1", api_key=running.keys.user_token(make_principal()), max_retries=0)
+    client = openai.AsyncOpenAI(
+        base_url=f"{running.url}/v1", api_key=running.keys.user_token(make_principal()), max_retries=0
+    )
     tool = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}
     stream = await client.chat.completions.create(
         model="fake-tools", messages=[{"role": "user", "content": "weather?"}], tools=[tool], stream=True
@@ -116,7 +122,9 @@ async def test_the_official_client_reads_streams_tools_and_errors(running: Any) 
     with pytest.raises(openai.NotFoundError) as missing:
         await client.chat.completions.create(model="nothing", messages=[{"role": "user", "content": "x"}])
     assert missing.value.code == "model_not_found"
-    aborted = await client.chat.completions.create(model="fake-abort", messages=[{"role": "user", "content": "a b c d e"}], stream=True)
+    aborted = await client.chat.completions.create(
+        model="fake-abort", messages=[{"role": "user", "content": "a b c d e"}], stream=True
+    )
     with pytest.raises(openai.APIError):
         async for _ in aborted:
             pass
@@ -134,7 +142,11 @@ def assert_only_the_input_was_charged(billing: Any) -> None:
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize(
     ("model", "status", "code"),
-    [("fake-500", 502, "provider_error"), ("fake-401", 502, "provider_auth_failed"), ("fake-429", 429, "provider_rate_limited")],
+    [
+        ("fake-500", 502, "provider_error"),
+        ("fake-401", 502, "provider_auth_failed"),
+        ("fake-429", 429, "provider_rate_limited"),
+    ],
 )
 async def test_a_failing_provider_is_explained_and_the_hold_given_back(
     running: Any, billing: Any, model: str, status: int, code: str, stream: bool
@@ -251,7 +263,11 @@ async def test_live_holds_are_renewed_with_what_has_come(running: Any, billing: 
     ("status", "code", "extra"),
     [
         (402, "insufficient_credits", {"remaining_nano": 5}),
-        (402, "price_unknown", {"action": {"label": "set a price", "method": "PUT", "path": "/api/v1/billing/prices"}}),
+        (
+            402,
+            "price_unknown",
+            {"action": {"label": "set a price", "method": "PUT", "path": "/api/v1/billing/prices"}},
+        ),
         (403, "model_not_allowed", {}),
         (429, "budget_exceeded", {"limit_nano": 7, "resets_at": "2026-12-01T00:00:00Z"}),
     ],
@@ -259,7 +275,10 @@ async def test_live_holds_are_renewed_with_what_has_come(running: Any, billing: 
 async def test_a_refusal_of_billing_reaches_the_client_whole(
     running: Any, billing: Any, provider: FakeProvider, status: int, code: str, extra: dict[str, Any]
 ) -> None:
-    billing.refusal = (status, {"code": code, "detail": "because", "status": status, "title": "t", "type": "x", **extra})
+    billing.refusal = (
+        status,
+        {"code": code, "detail": "because", "status": status, "title": "t", "type": "x", **extra},
+    )
     response = await post(running, ask(stream=True))
     error = response.json()["error"]
     assert response.status_code == status
@@ -269,7 +288,9 @@ async def test_a_refusal_of_billing_reaches_the_client_whole(
     assert provider.dispatches == 0
 
 
-async def test_billing_away_refuses_and_never_dispatches(running: Any, billing: Any, provider: FakeProvider) -> None:
+async def test_billing_away_refuses_and_never_dispatches(
+    running: Any, billing: Any, provider: FakeProvider
+) -> None:
     billing.failing.add("reservations")
     response = await post(running, ask())
     assert (response.status_code, response.json()["error"]["code"]) == (503, "billing_unavailable")
@@ -302,7 +323,9 @@ async def test_a_settlement_billing_cannot_take_is_durable_before_the_reply_ends
     assert billing.only_settlement()["usage"]["output_tokens"] == 3
 
 
-async def test_a_release_billing_cannot_take_is_delivered_later(running: Any, billing: Any, eventually: Any) -> None:
+async def test_a_release_billing_cannot_take_is_delivered_later(
+    running: Any, billing: Any, eventually: Any
+) -> None:
     billing.failing |= {"release"}
     await post(running, ask("fake-500"))
     assert len(billing.open_holds) == 1
@@ -311,7 +334,9 @@ async def test_a_release_billing_cannot_take_is_delivered_later(running: Any, bi
     assert len(billing.released) == 1
 
 
-async def test_a_settlement_billing_will_never_take_is_kept_and_not_repeated(running: Any, billing: Any, eventually: Any) -> None:
+async def test_a_settlement_billing_will_never_take_is_kept_and_not_repeated(
+    running: Any, billing: Any, eventually: Any
+) -> None:
     billing.failing |= {"settle"}
     await post(running, ask())
     billing.holds.clear()
@@ -375,7 +400,9 @@ async def test_a_service_acting_for_a_person_charges_that_person(running: Any, b
 
 
 @pytest.mark.parametrize("service", ["agent-service", "chat-service", "retrieval-service", None])
-async def test_chat_and_agents_choose_the_id_of_a_dispatch_and_nobody_else(running: Any, billing: Any, service: str | None) -> None:
+async def test_chat_and_agents_choose_the_id_of_a_dispatch_and_nobody_else(
+    running: Any, billing: Any, service: str | None
+) -> None:
     person, chosen = make_principal(), str(uuid7())
     headers = running.keys.user_headers(person)
     if service is not None:
@@ -388,12 +415,16 @@ async def test_chat_and_agents_choose_the_id_of_a_dispatch_and_nobody_else(runni
 
 
 async def test_an_id_that_is_none_is_replaced(running: Any, billing: Any) -> None:
-    headers = running.keys.service_headers("agent-service", target="inference-service", principal=make_principal())
+    headers = running.keys.service_headers(
+        "agent-service", target="inference-service", principal=make_principal()
+    )
     answer = await post(running, ask(), headers={**headers, "x-atrium-dispatch-id": "none of ours"})
     assert answer.headers["x-atrium-dispatch-id"] in billing.settled
 
 
-async def test_a_provider_that_cannot_be_reached_is_503_with_the_hold_released(start: Any, billing: Any, provider: FakeProvider) -> None:
+async def test_a_provider_that_cannot_be_reached_is_503_with_the_hold_released(
+    start: Any, billing: Any, provider: FakeProvider
+) -> None:
     async with start(openai_api_base_urls=provider.url) as running:
         await running.models_found("fake-echo")
         remote = running.app.state.discovery.states[0].provider.remote
@@ -403,11 +434,18 @@ async def test_a_provider_that_cannot_be_reached_is_503_with_the_hold_released(s
     assert len(billing.released) == 1
 
 
-@pytest.mark.parametrize(("model", "stream"), [("fake-hang", False), ("fake-hang", True), ("fake-stall", True)])
+@pytest.mark.parametrize(
+    ("model", "stream"), [("fake-hang", False), ("fake-hang", True), ("fake-stall", True)]
+)
 async def test_a_provider_that_stalls_before_any_output_is_504(
     start: Any, billing: Any, provider: FakeProvider, model: str, stream: bool
 ) -> None:
-    async with start(openai_api_base_urls=provider.url, first_token_timeout_s=0.3, token_timeout_s=0.3, answer_timeout_s=0.3) as running:
+    async with start(
+        openai_api_base_urls=provider.url,
+        first_token_timeout_s=0.3,
+        token_timeout_s=0.3,
+        answer_timeout_s=0.3,
+    ) as running:
         await running.models_found(model)
         response = await post(running, ask(model, stream=stream))
     assert (response.status_code, response.json()["error"]["code"]) == (504, "provider_timeout")

@@ -10,7 +10,8 @@ from inference_service.providers.control_tokens import ControlTokens
 from inference_service.providers.local_status import LocalModelStatus
 
 MARKS = [
-    "<|im_end|>", "<|im_start|>", "<|endoftext|>", "<|eot_id|>", "<|start_header_id|>", "<s>", "</s>", "<start_of_turn>", "<end_of_turn>",
+    "<|im_end|>", "<|im_start|>", "<|endoftext|>", "<|eot_id|>", "<|start_header_id|>", "<s>", "</s>",
+    "<start_of_turn>", "<end_of_turn>",
     "[INST]", "[/INST]", "<<SYS>>", "<\uff5cUser\uff5c>", "<eos>",
 ]  # fmt: skip
 

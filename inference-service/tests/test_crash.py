@@ -17,7 +17,9 @@ SERVICE = Path(__file__).parent.parent
 
 
 @pytest.fixture
-def spawn(database: Any, keys: KeyRing, billing: Any, provider: FakeProvider, tmp_path: Path, free_port: int) -> Callable[[], Any]:
+def spawn(
+    database: Any, keys: KeyRing, billing: Any, provider: FakeProvider, tmp_path: Path, free_port: int
+) -> Callable[[], Any]:
     """Starts the service as an operator would: `uvicorn app.main:app` in its folder."""
     variables = {
         **keys.environment("inference-service", database_url=database.app_url),
@@ -26,7 +28,16 @@ def spawn(database: Any, keys: KeyRing, billing: Any, provider: FakeProvider, tm
         "OPENAI_API_BASE_URLS": provider.url,
         "LOCAL_MODEL_URL": "off",
     }
-    command = [sys.executable, "-m", "uvicorn", "app.main:app", "--port", str(free_port), "--log-level", "warning"]
+    command = [
+        sys.executable,
+        "-m",
+        "uvicorn",
+        "app.main:app",
+        "--port",
+        str(free_port),
+        "--log-level",
+        "warning",
+    ]
 
     def run() -> "subprocess.Popen[bytes]":
         log = (tmp_path / "service.log").open("ab")
@@ -50,7 +61,9 @@ async def test_what_was_queued_before_a_kill_is_delivered_after_the_restart(
     headers = keys.user_headers(make_principal())
     process = spawn()
     try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{free_port}", headers=headers, timeout=30) as client:
+        async with httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{free_port}", headers=headers, timeout=30
+        ) as client:
             await eventually(lambda: serves(client), timeout_s=90)
             billing.failing.add("settle")
             body = {"model": "fake-echo", "messages": [{"role": "user", "content": "one two"}]}
@@ -71,14 +84,25 @@ async def test_what_was_queued_before_a_kill_is_delivered_after_the_restart(
 @pytest.mark.faults
 @pytest.mark.timeout(240)
 async def test_a_kill_in_the_middle_of_a_stream_cancels_the_provider_and_leaves_the_checkpointed_hold(
-    spawn: Callable[[], Any], billing: Any, keys: KeyRing, provider: FakeProvider, eventually: Any, free_port: int
+    spawn: Callable[[], Any],
+    billing: Any,
+    keys: KeyRing,
+    provider: FakeProvider,
+    eventually: Any,
+    free_port: int,
 ) -> None:
     headers = keys.user_headers(make_principal())
     process = spawn()
     try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{free_port}", headers=headers, timeout=30) as client:
+        async with httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{free_port}", headers=headers, timeout=30
+        ) as client:
             await eventually(lambda: serves(client), timeout_s=90)
-            body = {"model": "fake-slow", "messages": [{"role": "user", "content": "!tokens=3000 !delay_ms=5"}], "stream": True}
+            body = {
+                "model": "fake-slow",
+                "messages": [{"role": "user", "content": "!tokens=3000 !delay_ms=5"}],
+                "stream": True,
+            }
             request = client.build_request("POST", "/v1/chat/completions", json=body)
             response = await client.send(request, stream=True)
             lines = response.aiter_lines()

@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 from inference_service.providers.discreet import Discreet
 
 DELTA = b'data: {"choices":[{"index":0,"delta":{"content":"the \\"timings\\" of it"}}]}\n\n'
-LAST = b'data: {"choices":[],"usage":{"prompt_tokens":9,"prompt_tokens_details":{"cached_tokens":7}},"timings":{"cache_n":7}}\n\n'
+LAST = (
+    b"data: "
+    b'{"choices":[],"usage":{"prompt_tokens":9,"prompt_tokens_details":{"cached_tokens":7}},"timings":{"cache_n":7}}\n\n'
+)
 DONE = b"data: [DONE]\n\n"
 STREAM = DELTA + DELTA + LAST + DONE
 
@@ -40,13 +43,21 @@ async def test_a_stream_passes_whole_and_without_figures(cuts: list[int]) -> Non
     got = await drained(Discreet(Pieces(*pieces), stream=True))
     assert b"cache" not in got
     assert got.count(b'the \\"timings\\" of it') == 2, "what the model says is not touched"
-    events = [orjson.loads(part.removeprefix(b"data: ")) for part in got.split(b"\n\n") if part and b"[DONE]" not in part]
+    events = [
+        orjson.loads(part.removeprefix(b"data: "))
+        for part in got.split(b"\n\n")
+        if part and b"[DONE]" not in part
+    ]
     assert events[-1] == {"choices": [], "usage": {"prompt_tokens": 9}}
     assert got.endswith(DONE)
 
 
 async def test_an_answer_in_one_piece_too() -> None:
-    body: dict[str, Any] = {"choices": [], "usage": {"prompt_tokens": 9, "prompt_tokens_details": {"cached_tokens": 7}}, "timings": {}}
+    body: dict[str, Any] = {
+        "choices": [],
+        "usage": {"prompt_tokens": 9, "prompt_tokens_details": {"cached_tokens": 7}},
+        "timings": {},
+    }
     answer = Discreet(Pieces(orjson.dumps(body)), stream=False)
     assert orjson.loads(await answer.read(10_000)) == {"choices": [], "usage": {"prompt_tokens": 9}}
 

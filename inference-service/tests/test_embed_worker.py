@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from inference_service.embed_worker.encoder import Encoder, batches
-from inference_service.embed_worker.frames import EmbedReply, EmbedRequest, decode_reply, decode_request, encode_reply, encode_request
+from inference_service.embed_worker.frames import (
+    EmbedReply,
+    EmbedRequest,
+    decode_reply,
+    decode_request,
+    encode_reply,
+    encode_request,
+)
 from inference_service.embed_worker.weights import Tensors, read_float32_tensors
 from tokenizers import Encoding, Tokenizer
 
@@ -33,7 +40,9 @@ class Oracle:
 
     def attention(self, value: Matrix, name: str) -> Matrix:
         heads = []
-        query, key, content = (self.linear(value, f"{name}.attention.self.{part}") for part in ("query", "key", "value"))
+        query, key, content = (
+            self.linear(value, f"{name}.attention.self.{part}") for part in ("query", "key", "value")
+        )
         for head in range(12):
             own = slice(head * 32, head * 32 + 32)
             scores = np.exp(query[:, own] @ key[:, own].T / math.sqrt(32))
@@ -42,8 +51,13 @@ class Oracle:
         return self.norm(mixed + value, f"{name}.attention.output.LayerNorm")
 
     def embed(self, ids: list[int]) -> Matrix:
-        value = self.weights["embeddings.word_embeddings.weight"][ids] + self.weights["embeddings.position_embeddings.weight"][: len(ids)]
-        value = self.norm(value + self.weights["embeddings.token_type_embeddings.weight"][0], "embeddings.LayerNorm")
+        value = (
+            self.weights["embeddings.word_embeddings.weight"][ids]
+            + self.weights["embeddings.position_embeddings.weight"][: len(ids)]
+        )
+        value = self.norm(
+            value + self.weights["embeddings.token_type_embeddings.weight"][0], "embeddings.LayerNorm"
+        )
         for layer in range(6):
             name = f"encoder.layer.{layer}"
             value = self.attention(value, name)

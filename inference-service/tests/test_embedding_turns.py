@@ -45,12 +45,22 @@ async def test_a_question_waits_for_no_more_than_the_turn_under_way(
     ready: Any, monkeypatch: pytest.MonkeyPatch, eventually: Any, path: str
 ) -> None:
     turns = Turns(ready.app.state.embed_worker, monkeypatch)
-    bodies = {"/v1/embeddings": {"input": "who pays?"}, "/v1/rerank": {"query": "who pays?", "documents": ["we do"]}}
+    bodies = {
+        "/v1/embeddings": {"input": "who pays?"},
+        "/v1/rerank": {"query": "who pays?", "documents": ["we do"]},
+    }
     async with asyncio.TaskGroup() as group:
-        flood = [group.create_task(ready.client.post("/v1/embeddings", json={"model": BUILTIN, "input": [LONG] * 24})) for _ in range(2)]
+        flood = [
+            group.create_task(
+                ready.client.post("/v1/embeddings", json={"model": BUILTIN, "input": [LONG] * 24})
+            )
+            for _ in range(2)
+        ]
         await eventually(lambda: turns.begun > 1)
         before = turns.begun
-        answer = await ready.client.post(path, json={"model": BUILTIN, **bodies[path]}, headers=searching(ready, make_principal()))
+        answer = await ready.client.post(
+            path, json={"model": BUILTIN, **bodies[path]}, headers=searching(ready, make_principal())
+        )
         assert answer.status_code == 200
         # Its own, and what began while the request came in and went out.
         assert turns.begun - before <= 6
@@ -64,14 +74,23 @@ async def test_the_few_texts_of_one_do_not_wait_for_the_many_of_another(
     turns = Turns(ready.app.state.embed_worker, monkeypatch)
     other = ready.keys.user_headers(make_principal())
     async with asyncio.TaskGroup() as group:
-        flood = [group.create_task(ready.client.post("/v1/embeddings", json={"model": BUILTIN, "input": [LONG] * 16})) for _ in range(3)]
+        flood = [
+            group.create_task(
+                ready.client.post("/v1/embeddings", json={"model": BUILTIN, "input": [LONG] * 16})
+            )
+            for _ in range(3)
+        ]
         await eventually(lambda: turns.begun > 1)
-        answer = await ready.client.post("/v1/embeddings", json={"model": BUILTIN, "input": [LONG] * 4}, headers=other)
+        answer = await ready.client.post(
+            "/v1/embeddings", json={"model": BUILTIN, "input": [LONG] * 4}, headers=other
+        )
         assert answer.status_code == 200
         assert not any(task.done() for task in flood)
 
 
-async def test_only_the_retrieval_service_says_what_is_urgent(ready: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_only_the_retrieval_service_says_what_is_urgent(
+    ready: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen: list[str] = []
     embed = EmbedWorker.embed
 
@@ -87,20 +106,28 @@ async def test_only_the_retrieval_service_says_what_is_urgent(ready: Any, monkey
     chat = ready.keys.service_headers("chat-service", target="inference-service", principal=person)
     await ready.client.post("/v1/embeddings", json=body, headers={**chat, **urgent})
     await ready.client.post("/v1/embeddings", json=body, headers=searching(ready, person))
-    await ready.client.post("/v1/embeddings", json=body, headers={**searching(ready, person), "x-atrium-priority": "background"})
+    await ready.client.post(
+        "/v1/embeddings", json=body, headers={**searching(ready, person), "x-atrium-priority": "background"}
+    )
     assert seen == ["background", "background", "interactive", "background"]
 
 
-async def test_one_person_cannot_fill_the_queue(ready: Any, monkeypatch: pytest.MonkeyPatch, eventually: Any) -> None:
+async def test_one_person_cannot_fill_the_queue(
+    ready: Any, monkeypatch: pytest.MonkeyPatch, eventually: Any
+) -> None:
     worker = ready.app.state.embed_worker
     monkeypatch.setattr(worker._queue, "_places_per_owner_max", 1)
     async with asyncio.TaskGroup() as group:
-        flood = group.create_task(ready.client.post("/v1/embeddings", json={"model": BUILTIN, "input": [LONG] * 12}))
+        flood = group.create_task(
+            ready.client.post("/v1/embeddings", json={"model": BUILTIN, "input": [LONG] * 12})
+        )
         await eventually(lambda: not worker._queue.idle)
         refused = await ready.client.post("/v1/embeddings", json={"model": BUILTIN, "input": "one more"})
         assert (refused.status_code, refused.json()["error"]["code"]) == (429, "too_many_embeddings")
         others = ready.keys.user_headers(make_principal())
-        assert (await ready.client.post("/v1/embeddings", json={"model": BUILTIN, "input": "x"}, headers=others)).status_code == 200
+        assert (
+            await ready.client.post("/v1/embeddings", json={"model": BUILTIN, "input": "x"}, headers=others)
+        ).status_code == 200
     assert flood.result().status_code == 200
 
 

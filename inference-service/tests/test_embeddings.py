@@ -51,7 +51,9 @@ async def test_a_providers_vectors_are_metered(running: Any, billing: Any) -> No
         ({"input": "x", "dimensions": 0}, "dimensions"),
     ],
 )
-async def test_bad_input_is_400_naming_the_parameter(running: Any, billing: Any, members: dict[str, Any], param: str) -> None:
+async def test_bad_input_is_400_naming_the_parameter(
+    running: Any, billing: Any, members: dict[str, Any], param: str
+) -> None:
     response = await running.client.post("/v1/embeddings", json={"model": "fake-embed", **members})
     assert (response.status_code, response.json()["error"]["param"]) == (400, param)
     assert not billing.holds
@@ -65,15 +67,25 @@ async def test_vectors_that_do_not_fit_are_paid_for_like_any_broken_answer(
     running: Any, billing: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     complete = fake_replies.embeddings
-    monkeypatch.setattr(fake_replies, "embeddings", lambda payload: complete({**payload, "input": payload["input"][:1]}))
+    monkeypatch.setattr(
+        fake_replies, "embeddings", lambda payload: complete({**payload, "input": payload["input"][:1]})
+    )
     response = await embed(running, ["one two", "three"], "fake-embed")
     assert (response.status_code, response.json()["error"]["code"]) == (502, "provider_error")
     assert billing.only_settlement()["outcome"] == "failed"
 
 
-@pytest.mark.parametrize(("path", "members"), [("/v1/embeddings", {"input": "x"}), ("/v1/rerank", {"query": "x", "documents": ["y"]})])
+@pytest.mark.parametrize(
+    ("path", "members"),
+    [("/v1/embeddings", {"input": "x"}), ("/v1/rerank", {"query": "x", "documents": ["y"]})],
+)
 async def test_a_failure_that_nobody_foresaw_ends_the_hold(
-    start: Any, embedding_model: Path, billing: Any, monkeypatch: pytest.MonkeyPatch, path: str, members: dict[str, Any]
+    start: Any,
+    embedding_model: Path,
+    billing: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+    members: dict[str, Any],
 ) -> None:
     async def no_process(*_: Any, **__: Any) -> None:
         raise OSError(errno.EAGAIN, "no more processes")
@@ -99,22 +111,32 @@ async def test_without_weights_the_model_is_loading(start: Any, tmp_path: Path, 
         assert not billing.holds
 
 
-async def test_the_built_in_model_places_related_texts_together(start: Any, embedding_model: Path, billing: Any) -> None:
+async def test_the_built_in_model_places_related_texts_together(
+    start: Any, embedding_model: Path, billing: Any
+) -> None:
     async with start(embedding_model_path=embedding_model) as running:
         await running.models_found(BUILTIN)
-        response = await embed(running, ["a cat sits on the mat", "a kitten is on the rug", "the invoice is overdue"])
+        response = await embed(
+            running, ["a cat sits on the mat", "a kitten is on the rug", "the invoice is overdue"]
+        )
         cat, kitten, invoice = (entry["embedding"] for entry in response.json()["data"])
         assert len(cat) == 384
         assert math.hypot(*cat) == pytest.approx(1, abs=1e-5)
         assert cosine(cat, kitten) - cosine(cat, invoice) > 0.4
-        assert response.json()["usage"]["prompt_tokens"] == billing.only_settlement()["usage"]["input_tokens"] == 25
+        assert (
+            response.json()["usage"]["prompt_tokens"]
+            == billing.only_settlement()["usage"]["input_tokens"]
+            == 25
+        )
 
 
 async def test_base64_holds_the_same_vector(start: Any, embedding_model: Path) -> None:
     async with start(embedding_model_path=embedding_model) as running:
         await running.models_found(BUILTIN)
         floats = (await embed(running, "hello")).json()["data"][0]["embedding"]
-        packed = base64.b64decode((await embed(running, "hello", encoding_format="base64")).json()["data"][0]["embedding"])
+        packed = base64.b64decode(
+            (await embed(running, "hello", encoding_format="base64")).json()["data"][0]["embedding"]
+        )
         assert struct.unpack("<384f", packed) == pytest.approx(floats, abs=1e-6)
 
 
@@ -129,7 +151,9 @@ async def test_long_texts_are_cut_and_many_keep_their_order(start: Any, embeddin
         assert body["usage"]["prompt_tokens"] < 256 + 131 * 8
 
 
-async def test_a_killed_worker_comes_back_and_nothing_is_charged_twice(start: Any, embedding_model: Path, billing: Any) -> None:
+async def test_a_killed_worker_comes_back_and_nothing_is_charged_twice(
+    start: Any, embedding_model: Path, billing: Any
+) -> None:
     async with start(embedding_model_path=embedding_model) as running:
         await running.models_found(BUILTIN)
         await embed(running, "one")
@@ -141,7 +165,9 @@ async def test_a_killed_worker_comes_back_and_nothing_is_charged_twice(start: An
         assert not billing.open_holds
 
 
-async def test_an_idle_worker_is_stopped_and_starts_again(start: Any, embedding_model: Path, eventually: Any) -> None:
+async def test_an_idle_worker_is_stopped_and_starts_again(
+    start: Any, embedding_model: Path, eventually: Any
+) -> None:
     async with start(embedding_model_path=embedding_model, embedding_idle_s=0.3) as running:
         await running.models_found(BUILTIN)
         await embed(running, "one")
@@ -153,4 +179,9 @@ async def test_an_idle_worker_is_stopped_and_starts_again(start: Any, embedding_
 def test_the_service_itself_imports_none_of_the_arithmetic() -> None:
     heavy = ("numpy", "onnx", "onnxruntime", "tokenizers", "ollama")
     code = f"import sys, inference_service.main; print([name for name in {heavy} if name in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        == "[]"
+    )

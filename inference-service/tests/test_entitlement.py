@@ -1,4 +1,6 @@
-"""What billing and the gateway say of a running dispatch is heard: begin, refusals, and the end of somebody's access."""
+"""What billing and the gateway say of a running dispatch is heard: begin, refusals, and the end of somebody's
+access.
+"""
 
 import asyncio
 import json
@@ -21,7 +23,9 @@ async def post(running: Any, body: Any, **options: Any) -> httpx.Response:
 
 
 @pytest.mark.parametrize("status", [400, 401, 409, 413, 422])
-async def test_a_settlement_that_billing_refuses_ends_and_raises_an_alarm(running: Any, billing: Any, eventually: Any, status: int) -> None:
+async def test_a_settlement_that_billing_refuses_ends_and_raises_an_alarm(
+    running: Any, billing: Any, eventually: Any, status: int
+) -> None:
     billing.refusing["settle"] = status
     await post(running, ask())
 
@@ -35,14 +39,18 @@ async def test_a_settlement_that_billing_refuses_ends_and_raises_an_alarm(runnin
 
 
 @pytest.mark.parametrize("status", [409, 422])
-async def test_a_reservation_that_billing_cannot_read_is_no_outage(running: Any, billing: Any, provider: FakeProvider, status: int) -> None:
+async def test_a_reservation_that_billing_cannot_read_is_no_outage(
+    running: Any, billing: Any, provider: FakeProvider, status: int
+) -> None:
     billing.refusing["reservations"] = status
     response = await post(running, ask())
     assert (response.status_code, response.json()["error"]["code"]) == (502, "billing_refused")
     assert provider.dispatches == 0
 
 
-async def test_a_hold_says_that_it_has_begun_before_the_answer_does(running: Any, billing: Any, eventually: Any) -> None:
+async def test_a_hold_says_that_it_has_begun_before_the_answer_does(
+    running: Any, billing: Any, eventually: Any
+) -> None:
     with pytest.raises(httpx.ReadTimeout):
         await post(running, ask("fake-hang", stream=True), timeout=0.5)
     (hold,) = billing.holds
@@ -56,7 +64,9 @@ async def test_a_reservation_tells_the_role(running: Any, billing: Any) -> None:
     assert hold["principal"]["role"] == "user"
 
 
-async def test_who_loses_access_has_streams_ended_and_settled(running: Any, billing: Any, provider: FakeProvider, eventually: Any) -> None:
+async def test_who_loses_access_has_streams_ended_and_settled(
+    running: Any, billing: Any, provider: FakeProvider, eventually: Any
+) -> None:
     person, other = make_principal(), make_principal(key_id=uuid7())
     body = ask("fake-slow", "!tokens=2000 !delay_ms=10", stream=True)
 
@@ -70,7 +80,10 @@ async def test_who_loses_access_has_streams_ended_and_settled(running: Any, bill
     await eventually(lambda: provider.running == 2)
     await asyncio.wait_for(running.app.state.access.listening.wait(), 10)
     pool = running.app.state.settlements._pool
-    for topic, payload in (("account.suspended", {"user_id": str(person.user_id)}), ("key.revoked", {"key_id": str(other.key_id)})):
+    for topic, payload in (
+        ("account.suspended", {"user_id": str(person.user_id)}),
+        ("key.revoked", {"key_id": str(other.key_id)}),
+    ):
         message = json.dumps({"id": str(uuid7()), "topic": topic, "payload": payload})
         await pool.execute("SELECT pg_notify('atrium_access', $1)", message)
     async with asyncio.timeout(5):
@@ -82,7 +95,9 @@ async def test_who_loses_access_has_streams_ended_and_settled(running: Any, bill
     await eventually(lambda: provider.cancelled == 2)
 
 
-async def test_access_that_is_lost_while_reserving_dispatches_nothing(running: Any, billing: Any, provider: FakeProvider) -> None:
+async def test_access_that_is_lost_while_reserving_dispatches_nothing(
+    running: Any, billing: Any, provider: FakeProvider
+) -> None:
     completions = running.app.state.completions
     person = make_principal()
     reserve = completions.meter.reserve
@@ -106,7 +121,9 @@ async def test_completions_that_come_together_share_calls_to_billing(running: An
     assert billing.calls < 24
 
 
-async def test_a_billing_of_the_version_before_batches_is_asked_one_by_one(running: Any, billing: Any) -> None:
+async def test_a_billing_of_the_version_before_batches_is_asked_one_by_one(
+    running: Any, billing: Any
+) -> None:
     billing.batches = False
     answers = await asyncio.gather(*(post(running, ask()) for _ in range(3)))
     assert {answer.status_code for answer in answers} == {200}

@@ -42,28 +42,39 @@ def test_so_many_run_at_once_for_each_person() -> None:
     use.take(BOB, running)
 
 
-async def test_more_is_429_with_a_time_and_costs_no_hold(start: Any, provider: FakeProvider, billing: Any) -> None:
+async def test_more_is_429_with_a_time_and_costs_no_hold(
+    start: Any, provider: FakeProvider, billing: Any
+) -> None:
     billing.free = {"fake-echo"}
     async with start(openai_api_base_urls=provider.url, free_model_per_minute_max=3) as running:
         await running.models_found("fake-echo")
         answers = [await running.client.post("/v1/chat/completions", json=ask()) for _ in range(5)]
         assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429]
-        assert (answers[4].json()["error"]["code"], bool(answers[4].headers["retry-after"])) == ("free_model_limit", True)
+        assert (answers[4].json()["error"]["code"], bool(answers[4].headers["retry-after"])) == (
+            "free_model_limit",
+            True,
+        )
         assert len(billing.holds) == 3
         others = running.keys.user_headers(make_principal())
-        assert (await running.client.post("/v1/chat/completions", json=ask(), headers=others)).status_code == 200
+        assert (
+            await running.client.post("/v1/chat/completions", json=ask(), headers=others)
+        ).status_code == 200
         assert (await running.client.post("/v1/chat/completions", json=ask("fake-slow"))).status_code == 200
     assert not billing.open_holds
 
 
-async def test_what_billing_did_not_take_is_no_answer(start: Any, provider: FakeProvider, billing: Any) -> None:
+async def test_what_billing_did_not_take_is_no_answer(
+    start: Any, provider: FakeProvider, billing: Any
+) -> None:
     billing.free = {"fake-echo"}
     async with start(openai_api_base_urls=provider.url, free_model_per_minute_max=2) as running:
         await running.models_found("fake-echo")
         assert (await running.client.post("/v1/chat/completions", json=ask())).status_code == 200
         billing.failing = {"reservations"}
         for _ in range(3):
-            assert (await running.client.post("/v1/chat/completions", json=ask())).json()["error"]["code"] == "billing_unavailable"
+            assert (await running.client.post("/v1/chat/completions", json=ask())).json()["error"][
+                "code"
+            ] == "billing_unavailable"
         billing.failing = set()
         assert (await running.client.post("/v1/chat/completions", json=ask())).status_code == 200
 
@@ -73,7 +84,9 @@ def lasting() -> dict[str, Any]:
     return {**body, "messages": [{"role": "user", "content": "!tokens=500 !delay_ms=10"}]}
 
 
-async def test_so_many_run_at_once_until_one_ends(start: Any, provider: FakeProvider, billing: Any, eventually: Any) -> None:
+async def test_so_many_run_at_once_until_one_ends(
+    start: Any, provider: FakeProvider, billing: Any, eventually: Any
+) -> None:
     billing.free = {"fake-slow"}
     async with start(openai_api_base_urls=provider.url, free_model_parallel_max=2) as running:
         await running.models_found("fake-slow")
@@ -93,13 +106,18 @@ async def test_so_many_run_at_once_until_one_ends(start: Any, provider: FakeProv
 
 
 @pytest.mark.parametrize("known", [False, True])
-async def test_those_that_come_at_the_same_moment_are_bounded_too(start: Any, provider: FakeProvider, billing: Any, known: bool) -> None:
+async def test_those_that_come_at_the_same_moment_are_bounded_too(
+    start: Any, provider: FakeProvider, billing: Any, known: bool
+) -> None:
     billing.free = {"fake-slow"}
     async with start(openai_api_base_urls=provider.url, free_model_parallel_max=2) as running:
         await running.models_found("fake-slow")
         if known:
             await running.client.post("/v1/chat/completions", json=ask("fake-slow"))
-        posts = (running.client.post("/v1/chat/completions", json={**lasting(), "max_tokens": 100}) for _ in range(6))
+        posts = (
+            running.client.post("/v1/chat/completions", json={**lasting(), "max_tokens": 100})
+            for _ in range(6)
+        )
         codes = sorted(answer.status_code for answer in await asyncio.gather(*posts))
     assert codes == [200, 200, 429, 429, 429, 429]
     assert not billing.open_holds

@@ -1,4 +1,6 @@
-"""Who leaves an answer pays what the provider bills, as far as that can be known, and never more than was held."""
+"""Who leaves an answer pays what the provider bills, as far as that can be known, and never more than was
+held.
+"""
 
 import json
 from collections.abc import Callable
@@ -11,15 +13,31 @@ from fake_replies import Plan, events_of, whole
 from inference_service.metering.estimate import text_tokens
 
 DONE = b"data: [DONE]\n\n"
-REPORT = {"prompt_tokens": 10, "completion_tokens": 5020, "total_tokens": 5030, "completion_tokens_details": {"reasoning_tokens": 5000}}
+REPORT = {
+    "prompt_tokens": 10,
+    "completion_tokens": 5020,
+    "total_tokens": 5030,
+    "completion_tokens_details": {"reasoning_tokens": 5000},
+}
 
 
 def ask(text: str = "one two three", **members: Any) -> dict[str, Any]:
-    return {"model": "fake-echo", "messages": [{"role": "user", "content": text}], "stream": True, "max_tokens": 10_000, **members}
+    return {
+        "model": "fake-echo",
+        "messages": [{"role": "user", "content": text}],
+        "stream": True,
+        "max_tokens": 10_000,
+        **members,
+    }
 
 
 def chunk(reason: str | None = None, **delta: Any) -> dict[str, Any]:
-    return {"id": "c", "created": 1, "model": "m", "choices": [{"index": 0, "delta": delta, "finish_reason": reason}]}
+    return {
+        "id": "c",
+        "created": 1,
+        "model": "m",
+        "choices": [{"index": 0, "delta": delta, "finish_reason": reason}],
+    }
 
 
 def usage(report: dict[str, Any]) -> dict[str, Any]:
@@ -54,7 +72,18 @@ async def test_from_the_finish_reason_on_the_providers_own_figures_are_charged(
         ({"reasoning_content": "thought about it for a while"}, 14),
         ({"some_new_name": "thought about it for a while"}, 14),
         ({"content": [{"type": "text", "text": "thought about it for a while"}]}, 14),
-        ({"tool_calls": [{"index": 0, "id": "x", "function": {"name": "f", "arguments": {"long": "thought about it"}}}]}, 14),
+        (
+            {
+                "tool_calls": [
+                    {
+                        "index": 0,
+                        "id": "x",
+                        "function": {"name": "f", "arguments": {"long": "thought about it"}},
+                    }
+                ]
+            },
+            14,
+        ),
         ({"content": "ሰላም ለሁሉም"}, 10),
     ],
     ids=["packed words", "reasoning", "unknown member", "parts", "arguments as an object", "Ethiopic"],
@@ -62,7 +91,9 @@ async def test_from_the_finish_reason_on_the_providers_own_figures_are_charged(
 async def test_an_answer_left_in_the_middle_pays_for_all_text_in_it(
     running: Any, billing: Any, provider: FakeProvider, eventually: Any, delta: dict[str, Any], least: int
 ) -> None:
-    provider.scripted = events_of(chunk(**delta), chunk(content="x"), chunk(content="y"), end="stall", delay_s=0.05)
+    provider.scripted = events_of(
+        chunk(**delta), chunk(content="x"), chunk(content="y"), end="stall", delay_s=0.05
+    )
     await leave_after(running, ask(), lambda line: '"content":"x"' in line)
     await eventually(lambda: billing.settled)
     settled = billing.only_settlement()
@@ -80,7 +111,9 @@ async def test_who_leaves_never_pays_for_more_than_was_asked_for(
     assert billing.only_settlement()["usage"]["output_tokens"] == 3
 
 
-async def test_running_totals_are_raised_to_what_was_seen(running: Any, billing: Any, provider: FakeProvider, eventually: Any) -> None:
+async def test_running_totals_are_raised_to_what_was_seen(
+    running: Any, billing: Any, provider: FakeProvider, eventually: Any
+) -> None:
     first = {**chunk(content=""), "usage": {"prompt_tokens": 77, "completion_tokens": 1, "total_tokens": 78}}
     provider.scripted = events_of(first, chunk(content="a b c d e f"), chunk(content="x"), end="stall")
     await leave_after(running, ask(), lambda line: '"content":"x"' in line)
@@ -118,9 +151,16 @@ async def test_a_provider_kind_set_to_drain_is_heard_to_the_end(
     start: Any, billing: Any, provider: FakeProvider, eventually: Any, stream: bool
 ) -> None:
     if stream:
-        provider.scripted = events_of(*[chunk(content=" t")] * 20, chunk("stop"), usage(REPORT), DONE, delay_s=0.03)
+        provider.scripted = events_of(
+            *[chunk(content=" t")] * 20, chunk("stop"), usage(REPORT), DONE, delay_s=0.03
+        )
     else:
-        answer = {"choices": [{"index": 0, "message": {"role": "assistant", "content": "hi"}, "finish_reason": "stop"}], "usage": REPORT}
+        answer = {
+            "choices": [
+                {"index": 0, "message": {"role": "assistant", "content": "hi"}, "finish_reason": "stop"}
+            ],
+            "usage": REPORT,
+        }
         provider.scripted = Plan([whole(200, json.dumps(answer).encode())], delay_s=0.6, counts=True)
     async with start(openai_api_base_urls=provider.url, drain_provider_kinds="openai") as running:
         await running.models_found("fake-echo")
@@ -143,7 +183,11 @@ def texts_of(response: httpx.Response) -> tuple[str, list[str | None], list[str]
     data = [line[6:] for line in response.text.split("\n") if line.startswith("data: ")]
     events = [json.loads(entry) for entry in data if entry != "[DONE]"]
     choices = [choice for event in events for choice in event["choices"]]
-    return "".join(choice["delta"].get("content") or "" for choice in choices), [choice["finish_reason"] for choice in choices], data
+    return (
+        "".join(choice["delta"].get("content") or "" for choice in choices),
+        [choice["finish_reason"] for choice in choices],
+        data,
+    )
 
 
 @pytest.mark.parametrize(
@@ -156,18 +200,31 @@ def texts_of(response: httpx.Response) -> tuple[str, list[str | None], list[str]
     ids=["a token an event", "packed words", "one long word"],
 )
 async def test_a_stream_is_cut_once_it_passes_its_hold(
-    running: Any, billing: Any, provider: FakeProvider, eventually: Any, deltas: list[str], granted: int, kept: int
+    running: Any,
+    billing: Any,
+    provider: FakeProvider,
+    eventually: Any,
+    deltas: list[str],
+    granted: int,
+    kept: int,
 ) -> None:
     billing.granted_max = granted
     report = {"prompt_tokens": 10, "completion_tokens": 6400, "total_tokens": 6410}
-    provider.scripted = events_of(*[chunk(content=text) for text in deltas], chunk("stop"), usage(report), DONE, delay_s=0.002)
-    response = await running.client.post("/v1/chat/completions", json=ask(stream_options={"include_usage": True}))
+    provider.scripted = events_of(
+        *[chunk(content=text) for text in deltas], chunk("stop"), usage(report), DONE, delay_s=0.002
+    )
+    response = await running.client.post(
+        "/v1/chat/completions", json=ask(stream_options={"include_usage": True})
+    )
     text, reasons, data = texts_of(response)
     assert text == "".join(deltas[: len(text) // len(deltas[-1])]) or text == "".join(deltas[:granted])
     assert [reason for reason in reasons if reason] == ["length"]
     assert data[-1] == "[DONE]"
     assert billing.only_settlement()["usage"]["output_tokens"] <= granted + (kept if kept != granted else 1)
-    assert json.loads(data[-2])["usage"]["completion_tokens"] == billing.only_settlement()["usage"]["output_tokens"]
+    assert (
+        json.loads(data[-2])["usage"]["completion_tokens"]
+        == billing.only_settlement()["usage"]["output_tokens"]
+    )
     await eventually(lambda: provider.cancelled == 1)
 
 
@@ -182,16 +239,23 @@ async def test_several_choices_are_charged_by_what_was_seen_when_the_report_coun
     running: Any, billing: Any, provider: FakeProvider
 ) -> None:
     def said(index: int) -> dict[str, Any]:
-        return {"id": "c", "choices": [{"index": index, "delta": {"content": "one two three"}, "finish_reason": "stop"}]}
+        return {
+            "id": "c",
+            "choices": [{"index": index, "delta": {"content": "one two three"}, "finish_reason": "stop"}],
+        }
 
-    provider.scripted = events_of(said(0), said(1), usage({"prompt_tokens": 4, "completion_tokens": 3, "total_tokens": 7}), DONE)
+    provider.scripted = events_of(
+        said(0), said(1), usage({"prompt_tokens": 4, "completion_tokens": 3, "total_tokens": 7}), DONE
+    )
     await running.client.post("/v1/chat/completions", json=ask(n=2))
     used = billing.only_settlement()["usage"]
     assert (used["input_tokens"], used["output_tokens"]) == (4, 6)
 
 
 @pytest.mark.parametrize("stream", [True, False])
-async def test_a_report_of_nothing_makes_no_answer_free(running: Any, billing: Any, provider: FakeProvider, stream: bool) -> None:
+async def test_a_report_of_nothing_makes_no_answer_free(
+    running: Any, billing: Any, provider: FakeProvider, stream: bool
+) -> None:
     nothing = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
     if stream:
         provider.scripted = events_of(chunk(content="one two"), chunk("stop"), usage(nothing), DONE)
@@ -204,7 +268,9 @@ async def test_a_report_of_nothing_makes_no_answer_free(running: Any, billing: A
     assert used["output_tokens"] >= 2
 
 
-async def test_usage_after_the_end_mark_is_charged(running: Any, billing: Any, provider: FakeProvider) -> None:
+async def test_usage_after_the_end_mark_is_charged(
+    running: Any, billing: Any, provider: FakeProvider
+) -> None:
     report = b"data: " + json.dumps(usage(REPORT)).encode()
     provider.scripted = events_of(chunk(content="hi"), chunk("stop"), DONE, report, delay_s=0.02)
     response = await running.client.post("/v1/chat/completions", json=ask())

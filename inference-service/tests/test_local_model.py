@@ -21,7 +21,9 @@ from shared.http import Timeouts, UpstreamPool
 
 MODEL = "smollm2-135m-instruct"
 KEY = "key-of-the-model-server"
-TOOLS: list[dict[str, Any]] = [{"type": "function", "function": {"name": "clock", "parameters": {"type": "object", "properties": {}}}}]
+TOOLS: list[dict[str, Any]] = [
+    {"type": "function", "function": {"name": "clock", "parameters": {"type": "object", "properties": {}}}}
+]
 
 
 def start_model_server(home: Path, port: int) -> "subprocess.Popen[bytes]":
@@ -33,14 +35,23 @@ def start_model_server(home: Path, port: int) -> "subprocess.Popen[bytes]":
         "LOCAL_MODEL_STATUS_PATH": str(home / "model.json"),
     }
     log = (home / "model.log").open("ab")
-    return subprocess.Popen([sys.executable, "-m", "atrium_local.model_server"], env={**os.environ, **variables}, stdout=log, stderr=log)
+    return subprocess.Popen(
+        [sys.executable, "-m", "atrium_local.model_server"],
+        env={**os.environ, **variables},
+        stdout=log,
+        stderr=log,
+    )
 
 
 @pytest.fixture
-async def served(start: Any, tmp_path: Path, free_port: int) -> AsyncIterator[tuple[Any, "subprocess.Popen[bytes]"]]:
+async def served(
+    start: Any, tmp_path: Path, free_port: int
+) -> AsyncIterator[tuple[Any, "subprocess.Popen[bytes]"]]:
     """The service is up before the model is."""
     settings = {"local_model_url": f"http://127.0.0.1:{free_port}", "local_model_api_key": KEY}
-    async with start(**settings, local_model_status_path=tmp_path / "model.json", local_model_id=MODEL) as running:
+    async with start(
+        **settings, local_model_status_path=tmp_path / "model.json", local_model_id=MODEL
+    ) as running:
         process = start_model_server(tmp_path, free_port)
         try:
             yield running, process
@@ -56,7 +67,9 @@ def ask(text: str, **members: Any) -> dict[str, Any]:
 async def ready(running: Any, eventually: Any) -> None:
     async def is_ready() -> bool:
         views = (await running.client.get("/api/v1/inference/models")).json()["data"]
-        return any(view["id"] == MODEL and view["status"] == "ready" and view["context_length"] for view in views)
+        return any(
+            view["id"] == MODEL and view["status"] == "ready" and view["context_length"] for view in views
+        )
 
     await eventually(is_ready, timeout_s=90)
 
@@ -93,7 +106,9 @@ async def test_it_loads_answers_streams_is_counted_and_comes_back(
     assert (long.status_code, long.json()["error"]["code"]) == (400, "context_length_exceeded")
 
     before = len(billing.settled)
-    async with running.client.stream("POST", "/v1/chat/completions", json=ask("Tell a story.", stream=True, max_tokens=500)) as response:
+    async with running.client.stream(
+        "POST", "/v1/chat/completions", json=ask("Tell a story.", stream=True, max_tokens=500)
+    ) as response:
         dispatch_id = response.headers["x-atrium-dispatch-id"]
         await anext(response.aiter_lines())
     await eventually(lambda: len(billing.settled) == before + 1)
@@ -122,12 +137,16 @@ def provider_at(origin: str, tmp_path: Path) -> LlamaCppProvider:
     status = LocalModelStatus(tmp_path / "model.json", default_model=MODEL)
     remote = Remote.of(origin, api_key=None, provider="local", setting="LOCAL_MODEL_API_KEY")
     timeouts = Timeouts()
-    transport = Transport(UpstreamPool(), stream_timeouts=timeouts, answer_timeouts=timeouts, discovery_timeouts=timeouts)
+    transport = Transport(
+        UpstreamPool(), stream_timeouts=timeouts, answer_timeouts=timeouts, discovery_timeouts=timeouts
+    )
     return LlamaCppProvider(remote, transport, status)
 
 
 def call_of(**members: Any) -> ChatCall:
-    return ChatCall(model=MODEL, body=ask("hi", **members), stream=False, output_tokens_max=9, traceparent=None)
+    return ChatCall(
+        model=MODEL, body=ask("hi", **members), stream=False, output_tokens_max=9, traceparent=None
+    )
 
 
 def chat_body(tmp_path: Path, **members: Any) -> dict[str, Any]:
@@ -139,13 +158,17 @@ def chat_body(tmp_path: Path, **members: Any) -> dict[str, Any]:
     [({}, None), ({"tools": TOOLS}, 0), ({"tools": TOOLS, "temperature": 0.8}, 0.8), ({"tools": []}, None)],
     ids=["no tools", "tools", "the client's own", "empty list"],
 )
-async def test_calls_are_not_left_to_chance(tmp_path: Path, members: dict[str, Any], expected: float | None) -> None:
+async def test_calls_are_not_left_to_chance(
+    tmp_path: Path, members: dict[str, Any], expected: float | None
+) -> None:
     assert chat_body(tmp_path, **members).get("temperature") == expected
 
 
 async def test_a_tool_that_is_named_is_the_one_that_is_called(tmp_path: Path) -> None:
     tools = [{"type": "function", "function": {"name": name}} for name in ("get_weather", "save_note")]
-    body = chat_body(tmp_path, tools=tools, tool_choice={"type": "function", "function": {"name": "save_note"}})
+    body = chat_body(
+        tmp_path, tools=tools, tool_choice={"type": "function", "function": {"name": "save_note"}}
+    )
     [schema] = body["response_format"]["json_schema"]["schema"]["anyOf"]
     assert (body["tools"], schema["properties"]["name"]) == (tools[1:], {"const": "save_note"})
     body = chat_body(tmp_path, tools=tools, tool_choice="auto")
@@ -174,7 +197,9 @@ async def test_a_call_that_is_demanded_is_the_whole_answer(served: tuple[Any, An
     running, _ = served
     await ready(running, eventually)
     for choice, stream in (("required", False), ("required", True), (NAMED, False), (NAMED, True)):
-        body = ask("Say hello. Do not call any tool.", tools=BOTH, tool_choice=choice, max_tokens=64, stream=stream)
+        body = ask(
+            "Say hello. Do not call any tool.", tools=BOTH, tool_choice=choice, max_tokens=64, stream=stream
+        )
         response = await running.client.post("/v1/chat/completions", json=body)
         assert response.status_code == 200, response.text
         reason, content, calls = answered(response, stream=stream)
@@ -191,8 +216,14 @@ def answered(response: Any, *, stream: bool) -> tuple[str, str | None, list[Any]
     if not stream:
         [choice] = response.json()["choices"]
         return choice["finish_reason"], choice["message"]["content"], choice["message"]["tool_calls"]
-    data = [line[6:] for line in response.text.split("\n") if line.startswith("data: ") and line != "data: [DONE]"]
+    data = [
+        line[6:] for line in response.text.split("\n") if line.startswith("data: ") and line != "data: [DONE]"
+    ]
     choices = [choice for event in map(json.loads, data) for choice in event["choices"]]
     text = "".join(choice["delta"].get("content") or "" for choice in choices)
     calls = [call for choice in choices for call in choice["delta"].get("tool_calls", [])]
-    return next(choice["finish_reason"] for choice in reversed(choices) if choice["finish_reason"]), text, calls
+    return (
+        next(choice["finish_reason"] for choice in reversed(choices) if choice["finish_reason"]),
+        text,
+        calls,
+    )

@@ -11,7 +11,14 @@ from shared.auth.permissions import Role
 
 TAGS = {
     "models": [
-        {"name": "llama3.2:1b", "model": "llama3.2:1b", "digest": "d1", "size": 1, "modified_at": "2026-01-01T00:00:00Z", "details": {}},
+        {
+            "name": "llama3.2:1b",
+            "model": "llama3.2:1b",
+            "digest": "d1",
+            "size": 1,
+            "modified_at": "2026-01-01T00:00:00Z",
+            "details": {},
+        },
         {"name": "nomic-embed-text", "model": "nomic-embed-text", "digest": "d2", "size": 1, "details": {}},
     ]
 }
@@ -40,10 +47,18 @@ class FakeOllama:
         fields = orjson.loads(body) if body else {}
         self.asked.append((scope["path"], fields))
         status = self.status if scope["path"] == "/api/chat" else 200
-        await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"application/json")]})
+        await send(
+            {
+                "type": "http.response.start",
+                "status": status,
+                "headers": [(b"content-type", b"application/json")],
+            }
+        )
         if scope["path"] == "/api/chat" and self.lines:
             for line in self.lines:
-                await send({"type": "http.response.body", "body": orjson.dumps(line) + b"\n", "more_body": True})
+                await send(
+                    {"type": "http.response.body", "body": orjson.dumps(line) + b"\n", "more_body": True}
+                )
             await send({"type": "http.response.body", "body": b""})
             return
         await send({"type": "http.response.body", "body": orjson.dumps(self.answer(scope["path"], fields))})
@@ -55,7 +70,11 @@ class FakeOllama:
             return self.shown[fields["model"]]
         usage = {"prompt_tokens": 4, "completion_tokens": 2, "total_tokens": 6}
         if path == "/v1/embeddings":
-            return {"object": "list", "data": [{"object": "embedding", "index": 0, "embedding": [0.5]}], "usage": usage}
+            return {
+                "object": "list",
+                "data": [{"object": "embedding", "index": 0, "embedding": [0.5]}],
+                "usage": usage,
+            }
         assert path == "/api/chat"
         return {"model": fields["model"], "message": {"role": "assistant", "content": "hello you"}, **DONE}
 
@@ -96,7 +115,10 @@ async def test_the_window_that_is_shown_is_the_one_that_is_set(
         await running.models_found("llama3.2:1b")
         views = (await running.client.get("/api/v1/inference/models")).json()["data"]
         assert views[0]["context_length"] == window
-        await running.client.post("/v1/chat/completions", json={"model": "llama3.2:1b", "messages": [{"role": "user", "content": "hi"}]})
+        await running.client.post(
+            "/v1/chat/completions",
+            json={"model": "llama3.2:1b", "messages": [{"role": "user", "content": "hi"}]},
+        )
     path, sent = fake.asked[-1]
     assert (path, sent["options"]["num_ctx"]) == ("/api/chat", window)
     assert (sent["truncate"], sent["shift"]) == (False, False), "what does not fit is an error there, not cut"
@@ -106,13 +128,23 @@ async def test_it_answers_and_is_metered(start: Any, ollama: Any, billing: Any) 
     fake, url = ollama
     async with start(ollama_base_urls=url) as running:
         await running.models_found("llama3.2:1b")
-        body = {"model": "llama3.2:1b", "messages": [{"role": "user", "content": "hi"}], "max_completion_tokens": 9}
+        body = {
+            "model": "llama3.2:1b",
+            "messages": [{"role": "user", "content": "hi"}],
+            "max_completion_tokens": 9,
+        }
         answer = (await running.client.post("/v1/chat/completions", json=body)).json()
-        assert answer["choices"][0] == {"index": 0, "message": {"role": "assistant", "content": "hello you"}, "finish_reason": "stop"}
+        assert answer["choices"][0] == {
+            "index": 0,
+            "message": {"role": "assistant", "content": "hello you"},
+            "finish_reason": "stop",
+        }
         assert (answer["object"], answer["usage"]["total_tokens"]) == ("chat.completion", 6)
         path, sent = fake.asked[-1]
         assert (path, sent["options"]["num_predict"]) == ("/api/chat", 9)
-        vector = await running.client.post("/v1/embeddings", json={"model": "nomic-embed-text", "input": "hi"})
+        vector = await running.client.post(
+            "/v1/embeddings", json={"model": "nomic-embed-text", "input": "hi"}
+        )
         assert vector.json()["data"][0]["embedding"] == [0.5]
     assert len(billing.settled) == 2
     assert {hold["provider"] for hold in billing.holds.values()} == {"ollama-1"}
@@ -129,8 +161,17 @@ async def test_its_stream_is_openais(start: Any, ollama: Any, billing: Any) -> N
     ]
     async with start(ollama_base_urls=url) as running:
         await running.models_found("llama3.2:1b")
-        body = {"model": "llama3.2:1b", "messages": [{"role": "user", "content": "hi"}], "tools": [TOOL], "stream": True}
-        text = (await running.client.post("/v1/chat/completions", json={**body, "stream_options": {"include_usage": True}})).text
+        body = {
+            "model": "llama3.2:1b",
+            "messages": [{"role": "user", "content": "hi"}],
+            "tools": [TOOL],
+            "stream": True,
+        }
+        text = (
+            await running.client.post(
+                "/v1/chat/completions", json={**body, "stream_options": {"include_usage": True}}
+            )
+        ).text
     chunks = [orjson.loads(line[6:]) for line in text.split("\n") if line.startswith("data: {")]
     deltas = [chunk["choices"][0]["delta"] for chunk in chunks if chunk["choices"]]
     assert deltas[0] == {"role": "assistant", "reasoning": "hm"}
@@ -151,7 +192,10 @@ async def test_a_conversation_is_put_into_its_words(start: Any, ollama: Any) -> 
     image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
     messages = [
         {"role": "developer", "content": "Be brief."},
-        {"role": "user", "content": [{"type": "text", "text": "What is"}, image, {"type": "text", "text": "this?"}]},
+        {
+            "role": "user",
+            "content": [{"type": "text", "text": "What is"}, image, {"type": "text", "text": "this?"}],
+        },
         {"role": "assistant", "content": None, "reasoning_content": "hm", "tool_calls": [CALL]},
         {"role": "tool", "tool_call_id": "c1", "content": "noon"},
     ]
@@ -171,10 +215,17 @@ async def test_a_conversation_is_put_into_its_words(start: Any, ollama: Any) -> 
     sent = fake.asked[-1][1]
     assert [message["role"] for message in sent["messages"]] == ["system", "user", "assistant", "tool"]
     assert (sent["messages"][1]["content"], sent["messages"][1]["images"]) == ("What is\nthis?", ["AAAA"])
-    assert sent["messages"][2]["tool_calls"] == [{"id": "c1", "function": {"name": "clock", "arguments": {"zone": "UTC"}}}]
+    assert sent["messages"][2]["tool_calls"] == [
+        {"id": "c1", "function": {"name": "clock", "arguments": {"zone": "UTC"}}}
+    ]
     assert (sent["messages"][2]["thinking"], sent["messages"][3]["tool_name"]) == ("hm", "clock")
     assert (sent["format"], sent["think"], sent["tools"]) == ({"type": "object"}, "low", [TOOL])
-    assert sent["options"] | {"num_ctx": 0, "num_predict": 0} == {**sampling, "stop": ["END"], "num_ctx": 0, "num_predict": 0}
+    assert sent["options"] | {"num_ctx": 0, "num_predict": 0} == {
+        **sampling,
+        "stop": ["END"],
+        "num_ctx": 0,
+        "num_predict": 0,
+    }
 
 
 async def test_what_does_not_fit_is_refused_and_free(start: Any, ollama: Any, billing: Any) -> None:
@@ -195,12 +246,21 @@ async def test_what_does_not_fit_is_refused_and_free(start: Any, ollama: Any, bi
     [
         ({"n": 2}, "n"),
         (
-            {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}]}]},
+            {
+                "messages": [
+                    {
+                        "role": "user",
+                        "content": [{"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}],
+                    }
+                ]
+            },
             "messages",
         ),
     ],
 )
-async def test_what_it_cannot_do_is_refused(start: Any, ollama: Any, billing: Any, members: dict[str, Any], param: str) -> None:
+async def test_what_it_cannot_do_is_refused(
+    start: Any, ollama: Any, billing: Any, members: dict[str, Any], param: str
+) -> None:
     fake, url = ollama
     fake.shown["llama3.2:1b"]["capabilities"] = ["completion", "vision"]
     async with start(ollama_base_urls=url) as running:
@@ -225,7 +285,9 @@ async def test_an_ollama_that_is_down_says_what_to_do(start: Any, eventually: An
 
         async def down() -> bool:
             headers = running.keys.user_headers(make_principal(Role.ADMIN))
-            (view,) = (await running.client.get("/api/v1/inference/providers", headers=headers)).json()["data"]
+            (view,) = (await running.client.get("/api/v1/inference/providers", headers=headers)).json()[
+                "data"
+            ]
             return view["status"] == "down" and "OLLAMA_BASE_URLS" in view["operator_detail"]
 
         await eventually(down)

@@ -1,4 +1,6 @@
-"""No answer takes for ever: a provider that sends a byte now and then keeps the time-out between two pieces from passing."""
+"""No answer takes for ever: a provider that sends a byte now and then keeps the time-out between two pieces
+from passing.
+"""
 
 import json
 from typing import Any
@@ -13,13 +15,19 @@ from fake_replies import Plan
 DROPS, APART_S, ALLOWED_S = 1500, 0.02, 2
 SSE_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n"
 JSON_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n"
-REFUSED_HEAD = b"HTTP/1.1 500 Internal Server Error\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n"
+REFUSED_HEAD = (
+    b"HTTP/1.1 500 Internal Server Error\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n"
+)
 COMMENT = b": still here\n\n"
 
 
 def event(delta: dict[str, Any], finish_reason: str | None = None) -> bytes:
     choices = [{"index": 0, "delta": delta, "finish_reason": finish_reason}]
-    return b"data: " + json.dumps({"id": "c1", "object": "chat.completion.chunk", "choices": choices}).encode() + b"\n\n"
+    return (
+        b"data: "
+        + json.dumps({"id": "c1", "object": "chat.completion.chunk", "choices": choices}).encode()
+        + b"\n\n"
+    )
 
 
 def dripping(head: bytes, *first: bytes, drop: bytes) -> Plan:
@@ -33,12 +41,16 @@ async def ask(running: Any, *, stream: bool) -> httpx.Response:
 
 @pytest.fixture
 async def impatient(start: Any, provider: FakeProvider) -> Any:
-    async with start(openai_api_base_urls=provider.url, stream_timeout_s=ALLOWED_S, answer_timeout_s=ALLOWED_S) as service:
+    async with start(
+        openai_api_base_urls=provider.url, stream_timeout_s=ALLOWED_S, answer_timeout_s=ALLOWED_S
+    ) as service:
         await service.models_found("fake-echo")
         yield service
 
 
-@pytest.mark.parametrize("drop", [COMMENT, event({"content": ""}), b":"], ids=["comments", "empty events", "bytes"])
+@pytest.mark.parametrize(
+    "drop", [COMMENT, event({"content": ""}), b":"], ids=["comments", "empty events", "bytes"]
+)
 async def test_a_stream_that_never_ends_is_ended_and_costs_what_came(
     impatient: Any, billing: Any, provider: FakeProvider, eventually: Any, drop: bytes
 ) -> None:
@@ -68,7 +80,9 @@ async def test_a_stream_of_which_nothing_can_be_shown_is_refused(
     await eventually(lambda: provider.cancelled == 1)
 
 
-async def test_an_answer_that_is_complete_but_for_its_end_is_complete(impatient: Any, billing: Any, provider: FakeProvider) -> None:
+async def test_an_answer_that_is_complete_but_for_its_end_is_complete(
+    impatient: Any, billing: Any, provider: FakeProvider
+) -> None:
     provider.scripted = dripping(SSE_HEAD, event({"content": "one"}), event({}, "stop"), drop=COMMENT)
     response = await ask(impatient, stream=True)
     assert response.text.endswith("data: [DONE]\n\n")

@@ -46,18 +46,36 @@ def parse(**members: Any) -> ChatRequest:
         ({"messages": [{"role": "tool", "content": "x"}]}, "messages[0].tool_call_id"),
         ({"messages": [{"role": "user", "content": [{"type": "smell"}]}]}, "messages[0].content[0].type"),
         ({"messages": [{"role": "user", "content": [{"type": "text"}]}]}, "messages[0].content[0].text"),
-        ({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": "x"}]}]}, "messages[0].content[0].image_url"),
-        ({"messages": parts({**TEXT, "image_url": {"url": "http://169.254.169.254/"}})}, "messages[0].content[0].image_url"),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": "x"}]}]},
+            "messages[0].content[0].image_url",
+        ),
+        (
+            {"messages": parts({**TEXT, "image_url": {"url": "http://169.254.169.254/"}})},
+            "messages[0].content[0].image_url",
+        ),
         ({"messages": parts({**TEXT, "refusal": "unmeasured"})}, "messages[0].content[0].refusal"),
-        ({"messages": parts({"type": "refusal", "refusal": "x", "text": "unmeasured"})}, "messages[0].content[0].text"),
+        (
+            {"messages": parts({"type": "refusal", "refusal": "x", "text": "unmeasured"})},
+            "messages[0].content[0].text",
+        ),
         ({"messages": parts({**IMAGE, "text": "unmeasured"})}, "messages[0].content[0].text"),
         ({"messages": parts(image(detail="high " * 100))}, "messages[0].content[0].image_url.detail"),
         ({"messages": parts(image(detail={"a": "b"}))}, "messages[0].content[0].image_url.detail"),
         ({"tool_choice": {"type": "function", "function": {"name": "f" * 300}}}, "tool_choice"),
         ({"tool_choice": {"type": "function", "function": {"name": "f"}}}, "tool_choice"),
-        ({"tools": [{"type": "function", "function": {"name": "g"}}], "tool_choice": {"function": {"name": "f"}}}, "tool_choice"),
+        (
+            {
+                "tools": [{"type": "function", "function": {"name": "g"}}],
+                "tool_choice": {"function": {"name": "f"}},
+            },
+            "tool_choice",
+        ),
         ({"tool_choice": {"type": "x" * 300, "function": {"name": "f"}}}, "tool_choice"),
-        ({"stream": True, "stream_options": {"include_obfuscation": "x" * 300}}, "stream_options.include_obfuscation"),
+        (
+            {"stream": True, "stream_options": {"include_obfuscation": "x" * 300}},
+            "stream_options.include_obfuscation",
+        ),
         ({"n": 0}, "n"),
         ({"n": 5}, "n"),
         ({"n": True}, "n"),
@@ -113,7 +131,9 @@ def test_a_schema_counts_whatever_the_type_says(chosen: str) -> None:
 @pytest.mark.parametrize("part", [{**TEXT, "cache_control": {"x": "y" * 700}}, image(max_pixels="y" * 700)])
 def test_what_an_operator_may_let_through_beside_a_part_counts(part: dict[str, Any]) -> None:
     bare = {**part, "image_url": IMAGE["image_url"]} if part["type"] == "image_url" else TEXT
-    assert parse(messages=parts(part)).input_tokens_bound - parse(messages=parts(bare)).input_tokens_bound >= 690
+    assert (
+        parse(messages=parts(part)).input_tokens_bound - parse(messages=parts(bare)).input_tokens_bound >= 690
+    )
 
 
 def test_members_of_other_kinds_that_are_null_count_as_absent() -> None:
@@ -127,5 +147,13 @@ def test_the_smaller_of_both_output_limits_counts() -> None:
 
 
 def test_nulls_count_as_absent() -> None:
-    request = parse(n=None, stream=None, tools=None, temperature=None, stop=None, response_format=None, stream_options=None)
+    request = parse(
+        n=None,
+        stream=None,
+        tools=None,
+        temperature=None,
+        stop=None,
+        response_format=None,
+        stream_options=None,
+    )
     assert (request.choices, request.stream) == (1, False)

@@ -13,11 +13,18 @@ from inference_service.embed_worker.scoring import Scorer, TokenCache
 from tokenizers import Tokenizer
 
 MODEL = "all-minilm-l6-v2"
-DOCUMENTS = ["the invoice is overdue", "a kitten sleeps on the rug", "cats are small carnivores kept as pets", "rain in the north"]
+DOCUMENTS = [
+    "the invoice is overdue",
+    "a kitten sleeps on the rug",
+    "cats are small carnivores kept as pets",
+    "rain in the north",
+]
 
 
 async def rerank(running: Any, **members: Any) -> Any:
-    return await running.client.post("/v1/rerank", json={"model": MODEL, "query": "cat", "documents": DOCUMENTS, **members})
+    return await running.client.post(
+        "/v1/rerank", json={"model": MODEL, "query": "cat", "documents": DOCUMENTS, **members}
+    )
 
 
 @pytest.fixture
@@ -27,7 +34,9 @@ async def ready(start: Any, embedding_model: Path) -> AsyncIterator[Any]:
         yield running
 
 
-async def test_the_best_passage_comes_first_and_is_metered(ready: Any, billing: Any, embedding_model: Path) -> None:
+async def test_the_best_passage_comes_first_and_is_metered(
+    ready: Any, billing: Any, embedding_model: Path
+) -> None:
     body = (await rerank(ready)).json()
     assert (body["object"], body["model"]) == ("list", MODEL)
     assert [result["index"] for result in body["results"]][:2] == [2, 1]
@@ -38,7 +47,9 @@ async def test_the_best_passage_comes_first_and_is_metered(ready: Any, billing: 
     assert body["usage"]["prompt_tokens"] == billing.only_settlement()["usage"]["input_tokens"]
     tokenizer = Tokenizer.from_file(str(embedding_model / "tokenizer.json"))
     tokenizer.no_padding()
-    assert body["usage"]["prompt_tokens"] == sum(len(tokenizer.encode(text).ids) for text in ("cat", *DOCUMENTS))
+    assert body["usage"]["prompt_tokens"] == sum(
+        len(tokenizer.encode(text).ids) for text in ("cat", *DOCUMENTS)
+    )
     (hold,) = billing.holds.values()
     assert (hold["kind"], hold["output_tokens_max"]) == ("embedding", 0)
 
@@ -49,7 +60,9 @@ async def test_as_many_as_asked_for_with_their_texts(ready: Any) -> None:
     assert [result["document"]["text"] for result in body["results"]] == [DOCUMENTS[2], DOCUMENTS[1]]
 
 
-async def test_many_documents_keep_their_indexes_and_a_killed_worker_comes_back(ready: Any, billing: Any) -> None:
+async def test_many_documents_keep_their_indexes_and_a_killed_worker_comes_back(
+    ready: Any, billing: Any
+) -> None:
     await rerank(ready)
     os.kill(ready.app.state.embed_worker.pid, signal.SIGKILL)
     documents = [f"weather report number {number}" for number in range(100)]
@@ -82,7 +95,9 @@ async def test_many_documents_keep_their_indexes_and_a_killed_worker_comes_back(
     ],
     ids=lambda value: str(value)[:40],
 )
-async def test_bad_input_is_400_naming_the_parameter(running: Any, billing: Any, members: dict[str, Any], param: str) -> None:
+async def test_bad_input_is_400_naming_the_parameter(
+    running: Any, billing: Any, members: dict[str, Any], param: str
+) -> None:
     response = await rerank(running, **members)
     assert (response.status_code, response.json()["error"]["param"]) == (400, param)
     assert not billing.holds
@@ -109,9 +124,13 @@ async def test_without_a_token_nothing_is_scored(running: Any) -> None:
 
 def test_a_score_is_the_mean_of_each_tokens_best_cosine(embedding_model: Path) -> None:
     encoder = Encoder(embedding_model, threads=1)
-    query, long, short = encoder.encode_tokens(["where do cats sleep", "a kitten sleeps on the rug " * 20, "rain"])
+    query, long, short = encoder.encode_tokens(
+        ["where do cats sleep", "a kitten sleeps on the rug " * 20, "rain"]
+    )
     expected = [np.mean([max(float(a @ b) for b in document) for a in query]) for document in (long, short)]
-    scores, tokens = Scorer(encoder.encode_tokens, TokenCache()).score("where do cats sleep", ["a kitten sleeps on the rug " * 20, "rain"])
+    scores, tokens = Scorer(encoder.encode_tokens, TokenCache()).score(
+        "where do cats sleep", ["a kitten sleeps on the rug " * 20, "rain"]
+    )
     assert scores == pytest.approx(expected, abs=1e-3)
     assert tokens == [len(query), len(long), len(short)]
 

@@ -25,5 +25,8 @@ async def test_two_years_later_only_refused_settlements_are_gone(start: Any, que
         await queue.execute(_ADD)
         retention = running.app.state.retention
         await retention.run()
-        assert {row[0] for row in await queue.fetch("SELECT body FROM pending_settlement")} == {"refused, fresh", "waiting, old"}
+        assert {row[0] for row in await queue.fetch("SELECT body FROM pending_settlement")} == {
+            "refused, fresh",
+            "waiting, old",
+        }
         assert await retention.run() == {}

@@ -9,9 +9,18 @@ from pydantic import ValidationError
 
 
 def settings(keys: KeyRing, monkeypatch: pytest.MonkeyPatch, **variables: str) -> InferenceSettings:
-    for name in ("OPENAI_API_KEY", "OPENAI_API_KEYS", "OPENAI_API_BASE_URLS", "OLLAMA_BASE_URL", "OLLAMA_BASE_URLS"):
+    for name in (
+        "OPENAI_API_KEY",
+        "OPENAI_API_KEYS",
+        "OPENAI_API_BASE_URLS",
+        "OLLAMA_BASE_URL",
+        "OLLAMA_BASE_URLS",
+    ):
         monkeypatch.delenv(name, raising=False)
-    for name, value in {**keys.environment("inference-service", database_url="postgresql://x"), **variables}.items():
+    for name, value in {
+        **keys.environment("inference-service", database_url="postgresql://x"),
+        **variables,
+    }.items():
         monkeypatch.setenv(name, value)
     return InferenceSettings(_env_file=None)  # pyright: ignore[reportCallIssue] - pydantic-settings' own parameter
 
@@ -33,10 +42,17 @@ def test_a_key_alone_means_openai_itself(keys: KeyRing, monkeypatch: pytest.Monk
     assert "sk-1" not in repr(endpoint)
 
 
-def test_nothing_set_means_no_provider_and_false_switches_off(keys: KeyRing, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_set_means_no_provider_and_false_switches_off(
+    keys: KeyRing, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert settings(keys, monkeypatch).openai_endpoints() == []
     off = settings(
-        keys, monkeypatch, ENABLE_OPENAI_API="false", OPENAI_API_KEYS="k", ENABLE_OLLAMA_API="false", OLLAMA_BASE_URLS="http://o"
+        keys,
+        monkeypatch,
+        ENABLE_OPENAI_API="false",
+        OPENAI_API_KEYS="k",
+        ENABLE_OLLAMA_API="false",
+        OLLAMA_BASE_URLS="http://o",
     )
     assert (off.openai_endpoints(), off.ollama_endpoints()) == ([], [])
 

@@ -42,7 +42,9 @@ TEXTS = st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=8)
 
 
 @given(texts=TEXTS, cuts=st.lists(st.integers(0, 10_000), max_size=30), crlf=st.booleans())
-def test_any_split_gives_the_same_bytes_in_whole_events(texts: list[str], cuts: list[int], crlf: bool) -> None:
+def test_any_split_gives_the_same_bytes_in_whole_events(
+    texts: list[str], cuts: list[int], crlf: bool
+) -> None:
     content = b"".join(event(text) for text in texts)
     data = content + usage_event() + DONE
     relay = EventRelay()
@@ -66,7 +68,11 @@ def test_garbage_never_counts_as_a_finished_answer(data: bytes, cuts: list[int])
     assert not relay.finished
 
 
-@given(text=st.sampled_from(['"usage": {', '"error": {"message": "x"}', "[DONE]", "data: [DONE]", '"content": "x"']))
+@given(
+    text=st.sampled_from(
+        ['"usage": {', '"error": {"message": "x"}', "[DONE]", "data: [DONE]", '"content": "x"']
+    )
+)
 def test_text_that_looks_like_protocol_is_only_text(text: str) -> None:
     relay = EventRelay()
     assert relay.feed(event(text)) == event(text)
@@ -133,12 +139,22 @@ def test_text_counts_under_any_name(name: str) -> None:
 
 
 def test_text_in_parts_and_arguments_as_objects_count() -> None:
-    assert counted(content=[{"type": "text", "text": "one two"}, {"type": "text", "text": "three"}]).least_tokens == 3
-    assert counted(tool_calls=[{"id": "x", "type": "function", "function": {"name": "f", "arguments": {"a": 1}}}]).least_tokens == 2
+    assert (
+        counted(content=[{"type": "text", "text": "one two"}, {"type": "text", "text": "three"}]).least_tokens
+        == 3
+    )
+    assert (
+        counted(
+            tool_calls=[{"id": "x", "type": "function", "function": {"name": "f", "arguments": {"a": 1}}}]
+        ).least_tokens
+        == 2
+    )
 
 
 def test_the_same_text_under_two_names_counts_once() -> None:
-    count = counted(reasoning="hm", reasoning_content="hm", reasoning_details=[{"type": "reasoning.text", "text": "hm"}])
+    count = counted(
+        reasoning="hm", reasoning_content="hm", reasoning_details=[{"type": "reasoning.text", "text": "hm"}]
+    )
     assert (count.tokens, count.visible_bytes) == (1, 2)
 
 
@@ -147,7 +163,9 @@ def test_signatures_are_no_output() -> None:
 
 
 @given(texts=st.lists(st.text(max_size=60), max_size=10))
-def test_the_least_is_never_above_the_usual_and_a_left_answer_pays_for_half_its_bytes(texts: list[str]) -> None:
+def test_the_least_is_never_above_the_usual_and_a_left_answer_pays_for_half_its_bytes(
+    texts: list[str],
+) -> None:
     count = Count()
     for text in texts:
         count.add({"content": text})
@@ -158,12 +176,20 @@ def test_the_least_is_never_above_the_usual_and_a_left_answer_pays_for_half_its_
 def test_the_usage_event_is_made_to_fit_when_the_provider_sent_none() -> None:
     relay = EventRelay()
     relay.feed(event("a"))
-    assert relay.final_event("public") == {"id": "c1", "object": "chat.completion.chunk", "created": 7, "model": "m", "choices": []}
+    assert relay.final_event("public") == {
+        "id": "c1",
+        "object": "chat.completion.chunk",
+        "created": 7,
+        "model": "m",
+        "choices": [],
+    }
 
 
 @pytest.mark.parametrize("line_end", [b"\r\n", b"\r", b"\n"], ids=["CRLF", "CR", "LF"])
 @given(texts=TEXTS, cuts=st.lists(st.integers(0, 10_000), max_size=30))
-def test_every_line_end_and_a_byte_order_mark_are_read(texts: list[str], cuts: list[int], line_end: bytes) -> None:
+def test_every_line_end_and_a_byte_order_mark_are_read(
+    texts: list[str], cuts: list[int], line_end: bytes
+) -> None:
     content = b"".join(event(text) for text in texts)
     relay = EventRelay()
     data = b"\xef\xbb\xbf" + (content + usage_event() + DONE).replace(b"\n", line_end)
@@ -188,12 +214,17 @@ def content_of(groups: bytes) -> str:
         ([raw("a\\ud83d"), raw("\\ude00b")], "a😀b"),
         ([raw("a\\ud83d"), event("b")], "a\ufffdb"),
         ([raw("\\ude00")], "\ufffd"),
-        ([raw("a\\ud83d"), b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'], "a\ufffd"),
+        (
+            [raw("a\\ud83d"), b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'],
+            "a\ufffd",
+        ),
         ([raw("a\\ud83d\\ude00")], "a😀"),
     ],
     ids=["two events", "another text", "second half only", "the end", "whole"],
 )
-def test_halves_of_a_character_become_whole_or_the_replacement_character(events: list[bytes], expected: str) -> None:
+def test_halves_of_a_character_become_whole_or_the_replacement_character(
+    events: list[bytes], expected: str
+) -> None:
     relay = EventRelay()
     assert content_of(b"".join(relay.feed(each) for each in events)) == expected
     assert relay.broken is None
@@ -233,7 +264,12 @@ def test_running_totals_do_not_end_an_answer() -> None:
 @pytest.mark.parametrize("place", ["choice", "x_groq"])
 def test_usage_in_other_places_is_read(place: str) -> None:
     relay = EventRelay()
-    choice = {"index": 0, "delta": {}, "finish_reason": "stop", **({"usage": USAGE} if place == "choice" else {})}
+    choice = {
+        "index": 0,
+        "delta": {},
+        "finish_reason": "stop",
+        **({"usage": USAGE} if place == "choice" else {}),
+    }
     extra = {"x_groq": {"usage": USAGE}} if place == "x_groq" else {}
     relay.feed(b"data: " + json.dumps({"choices": [choice], **extra}).encode() + b"\n\n")
     assert relay.usage == USAGE
@@ -249,7 +285,9 @@ def test_usage_in_other_places_is_read(place: str) -> None:
 )
 def test_an_error_in_a_choice_is_no_complete_answer(members: dict[str, Any]) -> None:
     relay = EventRelay()
-    passed = relay.feed(b"data: " + json.dumps({"choices": [{"index": 0, "delta": {}, **members}]}).encode() + b"\n\n")
+    passed = relay.feed(
+        b"data: " + json.dumps({"choices": [{"index": 0, "delta": {}, **members}]}).encode() + b"\n\n"
+    )
     assert (passed, relay.finished) == (b"", False)
     assert relay.error is not None
     assert relay.error["message"] == "overloaded"
@@ -262,7 +300,9 @@ def test_a_named_error_event_is_an_error() -> None:
 
 
 @given(texts=TEXTS, most=st.integers(1, 12), cuts=st.lists(st.integers(0, 10_000), max_size=30))
-def test_a_stream_is_cut_before_the_event_that_passes_what_is_paid_for(texts: list[str], most: int, cuts: list[int]) -> None:
+def test_a_stream_is_cut_before_the_event_that_passes_what_is_paid_for(
+    texts: list[str], most: int, cuts: list[int]
+) -> None:
     relay = EventRelay()
     relay.output_tokens_max = most
     passed = b"".join(feed_all(relay, b"".join(event(text) for text in texts), cuts))
@@ -294,7 +334,9 @@ DEEP = b"[" * 300 + b"]" * 300
 )
 def test_what_can_be_read_but_not_written_breaks_nothing_of_ours(ragged: bytes, members: bytes) -> None:
     relay = EventRelay()
-    passed = relay.feed(b'data: {"choices": [{"index": 0, "delta": {"content": "%b"}}], %b}\n\n' % (ragged, members))
+    passed = relay.feed(
+        b'data: {"choices": [{"index": 0, "delta": {"content": "%b"}}], %b}\n\n' % (ragged, members)
+    )
     assert relay.broken is not None or passed.startswith(b"data: {")
 
 
@@ -302,6 +344,8 @@ def test_what_can_be_read_but_not_written_breaks_nothing_of_ours(ragged: bytes, 
 def test_places_that_are_no_numbers_are_read_as_the_first(index: str) -> None:
     relay = EventRelay()
     call = f'{{"index": {index}, "function": {{"arguments": "\\\\ud83d"}}}}'
-    passed = relay.feed(f'data: {{"choices": [{{"index": {index}, "delta": {{"tool_calls": [{call}]}}}}]}}\n\n'.encode())
+    passed = relay.feed(
+        f'data: {{"choices": [{{"index": {index}, "delta": {{"tool_calls": [{call}]}}}}]}}\n\n'.encode()
+    )
     assert relay.broken is None
     assert passed.startswith(b"data: {")

@@ -1,4 +1,6 @@
-"""Whatever asks a provider for more output, another model or another price is refused by name, at every place of a request."""
+"""Whatever asks a provider for more output, another model or another price is refused by name, at every place
+of a request.
+"""
 
 import asyncio
 import copy
@@ -22,54 +24,90 @@ LIMIT_NANO = 1_500
 LIMITS = RequestLimits(messages_max=10, choices_max=4)
 MODELS = {"openai": "bought", "ollama": "llama3.2:1b", "llama.cpp": "qwen2.5-coder-0.5b-instruct"}
 
-# Of the documents of llama.cpp, vLLM, SGLang, TGI, TensorRT-LLM, Ollama, LM Studio, OpenRouter, OpenAI, Mistral, DeepSeek, Anthropic,
-# Gemini, Cohere, Perplexity, Groq, Together, Fireworks, xAI and LiteLLM.
+# Of the documents of llama.cpp, vLLM, SGLang, TGI, TensorRT-LLM, Ollama, LM Studio, OpenRouter, OpenAI,
+# Mistral, DeepSeek, Anthropic, Gemini, Cohere, Perplexity, Groq, Together, Fireworks, xAI and LiteLLM.
 MORE_OUTPUT = {
-    "n_predict": 400, "num_predict": 400, "max_output_tokens": 400, "max_new_tokens": 400, "max_tokens_to_sample": 400, "max_gen_len": 400,
-    "max_length": 400, "maxTokens": 400, "maxOutputTokens": 400, "min_tokens": 400, "min_new_tokens": 400, "min_length": 400,
-    "min_completion_tokens": 400, "ignore_eos": True, "include_stop_str_in_output": True, "stop_token_ids": [], "length_penalty": 9,
-    "best_of": 8, "num_return_sequences": 8, "candidate_count": 8, "candidateCount": 8, "n_cmpl": 8, "use_beam_search": True,
-    "early_stopping": False, "beam_width": 8, "num_generations": 8, "echo": True, "continuous_usage_stats": True, "n_indent": 4,
-    "t_max_predict_ms": 100_000, "n_keep": -1, "reasoning": {"max_tokens": 9000}, "thinking": {"type": "enabled", "budget_tokens": 9000},
-    "thinking_budget": 9000, "reasoning_budget": 9000, "reasoning_budget_tokens": 9000, "thinking_token_budget": 9000, "think": "high",
-    "enable_thinking": True, "include_reasoning": True, "reasoning_format": "none", "reasoning_split": True, "separate_reasoning": False,
-    "add_generation_prompt": False, "continue_final_message": True, "output_config": {"effort": "max"}, "prefix": "go on",
-    "generation_config": {"max_output_tokens": 400}, "sampling_params": {"max_new_tokens": 400}, "parameters": {"max_new_tokens": 400},
-    "options": {"num_predict": 400}, "extra_body": {"n_predict": 400}, "logits_processors": [], "custom_logit_processor": "x",
+    "n_predict": 400, "num_predict": 400, "max_output_tokens": 400, "max_new_tokens": 400,
+    "max_tokens_to_sample": 400, "max_gen_len": 400,
+    "max_length": 400, "maxTokens": 400, "maxOutputTokens": 400, "min_tokens": 400, "min_new_tokens": 400,
+    "min_length": 400,
+    "min_completion_tokens": 400, "ignore_eos": True, "include_stop_str_in_output": True,
+    "stop_token_ids": [], "length_penalty": 9,
+    "best_of": 8, "num_return_sequences": 8, "candidate_count": 8, "candidateCount": 8, "n_cmpl": 8,
+    "use_beam_search": True,
+    "early_stopping": False, "beam_width": 8, "num_generations": 8, "echo": True,
+    "continuous_usage_stats": True, "n_indent": 4,
+    "t_max_predict_ms": 100_000, "n_keep": -1, "reasoning": {"max_tokens": 9000},
+    "thinking": {"type": "enabled", "budget_tokens": 9000},
+    "thinking_budget": 9000, "reasoning_budget": 9000, "reasoning_budget_tokens": 9000,
+    "thinking_token_budget": 9000, "think": "high",
+    "enable_thinking": True, "include_reasoning": True, "reasoning_format": "none", "reasoning_split": True,
+    "separate_reasoning": False,
+    "add_generation_prompt": False, "continue_final_message": True, "output_config": {"effort": "max"},
+    "prefix": "go on",
+    "generation_config": {"max_output_tokens": 400}, "sampling_params": {"max_new_tokens": 400},
+    "parameters": {"max_new_tokens": 400},
+    "options": {"num_predict": 400}, "extra_body": {"n_predict": 400}, "logits_processors": [],
+    "custom_logit_processor": "x",
 }  # fmt: skip
 OTHER_MODEL = {
-    "models": ["dear/model"], "route": "fallback", "provider": {"order": ["dear"]}, "providers": ["dear"], "fallbacks": ["dear"],
-    "fallback_models": ["dear"], "transforms": ["middle-out"], "preset": "dear", "plugins": [{"id": "web"}], "deployment_id": "dear",
-    "engine": "dear", "lora": [{"id": 0}], "lora_path": "x", "lora_request": {}, "lora_adapter": "x", "adapter_id": "x", "adapter": "x",
-    "draft_model": "x", "speculative": {}, "speculative.n_max": 64, "model_id": "dear", "model_name": "dear", "api_base": "http://x",
-    "api_key": "x", "base_url": "http://x", "base_model": "dear", "custom_llm_provider": "dear", "mock_response": "x", "num_retries": 9,
+    "models": ["dear/model"], "route": "fallback", "provider": {"order": ["dear"]}, "providers": ["dear"],
+    "fallbacks": ["dear"],
+    "fallback_models": ["dear"], "transforms": ["middle-out"], "preset": "dear", "plugins": [{"id": "web"}],
+    "deployment_id": "dear",
+    "engine": "dear", "lora": [{"id": 0}], "lora_path": "x", "lora_request": {}, "lora_adapter": "x",
+    "adapter_id": "x", "adapter": "x",
+    "draft_model": "x", "speculative": {}, "speculative.n_max": 64, "model_id": "dear", "model_name": "dear",
+    "api_base": "http://x",
+    "api_key": "x", "base_url": "http://x", "base_model": "dear", "custom_llm_provider": "dear",
+    "mock_response": "x", "num_retries": 9,
     "model_list": [], "context_window_fallback_dict": {}, "weights": "x",
 }  # fmt: skip
 OTHER_PRICE = {
-    "service_tier": "priority", "priority": 1, "modalities": ["text", "audio"], "audio": {"voice": "x", "format": "wav"},
-    "web_search_options": {}, "web_search": True, "enable_search": True, "search_parameters": {"mode": "on"}, "search": True,
-    "search_mode": "academic", "return_images": True, "return_citations": True, "return_related_questions": True, "citations": True,
-    "prediction": {"type": "content", "content": "x"}, "prompt_cache_retention": "24h", "prompt_cache_options": {"ttl": "30m"},
-    "cache_control": {"type": "ephemeral"}, "moderation": {"model": "omni-moderation-latest"}, "safety_settings": [],
-    "functions": [{"name": "f", "parameters": {}}], "function_call": "auto", "documents": [{"text": "x" * 400}],
-    "tool_resources": {}, "mcp_servers": [], "container": "x", "speed": "fast", "performance": "fast", "inference_geo": "us",
-    "verbosity_level": 9, "deferred": True, "background": True, "previous_response_id": "x", "conversation": "x", "instructions": "x" * 400,
-    "input": "x" * 400, "prompt": "x" * 400, "system": "x" * 400, "suffix": "x", "raw": True, "images": ["x"], "video": "x",
-    "truncation": "auto", "include": ["x"], "stream_tool_calls": True, "citation_options": {}, "guardrails": [], "usage": {"include": True},
+    "service_tier": "priority", "priority": 1, "modalities": ["text", "audio"],
+    "audio": {"voice": "x", "format": "wav"},
+    "web_search_options": {}, "web_search": True, "enable_search": True, "search_parameters": {"mode": "on"},
+    "search": True,
+    "search_mode": "academic", "return_images": True, "return_citations": True,
+    "return_related_questions": True, "citations": True,
+    "prediction": {"type": "content", "content": "x"}, "prompt_cache_retention": "24h",
+    "prompt_cache_options": {"ttl": "30m"},
+    "cache_control": {"type": "ephemeral"}, "moderation": {"model": "omni-moderation-latest"},
+    "safety_settings": [],
+    "functions": [{"name": "f", "parameters": {}}], "function_call": "auto",
+    "documents": [{"text": "x" * 400}],
+    "tool_resources": {}, "mcp_servers": [], "container": "x", "speed": "fast", "performance": "fast",
+    "inference_geo": "us",
+    "verbosity_level": 9, "deferred": True, "background": True, "previous_response_id": "x",
+    "conversation": "x", "instructions": "x" * 400,
+    "input": "x" * 400, "prompt": "x" * 400, "system": "x" * 400, "suffix": "x", "raw": True, "images": ["x"],
+    "video": "x",
+    "truncation": "auto", "include": ["x"], "stream_tool_calls": True, "citation_options": {},
+    "guardrails": [], "usage": {"include": True},
     "compound_custom": {}, "disable_search": False, "safe_prompt": True,
 }  # fmt: skip
 OTHER_PROMPT = {
-    "chat_template": "{{ 'x' * 4000 }}", "chat_template_kwargs": {"x": "y" * 400}, "template": "x" * 400, "prompt_logprobs": 20,
-    "logprob_start_len": 0, "top_logprobs_num": 20, "n_probs": 1000, "min_keep": 1000, "post_sampling_probs": True, "return_tokens": True,
-    "return_token_ids": True, "return_hidden_states": True, "return_progress": True, "timings_per_token": True, "id_slot": 0, "slot_id": 0,
-    "cache_prompt": True, "n_cache_reuse": 1, "cache_salt": "x", "keep_alive": -1, "session_id": "x", "user_id": "x", "request_id": "x",
-    "kv_transfer_params": {}, "vllm_xargs": {}, "bootstrap_host": "x", "rid": "x", "num_ctx": 1_000_000, "format": "json",
-    "grammar": 'root ::= "x"', "json_schema": {}, "guided_json": {}, "guided_regex": ".*", "guided_choice": ["x"], "guided_grammar": "x",
-    "structured_outputs": {}, "regex": ".*", "ebnf": "x", "mm_processor_kwargs": {}, "truncate_prompt_tokens": 1,
+    "chat_template": "{{ 'x' * 4000 }}", "chat_template_kwargs": {"x": "y" * 400}, "template": "x" * 400,
+    "prompt_logprobs": 20,
+    "logprob_start_len": 0, "top_logprobs_num": 20, "n_probs": 1000, "min_keep": 1000,
+    "post_sampling_probs": True, "return_tokens": True,
+    "return_token_ids": True, "return_hidden_states": True, "return_progress": True,
+    "timings_per_token": True, "id_slot": 0, "slot_id": 0,
+    "cache_prompt": True, "n_cache_reuse": 1, "cache_salt": "x", "keep_alive": -1, "session_id": "x",
+    "user_id": "x", "request_id": "x",
+    "kv_transfer_params": {}, "vllm_xargs": {}, "bootstrap_host": "x", "rid": "x", "num_ctx": 1_000_000,
+    "format": "json",
+    "grammar": 'root ::= "x"', "json_schema": {}, "guided_json": {}, "guided_regex": ".*",
+    "guided_choice": ["x"], "guided_grammar": "x",
+    "structured_outputs": {}, "regex": ".*", "ebnf": "x", "mm_processor_kwargs": {},
+    "truncate_prompt_tokens": 1,
     "add_special_tokens": False,
-    "spaces_between_special_tokens": True, "skip_special_tokens": False, "parse_tool_calls": False, "samplers": ["top_k"], "mirostat": 2,
-    "dry_multiplier": 1, "xtc_probability": 1, "typical_p": 1, "tfs_z": 1, "top_a": 1, "logits_bias": {}, "bad_words": [],
-    "frequency_penalty_": 1, "MAX_TOKENS": 400, "max_tokens ": 400, "": 400, "__proto__": {"max_tokens": 400}, "constructor": {},
+    "spaces_between_special_tokens": True, "skip_special_tokens": False, "parse_tool_calls": False,
+    "samplers": ["top_k"], "mirostat": 2,
+    "dry_multiplier": 1, "xtc_probability": 1, "typical_p": 1, "tfs_z": 1, "top_a": 1, "logits_bias": {},
+    "bad_words": [],
+    "frequency_penalty_": 1, "MAX_TOKENS": 400, "max_tokens ": 400, "": 400, "__proto__": {"max_tokens": 400},
+    "constructor": {},
 }  # fmt: skip
 CORPUS: dict[str, Any] = {**MORE_OUTPUT, **OTHER_MODEL, **OTHER_PRICE, **OTHER_PROMPT}
 TOOL = {"type": "function", "function": {"name": "clock", "parameters": {"type": "object"}}}
@@ -88,8 +126,10 @@ FULL: dict[str, Any] = {
     "response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object"}}},
 }
 PLACES = (
-    "messages[0]", "messages[0].content[0]", "messages[1]", "messages[1].tool_calls[0]", "messages[1].tool_calls[0].function",
-    "messages[2]", "stream_options", "tools[0]", "tools[0].function", "tool_choice", "tool_choice.function", "response_format",
+    "messages[0]", "messages[0].content[0]", "messages[1]", "messages[1].tool_calls[0]",
+    "messages[1].tool_calls[0].function",
+    "messages[2]", "stream_options", "tools[0]", "tools[0].function", "tool_choice", "tool_choice.function",
+    "response_format",
     "response_format.json_schema",
 )  # fmt: skip
 
@@ -102,13 +142,25 @@ class Budget(FakeBilling):
     held_nano: dict[str, int]
 
     def reserve(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        left = self.limit_nano - self.spent_nano - sum(self.held_nano.values()) - body["input_tokens_max"] * INPUT_NANO
+        left = (
+            self.limit_nano
+            - self.spent_nano
+            - sum(self.held_nano.values())
+            - body["input_tokens_max"] * INPUT_NANO
+        )
         granted = min(body["output_tokens_max"], left // (OUTPUT_NANO * body["n"]))
         if granted < 1:
-            return 402, {"code": "budget_exceeded", "detail": "the budget is used up", "status": 402, "title": "Payment required"}
+            return 402, {
+                "code": "budget_exceeded",
+                "detail": "the budget is used up",
+                "status": 402,
+                "title": "Payment required",
+            }
         self.granted_max = granted
         status, answer = super().reserve(body)
-        self.held_nano[body["request_id"]] = body["input_tokens_max"] * INPUT_NANO + granted * OUTPUT_NANO * body["n"]
+        self.held_nano[body["request_id"]] = (
+            body["input_tokens_max"] * INPUT_NANO + granted * OUTPUT_NANO * body["n"]
+        )
         return status, answer
 
     def settle(self, request_id: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
@@ -126,7 +178,9 @@ class Budget(FakeBilling):
 
 
 class Obedient:
-    """Every kind of provider at once; writes as many tokens as the largest number anywhere in the request asks for."""
+    """Every kind of provider at once; writes as many tokens as the largest number anywhere in the request
+    asks for.
+    """
 
     def __init__(self) -> None:
         self.bodies: list[dict[str, Any]] = []
@@ -134,7 +188,13 @@ class Obedient:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         body = await read_body(receive)
         answer = self.answer(scope["path"], orjson.loads(body) if body else {})
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
+        await send(
+            {
+                "type": "http.response.start",
+                "status": 200,
+                "headers": [(b"content-type", b"application/json")],
+            }
+        )
         await send({"type": "http.response.body", "body": answer})
 
     def answer(self, path: str, fields: dict[str, Any]) -> bytes:
@@ -143,7 +203,10 @@ class Obedient:
             "/props": {"default_generation_settings": {"n_ctx": 8192}},
             "/api/tags": {"models": [{"model": MODELS["ollama"], "digest": "d", "size": 1, "details": {}}]},
             "/api/ps": {"models": []},
-            "/api/show": {"capabilities": ["completion", "tools"], "model_info": {"llama.context_length": 8192}},
+            "/api/show": {
+                "capabilities": ["completion", "tools"],
+                "model_info": {"llama.context_length": 8192},
+            },
         }
         if path in listed:
             return orjson.dumps(listed[path])
@@ -153,15 +216,25 @@ class Obedient:
         usage = {"prompt_tokens": 20, "completion_tokens": tokens, "total_tokens": 20 + tokens}
         if path == "/api/chat":
             done = {"done": True, "done_reason": "stop", "prompt_eval_count": 20, "eval_count": tokens}
-            return orjson.dumps({"model": "m", "message": {"role": "assistant", "content": "hi"}, **done}) + b"\n"
+            return (
+                orjson.dumps({"model": "m", "message": {"role": "assistant", "content": "hi"}, **done})
+                + b"\n"
+            )
         if not fields.get("stream"):
             message = {"role": "assistant", "content": "hi"}
             return orjson.dumps(
-                {"id": "x", "object": "chat.completion", "created": 1, "choices": [{"index": 0, "message": message}], "usage": usage}
+                {
+                    "id": "x",
+                    "object": "chat.completion",
+                    "created": 1,
+                    "choices": [{"index": 0, "message": message}],
+                    "usage": usage,
+                }
             )
         delta = {"choices": [{"index": 0, "delta": {"content": "hi"}, "finish_reason": "stop"}]}
         return b"".join(
-            b"data: " + part + b"\n\n" for part in (orjson.dumps(delta), orjson.dumps({"choices": [], "usage": usage}), b"[DONE]")
+            b"data: " + part + b"\n\n"
+            for part in (orjson.dumps(delta), orjson.dumps({"choices": [], "usage": usage}), b"[DONE]")
         )
 
 
@@ -205,10 +278,16 @@ async def served(start: Any, provider: Any, eventually: Any) -> AsyncIterator[tu
 async def test_no_known_alias_of_more_reaches_a_provider(served: Any, billing: Budget, kind: str) -> None:
     running, fake = served
     body = {"model": MODELS[kind], "messages": [{"role": "user", "content": "hi"}], "max_tokens": 1}
-    posts = [running.client.post("/v1/chat/completions", json={**body, name: value}) for name, value in CORPUS.items()]
+    posts = [
+        running.client.post("/v1/chat/completions", json={**body, name: value})
+        for name, value in CORPUS.items()
+    ]
     for name, response in zip(CORPUS, await asyncio.gather(*posts), strict=True):
         error = response.json()["error"]
-        assert (response.status_code, error["code"], error["param"]) == (400, "unknown_parameter", name), (name, response.text)
+        assert (response.status_code, error["code"], error["param"]) == (400, "unknown_parameter", name), (
+            name,
+            response.text,
+        )
     billing.check()
     assert not fake.bodies
     assert not billing.holds
@@ -234,7 +313,9 @@ def test_nor_inside_messages_parts_tools_and_formats(kind: str, place: str) -> N
 
 
 @pytest.mark.parametrize("place", ["messages[0].content[0]", "tools[0].function"])
-async def test_a_nested_alias_is_refused_before_anything_is_held(served: Any, billing: Budget, place: str) -> None:
+async def test_a_nested_alias_is_refused_before_anything_is_held(
+    served: Any, billing: Budget, place: str
+) -> None:
     running, fake = served
     body = copy.deepcopy(FULL) | {"model": MODELS["llama.cpp"]}
     at_place(body, place)["n_predict"] = 400
@@ -252,9 +333,17 @@ def at_place(body: dict[str, Any], place: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("kind", MODELS)
-async def test_known_limits_are_within_what_the_budget_grants(served: Any, billing: Budget, kind: str) -> None:
+async def test_known_limits_are_within_what_the_budget_grants(
+    served: Any, billing: Budget, kind: str
+) -> None:
     running, fake = served
-    asked = [{"max_tokens": 400}, {"max_completion_tokens": 400}, {"max_tokens": 7, "max_completion_tokens": 10_000}, {"n": 2}, {}]
+    asked = [
+        {"max_tokens": 400},
+        {"max_completion_tokens": 400},
+        {"max_tokens": 7, "max_completion_tokens": 10_000},
+        {"n": 2},
+        {},
+    ]
     for members in asked:
         body = {"model": MODELS[kind], "messages": [{"role": "user", "content": "hi"}], **members}
         response = await running.client.post("/v1/chat/completions", json=body)
@@ -264,26 +353,41 @@ async def test_known_limits_are_within_what_the_budget_grants(served: Any, billi
     assert max(number for sent in fake.bodies for number in numbers(sent)) * OUTPUT_NANO <= LIMIT_NANO
 
 
-async def test_what_an_operator_lists_is_sent_and_stays_within_the_grant(start: Any, provider: Any, billing: Budget) -> None:
+async def test_what_an_operator_lists_is_sent_and_stays_within_the_grant(
+    start: Any, provider: Any, billing: Budget
+) -> None:
     fake, url = provider
     listed = "openai:service_tier;openai:n_predict;openai:best_of;openai:extra;openai:messages.prefix"
     async with start(openai_api_base_urls=f"{url}/v1", provider_extra_parameters=listed) as running:
         await running.models_found(MODELS["openai"])
         message = {"role": "user", "content": "hi", "prefix": True}
-        extra = {"n_predict": 400, "best_of": 4, "extra": {"max_new_tokens": 400, "num_predict": -1}, "service_tier": "flex"}
+        extra = {
+            "n_predict": 400,
+            "best_of": 4,
+            "extra": {"max_new_tokens": 400, "num_predict": -1},
+            "service_tier": "flex",
+        }
         response = await running.client.post(
-            "/v1/chat/completions", json={"model": MODELS["openai"], "messages": [message], "max_tokens": 2, **extra}
+            "/v1/chat/completions",
+            json={"model": MODELS["openai"], "messages": [message], "max_tokens": 2, **extra},
         )
         assert response.status_code == 200, response.text
     (sent,) = fake.bodies
     assert (sent["service_tier"], sent["messages"][0]["prefix"]) == ("flex", True)
-    assert (sent["n_predict"], sent["best_of"], sent["extra"]) == (2, 1, {"max_new_tokens": 2, "num_predict": 2})
+    assert (sent["n_predict"], sent["best_of"], sent["extra"]) == (
+        2,
+        1,
+        {"max_new_tokens": 2, "num_predict": 2},
+    )
     billing.check()
 
 
 @pytest.mark.parametrize(
     ("parse", "body"),
-    [(partial(parse_embeddings, inputs_max=9), {"input": "hi"}), (parse_rerank, {"query": "hi", "documents": ["x"]})],
+    [
+        (partial(parse_embeddings, inputs_max=9), {"input": "hi"}),
+        (parse_rerank, {"query": "hi", "documents": ["x"]}),
+    ],
     ids=["embeddings", "rerank"],
 )
 def test_embeddings_and_rerank_take_no_unknown_members(parse: Any, body: dict[str, Any]) -> None:
@@ -301,11 +405,25 @@ CLIENTS: list[dict[str, Any]] = [
     {"logprobs": True, "top_logprobs": 5, "logit_bias": {"50256": -100}},
     {"parallel_tool_calls": False, "tools": [TOOL], "tool_choice": "auto"},
     {"reasoning_effort": "low", "verbosity": "low"},
-    {"stop": ["END"], "temperature": 0.2, "top_p": 0.9, "presence_penalty": 0, "frequency_penalty": 0, "n": 1},
+    {
+        "stop": ["END"],
+        "temperature": 0.2,
+        "top_p": 0.9,
+        "presence_penalty": 0,
+        "frequency_penalty": 0,
+        "n": 1,
+    },
     {"response_format": {"type": "json_object"}},
     {"safety_identifier": "me", "prompt_cache_key": "chat-1"},
     {"stream": True, "stream_options": {"include_usage": True, "include_obfuscation": False}},
-    {"functions": None, "function_call": None, "audio": None, "service_tier": None, "modalities": None, "prediction": None},
+    {
+        "functions": None,
+        "function_call": None,
+        "audio": None,
+        "service_tier": None,
+        "modalities": None,
+        "prediction": None,
+    },
 ]
 
 
@@ -318,7 +436,12 @@ async def test_what_clients_send_keeps_working(served: Any, billing: Budget, kin
     echoed = {"role": "assistant", "content": "yes", "annotations": [], **nulls}
     call = {**CALL, "index": 0, "extra_content": {"google": {"thought_signature": "x"}}}
     handed_back = {"role": "assistant", "content": None, "reasoning_content": "hm", "tool_calls": [call]}
-    messages = [{"role": "user", "content": "hi"}, echoed, handed_back, {"role": "tool", "tool_call_id": "c1", "content": "noon"}]
+    messages = [
+        {"role": "user", "content": "hi"},
+        echoed,
+        handed_back,
+        {"role": "tool", "tool_call_id": "c1", "content": "noon"},
+    ]
     for members in CLIENTS:
         body = {"model": MODELS[kind], "messages": messages, "max_tokens": 1, **members}
         response = await running.client.post("/v1/chat/completions", json=body)
@@ -333,8 +456,10 @@ async def test_what_clients_send_keeps_working(served: Any, billing: Budget, kin
 @pytest.mark.parametrize(
     "members",
     [
-        {"store": True}, {"logit_bias": {"x": 1}}, {"logit_bias": {"1": 101}}, {"logit_bias": {str(n): 1 for n in range(301)}},
-        {"top_logprobs": 21}, {"metadata": {"x": "y" * 20_000}}, {"user": "x" * 1000}, {"seed": "x"}, {"tool_choice": {"type": "x"}},
+        {"store": True}, {"logit_bias": {"x": 1}}, {"logit_bias": {"1": 101}},
+        {"logit_bias": {str(n): 1 for n in range(301)}},
+        {"top_logprobs": 21}, {"metadata": {"x": "y" * 20_000}}, {"user": "x" * 1000}, {"seed": "x"},
+        {"tool_choice": {"type": "x"}},
         {"stop": ["x" * 5000]}, {"reasoning_effort": 7}, {"min_p": 2}, {"parallel_tool_calls": 1},
     ],
 )  # fmt: skip
@@ -352,13 +477,18 @@ async def test_deep_schemas_are_refused_and_no_error_of_ours(served: Any) -> Non
     for _ in range(400):
         schema = {"items": schema}
     tool = {"type": "function", "function": {"name": "f", "parameters": schema}}
-    for members in ({"tools": [tool]}, {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}}):
+    for members in (
+        {"tools": [tool]},
+        {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}},
+    ):
         body = {"model": MODELS["openai"], "messages": [{"role": "user", "content": "hi"}], **members}
         response = await running.client.post("/v1/chat/completions", json=body)
         assert response.status_code == 400, response.text
 
 
-@pytest.mark.parametrize("value", ["service_tier", "azure:x", "openai:", "openai:nowhere.x", "openai:messages."])
+@pytest.mark.parametrize(
+    "value", ["service_tier", "azure:x", "openai:", "openai:nowhere.x", "openai:messages."]
+)
 def test_a_wrong_list_of_extra_parameters_says_so(value: str) -> None:
     with pytest.raises(ValueError, match="must be"):
         parse_extra(value)

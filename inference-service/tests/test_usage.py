@@ -9,10 +9,19 @@ from inference_service.metering.usage import Usage, from_openai
 from shared.contracts.billing import TOKENS_MAX
 
 COUNT = st.integers(min_value=0, max_value=10_000)
-ANY_VALUE = st.none() | st.booleans() | st.integers(-5, 10**12) | st.text(max_size=3) | st.floats() | st.lists(st.integers(), max_size=1)
+ANY_VALUE = (
+    st.none()
+    | st.booleans()
+    | st.integers(-5, 10**12)
+    | st.text(max_size=3)
+    | st.floats()
+    | st.lists(st.integers(), max_size=1)
+)
 
 
-@given(prompt=COUNT, completion=COUNT, cached=COUNT, written=COUNT, heard=COUNT, reasoning=COUNT, spoken=COUNT)
+@given(
+    prompt=COUNT, completion=COUNT, cached=COUNT, written=COUNT, heard=COUNT, reasoning=COUNT, spoken=COUNT
+)
 def test_buckets_add_up_to_the_providers_totals(
     prompt: int, completion: int, cached: int, written: int, heard: int, reasoning: int, spoken: int
 ) -> None:
@@ -21,8 +30,15 @@ def test_buckets_add_up_to_the_providers_totals(
             "prompt_tokens": prompt,
             "completion_tokens": completion,
             "total_tokens": prompt + completion,
-            "prompt_tokens_details": {"cached_tokens": cached, "cache_write_tokens": written, "audio_tokens": heard},
-            "completion_tokens_details": {"reasoning_tokens": min(reasoning, completion), "audio_tokens": spoken},
+            "prompt_tokens_details": {
+                "cached_tokens": cached,
+                "cache_write_tokens": written,
+                "audio_tokens": heard,
+            },
+            "completion_tokens_details": {
+                "reasoning_tokens": min(reasoning, completion),
+                "audio_tokens": spoken,
+            },
         }
     )
     if usage is None:
@@ -33,7 +49,12 @@ def test_buckets_add_up_to_the_providers_totals(
     assert min(usage.to_wire().values()) >= 0
 
 
-@given(report=st.dictionaries(st.sampled_from(["prompt_tokens", "completion_tokens", "total_tokens", "prompt_tokens_details"]), ANY_VALUE))
+@given(
+    report=st.dictionaries(
+        st.sampled_from(["prompt_tokens", "completion_tokens", "total_tokens", "prompt_tokens_details"]),
+        ANY_VALUE,
+    )
+)
 def test_a_nonsensical_report_is_refused_or_bounded(report: dict[str, object]) -> None:
     usage = from_openai(report)
     assert usage is None or all(0 <= count <= TOKENS_MAX for count in usage.to_wire().values())
@@ -73,7 +94,9 @@ def test_buckets_are_disjoint_and_sum_to_the_total_wherever_reasoning_stands(
         "completion_tokens": write(completion),
         "total_tokens": write(prompt + max(made, completion)),
         "prompt_tokens_details": {"cached_tokens": write(min(cached, prompt))},
-        "completion_tokens_details": {"reasoning_tokens": write(reasoning if beside else min(reasoning, completion))},
+        "completion_tokens_details": {
+            "reasoning_tokens": write(reasoning if beside else min(reasoning, completion))
+        },
     }
     usage = from_openai(report)
     if prompt + completion + reasoning + other == 0:
@@ -104,36 +127,47 @@ def test_reasoning_beside_the_answer_is_charged() -> None:
 @pytest.mark.parametrize(
     ("report", "expected"),
     [
-        ({"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 40}, Usage(input_tokens=10, output_tokens=30)),
-        ({"prompt_tokens": 10, "completion_tokens": 5, "reasoning_tokens": 9}, Usage(input_tokens=10, output_tokens=5, reasoning_tokens=9)),
+        ({"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 40},
+        Usage(input_tokens=10, output_tokens=30)),
+        ({"prompt_tokens": 10, "completion_tokens": 5, "reasoning_tokens": 9},
+        Usage(input_tokens=10, output_tokens=5, reasoning_tokens=9)),
         (
-            {"input_tokens": 10, "output_tokens": 5, "cache_read_input_tokens": 100, "cache_creation_input_tokens": 20},
+            {"input_tokens": 10, "output_tokens": 5, "cache_read_input_tokens": 100,
+            "cache_creation_input_tokens": 20},
             Usage(input_tokens=10, cache_read_tokens=100, cache_write_tokens=20, output_tokens=5),
         ),
         (
-            {"prompt_tokens": 130, "completion_tokens": 5, "total_tokens": 135, "cache_read_input_tokens": 100},
+            {"prompt_tokens": 130, "completion_tokens": 5, "total_tokens": 135,
+            "cache_read_input_tokens": 100},
             Usage(input_tokens=30, cache_read_tokens=100, output_tokens=5),
         ),
         (
-            {"prompt_tokens": 30, "completion_tokens": 5, "total_tokens": 135, "cache_read_input_tokens": 100},
+            {"prompt_tokens": 30, "completion_tokens": 5, "total_tokens": 135,
+            "cache_read_input_tokens": 100},
             Usage(input_tokens=30, cache_read_tokens=100, output_tokens=5),
         ),
         (
-            {"prompt_tokens": 130, "completion_tokens": 5, "prompt_cache_hit_tokens": 100, "prompt_cache_miss_tokens": 30},
+            {"prompt_tokens": 130, "completion_tokens": 5, "prompt_cache_hit_tokens": 100,
+            "prompt_cache_miss_tokens": 30},
             Usage(input_tokens=30, cache_read_tokens=100, output_tokens=5),
         ),
         (
-            {"input_tokens": 130, "output_tokens": 5, "total_tokens": 135, "input_tokens_details": {"cached_tokens": 100}},
+            {"input_tokens": 130, "output_tokens": 5, "total_tokens": 135,
+            "input_tokens_details": {"cached_tokens": 100}},
             Usage(input_tokens=30, cache_read_tokens=100, output_tokens=5),
         ),
-        ({"prompt_tokens": 9, "completion_tokens": 5, "cached_tokens": 8}, Usage(input_tokens=1, cache_read_tokens=8, output_tokens=5)),
-        ({"prompt_tokens": "12", "completion_tokens": 3.0, "total_tokens": "15.0"}, Usage(input_tokens=12, output_tokens=3)),
+        ({"prompt_tokens": 9, "completion_tokens": 5, "cached_tokens": 8},
+        Usage(input_tokens=1, cache_read_tokens=8, output_tokens=5)),
+        ({"prompt_tokens": "12", "completion_tokens": 3.0, "total_tokens": "15.0"},
+        Usage(input_tokens=12, output_tokens=3)),
         ({"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}, None),
         ({"prompt_tokens": "many", "completion_tokens": 1}, None),
         ({"prompt_tokens": 10**12, "completion_tokens": 1}, Usage(input_tokens=TOKENS_MAX, output_tokens=1)),
     ],
     ids=[
-        "only the total tells", "reasoning named outside", "anthropic", "anthropic's names within openai's total", "beside openai's figure",
+        "only the total tells", "reasoning named outside", "anthropic", (
+            "anthropic's names within openai's total"
+        ), "beside openai's figure",
         "deepseek", "responses", "moonshot", "text and floats", "all zero", "no number", "too large",
     ],
 )  # fmt: skip

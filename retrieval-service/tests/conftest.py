@@ -36,7 +36,12 @@ _WORD = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
 def embedding_model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The embedding model with its tokenizer, fetched once per machine and checked by its hash."""
     folder = tmp_path_factory.mktemp("embedding-model")
-    link_model(ensure_model(Store.of(LocalSettings()), model_named(EMBEDDING_MODEL), report=lambda _done, _total: None), folder)
+    link_model(
+        ensure_model(
+            Store.of(LocalSettings()), model_named(EMBEDDING_MODEL), report=lambda _done, _total: None
+        ),
+        folder,
+    )
     return folder
 
 
@@ -58,7 +63,9 @@ Read = Callable[..., Awaitable[ReadDocument]]
 
 @pytest.fixture
 def read(embedding_model_folder: Path) -> Read:
-    """Read bytes or a file in a real parsing process: `await read(content, content_type, filename, **limits)`."""
+    """Read bytes or a file in a real parsing process: `await read(content, content_type, filename,
+    **limits)`.
+    """
 
     async def run(
         content: bytes | Path,
@@ -110,8 +117,14 @@ class Documents:
 
     @staticmethod
     def pdf(pages: list[str], *, extra: bytes = b"", shared_page: bool = False) -> bytes:
-        """A PDF with a line of text on each page. `shared_page`: all pages are one object, so that thousands stay small."""
-        objects: list[bytes] = [b"<< /Type /Catalog /Pages 2 0 R >>", b"", b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"]
+        """A PDF with a line of text on each page. `shared_page`: all pages are one object, so that thousands
+        stay small.
+        """
+        objects: list[bytes] = [
+            b"<< /Type /Catalog /Pages 2 0 R >>",
+            b"",
+            b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+        ]
         kids: list[int] = []
         for text in pages[:1] if shared_page else pages:
             lines = b" ".join(b"(" + line.encode("latin-1") + b") Tj 0 -14 Td" for line in text.split("\n"))
@@ -119,12 +132,16 @@ class Documents:
             objects.append(b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content))
             resources = b"<< /Font << /F1 3 0 R >> >>"
             objects.append(
-                b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents %d 0 R /Resources %s >>" % (len(objects), resources)
+                b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents %d 0 R /Resources %s >>"
+                % (len(objects), resources)
             )
             kids.append(len(objects))
         if shared_page:
             kids *= len(pages)
-        objects[1] = b"<< /Type /Pages /Count %d /Kids [%s] >>" % (len(kids), b" ".join(b"%d 0 R" % kid for kid in kids))
+        objects[1] = b"<< /Type /Pages /Count %d /Kids [%s] >>" % (
+            len(kids),
+            b" ".join(b"%d 0 R" % kid for kid in kids),
+        )
         return Documents.pdf_of(objects, extra=extra)
 
     @staticmethod
@@ -138,7 +155,10 @@ class Documents:
         table = out.tell()
         out.write(b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1))
         out.writelines(b"%010d 00000 n \n" % place for place in places)
-        out.write(b"trailer\n<< /Size %d /Root 1 0 R %s >>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, extra, table))
+        out.write(
+            b"trailer\n<< /Size %d /Root 1 0 R %s >>\nstartxref\n%d\n%%%%EOF\n"
+            % (len(objects) + 1, extra, table)
+        )
         return out.getvalue()
 
     @staticmethod
@@ -146,8 +166,13 @@ class Documents:
         """A DOCX of WordprocessingML; `parts` are further parts below word/, by their name without .xml."""
         out = io.BytesIO()
         with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as package:
-            package.writestr("[Content_Types].xml", '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"/>')
-            package.writestr("word/document.xml", f"{prologue}<w:document {_WORD}><w:body>{body}</w:body></w:document>")
+            package.writestr(
+                "[Content_Types].xml",
+                '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"/>',
+            )
+            package.writestr(
+                "word/document.xml", f"{prologue}<w:document {_WORD}><w:body>{body}</w:body></w:document>"
+            )
             for name, content in parts.items():
                 package.writestr(f"word/{name}.xml", content)
         return out.getvalue()

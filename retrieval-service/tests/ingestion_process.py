@@ -1,4 +1,5 @@
-"""Runs the service for one file after another, as told on stdin, and dies where it is told to: the tests start it as a process.
+"""Runs the service for one file after another, as told on stdin, and dies where it is told to: the tests
+start it as a process.
 
 Each line names the version of the workflows, the file, and the point to die at.
 """
@@ -64,7 +65,8 @@ async def run(file_id):
         await connection.close()
 
 
-# Everything is imported once; each line asks for a process that dies at a point, or, without one, ends the work.
+# Everything is imported once; each line asks for a process that dies at a point, or, without one, ends the
+# work.
 for line in sys.stdin:
     version, file_id, point = line.rstrip("\n").split(" ", 2)
     child = os.fork()

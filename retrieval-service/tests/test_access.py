@@ -1,4 +1,6 @@
-"""Who loses access has nothing more read for them, in whichever process it runs, and can start it again later."""
+"""Who loses access has nothing more read for them, in whichever process it runs, and can start it again
+later.
+"""
 
 import asyncio
 import json
@@ -20,7 +22,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def world(
-    service_database: Callable[[str], Any], tmp_path_factory: pytest.TempPathFactory, embedding_model_folder: Path
+    service_database: Callable[[str], Any],
+    tmp_path_factory: pytest.TempPathFactory,
+    embedding_model_folder: Path,
 ) -> AsyncGenerator[World]:
     async with worlds_over(service_database, tmp_path_factory, embedding_model_folder) as make:
         yield make()
@@ -51,7 +55,9 @@ def release(world: World, person: Person) -> None:
     world.inference.held.pop(str(person.principal.user_id)).set()
 
 
-async def test_a_suspended_persons_files_stop_and_can_be_started_again(world: World, service: Service) -> None:
+async def test_a_suspended_persons_files_stop_and_can_be_started_again(
+    world: World, service: Service
+) -> None:
     person, other = service.person(), service.person()
     files = await under_way(world, person)
     await announce(world, "account.suspended", user_id=str(person.principal.user_id))
@@ -68,7 +74,9 @@ async def test_a_suspended_persons_files_stop_and_can_be_started_again(world: Wo
         assert (await person.until(name, "ready"))["error"] is None
 
 
-async def test_what_was_started_under_a_revoked_key_stops_and_nothing_else_of_the_person(world: World, service: Service) -> None:
+async def test_what_was_started_under_a_revoked_key_stops_and_nothing_else_of_the_person(
+    world: World, service: Service
+) -> None:
     key_id = uuid7()
     by_hand = service.person()
     under_key = service.person(make_principal(user_id=by_hand.principal.user_id, key_id=key_id))
@@ -84,7 +92,9 @@ async def test_what_was_started_under_a_revoked_key_stops_and_nothing_else_of_th
 
 
 @pytest.mark.parametrize(("role", "stage"), [(Role.PENDING, "cancelled"), (Role.TEAM_ADMIN, "ready")])
-async def test_a_role_ends_what_it_does_not_permit(world: World, service: Service, role: Role, stage: str) -> None:
+async def test_a_role_ends_what_it_does_not_permit(
+    world: World, service: Service, role: Role, stage: str
+) -> None:
     person = service.person()
     running, waiting = await under_way(world, person)
     await announce(world, "account.role_changed", user_id=str(person.principal.user_id), role=role.value)

@@ -1,4 +1,6 @@
-"""What the service costs while nobody asks it for anything, and what its looks for work cost in a table that has grown."""
+"""What the service costs while nobody asks it for anything, and what its looks for work cost in a table that
+has grown.
+"""
 
 import asyncio
 import json
@@ -17,14 +19,16 @@ from shared.clock import utc_now
 from sqlalchemy.dialects.postgresql import asyncpg as dialect
 
 MEASURED_S = 12
-# Twelve a second are the durable engine's looks at its own tables, three are ours. One queue that is looked at five times a second
-# makes it 26.
+# Twelve a second are the durable engine's looks at its own tables, three are ours. One queue that is looked
+# at five times a second makes it 26.
 TRANSACTIONS_PER_S_MAX = 20
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def worlds(
-    service_database: Callable[[str], Any], tmp_path_factory: pytest.TempPathFactory, embedding_model_folder: Path
+    service_database: Callable[[str], Any],
+    tmp_path_factory: pytest.TempPathFactory,
+    embedding_model_folder: Path,
 ) -> AsyncGenerator[Callable[[], World]]:
     async with worlds_over(service_database, tmp_path_factory, embedding_model_folder) as make:
         yield make
@@ -64,16 +68,20 @@ async def plan_of(connection: asyncpg.Connection, name: str, statement: Any) -> 
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_looks_for_files_to_read_do_not_go_through_the_files_that_are_done(worlds: Callable[[], World]) -> None:
+async def test_looks_for_files_to_read_do_not_go_through_the_files_that_are_done(
+    worlds: Callable[[], World],
+) -> None:
     database = worlds().database
     connection = await asyncpg.connect(database.owner_url, server_settings={"search_path": "retrieval"})
     try:
         await connection.execute(
-            "INSERT INTO file (id, organisation_id, team_id, user_id, principal, filename, content_type, size_bytes, sha256, s3_key,"
-            " collection, stage, attempt, enqueued_attempt, created_at, updated_at)"
-            " SELECT gen_random_uuid(), $1, $1, md5((n % 200)::text)::uuid, $2, 'a.txt', 'text/plain', 1000, '', 'files/' || n, 'u',"
-            " CASE WHEN n % 10 = 0 THEN 'queued' WHEN n % 100 = 1 THEN 'embedding' ELSE 'ready' END, 1,"
-            " CASE WHEN n % 10 = 0 THEN 0 ELSE 1 END, now(), now() FROM generate_series(1, 20000) n",
+            "INSERT INTO file (id, organisation_id, team_id, user_id, principal, filename, content_type,"
+            " size_bytes, sha256, s3_key, collection, stage, attempt, enqueued_attempt, created_at,"
+            " updated_at)"
+            " SELECT gen_random_uuid(), $1, $1, md5((n % 200)::text)::uuid, $2, 'a.txt', 'text/plain', 1000,"
+            " '', 'files/' || n, 'u', CASE WHEN n % 10 = 0 THEN 'queued' WHEN n % 100 = 1 THEN 'embedding'"
+            " ELSE 'ready' END, 1, CASE WHEN n % 10 = 0 THEN 0 ELSE 1 END, now(), now() FROM"
+            " generate_series(1, 20000) n",
             *(uuid4(), json.dumps(make_principal().to_claims())),
         )
         await connection.execute("ANALYZE file")
@@ -92,7 +100,11 @@ async def transactions(world: World) -> int:
     connection = await asyncpg.connect(url.replace(f"/{name}", "/postgres", 1))
     try:
         assert await connection.fetchval("SELECT current_database()") == "postgres"
-        return int(await connection.fetchval("SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = $1", name))
+        return int(
+            await connection.fetchval(
+                "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = $1", name
+            )
+        )
     finally:
         await connection.close()
 

@@ -1,4 +1,6 @@
-"""Documents made to exhaust whoever reads them end as a clear refusal, within their limits, and cost the service itself nothing."""
+"""Documents made to exhaust whoever reads them end as a clear refusal, within their limits, and cost the
+service itself nothing.
+"""
 
 import gc
 import io
@@ -32,7 +34,9 @@ def _resident_bytes() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
-async def refused(read: Any, children: Callable[[], set[int]], *arguments: Any, **options: Any) -> DocumentRefused:
+async def refused(
+    read: Any, children: Callable[[], set[int]], *arguments: Any, **options: Any
+) -> DocumentRefused:
     with pytest.raises(DocumentRefused) as caught:
         await read(*arguments, **options)
     assert len(caught.value.detail) > 30
@@ -49,22 +53,32 @@ def _package(write: Callable[[zipfile.ZipFile], object]) -> bytes:
 
 async def test_a_zip_bomb_is_refused_by_what_it_declares(read: Any, children: Any, documents: Any) -> None:
     zeros = b"\x00" * 20_000_000
-    bomb = _package(lambda package: [package.writestr(name, zeros) for name in ("word/document.xml", "word/media/a.png")])
+    bomb = _package(
+        lambda package: [package.writestr(name, zeros) for name in ("word/document.xml", "word/media/a.png")]
+    )
     assert len(bomb) < 100_000
     assert (await refused(read, children, bomb, documents.docx_type)).code == "packed_too_tightly"
 
 
-async def test_a_zip_bomb_that_lies_is_refused_by_what_comes_out(read: Any, children: Any, documents: Any) -> None:
+async def test_a_zip_bomb_that_lies_is_refused_by_what_comes_out(
+    read: Any, children: Any, documents: Any
+) -> None:
     body = b"<w:p><w:r><w:t>word</w:t></w:r></w:p>" * 60_000
     document = documents.docx(body.decode())
     size = len(body) + 200
-    honest = next(entry.file_size for entry in zipfile.ZipFile(io.BytesIO(document)).infolist() if entry.filename == "word/document.xml")
+    honest = next(
+        entry.file_size
+        for entry in zipfile.ZipFile(io.BytesIO(document)).infolist()
+        if entry.filename == "word/document.xml"
+    )
     assert honest > size - 200
     lying = document.replace(honest.to_bytes(4, "little"), (1_000_000).to_bytes(4, "little"))
     assert lying != document
     refusal = await refused(read, children, lying, documents.docx_type, unpacked_bytes_max=1_500_000)
     assert refusal.code == "broken"
-    assert (await refused(read, children, document, documents.docx_type, unpacked_bytes_max=1_500_000)).code == "packed_too_tightly"
+    assert (
+        await refused(read, children, document, documents.docx_type, unpacked_bytes_max=1_500_000)
+    ).code == "packed_too_tightly"
 
 
 async def test_a_zip_of_very_many_entries_is_refused(read: Any, children: Any, documents: Any) -> None:
@@ -77,7 +91,9 @@ async def test_entities_in_a_docx_are_refused_unexpanded(read: Any, children: An
     assert (await refused(read, children, bomb, documents.docx_type)).code == "unsafe_xml"
 
 
-async def test_a_docx_reads_no_file_of_the_machine(read: Any, children: Any, documents: Any, tmp_path: Path) -> None:
+async def test_a_docx_reads_no_file_of_the_machine(
+    read: Any, children: Any, documents: Any, tmp_path: Path
+) -> None:
     secret = tmp_path / "secret"
     secret.write_text("the secret word")
     prologue = f'<!DOCTYPE w [<!ENTITY x SYSTEM "file://{secret}">]>'
@@ -101,7 +117,9 @@ async def test_a_docx_nested_too_deeply_is_refused(read: Any, children: Any, doc
     assert (await refused(read, children, deep, documents.docx_type)).code == "broken"
 
 
-async def test_a_pdf_of_5000_pages_is_refused_and_one_at_the_limit_is_read(read: Any, children: Any, documents: Any) -> None:
+async def test_a_pdf_of_5000_pages_is_refused_and_one_at_the_limit_is_read(
+    read: Any, children: Any, documents: Any
+) -> None:
     refusal = await refused(read, children, documents.pdf(["x"] * 5_000, shared_page=True), "application/pdf")
     assert refusal.code == "too_many_pages"
     assert "5,000" in refusal.detail
@@ -116,28 +134,38 @@ def _endless_pdf(documents: Any) -> bytes:
     objects: list[bytes] = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
         b"<< /Type /Pages /Count 1 /Kids [3 0 R] >>",
-        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 99 99] /Contents 4 0 R /Resources << /XObject << /X 5 0 R >> >> >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 99 99] /Contents 4 0 R /Resources << /XObject << /X 5 "
+        b"0 R >> >> >>",
         b"<< /Length 5 >>\nstream\n/X Do\nendstream",
     ]
     draw = b"/X Do " * 10
     for level in range(depth):
         following = b"/Resources << /XObject << /X %d 0 R >> >>" % (6 + level)
         content = draw if level < depth - 1 else b"BT ET"
-        head = b"<< /Type /XObject /Subtype /Form /BBox [0 0 99 99] %s /Length %d >>" % (following, len(content))
+        head = b"<< /Type /XObject /Subtype /Form /BBox [0 0 99 99] %s /Length %d >>" % (
+            following,
+            len(content),
+        )
         objects.append(head + b"\nstream\n" + content + b"\nendstream")
     objects.append(b"<< >>")
     return documents.pdf_of(objects)
 
 
-async def test_a_pdf_that_keeps_its_reader_busy_is_stopped_by_the_clock(read: Any, children: Any, documents: Any) -> None:
+async def test_a_pdf_that_keeps_its_reader_busy_is_stopped_by_the_clock(
+    read: Any, children: Any, documents: Any
+) -> None:
     started_s = monotonic_s()
     refusal = await refused(read, children, _endless_pdf(documents), "application/pdf", wall_s=2)
     assert refusal.code == "too_slow"
     assert monotonic_s() - started_s < 20
 
 
-async def test_a_pdf_that_keeps_its_reader_busy_is_stopped_by_its_share_of_the_processor(read: Any, children: Any, documents: Any) -> None:
-    refusal = await refused(read, children, _endless_pdf(documents), "application/pdf", cpu_s_max=1, wall_s=60)
+async def test_a_pdf_that_keeps_its_reader_busy_is_stopped_by_its_share_of_the_processor(
+    read: Any, children: Any, documents: Any
+) -> None:
+    refusal = await refused(
+        read, children, _endless_pdf(documents), "application/pdf", cpu_s_max=1, wall_s=60
+    )
     assert refusal.code == "too_slow"
 
 

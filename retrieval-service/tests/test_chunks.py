@@ -41,13 +41,31 @@ def document(*blocks: Block) -> DocumentText:
     return found
 
 
-def split(model: Model, found: DocumentText, *, tokens_max: int = TOKENS_MAX, overlap: int = OVERLAP) -> list[Piece]:
-    return list(Splitter(model.count, tokens_max=tokens_max, overlap_tokens=overlap).split(found.text, found.sections))
+def split(
+    model: Model, found: DocumentText, *, tokens_max: int = TOKENS_MAX, overlap: int = OVERLAP
+) -> list[Piece]:
+    return list(
+        Splitter(model.count, tokens_max=tokens_max, overlap_tokens=overlap).split(found.text, found.sections)
+    )
 
 
 WORDS = st.one_of(
     st.sampled_from(
-        ["the", "internationalisation", "e.g.", "x", "42", "Ångström", "naïve", "한국어", "東京都。", "don't", "==>", "👩‍👩‍👧", "\u0301"]
+        [
+            "the",
+            "internationalisation",
+            "e.g.",
+            "x",
+            "42",
+            "Ångström",
+            "naïve",
+            "한국어",
+            "東京都。",
+            "don't",
+            "==>",
+            "👩‍👩‍👧",
+            "\u0301",
+        ]
     ),
     st.text(min_size=1, max_size=300),
     st.integers(1, 3000).map(lambda size: "a" * size),
@@ -55,7 +73,9 @@ WORDS = st.one_of(
     st.integers(1, 200).map(lambda size: "x1-" * size),
 )
 SEPARATORS = st.sampled_from([" ", " ", " ", ". ", ".\n", "\n", "\n\n", "\t", "    ", ";", " " * 500])
-TEXTS = st.lists(st.tuples(WORDS, SEPARATORS), max_size=60).map(lambda parts: "".join(word + gap for word, gap in parts))
+TEXTS = st.lists(st.tuples(WORDS, SEPARATORS), max_size=60).map(
+    lambda parts: "".join(word + gap for word, gap in parts)
+)
 HEADINGS = st.sampled_from([(), ("A",), ("A", "B"), ("A", "C"), ("D",)])
 BLOCKS = st.lists(st.builds(Block, TEXTS, st.one_of(st.none(), st.integers(1, 3)), HEADINGS), max_size=8)
 
@@ -75,7 +95,11 @@ def test_passages_hold_the_whole_text_in_order_within_their_bounds(model: Model,
         assert model.length(text[piece.start : piece.end]) == piece.tokens <= TOKENS_MAX
         assert piece.end - piece.start <= 10 * TOKENS_MAX
         covered[piece.start : piece.end] = b"\x01" * (piece.end - piece.start)
-    lost = [character for character, seen in zip(text, covered, strict=True) if not seen and not character.isspace()]
+    lost = [
+        character
+        for character, seen in zip(text, covered, strict=True)
+        if not seen and not character.isspace()
+    ]
     assert not lost
     for one, two in pairwise(pieces):
         assert one.start < two.start
@@ -87,7 +111,9 @@ def test_passages_hold_the_whole_text_in_order_within_their_bounds(model: Model,
 
 
 def _on_one_page(piece: Piece, found: DocumentText) -> bool:
-    touched = {section.page for section in found.sections if section.start < piece.end and piece.start < section.end}
+    touched = {
+        section.page for section in found.sections if section.start < piece.end and piece.start < section.end
+    }
     return touched == {piece.page}
 
 
@@ -137,7 +163,9 @@ def test_a_long_sentence_is_cut_between_words(model: Model) -> None:
 
 def test_small_sections_under_one_top_heading_share_a_passage(model: Model) -> None:
     found = document(
-        Block("Guide", headings=("Guide",)), Block("One.", headings=("Guide", "One")), Block("Two.", headings=("Guide", "Two"))
+        Block("Guide", headings=("Guide",)),
+        Block("One.", headings=("Guide", "One")),
+        Block("Two.", headings=("Guide", "Two")),
     )
     assert texts_of(found, split(model, found)) == ["Guide\n\nOne.\n\nTwo."]
 

@@ -10,18 +10,53 @@ from retrieval_service.parsing.decoding import decode
 from retrieval_service.parsing.errors import DocumentRefused
 
 TEXTS = {
-    "chinese": "检索服务负责文件、知识库和搜索。用户上传的文件会被拆分成段落，然后写入向量数据库。本合同由双方签订。",
-    "traditional chinese": "檢索服務負責檔案、知識庫和搜尋。使用者上傳的檔案會被拆分成段落，然後寫入向量資料庫。每個人只能看到自己的檔案。",
-    "russian": "Сервис поиска отвечает за файлы, базы знаний и поиск. Загруженный файл делится на отрывки и записывается в хранилище.",
-    "ukrainian": "Служба пошуку відповідає за файли, бази знань і пошук. Завантажений користувачем файл ділиться на уривки.",
-    "japanese": "検索サービスはファイルとナレッジベースと検索を担当します。アップロードされたファイルは段落に分割され、書き込まれます。",
-    "korean": "검색 서비스는 파일, 지식 베이스 및 검색을 담당합니다. 사용자가 올린 파일은 단락으로 나뉘어 벡터 저장소에 기록됩니다.",
-    "german": "Der Suchdienst verwaltet Dateien. Größere Dateien werden über mehrere Übertragungen hochgeladen; Müller zahlt später.",
-    "french": "Le service gère les fichiers, les bases de connaissances et la recherche. Les élèves ont été reçus à l'école après l'été.",
-    "polish": "Usługa wyszukiwania zarządza plikami, bazami wiedzy i wyszukiwaniem. Zażółć gęślą jaźń, a książki są na półce.",
-    "czech": "Vyhledávací služba spravuje soubory, znalostní báze a vyhledávání. Příliš žluťoučký kůň úpěl ďábelské ódy.",
-    "greek": "Η υπηρεσία αναζήτησης διαχειρίζεται αρχεία, βάσεις γνώσεων και αναζήτηση. Κάθε άτομο βλέπει μόνο τα δικά του αρχεία.",
-    "turkish": "Arama hizmeti dosyaları, bilgi tabanlarını ve aramayı yönetir. Şimdi güneş doğuyor ve çocuklar ağaçların altında oynuyor.",
+    "chinese": (
+        "检索服务负责文件、知识库和搜索。用户上传的文件会被拆分成段落，然后写入向量数据库。本合同由双方签订。"
+    ),
+    "traditional chinese": (
+        "檢索服務負責檔案、知識庫和搜尋。"
+        "使用者上傳的檔案會被拆分成段落，然後寫入向量資料庫。每個人只能看到自己的檔案。"
+    ),
+    "russian": (
+        "Сервис поиска отвечает за файлы, базы знаний и поиск. Загруженный файл делится на отрывки и "
+        "записывается в хранилище."
+    ),
+    "ukrainian": (
+        "Служба пошуку відповідає за файли, бази знань і пошук. Завантажений користувачем файл ділиться на "
+        "уривки."
+    ),
+    "japanese": (
+        "検索サービスはファイルとナレッジベースと検索を担当します。"
+        "アップロードされたファイルは段落に分割され、書き込まれます。"
+    ),
+    "korean": (
+        "검색 서비스는 파일, 지식 베이스 및 검색을 담당합니다. "
+        "사용자가 올린 파일은 단락으로 나뉘어 벡터 저장소에 기록됩니다."
+    ),
+    "german": (
+        "Der Suchdienst verwaltet Dateien. Größere Dateien werden über mehrere Übertragungen hochgeladen; "
+        "Müller zahlt später."
+    ),
+    "french": (
+        "Le service gère les fichiers, les bases de connaissances et la recherche. Les élèves ont été "
+        "reçus à l'école après l'été."
+    ),
+    "polish": (
+        "Usługa wyszukiwania zarządza plikami, bazami wiedzy i wyszukiwaniem. Zażółć gęślą jaźń, a książki "
+        "są na półce."
+    ),
+    "czech": (
+        "Vyhledávací služba spravuje soubory, znalostní báze a vyhledávání. Příliš žluťoučký kůň úpěl "
+        "ďábelské ódy."
+    ),
+    "greek": (
+        "Η υπηρεσία αναζήτησης διαχειρίζεται αρχεία, βάσεις γνώσεων και αναζήτηση. Κάθε άτομο βλέπει μόνο "
+        "τα δικά του αρχεία."
+    ),
+    "turkish": (
+        "Arama hizmeti dosyaları, bilgi tabanlarını ve aramayı yönetir. Şimdi güneş doğuyor ve çocuklar "
+        "ağaçların altında oynuyor."
+    ),
     "hebrew": "שירות החיפוש אחראי על קבצים, מאגרי ידע וחיפוש. כל אדם רואה רק את הקבצים שלו.",
     "arabic": "خدمة البحث مسؤولة عن الملفات وقواعد المعرفة والبحث. كل شخص يرى ملفاته فقط.",
     "english": "The price is 5 £ — “fine”, said O’Brien, and that was the end of the matter.",
@@ -106,17 +141,31 @@ def test_what_is_not_sure_is_refused_and_never_read_as_something_else(text: str,
     ("text", "encoding"),
     [
         ("Ξεσκεπάζω την ψυχοφθόρα βδελυγμία.", "cp1253"),
-        ("İstanbul, Türkiye'nin en kalabalık şehridir. Şehir, iktisadi, tarihi ve sosyo-kültürel açıdan çok önemlidir.", "cp1254"),
+        (
+            "İstanbul, Türkiye'nin en kalabalık şehridir. Şehir, iktisadi, tarihi ve sosyo-kültürel açıdan "
+            "çok önemlidir.",
+            "cp1254",
+        ),
         ("Şişli, Beşiktaş ve Kadıköy ilçeleri", "cp1254"),
         ("Budapest Magyarország fővárosa. Árvíztűrő tükörfúrógép működik.", "cp1250"),
-        ("Reykjavík er höfuðborg Íslands. Þar býr meira en þriðjungur þjóðarinnar, og þýðir nafnið reykjarvík.", "cp1252"),
-        ("Der Gott Þór ist größer als die übrigen Götter, und für Bücher über ihn gibt es schöne Verkäufe in München.", "cp1252"),
+        (
+            "Reykjavík er höfuðborg Íslands. Þar býr meira en þriðjungur þjóðarinnar, og þýðir nafnið "
+            "reykjarvík.",
+            "cp1252",
+        ),
+        (
+            "Der Gott Þór ist größer als die übrigen Götter, und für Bücher über ihn gibt es schöne "
+            "Verkäufe in München.",
+            "cp1252",
+        ),
         ("São Paulo é a maior cidade do país; não há coração sem emoção, e as ações são rápidas.", "cp1252"),
         ("Tallinn on Eesti pealinn. Õhtul sõidab rõõmus mees üle jõe.", "cp1257"),
         ("Où étiez-vous en août ? Bien sûr, nous étions à l'hôtel, près de la forêt brûlée.", "cp1252"),
     ],
 )
-def test_letters_that_differ_in_a_few_places_only_are_never_taken_for_each_other(text: str, encoding: str, times: int) -> None:
+def test_letters_that_differ_in_a_few_places_only_are_never_taken_for_each_other(
+    text: str, encoding: str, times: int
+) -> None:
     """Read wrongly, nobody would find the most frequent words of the language."""
     text = f"{text}\n" * times
     try:
@@ -143,7 +192,9 @@ def test_one_broken_character_does_not_turn_a_text_into_another_encoding() -> No
     assert decode(raw[:-cut]).startswith(text[:100])
 
 
-@pytest.mark.parametrize(("language", "encoding"), [("chinese", "gbk"), ("german", "cp1252"), ("russian", "cp1251")])
+@pytest.mark.parametrize(
+    ("language", "encoding"), [("chinese", "gbk"), ("german", "cp1252"), ("russian", "cp1251")]
+)
 def test_a_large_text_is_found_out_by_a_sample(language: str, encoding: str) -> None:
     text = TEXTS[language] * 20_000  # one line
     began_s = time.process_time()

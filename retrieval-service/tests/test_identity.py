@@ -18,7 +18,9 @@ KEYS = KeyRing()
 @pytest.fixture
 async def client(service_database: Callable[[str], Any], tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     database = service_database("retrieval-service")
-    settings = RetrievalSettings(**KEYS.settings_fields("retrieval-service", database_url=database.app_url), atrium_home=tmp_path)
+    settings = RetrievalSettings(
+        **KEYS.settings_fields("retrieval-service", database_url=database.app_url), atrium_home=tmp_path
+    )
     async with serve(create_app(settings)) as base_url, httpx.AsyncClient(base_url=base_url) as http:
         yield http
 

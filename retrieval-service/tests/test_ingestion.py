@@ -1,4 +1,6 @@
-"""Ingestion: from a file that waits to passages that are found, through refusals, waits, cancellation and death at every point."""
+"""Ingestion: from a file that waits to passages that are found, through refusals, waits, cancellation and
+death at every point.
+"""
 
 import asyncio
 import contextlib
@@ -23,7 +25,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def worlds(
-    service_database: Callable[[str], Any], tmp_path_factory: pytest.TempPathFactory, embedding_model_folder: Path
+    service_database: Callable[[str], Any],
+    tmp_path_factory: pytest.TempPathFactory,
+    embedding_model_folder: Path,
 ) -> AsyncGenerator[Callable[[], World]]:
     async with worlds_over(service_database, tmp_path_factory, embedding_model_folder) as make:
         yield make
@@ -62,12 +66,17 @@ def person(service: Service) -> Person:
     return service.person()
 
 
-async def test_a_file_becomes_passages_and_vectors_and_then_ready(service: Service, world: World, person: Person) -> None:
+async def test_a_file_becomes_passages_and_vectors_and_then_ready(
+    service: Service, world: World, person: Person
+) -> None:
     file_id = await person.upload(TEXT)
     file = await person.until(file_id, "ready")
     passages = await world.passages(file_id)
     assert [row["ordinal"] for row in passages] == list(range(PASSAGES))
-    assert (file["chunk_count"], file["token_count"]) == (PASSAGES, sum(row["token_count"] for row in passages))
+    assert (file["chunk_count"], file["token_count"]) == (
+        PASSAGES,
+        sum(row["token_count"] for row in passages),
+    )
     assert (file["embedding_status"], file["progress"], file["error"]) == ("completed", None, None)
     assert file["qdrant_point_id"] == str(passages[0]["id"])
     assert await service.points(file_id) == PASSAGES
@@ -75,7 +84,9 @@ async def test_a_file_becomes_passages_and_vectors_and_then_ready(service: Servi
     assert all(f"w{number}x" in text for number in range(11))
 
 
-async def test_texts_are_embedded_for_the_person_who_uploaded_and_once(service: Service, inference: FakeInference) -> None:
+async def test_texts_are_embedded_for_the_person_who_uploaded_and_once(
+    service: Service, inference: FakeInference
+) -> None:
     one, two = service.person(), service.person()
     text = unique()
     await one.until(await one.upload(text), "ready")
@@ -87,7 +98,9 @@ async def test_texts_are_embedded_for_the_person_who_uploaded_and_once(service: 
     assert inference.texts == []
 
 
-async def test_progress_is_shown_and_readers_see_nothing_before_the_end(person: Person, inference: FakeInference) -> None:
+async def test_progress_is_shown_and_readers_see_nothing_before_the_end(
+    person: Person, inference: FakeInference
+) -> None:
     inference.gate.clear()
     file_id = await person.upload(unique())
     file = await person.until(file_id, "embedding")
@@ -98,8 +111,14 @@ async def test_progress_is_shown_and_readers_see_nothing_before_the_end(person: 
     assert len((await person.http.get(f"{FILES}/{file_id}/chunks")).json()["data"]) == PASSAGES
 
 
-@pytest.mark.parametrize("answer", [refusal(503, "loading"), refusal(429, "limited"), refusal(500, "boom")], ids=["503", "429", "500"])
-async def test_a_model_that_is_away_for_a_while_is_waited_for(person: Person, inference: FakeInference, answer: Any) -> None:
+@pytest.mark.parametrize(
+    "answer",
+    [refusal(503, "loading"), refusal(429, "limited"), refusal(500, "boom")],
+    ids=["503", "429", "500"],
+)
+async def test_a_model_that_is_away_for_a_while_is_waited_for(
+    person: Person, inference: FakeInference, answer: Any
+) -> None:
     inference.refusals.append(answer)
     await person.until(await person.upload(unique()), "ready")
     assert inference.calls == 4
@@ -108,7 +127,9 @@ async def test_a_model_that_is_away_for_a_while_is_waited_for(person: Person, in
 @pytest.mark.parametrize(
     ("answer", "code"),
     [
-        pytest.param(refusal(402, "budget", "the budget is used up; top it up"), "embedding_unpaid", id="budget"),
+        pytest.param(
+            refusal(402, "budget", "the budget is used up; top it up"), "embedding_unpaid", id="budget"
+        ),
         pytest.param(refusal(400, "bad", "this input is refused"), "embedding_refused", id="refused"),
         pytest.param((200, {"data": [{"index": 0, "embedding": ""}]}), "embedding_invalid", id="no vectors"),
     ],
@@ -164,7 +185,9 @@ async def test_a_deleted_file_never_comes_back(
     assert (await world.passages(file_id), await service.points(file_id)) == ([], 0)
 
 
-async def test_deleting_a_ready_file_removes_passages_and_vectors(service: Service, world: World, person: Person, eventually: Any) -> None:
+async def test_deleting_a_ready_file_removes_passages_and_vectors(
+    service: Service, world: World, person: Person, eventually: Any
+) -> None:
     file_id = await person.upload()
     await person.until(file_id, "ready")
     await person.http.delete(f"{FILES}/{file_id}")
@@ -188,7 +211,10 @@ async def test_a_citation_opens_its_passage_with_what_stands_around_it(world: Wo
     assert opened["before"].startswith("Paragraph 0.")
     assert opened["after"]
     assert opened["text"] not in opened["before"] + opened["after"]
-    assert (opened["previous_chunk_id"], opened["next_chunk_id"]) == (chunks[0]["chunk_id"], chunks[2]["chunk_id"])
+    assert (opened["previous_chunk_id"], opened["next_chunk_id"]) == (
+        chunks[0]["chunk_id"],
+        chunks[2]["chunk_id"],
+    )
     edge = (await person.http.get(f"{FILES}/{file_id}/chunks/{chunks[0]['chunk_id']}")).json()
     assert (edge["before"], edge["previous_chunk_id"]) == (None, None)
 
@@ -201,16 +227,23 @@ async def test_passages_of_others_are_not_there(service: Service, person: Person
     stranger = service.person()
     for path in (f"{file_id}/chunks", f"{file_id}/chunks/{chunk_id}", f"{uuid4()}/chunks"):
         assert (await stranger.http.get(f"{FILES}/{path}")).status_code == 404
-    assert (await person.http.get(f"{FILES}/{other_file}/chunks/{chunk_id}")).json()["code"] == "chunk_not_found"
+    assert (await person.http.get(f"{FILES}/{other_file}/chunks/{chunk_id}")).json()[
+        "code"
+    ] == "chunk_not_found"
     for after in ("nothing", str(uuid4()), chunk_id):
         answer = await person.http.get(f"{FILES}/{other_file}/chunks", params={"after": after})
         assert (answer.status_code, answer.json()["code"]) == (422, "cursor_invalid")
 
 
-async def test_an_ingestion_that_nobody_works_on_is_ended(service: Service, world: World, person: Person) -> None:
+async def test_an_ingestion_that_nobody_works_on_is_ended(
+    service: Service, world: World, person: Person
+) -> None:
     file_id = await person.upload()
     await person.until(file_id, "ready")
-    await world.sql("UPDATE file SET stage = 'embedding', updated_at = now() - interval '1 hour' WHERE id = $1", UUID(file_id))
+    await world.sql(
+        "UPDATE file SET stage = 'embedding', updated_at = now() - interval '1 hour' WHERE id = $1",
+        UUID(file_id),
+    )
     await service.state.ingestion_sweeper.run()
     file = await person.file(file_id)
     assert (file["stage"], file["error"]["code"]) == ("failed", "interrupted")
@@ -270,7 +303,11 @@ class Processes:
     @contextlib.asynccontextmanager
     async def over(cls, world: World) -> AsyncGenerator["Processes"]:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, str(_CHILD), json.dumps(world.fields), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+            sys.executable,
+            str(_CHILD),
+            json.dumps(world.fields),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
         )
         try:
             yield cls(process)
@@ -280,7 +317,9 @@ class Processes:
             await process.wait()
 
     async def run(self, file_id: str, point: str = "", *, version: int = 1) -> int:
-        """The exit code of a service that ran until the file's workflow was over, or until it died at `point`."""
+        """The exit code of a service that ran until the file's workflow was over, or until it died at
+        `point`.
+        """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(f"{version} {file_id} {point}\n".encode())
@@ -296,8 +335,8 @@ async def waiting_file(world: World) -> str:
     path.write_bytes(text)
     principal = make_principal()
     await world.sql(
-        "INSERT INTO file (id, organisation_id, team_id, user_id, principal, filename, content_type, size_bytes, sha256, s3_key,"
-        " collection, stage, created_at, updated_at)"
+        "INSERT INTO file (id, organisation_id, team_id, user_id, principal, filename, content_type,"
+        " size_bytes, sha256, s3_key, collection, stage, created_at, updated_at)"
         " VALUES ($1, $2, $3, $4, $5, 'notes.txt', 'text/plain', $6, $7, $8, $9, 'queued', now(), now())",
         UUID(file_id),
         principal.organisation_id,
@@ -335,7 +374,9 @@ DEATHS = [
 
 
 @pytest.mark.timeout(300)
-async def test_killed_at_every_point_a_file_is_ingested_exactly_once(worlds: Callable[[], World], inference: FakeInference) -> None:
+async def test_killed_at_every_point_a_file_is_ingested_exactly_once(
+    worlds: Callable[[], World], inference: FakeInference
+) -> None:
     world = worlds()
     file_id = await waiting_file(world)
     async with Processes.over(world) as processes:
@@ -357,7 +398,9 @@ async def assert_ingested_once(world: World, file_id: str) -> None:
 
 
 @pytest.mark.timeout(300)
-async def test_upgraded_at_any_point_files_are_ingested_exactly_once(worlds: Callable[[], World], inference: FakeInference) -> None:
+async def test_upgraded_at_any_point_files_are_ingested_exactly_once(
+    worlds: Callable[[], World], inference: FakeInference
+) -> None:
     world = worlds()
     file_id, waiting_id = await waiting_file(world), await waiting_file(world)
     async with Processes.over(world) as processes:
@@ -367,7 +410,9 @@ async def test_upgraded_at_any_point_files_are_ingested_exactly_once(worlds: Cal
             assert await processes.run(name, version=99) == 0
             await assert_ingested_once(world, name)
     assert await stored_points(world) == {file_id: PASSAGES, waiting_id: PASSAGES}
-    assert len(set(inference.texts)) == 2 * PASSAGES  # a death at a point of one may cut a batch of the other, which is embedded again
+    assert (
+        len(set(inference.texts)) == 2 * PASSAGES
+    )  # a death at a point of one may cut a batch of the other, which is embedded again
 
 
 @pytest.mark.timeout(300)
@@ -386,7 +431,9 @@ async def test_killed_amid_the_files_of_several_people_none_is_lost_or_read_twic
 
 
 @pytest.mark.timeout(300)
-async def test_killed_while_it_is_cancelled_a_file_leaves_nothing(worlds: Callable[[], World], inference: FakeInference) -> None:
+async def test_killed_while_it_is_cancelled_a_file_leaves_nothing(
+    worlds: Callable[[], World], inference: FakeInference
+) -> None:
     world = worlds()
     file_id = await waiting_file(world)
     async with Processes.over(world) as processes:

@@ -20,9 +20,10 @@ def url(service_database: Callable[[str], Any]) -> str:
 async def file_at(connection: asyncpg.Connection, stage: str) -> UUID:
     file_id = uuid4()
     await connection.execute(
-        "INSERT INTO file (id, organisation_id, team_id, user_id, principal, filename, content_type, size_bytes, sha256, s3_key,"
-        " collection, stage, created_at, updated_at)"
-        " VALUES ($1, $1, $1, $1, '{}', 'a.txt', 'text/plain', 1, '', 'files/' || $2, 'c', $3, now(), now() - interval '1 hour')",
+        "INSERT INTO file (id, organisation_id, team_id, user_id, principal, filename, content_type,"
+        " size_bytes, sha256, s3_key, collection, stage, created_at, updated_at)"
+        " VALUES ($1, $1, $1, $1, '{}', 'a.txt', 'text/plain', 1, '', 'files/' || $2, 'c', $3, now(), now() -"
+        " interval '1 hour')",
         file_id,
         str(file_id),
         stage,
@@ -30,7 +31,9 @@ async def file_at(connection: asyncpg.Connection, stage: str) -> UUID:
     return file_id
 
 
-@pytest.mark.parametrize(("stage", "wanted"), [("parsing", True), ("embedding", True), ("ready", False), ("cancelled", False)])
+@pytest.mark.parametrize(
+    ("stage", "wanted"), [("parsing", True), ("embedding", True), ("ready", False), ("cancelled", False)]
+)
 async def test_a_reading_goes_on_while_its_attempt_has_not_ended(url: str, stage: str, wanted: bool) -> None:
     """A reading that begins again finds its file where the reading before it came to."""
     database = Database(url, schema="retrieval", pool_max=2)

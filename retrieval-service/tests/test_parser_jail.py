@@ -1,4 +1,6 @@
-"""The process that reads what strangers wrote is shut in: nothing of the home, no process, no network, and no reading without it."""
+"""The process that reads what strangers wrote is shut in: nothing of the home, no process, no network, and no
+reading without it.
+"""
 
 import asyncio
 import json
@@ -16,7 +18,9 @@ from shared.jail import landlock
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-no_landlock = pytest.mark.skipif(sys.platform != "linux" or landlock.abi() < 1, reason="this kernel has no Landlock")
+no_landlock = pytest.mark.skipif(
+    sys.platform != "linux" or landlock.abi() < 1, reason="this kernel has no Landlock"
+)
 
 # The reader of plain text as a document that took it over would have it: the whole worker is the real one.
 HOSTILE = """
@@ -57,7 +61,9 @@ worker.main()
 
 
 @no_landlock
-async def test_a_reader_that_was_taken_over_reaches_nothing(read: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_reader_that_was_taken_over_reaches_nothing(
+    read: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     secrets = tmp_path / "secrets.json"
     secrets.write_text("top-secret")
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -81,12 +87,19 @@ async def test_the_self_test_of_the_installation_holds(tmp_path: Path) -> None:
     assert not await asyncio.to_thread(os.listdir, tmp_path)
 
 
-async def test_without_landlock_no_file_is_read_and_readiness_says_why(read: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_landlock_no_file_is_read_and_readiness_says_why(
+    read: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     without = "from shared.jail import landlock; landlock.abi = lambda: 0;"
     monkeypatch.setattr(
         process,
         "command",
-        lambda module: [sys.executable, "-I", "-c", f"{without} import runpy; runpy.run_module({module!r}, run_name='__main__')"],
+        lambda module: [
+            sys.executable,
+            "-I",
+            "-c",
+            f"{without} import runpy; runpy.run_module({module!r}, run_name='__main__')",
+        ],
     )
     with pytest.raises(DocumentRefused) as refused:
         await read(b"never read", "text/plain")
@@ -98,13 +111,20 @@ async def test_without_landlock_no_file_is_read_and_readiness_says_why(read: Any
     assert "no Landlock" in check.reason
 
 
-async def test_a_thread_that_a_library_started_stops_the_reading(read: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_thread_that_a_library_started_stops_the_reading(
+    read: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Landlock and seccomp bind the thread that asks for them, not those beside it."""
     threaded = "import threading; threading.Thread(target=threading.Event().wait, daemon=True).start();"
     monkeypatch.setattr(
         process,
         "command",
-        lambda module: [sys.executable, "-I", "-c", f"{threaded} import runpy; runpy.run_module({module!r}, run_name='__main__')"],
+        lambda module: [
+            sys.executable,
+            "-I",
+            "-c",
+            f"{threaded} import runpy; runpy.run_module({module!r}, run_name='__main__')",
+        ],
     )
     with pytest.raises(DocumentRefused) as refused:
         await read(b"never read", "text/plain")

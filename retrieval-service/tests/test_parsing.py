@@ -1,4 +1,6 @@
-"""Reading documents in a confined process: what comes out of each format, and what is refused in which words."""
+"""Reading documents in a confined process: what comes out of each format, and what is refused in
+which words.
+"""
 
 import asyncio
 import codecs
@@ -30,8 +32,14 @@ async def refused(read: Any, *arguments: Any, **options: Any) -> DocumentRefused
 
 
 async def test_a_pdf_keeps_its_page_numbers_and_says_how_far_it_is(read: Any, documents: Any) -> None:
-    found = await read(documents.pdf(["The first page.", "The second page.", "The third page."]), "application/pdf")
-    assert [(chunk.page, chunk.text) for chunk in found.chunks] == [(1, "The first page."), (2, "The second page."), (3, "The third page.")]
+    found = await read(
+        documents.pdf(["The first page.", "The second page.", "The third page."]), "application/pdf"
+    )
+    assert [(chunk.page, chunk.text) for chunk in found.chunks] == [
+        (1, "The first page."),
+        (2, "The second page."),
+        (3, "The third page."),
+    ]
     assert [(step.done, step.total) for step in found.progress] == [(0, 3), (1, 3), (2, 3), (3, 3)]
     assert found.done.pages == 3
 
@@ -64,7 +72,10 @@ async def test_a_docx_keeps_headings_tables_and_footnotes(read: Any, documents: 
     found = await read(out.getvalue(), documents.docx_type)
     assert found.texts == ["Annual report\n\nResults\n\nSales rose.\tCosts fell.\n\nYear | Sales\n2025 | 17"]
     assert found.chunks[0].heading == "Annual report › Results"
-    note = f'<w:footnotes xmlns:w="{_W}"><w:footnote><w:p><w:r><w:t>See page 9.</w:t></w:r></w:p></w:footnote></w:footnotes>'
+    note = (
+        f'<w:footnotes xmlns:w="{_W}"><w:footnote><w:p><w:r><w:t>See page '
+        "9.</w:t></w:r></w:p></w:footnote></w:footnotes>"
+    )
     with_notes = documents.docx("<w:p><w:r><w:t>Body.</w:t></w:r></w:p>", footnotes=note.encode())
     assert (await read(with_notes, documents.docx_type)).texts == ["Body.\n\nSee page 9."]
 
@@ -83,12 +94,18 @@ async def test_html_is_what_a_reader_of_the_page_sees(read: Any) -> None:
     <script>alert(1)</script><!-- nor this --><pre>  keep
     this</pre><h2>Sub</h2>tail &amp; caf&eacute;</body></html>"""
     found = await read(page, "text/html", "page.html")
-    assert found.texts == ["Top one\n\nHello world\nsecond line\n\na\nb\n\n1 | 2\n3 | 4\n\n  keep\n    this\n\nSub\n\ntail & café"]
+    assert found.texts == [
+        "Top one\n\nHello world\nsecond line\n\na\nb\n\n1 | 2\n3 | 4\n\n  keep\n    this\n\nSub\n\ntail & "
+        "café"
+    ]
 
 
 async def test_markdown_keeps_its_source_and_headings_outside_code(read: Any) -> None:
     long = " ".join(["word"] * 150)
-    source = f"# Guide\n\nIntro.\n\n## Use *it*\n\n{long}\n\n```sh\n# not a heading\n```\n\nOther\n=====\n\n{long} end"
+    source = (
+        f"# Guide\n\nIntro.\n\n## Use *it*\n\n{long}\n\n```sh\n# not a "
+        f"heading\n```\n\nOther\n=====\n\n{long} end"
+    )
     found = await read(source.encode(), "text/markdown", "guide.md")
     assert [chunk.heading for chunk in found.chunks] == ["Guide › Use it", "Other"]
     assert "# not a heading" in found.texts[0]
@@ -101,7 +118,9 @@ async def test_markdown_keeps_its_source_and_headings_outside_code(read: Any) ->
         pytest.param("naïve café – 東京".encode(), "text/plain", id="utf-8"),
         pytest.param(codecs.BOM_UTF8 + "naïve café – 東京".encode(), "text/plain", id="utf-8-bom"),
         pytest.param("naïve café – 東京".encode("utf-16"), "text/plain", id="utf-16"),
-        pytest.param('<meta charset="shift_jis">naive cafe - 東京'.encode("shift_jis"), "text/html", id="declared"),
+        pytest.param(
+            '<meta charset="shift_jis">naive cafe - 東京'.encode("shift_jis"), "text/html", id="declared"
+        ),
     ],
 )
 async def test_encodings_are_recognised(read: Any, raw: bytes, content_type: str) -> None:
@@ -123,7 +142,14 @@ async def test_a_text_in_a_national_encoding_is_read(read: Any) -> None:
     assert (await read(text.encode("gbk"), "text/plain")).texts == [text]
 
 
-def drawn(documents: Any, operations: bytes, *, catalogue: bytes = b"", page: bytes = b"", more: tuple[bytes, ...] = ()) -> bytes:
+def drawn(
+    documents: Any,
+    operations: bytes,
+    *,
+    catalogue: bytes = b"",
+    page: bytes = b"",
+    more: tuple[bytes, ...] = (),
+) -> bytes:
     """A PDF of one page; its further objects have the numbers from 6 on."""
     return documents.pdf_of(
         [
@@ -131,7 +157,8 @@ def drawn(documents: Any, operations: bytes, *, catalogue: bytes = b"", page: by
             b"<< /Type /Pages /Count 1 /Kids [5 0 R] >>",
             b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
             b"<< /Length %d >>\nstream\n%s\nendstream" % (len(operations), operations),
-            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R /Resources << /Font << /F1 3 0 R >> >> %s >>" % page,
+            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R /Resources << /Font << "
+            b"/F1 3 0 R >> >> %s >>" % page,
             *more,
         ]
     )
@@ -139,14 +166,30 @@ def drawn(documents: Any, operations: bytes, *, catalogue: bytes = b"", page: by
 
 def placed(rows: list[tuple[int, list[tuple[int, str]]]]) -> bytes:
     """Texts at (x, y), in the order they are given."""
-    texts = (b"1 0 0 1 %d %d Tm (%s) Tj" % (x, y, text.encode("latin-1")) for y, cells in rows for x, text in cells)
+    texts = (
+        b"1 0 0 1 %d %d Tm (%s) Tj" % (x, y, text.encode("latin-1")) for y, cells in rows for x, text in cells
+    )
     return b"BT /F1 9 Tf %s ET" % b" ".join(texts)
 
 
 async def test_columns_of_a_pdf_that_are_drawn_row_by_row_stay_apart(read: Any, documents: Any) -> None:
-    rows = [(760, [(50, "A title that goes over both of the columns, from the left to the right of the whole page, like this")])]
+    rows = [
+        (
+            760,
+            [
+                (
+                    50,
+                    "A title that goes over both of the columns, from the left to the right of the whole "
+                    "page, like this",
+                )
+            ],
+        )
+    ]
     for number in range(8):
-        left, right = f"Left line {number} of a story about a long journey", f"Right line {number} of another one, which is about money"
+        left, right = (
+            f"Left line {number} of a story about a long journey",
+            f"Right line {number} of another one, which is about money",
+        )
         rows.append((700 - 12 * number, [(50, left), (310, right)]))
     rows += [
         (600, [(50, "Left line 8 ends it.")]),
@@ -162,7 +205,10 @@ async def test_columns_of_a_pdf_that_are_drawn_row_by_row_stay_apart(read: Any, 
 
 
 async def test_rows_of_a_table_in_a_pdf_stay_together(read: Any, documents: Any) -> None:
-    rows = [(700 - 12 * number, [(50, f"Item {number}"), (200, f"{number} EUR"), (350, f"in March {number}")]) for number in range(10)]
+    rows = [
+        (700 - 12 * number, [(50, f"Item {number}"), (200, f"{number} EUR"), (350, f"in March {number}")])
+        for number in range(10)
+    ]
     (text,) = (await read(drawn(documents, placed(rows)), "application/pdf")).texts
     assert text.split("\n")[3].split() == ["Item", "3", "3", "EUR", "in", "March", "3"]
 
@@ -178,7 +224,13 @@ async def test_filled_form_fields_of_a_pdf_are_read(read: Any, documents: Any) -
         b"<< /Type /XObject /Subtype /Form /BBox [0 0 1 1] /Length 0 >>\nstream\n\nendstream",
     )
     form = b"/AcroForm << /Fields [6 0 R 7 0 R 8 0 R] /DA (/Helv 0 Tf 0 g) >>"
-    content = drawn(documents, placed([(760, [(50, "Application")])]), catalogue=form, page=b"/Annots [6 0 R 7 0 R 8 0 R]", more=fields)
+    content = drawn(
+        documents,
+        placed([(760, [(50, "Application")])]),
+        catalogue=form,
+        page=b"/Annots [6 0 R 7 0 R 8 0 R]",
+        more=fields,
+    )
     (text,) = (await read(content, "application/pdf")).texts
     assert text == "Application\n\nName of applicant: Ada Lovelace\nagree: Yes"
 
@@ -187,7 +239,8 @@ async def test_a_text_box_of_a_docx_is_read_once_and_apart(read: Any, documents:
     box = "<w:txbxContent><w:p><w:r><w:t>In the box.</w:t></w:r></w:p></w:txbxContent>"
     mc = "http://schemas.openxmlformats.org/markup-compatibility/2006"
     both = (
-        f'<mc:AlternateContent xmlns:mc="{mc}"><mc:Choice Requires="wps"><w:drawing>{box}</w:drawing></mc:Choice>'
+        f'<mc:AlternateContent xmlns:mc="{mc}"><mc:Choice '
+        f'Requires="wps"><w:drawing>{box}</w:drawing></mc:Choice>'
         f"<mc:Fallback><w:pict>{box}</w:pict></mc:Fallback></mc:AlternateContent>"
     )
     body = f"<w:p><w:r><w:t>Before, </w:t></w:r><w:r>{both}</w:r><w:r><w:t>and after.</w:t></w:r></w:p>"
@@ -234,9 +287,15 @@ REFUSALS = {
     "no docx": ("broken", lambda documents: (b"PK\x03\x04 not really", documents.docx_type, "a.docx")),
     "cut docx": ("broken", lambda documents: (documents.docx("<w:p/>")[:-30], documents.docx_type, "a.docx")),
     "bad xml docx": ("broken", lambda documents: (documents.docx("<w:p>"), documents.docx_type, "a.docx")),
-    "docx without text": ("empty", lambda documents: (documents.docx("<w:p/>"), documents.docx_type, "a.docx")),
+    "docx without text": (
+        "empty",
+        lambda documents: (documents.docx("<w:p/>"), documents.docx_type, "a.docx"),
+    ),
     "blank text": ("empty", lambda _: (b" \n\t\n", "text/plain", "a.txt")),
-    "blank html": ("empty", lambda _: (b"<html><body><script>x</script></body></html>", "text/html", "a.html")),
+    "blank html": (
+        "empty",
+        lambda _: (b"<html><body><script>x</script></body></html>", "text/html", "a.html"),
+    ),
     "nothing": ("empty", lambda _: (b"", "text/plain", "a.txt")),
     "binary": ("not_text", lambda _: (b"abc\x00def", "text/plain", "a.txt")),
     "picture": ("unsupported_type", lambda _: (b"\x89PNG", "image/png", "a.png")),
@@ -280,7 +339,9 @@ worker.main()
 async def test_a_document_gets_its_time_on_a_core_and_no_more(
     read: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, confined: bool
 ) -> None:
-    """Counted on the core, so that a busy machine changes nothing; the clock's limit is far away and would say nothing of a death."""
+    """Counted on the core, so that a busy machine changes nothing; the clock's limit is far away and would
+    say nothing of a death.
+    """
     monkeypatch.setattr(process, "command", lambda _module: [sys.executable, "-I", "-c", ENDLESS])
     refusal = await refused(read, b"whatever", "text/plain", wall_s=600, cpu_s_max=1, confined=confined)
     assert refusal.code == "too_slow"
@@ -293,7 +354,9 @@ async def test_a_small_file_gets_little_time_and_the_largest_what_the_setting_sa
     assert cpu_budget_s(200_000_000, 20) == cpu_budget_s(1, 20) == 20
     fields = KeyRing().settings_fields("retrieval-service", database_url="postgresql://a@127.0.0.1/b")
     nothing: Any = None
-    reader = DocumentReader(nothing, nothing, RetrievalSettings(**fields, atrium_home=tmp_path, parser_cpu_s_max=100))
+    reader = DocumentReader(
+        nothing, nothing, RetrievalSettings(**fields, atrium_home=tmp_path, parser_cpu_s_max=100)
+    )
     assert [reader._limits(size).cpu_s_max for size in (0, 1_000_000, 200_000_000)] == [30, 40, 100]
 
 
@@ -315,7 +378,9 @@ async def test_the_process_is_given_nothing_of_the_services_environment(
     await eventually(lambda: not children())
 
 
-async def test_closing_the_answers_ends_the_process(embedding_model_folder: Path, tmp_path: Path, children: Callable[[], set[int]]) -> None:
+async def test_closing_the_answers_ends_the_process(
+    embedding_model_folder: Path, tmp_path: Path, children: Callable[[], set[int]]
+) -> None:
     document = tmp_path / "long.txt"
     document.write_text("Words of a long text. " * 20_000)
     with document.open("rb") as file:
@@ -351,4 +416,6 @@ async def test_the_process_ends_with_the_service(embedding_model_folder: Path, t
 
 def _job(folder: Path, fd: int) -> ParseJob:
     limits = ParseLimits(1024**3, 60, 100, 64 * 1024**2, 50_000_000, 1024**2, 1_000_000)
-    return ParseJob(f"/dev/fd/{fd}", "text/plain", "long.txt", str(folder / "tokenizer.json"), 200, 40, limits)
+    return ParseJob(
+        f"/dev/fd/{fd}", "text/plain", "long.txt", str(folder / "tokenizer.json"), 200, 40, limits
+    )

@@ -1,4 +1,6 @@
-"""The reconciler finds and heals what half-done work leaves behind, and leaves alone what agrees or is on its way."""
+"""The reconciler finds and heals what half-done work leaves behind, and leaves alone what agrees or is on its
+way.
+"""
 
 import random
 from collections.abc import AsyncGenerator
@@ -47,10 +49,20 @@ class World:
     async def row(self, *, stage: str = "ready", chunks: int | None = 3) -> UUID:
         file_id = uuid7()
         await self.sql(
-            "INSERT INTO file (id, organisation_id, team_id, user_id, principal, filename, content_type, size_bytes, sha256, s3_key,"
-            " collection, stage, chunk_count, enqueued_attempt, created_at, updated_at)"
+            "INSERT INTO file (id, organisation_id, team_id, user_id, principal, filename, content_type,"
+            " size_bytes, sha256, s3_key, collection, stage, chunk_count, enqueued_attempt, created_at,"
+            " updated_at)"
             " VALUES ($1, $2, $3, $4, '{}', 'a.txt', 'text/plain', 1, '', $5, $6, $7, $8, 1, now(), now())",
-            *(file_id, OWNER.organisation_id, OWNER.team_id, OWNER.user_id, f"files/{file_id}", COLLECTION, stage, chunks),
+            *(
+                file_id,
+                OWNER.organisation_id,
+                OWNER.team_id,
+                OWNER.user_id,
+                f"files/{file_id}",
+                COLLECTION,
+                stage,
+                chunks,
+            ),
         )
         return file_id
 
@@ -62,7 +74,9 @@ class World:
         )
 
     async def vectors(self, file_id: UUID, count: int = 3, *, collection: str = COLLECTION) -> None:
-        await self.state.vectors.upsert([Point(uuid7(), collection, OWNER.organisation_id, file_id, "text", AXIS) for _ in range(count)])
+        await self.state.vectors.upsert(
+            [Point(uuid7(), collection, OWNER.organisation_id, file_id, "text", AXIS) for _ in range(count)]
+        )
 
     async def object(self, file_id: UUID) -> None:
         async def content() -> AsyncGenerator[bytes]:
@@ -87,14 +101,21 @@ class World:
     async def run(self, *, grace_s: float = 0) -> dict[str, tuple[int, int]]:
         """Findings as kind -> (count, healed), by a reconciler of its own."""
         reconciler = Reconciler(self.state.database, self.state.vectors, self.state.objects, grace_s=grace_s)
-        return {finding.kind: (finding.count, finding.healed) for finding in (await reconciler.run()).findings}
+        return {
+            finding.kind: (finding.count, finding.healed) for finding in (await reconciler.run()).findings
+        }
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def served(service_database: Any, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[World]:
     database = service_database("retrieval-service")
     fields = KEYS.settings_fields("retrieval-service", database_url=database.app_url)
-    settings = RetrievalSettings(**fields, atrium_home=tmp_path_factory.mktemp("home"), file_jobs_interval_s=600, reconciliation_grace_s=0)
+    settings = RetrievalSettings(
+        **fields,
+        atrium_home=tmp_path_factory.mktemp("home"),
+        file_jobs_interval_s=600,
+        reconciliation_grace_s=0,
+    )
     app = create_app(settings)
     async with serve(app) as url:
         yield World(url, app.state, database.app_url)
@@ -156,7 +177,9 @@ async def test_objects_of_no_file_are_removed_after_their_grace(world: World) ->
     assert await world.run() == {}
 
 
-async def test_strays_have_their_grace_from_when_they_were_first_seen(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_strays_have_their_grace_from_when_they_were_first_seen(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await world.vectors(uuid7())
     times = iter((1000.0, 1059.0, 1061.0))
     monkeypatch.setattr("retrieval_service.reconciliation.service.monotonic_s", lambda: next(times))
@@ -166,7 +189,9 @@ async def test_strays_have_their_grace_from_when_they_were_first_seen(world: Wor
 
 
 @pytest.mark.parametrize(("passages", "vectors"), [(3, 0), (3, 2), (3, 4), (0, 3), (2, 2)])
-async def test_a_ready_file_that_is_not_whole_is_read_again(world: World, passages: int, vectors: int) -> None:
+async def test_a_ready_file_that_is_not_whole_is_read_again(
+    world: World, passages: int, vectors: int
+) -> None:
     file_id = await world.row()
     await world.object(file_id)
     await world.passages(file_id, passages)
@@ -182,7 +207,9 @@ async def test_a_file_whose_object_is_gone_is_reported_and_not_read_again(world:
     assert await world.stage(file_id) == ("ready", 1)
 
 
-async def test_a_store_that_is_away_makes_nothing_look_lost(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_store_that_is_away_makes_nothing_look_lost(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file_id = await world.whole()
 
     async def away() -> None:
@@ -200,7 +227,9 @@ async def test_whatever_was_cut_short_is_healed_by_two_runs(world: World, seed: 
     draw = random.Random(seed)  # noqa: S311 - a reproducible choice, no secret
     whole: set[UUID] = set()
     for _ in range(12):
-        file_id = await world.whole(stage=draw.choice(("ready", "ready", "ready", "failed", "cancelled", "embedding")))
+        file_id = await world.whole(
+            stage=draw.choice(("ready", "ready", "ready", "failed", "cancelled", "embedding"))
+        )
         whole.add(file_id)
         for damage in draw.sample(("row", "passages", "vectors"), draw.randint(0, 2)):
             await _damage(world, file_id, damage)
@@ -215,7 +244,9 @@ async def test_whatever_was_cut_short_is_healed_by_two_runs(world: World, seed: 
     stored = await world.state.vectors.list_files()
     assert {file_id for _, file_id in stored} <= ready | busy
     assert all(stored[COLLECTION, file_id] == 3 for file_id in ready)
-    assert {item.key async for item in world.state.objects.list("files")} == {f"files/{row['id']}" for row in rows}
+    assert {item.key async for item in world.state.objects.list("files")} == {
+        f"files/{row['id']}" for row in rows
+    }
 
 
 async def _damage(world: World, file_id: UUID, what: str) -> None:
@@ -234,7 +265,9 @@ async def test_operators_read_the_last_report_and_run_a_new_one(world: World) ->
     admin = KEYS.user_headers(make_principal(Role.ADMIN))
     async with httpx.AsyncClient(base_url=world.url, trust_env=False, timeout=20) as client:
         report = (await client.post(ROUTE, headers=admin)).json()
-        assert report["findings"] == [{"kind": "vectors_without_file", "count": 1, "healed": 1, "examples": [str(stray)]}]
+        assert report["findings"] == [
+            {"kind": "vectors_without_file", "count": 1, "healed": 1, "examples": [str(stray)]}
+        ]
         last = (await client.get(ROUTE, headers=admin)).json()
         assert last == {"running": False, "last": report}
         for headers, status in ((KEYS.user_headers(OWNER), 403), ({}, 401)):

@@ -1,4 +1,6 @@
-"""After two years what ends by age is gone and every file is there; a deleted file leaves no row, object or vector but what is listed."""
+"""After two years what ends by age is gone and every file is there; a deleted file leaves no row, object or
+vector but what is listed.
+"""
 
 import json
 from collections.abc import AsyncGenerator, Callable
@@ -23,9 +25,14 @@ _OLD_MS = int((datetime.now(UTC) - timedelta(days=800)).timestamp() * 1000)
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def service(
-    service_database: Callable[[str], Any], tmp_path_factory: pytest.TempPathFactory, embedding_model_folder: Path
+    service_database: Callable[[str], Any],
+    tmp_path_factory: pytest.TempPathFactory,
+    embedding_model_folder: Path,
 ) -> AsyncGenerator[Service]:
-    async with worlds_over(service_database, tmp_path_factory, embedding_model_folder) as make, make().service() as service:
+    async with (
+        worlds_over(service_database, tmp_path_factory, embedding_model_folder) as make,
+        make().service() as service,
+    ):
         yield service
 
 
@@ -44,7 +51,12 @@ async def ready_file(person: Person) -> str:
 
 async def tables_naming(admin: asyncpg.Connection, *words: str) -> set[str]:
     """The tables with a row that holds one of the words anywhere."""
-    names = [row[0] for row in await admin.fetch("SELECT schemaname || '.' || tablename FROM pg_tables WHERE schemaname LIKE 'retrieval%'")]
+    names = [
+        row[0]
+        for row in await admin.fetch(
+            "SELECT schemaname || '.' || tablename FROM pg_tables WHERE schemaname LIKE 'retrieval%'"
+        )
+    ]
     found: set[str] = set()
     for name in names:
         for (text,) in await admin.fetch(f"SELECT t::text FROM {name} t"):
@@ -54,7 +66,12 @@ async def tables_naming(admin: asyncpg.Connection, *words: str) -> set[str]:
 
 
 async def objects_naming(service: Service, word: str) -> list[str]:
-    return [item.key for prefix in ("files", "uploads") async for item in service.state.objects.list(prefix) if word in item.key]
+    return [
+        item.key
+        for prefix in ("files", "uploads")
+        async for item in service.state.objects.list(prefix)
+        if word in item.key
+    ]
 
 
 async def finished_workflow(admin: asyncpg.Connection, file_id: str) -> bool:
@@ -79,9 +96,14 @@ async def test_two_years_later_every_table_that_ends_is_bounded_and_files_are_th
     for file_id in (old, fresh):
         await eventually(lambda file_id=file_id: finished_workflow(admin, file_id))
     base = (await person.http.post(BASES, json={"name": "old"})).json()["id"]
-    assert (await person.http.post(f"{BASES}/{base}/files", json={"file_id": old})).status_code in {200, 201, 204}
+    assert (await person.http.post(f"{BASES}/{base}/files", json={"file_id": old})).status_code in {
+        200,
+        201,
+        204,
+    }
     upload = await person.http.post(
-        "/api/v1/retrieval/uploads", json={"filename": "left.txt", "size_bytes": 10_000, "content_type": "text/plain"}
+        "/api/v1/retrieval/uploads",
+        json={"filename": "left.txt", "size_bytes": 10_000, "content_type": "text/plain"},
     )
     assert upload.status_code == 201, upload.text
     upload_id = upload.json()["id"]
@@ -89,7 +111,8 @@ async def test_two_years_later_every_table_that_ends_is_bounded_and_files_are_th
     await admin.execute(
         f"UPDATE retrieval.file SET created_at = {_OLD}, updated_at = {_OLD} WHERE id = '{old}';"
         f"UPDATE retrieval.upload SET created_at = {_OLD}, expires_at = {_OLD} WHERE id = '{upload_id}';"
-        f"INSERT INTO retrieval.embedding_cache (hash, model, vector, used_at) VALUES ('old', 'm', '', {_OLD});"
+        "INSERT INTO retrieval.embedding_cache (hash, model, vector, used_at) VALUES ('old', 'm', '', "
+        f"{_OLD});"
         "INSERT INTO retrieval.idempotency_key (principal, method, route, key, body_hash, created_at)"
         f" VALUES ('p', 'POST', '/x', 'old', '', {_OLD}), ('p', 'POST', '/x', 'fresh', '', now())"
     )
@@ -101,8 +124,15 @@ async def test_two_years_later_every_table_that_ends_is_bounded_and_files_are_th
     assert await admin.fetchval("SELECT count(*) FROM retrieval.embedding_cache") == cached - 1
     workflow_tables = {name for name in await tables_naming(admin, old) if name.startswith("retrieval_dbos.")}
     assert workflow_tables == set()
-    assert {"retrieval_dbos.workflow_status", "retrieval_dbos.operation_outputs"} <= await tables_naming(admin, fresh)
-    assert [row[0] for row in await admin.fetch("SELECT key FROM retrieval.idempotency_key WHERE key IN ('old', 'fresh')")] == ["fresh"]
+    assert {"retrieval_dbos.workflow_status", "retrieval_dbos.operation_outputs"} <= await tables_naming(
+        admin, fresh
+    )
+    assert [
+        row[0]
+        for row in await admin.fetch(
+            "SELECT key FROM retrieval.idempotency_key WHERE key IN ('old', 'fresh')"
+        )
+    ] == ["fresh"]
     for file_id in (old, fresh):
         assert (await person.file(file_id))["stage"] == "ready"
         assert await service.points(file_id) == PASSAGES
@@ -144,10 +174,17 @@ async def test_a_deleted_account_takes_its_files_uploads_and_knowledge_along(
         base = (await person.http.post(BASES, json={"name": "b", "access": "private"})).json()["id"]
         assert (await person.http.post(f"{BASES}/{base}/files", json={"file_id": file_id})).is_success
         await eventually(lambda file_id=file_id: finished_workflow(admin, file_id))
-    begun = await gone.http.post("/api/v1/retrieval/uploads", json={"filename": "left.txt", "size_bytes": 10_000})
+    begun = await gone.http.post(
+        "/api/v1/retrieval/uploads", json={"filename": "left.txt", "size_bytes": 10_000}
+    )
     assert begun.status_code == 201, begun.text
     user_id = gone.principal.user_id
-    event = {"id": str(uuid4()), "topic": "account.deleted", "key": f"user:{user_id}", "payload": {"user_id": str(user_id)}}
+    event = {
+        "id": str(uuid4()),
+        "topic": "account.deleted",
+        "key": f"user:{user_id}",
+        "payload": {"user_id": str(user_id)},
+    }
     await admin.execute("SELECT pg_notify($1, $2)", ACCESS_CHANNEL, json.dumps(event))
 
     async def erased() -> bool:
@@ -156,7 +193,9 @@ async def test_a_deleted_account_takes_its_files_uploads_and_knowledge_along(
 
     await eventually(erased)
     assert await service.points(files[gone]) == 0
-    assert await objects_naming(service, files[gone]) == await objects_naming(service, begun.json()["id"]) == []
+    assert (
+        await objects_naming(service, files[gone]) == await objects_naming(service, begun.json()["id"]) == []
+    )
     assert (await other.file(files[other]))["stage"] == "ready"
     assert await service.points(files[other]) == PASSAGES
     assert len((await other.http.get(BASES)).json()["data"]) == 1

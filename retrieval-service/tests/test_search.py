@@ -32,7 +32,14 @@ SEARCH = "/api/v1/retrieval/search"
 KEYS = KeyRing()
 OWNER = make_principal()
 # What the scripted model means by a word: texts with the same meaning lie in the same direction.
-MEANINGS = {"cat": "animal", "kitten": "animal", "feline": "animal", "invoice": "money", "bill": "money", "payment": "money"}
+MEANINGS = {
+    "cat": "animal",
+    "kitten": "animal",
+    "feline": "animal",
+    "invoice": "money",
+    "bill": "money",
+    "payment": "money",
+}
 
 
 def meaning(text: str) -> np.ndarray[Any, Any]:
@@ -45,12 +52,16 @@ def meaning(text: str) -> np.ndarray[Any, Any]:
 
 
 def direction(name: str) -> np.ndarray[Any, Any]:
-    vector = np.random.default_rng(int.from_bytes(hashlib.sha256(name.encode()).digest()[:8])).normal(size=384)
+    vector = np.random.default_rng(int.from_bytes(hashlib.sha256(name.encode()).digest()[:8])).normal(
+        size=384
+    )
     return vector / np.linalg.norm(vector)
 
 
 class FakeInference:
-    """/v1/embeddings and /v1/rerank; the rerank prefers texts by how often they say `best`. `status` other than 200 refuses all."""
+    """/v1/embeddings and /v1/rerank; the rerank prefers texts by how often they say `best`. `status` other
+    than 200 refuses all.
+    """
 
     def __init__(self) -> None:
         self.status = 200
@@ -61,8 +72,18 @@ class FakeInference:
         raw = await read_body(receive)
         answer: Any = {"error": {"code": "refused", "message": "not now"}}
         if self.status == 200:
-            answer = self.rerank(json.loads(raw)) if scope["path"] == "/v1/rerank" else self.embed(json.loads(raw)["input"])
-        await send({"type": "http.response.start", "status": self.status, "headers": [(b"content-type", b"application/json")]})
+            answer = (
+                self.rerank(json.loads(raw))
+                if scope["path"] == "/v1/rerank"
+                else self.embed(json.loads(raw)["input"])
+            )
+        await send(
+            {
+                "type": "http.response.start",
+                "status": self.status,
+                "headers": [(b"content-type", b"application/json")],
+            }
+        )
         await send({"type": "http.response.body", "body": json.dumps(answer).encode()})
 
     def embed(self, texts: list[str]) -> Any:
@@ -72,7 +93,10 @@ class FakeInference:
 
     def rerank(self, body: Any) -> Any:
         self.reranked.append(len(body["documents"]))
-        results = [{"index": index, "relevance_score": text.count("best") / 10} for index, text in enumerate(body["documents"])]
+        results = [
+            {"index": index, "relevance_score": text.count("best") / 10}
+            for index, text in enumerate(body["documents"])
+        ]
         return {"results": sorted(results, key=lambda result: -result["relevance_score"])}
 
 
@@ -87,7 +111,11 @@ class World:
     clients: list[httpx.AsyncClient] = field(default_factory=list)
 
     def client(self, principal: Principal) -> httpx.AsyncClient:
-        self.clients.append(httpx.AsyncClient(base_url=self.url, headers=KEYS.user_headers(principal), timeout=20, trust_env=False))
+        self.clients.append(
+            httpx.AsyncClient(
+                base_url=self.url, headers=KEYS.user_headers(principal), timeout=20, trust_env=False
+            )
+        )
         return self.clients[-1]
 
     async def sql(self, statement: str, *values: Any) -> list[asyncpg.Record]:
@@ -97,20 +125,32 @@ class World:
         finally:
             await connection.close()
 
-    async def file(self, name: str, texts: Sequence[str], *, owner: Principal, stage: str = "ready", step: int = 1000) -> UUID:
+    async def file(
+        self, name: str, texts: Sequence[str], *, owner: Principal, stage: str = "ready", step: int = 1000
+    ) -> UUID:
         """A file as its ingestion would have left it: row, passages `step` characters apart, points."""
         file_id, collection = uuid7(), f"u-{owner.user_id}"
         await self.sql(
-            "INSERT INTO file (id, organisation_id, team_id, user_id, principal, filename, content_type, size_bytes, sha256, s3_key,"
-            " collection, stage, created_at, updated_at)"
+            "INSERT INTO file (id, organisation_id, team_id, user_id, principal, filename, content_type,"
+            " size_bytes, sha256, s3_key, collection, stage, created_at, updated_at)"
             " VALUES ($1, $2, $3, $4, '{}', $5, 'text/plain', 1, '', $6, $7, $8, now(), now())",
-            *(file_id, owner.organisation_id, owner.team_id, owner.user_id, name, f"files/{file_id}", collection, stage),
+            *(
+                file_id,
+                owner.organisation_id,
+                owner.team_id,
+                owner.user_id,
+                name,
+                f"files/{file_id}",
+                collection,
+                stage,
+            ),
         )
         points: list[Point] = []
         for ordinal, text in enumerate(texts):
             chunk_id = uuid7()
             await self.sql(
-                "INSERT INTO chunk (id, file_id, ordinal, text, page, heading, start_offset, end_offset, token_count)"
+                "INSERT INTO chunk (id, file_id, ordinal, text, page, heading, start_offset, end_offset,"
+                " token_count)"
                 " VALUES ($1, $2, $3, $4, $5, null, $6, $7, 10)",
                 *(chunk_id, file_id, ordinal, text, ordinal + 1, ordinal * step, ordinal * step + len(text)),
             )
@@ -126,7 +166,11 @@ async def world(service_database: Any, tmp_path_factory: pytest.TempPathFactory)
     async with serve(inference, lifespan="off") as inference_url:
         fields = KEYS.settings_fields("retrieval-service", database_url=database.app_url)
         home = tmp_path_factory.mktemp("home")
-        app = create_app(RetrievalSettings(**fields, atrium_home=home, inference_service_url=inference_url, file_jobs_interval_s=600))
+        app = create_app(
+            RetrievalSettings(
+                **fields, atrium_home=home, inference_service_url=inference_url, file_jobs_interval_s=600
+            )
+        )
         async with serve(app) as url:
             running = World(url, database.app_url, app.state.vectors, inference)
             yield running
@@ -186,7 +230,9 @@ async def test_both_together_carry_a_trace_of_ranks_and_reasons(me: httpx.AsyncC
     assert best["fused_score"] == pytest.approx(1 / (60 + best["dense_rank"]) + 1 / (60 + best["bm25_rank"]))
     assert [one["used"] for one in trace["candidates"]].count(True) == 2
     assert {one["reason"] for one in trace["candidates"] if not one["used"]} == {"outside the first 2"}
-    assert [passage["chunk_id"] for passage in found["data"]] == [one["chunk_id"] for one in trace["candidates"] if one["used"]]
+    assert [passage["chunk_id"] for passage in found["data"]] == [
+        one["chunk_id"] for one in trace["candidates"] if one["used"]
+    ]
 
 
 async def test_reranking_changes_the_order(me: httpx.AsyncClient, pets: UUID) -> None:
@@ -203,18 +249,24 @@ async def test_a_question_is_embedded_once(me: httpx.AsyncClient, world: World, 
     assert world.inference.embedded.count("asked again and again") == 1
 
 
-async def test_while_the_model_is_away_words_alone_answer_and_the_trace_says_so(me: httpx.AsyncClient, world: World, pets: UUID) -> None:
+async def test_while_the_model_is_away_words_alone_answer_and_the_trace_says_so(
+    me: httpx.AsyncClient, world: World, pets: UUID
+) -> None:
     world.inference.status = 503
     found = await find(me, "warm stove now", k=2, trace=True)
     assert found["data"][0]["page"] == 1
     assert found["trace"]["mode"] == "bm25"
-    assert found["trace"]["notes"] == ["searched by words alone: the embedding model was not used, it does not answer"]
+    assert found["trace"]["notes"] == [
+        "searched by words alone: the embedding model was not used, it does not answer"
+    ]
     assert all(candidate["dense_rank"] is None for candidate in found["trace"]["candidates"])
     refused = await me.post(SEARCH, json={"query": "warm stove now", "mode": "dense"})
     assert (refused.status_code, refused.json()["code"]) == (503, "embedding_unavailable")
 
 
-async def test_while_reranking_is_away_the_order_stays(me: httpx.AsyncClient, world: World, pets: UUID) -> None:
+async def test_while_reranking_is_away_the_order_stays(
+    me: httpx.AsyncClient, world: World, pets: UUID
+) -> None:
     await find(me, "cat", mode="dense", k=2)
     world.inference.status = 503
     found = await find(me, "cat", mode="dense", k=2, rerank=True, trace=True)
@@ -244,7 +296,9 @@ async def test_the_same_passage_is_used_once(me: httpx.AsyncClient, world: World
     second = await world.file("b.txt", [text.replace(" ", "  "), "other"], owner=OWNER)
     found = await find(me, "glaciers", mode="bm25", file_ids=[str(first), str(second)], k=5, trace=True)
     assert len(found["data"]) == 1
-    assert [one["reason"] for one in found["trace"]["candidates"] if not one["used"]] == ["the same passage was already used"]
+    assert [one["reason"] for one in found["trace"]["candidates"] if not one["used"]] == [
+        "the same passage was already used"
+    ]
 
 
 async def test_passages_of_a_file_that_vanished_are_dropped(me: httpx.AsyncClient, world: World) -> None:
@@ -263,18 +317,28 @@ async def test_points_without_a_passage_are_not_shown(me: httpx.AsyncClient, wor
     assert len(found["trace"]["candidates"]) == 3
 
 
-async def test_nobody_elses_and_nothing_unready_is_found(me: httpx.AsyncClient, world: World, pets: UUID) -> None:
+async def test_nobody_elses_and_nothing_unready_is_found(
+    me: httpx.AsyncClient, world: World, pets: UUID
+) -> None:
     stranger = make_principal(organisation_id=OWNER.organisation_id)
-    secret = await world.file("secret.txt", ["the cat of the stranger", *(f"cat {n}" for n in range(9))], owner=stranger)
-    await world.file("pending.txt", ["the cat that waits", *(f"cat {n}" for n in range(9))], owner=OWNER, stage="embedding")
+    secret = await world.file(
+        "secret.txt", ["the cat of the stranger", *(f"cat {n}" for n in range(9))], owner=stranger
+    )
+    await world.file(
+        "pending.txt", ["the cat that waits", *(f"cat {n}" for n in range(9))], owner=OWNER, stage="embedding"
+    )
     found = await find(me, "the cat", k=50, trace=True)
     names = {one["filename"] for one in found["trace"]["candidates"]}
     assert "pets.txt" in names
     assert not names & {"secret.txt", "pending.txt"}
-    theirs = await world.client(stranger).post(SEARCH, json={"query": "cat", "file_ids": [str(secret), str(pets)]})
+    theirs = await world.client(stranger).post(
+        SEARCH, json={"query": "cat", "file_ids": [str(secret), str(pets)]}
+    )
     assert theirs.status_code == 404
     assert (await me.post(SEARCH, json={"query": "cat", "file_ids": [str(secret)]})).status_code == 404
-    assert (await me.post(SEARCH, json={"query": "cat", "knowledge_base_ids": [str(uuid7())]})).status_code == 404
+    assert (
+        await me.post(SEARCH, json={"query": "cat", "knowledge_base_ids": [str(uuid7())]})
+    ).status_code == 404
 
 
 @pytest.mark.parametrize("mode", ["hybrid", "dense", "bm25"])
@@ -308,7 +372,8 @@ async def test_with_nothing_to_search_in_the_answer_is_empty(world: World) -> No
 
 @pytest.mark.parametrize(
     "body",
-    [{}, {"query": ""}, {"query": " \n"}, {"query": "x" * 4001}, {"query": "x\x00"}, {"query": "x", "k": 0}, {"query": "x", "k": 51},
+    [{}, {"query": ""}, {"query": " \n"}, {"query": "x" * 4001}, {"query": "x\x00"}, {"query": "x", "k": 0},
+    {"query": "x", "k": 51},
      {"query": "x", "mode": "magic"}, {"query": "x", "file_ids": ["no"]}, {"query": "x", "surprise": 1}],
     ids=lambda body: str(sorted(body.items()))[:40],
 )  # fmt: skip
@@ -323,11 +388,16 @@ async def test_without_the_permission_or_a_token_nothing_is_found(world: World) 
         assert (await stranger.post(SEARCH, json={"query": "cat"})).status_code == 401
 
 
-async def test_the_setting_decides_what_a_search_without_a_mode_does(service_database: Any, tmp_path: Path) -> None:
+async def test_the_setting_decides_what_a_search_without_a_mode_does(
+    service_database: Any, tmp_path: Path
+) -> None:
     database = service_database("retrieval-service")
     fields = KEYS.settings_fields("retrieval-service", database_url=database.app_url)
     app = create_app(RetrievalSettings(**fields, atrium_home=tmp_path, enable_rag_hybrid_search=False))
-    async with serve(app) as url, httpx.AsyncClient(base_url=url, headers=KEYS.user_headers(OWNER), trust_env=False) as client:
+    async with (
+        serve(app) as url,
+        httpx.AsyncClient(base_url=url, headers=KEYS.user_headers(OWNER), trust_env=False) as client,
+    ):
         assert (await find(client, "x", trace=True))["trace"]["mode"] == "dense"
         assert (await find(client, "x", trace=True, mode="hybrid"))["trace"]["mode"] == "hybrid"
         assert (await client.get("/readyz")).json()["checks"]["vectors"] == "ok"

@@ -13,10 +13,15 @@ def started(**variables: str) -> subprocess.CompletedProcess[str]:
     keys = KeyRing().environment("retrieval-service", database_url="postgresql://nobody@127.0.0.1:1/none")
     code = "from retrieval_service.main import create_app; create_app(); print('started')"
     environment = {"PATH": os.environ["PATH"], **keys, **variables}
-    return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
 
 
-@pytest.mark.parametrize("name", ["all-minilm-l6-v2", "all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2", "ALL-MINILM-L6-V2"])
+@pytest.mark.parametrize(
+    "name",
+    ["all-minilm-l6-v2", "all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2", "ALL-MINILM-L6-V2"],
+)
 def test_the_built_in_model_has_many_spellings(name: str) -> None:
     assert started(EMBEDDING_MODEL=name).stdout == "started\n"
 
@@ -34,7 +39,8 @@ def test_a_store_whose_library_is_missing_names_a_command_that_works(tmp_path: P
         "import sys; sys.modules['chromadb'] = None\n"
         "from pathlib import Path\n"
         "from retrieval_service.vectors.choice import open_vector_store\n"
-        f"open_vector_store(name='chroma', folder=Path({str(tmp_path)!r}), qdrant_url=None, qdrant_api_key=None, chroma_url=None)\n"
+        f"open_vector_store(name='chroma', folder=Path({str(tmp_path)!r}), qdrant_url=None, "
+        "qdrant_api_key=None, chroma_url=None)\n"
     )
     refused = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     words = refused.stderr.splitlines()[-1]

@@ -1,4 +1,6 @@
-"""Two processes of the service, one after the other: the vectors and the workflows change hands, the rest is always answered."""
+"""Two processes of the service, one after the other: the vectors and the workflows change hands, the rest is
+always answered.
+"""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -21,7 +23,9 @@ KEYS = KeyRing()
 
 @pytest.fixture
 def settings(service_database: Any, tmp_path: Path) -> RetrievalSettings:
-    fields = KEYS.settings_fields("retrieval-service", database_url=service_database("retrieval-service").app_url)
+    fields = KEYS.settings_fields(
+        "retrieval-service", database_url=service_database("retrieval-service").app_url
+    )
     return RetrievalSettings(**fields, atrium_home=tmp_path)
 
 
@@ -30,7 +34,11 @@ async def clients() -> AsyncGenerator[Any]:
     opened: list[httpx.AsyncClient] = []
 
     def make(url: str) -> httpx.AsyncClient:
-        opened.append(httpx.AsyncClient(base_url=url, headers=KEYS.user_headers(make_principal()), timeout=20, trust_env=False))
+        opened.append(
+            httpx.AsyncClient(
+                base_url=url, headers=KEYS.user_headers(make_principal()), timeout=20, trust_env=False
+            )
+        )
         return opened[-1]
 
     yield make
@@ -38,7 +46,9 @@ async def clients() -> AsyncGenerator[Any]:
         await client.aclose()
 
 
-async def test_the_vectors_change_hands_while_both_processes_answer(settings: RetrievalSettings, clients: Any) -> None:
+async def test_the_vectors_change_hands_while_both_processes_answer(
+    settings: RetrievalSettings, clients: Any
+) -> None:
     former, successor = create_app(settings), create_app(settings)
     successor.state.succession.follow()
     async with serve(former) as former_url, serve(successor) as url:
@@ -46,7 +56,10 @@ async def test_the_vectors_change_hands_while_both_processes_answer(settings: Re
         assert (await old.post(SEARCH, json=QUESTION)).status_code == 200
         assert (await new.get(FILES)).status_code == 200
         unready = await new.get("/readyz")
-        assert (unready.status_code, unready.json()["checks"]["succession"]) == (503, "waits for the former process")
+        assert (unready.status_code, unready.json()["checks"]["succession"]) == (
+            503,
+            "waits for the former process",
+        )
 
         searching = asyncio.create_task(new.post(SEARCH, json=QUESTION))
         await former.state.succession.release()
@@ -61,7 +74,9 @@ async def test_the_vectors_change_hands_while_both_processes_answer(settings: Re
         assert (await new.get("/readyz")).status_code == 200
 
 
-async def test_the_folder_of_vectors_is_free_before_the_former_process_has_ended(settings: RetrievalSettings, clients: Any) -> None:
+async def test_the_folder_of_vectors_is_free_before_the_former_process_has_ended(
+    settings: RetrievalSettings, clients: Any
+) -> None:
     app = create_app(settings)
     async with serve(app) as url:
         await app.state.succession.release()

@@ -43,7 +43,15 @@ def order(count: int, files: list[WaitingFile], *, concurrency: int = 1) -> list
 
 
 def test_people_take_turns_however_many_files_one_has() -> None:
-    files = [waiting(ANN), waiting(ANN), waiting(ANN), waiting(ANN), waiting(BEN), waiting(BEN), waiting(CLEO)]
+    files = [
+        waiting(ANN),
+        waiting(ANN),
+        waiting(ANN),
+        waiting(ANN),
+        waiting(BEN),
+        waiting(BEN),
+        waiting(CLEO),
+    ]
     assert order(7, files) == [ANN, BEN, CLEO, ANN, BEN, ANN, ANN]
 
 
@@ -55,7 +63,10 @@ def test_one_person_never_has_every_place() -> None:
         places.take(file, express=False, now_s=0)
     mine, others = waiting(ANN), waiting(BEN)
     assert next_file([mine], [], places=places, active={ANN: 2}, served=lambda _: 0) is None
-    assert next_file([mine, others], [], places=places, active={ANN: 2}, served=lambda _: 0) == (others, False)
+    assert next_file([mine, others], [], places=places, active={ANN: 2}, served=lambda _: 0) == (
+        others,
+        False,
+    )
 
 
 def test_a_small_file_has_a_place_of_its_own_if_its_owner_has_nothing_under_way() -> None:
@@ -63,7 +74,10 @@ def test_a_small_file_has_a_place_of_its_own_if_its_owner_has_nothing_under_way(
     places.take(waiting(ANN), express=False, now_s=0)
     mine, others, late = waiting(ANN), waiting(BEN), waiting(CLEO)
     assert next_file([mine], [mine], places=places, active={ANN: 1}, served=lambda _: 0) is None
-    assert next_file([mine, others], [mine, others], places=places, active={ANN: 1}, served=lambda _: 0) == (others, True)
+    assert next_file([mine, others], [mine, others], places=places, active={ANN: 1}, served=lambda _: 0) == (
+        others,
+        True,
+    )
     places.take(others, express=True, now_s=0)
     assert next_file([late], [late], places=places, active={ANN: 1, BEN: 1}, served=lambda _: 0) is None
     places.leave(others.file_id)
@@ -83,7 +97,9 @@ def test_a_place_whose_workflow_runs_elsewhere_becomes_free() -> None:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def worlds(
-    service_database: Callable[[str], Any], tmp_path_factory: pytest.TempPathFactory, embedding_model_folder: Path
+    service_database: Callable[[str], Any],
+    tmp_path_factory: pytest.TempPathFactory,
+    embedding_model_folder: Path,
 ) -> AsyncGenerator[Callable[[], World]]:
     async with worlds_over(service_database, tmp_path_factory, embedding_model_folder) as make:
         yield make
@@ -98,16 +114,29 @@ async def held(world: World, person: Person, count: int) -> list[str]:
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_a_small_file_is_ready_at_once_while_others_flood_the_service(worlds: Callable[[], World]) -> None:
+async def test_a_small_file_is_ready_at_once_while_others_flood_the_service(
+    worlds: Callable[[], World],
+) -> None:
     world = worlds()
-    async with world.service(ingestion_batch_chunks=64) as service:  # a large file in a few steps: nothing dies here
+    async with world.service(
+        ingestion_batch_chunks=64
+    ) as service:  # a large file in a few steps: nothing dies here
         ann, ben, cleo, dora = (service.person() for _ in range(4))
         floods = {ann: await held(world, ann, 4), ben: await held(world, ben, 3)}
         # While the others' files are held, whatever the machine is at.
-        file = await cleo.until(await cleo.upload("Thirty-six bytes of text, not more.."), "ready", within_s=60)
+        file = await cleo.until(
+            await cleo.upload("Thirty-six bytes of text, not more.."), "ready", within_s=60
+        )
         assert file["chunk_count"] == 1
-        large = await dora.upload(unique() * 40, "large.txt")  # in no place of the small ones, and every other is taken
-        assert [(await ann.file(name))["stage"] for name in floods[ann]] == ["embedding", "queued", "queued", "queued"]
+        large = await dora.upload(
+            unique() * 40, "large.txt"
+        )  # in no place of the small ones, and every other is taken
+        assert [(await ann.file(name))["stage"] for name in floods[ann]] == [
+            "embedding",
+            "queued",
+            "queued",
+            "queued",
+        ]
         world.inference.held[str(ben.principal.user_id)].set()
         await dora.until(large, "ready", within_s=60)
         assert (await ann.file(floods[ann][0]))["stage"] == "embedding"
@@ -122,9 +151,10 @@ async def insert_waiting(world: World, count: int) -> None:
     for _ in range(count):
         file_id = uuid7()
         await world.sql(
-            "INSERT INTO file (id, organisation_id, team_id, user_id, principal, filename, content_type, size_bytes, sha256, s3_key,"
-            " collection, stage, created_at, updated_at)"
-            " VALUES ($1, $2, $3, $4, $5, 'a.txt', 'text/plain', 1000000, '', $6, 'u', 'queued', now(), now())",
+            "INSERT INTO file (id, organisation_id, team_id, user_id, principal, filename, content_type,"
+            " size_bytes, sha256, s3_key, collection, stage, created_at, updated_at)"
+            " VALUES ($1, $2, $3, $4, $5, 'a.txt', 'text/plain', 1000000, '', $6, 'u', 'queued', now(),"
+            " now())",
             *(file_id, principal.organisation_id, principal.team_id, principal.user_id),
             *(json.dumps(principal.to_claims()), f"files/{file_id}"),
         )
@@ -180,7 +210,9 @@ async def enqueuer_of(world: World, begin: Begin, running: set[UUID]) -> AsyncIt
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_the_place_of_a_file_that_ended_before_its_begin_was_told_is_free(worlds: Callable[[], World]) -> None:
+async def test_the_place_of_a_file_that_ended_before_its_begin_was_told_is_free(
+    worlds: Callable[[], World],
+) -> None:
     world = worlds()
     await insert_waiting(world, 3)
     begun: list[UUID] = []
@@ -241,5 +273,7 @@ async def test_time_that_a_file_waited_is_no_silence(worlds: Callable[[], World]
         await enqueuer.begin_waiting()
     database = Database(world.database.app_url, schema="retrieval", pool_max=1)
     async with database.transaction() as session:
-        assert await progress.unfinished(session, quiet_before=utc_now() - timedelta(minutes=2), limit=10) == []
+        assert (
+            await progress.unfinished(session, quiet_before=utc_now() - timedelta(minutes=2), limit=10) == []
+        )
     await database.dispose()

@@ -49,15 +49,33 @@ def unit(vector: Vector) -> Vector:
 
 def direction(name: str) -> Vector:
     """A unit vector that depends on the name alone."""
-    vector = np.random.default_rng(uuid5(SPACE, name).int % 2**32).standard_normal(DIMENSIONS).astype(np.float32)
+    vector = (
+        np.random.default_rng(uuid5(SPACE, name).int % 2**32).standard_normal(DIMENSIONS).astype(np.float32)
+    )
     return unit(vector)
 
 
-def point(name: str, text: str = "", *, collection: str = "u-me", file: str = "file", organisation: UUID = ORGANISATION) -> Point:
-    return Point(uuid5(SPACE, name), collection, organisation, uuid5(SPACE, file), text or f"words of {name}", direction(name))
+def point(
+    name: str,
+    text: str = "",
+    *,
+    collection: str = "u-me",
+    file: str = "file",
+    organisation: UUID = ORGANISATION,
+) -> Point:
+    return Point(
+        uuid5(SPACE, name),
+        collection,
+        organisation,
+        uuid5(SPACE, file),
+        text or f"words of {name}",
+        direction(name),
+    )
 
 
-def scope(*collections: str, organisation: UUID = ORGANISATION, files: tuple[str, ...] | None = None) -> Scope:
+def scope(
+    *collections: str, organisation: UUID = ORGANISATION, files: tuple[str, ...] | None = None
+) -> Scope:
     file_ids = None if files is None else frozenset(uuid5(SPACE, file) for file in files)
     return Scope(organisation, tuple(Selection(name, file_ids) for name in collections))
 
@@ -71,7 +89,9 @@ def named(*names: str) -> list[UUID]:
 
 
 @pytest_asyncio.fixture(params=KINDS, scope="module", loop_scope="module")
-async def shared_store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[VectorStore]:
+async def shared_store(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[VectorStore]:
     store = make_store(request.param, tmp_path_factory.mktemp(f"vectors-{request.param}"))
     await store.open()
     yield store
@@ -84,7 +104,9 @@ async def store(shared_store: VectorStore) -> AsyncIterator[VectorStore]:
     yield shared_store
     stored = list(await shared_store.list_files())
     for name in {collection for collection, _ in stored}:
-        await shared_store.delete_files(name, [file_id for collection, file_id in stored if collection == name])
+        await shared_store.delete_files(
+            name, [file_id for collection, file_id in stored if collection == name]
+        )
 
 
 async def test_an_empty_store_finds_nothing_and_is_well(store: VectorStore) -> None:
@@ -113,11 +135,18 @@ async def test_writing_twice_changes_nothing_and_the_last_text_counts(store: Vec
 
 async def test_files_go_and_others_stay(store: VectorStore) -> None:
     await store.upsert(
-        [point("a", file="one"), point("b", file="two"), point("c", file="three"), point("d", file="one", collection="kb-1")]
+        [
+            point("a", file="one"),
+            point("b", file="two"),
+            point("c", file="three"),
+            point("d", file="one", collection="kb-1"),
+        ]
     )
     await store.delete_files("u-me", [uuid5(SPACE, "one"), uuid5(SPACE, "two")])
     assert await store.list_files() == {("u-me", uuid5(SPACE, "three")): 1, ("kb-1", uuid5(SPACE, "one")): 1}
-    assert ids(await store.search_dense(scope("u-me", "kb-1"), direction("a"), 5)).count(uuid5(SPACE, "a")) == 0
+    assert (
+        ids(await store.search_dense(scope("u-me", "kb-1"), direction("a"), 5)).count(uuid5(SPACE, "a")) == 0
+    )
     assert ids(await store.search_bm25(scope("u-me", "kb-1"), "words", 5)).count(uuid5(SPACE, "b")) == 0
 
 
@@ -139,7 +168,10 @@ async def test_nothing_outside_the_scope_is_ever_found(store: VectorStore, seed:
     for _ in range(6):
         selections = [
             Selection(
-                name, None if draw.random() < 0.4 else frozenset(uuid5(SPACE, file) for file in draw.sample(files, draw.randint(0, 3)))
+                name,
+                None
+                if draw.random() < 0.4
+                else frozenset(uuid5(SPACE, file) for file in draw.sample(files, draw.randint(0, 3))),
             )
             for name in draw.sample(collections, draw.randint(0, 3))
         ]
@@ -149,16 +181,23 @@ async def test_nothing_outside_the_scope_is_ever_found(store: VectorStore, seed:
         assert set(ids(await store.search_bm25(wanted, "common", 100))) == allowed
 
 
-def _selections(draw: random.Random, collections: tuple[str, ...], files: tuple[str, ...]) -> tuple[Selection, ...]:
+def _selections(
+    draw: random.Random, collections: tuple[str, ...], files: tuple[str, ...]
+) -> tuple[Selection, ...]:
     def chosen() -> frozenset[UUID] | None:
-        return None if draw.random() < 0.4 else frozenset(uuid5(SPACE, file) for file in draw.sample(files, draw.randint(0, 3)))
+        return (
+            None
+            if draw.random() < 0.4
+            else frozenset(uuid5(SPACE, file) for file in draw.sample(files, draw.randint(0, 3)))
+        )
 
     return tuple(Selection(name, chosen()) for name in draw.sample(collections, draw.randint(0, 3)))
 
 
 def _within(wanted: Scope, one: Point) -> bool:
     return one.organisation_id == wanted.organisation_id and any(
-        one.collection == selection.collection and (selection.file_ids is None or one.file_id in selection.file_ids)
+        one.collection == selection.collection
+        and (selection.file_ids is None or one.file_id in selection.file_ids)
         for selection in wanted.selections
     )
 
@@ -178,7 +217,10 @@ def _within(wanted: Scope, one: Point) -> bool:
 )
 async def test_bm25_finds_the_rare_word(store: VectorStore, text: str, query: str) -> None:
     await store.upsert(
-        [point("hit", f"plain words before; {text}; and after"), *(point(f"miss-{n}", f"plain words number {n}") for n in range(5))]
+        [
+            point("hit", f"plain words before; {text}; and after"),
+            *(point(f"miss-{n}", f"plain words number {n}") for n in range(5)),
+        ]
     )
     assert ids(await store.search_bm25(scope("u-me"), query, 3))[:1] == named("hit")
 
@@ -200,7 +242,9 @@ async def test_bm25_prefers_rare_words_and_short_passages(store: VectorStore) ->
 async def test_what_others_wrote_does_not_change_a_score(store: VectorStore) -> None:
     await store.upsert([point("a", "basalt and granite"), point("b", "granite")])
     before = await store.search_bm25(scope("u-me"), "basalt granite", 5)
-    await store.upsert([point(f"o-{number}", "basalt", collection="u-other", organisation=OTHERS) for number in range(20)])
+    await store.upsert(
+        [point(f"o-{number}", "basalt", collection="u-other", organisation=OTHERS) for number in range(20)]
+    )
     after = await store.search_bm25(scope("u-me"), "basalt granite", 5)
     assert ids(after) == ids(before) == named("a", "b")
     assert [one.score for one in after] == pytest.approx([one.score for one in before], rel=1e-4)
@@ -212,13 +256,24 @@ async def test_a_question_of_stop_words_finds_nothing_by_words(store: VectorStor
 
 
 async def test_all_stores_score_words_alike(tmp_path: Path) -> None:
-    texts = ["alpha beta beta", "alpha gamma", "beta gamma delta naïve", "delta " * 12, "alpha beta gamma delta 東京"]
+    texts = [
+        "alpha beta beta",
+        "alpha gamma",
+        "beta gamma delta naïve",
+        "delta " * 12,
+        "alpha beta gamma delta 東京",
+    ]
     found: list[dict[UUID, float]] = []
     for kind in KINDS:
         store = make_store(kind, tmp_path / kind)
         await store.open()
         await store.upsert([point(f"t{number}", text) for number, text in enumerate(texts)])
-        found.append({one.id: round(one.score, 3) for one in await store.search_bm25(scope("u-me"), "alpha delta naive 東京", 9)})
+        found.append(
+            {
+                one.id: round(one.score, 3)
+                for one in await store.search_bm25(scope("u-me"), "alpha delta naive 東京", 9)
+            }
+        )
         await store.close()
     assert len(found[0]) == 5
     assert found[1] == pytest.approx(found[0], abs=2e-3)
@@ -316,25 +371,34 @@ async def test_a_chroma_server_that_is_away_is_503() -> None:
 
 async def test_an_unknown_store_is_refused_with_the_choices(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"VECTOR_DB=milvus is unknown: choose qdrant .* or chroma"):
-        open_vector_store(name="milvus", folder=tmp_path, qdrant_url=None, qdrant_api_key=None, chroma_url=None)
+        open_vector_store(
+            name="milvus", folder=tmp_path, qdrant_url=None, qdrant_api_key=None, chroma_url=None
+        )
 
 
-async def test_a_store_of_another_package_is_found_by_its_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_store_of_another_package_is_found_by_its_entry_point(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     package = tmp_path / "other-1.0.dist-info"
     package.mkdir()
     (package / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n")
     (package / "entry_points.txt").write_text("[atrium.vector_stores]\nmine = other_vectors:Mine\n")
     (tmp_path / "other_vectors.py").write_text("class Mine: pass\n")
     monkeypatch.syspath_prepend(tmp_path)
-    store = open_vector_store(name="mine", folder=tmp_path, qdrant_url=None, qdrant_api_key=None, chroma_url=None)
+    store = open_vector_store(
+        name="mine", folder=tmp_path, qdrant_url=None, qdrant_api_key=None, chroma_url=None
+    )
     assert type(store).__name__ == "Mine"
 
 
 async def test_the_default_imports_no_other_library() -> None:
     opened = (
-        "from pathlib import Path; from retrieval_service.vectors.choice import open_vector_store;"
-        "open_vector_store(name='qdrant', folder=Path('x'), qdrant_url=None, qdrant_api_key=None, chroma_url=None);"
-        "import sys; print([name for name in ('chromadb', 'qdrant_client') if name in sys.modules])"
+        "from pathlib import Path; from retrieval_service.vectors.choice import"
+        " open_vector_store;open_vector_store(name='qdrant', folder=Path('x'), qdrant_url=None,"
+        " qdrant_api_key=None, chroma_url=None);import sys; print([name for name in ('chromadb',"
+        " 'qdrant_client') if name in sys.modules])"
     )
-    imported = await asyncio.to_thread(subprocess.run, [sys.executable, "-c", opened], capture_output=True, text=True, check=True)
+    imported = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-c", opened], capture_output=True, text=True, check=True
+    )
     assert imported.stdout.strip() == "[]"

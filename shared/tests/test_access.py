@@ -50,7 +50,8 @@ async def until(condition: Callable[[], bool]) -> None:
 
 def principal(user_id: UUID, key_id: UUID | None = None) -> Principal:
     return Principal(
-        user_id=user_id, organisation_id=DEFAULT_ORGANISATION_ID, team_id=DEFAULT_TEAM_ID, team_ids=(), role=Role.USER,
+        user_id=user_id, organisation_id=DEFAULT_ORGANISATION_ID, team_id=DEFAULT_TEAM_ID, team_ids=(),
+        role=Role.USER,
         permissions=ROLE_PERMISSIONS[Role.USER], key_id=key_id,
     )  # fmt: skip
 
@@ -102,7 +103,10 @@ async def test_a_repeated_announcement_is_handled_once_and_again_after_a_gap(dat
         assert heard == [1, 2]
         async with database.transaction() as session:
             await session.execute(
-                text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'atrium-gap-listen'")
+                text(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = "
+                    "'atrium-gap-listen'"
+                )
             )
         await until(lambda: not subscriber.listening.is_set())
         await asyncio.wait_for(subscriber.listening.wait(), WAIT_MAX_S)
@@ -127,7 +131,10 @@ async def test_what_is_begun_with_a_token_of_before_is_ended_too(
     subscriber.start()
     try:
         await asyncio.wait_for(subscriber.listening.wait(), WAIT_MAX_S)
-        lost, other = event(AccessTopic.SUSPENDED, user_id=uuid4()), event(AccessTopic.SUSPENDED, user_id=uuid4())
+        lost, other = (
+            event(AccessTopic.SUSPENDED, user_id=uuid4()),
+            event(AccessTopic.SUSPENDED, user_id=uuid4()),
+        )
         await announce(database, lost, lost)
         await until(lambda: len(ended) == 1)
         await asyncio.sleep(0.15)
@@ -138,7 +145,9 @@ async def test_what_is_begun_with_a_token_of_before_is_ended_too(
     assert [end.user_id for end in ended].count(lost.payload["user_id"]) == (2 if repeats else 1)
 
 
-async def test_a_failed_handler_is_called_again_and_nonsense_does_not_stop_the_next(database: Database) -> None:
+async def test_a_failed_handler_is_called_again_and_nonsense_does_not_stop_the_next(
+    database: Database,
+) -> None:
     calls: list[int] = []
 
     async def handle(payload: Any) -> None:

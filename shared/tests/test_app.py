@@ -65,9 +65,18 @@ async def away(_: State) -> None:
 
 HOT = (
     HotRoute(
-        "POST", "/v1/echo", hot_echo, "Echo", permission=Permission.MODELS_USE, envelope="openai", request_model=Echo, response_model=Echo
+        "POST",
+        "/v1/echo",
+        hot_echo,
+        "Echo",
+        permission=Permission.MODELS_USE,
+        envelope="openai",
+        request_model=Echo,
+        response_model=Echo,
     ),
-    HotRoute("POST", "/internal/v1/echo/{name}", hot_echo, "Echo inside", services=frozenset({"chat-service"})),
+    HotRoute(
+        "POST", "/internal/v1/echo/{name}", hot_echo, "Echo inside", services=frozenset({"chat-service"})
+    ),
 )
 
 
@@ -98,7 +107,9 @@ async def test_a_hot_route_authenticates_and_answers(client: httpx.AsyncClient) 
     assert len(answer.headers["x-request-id"]) == 32
 
 
-async def test_a_hot_route_refuses_strangers_and_the_unentitled_in_its_envelope(client: httpx.AsyncClient) -> None:
+async def test_a_hot_route_refuses_strangers_and_the_unentitled_in_its_envelope(
+    client: httpx.AsyncClient,
+) -> None:
     missing = await client.post("/v1/echo", json={})
     assert (missing.status_code, missing.json()["error"]["type"]) == (401, "authentication_error")
     pending = await client.post("/v1/echo", json={}, headers=KEYS.user_headers(make_principal(Role.PENDING)))
@@ -128,11 +139,19 @@ async def test_bad_input_is_400_under_v1_and_422_elsewhere(client: httpx.AsyncCl
 
 async def test_a_refusal_carries_its_extras_and_retry_after(client: httpx.AsyncClient) -> None:
     answer = await client.post("/v1/echo", json={"fail": "limit"}, headers=USER)
-    assert (answer.status_code, answer.headers["retry-after"], answer.json()["error"]["scope"]) == (429, "3", "key")
+    assert (answer.status_code, answer.headers["retry-after"], answer.json()["error"]["scope"]) == (
+        429,
+        "3",
+        "key",
+    )
 
 
-@pytest.mark.parametrize(("path", "body"), [("/v1/echo", {"fail": "crash"}), ("/api/v1/echo", {"text": "crash"})])
-async def test_an_unexpected_error_tells_the_client_nothing(client: httpx.AsyncClient, path: str, body: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("path", "body"), [("/v1/echo", {"fail": "crash"}), ("/api/v1/echo", {"text": "crash"})]
+)
+async def test_an_unexpected_error_tells_the_client_nothing(
+    client: httpx.AsyncClient, path: str, body: dict[str, str]
+) -> None:
     answer = await client.post(path, json=body, headers=USER)
     assert answer.status_code == 500
     assert "swordfish" not in answer.text
@@ -141,7 +160,11 @@ async def test_an_unexpected_error_tells_the_client_nothing(client: httpx.AsyncC
 
 async def test_a_hot_route_answers_503_while_the_database_is_away(client: httpx.AsyncClient) -> None:
     answer = await client.post("/v1/echo", json={"fail": "outage"}, headers=USER)
-    assert (answer.status_code, answer.json()["error"]["code"], answer.headers["retry-after"]) == (503, "database_down", "2")
+    assert (answer.status_code, answer.json()["error"]["code"], answer.headers["retry-after"]) == (
+        503,
+        "database_down",
+        "2",
+    )
 
 
 async def test_a_body_over_the_limit_is_413_declared_or_streamed(client: httpx.AsyncClient) -> None:
@@ -155,8 +178,12 @@ async def test_a_body_over_the_limit_is_413_declared_or_streamed(client: httpx.A
 
 
 async def test_below_a_path_with_a_limit_of_its_own_that_limit_counts(client: httpx.AsyncClient) -> None:
-    assert (await client.post("/api/v1/echo/large", json={"text": "x" * 3000}, headers=USER)).status_code == 200
-    assert (await client.post("/api/v1/echo/large", json={"text": "x" * 6000}, headers=USER)).status_code == 413
+    assert (
+        await client.post("/api/v1/echo/large", json={"text": "x" * 3000}, headers=USER)
+    ).status_code == 200
+    assert (
+        await client.post("/api/v1/echo/large", json={"text": "x" * 6000}, headers=USER)
+    ).status_code == 413
 
 
 async def test_a_sane_request_id_is_kept_and_another_replaced(client: httpx.AsyncClient) -> None:
@@ -186,7 +213,10 @@ async def test_openapi_describes_hot_routes(client: httpx.AsyncClient) -> None:
 
 
 async def test_direct_calls_are_limited_per_caller_and_gateway_calls_are_not() -> None:
-    settings = EchoSettings(**KEYS.settings_fields("inference-service", database_url="postgresql://unused"), direct_calls_per_minute=2)
+    settings = EchoSettings(
+        **KEYS.settings_fields("inference-service", database_url="postgresql://unused"),
+        direct_calls_per_minute=2,
+    )
     app = create_service_app(settings, title="t", lifespan=nothing, routers=[router], hot_routes=HOT)
     direct = KEYS.user_headers(make_principal())
     limited_key = KEYS.user_headers(make_principal(rpm=1))
@@ -194,7 +224,9 @@ async def test_direct_calls_are_limited_per_caller_and_gateway_calls_are_not() -
     async with serve(app) as base_url, httpx.AsyncClient(base_url=base_url) as http:
 
         async def statuses(headers: dict[str, str], path: str) -> list[int]:
-            return [(await http.post(path, json={"text": "hi"}, headers=headers)).status_code for _ in range(3)]
+            return [
+                (await http.post(path, json={"text": "hi"}, headers=headers)).status_code for _ in range(3)
+            ]
 
         assert await statuses(direct, "/v1/echo") == [200, 200, 429]
         assert await statuses(limited_key, "/api/v1/echo") == [200, 429, 429]
@@ -241,10 +273,15 @@ async def test_the_reference_page_needs_no_other_site(client: httpx.AsyncClient)
 
 async def test_metrics_ask_for_their_token_when_there_is_one() -> None:
     settings = EchoSettings(
-        **KEYS.settings_fields("inference-service", database_url="postgresql://unused"), metrics_token=SecretStr("m" * 20)
+        **KEYS.settings_fields("inference-service", database_url="postgresql://unused"),
+        metrics_token=SecretStr("m" * 20),
     )
     app = create_service_app(settings, title="Echo", lifespan=nothing)
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://service") as guarded:
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=app), base_url="http://service"
+    ) as guarded:
         assert (await guarded.get("/metrics")).status_code == 401
         assert (await guarded.get("/metrics", headers={"authorization": "Bearer wrong"})).status_code == 401
-        assert (await guarded.get("/metrics", headers={"authorization": f"Bearer {'m' * 20}"})).status_code == 200
+        assert (
+            await guarded.get("/metrics", headers={"authorization": f"Bearer {'m' * 20}"})
+        ).status_code == 200

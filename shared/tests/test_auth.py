@@ -44,7 +44,9 @@ def test_an_expired_token_is_refused_even_when_remembered(monkeypatch: pytest.Mo
 
 def test_a_service_token_acts_for_its_principal_at_its_target_only() -> None:
     principal = make_principal()
-    header = KEYS.service_headers("chat-service", target="inference-service", principal=principal)["authorization"]
+    header = KEYS.service_headers("chat-service", target="inference-service", principal=principal)[
+        "authorization"
+    ]
     token = header.removeprefix("Bearer ")
     acting = verifier("inference-service").verify(token)
     assert (acting.user_id, acting.service) == (principal.user_id, "chat-service")
@@ -54,7 +56,9 @@ def test_a_service_token_acts_for_its_principal_at_its_target_only() -> None:
 
 def test_a_service_acts_with_no_more_than_its_arrow_needs() -> None:
     administrator = make_principal(Role.ADMIN)
-    header = KEYS.service_headers("chat-service", target="billing-service", principal=administrator)["authorization"]
+    header = KEYS.service_headers("chat-service", target="billing-service", principal=administrator)[
+        "authorization"
+    ]
     acting = verifier("billing-service").verify(header.removeprefix("Bearer "))
     assert acting.user_id == administrator.user_id
     assert acting.permissions == {Permission.USAGE_READ}
@@ -62,16 +66,28 @@ def test_a_service_acts_with_no_more_than_its_arrow_needs() -> None:
 
 @pytest.mark.parametrize(
     ("caller", "target"),
-    [("billing-service", "inference-service"), ("retrieval-service", "billing-service"), ("agent-service", "chat-service")],
+    [
+        ("billing-service", "inference-service"),
+        ("retrieval-service", "billing-service"),
+        ("agent-service", "chat-service"),
+    ],
 )
 def test_a_service_that_does_not_call_another_is_not_believed_there(caller: str, target: str) -> None:
-    header = KEYS.service_headers(caller, target=target, principal=make_principal(Role.ADMIN))["authorization"]
+    header = KEYS.service_headers(caller, target=target, principal=make_principal(Role.ADMIN))[
+        "authorization"
+    ]
     with pytest.raises(Unauthenticated):
         verifier(target).verify(header.removeprefix("Bearer "))
 
 
 def test_no_arrow_permits_a_person_to_be_changed() -> None:
-    readers = {Permission.USERS_WRITE, Permission.WALLETS_WRITE, Permission.PRICES_WRITE, Permission.BUDGETS_WRITE, Permission.KEYS_MANAGE}
+    readers = {
+        Permission.USERS_WRITE,
+        Permission.WALLETS_WRITE,
+        Permission.PRICES_WRITE,
+        Permission.BUDGETS_WRITE,
+        Permission.KEYS_MANAGE,
+    }
     assert not any(permissions & readers for permissions in ARROWS.values())
 
 
@@ -96,9 +112,17 @@ def test_a_service_key_cannot_sign_user_tokens() -> None:
         verifier().verify(forged)
 
 
-@pytest.mark.parametrize("header", [{"alg": "none", "kid": USER_KEY_ID}, {"alg": "HS256", "kid": USER_KEY_ID}])
+@pytest.mark.parametrize(
+    "header", [{"alg": "none", "kid": USER_KEY_ID}, {"alg": "HS256", "kid": USER_KEY_ID}]
+)
 def test_algorithm_confusion_is_refused(header: dict[str, str]) -> None:
-    claims = {**make_principal().to_claims(), "iss": "atrium", "aud": "atrium", "iat": int(time.time()), "exp": int(time.time()) + 60}
+    claims = {
+        **make_principal().to_claims(),
+        "iss": "atrium",
+        "aud": "atrium",
+        "iat": int(time.time()),
+        "exp": int(time.time()) + 60,
+    }
     key = "" if header["alg"] == "none" else "x" * 32
     token = jwt.encode(claims, key, algorithm=header["alg"], headers={"kid": header["kid"]})
     with pytest.raises(Unauthenticated):
@@ -114,7 +138,11 @@ def test_hs256_counts_only_when_a_secret_is_set() -> None:
 
 
 def test_the_read_only_administrator_holds_no_write_permission() -> None:
-    assert not [permission for permission in ROLE_PERMISSIONS[Role.ADMIN_READONLY] if "write" in permission or "manage" in permission]
+    assert not [
+        permission
+        for permission in ROLE_PERMISSIONS[Role.ADMIN_READONLY]
+        if "write" in permission or "manage" in permission
+    ]
 
 
 def test_finance_never_reads_chats_of_others_by_a_wider_permission_than_a_user() -> None:

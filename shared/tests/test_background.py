@@ -50,7 +50,9 @@ async def test_a_failure_that_reaches_its_caller_is_not_logged(caplog: pytest.Lo
     assert logged(caplog) == []
 
 
-async def test_work_outlives_a_cancelled_caller_and_its_failure_is_logged_then(caplog: pytest.LogCaptureFixture) -> None:
+async def test_work_outlives_a_cancelled_caller_and_its_failure_is_logged_then(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     tasks, gate = TaskTracker(), asyncio.Event()
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01):
@@ -62,7 +64,9 @@ async def test_work_outlives_a_cancelled_caller_and_its_failure_is_logged_then(c
 
 
 @pytest.mark.parametrize("steps", range(1, 6))
-async def test_a_failure_in_the_moment_its_caller_is_cancelled_is_heard_once(caplog: pytest.LogCaptureFixture, steps: int) -> None:
+async def test_a_failure_in_the_moment_its_caller_is_cancelled_is_heard_once(
+    caplog: pytest.LogCaptureFixture, steps: int
+) -> None:
     tasks, gate = TaskTracker(), asyncio.Event()
     gate.set()
     caller = asyncio.ensure_future(tasks.complete(failing(gate), "cut"))
@@ -91,11 +95,15 @@ async def test_a_job_that_meets_an_outage_says_so_once_and_goes_on(caplog: pytes
         job.start()
         await asyncio.wait_for(enough.wait(), 10)
         await job.close()
-    assert [record.getMessage() for record in caplog.records] == ["periodic job ticks cannot reach what it needs; it tries again"] * 2
+    assert [record.getMessage() for record in caplog.records] == [
+        "periodic job ticks cannot reach what it needs; it tries again"
+    ] * 2
     assert logged(caplog) == []
 
 
-async def test_a_job_that_fails_for_another_reason_is_logged_each_time(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_job_that_fails_for_another_reason_is_logged_each_time(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     failed = asyncio.Event()
 
     async def work() -> None:

@@ -1,4 +1,6 @@
-"""Reserves, settlements and releases of one process travel together, and each is answered as if it had come alone."""
+"""Reserves, settlements and releases of one process travel together, and each is answered as if it had come
+alone.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -44,7 +46,13 @@ class Billing:
             await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"9")]})
             await send({"type": "http.response.body", "body": b"{", "more_body": True})
             raise ConnectionResetError
-        await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"application/json")]})
+        await send(
+            {
+                "type": "http.response.start",
+                "status": status,
+                "headers": [(b"content-type", b"application/json")],
+            }
+        )
         await send({"type": "http.response.body", "body": orjson.dumps(answer)})
 
     def route(self, path: str, body: Any) -> tuple[int, Any]:
@@ -52,7 +60,9 @@ class Billing:
             return self.one(body.get("request_id") or path.split("/")[-2])
         if self.status != 200:
             return self.status, {"detail": "scripted"}
-        answers = [self.one(entry.get("dispatch_id") or entry["body"]["request_id"]) for entry in body["entries"]]
+        answers = [
+            self.one(entry.get("dispatch_id") or entry["body"]["request_id"]) for entry in body["entries"]
+        ]
         return 200, {"answers": [{"status": status, "body": answer} for status, answer in answers]}
 
     def one(self, dispatch_id: str) -> tuple[int, dict[str, Any]]:
@@ -79,12 +89,16 @@ async def client(service: Billing) -> AsyncIterator[BillingClient]:
     pool = UpstreamPool()
     tokens = ServiceTokens(signing_key_pem=KeyRing().pem("inference-service"), service="inference-service")
     async with serve(service, lifespan="off") as url:
-        yield BillingClient(pool, tokens, base_url=url, timeouts=Timeouts(connect_s=5, first_byte_s=10, idle_s=10))
+        yield BillingClient(
+            pool, tokens, base_url=url, timeouts=Timeouts(connect_s=5, first_byte_s=10, idle_s=10)
+        )
         service.open.set()
     await pool.aclose()
 
 
-def start(client: BillingClient, dispatch_id: UUID | None = None, **members: Any) -> "asyncio.Task[dict[str, Any]]":
+def start(
+    client: BillingClient, dispatch_id: UUID | None = None, **members: Any
+) -> "asyncio.Task[dict[str, Any]]":
     return asyncio.ensure_future(client.reserve({"request_id": dispatch_id or uuid4(), **members}))
 
 
@@ -96,7 +110,9 @@ async def in_flight(client: BillingClient, service: Billing) -> "asyncio.Task[di
     return first
 
 
-async def test_a_lone_call_leaves_at_once_and_what_comes_meanwhile_leaves_together(client: BillingClient, service: Billing) -> None:
+async def test_a_lone_call_leaves_at_once_and_what_comes_meanwhile_leaves_together(
+    client: BillingClient, service: Billing
+) -> None:
     first = await in_flight(client, service)
     others = [uuid4() for _ in range(3)]
     tasks = [start(client, each) for each in others]
@@ -150,11 +166,23 @@ async def test_each_entry_is_granted_or_refused_alone(client: BillingClient, ser
         str(odd): (409, {"code": "request_id_reused", "detail": "again"}),
         str(away): (503, {"code": "unavailable", "detail": "away"}),
     }
-    answers = await asyncio.gather(*(start(client, each) for each in (poor, unknown, odd, away, rich)), return_exceptions=True)
-    assert [type(answer) for answer in answers] == [PaymentRequired, NotFound, BillingRefused, BillingUnavailable, dict]
+    answers = await asyncio.gather(
+        *(start(client, each) for each in (poor, unknown, odd, away, rich)), return_exceptions=True
+    )
+    assert [type(answer) for answer in answers] == [
+        PaymentRequired,
+        NotFound,
+        BillingRefused,
+        BillingUnavailable,
+        dict,
+    ]
     refused = answers[0]
     assert isinstance(refused, PaymentRequired)
-    assert (refused.code, refused.extra, refused.headers["x-should-retry"]) == ("insufficient_credits", {"required_nano": 7}, "false")
+    assert (refused.code, refused.extra, refused.headers["x-should-retry"]) == (
+        "insufficient_credits",
+        {"required_nano": 7},
+        "false",
+    )
     assert service.sizes == [5]
 
 
@@ -177,7 +205,9 @@ async def test_who_gives_up_takes_nobody_along(client: BillingClient, service: B
     assert (await stays)["of"]
 
 
-async def test_a_batch_that_fails_gives_each_what_a_failed_call_would(client: BillingClient, service: Billing) -> None:
+async def test_a_batch_that_fails_gives_each_what_a_failed_call_would(
+    client: BillingClient, service: Billing
+) -> None:
     service.open.set()
     service.status = 500
     answers = await asyncio.gather(*(start(client) for _ in range(3)), return_exceptions=True)
@@ -186,7 +216,11 @@ async def test_a_batch_that_fails_gives_each_what_a_failed_call_would(client: Bi
     answers = await asyncio.gather(*(start(client) for _ in range(3)), return_exceptions=True)
     assert [type(answer) for answer in answers] == [BillingUnavailable] * 3
     assert len({id(answer) for answer in answers}) == 3
-    assert all(isinstance(answer.__cause__, UpstreamDisconnected) for answer in answers if isinstance(answer, BaseException))
+    assert all(
+        isinstance(answer.__cause__, UpstreamDisconnected)
+        for answer in answers
+        if isinstance(answer, BaseException)
+    )
 
 
 @pytest.mark.parametrize("status", [404, 405])
@@ -206,15 +240,24 @@ async def test_a_billing_without_batches_is_called_one_by_one_and_asked_again_la
     assert [path for path, _ in service.calls] == [BATCH]
 
 
-async def test_a_batch_that_cannot_be_read_is_sent_one_by_one(client: BillingClient, service: Billing) -> None:
+async def test_a_batch_that_cannot_be_read_is_sent_one_by_one(
+    client: BillingClient, service: Billing
+) -> None:
     service.open.set()
     service.status = 413
     await asyncio.gather(*(start(client) for _ in range(2)))
     await start(client)
-    assert [path for path, _ in service.calls] == [BATCH, *["/internal/v1/reservations"] * 2, BATCH, "/internal/v1/reservations"]
+    assert [path for path, _ in service.calls] == [
+        BATCH,
+        *["/internal/v1/reservations"] * 2,
+        BATCH,
+        "/internal/v1/reservations",
+    ]
 
 
-async def test_each_entry_carries_the_request_that_it_is_made_for(client: BillingClient, service: Billing) -> None:
+async def test_each_entry_carries_the_request_that_it_is_made_for(
+    client: BillingClient, service: Billing
+) -> None:
     service.open.set()
     tasks: list[asyncio.Task[dict[str, Any]]] = []
     for name in ("request-one", "request-two"):

@@ -32,7 +32,13 @@ class Service:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self.headers.append(dict(scope["headers"]))
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
+        await send(
+            {
+                "type": "http.response.start",
+                "status": 200,
+                "headers": [(b"content-type", b"application/json")],
+            }
+        )
         await send({"type": "http.response.body", "body": orjson.dumps({"data": [], "results": []})})
 
 
@@ -64,10 +70,14 @@ CALLS: list[Callable[[dict[str, Any]], Awaitable[Any]]] = [
 
 
 @pytest.mark.parametrize("call", CALLS)
-async def test_every_client_passes_the_request_on(stage: tuple[Service, dict[str, Any]], call: Callable[..., Awaitable[Any]]) -> None:
+async def test_every_client_passes_the_request_on(
+    stage: tuple[Service, dict[str, Any]], call: Callable[..., Awaitable[Any]]
+) -> None:
     service, to = stage
     request_id_var.set("request-of-this-test")
     traceparent_var.set(TRACEPARENT)
     with suppress(Exception):  # the answer is of no kind in particular
         await call(to)
-    assert [(headers[b"x-request-id"], headers[b"traceparent"]) for headers in service.headers] == [(b"request-of-this-test", TRACEPARENT)]
+    assert [(headers[b"x-request-id"], headers[b"traceparent"]) for headers in service.headers] == [
+        (b"request-of-this-test", TRACEPARENT)
+    ]

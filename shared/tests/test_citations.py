@@ -23,7 +23,15 @@ PASSAGES = (
         ("A completely different matter, about bicycles.", ""),
         ("", ""),
     ],
-    ids=["one", "two sentences", "paraphrase", "cites already", "says that it is not there", "another matter", "empty"],
+    ids=[
+        "one",
+        "two sentences",
+        "paraphrase",
+        "cites already",
+        "says that it is not there",
+        "another matter",
+        "empty",
+    ],
 )
 def test_an_answer_is_marked_with_what_it_rests_on(answer: str, marks: str) -> None:
     assert missing_marks(answer, PASSAGES) == marks

@@ -51,12 +51,26 @@ async def parts_of(completions: Completions) -> list[Part]:
         return [part async for part in parts]
 
 
-async def test_a_stream_is_read_into_typed_parts_and_ends_once(completions: Completions, provider: FakeProvider) -> None:
-    call = {"index": 0, "id": "c", "function": {"name": "f", "arguments": {"a": 1}}, "extra_content": {"google": 1}}
+async def test_a_stream_is_read_into_typed_parts_and_ends_once(
+    completions: Completions, provider: FakeProvider
+) -> None:
+    call = {
+        "index": 0,
+        "id": "c",
+        "function": {"name": "f", "arguments": {"a": 1}},
+        "extra_content": {"google": 1},
+    }
     provider.scripted = events_of(
-        chunk({"content": "<thi"}), chunk({"content": "nk>hm</think>y"}), b'data: {"choices":[{"delta":{"content":"\\ud83d"}}]}\n\n',
-        b'data: {"choices":[{"delta":{"content":"\\ude00"}}]}\n\n', chunk({"refusal": "no"}), chunk({"tool_calls": [call]}),
-        chunk({}, "length"), {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 4, "cost_nano": 5}}, DONE,
+        chunk({"content": "<thi"}), chunk({"content": "nk>hm</think>y"}), (
+            b'data: '
+            b'{"choices":[{"delta":{"content":"\\ud83d"}}]}\n\n'
+        ),
+        (
+            b'data: '
+            b'{"choices":[{"delta":{"content":"\\ude00"}}]}\n\n'
+        ), chunk({"refusal": "no"}), chunk({"tool_calls": [call]}),
+        chunk({}, "length"), {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 4,
+        "cost_nano": 5}}, DONE,
     )  # fmt: skip
     assert await parts_of(completions) == [
         Dispatched(None),
@@ -76,7 +90,16 @@ async def test_done_without_a_reason_is_a_stop(completions: Completions, provide
 
 
 async def test_an_error_in_a_choice_is_a_refusal(completions: Completions, provider: FakeProvider) -> None:
-    broken = {"choices": [{"index": 0, "delta": {}, "finish_reason": "error", "error": {"code": 529, "message": "overloaded"}}]}
+    broken = {
+        "choices": [
+            {
+                "index": 0,
+                "delta": {},
+                "finish_reason": "error",
+                "error": {"code": 529, "message": "overloaded"},
+            }
+        ]
+    }
     provider.scripted = events_of(chunk({"content": "x"}), broken, DONE)
     with pytest.raises(CompletionRefusedError) as refused:
         await parts_of(completions)
@@ -84,7 +107,9 @@ async def test_an_error_in_a_choice_is_a_refusal(completions: Completions, provi
 
 
 @pytest.mark.parametrize("code", ["billing_unavailable", "database_down", "inference_unavailable"])
-async def test_a_service_that_is_away_asks_to_wait(completions: Completions, provider: FakeProvider, code: str) -> None:
+async def test_a_service_that_is_away_asks_to_wait(
+    completions: Completions, provider: FakeProvider, code: str
+) -> None:
     body = orjson.dumps({"error": {"message": "away", "code": code}})
     provider.scripted = Plan([whole(503, body, extra=b"retry-after: 2\r\n")])
     with pytest.raises(ModelNotReadyError) as waiting:
@@ -92,7 +117,9 @@ async def test_a_service_that_is_away_asks_to_wait(completions: Completions, pro
     assert (waiting.value.reason, waiting.value.retry_after_s) == ("service_away", 2.0)
 
 
-@pytest.mark.parametrize("frame", [b'data: {"error": %s}\n\n', b"event: error\ndata: %s\n\n"], ids=["in a chunk", "as an event"])
+@pytest.mark.parametrize(
+    "frame", [b'data: {"error": %s}\n\n', b"event: error\ndata: %s\n\n"], ids=["in a chunk", "as an event"]
+)
 async def test_an_error_inside_a_stream_can_be_stored_whatever_is_in_it(
     completions: Completions, provider: FakeProvider, frame: bytes
 ) -> None:
@@ -106,7 +133,9 @@ async def test_an_error_inside_a_stream_can_be_stored_whatever_is_in_it(
     assert (shown.code, shown.extra) == ("c", {"more": ""})
 
 
-async def test_a_figure_that_no_column_can_hold_is_not_taken(completions: Completions, provider: FakeProvider) -> None:
+async def test_a_figure_that_no_column_can_hold_is_not_taken(
+    completions: Completions, provider: FakeProvider
+) -> None:
     usage = {"prompt_tokens": 2**63, "completion_tokens": True, "cost_nano": 5, "remaining_nano": -7}
     provider.scripted = events_of(chunk({"content": "y"}, "stop"), {"choices": [], "usage": usage}, DONE)
     assert (await parts_of(completions))[-1] == MessageUsage(cost_nano=5, remaining_nano=-7)

@@ -1,4 +1,6 @@
-"""What is written within one turn of the event loop leaves together, in order of each transport, and before a close."""
+"""What is written within one turn of the event loop leaves together, in order of each transport, and before a
+close.
+"""
 
 import asyncio
 

@@ -26,7 +26,13 @@ class Billing:
     async def usage(self, request_id: UUID) -> dict[str, Any]:
         if isinstance(self._answer, Exception):
             raise self._answer
-        return {"request_id": str(request_id), "cost_nano": 7, "input_tokens": 2, "output_tokens": 1, "state": self._answer}
+        return {
+            "request_id": str(request_id),
+            "cost_nano": 7,
+            "input_tokens": 2,
+            "output_tokens": 1,
+            "state": self._answer,
+        }
 
 
 @pytest.mark.parametrize(

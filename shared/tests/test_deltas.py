@@ -1,4 +1,6 @@
-"""One reader for every dialect: whatever a provider cuts in two comes out whole, and nothing it sends is lost or fails the answer."""
+"""One reader for every dialect: whatever a provider cuts in two comes out whole, and nothing it sends is lost
+or fails the answer.
+"""
 
 import json
 from itertools import pairwise
@@ -56,8 +58,15 @@ def cut(text: str, places: list[int]) -> list[str]:
 CUTS = st.lists(st.integers(0, 10_000), max_size=30)
 
 
-@given(thought=st.text(max_size=40), answer=st.text(max_size=40), cuts=CUTS, tag=st.sampled_from(["think", "thinking", "thought"]))
-def test_a_think_block_is_reasoning_wherever_it_is_cut(thought: str, answer: str, cuts: list[int], tag: str) -> None:
+@given(
+    thought=st.text(max_size=40),
+    answer=st.text(max_size=40),
+    cuts=CUTS,
+    tag=st.sampled_from(["think", "thinking", "thought"]),
+)
+def test_a_think_block_is_reasoning_wherever_it_is_cut(
+    thought: str, answer: str, cuts: list[int], tag: str
+) -> None:
     whole = read(chunk({"content": f"<{tag}>{thought}</{tag}>{answer}"}))
     parts = read(*(chunk({"content": piece}) for piece in cut(f"<{tag}>{thought}</{tag}>{answer}", cuts)))
     assert said(parts) == said(whole)
@@ -72,7 +81,9 @@ def test_text_with_pieces_of_tags_is_split_the_same_however_it_is_cut(text: str,
     def split(pieces: list[str]) -> tuple[str, str]:
         splitter = ThinkSplitter()
         found = [pair for piece in pieces for pair in splitter.feed(piece)] + splitter.end()
-        return "".join(piece for kind, piece in found if kind == "text"), "".join(piece for kind, piece in found if kind == "reasoning")
+        return "".join(piece for kind, piece in found if kind == "text"), "".join(
+            piece for kind, piece in found if kind == "reasoning"
+        )
 
     assert split(cut(text, cuts)) == split([text])
 
@@ -89,7 +100,9 @@ def test_an_unclosed_think_block_is_all_reasoning() -> None:
 
 
 def test_a_tag_in_the_middle_of_an_answer_is_text() -> None:
-    assert said(read(chunk({"content": "write "}), chunk({"content": "<think> first"}))) == "write <think> first"
+    assert (
+        said(read(chunk({"content": "write "}), chunk({"content": "<think> first"}))) == "write <think> first"
+    )
 
 
 @given(text=st.text(max_size=30), cuts=CUTS)
@@ -97,7 +110,9 @@ def test_halves_of_characters_are_joined_over_chunks(text: str, cuts: list[int])
     units = text.encode("utf-16-le")
     pieces = [
         units[2 * start : 2 * end].decode("utf-16-le", "surrogatepass")
-        for start, end in pairwise(sorted({place % (len(units) // 2 + 1) for place in cuts} | {0, len(units) // 2}))
+        for start, end in pairwise(
+            sorted({place % (len(units) // 2 + 1) for place in cuts} | {0, len(units) // 2})
+        )
     ]
     joiner = SurrogateJoiner()
     assert "".join(joiner.feed(piece) for piece in pieces) + joiner.end() == text
@@ -106,7 +121,9 @@ def test_halves_of_characters_are_joined_over_chunks(text: str, cuts: list[int])
 ANY_TEXT = st.text(alphabet=st.characters(exclude_categories=[]), max_size=20)
 
 
-@given(pieces=st.lists(ANY_TEXT, max_size=8), names=st.sampled_from(["content", "reasoning_content", "refusal"]))
+@given(
+    pieces=st.lists(ANY_TEXT, max_size=8), names=st.sampled_from(["content", "reasoning_content", "refusal"])
+)
 def test_lone_halves_never_fail_and_become_the_replacement_character(pieces: list[str], names: str) -> None:
     chunks = [parse_json(json.dumps(chunk({names: piece})).encode()) for piece in pieces]
     parts = read(*chunks)  # pyright: ignore[reportArgumentType]
@@ -131,7 +148,12 @@ def test_bytes_that_are_no_utf8_are_read() -> None:
         parse_json(b"[" * 200_000 + b"\xff")
 
 
-@given(value=st.recursive(st.none() | ANY_TEXT, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(ANY_TEXT, inner, max_size=3)))
+@given(
+    value=st.recursive(
+        st.none() | ANY_TEXT,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(ANY_TEXT, inner, max_size=3),
+    )
+)
 def test_what_is_storable_can_be_written(value: object) -> None:
     written = json.dumps(storable(value), ensure_ascii=False).encode()
     assert b"\\u0000" not in written
@@ -141,7 +163,14 @@ def test_what_is_storable_can_be_written(value: object) -> None:
     ("content", "answer", "thought"),
     [
         ([{"type": "text", "text": "one "}, {"type": "text", "text": "two"}], "one two", ""),
-        ([{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}, {"type": "text", "text": "yes"}], "yes", "hm"),
+        (
+            [
+                {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]},
+                {"type": "text", "text": "yes"},
+            ],
+            "yes",
+            "hm",
+        ),
         ({"type": "output_text", "text": "x"}, "x", ""),
         (["a", "b"], "ab", ""),
         (17, "", ""),
@@ -159,8 +188,17 @@ def test_content_in_parts_is_read_as_text(content: object, answer: str, thought:
     [
         {"reasoning_content": "hm"},
         {"reasoning": "hm"},
-        {"reasoning": "hm", "reasoning_content": "hm", "reasoning_details": [{"type": "reasoning.text", "text": "hm"}]},
-        {"reasoning_details": [{"type": "reasoning.text", "text": "hm"}, {"type": "reasoning.encrypted", "data": "xx"}]},
+        {
+            "reasoning": "hm",
+            "reasoning_content": "hm",
+            "reasoning_details": [{"type": "reasoning.text", "text": "hm"}],
+        },
+        {
+            "reasoning_details": [
+                {"type": "reasoning.text", "text": "hm"},
+                {"type": "reasoning.encrypted", "data": "xx"},
+            ]
+        },
         {"reasoning_details": [{"type": "reasoning.summary", "summary": "hm"}]},
         {"reasoning": {"content": "hm"}},
     ],
@@ -175,7 +213,9 @@ def test_a_refusal_is_a_part_of_its_own() -> None:
 
 
 def call(name: str | None = None, arguments: object = None, **members: Any) -> dict[str, Any]:
-    function = {key: value for key, value in {"name": name, "arguments": arguments}.items() if value is not None}
+    function = {
+        key: value for key, value in {"name": name, "arguments": arguments}.items() if value is not None
+    }
     return {**members, "type": "function", "function": function}
 
 
@@ -199,13 +239,19 @@ TWO = [("f", '{"a":1}', {}), ("g", '{"b":2}', {})]
             [call(None, '{"b":2}', index=0)],
         ],
         [[call("f", '{"a"', id="x")], [call(None, ":1}")], [call("g", '{"b"', id="y")], [call(None, ":2}")]],
-        [[call("f", '{"a"', id="x")], [call("g", '{"b"', id="y")], [call(None, ":1}", id="x")], [call(None, ":2}", id="y")]],
-        [[call("f", '{"a"', index=0)], [call("g", '{"b"', index=1)], [call(None, ":1}", index=0), call(None, ":2}", index=1)]],
-        [[call("f", '{"a"', index=0, id="x"), call("g", '{"b":2}', index=1, id="x")], [call(None, ":1}", index=0)]],
-        [[call("f", '{"a"', index=0, id="x")], [call("f", ":1}", index=0, id="x")], [call("g", '{"b":2}', index=1, id="y")]],
+        [[call("f", '{"a"', id="x")], [call("g", '{"b"', id="y")], [call(None, ":1}", id="x")],
+        [call(None, ":2}", id="y")]],
+        [[call("f", '{"a"', index=0)], [call("g", '{"b"', index=1)],
+        [call(None, ":1}", index=0), call(None, ":2}", index=1)]],
+        [[call("f", '{"a"', index=0, id="x"), call("g", '{"b":2}', index=1, id="x")],
+        [call(None, ":1}", index=0)]],
+        [[call("f", '{"a"', index=0, id="x")], [call("f", ":1}", index=0, id="x")],
+        [call("g", '{"b":2}', index=1, id="y")]],
     ],
     ids=[
-        "index and id", "same index", "no index", "no index in one list", "neither, objects", "objects, same index", "pieces, same index",
+        "index and id", "same index", "no index", (
+            "no index in one list"
+        ), "neither, objects", "objects, same index", "pieces, same index",
         "pieces, no index", "pieces by id", "interleaved", "same id", "name and id repeated",
     ],
 )  # fmt: skip
@@ -226,20 +272,28 @@ def test_arguments_as_an_object_become_json() -> None:
 
 def test_members_that_a_provider_wants_back_are_kept() -> None:
     extra = {"extra_content": {"google": {"thought_signature": "c2ln"}}}
-    assert calls(read(chunk({"tool_calls": [call("f", "{}", index=0, id="x", **extra)]}))) == [("f", "{}", extra)]
+    assert calls(read(chunk({"tool_calls": [call("f", "{}", index=0, id="x", **extra)]}))) == [
+        ("f", "{}", extra)
+    ]
 
 
 @given(
-    arguments=st.lists(st.dictionaries(st.text(max_size=5), st.text(max_size=8), max_size=3), min_size=1, max_size=4),
+    arguments=st.lists(
+        st.dictionaries(st.text(max_size=5), st.text(max_size=8), max_size=3), min_size=1, max_size=4
+    ),
     cuts=CUTS,
     indexed=st.booleans(),
 )
-def test_the_arguments_of_calls_survive_any_cut(arguments: list[dict[str, str]], cuts: list[int], indexed: bool) -> None:
+def test_the_arguments_of_calls_survive_any_cut(
+    arguments: list[dict[str, str]], cuts: list[int], indexed: bool
+) -> None:
     chunks: list[dict[str, Any]] = []
     for number, value in enumerate(arguments):
         place = {"index": number} if indexed else {}
         chunks.append(chunk({"tool_calls": [call("f", "", id=f"call-{number}", **place)]}))
-        chunks += [chunk({"tool_calls": [call(None, piece, **place)]}) for piece in cut(json.dumps(value), cuts)]
+        chunks += [
+            chunk({"tool_calls": [call(None, piece, **place)]}) for piece in cut(json.dumps(value), cuts)
+        ]
     found = calls(read(*chunks))
     assert [json.loads(text) for _, text, _ in found] == arguments
 
@@ -251,7 +305,13 @@ def test_calls_without_end_are_bounded() -> None:
 
 @pytest.mark.parametrize(
     ("given_reason", "read_reason"),
-    [("stop", "stop"), ("length", "length"), ("MAX_TOKENS", "length"), ("function_call", "tool_calls"), ("SAFETY", "content_filter")],
+    [
+        ("stop", "stop"),
+        ("length", "length"),
+        ("MAX_TOKENS", "length"),
+        ("function_call", "tool_calls"),
+        ("SAFETY", "content_filter"),
+    ],
 )
 def test_the_reason_is_told_once_in_one_language(given_reason: str, read_reason: str) -> None:
     parts = read(chunk({"content": "x"}, given_reason), chunk({}, "stop"))
@@ -272,9 +332,15 @@ def test_figures_are_found_where_each_provider_puts_them() -> None:
     [
         ({"error": {"message": "boom"}}, "boom"),
         ({"error": "boom"}, "boom"),
-        ({"choices": [{"delta": {}, "finish_reason": "error", "error": {"message": "overloaded"}}]}, "overloaded"),
+        (
+            {"choices": [{"delta": {}, "finish_reason": "error", "error": {"message": "overloaded"}}]},
+            "overloaded",
+        ),
         ({"choices": [{"delta": {"content": "overloaded"}, "finish_reason": "error"}]}, "overloaded"),
-        ({"choices": [{"delta": {}, "finish_reason": "error"}]}, "the provider ended its answer with an error"),
+        (
+            {"choices": [{"delta": {}, "finish_reason": "error"}]},
+            "the provider ended its answer with an error",
+        ),
     ],
 )
 def test_errors_are_found_in_the_answer_and_in_a_choice(members: dict[str, Any], message: str) -> None:
@@ -285,13 +351,21 @@ def test_errors_are_found_in_the_answer_and_in_a_choice(members: dict[str, Any],
 
 
 def test_a_whole_answer_is_read_as_a_stream_is() -> None:
-    message = {"role": "assistant", "content": "<think>hm</think>yes", "tool_calls": [call("f", {"a": 1}, id="x")]}
-    parts = read_answer({"choices": [{"index": 0, "message": message, "finish_reason": "stop"}], "usage": {"total_tokens": 3}})
+    message = {
+        "role": "assistant",
+        "content": "<think>hm</think>yes",
+        "tool_calls": [call("f", {"a": 1}, id="x")],
+    }
+    parts = read_answer(
+        {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}], "usage": {"total_tokens": 3}}
+    )
     assert (said(parts), said(parts, reasoning=True), calls(parts)) == ("yes", "hm", [("f", '{"a":1}', {})])
     assert parts[-2:] == [Finished("stop"), UsageReport({"total_tokens": 3})]
 
 
-NAMES = st.sampled_from(["index", "id", "function", "name", "arguments", "type", "text", "thinking", "content"])
+NAMES = st.sampled_from(
+    ["index", "id", "function", "name", "arguments", "type", "text", "thinking", "content"]
+)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | ANY_TEXT,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES | ANY_TEXT, inner, max_size=4),
@@ -301,7 +375,11 @@ JSON = st.recursive(
 
 @given(
     deltas=st.lists(
-        st.dictionaries(st.sampled_from(["content", "reasoning", "reasoning_content", "refusal", "tool_calls", "role"]), JSON), max_size=4
+        st.dictionaries(
+            st.sampled_from(["content", "reasoning", "reasoning_content", "refusal", "tool_calls", "role"]),
+            JSON,
+        ),
+        max_size=4,
     ),
     reason=JSON,
     usage=JSON,
@@ -325,5 +403,7 @@ def test_no_shape_of_a_delta_fails_the_answer(deltas: list[dict[str, Any]], reas
         ("x" * 9_000, "x" * 64),
     ],
 )
-def test_why_an_answer_ended_can_be_stored_whatever_word_a_provider_has_for_it(word: str, reason: str) -> None:
+def test_why_an_answer_ended_can_be_stored_whatever_word_a_provider_has_for_it(
+    word: str, reason: str
+) -> None:
     assert read(chunk({"content": "y"}, word))[-1] == Finished(reason)

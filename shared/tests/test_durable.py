@@ -1,4 +1,6 @@
-"""Durable workflows: recorded steps, queues, cancellation, and what a process that died leaves to the next."""
+"""Durable workflows: recorded steps, queues, cancellation, and what a process that died leaves to
+the next.
+"""
 
 import asyncio
 import os
@@ -35,7 +37,9 @@ async def url(service_database: Callable[[str], Any]) -> str:
 
 
 def engine_of(url: str, version: str = "1") -> DurableEngine:
-    return DurableEngine(service="agent-service", database_url=url, schema="agent_dbos", version=version, executor_id="test")
+    return DurableEngine(
+        service="agent-service", database_url=url, schema="agent_dbos", version=version, executor_id="test"
+    )
 
 
 async def until(check: Callable[[], Any], timeout_s: float = 20) -> None:
@@ -94,7 +98,9 @@ async def test_what_is_asked_before_the_engine_runs_is_done_when_it_does(url: st
         assert trace.done == ["asked answered"]
     finally:
         await engine.close()
-    await engine.start("early", "too late", workflow_id="early-2")  # its asker is answered; the next process finds what it wrote
+    await engine.start(
+        "early", "too late", workflow_id="early-2"
+    )  # its asker is answered; the next process finds what it wrote
 
 
 async def _done(engine: DurableEngine, workflow_id: str) -> bool:
@@ -113,7 +119,9 @@ async def test_a_workflow_runs_its_steps_once(running: tuple[DurableEngine, Trac
     assert trace.done == ["a-0", "a-1", "a-2"]
 
 
-async def test_a_step_that_fails_is_tried_again_and_then_fails_its_workflow(running: tuple[DurableEngine, Trace]) -> None:
+async def test_a_step_that_fails_is_tried_again_and_then_fails_its_workflow(
+    running: tuple[DurableEngine, Trace],
+) -> None:
     engine, trace = running
     await engine.start("failing", "x", workflow_id="failing-x")
 
@@ -124,7 +132,9 @@ async def test_a_step_that_fails_is_tried_again_and_then_fails_its_workflow(runn
     assert trace.done == ["x", "x"]
 
 
-async def test_a_queue_runs_one_at_a_time_and_a_waiting_workflow_can_be_cancelled(running: tuple[DurableEngine, Trace]) -> None:
+async def test_a_queue_runs_one_at_a_time_and_a_waiting_workflow_can_be_cancelled(
+    running: tuple[DurableEngine, Trace],
+) -> None:
     engine, trace = running
     await engine.start("waiting", None, workflow_id="queued-1", queue="one at a time")
 
@@ -189,7 +199,8 @@ async def main(url, log, stop_after):
             await durable.step(f"step {number}", work)
         with open(log, "a") as sink:
             sink.write("end\\n")
-    engine = DurableEngine(service="agent-service", database_url=url, schema="agent_dbos", version="1", executor_id="child")
+    engine = DurableEngine(service="agent-service", database_url=url, schema="agent_dbos", version="1",
+        executor_id="child")
     engine.register("ten", ten)
     await engine.launch()
     await engine.start("ten", None, workflow_id="ten")
@@ -201,7 +212,9 @@ asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
 """
 
 
-@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    "ending", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name
+)
 async def test_a_process_that_ends_in_a_step_leaves_the_rest_to_the_next(
     ending: signal.Signals, service_database: Callable[[str], Any], tmp_path: Path
 ) -> None:
@@ -209,7 +222,9 @@ async def test_a_process_that_ends_in_a_step_leaves_the_rest_to_the_next(
     log.touch()
 
     async def child(stop_after: int) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec(sys.executable, "-c", _CHILD, url, str(log), str(stop_after), env=dict(os.environ))
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-c", _CHILD, url, str(log), str(stop_after), env=dict(os.environ)
+        )
 
     first = await child(4)
 

@@ -23,8 +23,9 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.faults]
 QUEUE = "one at a time"
 GONE_AFTER_S = 0.5
 
-# Makes processes of other versions, each a fork of one that has imported everything: a line of JSON asks for one, its id is the answer.
-# Workflows write lines to the log; `at` names where they stop, or where the process kills itself in a take-over.
+# Makes processes of other versions, each a fork of one that has imported everything: a line of JSON asks for
+# one, its id is the answer. Workflows write lines to the log; `at` names where they stop, or where the
+# process kills itself in a take-over.
 _OTHERS = """
 import asyncio, gc, json, os, signal, sys
 import sqlalchemy as sa
@@ -65,7 +66,8 @@ async def main(url, log, version, at, orders):
         if at in statement:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    engine = DurableEngine(service="agent-service", database_url=url, schema="agent_dbos", version=version, executor_id="other")
+    engine = DurableEngine(service="agent-service", database_url=url, schema="agent_dbos", version=version,
+        executor_id="other")
     for work in (steps, asks, sleeps):
         engine.register(work.__name__, work)
     engine.add_queue(Queue("one at a time", 1))
@@ -152,7 +154,13 @@ class World:
     @contextlib.asynccontextmanager
     async def engine(self, version: str = "2") -> AsyncGenerator[DurableEngine]:
         """The engine of this process. Its workflows do what the other's do, in another order, and end."""
-        engine = DurableEngine(service="agent-service", database_url=self.url, schema="agent_dbos", version=version, executor_id="this")
+        engine = DurableEngine(
+            service="agent-service",
+            database_url=self.url,
+            schema="agent_dbos",
+            version=version,
+            executor_id="this",
+        )
         for kind in (self._steps, self._asks, self._sleeps):
             engine.register(kind.__name__.removeprefix("_"), kind)
         engine.add_queue(Queue(QUEUE, 1))
@@ -167,7 +175,11 @@ class World:
             sink.write(f"{line}\n")
 
     def done(self) -> list[str]:
-        return [line.rpartition(" done by ")[0] for line in self.log.read_text().splitlines() if " done by " in line]
+        return [
+            line.rpartition(" done by ")[0]
+            for line in self.log.read_text().splitlines()
+            if " done by " in line
+        ]
 
     async def _steps(self, argument: Any) -> None:
         async def work(number: int) -> None:
@@ -237,7 +249,10 @@ async def maker() -> AsyncGenerator[asyncio.subprocess.Process]:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def world(
-    service_database: Callable[[str], Any], maker: asyncio.subprocess.Process, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    service_database: Callable[[str], Any],
+    maker: asyncio.subprocess.Process,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncGenerator[World]:
     monkeypatch.setattr(durable, "_GONE_AFTER_S", GONE_AFTER_S)
     log = tmp_path / "log"
@@ -248,10 +263,23 @@ async def world(
         await other.kill()
 
 
-async def test_work_in_every_state_is_finished_by_the_next_version_and_nothing_is_done_twice(world: World) -> None:
-    orders = [*begin("steps", "running"), *begin("asks", "asking", "told"), *begin("send", "told"), *begin("sleeps", "asleep")]
+async def test_work_in_every_state_is_finished_by_the_next_version_and_nothing_is_done_twice(
+    world: World,
+) -> None:
+    orders = [
+        *begin("steps", "running"),
+        *begin("asks", "asking", "told"),
+        *begin("send", "told"),
+        *begin("sleeps", "asleep"),
+    ]
     old = await world.other(*orders, *begin("steps", "q-1", "q-2", queue=QUEUE), at="step 2")
-    await world.until("running 2 begun by 1", "asking asks in 1", "told heard yes in 1", "asleep sleeps in 1", "q-1 2 begun by 1")
+    await world.until(
+        "running 2 begun by 1",
+        "asking asks in 1",
+        "told heard yes in 1",
+        "asleep sleeps in 1",
+        "q-1 2 begun by 1",
+    )
     await old.kill()
     async with world.engine() as engine:
         ids = ("running", "asking", "told", "asleep", "q-1", "q-2")
@@ -261,13 +289,23 @@ async def test_work_in_every_state_is_finished_by_the_next_version_and_nothing_i
         await all_done(engine, *ids)
         assert await engine.take_over() == []
     done = world.done()
-    assert sorted(done) == sorted(f"{name} {number}" for name in ("running", "q-1", "q-2") for number in range(4))
-    assert done.index("q-1 3") < done.index("q-2 0")  # the queue still lets one run at a time, in the old order
+    assert sorted(done) == sorted(
+        f"{name} {number}" for name in ("running", "q-1", "q-2") for number in range(4)
+    )
+    assert done.index("q-1 3") < done.index(
+        "q-2 0"
+    )  # the queue still lets one run at a time, in the old order
     assert {"asking heard late in 2", "told heard yes in 2", "asleep woke in 2"} <= set(world.lines)
 
 
-async def test_what_a_living_process_of_another_version_works_on_is_left_alone_until_it_is_gone(world: World) -> None:
-    orders = [*begin("steps", "running"), *begin("asks", "asking"), *begin("steps", "q-1", "q-2", queue=QUEUE)]
+async def test_what_a_living_process_of_another_version_works_on_is_left_alone_until_it_is_gone(
+    world: World,
+) -> None:
+    orders = [
+        *begin("steps", "running"),
+        *begin("asks", "asking"),
+        *begin("steps", "q-1", "q-2", queue=QUEUE),
+    ]
     old = await world.other(*orders, at="step 1")
     await world.until("running 1 begun by 1", "asking asks in 1", "q-1 1 begun by 1")
     async with world.engine() as engine:
@@ -291,7 +329,9 @@ async def test_unfinished_work_of_the_same_version_is_left_to_its_own_process(wo
         assert await engine.state("running") == "running"
 
 
-async def test_an_older_version_goes_on_with_what_a_newer_one_left_when_an_upgrade_is_taken_back(world: World) -> None:
+async def test_an_older_version_goes_on_with_what_a_newer_one_left_when_an_upgrade_is_taken_back(
+    world: World,
+) -> None:
     newer = await world.other(*begin("steps", "running"), version="3", at="step 1")
     await world.until("running 1 begun by 3")
     await newer.kill()
@@ -315,11 +355,19 @@ async def test_replicas_that_look_at_the_same_time_begin_each_workflow_once(worl
     assert len(world.done()) == 48
 
 
-async def test_killed_at_every_point_of_a_take_over_the_next_process_ends_the_work_with_everything_once(world: World) -> None:
-    old = await world.other(*begin("asks", "told"), *begin("send", "told"), *begin("steps", "running"), at="step 2")
+async def test_killed_at_every_point_of_a_take_over_the_next_process_ends_the_work_with_everything_once(
+    world: World,
+) -> None:
+    old = await world.other(
+        *begin("asks", "told"), *begin("send", "told"), *begin("steps", "running"), at="step 2"
+    )
     await world.until("told heard yes in 1", "running 2 begun by 1")
     await old.kill()
-    for point in ("UPDATE agent_dbos.workflow_status", "DELETE FROM agent_dbos.operation_outputs", "UPDATE agent_dbos.notifications"):
+    for point in (
+        "UPDATE agent_dbos.workflow_status",
+        "DELETE FROM agent_dbos.operation_outputs",
+        "UPDATE agent_dbos.notifications",
+    ):
         taker = await world.other(*begin("take over", ""), version="2", at=point)
         await taker.died()
         assert "took over" not in world.lines, point
@@ -334,12 +382,16 @@ async def test_killed_at_every_point_of_a_take_over_the_next_process_ends_the_wo
 
 
 @pytest.mark.parametrize(("at", "end"), [("slow 1", "done by"), ("fail 1", "failed in")])
-async def test_a_process_that_was_taken_for_gone_ends_its_step_and_begins_no_other(world: World, at: str, end: str) -> None:
+async def test_a_process_that_was_taken_for_gone_ends_its_step_and_begins_no_other(
+    world: World, at: str, end: str
+) -> None:
     old = await world.other(*begin("steps", "running"), at=at)
     await world.until("running 1 begun by 1")
     old.signal(signal.SIGSTOP)
     connection = await asyncpg.connect(postgres_url(world.url))
-    await connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'agent-service:%'")
+    await connection.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'agent-service:%'"
+    )
     await connection.close()
     async with world.engine() as engine:
         await taken_over(engine, "running")
@@ -349,4 +401,7 @@ async def test_a_process_that_was_taken_for_gone_ends_its_step_and_begins_no_oth
         await asyncio.sleep(0.5)
         assert await engine.state("running") == "done"
     assert old.lives()
-    assert [line for line in world.lines if line.endswith("begun by 1")] == ["running 0 begun by 1", "running 1 begun by 1"]
+    assert [line for line in world.lines if line.endswith("begun by 1")] == [
+        "running 0 begun by 1",
+        "running 1 begun by 1",
+    ]

@@ -95,8 +95,15 @@ async def test_places_are_bounded_for_each_and_for_all() -> None:
     assert turns.idle
 
 
-@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["interactive", "background"]), st.booleans()), max_size=30))
-def test_no_turn_is_lost_and_no_more_run_than_there_are_slots(asked: list[tuple[str, Priority, bool]]) -> None:
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("abc"), st.sampled_from(["interactive", "background"]), st.booleans()),
+        max_size=30,
+    )
+)
+def test_no_turn_is_lost_and_no_more_run_than_there_are_slots(
+    asked: list[tuple[str, Priority, bool]],
+) -> None:
     async def run() -> None:
         turns, running, done = queue(slots=2), 0, Counter[bool]()
 
@@ -118,7 +125,9 @@ def test_no_turn_is_lost_and_no_more_run_than_there_are_slots(asked: list[tuple[
             done[(await asyncio.gather(task, return_exceptions=True))[0] is None] += 1
 
         async with asyncio.timeout(5):
-            await asyncio.gather(*(maybe(take(owner, priority), cancelled=cancelled) for owner, priority, cancelled in asked))
+            await asyncio.gather(
+                *(maybe(take(owner, priority), cancelled=cancelled) for owner, priority, cancelled in asked)
+            )
             async with turns.turn("x", "background"), turns.turn("y", "background"):
                 pass  # both slots are free again
         assert done[True] >= sum(not cancelled for *_, cancelled in asked)

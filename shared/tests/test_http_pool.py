@@ -59,7 +59,11 @@ async def test_head_has_no_body_whatever_its_length_says() -> None:
 
 async def test_interim_responses_are_passed_over() -> None:
     answer = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n" + OK
-    async with serve(answering(answer)) as server, pool_of() as pool, pool.request("GET", server.origin, b"/", []) as response:
+    async with (
+        serve(answering(answer)) as server,
+        pool_of() as pool,
+        pool.request("GET", server.origin, b"/", []) as response,
+    ):
         assert response.status == 200
         assert response.headers == [(b"content-length", b"2")]
 
@@ -77,7 +81,11 @@ async def test_a_cut_body_is_an_error_after_what_arrived() -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\npart")
 
-    async with serve(handler) as server, pool_of() as pool, pool.request("GET", server.origin, b"/", []) as response:
+    async with (
+        serve(handler) as server,
+        pool_of() as pool,
+        pool.request("GET", server.origin, b"/", []) as response,
+    ):
         assert await response.next_chunk() == b"part"
         with pytest.raises(UpstreamDisconnected):
             await response.next_chunk()
@@ -96,7 +104,11 @@ async def test_each_read_is_one_chunk_and_none_is_held_back() -> None:
     async def body() -> AsyncIterator[bytes]:
         yield b"x"
 
-    async with serve(handler) as server, pool_of() as pool, pool.request("GET", server.origin, b"/", [], timeouts=FAST) as response:
+    async with (
+        serve(handler) as server,
+        pool_of() as pool,
+        pool.request("GET", server.origin, b"/", [], timeouts=FAST) as response,
+    ):
         assert await response.next_chunk() == b"t0"
         with pytest.raises(UpstreamTimeout) as caught:
             await response.next_chunk()
@@ -166,14 +178,20 @@ async def test_cancel_from_another_task_wakes_the_reader() -> None:
         writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
         await reader.read(-1)
 
-    async with serve(handler) as server, pool_of() as pool, pool.request("GET", server.origin, b"/", []) as response:
+    async with (
+        serve(handler) as server,
+        pool_of() as pool,
+        pool.request("GET", server.origin, b"/", []) as response,
+    ):
         asyncio.get_running_loop().call_later(0.05, response.cancel)
         with pytest.raises(UpstreamDisconnected):
             await response.next_chunk()
 
 
 def dying_after_first(second: bytes | None) -> Handler:
-    """The first connection answers once and dies on its second request, unanswered; later ones answer `second`."""
+    """The first connection answers once and dies on its second request, unanswered; later ones answer
+    `second`.
+    """
     seen = 0
 
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -215,7 +233,9 @@ async def test_a_request_sent_twice_waits_no_longer_than_one_sent_once() -> None
         await fetch(pool, server.origin)
         began = asyncio.get_running_loop().time()
         with pytest.raises(UpstreamTimeout) as caught:
-            async with pool.request("GET", server.origin, b"/", [], timeouts=Timeouts(first_byte_s=first_byte_s)):
+            async with pool.request(
+                "GET", server.origin, b"/", [], timeouts=Timeouts(first_byte_s=first_byte_s)
+            ):
                 pass
         assert caught.value.phase == "first_byte"
         assert server.connections == 2
@@ -289,7 +309,9 @@ async def test_a_failed_exchange_frees_its_place_in_the_queue() -> None:
         await reader.read(-1)
 
     async with serve(handler) as server, pool_of(PoolLimits(connections_max=1)) as pool:
-        results = await asyncio.gather(*(fetch(pool, server.origin) for _ in range(2)), return_exceptions=True)
+        results = await asyncio.gather(
+            *(fetch(pool, server.origin) for _ in range(2)), return_exceptions=True
+        )
         assert isinstance(results[0], UpstreamProtocolError)
         assert results[1] == (200, b"ok")
 
@@ -306,7 +328,11 @@ async def test_a_slow_reader_stops_the_socket_from_being_read() -> None:
             await writer.drain()
             sent += 64_000
 
-    async with serve(handler) as server, pool_of() as pool, pool.request("GET", server.origin, b"/", []) as response:
+    async with (
+        serve(handler) as server,
+        pool_of() as pool,
+        pool.request("GET", server.origin, b"/", []) as response,
+    ):
         await response.next_chunk()
         await asyncio.sleep(0.3)
         assert sent < 40_000_000
@@ -318,7 +344,11 @@ async def test_a_slow_reader_stops_the_socket_from_being_read() -> None:
 
 async def test_the_reading_limit_stops_a_body_that_is_too_large() -> None:
     answer = b"HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\n" + b"x" * 50
-    async with serve(answering(answer)) as server, pool_of() as pool, pool.request("GET", server.origin, b"/", []) as response:
+    async with (
+        serve(answering(answer)) as server,
+        pool_of() as pool,
+        pool.request("GET", server.origin, b"/", []) as response,
+    ):
         with pytest.raises(ResponseTooLarge):
             await response.read(10)
 

@@ -14,21 +14,43 @@ from shared.http import InvalidRequest, UpstreamError, UpstreamProtocolError
 @pytest.mark.parametrize(
     "answer",
     [
-        pytest.param(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", id="both framings"),
-        pytest.param(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\nok!", id="two lengths"),
-        pytest.param(b"HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", id="other coding"),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+            id="both framings",
+        ),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\nok!", id="two lengths"
+        ),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+            id="other coding",
+        ),
         pytest.param(b"HTTP/1.1 200 OK\r\ntransfer-encoding: identity\r\n\r\nok", id="identity"),
-        pytest.param(b"HTTP/1.1 101 Switching\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n", id="unasked upgrade"),
+        pytest.param(
+            b"HTTP/1.1 101 Switching\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n", id="unasked upgrade"
+        ),
         pytest.param(b"HTTP/2.0 200 OK\r\n\r\n", id="other version"),
         pytest.param(b"HTTP/1.1 200 OK\r\nx-a: b\x01c\r\ncontent-length: 0\r\n\r\n", id="control byte"),
         pytest.param(b"HTTP/1.1 200 OK\r\nx-a: b\nx-b: c\r\ncontent-length: 0\r\n\r\n", id="bare line feed"),
-        pytest.param(b"HTTP/1.1 200 OK\r\nx: " + b"a" * 70_000 + b"\r\ncontent-length: 0\r\n\r\n", id="long head"),
-        pytest.param(b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 300 + b"content-length: 0\r\n\r\n", id="many fields"),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\nx: " + b"a" * 70_000 + b"\r\ncontent-length: 0\r\n\r\n", id="long head"
+        ),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 300 + b"content-length: 0\r\n\r\n", id="many fields"
+        ),
         pytest.param(b"HTTP/1.1 100 C\r\n\r\n" * 9 + OK, id="endless interim"),
         pytest.param(b"SSH-2.0-OpenSSH\r\n", id="no HTTP"),
-        pytest.param(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\nok\r\n", id="bad chunk size"),
-        pytest.param(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1;" + b"e" * 200_000, id="endless chunk extension"),
-        pytest.param(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\nt: " + b"e" * 200_000, id="endless trailer"),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\nok\r\n", id="bad chunk size"
+        ),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1;" + b"e" * 200_000,
+            id="endless chunk extension",
+        ),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\nt: " + b"e" * 200_000,
+            id="endless trailer",
+        ),
     ],
 )
 async def test_an_answer_that_breaks_the_protocol_is_an_error(answer: bytes) -> None:
@@ -58,14 +80,20 @@ async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 async def test_a_stream_without_length_goes_out_chunked() -> None:
     body = pieces(b"hello ", b"", b"world")
-    async with serve(echo) as server, pool_of() as pool, pool.request("POST", server.origin, b"/", [], body=body) as response:
+    async with (
+        serve(echo) as server,
+        pool_of() as pool,
+        pool.request("POST", server.origin, b"/", [], body=body) as response,
+    ):
         assert await response.read(1000) == b"6\r\nhello \r\n5\r\nworld\r\n0\r\n\r\n"
 
 
 async def test_a_stream_with_a_length_goes_out_as_it_is() -> None:
     async with serve(echo) as server, pool_of() as pool:
         headers = [(b"content-length", b"11")]
-        async with pool.request("POST", server.origin, b"/", headers, body=pieces(b"hello ", b"world")) as response:
+        async with pool.request(
+            "POST", server.origin, b"/", headers, body=pieces(b"hello ", b"world")
+        ) as response:
             assert await response.read(1000) == b"hello world"
 
 
@@ -73,7 +101,9 @@ async def test_a_stream_with_a_length_goes_out_as_it_is() -> None:
 async def test_a_stream_that_differs_from_its_length_closes_the_connection(parts: tuple[bytes, ...]) -> None:
     async with serve(echo) as server, pool_of() as pool:
         with pytest.raises(InvalidRequest):
-            async with pool.request("POST", server.origin, b"/", [(b"content-length", b"11")], body=pieces(*parts)):
+            async with pool.request(
+                "POST", server.origin, b"/", [(b"content-length", b"11")], body=pieces(*parts)
+            ):
                 pass
         await until(lambda: pool.connections == 0)
 
@@ -124,7 +154,9 @@ async def test_an_early_refusal_ends_the_upload() -> None:
         (b"/", [(b"content-length", b"+0")]),
     ],
 )
-async def test_a_request_that_could_be_read_as_two_is_refused_unsent(target: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+async def test_a_request_that_could_be_read_as_two_is_refused_unsent(
+    target: bytes, headers: list[tuple[bytes, bytes]]
+) -> None:
     async with serve(answering(OK)) as server, pool_of() as pool:
         with pytest.raises(InvalidRequest):
             async with pool.request("GET", server.origin, target, headers):
@@ -132,7 +164,9 @@ async def test_a_request_that_could_be_read_as_two_is_refused_unsent(target: byt
         assert server.connections == 0
 
 
-@pytest.mark.parametrize("origin", ["ftp://x", "http://x/path", "http://user@x", "http://x:99999", "x:80", "http://x\r\n"])
+@pytest.mark.parametrize(
+    "origin", ["ftp://x", "http://x/path", "http://user@x", "http://x:99999", "x:80", "http://x\r\n"]
+)
 async def test_an_origin_that_is_none_is_refused(origin: str) -> None:
     async with pool_of() as pool:
         with pytest.raises(InvalidRequest):
@@ -140,7 +174,11 @@ async def test_an_origin_that_is_none_is_refused(origin: str) -> None:
 
 
 @settings(max_examples=150, deadline=None)
-@given(data=st.one_of(st.binary(max_size=300), st.binary(max_size=60).map(lambda tail: b"HTTP/1.1 200 OK\r\n" + tail)))
+@given(
+    data=st.one_of(
+        st.binary(max_size=300), st.binary(max_size=60).map(lambda tail: b"HTTP/1.1 200 OK\r\n" + tail)
+    )
+)
 def test_arbitrary_bytes_end_in_an_answer_or_an_upstream_error(data: bytes) -> None:
     async def run() -> None:
         async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -58,7 +58,9 @@ async def killed_connection(database: Database, session: AsyncSession) -> None:
 
 
 async def out_of_space(_: Database, session: AsyncSession) -> None:
-    await session.execute(text("DO $$ BEGIN RAISE EXCEPTION 'no space left on device' USING ERRCODE = '53100'; END $$"))
+    await session.execute(
+        text("DO $$ BEGIN RAISE EXCEPTION 'no space left on device' USING ERRCODE = '53100'; END $$")
+    )
 
 
 async def nul_in_text(_: Database, session: AsyncSession) -> None:
@@ -113,7 +115,9 @@ def service_over(database: Database, fault: Fault) -> ServiceApp:
 
     hot = HotRoute("GET", "/v1/thing", hot_thing, "A thing", permission=Permission.MODELS_USE)
     settings = EchoSettings(**KEYS.settings_fields("inference-service", database_url="postgresql://unused"))
-    return create_service_app(settings, title="Outages", lifespan=lifespan, routers=[router], hot_routes=[hot])
+    return create_service_app(
+        settings, title="Outages", lifespan=lifespan, routers=[router], hot_routes=[hot]
+    )
 
 
 @pytest.mark.parametrize("path", ["/api/v1/thing", "/v1/thing"])
@@ -130,9 +134,14 @@ async def test_a_client_hears_503_and_when_to_come_back(database: Database, faul
 
 @pytest.mark.parametrize("path", ["/api/v1/thing", "/v1/thing"])
 @pytest.mark.parametrize("fault", [nul_in_text, nul_in_json])
-async def test_text_that_cannot_be_stored_is_the_clients_mistake(database: Database, fault: Fault, path: str) -> None:
+async def test_text_that_cannot_be_stored_is_the_clients_mistake(
+    database: Database, fault: Fault, path: str
+) -> None:
     transport = httpx.ASGITransport(app=service_over(database, fault))
     async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
         answer = await client.get(path, headers=KEYS.user_headers(make_principal()))
     body = answer.json()
-    assert (answer.status_code, body.get("error", body)["code"]) == (400 if path.startswith("/v1") else 422, "invalid_text")
+    assert (answer.status_code, body.get("error", body)["code"]) == (
+        400 if path.startswith("/v1") else 422,
+        "invalid_text",
+    )

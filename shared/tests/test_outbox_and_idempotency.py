@@ -74,16 +74,27 @@ async def test_a_failed_publish_is_tried_again(database: Database) -> None:
 
 async def test_old_events_are_purged_in_batches_and_unpublished_ones_never(database: Database) -> None:
     old = utc_now() - timedelta(days=8)
-    rows = [{"id": uuid7_floor(old + timedelta(milliseconds=n)), "published_at": None if n == 5 else old} for n in range(2500)]
+    rows = [
+        {"id": uuid7_floor(old + timedelta(milliseconds=n)), "published_at": None if n == 5 else old}
+        for n in range(2500)
+    ]
     async with database.transaction() as session:
         await session.execute(
-            text("INSERT INTO outbox (id, topic, key, payload, published_at) VALUES (:id, 't', 'a', '{}', :published_at)"), rows
+            text(
+                "INSERT INTO outbox (id, topic, key, payload, published_at) VALUES (:id, 't', 'a', '{}', "
+                ":published_at)"
+            ),
+            rows,
         )
         await append(session, topic="t", key="a", payload={"n": 1})
     await Relay(database).drain()
     async with database.transaction() as session:
-        await session.execute(text("UPDATE outbox SET published_at = NULL WHERE id = :id"), {"id": rows[5]["id"]})
-    await Retention([purge_outbox(database, keep=timedelta(days=7))], Metrics(service="test"), schema="test").run()
+        await session.execute(
+            text("UPDATE outbox SET published_at = NULL WHERE id = :id"), {"id": rows[5]["id"]}
+        )
+    await Retention(
+        [purge_outbox(database, keep=timedelta(days=7))], Metrics(service="test"), schema="test"
+    ).run()
     async with database.transaction() as session:
         left = (await session.execute(text("SELECT id FROM outbox ORDER BY id"))).scalars().all()
     assert len(left) == 2

@@ -1,4 +1,6 @@
-"""Purges are bounded, are done by one process at a time, and leave nothing half done when a process dies in one."""
+"""Purges are bounded, are done by one process at a time, and leave nothing half done when a process dies in
+one.
+"""
 
 import asyncio
 import logging
@@ -25,7 +27,8 @@ BEGIN
     INSERT INTO deletion SELECT clock_timestamp(), pg_backend_pid(), count(*) FROM gone;
     RETURN NULL;
 END $$;
-CREATE TRIGGER noted AFTER DELETE ON thing REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION note_deletion();
+CREATE TRIGGER noted AFTER DELETE ON thing REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION
+note_deletion();
 """
 
 
@@ -36,7 +39,8 @@ async def url(postgres: Any) -> str:
     connection = await asyncpg.connect(url)
     await connection.execute(_FILL + IDEMPOTENCY_SQL)
     await connection.execute(
-        f"INSERT INTO thing SELECT n, now() - CASE WHEN n <= {OLD} THEN interval '800 days' ELSE interval '1 day' END"
+        f"INSERT INTO thing SELECT n, now() - CASE WHEN n <= {OLD} THEN interval '800 days' ELSE interval "
+        "'1 day' END"
         f" FROM generate_series(1, {OLD + FRESH}) AS n"
     )
     await connection.close()
@@ -71,7 +75,9 @@ async def left(url: str, sql: str = "SELECT id FROM thing ORDER BY id") -> list[
 KEPT = list(range(OLD + 1, OLD + FRESH + 1))
 
 
-async def test_a_purge_deletes_in_batches_until_nothing_old_is_left(url: str, databases: list[Database]) -> None:
+async def test_a_purge_deletes_in_batches_until_nothing_old_is_left(
+    url: str, databases: list[Database]
+) -> None:
     metrics = Metrics(service="test")
     assert await Retention([things(databases[0])], metrics, schema="test").run() == {"thing": OLD}
     assert await left(url) == KEPT
@@ -93,14 +99,20 @@ async def test_processes_that_purge_at_once_delete_each_row_once(url: str, datab
     assert await left(url, "SELECT max(rows) FROM deletion") == [50]
 
 
-async def test_while_one_process_purges_another_does_not_wait_for_it(url: str, databases: list[Database]) -> None:
+async def test_while_one_process_purges_another_does_not_wait_for_it(
+    url: str, databases: list[Database]
+) -> None:
     async with databases[0].transaction() as session:
-        await session.execute(text("SELECT pg_advisory_xact_lock(hashtext('purge:' || current_schema() || ':' || 'thing'))"))
+        await session.execute(
+            text("SELECT pg_advisory_xact_lock(hashtext('purge:' || current_schema() || ':' || 'thing'))")
+        )
         assert await asyncio.wait_for(retention(things(databases[1])).run(), 5) == {}
     assert await retention(things(databases[1])).run() == {"thing": OLD}
 
 
-async def test_a_process_that_dies_in_a_batch_has_deleted_nothing_of_it(url: str, databases: list[Database]) -> None:
+async def test_a_process_that_dies_in_a_batch_has_deleted_nothing_of_it(
+    url: str, databases: list[Database]
+) -> None:
     await things(databases[0], rows_max=100).batch()
     # The second batch is stopped before it can commit, and its process is ended there.
     holder = await asyncpg.connect(url)
@@ -108,7 +120,9 @@ async def test_a_process_that_dies_in_a_batch_has_deleted_nothing_of_it(url: str
     await transaction.start()
     await holder.execute("LOCK TABLE deletion IN EXCLUSIVE MODE")
     dying = asyncio.ensure_future(things(databases[0], rows_max=100).batch())
-    blocked = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    blocked = (
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
     async with asyncio.timeout(10):
         while True:
             if pids := await left(url, blocked):
@@ -127,7 +141,12 @@ async def test_a_process_that_dies_in_a_batch_has_deleted_nothing_of_it(url: str
 async def test_a_purge_that_fails_does_not_hold_up_the_others(
     url: str, databases: list[Database], caplog: pytest.LogCaptureFixture
 ) -> None:
-    wrong = purge_by_age(databases[0], "nothing", "SELECT count(*) FROM nothing WHERE :keep IS NULL OR :rows_max = 0", keep=timedelta(1))
+    wrong = purge_by_age(
+        databases[0],
+        "nothing",
+        "SELECT count(*) FROM nothing WHERE :keep IS NULL OR :rows_max = 0",
+        keep=timedelta(1),
+    )
     with caplog.at_level(logging.ERROR):
         assert await retention(wrong, things(databases[0])).run() == {"thing": OLD}
     assert "a purge failed" in caplog.text

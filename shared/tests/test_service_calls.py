@@ -24,7 +24,13 @@ class Owner:
         self.status, self.body = 200, b"{}"
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        await send({"type": "http.response.start", "status": self.status, "headers": [(b"content-type", b"application/json")]})
+        await send(
+            {
+                "type": "http.response.start",
+                "status": self.status,
+                "headers": [(b"content-type", b"application/json")],
+            }
+        )
         await send({"type": "http.response.body", "body": self.body})
 
 
@@ -43,7 +49,14 @@ async def calls(owner: Owner) -> AsyncIterator[ServiceCalls]:
     tokens = ServiceTokens(signing_key_pem=KeyRing().pem("chat-service"), service="chat-service")
     timeouts = Timeouts(connect_s=5, first_byte_s=5, idle_s=5)
     async with serve(owner, lifespan="off") as url:
-        yield ServiceCalls(pool, tokens, service="retrieval-service", base_url=url, timeouts=timeouts, answer_bytes_max=10_000)
+        yield ServiceCalls(
+            pool,
+            tokens,
+            service="retrieval-service",
+            base_url=url,
+            timeouts=timeouts,
+            answer_bytes_max=10_000,
+        )
     await pool.aclose()
 
 
@@ -70,11 +83,15 @@ async def test_a_refusal_is_the_same_error_at_the_next_hop_and_the_one_after(
 
 async def test_the_fields_that_were_wrong_are_named_at_each_hop(calls: ServiceCalls, owner: Owner) -> None:
     owner.status = 422
-    owner.body = render_problem(REFUSALS[422]("a.b: say it", errors=PROBLEMS), request_id="r", instance="/x")[2]
+    owner.body = render_problem(REFUSALS[422]("a.b: say it", errors=PROBLEMS), request_id="r", instance="/x")[
+        2
+    ]
     assert (await refused(calls)).errors == PROBLEMS
 
 
-@pytest.mark.parametrize(("status", "code"), [(503, "database_down"), (502, "upstream_failed"), (504, "upstream_timeout")])
+@pytest.mark.parametrize(
+    ("status", "code"), [(503, "database_down"), (502, "upstream_failed"), (504, "upstream_timeout")]
+)
 async def test_what_failed_behind_it_keeps_its_code_and_may_be_asked_again(
     calls: ServiceCalls, owner: Owner, status: int, code: str
 ) -> None:

@@ -13,14 +13,19 @@ from shared.shutdown import on_shutdown_signal
 def heard() -> Iterator[list[int]]:
     """The signals that the handlers before ours got."""
     numbers: list[int] = []
-    former = {number: signal.signal(number, lambda number, _: numbers.append(number)) for number in (signal.SIGTERM, signal.SIGINT)}
+    former = {
+        number: signal.signal(number, lambda number, _: numbers.append(number))
+        for number in (signal.SIGTERM, signal.SIGINT)
+    }
     yield numbers
     for number, handler in former.items():
         signal.signal(number, handler)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_a_signal_begins_the_drain_in_the_loop_and_goes_on_to_its_former_handler(heard: list[int], number: int) -> None:
+async def test_a_signal_begins_the_drain_in_the_loop_and_goes_on_to_its_former_handler(
+    heard: list[int], number: int
+) -> None:
     loops: list[asyncio.AbstractEventLoop] = []
     restore = on_shutdown_signal(lambda: loops.append(asyncio.get_running_loop()))
     os.kill(os.getpid(), number)

@@ -1,4 +1,6 @@
-"""Functions follow their files, and a file cannot take a function away from the version that still calls it."""
+"""Functions follow their files, and a file cannot take a function away from the version that still
+calls it.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +10,9 @@ from shared.sql_functions import SqlFunctionError, apply_functions, function_fil
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-DOUBLE = "CREATE OR REPLACE FUNCTION double(p_n bigint) RETURNS bigint LANGUAGE sql AS $$ SELECT p_n * 2 $$;\n"
+DOUBLE = (
+    "CREATE OR REPLACE FUNCTION double(p_n bigint) RETURNS bigint LANGUAGE sql AS $$ SELECT p_n * 2 $$;\n"
+)
 
 
 class Schema:
@@ -76,7 +80,9 @@ async def test_a_function_that_was_dropped_by_hand_comes_back(schema: Schema) ->
         (("LANGUAGE sql", "LANGUAGE none"), "double.sql: language"),
     ],
 )
-async def test_another_signature_is_refused_and_nothing_changes(schema: Schema, change: tuple[str, str], reason: str) -> None:
+async def test_another_signature_is_refused_and_nothing_changes(
+    schema: Schema, change: tuple[str, str], reason: str
+) -> None:
     schema.write("double", DOUBLE)
     await schema.apply()
     schema.write("double", DOUBLE.replace(*change))
@@ -96,7 +102,9 @@ async def test_a_file_has_the_name_of_its_function(schema: Schema) -> None:
 async def test_the_version_before_calls_its_function_while_the_new_one_is_there(schema: Schema) -> None:
     schema.write("double", DOUBLE)
     await schema.apply()
-    schema.write("double_2", DOUBLE.replace("double", "double_2").replace("p_n bigint", "p_n bigint, p_step bigint"))
+    schema.write(
+        "double_2", DOUBLE.replace("double", "double_2").replace("p_n bigint", "p_n bigint, p_step bigint")
+    )
     assert await schema.apply() == ["double_2"]
     assert [await schema.value("SELECT double(4)"), await schema.value("SELECT double_2(4, 1)")] == [8, 8]
 

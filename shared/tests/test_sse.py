@@ -47,7 +47,12 @@ def test_any_split_gives_the_same_events(data: bytes, edges: list[int]) -> None:
 
 
 @given(
-    events=st.lists(st.tuples(st.none() | st.sampled_from(["delta", "done"]), st.text(max_size=30), st.none() | st.integers(0)), max_size=5)
+    events=st.lists(
+        st.tuples(
+            st.none() | st.sampled_from(["delta", "done"]), st.text(max_size=30), st.none() | st.integers(0)
+        ),
+        max_size=5,
+    )
 )
 def test_what_is_encoded_is_read_back(events: list[tuple[str | None, str, int | None]]) -> None:
     read = parse(b"".join(encode(name, text, number) for name, text, number in events))

@@ -22,9 +22,13 @@ async def asked(path: str, **headers: str) -> httpx.Response:
 
     @api.get("/events", response_class=DocumentedEvents)
     async def events(seen: SeenEventId) -> Response:
-        return EventStream(one(b"data: %d\n\n" % seen), write_timeout_s=5, on_close=lambda: None, headers={"x-run": "7"})
+        return EventStream(
+            one(b"data: %d\n\n" % seen), write_timeout_s=5, on_close=lambda: None, headers={"x-run": "7"}
+        )
 
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url="http://service", headers=headers) as http:
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(api), base_url="http://service", headers=headers
+    ) as http:
         return await http.get(path)
 
 
@@ -35,7 +39,11 @@ async def one(frame: bytes) -> AsyncIterator[bytes]:
 async def test_a_stream_is_neither_stored_nor_buffered_on_its_way() -> None:
     answer = await asked("/events")
     assert answer.headers["content-type"].startswith("text/event-stream")
-    assert (answer.headers["cache-control"], answer.headers["x-accel-buffering"], answer.headers["x-run"]) == ("no-store", "no", "7")
+    assert (
+        answer.headers["cache-control"],
+        answer.headers["x-accel-buffering"],
+        answer.headers["x-run"],
+    ) == ("no-store", "no", "7")
 
 
 @pytest.mark.parametrize(
@@ -73,7 +81,11 @@ async def test_a_reader_that_takes_nothing_is_cut_off_and_counted_no_more(reads:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await EventStream(many(), write_timeout_s=patience_s, on_close=closed.set)(scope, receive, send)
 
-    async with serve(app, lifespan="off") as base_url, httpx.AsyncClient(trust_env=False) as http, http.stream("GET", base_url) as answer:
+    async with (
+        serve(app, lifespan="off") as base_url,
+        httpx.AsyncClient(trust_env=False) as http,
+        http.stream("GET", base_url) as answer,
+    ):
         if reads:
             assert len(await answer.aread()) == frames_max * 10_008
         async with asyncio.timeout(10):

@@ -53,7 +53,9 @@ def test_without_a_collector_the_context_goes_on_unchanged() -> None:
     trace.end()
 
 
-@pytest.mark.parametrize("header", [None, b"", b"garbage", b"00-" + b"0" * 32 + b"-b7ad6b7169203331-01", PARENT + b"-extra"])
+@pytest.mark.parametrize(
+    "header", [None, b"", b"garbage", b"00-" + b"0" * 32 + b"-b7ad6b7169203331-01", PARENT + b"-extra"]
+)
 def test_a_missing_or_malformed_context_is_replaced_by_a_new_one(header: bytes | None) -> None:
     made = Telemetry(service="gateway", endpoint=None).start("GET", header).traceparent
     assert re.fullmatch(rb"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", made)

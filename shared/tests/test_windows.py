@@ -17,7 +17,9 @@ from shared.http import UpstreamPool
 
 
 class FakeInference:
-    """Answers with `body`; `old`: without the internal route. Remembers who asked, as far as the token says a person."""
+    """Answers with `body`; `old`: without the internal route. Remembers who asked, as far as the token says a
+    person.
+    """
 
     def __init__(self, body: bytes, status: int = 200, *, old: bool = False) -> None:
         self.body = body
@@ -41,7 +43,9 @@ class FakeInference:
 
 
 def models(**contexts: int | None) -> bytes:
-    return orjson.dumps({"data": [{"id": model, "context_length": length} for model, length in contexts.items()]})
+    return orjson.dumps(
+        {"data": [{"id": model, "context_length": length} for model, length in contexts.items()]}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +54,9 @@ def tokens() -> ServiceTokens:
 
 
 @asynccontextmanager
-async def asking(inference: FakeInference, tokens: ServiceTokens, tokens_max: int = 32_000) -> AsyncGenerator[ModelWindows]:
+async def asking(
+    inference: FakeInference, tokens: ServiceTokens, tokens_max: int = 32_000
+) -> AsyncGenerator[ModelWindows]:
     pool = UpstreamPool()
     async with serve(inference, lifespan="off") as base_url:
         yield ModelWindows(pool, tokens, base_url=base_url, connect_timeout_s=2, tokens_max=tokens_max)
@@ -71,15 +77,25 @@ async def test_an_answer_of_known_length_gets_that_but_half_at_most(tokens: Serv
 
 @pytest.mark.parametrize(
     ("body", "status"),
-    [(models(other=9000, unknown=None), 200), (b"not JSON", 200), (b"[]", 200), (b'{"detail": "no"}', 403), (models(unknown=9000), 503)],
+    [
+        (models(other=9000, unknown=None), 200),
+        (b"not JSON", 200),
+        (b"[]", 200),
+        (b'{"detail": "no"}', 403),
+        (models(unknown=9000), 503),
+    ],
 )
-async def test_a_model_of_which_nothing_is_known_counts_as_a_large_one(tokens: ServiceTokens, body: bytes, status: int) -> None:
+async def test_a_model_of_which_nothing_is_known_counts_as_a_large_one(
+    tokens: ServiceTokens, body: bytes, status: int
+) -> None:
     async with asking(FakeInference(body, status), tokens, tokens_max=1_000_000) as asked:
         window = await asked.window(make_principal(), "unknown")
     assert (window.prompt_tokens, window.known) == (CONTEXT_TOKENS_UNKNOWN * 3 // 4, False)
 
 
-async def test_it_is_asked_once_a_minute_and_what_is_known_stays(tokens: ServiceTokens, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_it_is_asked_once_a_minute_and_what_is_known_stays(
+    tokens: ServiceTokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
     now_s = 1000.0
     monkeypatch.setattr(windows, "monotonic_s", lambda: now_s)
     inference = FakeInference(models(small=2048))
@@ -111,7 +127,9 @@ async def test_a_first_use_by_many_is_one_look_and_nobody_gets_less(tokens: Serv
     assert len(inference.asked) == 1
 
 
-async def test_a_failed_look_is_soon_tried_again(tokens: ServiceTokens, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_failed_look_is_soon_tried_again(
+    tokens: ServiceTokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
     now_s = 1000.0
     monkeypatch.setattr(windows, "monotonic_s", lambda: now_s)
     inference = FakeInference(models(small=2048), 503)

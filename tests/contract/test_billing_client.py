@@ -10,7 +10,15 @@ from shared.auth.permissions import Role
 from shared.auth.principal import Principal
 from shared.clients.billing import BillingClient, BillingRefused, BillingUnavailable
 from shared.clock import utc_now
-from shared.contracts.billing import Checkpoint, PrincipalChain, RecordedUsage, Release, Reservation, ReserveRequest, Settlement
+from shared.contracts.billing import (
+    Checkpoint,
+    PrincipalChain,
+    RecordedUsage,
+    Release,
+    Reservation,
+    ReserveRequest,
+    Settlement,
+)
 from shared.errors import AppError, NotFound, PaymentRequired, TooManyRequests
 from shared.http import Timeouts, UpstreamPool
 from shared.ids import uuid7
@@ -27,7 +35,9 @@ QUICK = Timeouts(connect_s=2, first_byte_s=5, idle_s=5, write_s=5)
 async def billing(stack: Stack) -> AsyncIterator[BillingClient]:
     """As the inference-service builds it."""
     pool = UpstreamPool()
-    yield BillingClient(pool, stack.service_tokens("inference-service"), base_url=stack.url("billing-service"), timeouts=QUICK)
+    yield BillingClient(
+        pool, stack.service_tokens("inference-service"), base_url=stack.url("billing-service"), timeouts=QUICK
+    )
     await pool.aclose()
 
 
@@ -40,7 +50,9 @@ def payer() -> Principal:
 def request_for(payer: Principal, **changes: Any) -> dict[str, Any]:
     """A reserve of one dispatch, as the contract writes it."""
     assert payer.user_id is not None
-    chain = PrincipalChain(user_id=payer.user_id, organisation_id=payer.organisation_id, team_id=payer.team_id)
+    chain = PrincipalChain(
+        user_id=payer.user_id, organisation_id=payer.organisation_id, team_id=payer.team_id
+    )
     fields: dict[str, Any] = {
         "request_id": uuid7(),
         "principal": chain,
@@ -54,7 +66,13 @@ def request_for(payer: Principal, **changes: Any) -> dict[str, Any]:
 
 def settlement(**tokens: int) -> dict[str, Any]:
     """The body of a settle."""
-    return {"usage": tokens, "source": "provider", "outcome": "complete", "occurred_at": utc_now(), "latency_ms": 5}
+    return {
+        "usage": tokens,
+        "source": "provider",
+        "outcome": "complete",
+        "occurred_at": utc_now(),
+        "latency_ms": 5,
+    }
 
 
 async def test_a_dispatch_is_held_renewed_settled_and_told(billing: BillingClient, payer: Principal) -> None:
@@ -68,10 +86,17 @@ async def test_a_dispatch_is_held_renewed_settled_and_told(billing: BillingClien
         renewed=[request_id], lost=[stranger]
     )
     assert RecordedUsage.model_validate(await billing.usage(request_id)).state == "held"
-    settled = Settlement.model_validate(await billing.settle(request_id, settlement(input_tokens=10, output_tokens=5)))
+    settled = Settlement.model_validate(
+        await billing.settle(request_id, settlement(input_tokens=10, output_tokens=5))
+    )
     assert (settled.cost_nano, settled.house_loss_nano) == (10 * 1000 + 5 * 3000, 0)
     told = RecordedUsage.model_validate(await billing.usage(request_id))
-    assert (told.state, told.cost_nano, told.input_tokens, told.output_tokens) == ("settled", settled.cost_nano, 10, 5)
+    assert (told.state, told.cost_nano, told.input_tokens, told.output_tokens) == (
+        "settled",
+        settled.cost_nano,
+        10,
+        5,
+    )
 
 
 async def test_a_second_settle_returns_the_first_result(billing: BillingClient, payer: Principal) -> None:
@@ -88,11 +113,16 @@ async def test_a_release_can_be_repeated_and_costs_nothing(billing: BillingClien
     request_id = UUID(body["request_id"])
     await billing.reserve(body)
     for _ in range(2):
-        assert Release.model_validate(await billing.release(request_id, reason="not dispatched")).state == "released"
+        assert (
+            Release.model_validate(await billing.release(request_id, reason="not dispatched")).state
+            == "released"
+        )
     assert RecordedUsage.model_validate(await billing.usage(request_id)).cost_nano == 0
 
 
-async def test_a_repeated_reserve_returns_the_same_hold_and_an_ended_one_is_refused(billing: BillingClient, payer: Principal) -> None:
+async def test_a_repeated_reserve_returns_the_same_hold_and_an_ended_one_is_refused(
+    billing: BillingClient, payer: Principal
+) -> None:
     body = request_for(payer)
     first, again = await billing.reserve(body), await billing.reserve(body)
     assert first["amount_nano"] == again["amount_nano"]
@@ -102,7 +132,9 @@ async def test_a_repeated_reserve_returns_the_same_hold_and_an_ended_one_is_refu
     assert isinstance(refused.value, BillingRefused)
 
 
-async def test_refusals_arrive_as_the_same_errors_with_their_way_out(billing: BillingClient, payer: Principal) -> None:
+async def test_refusals_arrive_as_the_same_errors_with_their_way_out(
+    billing: BillingClient, payer: Principal
+) -> None:
     with pytest.raises(PaymentRequired) as unpriced:
         await billing.reserve(request_for(payer, model="never-heard-of"))
     assert unpriced.value.code == "price_unknown"
@@ -119,7 +151,9 @@ async def test_a_hold_nobody_knows_is_not_found(billing: BillingClient) -> None:
         await billing.usage(uuid7())
 
 
-async def test_entitlements_are_those_of_the_person_acted_for(billing: BillingClient, person: Person, stack: Stack) -> None:
+async def test_entitlements_are_those_of_the_person_acted_for(
+    billing: BillingClient, person: Person, stack: Stack
+) -> None:
     mine = person.entitlements()
     principal = make_principal(user_id=UUID(person.id))
     assert (await billing.entitlements(principal))["wallet"]["id"] == mine["wallet"]["id"]
@@ -127,7 +161,12 @@ async def test_entitlements_are_those_of_the_person_acted_for(billing: BillingCl
 
 async def test_silence_is_an_unavailable_billing(stack: Stack, payer: Principal) -> None:
     pool = UpstreamPool()
-    nowhere = BillingClient(pool, stack.service_tokens("inference-service"), base_url=f"http://127.0.0.1:{free_port()}", timeouts=QUICK)
+    nowhere = BillingClient(
+        pool,
+        stack.service_tokens("inference-service"),
+        base_url=f"http://127.0.0.1:{free_port()}",
+        timeouts=QUICK,
+    )
     with pytest.raises(BillingUnavailable):
         await nowhere.reserve(request_for(payer))
     await pool.aclose()

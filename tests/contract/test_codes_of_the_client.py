@@ -16,7 +16,12 @@ def test_every_code_that_the_client_explains_is_one_of_a_service() -> None:
         translated = set(re.findall(r"^\t([a-z_]+):", page.read_text(), re.MULTILINE))
         assert len(translated) > 30, page
         explained |= translated
-    sources = [path.read_text() for folder in ROOT.glob("*/src") if folder.parent.name != "web" for path in folder.rglob("*.py")]
+    sources = [
+        path.read_text()
+        for folder in ROOT.glob("*/src")
+        if folder.parent.name != "web"
+        for path in folder.rglob("*.py")
+    ]
     said = set(re.findall(r"\"([a-z_]+)\"", "\n".join(sources)))
     # `<stem>_unavailable` is what every client of a service says when it does not answer.
     said |= {f"{folder.name.removesuffix('-service')}_unavailable" for folder in ROOT.glob("*-service")}

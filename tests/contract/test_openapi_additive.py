@@ -21,7 +21,10 @@ NEW_THING: dict[str, Any] = {
 def document() -> dict[str, Any]:
     """One list and one create route over two named schemas."""
     answer = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Thing"}}}}
-    body = {"required": True, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/NewThing"}}}}
+    body = {
+        "required": True,
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/NewThing"}}},
+    }
     limit = {"in": "query", "name": "limit", "schema": {"type": "integer"}}
     return {
         "paths": {
@@ -91,7 +94,9 @@ def test_a_removed_route_is_reported() -> None:
 
 def test_a_parameter_that_becomes_required_or_disappears_is_reported() -> None:
     new = document()
-    new["paths"]["/things"]["get"]["parameters"] = [{"in": "query", "name": "team", "required": True, "schema": {"type": "string"}}]
+    new["paths"]["/things"]["get"]["parameters"] = [
+        {"in": "query", "name": "team", "required": True, "schema": {"type": "string"}}
+    ]
     lines = breaking_changes(document(), new)
     assert any("limit is gone" in line for line in lines)
     assert any("team is required now" in line for line in lines)

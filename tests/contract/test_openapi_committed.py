@@ -47,5 +47,14 @@ def test_every_guarded_route_is_described(service: Service) -> None:
 def test_the_events_of_a_reply_are_described() -> None:
     (chat,) = (service for service in SERVICES if service.name == "chat-service")
     schemas = generated(chat)["components"]["schemas"]
-    names = {"MessageEvent", "WaitingEvent", "DeltaEvent", "ReasoningEvent", "UsageEvent", "DoneEvent", "ErrorEvent", "ResetEvent"}
+    names = {
+        "MessageEvent",
+        "WaitingEvent",
+        "DeltaEvent",
+        "ReasoningEvent",
+        "UsageEvent",
+        "DoneEvent",
+        "ErrorEvent",
+        "ResetEvent",
+    }
     assert names <= schemas.keys()

@@ -49,9 +49,13 @@ def existing_tables(postgres: Any, service: Service) -> set[str]:
 
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
 def test_every_table_of_a_service_has_an_end_or_a_reason(service: Service, postgres: Any) -> None:
-    here = {name for name in named_tables() if name.split(".")[0] in {service.schema, f"{service.schema}_dbos"}}
+    here = {
+        name for name in named_tables() if name.split(".")[0] in {service.schema, f"{service.schema}_dbos"}
+    }
     tables = existing_tables(postgres, service)
-    assert tables - here == set(), f"docs/retention.md says nothing of {sorted(tables - here)}; add a line for each"
+    assert tables - here == set(), (
+        f"docs/retention.md says nothing of {sorted(tables - here)}; add a line for each"
+    )
     assert here - tables == set(), f"docs/retention.md names {sorted(here - tables)}, which do not exist"
 
 
@@ -61,14 +65,27 @@ _UNINDEXED = {"_CHECKS_SQL"}  # of a table with a row per MCP server
 def purge_statements(service: Service) -> dict[str, str]:
     """The statements of the service's purges, by their names, with values for their parameters."""
     module = importlib.import_module(f"{service.package}.retention.purges")
-    found = {name: value for name, value in vars(module).items() if name.endswith("_SQL") and name not in _UNINDEXED}
-    return {name: sql.replace(":keep", "'1 day'").replace(":rows_max", "10") for name, sql in found.items() if "DELETE" in sql}
+    found = {
+        name: value
+        for name, value in vars(module).items()
+        if name.endswith("_SQL") and name not in _UNINDEXED
+    }
+    return {
+        name: sql.replace(":keep", "'1 day'").replace(":rows_max", "10")
+        for name, sql in found.items()
+        if "DELETE" in sql
+    }
 
 
 async def _plans(url: str, schema: str, statements: dict[str, str]) -> dict[str, str]:
-    connection = await asyncpg.connect(url, server_settings={"search_path": f"{schema},public", "enable_seqscan": "off"})
+    connection = await asyncpg.connect(
+        url, server_settings={"search_path": f"{schema},public", "enable_seqscan": "off"}
+    )
     try:
-        return {name: "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN {sql}")) for name, sql in statements.items()}
+        return {
+            name: "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN {sql}"))
+            for name, sql in statements.items()
+        }
     finally:
         await connection.close()
 

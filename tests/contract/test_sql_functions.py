@@ -1,4 +1,6 @@
-"""SQL functions are files that only change so that the version before can still call them (docs/decisions/0050)."""
+"""SQL functions are files that only change so that the version before can still call them
+(docs/decisions/0050).
+"""
 
 import asyncio
 import re
@@ -11,7 +13,9 @@ from atrium_local.services import SERVICES, Service
 from shared.sql_functions import function_files
 from suite.history import ROOT, earlier_texts, git
 
-_SIGNATURE = re.compile(r"^CREATE OR REPLACE FUNCTION (\w+)(\(.*?\)(?:\s+RETURNS .*?)?)\s+LANGUAGE ", re.DOTALL | re.MULTILINE)
+_SIGNATURE = re.compile(
+    r"^CREATE OR REPLACE FUNCTION (\w+)(\(.*?\)(?:\s+RETURNS .*?)?)\s+LANGUAGE ", re.DOTALL | re.MULTILINE
+)
 _MADE_OR_DROPPED = re.compile(r"\b(CREATE|DROP) (?:OR REPLACE )?FUNCTION (?:IF EXISTS )?(\w+)")
 
 FILES = [path for service in SERVICES for path in function_files(ROOT / service.name)]
@@ -26,7 +30,11 @@ def signatures(sql: str) -> dict[str, str]:
 def broken_promises(old: str, new: str) -> list[str]:
     """What code that calls the functions of `old` would trip over in `new`."""
     now = signatures(new)
-    return [f"{name}{was} is {now.get(name, 'gone')}" for name, was in signatures(old).items() if now.get(name) != was]
+    return [
+        f"{name}{was} is {now.get(name, 'gone')}"
+        for name, was in signatures(old).items()
+        if now.get(name) != was
+    ]
 
 
 def migration_texts() -> list[str]:
@@ -57,7 +65,13 @@ def test_another_signature_needs_another_name(new: str) -> None:
 
 
 def test_another_body_is_the_same_function() -> None:
-    assert broken_promises(OLD, OLD.replace("SELECT 1", "SELECT 2").replace("p_a uuid,\n    p_b", "p_a uuid, -- whose\n  p_b")) == []
+    assert (
+        broken_promises(
+            OLD,
+            OLD.replace("SELECT 1", "SELECT 2").replace("p_a uuid,\n    p_b", "p_a uuid, -- whose\n  p_b"),
+        )
+        == []
+    )
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -69,17 +83,28 @@ def test_a_file_makes_the_one_function_it_is_named_after(path: Path) -> None:
 def test_no_function_changed_its_signature(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     for earlier in earlier_texts(path.relative_to(ROOT).as_posix()):
-        assert broken_promises(earlier, text) == [], f"give the new function a name of its own, such as {path.stem}_2"
+        assert broken_promises(earlier, text) == [], (
+            f"give the new function a name of its own, such as {path.stem}_2"
+        )
 
 
 def test_a_file_that_is_gone_left_a_migration_that_drops_its_function() -> None:
-    deleted = (git("log", "--diff-filter=D", "--name-only", "--format=", "--", "*/functions/*.sql") or "").split()
-    dropped = {name for text in migration_texts() for verb, name in _MADE_OR_DROPPED.findall(text) if verb == "DROP"}
+    deleted = (
+        git("log", "--diff-filter=D", "--name-only", "--format=", "--", "*/functions/*.sql") or ""
+    ).split()
+    dropped = {
+        name for text in migration_texts() for verb, name in _MADE_OR_DROPPED.findall(text) if verb == "DROP"
+    }
     assert {Path(name).stem for name in deleted} - {path.stem for path in FILES} <= dropped
 
 
 def test_no_migration_makes_a_function() -> None:
-    made = [name for text in migration_texts() for verb, name in _MADE_OR_DROPPED.findall(text) if verb == "CREATE"]
+    made = [
+        name
+        for text in migration_texts()
+        for verb, name in _MADE_OR_DROPPED.findall(text)
+        if verb == "CREATE"
+    ]
     assert made == [], "a function is a file: src/<package>/<feature>/functions/<name>.sql"
 
 
@@ -89,7 +114,9 @@ async def _make_again(url: str, schema: str, files: list[Path]) -> set[str]:
     try:
         for path in files:
             await connection.execute(path.read_text(encoding="utf-8"))
-        names = await connection.fetch("SELECT proname FROM pg_proc WHERE pronamespace = $1::regnamespace", schema)
+        names = await connection.fetch(
+            "SELECT proname FROM pg_proc WHERE pronamespace = $1::regnamespace", schema
+        )
         return {row[0] for row in names} - {path.stem for path in files}
     finally:
         await connection.close()
@@ -99,6 +126,9 @@ async def _make_again(url: str, schema: str, files: list[Path]) -> set[str]:
 def test_every_function_has_a_file_and_all_that_it_names(service: Service, postgres: Any) -> None:
     database = postgres.clone(service.name)
     try:
-        assert asyncio.run(_make_again(database.owner_url, service.schema, function_files(ROOT / service.name))) == set()
+        assert (
+            asyncio.run(_make_again(database.owner_url, service.schema, function_files(ROOT / service.name)))
+            == set()
+        )
     finally:
         postgres.drop(database)

@@ -28,7 +28,9 @@ def test_chats_and_messages_are_those_of_the_contract(person: Person, stack: Sta
         conforms(Message, message)
 
 
-@pytest.mark.parametrize("path", ["/api/v1/chats", "/api/v1/auth/api-keys", "/api/v1/billing/prices", "/api/v1/inference/models"])
+@pytest.mark.parametrize(
+    "path", ["/api/v1/chats", "/api/v1/auth/api-keys", "/api/v1/billing/prices", "/api/v1/inference/models"]
+)
 def test_lists_have_one_shape(person: Person, path: str) -> None:
     answer = person.get(path)
     assert answer["object"] == "list"
@@ -62,12 +64,24 @@ def test_times_are_utc_and_money_is_exact_text(person: Person) -> None:
 def test_status_names_every_service(person: Person) -> None:
     status = person.get("/api/v1/status")
     assert status["status"] == "ok"
-    names = {"gateway", "inference-service", "agent-service", "retrieval-service", "chat-service", "billing-service"}
+    names = {
+        "gateway",
+        "inference-service",
+        "agent-service",
+        "retrieval-service",
+        "chat-service",
+        "billing-service",
+    }
     assert names - {"gateway"} <= status["services"].keys()
     assert all(service["status"] == "ok" for service in status["services"].values())
 
 
 def test_the_gateway_describes_the_public_routes_of_all_services(person: Person) -> None:
     paths = person.get("/api/v1/openapi.json")["paths"]
-    assert {"/api/v1/chats", "/v1/chat/completions", "/api/v1/billing/entitlements", "/api/v1/auth/signin"} <= paths.keys()
+    assert {
+        "/api/v1/chats",
+        "/v1/chat/completions",
+        "/api/v1/billing/entitlements",
+        "/api/v1/auth/signin",
+    } <= paths.keys()
     assert not [path for path in paths if path.startswith("/internal")]

@@ -25,7 +25,9 @@ def tables_holding(stack: Stack, text: str) -> set[str]:
     """The tables, as the page names them, with a row that holds the text anywhere."""
     found: set[str] = set()
     for table in stack.ledger.rows(_TABLES):
-        if stack.ledger.value(f"SELECT EXISTS (SELECT FROM {table['name']} t WHERE strpos(t::text, $1) > 0)", text):
+        if stack.ledger.value(
+            f"SELECT EXISTS (SELECT FROM {table['name']} t WHERE strpos(t::text, $1) > 0)", text
+        ):
             found.add(table["listed"])
     return found
 
@@ -40,9 +42,17 @@ def tables_with_ids() -> set[str]:
     return found
 
 
-def test_a_deleted_account_leaves_pseudonyms_only(stack: Stack, admin: Person, person: Person, stranger: Person) -> None:
+def test_a_deleted_account_leaves_pseudonyms_only(
+    stack: Stack, admin: Person, person: Person, stranger: Person
+) -> None:
     base = knowledge_base(person, name=f"base {WORD}")
-    document = ready(person, f"{WORD}.txt", f"The {WORD} burns at night. ".encode() * 30, "text/plain", knowledge_base_id=base)
+    document = ready(
+        person,
+        f"{WORD}.txt",
+        f"The {WORD} burns at night. ".encode() * 30,
+        "text/plain",
+        knowledge_base_id=base,
+    )
     helper = agent(person, tools=["search_documents"], instructions=f"say {WORD}", knowledge_base_ids=[base])
     person.chat("fake-echo").post(f"tell me of the {WORD}")
     person.make_key(name=f"key {WORD}")
@@ -57,10 +67,17 @@ def test_a_deleted_account_leaves_pseudonyms_only(stack: Stack, admin: Person, p
     assert admin.http.delete(f"/api/v1/admin/users/{person.id}").status_code == 204
 
     assert person.http.get("/api/v1/auth/me").status_code == 401
-    until(lambda: not tables_holding(stack, WORD), within_s=60, what="every row with the person's words to be gone")
+    until(
+        lambda: not tables_holding(stack, WORD),
+        within_s=60,
+        what="every row with the person's words to be gone",
+    )
     assert tables_holding(stack, person.email) == set()
     assert tables_holding(stack, person.id) <= tables_with_ids()
     assert list(objects.rglob(f"*{document['document_id']}*")) == []
     assert usage > 0
-    assert stack.ledger.value("SELECT count(*) FROM billing.usage_event WHERE user_id = $1::uuid", person.id) == usage
+    assert (
+        stack.ledger.value("SELECT count(*) FROM billing.usage_event WHERE user_id = $1::uuid", person.id)
+        == usage
+    )
     assert stranger.get(f"{theirs.path}/messages")["data"][0]["content"] == "mine stays"

@@ -17,7 +17,9 @@ def refreshed(gateway_url: str, token: str) -> httpx.Response:
         return http.post("/api/v1/auth/refresh", headers={"cookie": f"{COOKIE}={token}"})
 
 
-def test_the_first_account_is_the_administrator_and_the_next_are_users(stack: Stack, admin: Person, person: Person) -> None:
+def test_the_first_account_is_the_administrator_and_the_next_are_users(
+    stack: Stack, admin: Person, person: Person
+) -> None:
     assert admin.role == "admin"
     assert person.role == "user"
     config = httpx.get(f"{stack.gateway_url}/api/v1/auth/config", trust_env=False).json()
@@ -46,7 +48,9 @@ def test_an_address_can_sign_up_once(stack: Stack, person: Person) -> None:
 def test_a_wrong_password_and_an_unknown_address_get_the_same_answer(stack: Stack, person: Person) -> None:
     with client(stack.gateway_url) as http:
         wrong = http.post("/api/v1/auth/signin", json={"email": person.email, "password": "not this one"})
-        unknown = http.post("/api/v1/auth/signin", json={"email": f"x{person.email}", "password": "not this one"})
+        unknown = http.post(
+            "/api/v1/auth/signin", json={"email": f"x{person.email}", "password": "not this one"}
+        )
     assert wrong.status_code == unknown.status_code == 401
     assert wrong.json()["detail"] == unknown.json()["detail"]
 
@@ -71,7 +75,11 @@ def test_a_refresh_token_used_again_later_ends_the_session(stack: Stack, person:
     stolen = person.http.cookies[COOKIE]
     used = refreshed(stack.gateway_url, stolen).cookies[COOKIE]
     current = refreshed(stack.gateway_url, used).cookies[COOKIE]
-    until(lambda: refreshed(stack.gateway_url, stolen).status_code == 401, within_s=5, what="the reuse to be refused")
+    until(
+        lambda: refreshed(stack.gateway_url, stolen).status_code == 401,
+        within_s=5,
+        what="the reuse to be refused",
+    )
     assert refreshed(stack.gateway_url, current).status_code == 401
 
 
@@ -79,7 +87,11 @@ def test_signing_out_ends_the_session_at_once(stack: Stack, person: Person) -> N
     token = person.http.cookies[COOKIE]
     assert person.http.post("/api/v1/auth/signout").status_code == 204
     assert refreshed(stack.gateway_url, token).status_code == 401
-    until(lambda: person.http.get("/api/v1/auth/me").status_code == 401, within_s=3, what="the token to stop at the gateway")
+    until(
+        lambda: person.http.get("/api/v1/auth/me").status_code == 401,
+        within_s=3,
+        what="the token to stop at the gateway",
+    )
 
 
 def test_another_site_cannot_use_the_refresh_cookie(person: Person) -> None:
@@ -93,7 +105,11 @@ def test_a_session_that_is_revoked_from_another_device_stops(stack: Stack, perso
     assert len(sessions) == 2
     (theirs,) = (each["id"] for each in sessions if not each["current"])
     assert person.http.delete(f"/api/v1/auth/sessions/{theirs}").status_code == 204
-    until(lambda: laptop.http.get("/api/v1/auth/me").status_code == 401, within_s=3, what="the other session to end")
+    until(
+        lambda: laptop.http.get("/api/v1/auth/me").status_code == 401,
+        within_s=3,
+        what="the other session to end",
+    )
     assert person.http.get("/api/v1/auth/me").status_code == 200
 
 
@@ -115,7 +131,11 @@ def test_a_revoked_key_stops_at_once(stack: Stack, person: Person) -> None:
     with client(stack.gateway_url) as http:
         assert http.get("/v1/models", headers=header).status_code == 200
         assert person.http.delete(f"/api/v1/auth/api-keys/{made['id']}").status_code == 204
-        until(lambda: http.get("/v1/models", headers=header).status_code == 401, within_s=3, what="the key to stop")
+        until(
+            lambda: http.get("/v1/models", headers=header).status_code == 401,
+            within_s=3,
+            what="the key to stop",
+        )
 
 
 def test_a_rotated_key_replaces_the_old_one(stack: Stack, person: Person) -> None:
@@ -123,7 +143,11 @@ def test_a_rotated_key_replaces_the_old_one(stack: Stack, person: Person) -> Non
     rotated = person.http.post(f"/api/v1/auth/api-keys/{made['id']}/rotate", json={"grace_s": 0}).json()
     with client(stack.gateway_url) as http:
         assert http.get("/v1/models", headers={"x-api-key": rotated["key"]}).status_code == 200
-        until(lambda: http.get("/v1/models", headers={"x-api-key": made["key"]}).status_code == 401, within_s=3, what="the old key to stop")
+        until(
+            lambda: http.get("/v1/models", headers={"x-api-key": made["key"]}).status_code == 401,
+            within_s=3,
+            what="the old key to stop",
+        )
 
 
 def test_a_key_swapped_for_a_token_opens_a_service_that_refuses_the_key(stack: Stack, person: Person) -> None:
@@ -133,7 +157,10 @@ def test_a_key_swapped_for_a_token_opens_a_service_that_refuses_the_key(stack: S
     assert swapped.status_code == 200, swapped.text
     with client(stack.url("billing-service")) as http:
         token = swapped.json()["access_token"]
-        assert http.get("/api/v1/billing/entitlements", headers={"authorization": f"Bearer {token}"}).status_code == 200
+        assert (
+            http.get("/api/v1/billing/entitlements", headers={"authorization": f"Bearer {token}"}).status_code
+            == 200
+        )
         refused = http.get("/api/v1/billing/entitlements", headers={"authorization": f"Bearer {made['key']}"})
     assert refused.status_code == 401
     assert "/api/v1/auth/token" in refused.json()["detail"]
@@ -144,7 +171,10 @@ def test_a_key_holds_no_more_than_its_scopes_and_models(stack: Stack, person: Pe
     with client(stack.gateway_url, authorization=f"Bearer {made['key']}") as http:
         assert http.get("/api/v1/chats").status_code == 403
         assert [model["id"] for model in http.get("/v1/models").json()["data"]] == ["fake-slow"]
-        refused = http.post("/v1/chat/completions", json={"model": "fake-echo", "messages": [{"role": "user", "content": "hi"}]})
+        refused = http.post(
+            "/v1/chat/completions",
+            json={"model": "fake-echo", "messages": [{"role": "user", "content": "hi"}]},
+        )
     assert refused.status_code == 403
     assert refused.json()["error"]["code"] == "model_not_allowed"
 
@@ -153,14 +183,32 @@ def test_the_password_can_be_changed_and_other_sessions_end(stack: Stack, person
     other = Person.sign_in(stack.gateway_url, person.email)
     body = {"current_password": PASSWORD, "new_password": "another good password"}
     assert person.http.post("/api/v1/auth/password", json=body).status_code == 204
-    until(lambda: other.http.get("/api/v1/auth/me").status_code == 401, within_s=3, what="the other session to end")
+    until(
+        lambda: other.http.get("/api/v1/auth/me").status_code == 401,
+        within_s=3,
+        what="the other session to end",
+    )
     with client(stack.gateway_url) as http:
-        assert http.post("/api/v1/auth/signin", json={"email": person.email, "password": PASSWORD}).status_code == 401
-        assert http.post("/api/v1/auth/signin", json={"email": person.email, "password": "another good password"}).status_code == 200
+        assert (
+            http.post("/api/v1/auth/signin", json={"email": person.email, "password": PASSWORD}).status_code
+            == 401
+        )
+        assert (
+            http.post(
+                "/api/v1/auth/signin", json={"email": person.email, "password": "another good password"}
+            ).status_code
+            == 200
+        )
 
 
 def test_an_administrator_suspends_a_person_at_once_and_it_is_audited(admin: Person, person: Person) -> None:
-    assert admin.http.patch(f"/api/v1/admin/users/{person.id}", json={"status": "suspended"}).status_code == 200
-    until(lambda: person.http.get("/api/v1/chats").status_code in {401, 403}, within_s=3, what="the suspension to reach the gateway")
+    assert (
+        admin.http.patch(f"/api/v1/admin/users/{person.id}", json={"status": "suspended"}).status_code == 200
+    )
+    until(
+        lambda: person.http.get("/api/v1/chats").status_code in {401, 403},
+        within_s=3,
+        what="the suspension to reach the gateway",
+    )
     acts = admin.get("/api/v1/admin/audit")["data"]
     assert any(act["target_id"] == person.id for act in acts)

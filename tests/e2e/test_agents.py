@@ -18,7 +18,9 @@ MULTIPLY = '!call=calculator !args={"expression":"37*91"}'
 def run(person: Person, agent_id: str, text: str, **members: object) -> dict[str, object]:
     """A run to its end."""
     answer = person.http.post(
-        f"/api/v1/agents/{agent_id}/runs", json={"input": text, "model": "fake-echo", **members}, headers={"accept": "application/json"}
+        f"/api/v1/agents/{agent_id}/runs",
+        json={"input": text, "model": "fake-echo", **members},
+        headers={"accept": "application/json"},
     )
     assert answer.status_code in {200, 201}, answer.text
     found: dict[str, object] = answer.json()
@@ -36,14 +38,18 @@ def test_a_run_calls_its_tool_and_answers_with_the_result(person: Person) -> Non
 
 
 def test_a_run_costs_what_its_steps_cost_in_the_ledger(person: Person, ledger: Ledger) -> None:
-    done = run(person, agent(person, tools=["calculator"]), '!call=calculator !args={"expression":"{n}+1"} !rounds=3')
+    done = run(
+        person, agent(person, tools=["calculator"]), '!call=calculator !args={"expression":"{n}+1"} !rounds=3'
+    )
     assert done["status"] == "complete", done
     usage, steps = done["usage"], done["steps"]
     assert isinstance(usage, dict)
     assert isinstance(steps, list)
     dispatches = [step["dispatch_id"] for step in steps if step["kind"] == "model"]
     assert len(dispatches) == 4
-    assert usage["cost_nano"] == sum(step["usage"]["cost_nano"] for step in steps if step["kind"] == "model") > 0
+    assert (
+        usage["cost_nano"] == sum(step["usage"]["cost_nano"] for step in steps if step["kind"] == "model") > 0
+    )
     assert person.usage_settles_at(usage["cost_nano"])["cost_nano"] == usage["cost_nano"]
 
 
@@ -73,7 +79,9 @@ def test_a_call_that_needs_approval_waits_for_it(person: Person) -> None:
             while reply.until("tool", 1).data["status"] != "awaiting_approval":
                 reply.next()
             call_id = reply.seen[-1].data["call_id"]
-            answer = person.http.post(f"/api/v1/agents/runs/{reply_id}/approvals/{call_id}", json={"decision": decision})
+            answer = person.http.post(
+                f"/api/v1/agents/runs/{reply_id}/approvals/{call_id}", json={"decision": decision}
+            )
             assert answer.status_code in {200, 204}, answer.text
             reply.rest()
         message = chat.ended(reply_id)
@@ -103,14 +111,21 @@ def test_a_chat_relays_a_run_and_can_be_read_again_from_any_event(person: Person
 
 def test_stop_ends_the_run_behind_the_reply(person: Person) -> None:
     chat = person.chat("fake-slow")
-    assert person.http.patch(chat.path, json={"agent_id": agent(person, tools=["calculator"])}).status_code == 200
+    assert (
+        person.http.patch(chat.path, json={"agent_id": agent(person, tools=["calculator"])}).status_code
+        == 200
+    )
     with chat.begin("a long story !tokens=400 !delay_ms=50") as reply:
         reply.until("delta", 2)
         reply_id = reply.reply_id
         assert chat.stop(reply_id).status_code == 200
     message = chat.ended(reply_id)
     assert message["status"] == "stopped"
-    assert until(lambda: person.get(f"/api/v1/agents/runs/{reply_id}")["status"] == "stopped", within_s=10, what="the run to stop")
+    assert until(
+        lambda: person.get(f"/api/v1/agents/runs/{reply_id}")["status"] == "stopped",
+        within_s=10,
+        what="the run to stop",
+    )
 
 
 def test_the_search_tool_cites_what_it_found(person: Person) -> None:
@@ -143,14 +158,23 @@ def test_code_runs_and_its_plot_can_be_read(person: Person, stranger: Person) ->
 
 def test_code_can_be_run_directly(person: Person) -> None:
     files = [{"name": "data.csv", "content_base64": base64.b64encode(b"a,b\n1,2\n3,4\n").decode()}]
-    body = {"language": "python", "code": "import pandas as pd\nint(pd.read_csv('data.csv')['b'].sum())", "files": files, "timeout_s": 60}
+    body = {
+        "language": "python",
+        "code": "import pandas as pd\nint(pd.read_csv('data.csv')['b'].sum())",
+        "files": files,
+        "timeout_s": 60,
+    }
     answer = person.http.post("/api/v1/agents/code/execute", json=body)
     assert answer.status_code == 200, answer.text
     assert (answer.json()["status"], answer.json()["result"]) == ("ok", "6"), answer.text
 
 
 def test_code_reaches_neither_the_host_nor_the_network(person: Person) -> None:
-    tries = ("open('/etc/passwd').read()", "import socket; socket.create_connection(('127.0.0.1', 8000))", "import os; os.fork()")
+    tries = (
+        "open('/etc/passwd').read()",
+        "import socket; socket.create_connection(('127.0.0.1', 8000))",
+        "import os; os.fork()",
+    )
     for code in tries:
         answer = person.http.post("/api/v1/agents/code/execute", json={"code": code}).json()
         assert answer["status"] != "ok", (code, answer)
@@ -160,7 +184,10 @@ def test_code_reaches_neither_the_host_nor_the_network(person: Person) -> None:
 def test_the_built_in_model_uses_the_calculator(stack: Stack, person: Person) -> None:
     stack.wait_model()
     chat = person.chat(stack.model_id)
-    assert person.http.patch(chat.path, json={"agent_id": agent(person, tools=["calculator"])}).status_code == 200
+    assert (
+        person.http.patch(chat.path, json={"agent_id": agent(person, tools=["calculator"])}).status_code
+        == 200
+    )
     turn = chat.post("What is 37 * 91? Use the calculator.")
     assert turn.status == "complete", turn.named("error")
     (call,) = {event.data["call_id"]: event.data for event in turn.named("tool")}.values()
@@ -173,7 +200,12 @@ def test_the_assistant_is_there_for_everybody_and_cannot_be_changed(person: Pers
     path = f"/api/v1/agents/{ASSISTANT_AGENT_ID}"
     assistant = person.get(path)
     assert assistant["built_in"]
-    assert {tool["name"] for tool in assistant["tools"]} == {"calculator", "datetime", "search_documents", "python"}
+    assert {tool["name"] for tool in assistant["tools"]} == {
+        "calculator",
+        "datetime",
+        "search_documents",
+        "python",
+    }
     assert person.http.patch(path, json={"name": "mine"}).status_code in {403, 404, 409}
     assert person.http.delete(path).status_code in {403, 404, 409}
 

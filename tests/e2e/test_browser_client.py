@@ -1,4 +1,5 @@
-"""What a person relies on in the web client, in a real browser: nothing written is lost or shown to the next person,
+"""What a person relies on in the web client, in a real browser: nothing written is lost or shown to the next
+person,
 long chats can be read."""
 
 from typing import Any
@@ -41,7 +42,9 @@ STEPS = (
 
 @pytest.fixture(scope="module")
 def steps(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    """What each step of the script said. One browser session for all of them, and one chat of many turns of different lengths."""
+    """What each step of the script said. One browser session for all of them, and one chat of many turns of
+    different lengths.
+    """
     owner = Person.sign_up(stack.gateway_url, name="Lena Long")
     chat = owner.chat("fake-echo")
     for number in range(1, LONG_TURNS + 1):

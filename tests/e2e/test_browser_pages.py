@@ -1,4 +1,6 @@
-"""What the pages of the web client say where something is missing, long, refused or gone, in a real browser."""
+"""What the pages of the web client say where something is missing, long, refused or gone, in a real
+browser.
+"""
 
 from typing import Any
 
@@ -27,7 +29,9 @@ STEPS = (
 
 
 @pytest.fixture(scope="module")
-def steps(running: Stack, admin: Person, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+def steps(
+    running: Stack, admin: Person, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, dict[str, Any]]:
     """What each step of the script said. One browser session for all of them."""
     gone = Person.sign_up(running.gateway_url, name="Gustav Gone")
     return run_script(

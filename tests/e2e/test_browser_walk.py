@@ -1,4 +1,6 @@
-"""Every page and state of the web client under axe-core, in a language whose texts are 40 % longer, wide and on a phone."""
+"""Every page and state of the web client under axe-core, in a language whose texts are 40 % longer, wide and
+on a phone.
+"""
 
 import os
 import subprocess
@@ -13,6 +15,12 @@ def test_every_page_has_room_for_longer_texts_and_no_barrier() -> None:
     require_tools()
     environment = {**os.environ, "CHROMIUM": chromium() or ""}
     done = subprocess.run(
-        ["npm", "run", "--silent", "pseudo"], cwd=ROOT / "web", env=environment, capture_output=True, text=True, timeout=1400, check=False
+        ["npm", "run", "--silent", "pseudo"],
+        cwd=ROOT / "web",
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=1400,
+        check=False,
     )
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]

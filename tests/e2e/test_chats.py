@@ -45,7 +45,9 @@ def test_event_ids_grow_by_one_from_one(person: Person) -> None:
 
 def test_a_json_caller_gets_the_finished_reply(person: Person) -> None:
     chat = person.chat(ECHO)
-    answer = person.http.post(f"{chat.path}/messages", json={"content": "one two"}, headers={"accept": "application/json"})
+    answer = person.http.post(
+        f"{chat.path}/messages", json={"content": "one two"}, headers={"accept": "application/json"}
+    )
     assert answer.status_code in {200, 201}
     reply = answer.json()
     assert (reply["role"], reply["content"], reply["status"]) == ("assistant", "one two", "complete")
@@ -68,7 +70,9 @@ def test_tokens_reach_the_reader_one_by_one(person: Person) -> None:
     deltas = turn.named("delta")
     assert [delta.data["text"].strip() for delta in deltas] == [f"t{number}" for number in range(60)]
     gaps = sorted(later.at_s - earlier.at_s for earlier, later in itertools.pairwise(deltas))
-    assert gaps[int(len(gaps) * 0.95)] < 0.05 + 0.1, f"slowest gaps {gaps[-3:]}"  # the benchmarks measure the 99th percentile of 600
+    assert gaps[int(len(gaps) * 0.95)] < 0.05 + 0.1, (
+        f"slowest gaps {gaps[-3:]}"
+    )  # the benchmarks measure the 99th percentile of 600
 
 
 def test_any_tab_resumes_a_running_reply_at_every_offset(person: Person) -> None:
@@ -174,7 +178,10 @@ def test_an_edit_makes_a_branch_and_the_old_one_stays(person: Person) -> None:
     root_reply = chat.messages()[1]
     new = chat.post("second question, edited", parent_id=root_reply["id"])
     shown = chat.messages()
-    assert [message["content"] for message in shown if message["role"] == "user"] == ["root question", "second question, edited"]
+    assert [message["content"] for message in shown if message["role"] == "user"] == [
+        "root question",
+        "second question, edited",
+    ]
     edited = shown[2]
     assert len(edited["sibling_ids"]) == 2
     switched = person.http.patch(chat.path, json={"current_message_id": edited["sibling_ids"][0]})
@@ -216,7 +223,12 @@ def test_long_branches_are_read_page_by_page(person: Person) -> None:
     assert last["has_more"] is True
     assert [message["content"] for message in last["data"]] == ["question 2", "question 2"]
     earlier = person.get(f"{chat.path}/messages", limit=100, before=last["data"][0]["id"])
-    assert [message["content"] for message in earlier["data"]] == ["question 0", "question 0", "question 1", "question 1"]
+    assert [message["content"] for message in earlier["data"]] == [
+        "question 0",
+        "question 0",
+        "question 1",
+        "question 1",
+    ]
     assert earlier["has_more"] is False
 
 
@@ -243,14 +255,18 @@ def test_deleting_a_chat_ends_its_running_reply(person: Person, provider: Provid
     with chat.begin(f"{marker} !tokens=400 !delay_ms=50") as running:
         running.until("delta", 2)
         assert person.http.delete(chat.path).status_code == 204
-    until(lambda: person.usage_total()["requests"] == 1, within_s=10, what="the cancelled reply to be settled")
+    until(
+        lambda: person.usage_total()["requests"] == 1, within_s=10, what="the cancelled reply to be settled"
+    )
     assert person.usage_total()["output_tokens"] < 200
 
 
 def test_a_repeated_idempotency_key_asks_once(person: Person, provider: Provider) -> None:
     chat, marker = person.chat(ECHO), provider.marker()
     headers = {"accept": "application/json", "idempotency-key": marker}
-    first, again = (person.http.post(f"{chat.path}/messages", json={"content": marker}, headers=headers) for _ in range(2))
+    first, again = (
+        person.http.post(f"{chat.path}/messages", json={"content": marker}, headers=headers) for _ in range(2)
+    )
     assert first.status_code == again.status_code
     assert first.json()["id"] == again.json()["id"]
     assert len(provider.requests_with(marker)) == 1
@@ -263,4 +279,6 @@ def test_the_first_token_comes_before_the_reply_is_done(person: Person) -> None:
         running.until("delta")
         first_at_s = time.monotonic()
         running.rest()
-    assert time.monotonic() - first_at_s > 1  # the other 39 take 1.95 s, and nothing when all are held back until the end
+    assert (
+        time.monotonic() - first_at_s > 1
+    )  # the other 39 take 1.95 s, and nothing when all are held back until the end

@@ -1,4 +1,6 @@
-"""The OpenAI surface by the official client: answers, streams, tools, embeddings, and what each says it cost."""
+"""The OpenAI surface by the official client: answers, streams, tools, embeddings, and what each
+says it cost.
+"""
 
 import itertools
 import time
@@ -47,7 +49,9 @@ def test_a_completion_answers_and_names_its_cost(caller: openai.OpenAI) -> None:
 
 
 def test_a_stream_ends_with_usage_cost_and_what_is_left_when_asked_for(caller: openai.OpenAI) -> None:
-    stream = caller.chat.completions.create(model=ECHO, messages=asks("one two three"), stream=True, stream_options={"include_usage": True})
+    stream = caller.chat.completions.create(
+        model=ECHO, messages=asks("one two three"), stream=True, stream_options={"include_usage": True}
+    )
     chunks = list(stream)
     text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
     assert text == "one two three"
@@ -63,7 +67,11 @@ def test_a_stream_carries_no_usage_when_it_was_not_asked_for(person: Person) -> 
     chunks = list(person.openai().chat.completions.create(model=ECHO, messages=asks("one two"), stream=True))
     assert all(chunk.usage is None for chunk in chunks)
     assert all(chunk.choices for chunk in chunks)
-    until(lambda: person.usage_total()["requests"] == 1, within_s=5, what="the unreported usage to be charged all the same")
+    until(
+        lambda: person.usage_total()["requests"] == 1,
+        within_s=5,
+        what="the unreported usage to be charged all the same",
+    )
 
 
 def test_tools_are_called_and_their_result_is_answered(caller: openai.OpenAI) -> None:
@@ -72,15 +80,25 @@ def test_tools_are_called_and_their_result_is_answered(caller: openai.OpenAI) ->
     assert first.finish_reason == "tool_calls"
     calls = first.message.tool_calls or []
     assert [(call.type == "function" and call.function.name) for call in calls] == ["get_weather"]
-    messages += [first.message.model_dump(exclude_none=True), {"role": "tool", "tool_call_id": calls[0].id, "content": "sunny"}]
+    messages += [
+        first.message.model_dump(exclude_none=True),
+        {"role": "tool", "tool_call_id": calls[0].id, "content": "sunny"},
+    ]
     second = caller.chat.completions.create(model="fake-tools", messages=messages, tools=[WEATHER]).choices[0]
     assert second.finish_reason == "stop"
     assert second.message.content
 
 
 def test_tool_calls_stream_in_pieces_that_join(person: Person) -> None:
-    stream = person.openai().chat.completions.create(model="fake-tools", messages=asks("weather?"), tools=[WEATHER], stream=True)
-    parts = [call.function.arguments or "" for chunk in stream for call in (chunk.choices[0].delta.tool_calls or []) if call.function]
+    stream = person.openai().chat.completions.create(
+        model="fake-tools", messages=asks("weather?"), tools=[WEATHER], stream=True
+    )
+    parts = [
+        call.function.arguments or ""
+        for chunk in stream
+        for call in (chunk.choices[0].delta.tool_calls or [])
+        if call.function
+    ]
     assert "".join(parts) == '{"city":"Paris"}'
     assert len(parts) > 2
 
@@ -92,7 +110,12 @@ def test_what_a_client_asks_for_reaches_the_provider_unchanged(person: Person, p
         "json_schema": {"name": "x", "schema": {"type": "object", "properties": {"a": {"type": "number"}}}},
     }
     person.openai().chat.completions.create(
-        model=ECHO, messages=asks(marker), response_format=schema, temperature=0.25, seed=7, extra_body={"top_k": 3}
+        model=ECHO,
+        messages=asks(marker),
+        response_format=schema,
+        temperature=0.25,
+        seed=7,
+        extra_body={"top_k": 3},
     )
     (sent,) = provider.requests_with(marker)
     assert sent["body"]["response_format"] == schema
@@ -124,7 +147,9 @@ def test_several_choices_are_answered_and_paid_for(person: Person) -> None:
 
 
 def test_reasoning_is_passed_on_beside_the_answer(person: Person) -> None:
-    stream = person.openai().chat.completions.create(model="fake-reasoning", messages=asks("why"), stream=True)
+    stream = person.openai().chat.completions.create(
+        model="fake-reasoning", messages=asks("why"), stream=True
+    )
     deltas = [chunk.choices[0].delta for chunk in stream if chunk.choices]
     thought = "".join(str((delta.model_extra or {}).get("reasoning_content") or "") for delta in deltas)
     assert thought == "thinking it over"
@@ -132,7 +157,9 @@ def test_reasoning_is_passed_on_beside_the_answer(person: Person) -> None:
 
 def test_a_paced_stream_arrives_token_by_token(person: Person) -> None:
     arrivals: list[float] = []
-    for chunk in person.openai().chat.completions.create(model="fake-slow", messages=asks("!tokens=60 !delay_ms=50"), stream=True):
+    for chunk in person.openai().chat.completions.create(
+        model="fake-slow", messages=asks("!tokens=60 !delay_ms=50"), stream=True
+    ):
         content = chunk.choices[0].delta.content if chunk.choices else None
         if content:
             assert len(content.split()) == 1, f"two tokens in one event: {content!r}"
@@ -143,7 +170,9 @@ def test_a_paced_stream_arrives_token_by_token(person: Person) -> None:
     assert is_within(gaps[int(len(gaps) * 0.95)], 0.05 + 0.1), f"slowest gaps {gaps[-3:]}"
 
 
-def test_a_client_that_leaves_cancels_the_provider_and_pays_for_what_came(person: Person, ledger: Ledger, provider: Provider) -> None:
+def test_a_client_that_leaves_cancels_the_provider_and_pays_for_what_came(
+    person: Person, ledger: Ledger, provider: Provider
+) -> None:
     marker = provider.marker()
     with client(person.gateway_url, authorization=f"Bearer {person.token}") as http:
         body = {"model": "fake-slow", "stream": True, "messages": asks(f"{marker} !tokens=400 !delay_ms=50")}
@@ -163,7 +192,9 @@ def test_a_client_that_leaves_cancels_the_provider_and_pays_for_what_came(person
 @pytest.mark.parametrize("encoding", ["float", "base64"])
 def test_the_built_in_embeddings_place_like_with_like(person: Person, encoding: Any) -> None:
     texts = ["a cat sleeps on the sofa", "a kitten naps on the couch", "quarterly tax filing rules"]
-    answer = person.openai().embeddings.create(model="all-minilm-l6-v2", input=texts, encoding_format=encoding)
+    answer = person.openai().embeddings.create(
+        model="all-minilm-l6-v2", input=texts, encoding_format=encoding
+    )
     vectors = [entry.embedding for entry in answer.data] if encoding == "float" else None
     assert len(answer.data) == 3
     assert answer.usage.prompt_tokens > 10
@@ -180,7 +211,9 @@ def dot(left: list[float], right: list[float]) -> float:
 
 
 def test_a_providers_embeddings_are_metered(person: Person) -> None:
-    raw = person.openai().embeddings.with_raw_response.create(model="fake-embed", input=["one two", "three"], dimensions=16)
+    raw = person.openai().embeddings.with_raw_response.create(
+        model="fake-embed", input=["one two", "three"], dimensions=16
+    )
     answer = raw.parse()
     assert [len(entry.embedding) for entry in answer.data] == [16, 16]
     cost_nano = int(raw.headers["x-atrium-cost-nano"])

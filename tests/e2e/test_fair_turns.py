@@ -1,4 +1,6 @@
-"""Two people: while one has many files read and floods the embedding model, the other neither waits for a small file nor for a search."""
+"""Two people: while one has many files read and floods the embedding model, the other neither waits for a
+small file nor for a search.
+"""
 
 import statistics
 import threading
@@ -27,11 +29,16 @@ def flooding(person: Person) -> Iterator[None]:
     texts = {"model": "all-minilm-l6-v2", "input": [LONG] * 100}
 
     def embed() -> None:
-        with httpx.Client(base_url=person.gateway_url, headers={"authorization": f"Bearer {person.token}"}, timeout=120) as http:
+        with httpx.Client(
+            base_url=person.gateway_url, headers={"authorization": f"Bearer {person.token}"}, timeout=120
+        ) as http:
             while not over.is_set():
                 http.post("/v1/embeddings", json=texts)
 
-    files = [upload(person, f"{number}.txt", (f"{number}. {LONG}\n\n" * 100).encode(), "text/plain")["document_id"] for number in range(6)]
+    files = [
+        upload(person, f"{number}.txt", (f"{number}. {LONG}\n\n" * 100).encode(), "text/plain")["document_id"]
+        for number in range(6)
+    ]
     with ThreadPoolExecutor(3) as lines:
         for _ in range(3):
             lines.submit(embed)
@@ -66,5 +73,7 @@ def test_one_persons_flood_keeps_nobody_else_waiting(person: Person, stranger: P
         beside = [timed(person, f"beside {number}") for number in range(5)]
     # What it waits for the other, whatever else this machine is at.
     for what, place, waits_max_s in (("file", 0, FILE_WAITS_S), ("search", 1, SEARCH_WAITS_S)):
-        waits_s = statistics.median(times[place] for times in beside) - statistics.median(times[place] for times in alone)
+        waits_s = statistics.median(times[place] for times in beside) - statistics.median(
+            times[place] for times in alone
+        )
         assert is_within(waits_s, waits_max_s), (what, alone, beside)

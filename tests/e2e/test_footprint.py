@@ -7,10 +7,13 @@ from suite.waiting import until
 
 pytestmark = pytest.mark.e2e
 
-# Where the tools of development are installed, httpx also loads its command line (rich, pygments). Who runs the platform does not have it.
+# Where the tools of development are installed, httpx also loads its command line (rich, pygments). Who runs
+# the platform does not have it.
 OF_DEVELOPMENT_BYTES = 4_600_000
 SERVICE_BYTES_MAX = 130 * 10**6 + OF_DEVELOPMENT_BYTES
-WITH_WORKFLOWS_BYTES_MAX = 160 * 10**6 + OF_DEVELOPMENT_BYTES  # agents and retrieval carry the workflow engine and the vector store
+WITH_WORKFLOWS_BYTES_MAX = (
+    160 * 10**6 + OF_DEVELOPMENT_BYTES
+)  # agents and retrieval carry the workflow engine and the vector store
 TOTAL_BYTES_MAX = 900 * 10**6 + 6 * OF_DEVELOPMENT_BYTES
 WITH_CHILDREN = {"postgres", "inference-service"}  # database connections; the embed worker
 
@@ -25,7 +28,9 @@ def fitting(stack: Stack) -> dict[str, int]:
 def test_the_platform_fits_beside_other_work(stack: Stack, person: Person) -> None:
     # The embed worker is up and has just had a batch of long texts.
     texts = ["The cat sat on the mat and looked at the sea for a long while. " * 16] * 16
-    answer = person.http.post("/v1/embeddings", json={"model": "all-minilm-l6-v2", "input": texts}, timeout=120)
+    answer = person.http.post(
+        "/v1/embeddings", json={"model": "all-minilm-l6-v2", "input": texts}, timeout=120
+    )
     assert answer.status_code == 200, answer.text
     # It gives memory back as soon as nothing more comes.
     try:
@@ -34,5 +39,9 @@ def test_the_platform_fits_beside_other_work(stack: Stack, person: Person) -> No
         pytest.fail(f"the platform is larger than {TOTAL_BYTES_MAX} bytes: {stack.memory_pss_bytes()}")
     megabytes = {name: size // 10**6 for name, size in sizes.items()}
     limits = {"agent-service": WITH_WORKFLOWS_BYTES_MAX, "retrieval-service": WITH_WORKFLOWS_BYTES_MAX}
-    over = {name for name, size in sizes.items() if size > limits.get(name, SERVICE_BYTES_MAX) and name not in WITH_CHILDREN}
+    over = {
+        name
+        for name, size in sizes.items()
+        if size > limits.get(name, SERVICE_BYTES_MAX) and name not in WITH_CHILDREN
+    }
     assert over == set(), megabytes

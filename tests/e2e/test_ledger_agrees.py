@@ -1,4 +1,6 @@
-"""The ledger agrees to the nano-dollar with what the replies reported, whatever way they were asked for and however they ended."""
+"""The ledger agrees to the nano-dollar with what the replies reported, whatever way they were asked for and
+however they ended.
+"""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -23,7 +25,9 @@ def spend_in_every_way(person: Person, marker: str) -> list[int]:
         raw = caller.chat.completions.with_raw_response.create(model="fake-echo", messages=messages)
         costs.append(int(raw.headers["x-atrium-cost-nano"]))
         chunks = list(
-            caller.chat.completions.create(model="fake-echo", messages=messages, stream=True, stream_options={"include_usage": True})
+            caller.chat.completions.create(
+                model="fake-echo", messages=messages, stream=True, stream_options={"include_usage": True}
+            )
         )
         assert chunks[-1].usage is not None
         costs.append(int((chunks[-1].usage.model_extra or {})["cost_nano"]))
@@ -37,7 +41,11 @@ def spend_in_every_way(person: Person, marker: str) -> list[int]:
         running.until("delta", 3)
         chat.stop(running.reply_id)
         stopped = Turn.of(running.rest())
-    costs.append(until(lambda: cost_of(chat.message(stopped.reply_id)), within_s=10, what="the cost of the stopped reply"))
+    costs.append(
+        until(
+            lambda: cost_of(chat.message(stopped.reply_id)), within_s=10, what="the cost of the stopped reply"
+        )
+    )
     return costs
 
 
@@ -50,11 +58,15 @@ def refuse_in_some_ways(person: Person, marker: str) -> int:
     """Failures of the provider: dispatched, and not to be paid for. Gives how many."""
     for directive in ("!500", "!429", "!401"):
         with pytest.raises(openai.APIStatusError):
-            person.openai().chat.completions.create(model="fake-echo", messages=[{"role": "user", "content": f"{marker} {directive}"}])
+            person.openai().chat.completions.create(
+                model="fake-echo", messages=[{"role": "user", "content": f"{marker} {directive}"}]
+            )
     return 3
 
 
-def test_replies_usage_ledger_and_dispatches_agree(person: Person, provider: Provider, ledger: Ledger) -> None:
+def test_replies_usage_ledger_and_dispatches_agree(
+    person: Person, provider: Provider, ledger: Ledger
+) -> None:
     marker = provider.marker()
     costs = spend_in_every_way(person, marker)
     failures = refuse_in_some_ways(person, marker)
@@ -76,7 +88,11 @@ def test_many_people_at_once_leave_balanced_books(stack: Stack, ledger: Ledger) 
     def ask_often(person: Person) -> int:
         raw = person.openai().chat.completions.with_raw_response
         costs = [
-            int(raw.create(model="fake-echo", messages=[{"role": "user", "content": f"w{number}"}]).headers["x-atrium-cost-nano"])
+            int(
+                raw.create(model="fake-echo", messages=[{"role": "user", "content": f"w{number}"}]).headers[
+                    "x-atrium-cost-nano"
+                ]
+            )
             for number in range(10)
         ]
         return sum(costs)
@@ -87,7 +103,9 @@ def test_many_people_at_once_leave_balanced_books(stack: Stack, ledger: Ledger) 
     assert ledger.imbalances() == []
 
 
-def test_the_organisations_wallet_is_what_came_in_less_what_was_charged(admin: Person, ledger: Ledger) -> None:
+def test_the_organisations_wallet_is_what_came_in_less_what_was_charged(
+    admin: Person, ledger: Ledger
+) -> None:
     organisation = admin.user["organisation_id"]
 
     def books_agree() -> bool:
@@ -96,7 +114,8 @@ def test_the_organisations_wallet_is_what_came_in_less_what_was_charged(admin: P
             SELECT sum(a.balance_nano) FILTER (WHERE a.kind = 'wallet') AS wallet,
                    sum(a.balance_nano) FILTER (WHERE a.kind = 'held') AS held,
                    (SELECT coalesce(sum(CASE WHEN t.reason IN ('grant', 'top_up') THEN t.amount_nano
-                                             WHEN t.reason IN ('charge', 'expire', 'late_charge') THEN -t.amount_nano
+                                             WHEN t.reason IN ('charge', 'expire', 'late_charge')
+                                             THEN -t.amount_nano
                                              WHEN t.reason = 'late_refund' THEN t.amount_nano ELSE 0 END), 0)
                     FROM billing.transfer t WHERE t.organisation_id = $1::uuid) AS net
             FROM billing.account a WHERE a.organisation_id = $1::uuid

@@ -1,4 +1,6 @@
-"""The built-in models on the real model server: an answer with no account anywhere, metered like any other."""
+"""The built-in models on the real model server: an answer with no account anywhere, metered like
+any other.
+"""
 
 import pytest
 from atrium_local.catalogue import model_named
@@ -16,7 +18,9 @@ def model_id(stack: Stack, person: Person) -> str:
     """The built-in chat model, once it answers."""
 
     def ready() -> bool:
-        model = next(each for each in person.get("/api/v1/inference/models")["data"] if each["id"] == stack.model_id)
+        model = next(
+            each for each in person.get("/api/v1/inference/models")["data"] if each["id"] == stack.model_id
+        )
         assert model["status"] != "down", model["detail"]
         return bool(model["status"] == "ready")
 
@@ -36,7 +40,9 @@ def test_the_built_in_model_answers_in_a_chat(person: Person, model_id: str) -> 
 
 @pytest.mark.usefixtures("model_id")
 def test_the_built_in_model_draws_tokens_as_its_authors_recommend(stack: Stack) -> None:
-    """By the server's own defaults one answer in a few dozen repeated itself for a thousand tokens and more."""
+    """By the server's own defaults one answer in a few dozen repeated itself for a thousand tokens
+    and more.
+    """
     recommended = model_named(stack.model_id).sampling
     assert recommended is not None
     served = stack.model_sampling()
@@ -45,7 +51,9 @@ def test_the_built_in_model_draws_tokens_as_its_authors_recommend(stack: Stack) 
     assert tuple(served[name] for name in names) == pytest.approx(wanted)
 
 
-def test_the_built_in_model_streams_to_the_official_client_at_its_listed_price(person: Person, model_id: str) -> None:
+def test_the_built_in_model_streams_to_the_official_client_at_its_listed_price(
+    person: Person, model_id: str
+) -> None:
     price = next(each for each in person.get("/api/v1/billing/prices")["data"] if each["model"] == model_id)
     stream = person.openai().chat.completions.create(
         model=model_id,

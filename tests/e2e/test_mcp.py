@@ -1,4 +1,6 @@
-"""MCP servers that others wrote, through port 8000: one started by the operator's file, one added by an administrator."""
+"""MCP servers that others wrote, through port 8000: one started by the operator's file, one added by an
+administrator.
+"""
 
 import shutil
 from collections.abc import Iterator
@@ -22,7 +24,9 @@ def tools_of(person: Person) -> dict[str, Any]:
 def result_of(person: Person, tool: str, arguments: str) -> str:
     """The result of one call by an agent that was given the tool."""
     body = {"input": f"!call={tool} !args={arguments}", "model": "fake-echo"}
-    answer = person.http.post(f"/api/v1/agents/{agent(person, tools=[tool])}/runs", json=body, headers=ONE_CALL)
+    answer = person.http.post(
+        f"/api/v1/agents/{agent(person, tools=[tool])}/runs", json=body, headers=ONE_CALL
+    )
     assert answer.status_code in {200, 201}, answer.text
     (step,) = (step for step in answer.json()["steps"] if step["kind"] == "tool")
     assert step["status"] == "done", step
@@ -35,7 +39,10 @@ def everything(admin: Person) -> Iterator[dict[str, Any]]:
     if shutil.which("npm") is None:
         pytest.skip("npm is missing")
     with mcp_servers.everything_over_http() as url:
-        answer = admin.http.post("/api/v1/agents/mcp-servers", json={"name": "everything", "url": url, "access": {"roles": ["user"]}})
+        answer = admin.http.post(
+            "/api/v1/agents/mcp-servers",
+            json={"name": "everything", "url": url, "access": {"roles": ["user"]}},
+        )
         assert answer.status_code == 201, answer.text
         server: dict[str, Any] = answer.json()
         yield server
@@ -47,7 +54,9 @@ def test_a_server_of_the_operators_file_lists_and_answers(person: Person) -> Non
     assert "Europe/Oslo" in result_of(person, "time__get_current_time", '{"timezone":"Europe/Oslo"}')
 
 
-def test_a_server_that_an_administrator_adds_lists_and_answers(admin: Person, person: Person, everything: dict[str, Any]) -> None:
+def test_a_server_that_an_administrator_adds_lists_and_answers(
+    admin: Person, person: Person, everything: dict[str, Any]
+) -> None:
     checked = admin.http.post(f"/api/v1/agents/mcp-servers/{everything['id']}/check")
     assert checked.status_code == 200, checked.text
     assert tools_of(person)["everything__echo"]["available"]

@@ -12,7 +12,9 @@ ECHO = "fake-echo"
 
 def ask(person: Person, content: str = "one two three", credential: str | None = None) -> int:
     """One completion; gives its cost in nano-USD."""
-    raw = person.openai(credential).chat.completions.with_raw_response.create(model=ECHO, messages=[{"role": "user", "content": content}])
+    raw = person.openai(credential).chat.completions.with_raw_response.create(
+        model=ECHO, messages=[{"role": "user", "content": content}]
+    )
     return int(raw.headers["x-atrium-cost-nano"])
 
 
@@ -71,12 +73,19 @@ def test_only_those_who_may_see_the_usage_of_all(person: Person, stranger: Perso
 def test_an_administrator_tops_up_once_per_idempotency_key(admin: Person, person: Person) -> None:
     ask(person)  # the first reserve opens the wallet
     (wallet,) = admin.get("/api/v1/billing/wallets")["data"]
-    path, headers = f"/api/v1/billing/wallets/{wallet['id']}/top-ups", {"idempotency-key": f"test-{person.id}"}
-    answers = [admin.http.post(path, json={"amount": "1.25", "note": "test"}, headers=headers) for _ in range(2)]
+    path, headers = (
+        f"/api/v1/billing/wallets/{wallet['id']}/top-ups",
+        {"idempotency-key": f"test-{person.id}"},
+    )
+    answers = [
+        admin.http.post(path, json={"amount": "1.25", "note": "test"}, headers=headers) for _ in range(2)
+    ]
     assert [answer.status_code for answer in answers] in ([200, 200], [201, 201])
     assert answers[0].json() == answers[1].json()
     entries = admin.get("/api/v1/billing/ledger/entries", limit=100)["data"]
-    assert sum(entry["reason"] == "top_up" and entry["amount_nano"] == 1_250_000_000 for entry in entries) == 1
+    assert (
+        sum(entry["reason"] == "top_up" and entry["amount_nano"] == 1_250_000_000 for entry in entries) == 1
+    )
     assert person.http.post(path, json={"amount": "1.00"}).status_code == 403
 
 
@@ -88,9 +97,14 @@ def test_a_price_change_counts_from_now_on_and_never_backwards(admin: Person, pe
     assert admin.http.put("/api/v1/billing/prices", json=price).status_code in {200, 201}
     after = int(person.http.post("/v1/chat/completions", json=body).headers["x-atrium-cost-nano"])
     assert after == 2 * before
-    assert sorted(event["cost_nano"] for event in person.get("/api/v1/billing/usage/events")["data"]) == [before, after]
+    assert sorted(event["cost_nano"] for event in person.get("/api/v1/billing/usage/events")["data"]) == [
+        before,
+        after,
+    ]
 
 
-@pytest.mark.parametrize("path", ["/api/v1/billing/wallets", "/api/v1/billing/ledger/entries", "/api/v1/billing/budgets"])
+@pytest.mark.parametrize(
+    "path", ["/api/v1/billing/wallets", "/api/v1/billing/ledger/entries", "/api/v1/billing/budgets"]
+)
 def test_the_books_are_closed_to_ordinary_people(person: Person, path: str) -> None:
     assert person.http.get(path).status_code == 403

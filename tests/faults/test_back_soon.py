@@ -52,7 +52,9 @@ def asking(person: Person, path: str) -> Iterator[Seen]:
 
     def ask() -> None:
         last_good = time.monotonic()
-        with httpx.Client(base_url=person.gateway_url, headers=dict(person.http.headers), timeout=30, trust_env=False) as http:
+        with httpx.Client(
+            base_url=person.gateway_url, headers=dict(person.http.headers), timeout=30, trust_env=False
+        ) as http:
             while not stop.is_set():
                 asked = time.monotonic()
                 try:
@@ -114,14 +116,18 @@ def test_a_restarted_service_is_not_missed(stack: Stack, person: Person, name: s
     busy = busyness()
     with asking(person, ROUTES[name]) as seen:
         command = [sys.executable, "-m", "atrium_local", "restart", name]
-        done = subprocess.run(command, env=stack.environment, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(
+            command, env=stack.environment, capture_output=True, text=True, timeout=120, check=False
+        )
         assert (done.returncode, done.stderr) == (0, ""), done.stdout
         assert f"{name} is a new process" in done.stdout
     assert seen.away_s < RESTARTED_AWAY_MAX_S * busy + SLACK_S, (seen, busy)
 
 
 def busyness() -> float:
-    """How many times longer than its own work something takes here and now: the figures are for a machine that does nothing else."""
+    """How many times longer than its own work something takes here and now: the figures are for a machine
+    that does nothing else.
+    """
     began = time.monotonic()
     pid = os.posix_spawn(sys.executable, [sys.executable, "-c", "import chat_service.main"], os.environ)
     _, _, used = os.wait4(pid, 0)

@@ -15,7 +15,10 @@ def test_without_billing_nothing_is_dispatched_and_a_turn_waits_until_it_is_back
     refused, waiting = provider.marker(), provider.marker()
     chat = person.chat("fake-echo")
     with stack.frozen("billing-service"):
-        answer = person.http.post("/v1/chat/completions", json={"model": "fake-echo", "messages": [{"role": "user", "content": refused}]})
+        answer = person.http.post(
+            "/v1/chat/completions",
+            json={"model": "fake-echo", "messages": [{"role": "user", "content": refused}]},
+        )
         assert person.get("/api/v1/chats")["data"], "chats can be read"
         assert person.http.get("/v1/models").status_code == 200
         assert person.http.get("/api/v1/auth/me").status_code == 200

@@ -1,4 +1,6 @@
-"""kill -9 of the services that do long work, in the middle of it: nothing lost, nothing doubled, everything ends."""
+"""kill -9 of the services that do long work, in the middle of it: nothing lost, nothing doubled, everything
+ends.
+"""
 
 from collections.abc import Iterator
 
@@ -26,7 +28,10 @@ def healthy(stack: Stack) -> Iterator[None]:
 def long_text() -> bytes:
     """About 300 chunks, each with a word of its own."""
     filler = "Plain words follow here. " * 30
-    sections = (f"# Section {number}\n\nThe code word of this part is kestrel{number}. {filler}" for number in range(300))
+    sections = (
+        f"# Section {number}\n\nThe code word of this part is kestrel{number}. {filler}"
+        for number in range(300)
+    )
     return "\n\n".join(sections).encode()
 
 
@@ -35,7 +40,9 @@ def test_an_ingestion_goes_on_where_its_killed_service_left_it(stack: Stack, per
     path = f"/api/v1/retrieval/files/{document['document_id']}"
     for _ in range(2):
         stage = until(
-            lambda: person.get(path)["stage"] if person.get(path)["stage"] in {"embedding", "ready"} else None,
+            lambda: (
+                person.get(path)["stage"] if person.get(path)["stage"] in {"embedding", "ready"} else None
+            ),
             within_s=60,
             what="the embedding to begin",
         )
@@ -56,7 +63,10 @@ def test_an_ingestion_goes_on_where_its_killed_service_left_it(stack: Stack, per
             break
     assert len(chunks) == done["chunk_count"]
     for number in (0, 150, 299):
-        assert sum(f"kestrel{number}." in chunk for chunk in chunks) in {1, 2}  # two where an overlap repeats it
+        assert sum(f"kestrel{number}." in chunk for chunk in chunks) in {
+            1,
+            2,
+        }  # two where an overlap repeats it
     found = search(person, "kestrel150", mode="bm25", k=3)["data"]
     assert "kestrel150." in found[0]["text"]
     assert len({passage["chunk_id"] for passage in found}) == len(found)
@@ -65,7 +75,12 @@ def test_an_ingestion_goes_on_where_its_killed_service_left_it(stack: Stack, per
 @pytest.mark.parametrize("name", ["agent-service", "chat-service", "inference-service"])
 def test_a_run_of_ten_steps_outlives_each_service_it_needs(stack: Stack, person: Person, name: str) -> None:
     chat = person.chat("fake-echo")
-    assert person.http.patch(chat.path, json={"agent_id": agent(person, tools=["calculator"], limits={"steps_max": 20})}).status_code == 200
+    assert (
+        person.http.patch(
+            chat.path, json={"agent_id": agent(person, tools=["calculator"], limits={"steps_max": 20})}
+        ).status_code
+        == 200
+    )
     with chat.begin(TEN_STEPS) as reply:
         reply_id = reply.reply_id
         reply.until("tool", 5)
@@ -74,7 +89,11 @@ def test_a_run_of_ten_steps_outlives_each_service_it_needs(stack: Stack, person:
     stack.wait_back(name, pid)
     message = chat.ended(reply_id, within_s=60)
     run = until(
-        lambda: (found := person.get(f"/api/v1/agents/runs/{reply_id}")) and found["status"] in {"complete", "failed", "stopped"} and found,
+        lambda: (
+            (found := person.get(f"/api/v1/agents/runs/{reply_id}"))
+            and found["status"] in {"complete", "failed", "stopped"}
+            and found
+        ),
         within_s=30,
         what="the end of the run",
     )
@@ -83,12 +102,18 @@ def test_a_run_of_ten_steps_outlives_each_service_it_needs(stack: Stack, person:
     else:
         assert (message["status"], run["status"]) == ("complete", "complete"), run["error"]
         done = [step for step in run["steps"] if step["kind"] == "tool" and step["status"] == "done"]
-        assert [step["arguments"]["expression"] for step in done] == [f"{number}*1000" for number in range(1, ROUNDS + 1)]
+        assert [step["arguments"]["expression"] for step in done] == [
+            f"{number}*1000" for number in range(1, ROUNDS + 1)
+        ]
         assert str(ROUNDS * 1000) in message["content"].replace(",", "")
     assert message["content"] == run["output"]
     rest = chat.resumed(reply_id, seen[-1].id) if seen[-1].name != "done" else []
     # What is waited for meanwhile is no event of the run, and comes under the id of the last one.
     ids = [event.id for event in Turn([*seen, *rest]).events if event.name != "waiting"]
     assert ids == sorted(set(ids))
-    cost = until(lambda: (person.get(f"/api/v1/agents/runs/{reply_id}")["usage"] or {}).get("cost_nano"), within_s=60, what="its cost")
+    cost = until(
+        lambda: (person.get(f"/api/v1/agents/runs/{reply_id}")["usage"] or {}).get("cost_nano"),
+        within_s=60,
+        what="its cost",
+    )
     assert person.usage_settles_at(cost, within_s=30)["cost_nano"] == cost

@@ -1,4 +1,6 @@
-"""kill -9 of each process in turn while a reply streams: the others go on, it comes back, nothing acknowledged is lost or paid twice."""
+"""kill -9 of each process in turn while a reply streams: the others go on, it comes back, nothing
+acknowledged is lost or paid twice.
+"""
 
 import os
 import subprocess
@@ -65,7 +67,9 @@ def test_a_process_the_reply_does_not_need_is_not_missed(stack: Stack, person: P
 def test_the_built_in_model_answers_again_after_its_server_was_killed(stack: Stack, person: Person) -> None:
     stack.wait_model()
     pid = stack.kill("model-server")
-    turn = person.chat(stack.model_id).post("Say hello.", max_tokens=8)  # waits for the model, then is answered
+    turn = person.chat(stack.model_id).post(
+        "Say hello.", max_tokens=8
+    )  # waits for the model, then is answered
     assert turn.status == "complete"
     assert turn.text
     stack.wait_back("model-server", pid)
@@ -86,7 +90,9 @@ def test_a_reply_whose_chat_service_dies_is_kept_marked_and_can_go_on(stack: Sta
     assert (told.name, told.data["code"]) == ("error", "upstream_failed")
     assert "can be continued" in told.data["detail"]
     rest = broken.chat.resumed(broken.reply_id, told.id)
-    assert (rest[-1].name, rest[-1].data["status"]) == ("done", "interrupted"), "a stream that is resumed tells how it ended"
+    assert (rest[-1].name, rest[-1].data["status"]) == ("done", "interrupted"), (
+        "a stream that is resumed tells how it ended"
+    )
     assert broken.chat.resumed(broken.reply_id, rest[-1].id)[-1].name == "done"
     reply = settled_reply(stack, broken)
     assert reply["status"] == "interrupted"
@@ -115,7 +121,9 @@ def test_a_reply_goes_on_without_billing_and_is_charged_later(stack: Stack, pers
     works_again(person)
 
 
-def test_the_database_comes_back_with_everything_acknowledged(stack: Stack, person: Person, stranger: Person) -> None:
+def test_the_database_comes_back_with_everything_acknowledged(
+    stack: Stack, person: Person, stranger: Person
+) -> None:
     earlier = stranger.chat("fake-echo")
     earlier.post("written before the crash")
     broken = interrupt(stack, person, "postgres")
@@ -126,7 +134,9 @@ def test_the_database_comes_back_with_everything_acknowledged(stack: Stack, pers
     works_again(person)
 
 
-def test_nothing_outlives_the_supervisor_and_the_next_start_finds_the_data(stack: Stack, person: Person) -> None:
+def test_nothing_outlives_the_supervisor_and_the_next_start_finds_the_data(
+    stack: Stack, person: Person
+) -> None:
     made = person.make_key()
     children = {}
 
@@ -136,12 +146,18 @@ def test_nothing_outlives_the_supervisor_and_the_next_start_finds_the_data(stack
 
     broken = kill_during_reply(person, kill_supervisor, tokens=TOKENS)
     assert len(children) >= 8
-    until(lambda: not [name for name, each in children.items() if each.alive()], within_s=15, what="the children to die")
+    until(
+        lambda: not [name for name, each in children.items() if each.alive()],
+        within_s=15,
+        what="the children to die",
+    )
     stack.start()
     assert person.http.post("/api/v1/auth/refresh").status_code == 200
     reply = settled_reply(stack, broken)
     assert reply["status"] == "interrupted"
-    assert person.http.get("/v1/models", headers={"authorization": f"Bearer {made['key']}"}).status_code == 200
+    assert (
+        person.http.get("/v1/models", headers={"authorization": f"Bearer {made['key']}"}).status_code == 200
+    )
     assert stack.ledger.imbalances() == []
     works_again(person)
 
@@ -156,7 +172,11 @@ def test_two_starts_on_one_folder_are_refused(stack: Stack) -> None:
 
 
 def test_a_client_that_was_cut_off_gets_an_error_and_no_silence(stack: Stack, person: Person) -> None:
-    body = {"model": "fake-slow", "stream": True, "messages": [{"role": "user", "content": "!tokens=60 !delay_ms=50"}]}
+    body = {
+        "model": "fake-slow",
+        "stream": True,
+        "messages": [{"role": "user", "content": "!tokens=60 !delay_ms=50"}],
+    }
     lines: list[str] = []
     pid = 0
     broken = False

@@ -10,10 +10,23 @@ pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform != "linux", reaso
 
 
 def test_the_secrets_of_one_service_are_in_no_other_process(stack: Stack) -> None:
-    found = {name: Path(f"/proc/{identity.pid}/environ").read_bytes().split(b"\0") for name, identity in stack.identities().items()}
+    found = {
+        name: Path(f"/proc/{identity.pid}/environ").read_bytes().split(b"\0")
+        for name, identity in stack.identities().items()
+    }
     assert {"gateway", "inference-service", "postgres"} <= found.keys()
-    holders = {name for name, variables in found.items() for each in variables for key in PROVIDER_KEYS if key.encode() in each}
+    holders = {
+        name
+        for name, variables in found.items()
+        for each in variables
+        for key in PROVIDER_KEYS
+        if key.encode() in each
+    }
     assert holders == {"inference-service"}
-    assert {name for name, variables in found.items() for each in variables if each.startswith(b"SETUP_TOKEN=")} <= {"gateway"}
+    assert {
+        name for name, variables in found.items() for each in variables if each.startswith(b"SETUP_TOKEN=")
+    } <= {"gateway"}
     for name, variables in found.items():
-        assert not [each for each in variables if each.startswith((b"SERVICE_SIGNING_KEY=", b"USER_SIGNING_KEY="))], name
+        assert not [
+            each for each in variables if each.startswith((b"SERVICE_SIGNING_KEY=", b"USER_SIGNING_KEY="))
+        ], name

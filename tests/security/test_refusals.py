@@ -17,7 +17,9 @@ pytestmark = pytest.mark.e2e
 # Identity
 
 
-@pytest.mark.parametrize("credential", ["", "Bearer", "Bearer nonsense", "Basic dTpw", "Bearer atr-nosuchkey", "Bearer a.b.c"])
+@pytest.mark.parametrize(
+    "credential", ["", "Bearer", "Bearer nonsense", "Basic dTpw", "Bearer atr-nosuchkey", "Bearer a.b.c"]
+)
 def test_a_bad_credential_is_401(stack: Stack, credential: str) -> None:
     with client(stack.gateway_url) as http:
         headers = {"authorization": credential} if credential else {}
@@ -30,13 +32,18 @@ def test_a_token_made_for_the_inside_hop_is_refused_at_the_gateway(stack: Stack,
     with client(stack.gateway_url) as http:
         assert http.get("/api/v1/chats", headers=stack.user_headers(principal)).status_code == 401
         service_token = stack.service_tokens("inference-service").header_for("billing-service").decode()
-        assert http.get("/api/v1/billing/wallets", headers={"authorization": service_token}).status_code == 401
+        assert (
+            http.get("/api/v1/billing/wallets", headers={"authorization": service_token}).status_code == 401
+        )
 
 
 def test_a_token_signed_with_no_algorithm_is_refused(stack: Stack, person: Person) -> None:
     _head, payload, _signature = person.token.split(".")
     unsigned = f"eyJhbGciOiJub25lIiwia2lkIjoidXNlci0xIiwidHlwIjoiSldUIn0.{payload}."
-    for base_url, path in ((stack.gateway_url, "/api/v1/chats"), (stack.url("chat-service"), "/api/v1/chats")):
+    for base_url, path in (
+        (stack.gateway_url, "/api/v1/chats"),
+        (stack.url("chat-service"), "/api/v1/chats"),
+    ):
         with client(base_url, authorization=f"Bearer {unsigned}") as http:
             assert http.get(path).status_code == 401
 
@@ -78,11 +85,15 @@ def test_connection_headers_cannot_strip_the_identity_from_the_hop(person: Perso
         "/v1/models;/../../internal/v1/reservations",
     ],
 )
-def test_a_path_two_readers_could_read_differently_is_rejected(stack: Stack, person: Person, path: str) -> None:
+def test_a_path_two_readers_could_read_differently_is_rejected(
+    stack: Stack, person: Person, path: str
+) -> None:
     assert raw_request(stack, path, person.token).startswith(b"HTTP/1.1 400")
 
 
-@pytest.mark.parametrize("path", ["/internal/v1/reservations", "//internal/v1/reservations", "/metrics", "//metrics", "/internal"])
+@pytest.mark.parametrize(
+    "path", ["/internal/v1/reservations", "//internal/v1/reservations", "/metrics", "//metrics", "/internal"]
+)
 def test_the_inside_is_not_there_from_outside(stack: Stack, admin: Person, path: str) -> None:
     assert raw_request(stack, path, admin.token).startswith(b"HTTP/1.1 404")
 
@@ -91,14 +102,21 @@ def raw_request(stack: Stack, path: str, token: str) -> bytes:
     """The head of the answer to a GET of exactly these bytes; clients would normalise the path."""
     host, _, port = stack.gateway_url.removeprefix("http://").partition(":")
     with socket.create_connection((host, int(port)), timeout=10) as connection:
-        request = f"GET {path} HTTP/1.1\r\nhost: {host}:{port}\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n"
+        request = (
+            f"GET {path} HTTP/1.1\r\nhost: {host}:{port}\r\nauthorization: Bearer {token}\r\nconnection: "
+            "close\r\n\r\n"
+        )
         connection.sendall(request.encode())
         return connection.recv(4096)
 
 
 def test_another_host_name_is_not_answered(stack: Stack) -> None:
     with client(stack.gateway_url) as http:
-        assert http.get("/api/v1/auth/config", headers={"host": "evil.example"}).status_code in {400, 403, 421}
+        assert http.get("/api/v1/auth/config", headers={"host": "evil.example"}).status_code in {
+            400,
+            403,
+            421,
+        }
 
 
 # Input
@@ -137,14 +155,18 @@ def test_bad_input_under_v1_is_400_in_openais_envelope(person: Person, body: Any
 
 @pytest.mark.parametrize("body", [b"{", b"[1,2", b"\xff\xfe", b""])
 def test_a_body_that_is_no_json_is_400_under_v1(person: Person, body: bytes) -> None:
-    answer = person.http.post("/v1/chat/completions", content=body, headers={"content-type": "application/json"})
+    answer = person.http.post(
+        "/v1/chat/completions", content=body, headers={"content-type": "application/json"}
+    )
     assert answer.status_code == 400
     in_openais_envelope(answer)
 
 
 def test_the_official_client_raises_its_own_errors(person: Person) -> None:
     with pytest.raises(openai.NotFoundError) as missing:
-        person.openai().chat.completions.create(model="no-such-model", messages=[{"role": "user", "content": "x"}])
+        person.openai().chat.completions.create(
+            model="no-such-model", messages=[{"role": "user", "content": "x"}]
+        )
     assert missing.value.code == "model_not_found"
     with pytest.raises(openai.BadRequestError):
         person.openai().chat.completions.create(model=ECHO, messages=[])

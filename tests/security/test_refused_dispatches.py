@@ -1,4 +1,6 @@
-"""A dispatch that money, rates or a provider refuse says what to do, costs nothing, and leaves no hold behind."""
+"""A dispatch that money, rates or a provider refuse says what to do, costs nothing, and leaves no hold
+behind.
+"""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -46,7 +48,9 @@ def test_an_unpriced_model_in_a_chat_keeps_the_question(stack: Stack, person: Pe
     assert (reply["status"], reply["error"]["code"]) == ("failed", "price_unknown")
 
 
-def test_a_wallet_that_cannot_pay_is_402_and_says_what_is_there(admin: Person, person: Person, ledger: Ledger) -> None:
+def test_a_wallet_that_cannot_pay_is_402_and_says_what_is_there(
+    admin: Person, person: Person, ledger: Ledger
+) -> None:
     dear = "openai-2/fake-tools"
     set_prices(admin.http, {dear: (10**15, 10**15)})
     limit = {"scope": "user", "scope_id": person.id, "window": "month", "limit": "1000000"}
@@ -91,12 +95,19 @@ def test_a_budget_of_a_key_stops_the_key_and_not_its_owner(admin: Person, person
     assert admin.http.put("/api/v1/billing/budgets", json=limit).status_code == 200
     assert ask(person, completion()).status_code == 200
     with pytest.raises(openai.RateLimitError) as refused:
-        person.openai(made["key"]).chat.completions.create(model=ECHO, messages=[{"role": "user", "content": "x"}])
+        person.openai(made["key"]).chat.completions.create(
+            model=ECHO, messages=[{"role": "user", "content": "x"}]
+        )
     assert refused.value.code == "budget_exceeded"
 
 
 def test_an_answer_is_clamped_to_what_the_budget_buys(admin: Person, person: Person) -> None:
-    limit = {"scope": "user", "scope_id": person.id, "window": "month", "limit": "0.00025"}  # 250,000 nano: at most 83 tokens
+    limit = {
+        "scope": "user",
+        "scope_id": person.id,
+        "window": "month",
+        "limit": "0.00025",
+    }  # 250,000 nano: at most 83 tokens
     assert admin.http.put("/api/v1/billing/budgets", json=limit).status_code == 200
     answer = ask(person, completion("!tokens=500"))
     assert answer.status_code == 200
@@ -107,7 +118,11 @@ def test_an_answer_is_clamped_to_what_the_budget_buys(admin: Person, person: Per
 
 
 def test_the_charge_never_exceeds_the_hold(person: Person, ledger: Ledger) -> None:
-    answer = ask(person, completion("one two", model=ECHO, max_tokens=20) | {"messages": [{"role": "user", "content": "!over one"}]})
+    answer = ask(
+        person,
+        completion("one two", model=ECHO, max_tokens=20)
+        | {"messages": [{"role": "user", "content": "!over one"}]},
+    )
     assert answer.json()["usage"]["completion_tokens"] > 1000
     (hold,) = ledger.holds(person.id)
     assert hold["cost_nano"] == hold["amount_nano"] == int(answer.headers["x-atrium-cost-nano"])
@@ -133,7 +148,10 @@ def test_a_key_above_its_rate_is_429_with_retry_after(person: Person) -> None:
 def test_a_request_that_was_refused_costs_no_quota(stack: Stack, person: Person) -> None:
     made = person.make_key(limits={"rpm": 2})
     with client(person.gateway_url, authorization=f"Bearer {made['key']}") as http:
-        refused = [http.post("/v1/chat/completions", json=completion(model=stack.unpriced_model)).status_code for _ in range(6)]
+        refused = [
+            http.post("/v1/chat/completions", json=completion(model=stack.unpriced_model)).status_code
+            for _ in range(6)
+        ]
         assert refused == [402] * 6
         assert http.get("/v1/models").status_code == 200
         assert http.get("/v1/models").status_code == 200
@@ -155,7 +173,9 @@ FAILURES = {
 
 @pytest.fixture(scope="module")
 def failed(stack: Stack) -> dict[str, tuple[httpx.Response, Person]]:
-    """Each way a provider fails, asked for at the same time because some take seconds, each by a person of its own."""
+    """Each way a provider fails, asked for at the same time because some take seconds, each by a person of
+    its own.
+    """
 
     def one(directive: str) -> tuple[httpx.Response, Person]:
         someone = Person.sign_up(stack.gateway_url)
@@ -166,7 +186,9 @@ def failed(stack: Stack) -> dict[str, tuple[httpx.Response, Person]]:
 
 
 @pytest.mark.parametrize("directive", FAILURES)
-def test_a_provider_that_fails_gives_a_clear_error(failed: dict[str, tuple[httpx.Response, Person]], directive: str) -> None:
+def test_a_provider_that_fails_gives_a_clear_error(
+    failed: dict[str, tuple[httpx.Response, Person]], directive: str
+) -> None:
     answer, _ = failed[directive]
     status, code = FAILURES[directive]
     assert answer.status_code == status, answer.text
@@ -195,12 +217,20 @@ STREAM_FAILURES = {"!abort": "provider_error", "!malformed": "provider_error"}
 
 
 @pytest.mark.parametrize("directive", STREAM_FAILURES)
-def test_a_stream_that_breaks_ends_with_an_error_event(person: Person, ledger: Ledger, directive: str) -> None:
+def test_a_stream_that_breaks_ends_with_an_error_event(
+    person: Person, ledger: Ledger, directive: str
+) -> None:
     content = f"one two three four five six {directive}"
-    with person.http.stream("POST", "/v1/chat/completions", json=completion(content, stream=True)) as response:
+    with person.http.stream(
+        "POST", "/v1/chat/completions", json=completion(content, stream=True)
+    ) as response:
         assert response.status_code == 200
         events = [line.removeprefix("data: ") for line in response.iter_lines() if line.startswith("data: ")]
-    errors = [json.loads(event)["error"] for event in events if event.startswith("{") and "error" in json.loads(event)]
+    errors = [
+        json.loads(event)["error"]
+        for event in events
+        if event.startswith("{") and "error" in json.loads(event)
+    ]
     assert [error["code"] for error in errors] == [STREAM_FAILURES[directive]]
     until(lambda: not ledger.open_holds(person.id), within_s=5, what="the hold to end")
     assert len(ledger.holds(person.id)) == 1
@@ -225,7 +255,9 @@ def test_missing_usage_is_counted_and_charged(person: Person) -> None:
     assert total["output_tokens"] >= 4
 
 
-def test_a_provider_that_is_down_gives_503_and_the_hold_back(stack: Stack, person: Person, ledger: Ledger) -> None:
+def test_a_provider_that_is_down_gives_503_and_the_hold_back(
+    stack: Stack, person: Person, ledger: Ledger
+) -> None:
     model = "openai-2/fake-echo"
     assert ask(person, completion(model=model)).status_code == 200
     spent = person.usage_total()["cost_nano"]
@@ -242,4 +274,8 @@ def test_a_provider_that_is_down_gives_503_and_the_hold_back(stack: Stack, perso
         assert ask(person, completion()).status_code == 200, "the other provider continues"
     finally:
         stack.other_provider.start()
-    until(lambda: ask(person, completion(model=model)).status_code == 200, within_s=15, what="the provider to be used again")
+    until(
+        lambda: ask(person, completion(model=model)).status_code == 200,
+        within_s=15,
+        what="the provider to be used again",
+    )

@@ -1,4 +1,6 @@
-"""A walk over every route of every service: public by name or guarded, metered when it reaches a provider, shut to strangers."""
+"""A walk over every route of every service: public by name or guarded, metered when it reaches a provider,
+shut to strangers.
+"""
 
 import inspect
 import uuid
@@ -55,12 +57,17 @@ BODIES: dict[tuple[str, str], object] = {
     ("PATCH", "/api/v1/agents/mcp-servers/{server_id}"): {"enabled": False},
 }
 HEADERS: dict[tuple[str, str], dict[str, str]] = {
-    ("PATCH", "/api/v1/retrieval/uploads/{upload_id}"): {"upload-offset": "0", "content-type": "application/octet-stream"},
+    ("PATCH", "/api/v1/retrieval/uploads/{upload_id}"): {
+        "upload-offset": "0",
+        "content-type": "application/octet-stream",
+    },
 }
 
 
 def path_with(route: RouteInfo, **ids: str) -> str:
-    """The route's path with its parameters filled; a name nobody knows fails the test, so that new routes are thought of."""
+    """The route's path with its parameters filled; a name nobody knows fails the test, so that new routes are
+    thought of.
+    """
     path = route.path.replace("{model_id:path}", "fake-echo")
     for name, value in ids.items():
         path = path.replace(f"{{{name}}}", value)
@@ -86,7 +93,11 @@ def nobodys_ids() -> dict[str, str]:
 
 
 def test_every_route_is_public_by_name_or_guarded() -> None:
-    bare = [str(route) for route in all_routes() if route.guard is None and route.path not in public_paths(service_named(route.service))]
+    bare = [
+        str(route)
+        for route in all_routes()
+        if route.guard is None and route.path not in public_paths(service_named(route.service))
+    ]
     assert bare == []
 
 
@@ -104,7 +115,11 @@ def test_internal_routes_are_for_services_and_only_they_are() -> None:
 
 
 def test_every_route_that_uses_a_model_of_a_provider_is_metered() -> None:
-    users = [route for route in all_routes() if route.service == "inference-service" and route.guard == "models:use"]
+    users = [
+        route
+        for route in all_routes()
+        if route.service == "inference-service" and route.guard == "models:use"
+    ]
     assert users
     assert [str(route) for route in users if not (route.hot and route.metered)] == []
     assert {route.service for route in all_routes() if route.metered} == {"inference-service"}
@@ -116,7 +131,11 @@ def test_every_service_route_is_under_a_prefix_of_the_proxy_and_goes_to_its_owne
         if route.service == "gateway":
             assert not any(route.path == prefix or route.path.startswith(f"{prefix}/") for prefix in prefixes)
         else:
-            owners = {service for prefix, service in prefixes.items() if route.path == prefix or route.path.startswith(f"{prefix}/")}
+            owners = {
+                service
+                for prefix, service in prefixes.items()
+                if route.path == prefix or route.path.startswith(f"{prefix}/")
+            }
             assert owners == {route.service}, route
 
 
@@ -154,10 +173,19 @@ def test_internal_routes_are_out_of_reach(stack: Stack, admin: Person, route: Ro
     with client(stack.url(route.service)) as http:
         assert http.request(route.method, path, json={}).status_code == 401
         assert http.request(route.method, path, json={}, headers=credential).status_code == 403
-        stranger = next(name for name in ("retrieval-service", "billing-service") if name not in f"{route.guard} {route.service}")
+        stranger = next(
+            name
+            for name in ("retrieval-service", "billing-service")
+            if name not in f"{route.guard} {route.service}"
+        )
         uninvited = stack.service_tokens(stranger).header_for(route.service).decode()
-        refused = 403 if (stranger, route.service) in ARROWS else 401  # who does not call a service is nobody there
-        assert http.request(route.method, path, json={}, headers={"authorization": uninvited}).status_code == refused
+        refused = (
+            403 if (stranger, route.service) in ARROWS else 401
+        )  # who does not call a service is nobody there
+        assert (
+            http.request(route.method, path, json={}, headers={"authorization": uninvited}).status_code
+            == refused
+        )
 
 
 @pytest.fixture(scope="module")
@@ -189,17 +217,28 @@ def owned_documents(owner: Person) -> dict[str, str]:
     document = ready(owner, "private.txt", b"private words " * 50, "text/plain", knowledge_base_id=base)
     file_id = document["document_id"]
     chunk = owner.get(f"/api/v1/retrieval/files/{file_id}/chunks")["data"][0]
-    upload = owner.http.post("/api/v1/retrieval/uploads", json={"filename": "private words.txt", "size_bytes": 10}).json()
-    return {"file_id": file_id, "chunk_id": chunk.get("id") or chunk["chunk_id"], "upload_id": upload["id"], "knowledge_base_id": base}
+    upload = owner.http.post(
+        "/api/v1/retrieval/uploads", json={"filename": "private words.txt", "size_bytes": 10}
+    ).json()
+    return {
+        "file_id": file_id,
+        "chunk_id": chunk.get("id") or chunk["chunk_id"],
+        "upload_id": upload["id"],
+        "knowledge_base_id": base,
+    }
 
 
 def owned_agents(owner: Person, admin: Person) -> dict[str, str]:
     """An agent, a run of it that called a tool, and an MCP server of the administrator."""
     agent_id = agent(owner, tools=["calculator"], instructions="private words")
     body = {"input": '!call=calculator !args={"expression":"1+1"} private words', "model": "fake-echo"}
-    run = owner.http.post(f"/api/v1/agents/{agent_id}/runs", json=body, headers={"accept": "application/json"}).json()
+    run = owner.http.post(
+        f"/api/v1/agents/{agent_id}/runs", json=body, headers={"accept": "application/json"}
+    ).json()
     (call_id,) = (step["call_id"] for step in run["steps"] if step["kind"] == "tool")
-    server = admin.http.post("/api/v1/agents/mcp-servers", json={"name": "nowhere", "url": "http://127.0.0.1:9/mcp"})
+    server = admin.http.post(
+        "/api/v1/agents/mcp-servers", json={"name": "nowhere", "url": "http://127.0.0.1:9/mcp"}
+    )
     assert server.status_code == 201, server.text
     return {"agent_id": agent_id, "run_id": run["id"], "call_id": call_id, "server_id": server.json()["id"]}
 
@@ -226,9 +265,13 @@ def test_anothers_object_does_not_exist_for_a_stranger(
 
 @pytest.mark.e2e
 @pytest.mark.parametrize(
-    "route", [route for route in OBJECT_ROUTES if route.path.startswith(PRIVATE) and route.guard != "tools:manage"], ids=str
+    "route",
+    [route for route in OBJECT_ROUTES if route.path.startswith(PRIVATE) and route.guard != "tools:manage"],
+    ids=str,
 )
-def test_even_an_administrator_does_not_reach_anothers_work(admin: Person, owned: dict[str, str], route: RouteInfo) -> None:
+def test_even_an_administrator_does_not_reach_anothers_work(
+    admin: Person, owned: dict[str, str], route: RouteInfo
+) -> None:
     assert send(admin.http, route, path_with(route, **owned)).status_code == 404
 
 

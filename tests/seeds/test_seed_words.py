@@ -1,4 +1,5 @@
-"""The words of the first documents work as they stand there: their environment blocks start the platform, and it does its work.
+"""The words of the first documents work as they stand there: their environment blocks start the platform, and
+it does its work.
 
 Only addresses are other ones: those of this machine.
 """
@@ -65,7 +66,9 @@ def seeded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeedStack]:
     provider.start()
     with ollama() as ollama_url:
         addresses = {"OLLAMA_BASE_URLS": ollama_url, "OPENAI_API_BASE_URLS": provider.base_url}
-        stack = SeedStack(tmp_path_factory.mktemp("seed") / "home", {**variables(SERVICES_BLOCK), **addresses})
+        stack = SeedStack(
+            tmp_path_factory.mktemp("seed") / "home", {**variables(SERVICES_BLOCK), **addresses}
+        )
         try:
             stack.start()
             yield stack
@@ -90,7 +93,9 @@ def test_the_platform_does_its_work_with_the_block_of_the_services(seeded: SeedS
     person.usage_settles_at(turn.usage["cost_nano"])
     assert person.chat(OLLAMA_MODEL).post("hello").status == "complete"
 
-    file = upload(person, "tower.md", b"# Tower\n\nThe keeper of the tower is called Ottilie.", "text/markdown")
+    file = upload(
+        person, "tower.md", b"# Tower\n\nThe keeper of the tower is called Ottilie.", "text/markdown"
+    )
     document = ended(person, file["document_id"])
     assert document["stage"] == "ready", document
     found = search(person, "Who keeps the tower?", k=1)
@@ -111,11 +116,14 @@ def test_the_database_of_the_other_block_gets_its_one_sentence(tmp_path: Path) -
     assert done.returncode == 2
     [line] = done.stderr.splitlines()
     assert line.startswith(
-        "Atrium cannot start: DATABASE_URL: sqlite is not supported: Atrium keeps its ledger and locks in PostgreSQL only"
+        "Atrium cannot start: DATABASE_URL: sqlite is not supported: Atrium keeps its ledger and locks in "
+        "PostgreSQL only"
     )
 
 
-def test_the_other_words_of_that_block_are_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_other_words_of_that_block_are_understood(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("ATRIUM_HOME", str(tmp_path))
     for name, value in variables(APPLICATION_BLOCK).items():
         if name != "DATABASE_URL":
@@ -126,9 +134,15 @@ def test_the_other_words_of_that_block_are_understood(tmp_path: Path, monkeypatc
         for name, value in KeyRing().environment(service, database_url="postgresql://a@127.0.0.1/b").items():
             monkeypatch.setenv(name, value)
         settings = load_settings(settings_class)
-        assert (settings.webui_name, settings.public_url, settings.log_level) == ("mAI", "http://localhost", "INFO")
+        assert (settings.webui_name, settings.public_url, settings.log_level) == (
+            "mAI",
+            "http://localhost",
+            "INFO",
+        )
         if isinstance(settings, InferenceSettings):
-            assert [endpoint.base_url for endpoint in settings.ollama_endpoints()] == ["http://localhost:11434"]
+            assert [endpoint.base_url for endpoint in settings.ollama_endpoints()] == [
+                "http://localhost:11434"
+            ]
             [bought] = settings.openai_endpoints()
             assert (bought.base_url, bought.api_key is not None) == ("https://api.openai.com/v1", True)
 
@@ -140,7 +154,9 @@ def test_both_stores_and_the_model_are_called_as_the_document_calls_them(
     monkeypatch.setenv("ATRIUM_HOME", str(tmp_path))
     for name, value in {**variables(SERVICES_BLOCK), "VECTOR_DB": store}.items():
         monkeypatch.setenv(name, value)
-    for name, value in KeyRing().environment("retrieval-service", database_url="postgresql://a@127.0.0.1/b").items():
+    for name, value in (
+        KeyRing().environment("retrieval-service", database_url="postgresql://a@127.0.0.1/b").items()
+    ):
         monkeypatch.setenv(name, value)
     settings = load_settings(RetrievalSettings)
     assert (settings.vector_db, settings.embedding_model) == (store, "all-minilm-l6-v2")
@@ -150,10 +166,17 @@ def test_both_stores_and_the_model_are_called_as_the_document_calls_them(
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_the_platform_does_its_work_with_the_other_block_and_the_other_store(tmp_path: Path) -> None:
-    """All of the application's block but its database, with one Ollama and no key that anybody would accept."""
+    """All of the application's block but its database, with one Ollama and no key that anybody
+    would accept.
+    """
     block = {name: value for name, value in variables(APPLICATION_BLOCK).items() if name != "DATABASE_URL"}
     with ollama() as url:
-        block |= {"OLLAMA_BASE_URL": url, "VECTOR_DB": "qdrant", "PORT": str(free_port()), "ENABLE_OPENAI_API": "false"}
+        block |= {
+            "OLLAMA_BASE_URL": url,
+            "VECTOR_DB": "qdrant",
+            "PORT": str(free_port()),
+            "ENABLE_OPENAI_API": "false",
+        }
         stack = SeedStack(tmp_path / "home", block, port=int(block["PORT"]))
         try:
             stack.start()

@@ -15,7 +15,11 @@ from shared.background import TaskTracker
 from shared.contracts.agents import CodeRequest, CodeResult
 from shared.jail import landlock
 
-NO_LANDLOCK = "" if sys.platform == "linux" and landlock.abi() >= 1 else "this kernel has no Landlock, so there is no sandbox to test"
+NO_LANDLOCK = (
+    ""
+    if sys.platform == "linux" and landlock.abi() >= 1
+    else "this kernel has no Landlock, so there is no sandbox to test"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +36,12 @@ class Sandbox:
 
 
 @asynccontextmanager
-async def sandbox(cache_dir: Path, *, self_test: SelfTest | None = None, **limits: Any) -> AsyncGenerator[Sandbox]:
-    """A sandbox for the length of the block. `cache_dir` may be kept between uses: building its font list takes seconds."""
+async def sandbox(
+    cache_dir: Path, *, self_test: SelfTest | None = None, **limits: Any
+) -> AsyncGenerator[Sandbox]:
+    """A sandbox for the length of the block. `cache_dir` may be kept between uses: building its font list
+    takes seconds.
+    """
     tasks = TaskTracker()
     runner = CodeRunner(CodeLimits(cache_dir=cache_dir, **limits), tasks=tasks, self_test=self_test)
     runner.open()

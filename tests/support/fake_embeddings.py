@@ -13,7 +13,8 @@ from servers import read_body
 
 
 class FakeInference:
-    """POST /v1/embeddings as the inference-service answers it. `refusals` are used up first; a closed `gate` keeps callers waiting.
+    """POST /v1/embeddings as the inference-service answers it. `refusals` are used up first; a closed `gate`
+    keeps callers waiting.
 
     So does `held`, those who call for one of these persons.
     """
@@ -48,10 +49,14 @@ class FakeInference:
 
 
 def _vector(text: str) -> str:
-    numbers = np.random.default_rng(int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])).normal(size=384)
+    numbers = np.random.default_rng(int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])).normal(
+        size=384
+    )
     return base64.b64encode((numbers / np.linalg.norm(numbers)).astype("<f4").tobytes()).decode()
 
 
 async def _answer(send: Any, status: int, body: dict[str, Any]) -> None:
-    await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"application/json")]})
+    await send(
+        {"type": "http.response.start", "status": status, "headers": [(b"content-type", b"application/json")]}
+    )
     await send({"type": "http.response.body", "body": json.dumps(body).encode()})

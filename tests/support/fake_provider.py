@@ -1,8 +1,10 @@
-"""A scripted OpenAI-compatible provider: `python -m fake_provider --port 9000`, or `running_provider()` in a test.
+"""A scripted OpenAI-compatible provider: `python -m fake_provider --port 9000`, or `running_provider()` in a
+test.
 
-A model's name chooses the behaviour (fake-echo, fake-slow, fake-429, fake-500, fake-401, fake-stall, fake-hang, fake-malformed,
-fake-no-usage, fake-abort, fake-over, fake-tools, fake-reasoning, fake-length); so do "!" words in the last user message, such as
-"!slow" or "!tokens=20 !delay_ms=5". GET /_requests lists what came in, GET /_dispatches counts it, POST /_reset forgets it.
+A model's name chooses the behaviour (fake-echo, fake-slow, fake-429, fake-500, fake-401, fake-stall,
+fake-hang, fake-malformed, fake-no-usage, fake-abort, fake-over, fake-tools, fake-reasoning, fake-length); so
+do "!" words in the last user message, such as "!slow" or "!tokens=20 !delay_ms=5". GET /_requests lists what
+came in, GET /_dispatches counts it, POST /_reset forgets it.
 """
 
 import argparse
@@ -52,7 +54,9 @@ class FakeProvider:
             return self._control(method, path)
         payload = _parse(body)
         if self.recording:
-            self.requests.append({"method": method, "path": path, "headers": _redacted(headers), "body": payload})
+            self.requests.append(
+                {"method": method, "path": path, "headers": _redacted(headers), "body": payload}
+            )
         if self._authorization is not None and headers.get("authorization") != self._authorization:
             return failure(401, "Incorrect API key provided", "invalid_api_key")
         if path in self.moved:
@@ -72,7 +76,9 @@ class FakeProvider:
         return plan
 
     def counts(self) -> dict[str, Any]:
-        """`dispatches` are requests for a model, refused ones included; `cancelled` those the client left before their end."""
+        """`dispatches` are requests for a model, refused ones included; `cancelled` those the client left
+        before their end.
+        """
         return {
             "dispatches": self.dispatches,
             "completed": self.completed,
@@ -184,11 +190,15 @@ class _Connection(asyncio.Protocol):
 
 
 @asynccontextmanager
-async def running_provider(*, api_key: str | None = None, host: str = "127.0.0.1", port: int = 0) -> AsyncGenerator[FakeProvider]:
+async def running_provider(
+    *, api_key: str | None = None, host: str = "127.0.0.1", port: int = 0
+) -> AsyncGenerator[FakeProvider]:
     """Serves while the block runs, on a free port unless told one. `provider.url` ends in /v1."""
     provider = FakeProvider(api_key=api_key)
     connections: set[_Connection] = set()
-    server = await asyncio.get_running_loop().create_server(lambda: _Connection(provider, connections), host, port, backlog=512)
+    server = await asyncio.get_running_loop().create_server(
+        lambda: _Connection(provider, connections), host, port, backlog=512
+    )
     provider.url = f"http://{host}:{server.sockets[0].getsockname()[1]}/v1"
     try:
         yield provider

@@ -11,7 +11,8 @@ from typing import Any, Literal, cast
 import orjson
 
 MODES = (
-    "echo", "slow", "429", "500", "401", "stall", "hang", "malformed", "no-usage", "abort", "over", "tools", "reasoning", "length",
+    "echo", "slow", "429", "500", "401", "stall", "hang", "malformed", "no-usage", "abort", "over", "tools",
+    "reasoning", "length",
 )  # fmt: skip
 MODELS = tuple(f"fake-{mode}" for mode in MODES)
 EMBEDDING_MODEL = "fake-embed"
@@ -43,7 +44,9 @@ class Plan:
 
 @dataclass(slots=True)
 class Script:
-    """How one request is to be answered, from the model's name and the "!word" or "!name=value" directives of the last user message."""
+    """How one request is to be answered, from the model's name and the "!word" or "!name=value" directives of
+    the last user message.
+    """
 
     mode: str
     tokens: int | None = None
@@ -68,7 +71,9 @@ def message_text(message: dict[str, Any]) -> str:
 def read_script(body: dict[str, Any]) -> Script:
     """Directives win over the model's name: "!slow", "!500", "!tokens=20", "!delay_ms=5"."""
     model = str(body.get("model", ""))
-    mode = next((each for each in MODES if model == f"fake-{each}" or model.startswith(f"fake-{each}-")), "echo")
+    mode = next(
+        (each for each in MODES if model == f"fake-{each}" or model.startswith(f"fake-{each}-")), "echo"
+    )
     values: dict[str, str] = {}
     for word in last_user_text(body).split():
         if word.startswith("!"):
@@ -77,14 +82,21 @@ def read_script(body: dict[str, Any]) -> Script:
             if name in MODES:
                 mode = name
     tokens = int(values["tokens"]) if values.get("tokens", "").isdigit() else None
-    delay_s = int(values["delay_ms"]) / 1000 if values.get("delay_ms", "").isdigit() else (_SLOW_DELAY_S if mode == "slow" else 0.0)
+    delay_s = (
+        int(values["delay_ms"]) / 1000
+        if values.get("delay_ms", "").isdigit()
+        else (_SLOW_DELAY_S if mode == "slow" else 0.0)
+    )
     return Script(mode=mode, tokens=tokens, delay_s=delay_s, values=values)
 
 
 def last_user_text(body: dict[str, Any]) -> str:
     """The text of the newest user message, or the prompt of a plain completion."""
     messages = cast("list[dict[str, Any]]", body.get("messages") or [])
-    return next((message_text(each) for each in reversed(messages) if each.get("role") == "user"), str(body.get("prompt", "")))
+    return next(
+        (message_text(each) for each in reversed(messages) if each.get("role") == "user"),
+        str(body.get("prompt", "")),
+    )
 
 
 def reply_words(body: dict[str, Any], script: Script) -> tuple[list[str], str]:
@@ -103,13 +115,17 @@ def reply_words(body: dict[str, Any], script: Script) -> tuple[list[str], str]:
 
 def usage_of(body: dict[str, Any], completion_tokens: int, script: Script) -> dict[str, int]:
     """Words in, words out; mode "over" claims a thousand more than it sent."""
-    prompt = sum(count_tokens(message_text(each)) for each in cast("list[dict[str, Any]]", body.get("messages") or []))
+    prompt = sum(
+        count_tokens(message_text(each)) for each in cast("list[dict[str, Any]]", body.get("messages") or [])
+    )
     prompt += count_tokens(str(body.get("prompt", "")))
     completion = completion_tokens + (_OVERCLAIM if script.mode == "over" else 0)
     return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
 
 
-def whole(status: int, payload: bytes, content_type: bytes = b"application/json", extra: bytes = b"") -> bytes:
+def whole(
+    status: int, payload: bytes, content_type: bytes = b"application/json", extra: bytes = b""
+) -> bytes:
     """A complete response with its length."""
     return b"HTTP/1.1 %d %b\r\ncontent-type: %b\r\n%bcontent-length: %d\r\n\r\n%b" % (
         status, _REASONS.get(status, b"X"), content_type, extra, len(payload), payload,
@@ -122,8 +138,12 @@ def failure(status: int, message: str, code: str) -> Plan:
     return Plan([whole(status, body, extra=b"retry-after: 1\r\n" if status == 429 else b"")])
 
 
-def events_of(*events: dict[str, Any] | bytes, delay_s: float = 0.0, end: Literal["done", "abort", "stall"] = "done") -> Plan:
-    """A stream of these chunks; bytes are sent as they are. `end`: see Plan, "done" closes the body, also without [DONE]."""
+def events_of(
+    *events: dict[str, Any] | bytes, delay_s: float = 0.0, end: Literal["done", "abort", "stall"] = "done"
+) -> Plan:
+    """A stream of these chunks; bytes are sent as they are. `end`: see Plan, "done" closes the body, also
+    without [DONE].
+    """
     pieces = [_chunk(event) if isinstance(event, bytes) else _event(event) for event in events]
     last = [b"0\r\n\r\n"] if end == "done" else []
     return Plan([_SSE_HEAD + pieces[0], *pieces[1:], *last], delay_s=delay_s, end=end, counts=True)
@@ -134,7 +154,10 @@ _FAILURES = {
     "500": (500, "scripted failure", "server_error"),
     "401": (401, "scripted bad key", "invalid_api_key"),
 }
-_SSE_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-cache\r\ntransfer-encoding: chunked\r\n\r\n"
+_SSE_HEAD = (
+    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-cache\r\ntransfer-encoding: "
+    b"chunked\r\n\r\n"
+)
 
 
 def chat(body: dict[str, Any]) -> Plan:
@@ -155,7 +178,9 @@ def chat(body: dict[str, Any]) -> Plan:
 
 def _unstreamed(body: dict[str, Any], script: Script) -> Plan:
     if script.mode == "stall":
-        return Plan([b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 500\r\n\r\n"], end="stall")
+        return Plan(
+            [b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 500\r\n\r\n"], end="stall"
+        )
     if script.mode == "malformed":
         return Plan([whole(200, b'{"choices": [{"message": ')])
     words, reason = reply_words(body, script)
@@ -163,10 +188,15 @@ def _unstreamed(body: dict[str, Any], script: Script) -> Plan:
     if script.mode == "reasoning":
         message["reasoning_content"] = "thinking it over"
     if wants_tool(body, script):
-        message, reason, words = {"role": "assistant", "content": None, "tool_calls": [_tool_call(body, script)]}, "tool_calls", ["call"]
+        message, reason, words = (
+            {"role": "assistant", "content": None, "tool_calls": [_tool_call(body, script)]},
+            "tool_calls",
+            ["call"],
+        )
     answer = _envelope(body, "chat.completion")
     answer["choices"] = [
-        {"index": index, "message": message, "finish_reason": reason, "logprobs": None} for index in range(int(body.get("n") or 1))
+        {"index": index, "message": message, "finish_reason": reason, "logprobs": None}
+        for index in range(int(body.get("n") or 1))
     ]
     if script.mode != "no-usage":
         answer["usage"] = usage_of(body, len(words) * int(body.get("n") or 1), script)
@@ -188,9 +218,16 @@ def _streamed(body: dict[str, Any], script: Script) -> Plan:
         if script.mode == "reasoning":
             deltas += [{"reasoning_content": "thinking it "}, {"reasoning_content": "over"}]
         deltas += [{"content": word if index == 0 else " " + word} for index, word in enumerate(words)]
-    events = [_event({**envelope, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]}) for delta in deltas]
+    events = [
+        _event({**envelope, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]})
+        for delta in deltas
+    ]
     if script.mode == "abort":
-        return Plan([_SSE_HEAD + events[0], *events[1 : 1 + _ABORT_AFTER]], delay_s=max(script.delay_s, 0.01), end="abort")
+        return Plan(
+            [_SSE_HEAD + events[0], *events[1 : 1 + _ABORT_AFTER]],
+            delay_s=max(script.delay_s, 0.01),
+            end="abort",
+        )
     if script.mode == "malformed":
         return Plan(
             [
@@ -221,7 +258,9 @@ def tool_results(body: dict[str, Any]) -> list[str]:
 
 
 def wants_tool(body: dict[str, Any], script: Script) -> bool:
-    """Mode "tools" calls the first offered tool, "!call=name !args={json} !rounds=n" the named one, until n (1) results are there."""
+    """Mode "tools" calls the first offered tool, "!call=name !args={json} !rounds=n" the named one, until n
+    (1) results are there.
+    """
     rounds = int(script.values.get("rounds") or 1)
     asked = "call" in script.values and bool(body.get("tools"))
     return (asked or script.mode == "tools") and len(tool_results(body)) < rounds
@@ -234,20 +273,33 @@ def _tool_call(body: dict[str, Any], script: Script) -> dict[str, Any]:
     number = len(tool_results(body)) + 1
     arguments = script.values.get("args", '{"city":"Paris"}').replace("{n}", str(number))
     name = script.values.get("call", offered)
-    return {"id": f"call_fake_{number}", "type": "function", "function": {"name": name, "arguments": arguments}}
+    return {
+        "id": f"call_fake_{number}",
+        "type": "function",
+        "function": {"name": name, "arguments": arguments},
+    }
 
 
 def _tool_deltas(body: dict[str, Any], script: Script) -> Iterator[dict[str, Any]]:
     call = _tool_call(body, script)
     function = call["function"]
-    yield {"role": "assistant", "content": None, "tool_calls": [{**call, "index": 0, "function": {**function, "arguments": ""}}]}
+    yield {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [{**call, "index": 0, "function": {**function, "arguments": ""}}],
+    }
     text = function["arguments"]
     for part in (text[:4], text[4:12], text[12:]):
         yield {"tool_calls": [{"index": 0, "function": {"arguments": part}}]}
 
 
 def _envelope(body: dict[str, Any], kind: str) -> dict[str, Any]:
-    return {"id": "chatcmpl-fake", "object": kind, "created": int(time.time()), "model": body.get("model", "")}
+    return {
+        "id": "chatcmpl-fake",
+        "object": kind,
+        "created": int(time.time()),
+        "model": body.get("model", ""),
+    }
 
 
 def _event(payload: dict[str, Any]) -> bytes:
@@ -265,11 +317,20 @@ def embeddings(body: dict[str, Any]) -> Plan:
     size = int(body.get("dimensions") or 384)
     as_base64 = body.get("encoding_format") == "base64"
     data = [
-        {"object": "embedding", "index": index, "embedding": _packed(_vector(text, size)) if as_base64 else _vector(text, size)}
+        {
+            "object": "embedding",
+            "index": index,
+            "embedding": _packed(_vector(text, size)) if as_base64 else _vector(text, size),
+        }
         for index, text in enumerate(texts)
     ]
     tokens = sum(count_tokens(text) for text in texts)
-    answer = {"object": "list", "model": body.get("model"), "data": data, "usage": {"prompt_tokens": tokens, "total_tokens": tokens}}
+    answer = {
+        "object": "list",
+        "model": body.get("model"),
+        "data": data,
+        "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
+    }
     return Plan([whole(200, orjson.dumps(answer))], counts=True, model=str(body.get("model", "")))
 
 
@@ -284,5 +345,8 @@ def _packed(vector: list[float]) -> str:
 
 def models() -> Plan:
     """The answer to GET /v1/models."""
-    data = [{"id": name, "object": "model", "created": 0, "owned_by": "fake"} for name in (*MODELS, EMBEDDING_MODEL)]
+    data = [
+        {"id": name, "object": "model", "created": 0, "owned_by": "fake"}
+        for name in (*MODELS, EMBEDDING_MODEL)
+    ]
     return Plan([whole(200, orjson.dumps({"object": "list", "data": data}))])

@@ -13,11 +13,22 @@ from shared.auth.principal import DEFAULT_ORGANISATION_ID, DEFAULT_TEAM_ID, Prin
 from shared.auth.tokens import USER_KEY_ID, ServiceTokens, UserTokens
 from shared.ids import uuid7
 
-SERVICES = ("gateway", "inference-service", "agent-service", "retrieval-service", "chat-service", "billing-service")
+SERVICES = (
+    "gateway",
+    "inference-service",
+    "agent-service",
+    "retrieval-service",
+    "chat-service",
+    "billing-service",
+)
 
 
 def make_principal(
-    role: Role = Role.USER, *, user_id: UUID | None = None, organisation_id: UUID = DEFAULT_ORGANISATION_ID, **changes: Any
+    role: Role = Role.USER,
+    *,
+    user_id: UUID | None = None,
+    organisation_id: UUID = DEFAULT_ORGANISATION_ID,
+    **changes: Any,
 ) -> Principal:
     """A person of the default team, new unless `user_id` is given."""
     principal = Principal(
@@ -36,8 +47,18 @@ class KeyRing:
 
     def __init__(self) -> None:
         keys = {kid: Ed25519PrivateKey.generate() for kid in (USER_KEY_ID, *SERVICES)}
-        self._pem = {kid: key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode() for kid, key in keys.items()}
-        self.jwks = json.dumps({"keys": [{**OKPAlgorithm.to_jwk(key.public_key(), as_dict=True), "kid": kid} for kid, key in keys.items()]})
+        self._pem = {
+            kid: key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+            for kid, key in keys.items()
+        }
+        self.jwks = json.dumps(
+            {
+                "keys": [
+                    {**OKPAlgorithm.to_jwk(key.public_key(), as_dict=True), "kid": kid}
+                    for kid, key in keys.items()
+                ]
+            }
+        )
 
     def pem(self, kid: str) -> str:
         """Private key of `kid`: "user-1" or a service's name."""
@@ -56,7 +77,10 @@ class KeyRing:
 
     def settings_fields(self, service: str, *, database_url: str) -> dict[str, Any]:
         """As `environment`, with the names of the settings fields."""
-        return {name.lower(): value for name, value in self.environment(service, database_url=database_url).items()}
+        return {
+            name.lower(): value
+            for name, value in self.environment(service, database_url=database_url).items()
+        }
 
     def user_token(self, principal: Principal, *, ttl_s: int = 300) -> str:
         """A signed user token of `principal`."""
@@ -66,7 +90,9 @@ class KeyRing:
         """Headers of a request of `principal`."""
         return {"authorization": f"Bearer {self.user_token(principal)}"}
 
-    def service_headers(self, service: str, *, target: str, principal: Principal | None = None) -> dict[str, str]:
+    def service_headers(
+        self, service: str, *, target: str, principal: Principal | None = None
+    ) -> dict[str, str]:
         """Headers of a call from `service` to `target`, acting for `principal` when given."""
         tokens = ServiceTokens(signing_key_pem=self._pem[service], service=service)
         return {"authorization": tokens.header_for(target, principal).decode()}

@@ -1,4 +1,6 @@
-"""A retrieval-service over a database and a folder of its own, and the people who use it: for tests of ingestion."""
+"""A retrieval-service over a database and a folder of its own, and the people who use it: for tests of
+ingestion.
+"""
 
 import asyncio
 import contextlib
@@ -20,7 +22,9 @@ from shared.auth.principal import Principal
 
 FILES = "/api/v1/retrieval/files"
 # Eleven passages: each paragraph is too long to share one.
-TEXT = "\n\n".join(f"Paragraph {number}. " + f"The word of this part is w{number}x. " * 14 for number in range(11))
+TEXT = "\n\n".join(
+    f"Paragraph {number}. " + f"The word of this part is w{number}x. " * 14 for number in range(11)
+)
 PASSAGES = 11
 
 
@@ -33,7 +37,9 @@ class Person:
 
     def __init__(self, base_url: str, keys: KeyRing, principal: Principal) -> None:
         self.principal = principal
-        self.http = httpx.AsyncClient(base_url=base_url, headers=keys.user_headers(principal), timeout=20, trust_env=False)
+        self.http = httpx.AsyncClient(
+            base_url=base_url, headers=keys.user_headers(principal), timeout=20, trust_env=False
+        )
 
     async def upload(self, text: str | bytes = TEXT, name: str = "notes.txt") -> str:
         answer = await self.http.post(FILES, files={"file": (name, text, "text/plain")})
@@ -75,7 +81,9 @@ class World:
                 await person.http.aclose()
 
     async def sql(self, statement: str, *values: Any) -> list[asyncpg.Record]:
-        connection = await asyncpg.connect(self.database.app_url, server_settings={"search_path": "retrieval"})
+        connection = await asyncpg.connect(
+            self.database.app_url, server_settings={"search_path": "retrieval"}
+        )
         try:
             return await connection.fetch(statement, *values)
         finally:
@@ -109,7 +117,9 @@ class Service:
 
 @contextlib.asynccontextmanager
 async def worlds_over(
-    service_database: Callable[[str], Any], tmp_path_factory: pytest.TempPathFactory, embedding_model_folder: Path
+    service_database: Callable[[str], Any],
+    tmp_path_factory: pytest.TempPathFactory,
+    embedding_model_folder: Path,
 ) -> AsyncGenerator[Callable[[], World]]:
     """Makes worlds apart from each other, but for the embedding service."""
     keys, inference = KeyRing(), FakeInference()

@@ -18,7 +18,9 @@ async def serve(app: Any, **options: Any) -> AsyncGenerator[str]:
     """
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(app, log_config=None, lifespan=options.pop("lifespan", "on"), timeout_graceful_shutdown=2, **options)
+    config = uvicorn.Config(
+        app, log_config=None, lifespan=options.pop("lifespan", "on"), timeout_graceful_shutdown=2, **options
+    )
     config.load()
     server = uvicorn.Server(config)
     server.lifespan = config.lifespan_class(config)

@@ -9,5 +9,9 @@ depends_on = None
 
 
 def upgrade() -> None:
-    create_index_concurrently("ix_run_events_kept", on="run", definition="(ended_at) WHERE events_kept AND ended_at IS NOT NULL")
-    create_index_concurrently("ix_run_without_chat", on="run", definition="(ended_at) WHERE NOT of_chat AND ended_at IS NOT NULL")
+    create_index_concurrently(
+        "ix_run_events_kept", on="run", definition="(ended_at) WHERE events_kept AND ended_at IS NOT NULL"
+    )
+    create_index_concurrently(
+        "ix_run_without_chat", on="run", definition="(ended_at) WHERE NOT of_chat AND ended_at IS NOT NULL"
+    )

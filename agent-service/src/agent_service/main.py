@@ -53,7 +53,9 @@ from agent_service.tools.port import Toolbox
 SCHEMA = "agent"
 _DURABLE_SCHEMA = "agent_dbos"
 _WORKFLOW_VERSION = "1"
-"""Raised when the order of a workflow's steps changes: unfinished runs of another version then start again, by what their rows say."""
+"""Raised when the order of a workflow's steps changes: unfinished runs of another version then start again,
+by what their rows say.
+"""
 _OLD_COSTS_S = 60
 
 
@@ -62,7 +64,9 @@ async def lifespan(api: FastAPI) -> AsyncGenerator[None]:
     """Open what the service owns, and close it after the drain, last opened first."""
     settings: AgentSettings = api.state.settings
     async with AsyncExitStack() as stack:
-        database = Database(settings.database_url.get_secret_value(), schema=SCHEMA, pool_max=settings.database_pool_max)
+        database = Database(
+            settings.database_url.get_secret_value(), schema=SCHEMA, pool_max=settings.database_pool_max
+        )
         stack.push_async_callback(database.dispose)
         api.state.database = database
         await check_schema(database, service=settings.service, code_version=SCHEMA_VERSION)
@@ -81,13 +85,19 @@ async def lifespan(api: FastAPI) -> AsyncGenerator[None]:
         )
         workflow, jobs = _build_runs(api.state, engine, pool, settings, stack)
         url = settings.database_url.get_secret_value()
-        losses = access_subscriber(url, service=settings.service, end_work=api.state.erasures.after(partial(_end_access, api.state)))
+        losses = access_subscriber(
+            url, service=settings.service, end_work=api.state.erasures.after(partial(_end_access, api.state))
+        )
         losses.start()
         stack.push_async_callback(losses.close)
-        stack.callback(on_shutdown_signal(partial(_begin_drain, api.state, workflow, settings.drain_timeout_s)))
+        stack.callback(
+            on_shutdown_signal(partial(_begin_drain, api.state, workflow, settings.drain_timeout_s))
+        )
 
         async def own(owned: AsyncExitStack) -> None:
-            """Runs have one owner, and so have the users that code runs as. The drain comes first, if the signal has not begun it."""
+            """Runs have one owner, and so have the users that code runs as. The drain comes first, if the
+            signal has not begun it.
+            """
             owned.push_async_callback(code.close)
             code.open()
             await engine.launch()
@@ -120,7 +130,9 @@ def _build_clients(state: State, pool: UpstreamPool, settings: AgentSettings) ->
     state.retrieval = RetrievalClient(
         pool, tokens, base_url=settings.retrieval_service_url, timeouts=Timeouts(connect_s=2, first_byte_s=30)
     )
-    state.billing = BillingClient(pool, tokens, base_url=settings.billing_service_url, timeouts=Timeouts(connect_s=2, first_byte_s=5))
+    state.billing = BillingClient(
+        pool, tokens, base_url=settings.billing_service_url, timeouts=Timeouts(connect_s=2, first_byte_s=5)
+    )
 
 
 def _code_limits(settings: AgentSettings) -> CodeLimits:
@@ -156,15 +168,21 @@ def _build_runs(
         connect_timeout_s=settings.provider_connect_timeout_s,
         tokens_max=settings.prompt_tokens_max,
     )
-    models = ModelSteps(database, state.completions, state.toolbox, windows=windows, tasks=flushes, settings=settings)
+    models = ModelSteps(
+        database, state.completions, state.toolbox, windows=windows, tasks=flushes, settings=settings
+    )
     tools = ToolSteps(database, state.toolbox, settings)
-    workflow = RunWorkflow(database, models, tools, costs=costs, live=live, owner=owner, settings=settings, metrics=state.metrics)
+    workflow = RunWorkflow(
+        database, models, tools, costs=costs, live=live, owner=owner, settings=settings, metrics=state.metrics
+    )
     engine.register(RUN, workflow.run)
     sweeper = Sweeper(database, engine, live, owner=owner)
     state.field_checks = FieldChecks(state.toolbox, sources, settings)
     state.runs = RunService(database, engine, live, sources=sources, settings=settings)
     state.streams = streams = RunStreams(database, live, settings)
-    state.metrics.gauge("agent_streams_open", "Event streams that readers hold open").set_function(lambda: len(streams.open))
+    state.metrics.gauge("agent_streams_open", "Event streams that readers hold open").set_function(
+        lambda: len(streams.open)
+    )
 
     state.erasures = Erasures(database, BELONGINGS)
     state.retention = retention(database, engine, settings, state.metrics)
@@ -202,7 +220,15 @@ def create_app(settings: AgentSettings | None = None, *, toolbox: Toolbox | None
         title="Atrium agent-service",
         lifespan=lifespan,
         # Routes with fixed names before those of agents, whose ids are UUIDs.
-        routers=[caller_router("/api/v1/agents"), code_router, tools_router, mcp_router, runs_router, internal_runs_router, agents_router],
+        routers=[
+            caller_router("/api/v1/agents"),
+            code_router,
+            tools_router,
+            mcp_router,
+            runs_router,
+            internal_runs_router,
+            agents_router,
+        ],
         readiness={"database": check_database},
         body_bytes_max=BODY_BYTES_MAX,
     )

@@ -26,12 +26,16 @@ _TOOLS_PER_SERVER_MAX = 128
 _FILES_PER_CALL_MAX = 8
 
 
-def build_tools(state: State, settings: AgentSettings, stack: AsyncExitStack) -> tuple[ToolRegistry, Periodic]:
-    """All tools, and the job that looks after the MCP servers. `state` has database, retrieval, code and metrics.
+def build_tools(
+    state: State, settings: AgentSettings, stack: AsyncExitStack
+) -> tuple[ToolRegistry, Periodic]:
+    """All tools, and the job that looks after the MCP servers. `state` has database, retrieval, code and
+    metrics.
 
     Raises: McpFileError when MCP_SERVERS_FILE cannot be used.
     """
-    # An operator decides about the own network; where nobody did, a machine for development is open to itself.
+    # An operator decides about the own network; where nobody did, a machine for development is open to
+    # itself.
     allowed = settings.mcp_allow_private_addresses
     private_allowed = settings.env == "dev" if allowed is None else allowed
     seal = Seal((settings.mcp_secrets_key or settings.service_signing_key).get_secret_value())
@@ -46,13 +50,19 @@ def build_tools(state: State, settings: AgentSettings, stack: AsyncExitStack) ->
         check_interval_s=settings.mcp_check_interval_s,
     )
     stack.push_async_callback(servers.close)
-    state.mcp = McpService(servers, seal, private_allowed=private_allowed, servers_max=settings.mcp_servers_per_organisation_max)
+    state.mcp = McpService(
+        servers, seal, private_allowed=private_allowed, servers_max=settings.mcp_servers_per_organisation_max
+    )
     look_s = min(settings.mcp_check_interval_s / _LOOKS_PER_CHECK, _LOOK_MAX_S)
-    return ToolRegistry(_built_in(state, settings), [servers]), Periodic("MCP servers", look_s, servers.check_due)
+    return ToolRegistry(_built_in(state, settings), [servers]), Periodic(
+        "MCP servers", look_s, servers.check_due
+    )
 
 
 def _built_in(state: State, settings: AgentSettings) -> list[BuiltIn]:
-    search = SearchDocuments(state.retrieval, result_chars_max=settings.search_result_chars_max, rerank=settings.search_rerank)
+    search = SearchDocuments(
+        state.retrieval, result_chars_max=settings.search_result_chars_max, rerank=settings.search_rerank
+    )
     python = PythonTool(state.code, state.retrieval, timeout_s=settings.code_timeout_s)
     return [
         BuiltIn(Calculator()),

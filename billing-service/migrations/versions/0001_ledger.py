@@ -18,7 +18,10 @@ SQL = Path(__file__).resolve().parent.parent / "sql"
 
 def upgrade() -> None:
     """Raises: RuntimeError when the database was not provisioned."""
-    if op.get_bind().execute(text("SELECT 1 FROM pg_extension WHERE extname = 'btree_gist'")).scalar() is None:
+    if (
+        op.get_bind().execute(text("SELECT 1 FROM pg_extension WHERE extname = 'btree_gist'")).scalar()
+        is None
+    ):
         raise RuntimeError(
             "the extension btree_gist is missing: the provisioner creates it (`make deps`), "
             "or run `CREATE EXTENSION btree_gist SCHEMA public` as a superuser"

@@ -34,7 +34,16 @@ from billing_service.tracking.sync import LOOK_S, OpenRouterSync
 from billing_service.usage.endpoints import router as usage_router
 from billing_service.wallets.endpoints import router as wallets_router
 
-_ROUTERS = (entitlements_router, pricing_router, wallets_router, budgets_router, usage_router, tracking_router, ledger_router, audit_router)
+_ROUTERS = (
+    entitlements_router,
+    pricing_router,
+    wallets_router,
+    budgets_router,
+    usage_router,
+    tracking_router,
+    ledger_router,
+    audit_router,
+)
 _ORM_POOL_MAX = 3
 
 
@@ -49,7 +58,9 @@ def reserve_policy(settings: BillingSettings) -> ReservePolicy:
     )
 
 
-def openrouter_sync(settings: BillingSettings, database: Database, client: httpx.AsyncClient) -> OpenRouterSync:
+def openrouter_sync(
+    settings: BillingSettings, database: Database, client: httpx.AsyncClient
+) -> OpenRouterSync:
     """What the settings say about OpenRouter; asked only when its key is set."""
     key, management_key = settings.openrouter_api_key, settings.openrouter_management_key
     openrouter = OpenRouter(
@@ -77,15 +88,22 @@ def create_app(settings: BillingSettings | None = None) -> ServiceApp:
         # size_min=0: asyncpg logs a traceback a second for each missing connection while the server is away.
         pool = await create_raw_pool(url, schema=SCHEMA, size_min=0, size_max=settings.database_pool_max)
         repository = EntitlementRepository(pool)
-        await repository.apply_default_budgets(settings.default_user_budget_nano, ceiling_nano=settings.default_user_budgets_max_nano)
+        await repository.apply_default_budgets(
+            settings.default_user_budget_nano, ceiling_nano=settings.default_user_budgets_max_nano
+        )
         api.state.database = database
         api.state.entitlements = EntitlementService(
-            repository, policy=reserve_policy(settings), public_url=settings.public_url, metrics=EntitlementMetrics(api.state.metrics)
+            repository,
+            policy=reserve_policy(settings),
+            public_url=settings.public_url,
+            metrics=EntitlementMetrics(api.state.metrics),
         )
         api.state.retention = retention(database, settings, api.state.metrics)
         jobs = list[Periodic]()
         if settings.jobs_enabled:
-            jobs = build_jobs(JobRepository(pool), database, settings=settings, metrics=JobMetrics(api.state.metrics))
+            jobs = build_jobs(
+                JobRepository(pool), database, settings=settings, metrics=JobMetrics(api.state.metrics)
+            )
             jobs.append(api.state.retention.job())
         client = make_client(settings.openrouter_base_url)
         if settings.jobs_enabled and settings.syncs_openrouter:

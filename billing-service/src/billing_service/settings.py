@@ -19,42 +19,80 @@ class BillingSettings(ServiceSettings):
     service: ClassVar[str] = "billing-service"
 
     port: int = Field(default=8005, ge=0, le=65535, description="port the service binds")
-    starting_grant: str = Field(default="5.00", description="USD that an organisation's wallet starts with, granted once; 0 for none")
+    starting_grant: str = Field(
+        default="5.00", description="USD that an organisation's wallet starts with, granted once; 0 for none"
+    )
     default_user_budget: str = Field(
         default="2.00",
-        description="USD a person may spend per calendar month (UTC) until an administrator sets a budget; `off` for no limit",
+        description=(
+            "USD a person may spend per calendar month (UTC) until an administrator sets a budget; `off` "
+            "for no limit"
+        ),
     )
     default_user_budgets_max: str = Field(
         default="100.00",
-        description="USD that the default budgets of an organisation may add up to; people beyond get 0 until an administrator sets"
-        " their budget; `off` for no limit",
+        description="USD that the default budgets of an organisation may add up to; people beyond get 0 until"
+        " an administrator sets their budget; `off` for no limit",
     )
-    hold_ttl_s: float = Field(default=30, ge=0.5, le=3600, description="seconds a hold lives whose dispatch was never begun")
+    hold_ttl_s: float = Field(
+        default=30, ge=0.5, le=3600, description="seconds a hold lives whose dispatch was never begun"
+    )
     hold_begun_ttl_s: float = Field(
         default=10,
         ge=_CHECKPOINTS_MISSED_MIN * CHECKPOINT_INTERVAL_S,
         le=3600,
-        description="seconds a hold lives after its last checkpoint, which comes each second while its dispatch runs; HOLD_TTL_S at most",
+        description=(
+            "seconds a hold lives after its last checkpoint, which comes each second while its dispatch "
+            "runs; HOLD_TTL_S at most"
+        ),
     )
-    min_granted_tokens: int = Field(default=16, ge=0, le=4096, description="fewer output tokens than this are refused instead of granted")
-    invariants_interval_s: float = Field(default=300, ge=1, description="seconds between two checks of the ledger's invariants")
-    hold_keep_days: int = Field(default=35, ge=1, le=400, description="days an ended hold answers a repeated settle before it is deleted")
+    min_granted_tokens: int = Field(
+        default=16, ge=0, le=4096, description="fewer output tokens than this are refused instead of granted"
+    )
+    invariants_interval_s: float = Field(
+        default=300, ge=1, description="seconds between two checks of the ledger's invariants"
+    )
+    hold_keep_days: int = Field(
+        default=35,
+        ge=1,
+        le=400,
+        description="days an ended hold answers a repeated settle before it is deleted",
+    )
     budget_window_keep_days: int = Field(
-        default=400, ge=62, description="days the spending of a past budget window is kept, counted from its start"
+        default=400,
+        ge=62,
+        description="days the spending of a past budget window is kept, counted from its start",
     )
     provider_call_keep_days: int = Field(
-        default=62, ge=31, description="days a provider's own ids of dispatches are kept, by which its bills are compared"
+        default=62,
+        ge=31,
+        description="days a provider's own ids of dispatches are kept, by which its bills are compared",
     )
     audit_keep_days: int = Field(default=730, ge=90, description="days an entry of the audit trail is kept")
-    outbox_keep_days: int = Field(default=7, ge=2, le=400, description="days an event is kept that was delivered")
-    partitions_ahead: int = Field(default=3, ge=1, le=24, description="monthly partitions kept ready ahead of time")
-    openrouter_api_key: SecretStr | None = Field(default=None, description="set: final costs are fetched from OpenRouter for its models")
-    openrouter_management_key: SecretStr | None = Field(
-        default=None, description="set: usage of the OpenRouter account that did not pass through Atrium is found, day by day"
+    outbox_keep_days: int = Field(
+        default=7, ge=2, le=400, description="days an event is kept that was delivered"
     )
-    openrouter_base_url: str = Field(default="https://openrouter.ai/api/v1", description="where OpenRouter answers")
-    openrouter_usage_sync_interval: float = Field(default=600, ge=10, le=86_400, description="seconds between two synchronisations")
-    openrouter_usage_sync_days_back: int = Field(default=1, ge=1, le=30, description="complete days that a synchronisation compares")
+    partitions_ahead: int = Field(
+        default=3, ge=1, le=24, description="monthly partitions kept ready ahead of time"
+    )
+    openrouter_api_key: SecretStr | None = Field(
+        default=None, description="set: final costs are fetched from OpenRouter for its models"
+    )
+    openrouter_management_key: SecretStr | None = Field(
+        default=None,
+        description=(
+            "set: usage of the OpenRouter account that did not pass through Atrium is found, day by day"
+        ),
+    )
+    openrouter_base_url: str = Field(
+        default="https://openrouter.ai/api/v1", description="where OpenRouter answers"
+    )
+    openrouter_usage_sync_interval: float = Field(
+        default=600, ge=10, le=86_400, description="seconds between two synchronisations"
+    )
+    openrouter_usage_sync_days_back: int = Field(
+        default=1, ge=1, le=30, description="complete days that a synchronisation compares"
+    )
     jobs_enabled: bool = Field(default=True, description="run the sweeper and the other jobs in this process")
 
     @field_validator("starting_grant")

@@ -9,7 +9,9 @@ depends_on = None
 
 
 def upgrade() -> None:
-    create_index_concurrently("ix_turn_ended", on="turn", definition="(ended_at) WHERE ended_at IS NOT NULL AND NOT journaled")
+    create_index_concurrently(
+        "ix_turn_ended", on="turn", definition="(ended_at) WHERE ended_at IS NOT NULL AND NOT journaled"
+    )
 
 
 def downgrade() -> None:

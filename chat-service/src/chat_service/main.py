@@ -63,7 +63,9 @@ _LISTEN_AGAIN_S = 0.2
 async def lifespan(api: FastAPI) -> AsyncGenerator[None]:
     """Open what the service owns; close it after the drain."""
     settings: ChatSettings = api.state.settings
-    database = Database(settings.database_url.get_secret_value(), schema=SCHEMA, pool_max=settings.database_pool_max)
+    database = Database(
+        settings.database_url.get_secret_value(), schema=SCHEMA, pool_max=settings.database_pool_max
+    )
     pool = UpstreamPool()
     api.state.database = database
     try:
@@ -83,11 +85,11 @@ async def lifespan(api: FastAPI) -> AsyncGenerator[None]:
         await database.dispose()
 
 
-def _wire(state: State, database: Database, pool: UpstreamPool, settings: ChatSettings) -> list[Periodic | Subscriber]:
+def _wire(
+    state: State, database: Database, pool: UpstreamPool, settings: ChatSettings
+) -> list[Periodic | Subscriber]:
     """Build the objects of the process and its periodic jobs."""
-    billing = BillingClient(
-        pool, state.service_tokens, base_url=settings.billing_service_url, timeouts=Timeouts(connect_s=2, first_byte_s=5)
-    )
+    billing = _billing(pool, state.service_tokens, settings)
     agents, retrieval = _clients(pool, state.service_tokens, settings)
     costs = Costs(database, billing, agents, settings)
     journal = Journal(database, owner=str(uuid7()))
@@ -97,13 +99,14 @@ def _wire(state: State, database: Database, pool: UpstreamPool, settings: ChatSe
     look_ups = LookUps(retrieval, references, settings)
     cancellations = RunCancellations(database, agents, state.tasks)
     deletions = RunDeletions(database, agents, state.tasks)
+    plain = PlainWriter(
+        database, completions, look_ups, histories=histories, tasks=state.tasks, settings=settings
+    )
+    relay = AgentRelay(agents, references, cancellations, histories=histories, settings=settings)
     runner = TurnRunner(
         database,
         journal,
-        writers=Writers(
-            PlainWriter(database, completions, look_ups, histories=histories, tasks=state.tasks, settings=settings),
-            AgentRelay(agents, references, cancellations, histories=histories, settings=settings),
-        ),
+        writers=Writers(plain, relay),
         closing=Closing(database, cancellations, owner=journal.owner),
         costs=costs,
         tasks=state.tasks,
@@ -113,25 +116,22 @@ def _wire(state: State, database: Database, pool: UpstreamPool, settings: ChatSe
     database_url = settings.database_url.get_secret_value()
     signals = Signals(database_url, owner=runner.owner, on_stop=runner.stop)
     state.erasures = erasures = Erasures(database, BELONGINGS)
-    access = access_subscriber(database_url, service=settings.service, end_work=erasures.after(AccessEnds(database, runner).end))
+    access = access_subscriber(
+        database_url, service=settings.service, end_work=erasures.after(AccessEnds(database, runner).end)
+    )
     sweeper = Sweeper(database, runner, settings)
-    state.runner, state.access = runner, access
-    state.references = references
+    state.runner, state.access, state.references = runner, access, references
     others = Others(references, windows, cancellations, deletions)
-    state.turns = TurnService(database, runner, others, histories=histories, signals=signals, settings=settings)
+    state.turns = TurnService(
+        database, runner, others, histories=histories, signals=signals, settings=settings
+    )
     mirrors = RunMirrors(database, agents, signals, tasks=state.tasks, settings=settings)
     state.streams = streams = ReplyStreams(database, journal, signals, mirrors=mirrors, settings=settings)
-    state.metrics.gauge("chat_streams_open", "Reply streams that readers hold open").set_function(lambda: len(streams.open))
-
+    state.metrics.gauge("chat_streams_open", "Reply streams that readers hold open").set_function(
+        lambda: len(streams.open)
+    )
     state.retention = retention(database, settings, state.metrics)
-
-    async def purge() -> None:
-        await costs.drop_old_checks()
-        await cancellations.purge_old()
-        async with database.transaction() as session:
-            await turn_rows.purge_journal(session, retention_s=settings.journal_retention_s, limit=_PURGE_TURNS_MAX)
-
-    state.purge = purge
+    state.purge = purge = _purge(database, costs, cancellations, settings)
     jobs: list[tuple[str, float, Callable[[], Awaitable[None]]]] = [
         ("journal flush", settings.journal_flush_interval_s, journal.flush),
         ("turn heartbeat", settings.turn_lease_s / HEARTBEATS_A_LEASE, runner.heartbeat),
@@ -142,18 +142,50 @@ def _wire(state: State, database: Database, pool: UpstreamPool, settings: ChatSe
         ("chat signals", _LISTEN_AGAIN_S, signals.listen),
         ("short-lived rows", _PURGE_S, purge),
     ]
-    return [access, erasures.job(), state.retention.job(), *(Periodic(name, interval_s, work) for name, interval_s, work in jobs)]
+    periodic = [Periodic(name, interval_s, work) for name, interval_s, work in jobs]
+    return [access, erasures.job(), state.retention.job(), *periodic]
 
 
-def _inference(pool: UpstreamPool, tokens: ServiceTokens, settings: ChatSettings) -> tuple[Completions, ModelWindows]:
+def _purge(
+    database: Database, costs: Costs, cancellations: RunCancellations, settings: ChatSettings
+) -> Callable[[], Awaitable[None]]:
+    """One look for rows that are short-lived."""
+
+    async def purge() -> None:
+        await costs.drop_old_checks()
+        await cancellations.purge_old()
+        async with database.transaction() as session:
+            await turn_rows.purge_journal(
+                session, retention_s=settings.journal_retention_s, limit=_PURGE_TURNS_MAX
+            )
+
+    return purge
+
+
+def _billing(pool: UpstreamPool, tokens: ServiceTokens, settings: ChatSettings) -> BillingClient:
+    timeouts = Timeouts(connect_s=2, first_byte_s=5)
+    return BillingClient(pool, tokens, base_url=settings.billing_service_url, timeouts=timeouts)
+
+
+def _inference(
+    pool: UpstreamPool, tokens: ServiceTokens, settings: ChatSettings
+) -> tuple[Completions, ModelWindows]:
     connect_s = settings.provider_connect_timeout_s
-    timeouts = Timeouts(connect_s=connect_s, first_byte_s=settings.provider_first_token_timeout_s, idle_s=settings.provider_idle_timeout_s)
+    timeouts = Timeouts(
+        connect_s=connect_s,
+        first_byte_s=settings.provider_first_token_timeout_s,
+        idle_s=settings.provider_idle_timeout_s,
+    )
     base_url = settings.inference_service_url
-    windows = ModelWindows(pool, tokens, base_url=base_url, connect_timeout_s=connect_s, tokens_max=settings.history_tokens_max)
+    windows = ModelWindows(
+        pool, tokens, base_url=base_url, connect_timeout_s=connect_s, tokens_max=settings.history_tokens_max
+    )
     return Completions(pool, tokens, base_url=base_url, timeouts=timeouts), windows
 
 
-def _clients(pool: UpstreamPool, tokens: ServiceTokens, settings: ChatSettings) -> tuple[AgentClient, RetrievalClient]:
+def _clients(
+    pool: UpstreamPool, tokens: ServiceTokens, settings: ChatSettings
+) -> tuple[AgentClient, RetrievalClient]:
     connect_s = settings.provider_connect_timeout_s
     agents = AgentClient(
         pool,

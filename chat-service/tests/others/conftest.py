@@ -1,4 +1,6 @@
-"""A scripted agent-service and retrieval-service beside the scripted inference-service; both know who calls."""
+"""A scripted agent-service and retrieval-service beside the scripted inference-service; both know
+who calls.
+"""
 
 import asyncio
 import contextlib
@@ -44,9 +46,13 @@ class FakeRun:
         self.emit("step", step=step, attempt=attempt, kind=kind, title=title)
 
     def call(self, step: int, status: str, call_id: str = "c1", **more: Any) -> None:
-        self.emit("tool", step=step, call_id=call_id, name="calculator", title="Calculator", status=status, **more)
+        self.emit(
+            "tool", step=step, call_id=call_id, name="calculator", title="Calculator", status=status, **more
+        )
 
-    def finish(self, status: str = "complete", usage: dict[str, Any] | None = RUN_USAGE, reason: str | None = None) -> None:
+    def finish(
+        self, status: str = "complete", usage: dict[str, Any] | None = RUN_USAGE, reason: str | None = None
+    ) -> None:
         if usage is not None:
             self.usage = usage
             self.emit("usage", **usage)
@@ -54,7 +60,9 @@ class FakeRun:
 
 
 class FakeOthers:
-    """Agents, runs, files and knowledge bases. Everything belongs to the caller's id, and is not there for others."""
+    """Agents, runs, files and knowledge bases. Everything belongs to the caller's id, and is not there for
+    others.
+    """
 
     def __init__(self) -> None:
         self.agents: dict[str, dict[str, Any]] = {}
@@ -82,7 +90,14 @@ class FakeOthers:
 
     def add_agent(self, user: Any, **changes: Any) -> str:
         agent_id = str(uuid4())
-        agent = {"id": agent_id, "name": "Helper", "writable": True, "created_at": NOW, "updated_at": NOW, **changes}
+        agent = {
+            "id": agent_id,
+            "name": "Helper",
+            "writable": True,
+            "created_at": NOW,
+            "updated_at": NOW,
+            **changes,
+        }
         self.agents[agent_id] = {"owner": str(user.principal.user_id), **agent}
         return agent_id
 
@@ -102,7 +117,8 @@ class FakeOthers:
     def add_knowledge(self, user: Any) -> str:
         knowledge_id = str(uuid4())
         base = KnowledgeBase(
-            id=UUID(knowledge_id), name="k", description="", access="private", writable=True, file_count=1, created_at=datetime.now(UTC),
+            id=UUID(knowledge_id), name="k", description="", access="private", writable=True, file_count=1,
+            created_at=datetime.now(UTC),
             updated_at=datetime.now(UTC),
         )  # fmt: skip
         self.knowledge[knowledge_id] = {"owner": str(user.principal.user_id), **base.model_dump(mode="json")}
@@ -110,7 +126,14 @@ class FakeOthers:
 
     def add_passage(self, file_id: str, text: str, *, page: int | None = 1) -> None:
         filename = self.files[file_id]["filename"]
-        passage = {"chunk_id": str(uuid4()), "text": text, "score": 0.5, "file_id": file_id, "filename": filename, "page": page}
+        passage = {
+            "chunk_id": str(uuid4()),
+            "text": text,
+            "score": 0.5,
+            "file_id": file_id,
+            "filename": filename,
+            "page": page,
+        }
         self.passages.append({**passage, "heading": None, "start": 0, "end": len(text)})
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -123,7 +146,9 @@ class FakeOthers:
         if path.startswith("/api/v1/retrieval/"):
             await self._retrieval(path, body, caller, receive, send)
         elif path.endswith("/events"):
-            await self._events(path.split("/")[-2], int(parse_qs(scope["query_string"].decode())["after"][0]), caller, send)
+            await self._events(
+                path.split("/")[-2], int(parse_qs(scope["query_string"].decode())["after"][0]), caller, send
+            )
         else:
             await self._agent_calls(method, path, body, caller, send)
 
@@ -145,7 +170,9 @@ class FakeOthers:
             return
         wanted = [(self.knowledge, str(object_id)) for object_id in search.knowledge_base_ids]
         wanted += [(self.files, str(object_id)) for object_id in search.file_ids]
-        missing = [object_id for known, object_id in wanted if known.get(object_id, {}).get("owner") != caller]
+        missing = [
+            object_id for known, object_id in wanted if known.get(object_id, {}).get("owner") != caller
+        ]
         found = self.found.get(search.query, self.passages)
         if missing:
             await answer(send, 404, {"detail": f"no {missing[0]}", "code": "file_not_found"})
@@ -161,7 +188,9 @@ class FakeOthers:
         else:
             await answer(send, 200, found)
 
-    async def _agent_calls(self, method: str, path: str, body: dict[str, Any], caller: str, send: Any) -> None:
+    async def _agent_calls(
+        self, method: str, path: str, body: dict[str, Any], caller: str, send: Any
+    ) -> None:
         run = self.runs.get(path.split("/")[-2] if path.endswith("/cancel") else path.rsplit("/", 1)[1])
         if self.agents_away:
             await answer(send, 503, {"detail": "down", "code": "unavailable"})
@@ -193,7 +222,11 @@ class FakeOthers:
         if self.refuse_start is not None:
             await answer(send, *self.refuse_start)
             return
-        foreign = [object_id for object_id in body["file_ids"] if self.files.get(object_id, {}).get("owner") != caller]
+        foreign = [
+            object_id
+            for object_id in body["file_ids"]
+            if self.files.get(object_id, {}).get("owner") != caller
+        ]
         if foreign:
             await answer(send, 404, {"detail": "there is no such file", "code": "file_not_found"})
             return
@@ -213,7 +246,13 @@ class FakeOthers:
             await answer(send, status, {"detail": "no run", "code": "run_not_found"})
             return
         self.followed.append(after)
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
+        await send(
+            {
+                "type": "http.response.start",
+                "status": 200,
+                "headers": [(b"content-type", b"text/event-stream")],
+            }
+        )
         sent = after
         with contextlib.suppress(ConnectionError, OSError):
             while not (run.ended and sent >= len(run.events)):
@@ -250,18 +289,24 @@ async def _left_before(event: asyncio.Event, receive: Any) -> bool:
 
 def _run_view(run: FakeRun) -> dict[str, Any]:
     return {
-        "id": run.body["run_id"], "agent_id": run.body["agent_id"], "agent_name": "Helper", "model": "m", "input": "", "output": "",
-        "status": "complete" if run.ended else "running", "usage": run.usage, "last_event_id": len(run.events), "created_at": NOW,
+        "id": run.body["run_id"], "agent_id": run.body["agent_id"], "agent_name": "Helper", "model": "m",
+        "input": "", "output": "",
+        "status": "complete" if run.ended else "running", "usage": run.usage,
+        "last_event_id": len(run.events), "created_at": NOW,
         "ended_at": NOW if run.ended else None,
     }  # fmt: skip
 
 
 async def answer(send: Any, status: int, body: dict[str, Any]) -> None:
-    await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"application/json")]})
+    await send(
+        {"type": "http.response.start", "status": status, "headers": [(b"content-type", b"application/json")]}
+    )
     await send({"type": "http.response.body", "body": json.dumps(body).encode()})
 
 
-def answers(*texts: str, gap_s: float = 0.0, until: asyncio.Event | None = None, status: str = "complete") -> Script:
+def answers(
+    *texts: str, gap_s: float = 0.0, until: asyncio.Event | None = None, status: str = "complete"
+) -> Script:
     """One model step that writes `texts`; ends by itself, or as stopped when it is cancelled."""
 
     async def play(run: FakeRun) -> None:

@@ -16,7 +16,9 @@ def reply_id(events: list[Any]) -> str:
     return events[0].data["reply_id"]
 
 
-async def test_a_reader_is_told_that_the_agent_service_is_away_and_when_it_is_back(user: Any, others: Any) -> None:
+async def test_a_reader_is_told_that_the_agent_service_is_away_and_when_it_is_back(
+    user: Any, others: Any
+) -> None:
     back = asyncio.Event()
 
     async def work(run: Any) -> None:
@@ -43,7 +45,9 @@ async def test_a_reader_is_told_that_the_agent_service_is_away_and_when_it_is_ba
         seen += [event async for event in events]
     assert [event.event for event in seen if event.event != "step"] == ["message", "delta", "usage", "done"]
     assert [event.id for event in seen] == list(range(1, len(seen) + 1))
-    assert [event.event for event in await user.resume(chat, reply_id(seen)) if event.event == "waiting"] == []
+    assert [
+        event.event for event in await user.resume(chat, reply_id(seen)) if event.event == "waiting"
+    ] == []
 
 
 async def test_a_reader_is_told_that_the_agents_have_no_room(start: Any, others: Any) -> None:
@@ -60,28 +64,30 @@ async def test_a_reader_is_told_that_the_agents_have_no_room(start: Any, others:
     assert [event.data["code"] for event in failed if event.event == "error"] == ["agents_busy"]
 
 
+async def _calculates_and_cites(run: Any) -> None:
+    source = {"file_id": str(uuid4()), "chunk_id": str(uuid4()), "filename": "a.md"}
+    run.emit("waiting", reason="model_busy")
+    run.step(1)
+    run.emit("reasoning", text="hm")
+    run.step(2, kind="tool", title="Calculator")
+    run.call(2, "running", arguments={"expression": "37*91"})
+    run.call(2, "done", arguments={"expression": "37*91"}, result="3367", duration_ms=3)
+    run.emit("citation", n=1, **source, score=0.5, text="t")
+    run.step(3)
+    run.emit("delta", text="It is ")
+    run.emit("delta", text="3367 [1].")
+    run.finish()
+
+
 async def test_the_events_of_a_run_are_the_events_of_the_reply(user: Any, suite: Any, others: Any) -> None:
-    citation = {"n": 1, "file_id": str(uuid4()), "chunk_id": str(uuid4()), "filename": "a.md", "score": 0.5, "text": "t"}
-
-    async def work(run: Any) -> None:
-        run.emit("waiting", reason="model_busy")
-        run.step(1)
-        run.emit("reasoning", text="hm")
-        run.step(2, kind="tool", title="Calculator")
-        run.call(2, "running", arguments={"expression": "37*91"})
-        run.call(2, "done", arguments={"expression": "37*91"}, result="3367", duration_ms=3)
-        run.emit("citation", **citation)
-        run.step(3)
-        run.emit("delta", text="It is ")
-        run.emit("delta", text="3367 [1].")
-        run.finish()
-
-    others.script = work
+    others.script = _calculates_and_cites
     file_id, base = others.add_file(user), others.add_knowledge(user)
     agent = others.add_agent(user)
     chat = await user.new_chat(model="m-1", knowledge_base_ids=[base])
     await user.say(chat, "before")
-    assert (await user.http.patch(f"/api/v1/chats/{chat}", json={"agent_id": agent})).json()["agent_id"] == agent
+    assert (await user.http.patch(f"/api/v1/chats/{chat}", json={"agent_id": agent})).json()[
+        "agent_id"
+    ] == agent
     events = await user.say(chat, "What is 37 * 91?", attachments=[file_id], temperature=0.2)
     run = others.runs[reply_id(events)]
     assert [event.event for event in events] == ["message", *(event for event, _ in run.events)]
@@ -91,18 +97,43 @@ async def test_the_events_of_a_run_are_the_events_of_the_reply(user: Any, suite:
         {"role": "assistant", "content": "Hello there!"},
         {"role": "user", "content": "What is 37 * 91?"},
     ]
-    chosen = {name: run.body[name] for name in ("agent_id", "model", "knowledge_base_ids", "file_ids", "temperature")}
-    assert chosen == {"agent_id": agent, "model": "m-1", "knowledge_base_ids": [base], "file_ids": [file_id], "temperature": 0.2}
+    chosen = {
+        name: run.body[name]
+        for name in ("agent_id", "model", "knowledge_base_ids", "file_ids", "temperature")
+    }
+    assert chosen == {
+        "agent_id": agent,
+        "model": "m-1",
+        "knowledge_base_ids": [base],
+        "file_ids": [file_id],
+        "temperature": 0.2,
+    }
     message = await user.message(chat, reply_id(events))
-    assert (message["content"], message["status"], message["agent_id"]) == ("It is 3367 [1].", "complete", agent)
-    assert [step.get("status") or step["kind"] for step in message["steps"]] == ["model", "tool", "done", "model"]
+    assert (message["content"], message["status"], message["agent_id"]) == (
+        "It is 3367 [1].",
+        "complete",
+        agent,
+    )
+    assert [step.get("status") or step["kind"] for step in message["steps"]] == [
+        "model",
+        "tool",
+        "done",
+        "model",
+    ]
     assert message["steps"][2]["result"] == "3367"
     assert [entry["filename"] for entry in message["citations"]] == ["a.md"]
-    assert message["usage"] == {"prompt_tokens": 30, "completion_tokens": 9, "cost_nano": 4321, "remaining_nano": 1000}
+    assert message["usage"] == {
+        "prompt_tokens": 30,
+        "completion_tokens": 9,
+        "cost_nano": 4321,
+        "remaining_nano": 1000,
+    }
     assert len(suite.requests) == 1  # the plain turn before
 
 
-async def test_resuming_after_any_event_gives_the_rest(user: Any, others: Any, script: Any, play: Any) -> None:
+async def test_resuming_after_any_event_gives_the_rest(
+    user: Any, others: Any, script: Any, play: Any
+) -> None:
     others.script = script.answers("the", " quick", " fox", gap_s=0.01)
     chat = await user.new_chat(agent_id=others.add_agent(user))
     seen = await user.say(chat)
@@ -130,7 +161,9 @@ async def test_what_a_cut_attempt_wrote_and_called_is_void(user: Any, others: An
     assert [(step["step"], step["attempt"]) for step in message["steps"]] == [(1, 1), (2, 2)]
 
 
-async def test_stop_cancels_the_run_and_keeps_what_it_wrote(user: Any, others: Any, script: Any, play: Any) -> None:
+async def test_stop_cancels_the_run_and_keeps_what_it_wrote(
+    user: Any, others: Any, script: Any, play: Any
+) -> None:
     others.script = script.answers("kept", " text", until=asyncio.Event())
     chat = await user.new_chat(agent_id=others.add_agent(user))
     async with user.events("POST", f"/api/v1/chats/{chat}/messages", json={"content": "hi"}) as events:
@@ -138,14 +171,20 @@ async def test_stop_cancels_the_run_and_keeps_what_it_wrote(user: Any, others: A
         reply = reply_id(seen)
         answer = await user.http.post(f"/api/v1/chats/{chat}/messages/{reply}/stop")
         seen += [event async for event in events]
-    assert (answer.json()["status"], answer.json()["content"], others.cancels) == ("stopped", "kept text", [reply])
+    assert (answer.json()["status"], answer.json()["content"], others.cancels) == (
+        "stopped",
+        "kept text",
+        [reply],
+    )
     assert [event.event for event in seen][-2:] == ["usage", "done"]
     assert answer.json()["usage"]["cost_nano"] == 4321
     again = await user.http.post(f"/api/v1/chats/{chat}/messages/{reply}/stop")
     assert again.json() == answer.json()
 
 
-async def test_a_run_that_does_not_heed_a_stop_ends_its_reply_all_the_same(start: Any, others: Any, play: Any) -> None:
+async def test_a_run_that_does_not_heed_a_stop_ends_its_reply_all_the_same(
+    start: Any, others: Any, play: Any
+) -> None:
     async def deaf(run: Any) -> None:
         run.step(1)
         run.emit("delta", text="on and on")
@@ -162,7 +201,9 @@ async def test_a_run_that_does_not_heed_a_stop_ends_its_reply_all_the_same(start
     assert last.id > 1_000_000  # what the run still says has the ids before it
 
 
-async def test_an_agent_service_that_is_away_for_a_while_is_waited_for(user: Any, others: Any, script: Any, play: Any) -> None:
+async def test_an_agent_service_that_is_away_for_a_while_is_waited_for(
+    user: Any, others: Any, script: Any, play: Any
+) -> None:
     gate = asyncio.Event()
     others.script = script.answers("one", " two", until=gate)
     chat = await user.new_chat(agent_id=others.add_agent(user))
@@ -201,7 +242,10 @@ async def test_a_run_that_cannot_be_followed_any_more_interrupts_its_reply_and_i
         reply = reply_id(await play.take(events, 3))
         others.agents_away = True
         rest = [event async for event in events]
-    assert [(event.event, event.data.get("code")) for event in rest[-2:]] == [("error", "agent_unavailable"), ("done", None)]
+    assert [(event.event, event.data.get("code")) for event in rest[-2:]] == [
+        ("error", "agent_unavailable"),
+        ("done", None),
+    ]
     message = await user.message(chat, reply)
     assert (message["status"], message["content"], message["usage"]) == ("interrupted", "so far", None)
     others.agents_away = False
@@ -214,12 +258,19 @@ async def test_a_run_that_cannot_be_followed_any_more_interrupts_its_reply_and_i
 
 
 async def test_a_refused_start_is_shown_where_the_reply_would_be(user: Any, others: Any) -> None:
-    others.refuse_start = (402, {"detail": "The wallet is empty.", "code": "insufficient_credits", "action": {"label": "Top up"}})
+    others.refuse_start = (
+        402,
+        {"detail": "The wallet is empty.", "code": "insufficient_credits", "action": {"label": "Top up"}},
+    )
     chat = await user.new_chat(agent_id=others.add_agent(user))
     events = await user.say(chat)
     assert [event.event for event in events] == ["message", "error", "done"]
     assert events[1].data["action"] == {"label": "Top up"}
-    assert (events[1].data["code"], events[1].data["status"], events[2].data["status"]) == ("insufficient_credits", 402, "failed")
+    assert (events[1].data["code"], events[1].data["status"], events[2].data["status"]) == (
+        "insufficient_credits",
+        402,
+        "failed",
+    )
     assert others.cancels == []
 
 
@@ -234,13 +285,19 @@ async def test_a_run_that_fails_says_why(user: Any, others: Any) -> None:
     events = await user.say(chat)
     assert [event.event for event in events][-3:] == ["error", "usage", "done"]
     message = await user.message(chat, reply_id(events))
-    assert (message["status"], message["error"]["code"], message["error"]["extra"]) == ("failed", "steps_exceeded", {"limit": 10})
+    assert (message["status"], message["error"]["code"], message["error"]["extra"]) == (
+        "failed",
+        "steps_exceeded",
+        {"limit": 10},
+    )
 
 
 async def test_a_cost_that_the_run_learns_later_is_added_once(user: Any, others: Any) -> None:
     async def work(run: Any) -> None:
         run.step(1)
-        run.finish(usage={"prompt_tokens": 5, "completion_tokens": 2, "cost_nano": None, "remaining_nano": None})
+        run.finish(
+            usage={"prompt_tokens": 5, "completion_tokens": 2, "cost_nano": None, "remaining_nano": None}
+        )
 
     others.script = work
     chat = await user.new_chat(agent_id=others.add_agent(user))
@@ -264,7 +321,9 @@ async def test_deleting_the_chat_ends_its_run(user: Any, others: Any, script: An
     await asyncio.wait_for(run.cancelled.wait(), 10)
 
 
-async def test_an_agents_reply_does_not_go_on_but_can_be_regenerated_by_a_new_run(user: Any, others: Any, script: Any, play: Any) -> None:
+async def test_an_agents_reply_does_not_go_on_but_can_be_regenerated_by_a_new_run(
+    user: Any, others: Any, script: Any, play: Any
+) -> None:
     others.script = script.answers("x", status="failed")
     chat = await user.new_chat(agent_id=others.add_agent(user))
     first = reply_id(await user.say(chat))
@@ -282,10 +341,15 @@ async def test_an_agents_reply_does_not_go_on_but_can_be_regenerated_by_a_new_ru
 async def test_an_agent_that_names_its_model_keeps_it(user: Any, others: Any) -> None:
     chat = await user.new_chat(model="of-the-chat", agent_id=others.add_agent(user, model="of-the-agent"))
     reply = reply_id(await user.say(chat))
-    assert (others.runs[reply].body["model"], (await user.message(chat, reply))["model"]) == (None, "of-the-agent")
+    assert (others.runs[reply].body["model"], (await user.message(chat, reply))["model"]) == (
+        None,
+        "of-the-agent",
+    )
 
 
-async def test_an_agent_that_was_deleted_since_refuses_the_message_and_nothing_is_stored(user: Any, others: Any) -> None:
+async def test_an_agent_that_was_deleted_since_refuses_the_message_and_nothing_is_stored(
+    user: Any, others: Any
+) -> None:
     agent = others.add_agent(user)
     chat = await user.new_chat(agent_id=agent)
     del others.agents[agent]
@@ -325,7 +389,9 @@ async def test_events_of_a_newer_agent_service_and_nul_do_no_harm(user: Any, oth
     assert (await user.message(chat, reply_id(events)))["content"] == "ab \\u0000"
 
 
-async def test_what_cannot_be_read_fails_the_reply_and_cancels_the_run(user: Any, others: Any, play: Any) -> None:
+async def test_what_cannot_be_read_fails_the_reply_and_cancels_the_run(
+    user: Any, others: Any, play: Any
+) -> None:
     async def work(run: Any) -> None:
         run.emit("step", step="no number")
         await run.cancelled.wait()

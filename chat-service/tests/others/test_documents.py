@@ -30,21 +30,42 @@ def file(user: Any, others: Any) -> str:
     return file_id
 
 
-async def test_a_question_over_an_attached_file_is_looked_up_and_cited(user: Any, suite: Any, others: Any, file: str) -> None:
+async def test_a_question_over_an_attached_file_is_looked_up_and_cited(
+    user: Any, suite: Any, others: Any, file: str
+) -> None:
     chat = await user.new_chat()
     events = await user.say(chat, "When does tin melt?", attachments=[file])
-    assert kinds(events) == ["message", "step", "citation", "citation", "delta", "delta", "delta", "usage", "done"]
+    assert kinds(events) == [
+        "message",
+        "step",
+        "citation",
+        "citation",
+        "delta",
+        "delta",
+        "delta",
+        "usage",
+        "done",
+    ]
     assert [event.id for event in events] == list(range(1, 10))
     assert events[1].data == {"step": 1, "attempt": 1, "kind": "retrieval", "title": "Searching documents"}
     assert [(event.data["n"], event.data["page"]) for event in events[2:4]] == [(1, 3), (2, None)]
     [search] = others.searches
-    assert (search["query"], search["knowledge_base_ids"], search["file_ids"]) == ("When does tin melt?", [], [file])
+    assert (search["query"], search["knowledge_base_ids"], search["file_ids"]) == (
+        "When does tin melt?",
+        [],
+        [file],
+    )
     assert (search["k"], search["rerank"]) == (5, True)
     prompt = suite.requests[-1]["messages"][-1]["content"]
-    assert "[1] report.pdf, page 3\nThe melting point of tin is 231.9 degrees.\n\n[2] report.pdf\nTin is soft." in prompt
+    assert (
+        "[1] report.pdf, page 3\nThe melting point of tin is 231.9 degrees.\n\n[2] report.pdf\nTin is soft."
+        in prompt
+    )
     assert "\n\nQuestion: When does tin melt?\n\n" in prompt
     question, reply = (await user.branch(chat))["data"]
-    assert question["attachments"] == [{"file_id": file, "filename": "report.pdf", "content_type": "application/pdf", "size_bytes": 9}]
+    assert question["attachments"] == [
+        {"file_id": file, "filename": "report.pdf", "content_type": "application/pdf", "size_bytes": 9}
+    ]
     assert reply["citations"] == [event.data for event in events[2:4]]
     assert reply["steps"] == [events[1].data]
     assert question["content"] == "When does tin melt?"
@@ -82,22 +103,33 @@ async def test_without_documents_nobody_else_is_asked(user: Any, others: Any) ->
     assert others.asked == []
 
 
-async def test_a_foreign_id_in_a_body_is_not_there_and_nothing_is_stored(service: Any, user: Any, others: Any) -> None:
+async def test_a_foreign_id_in_a_body_is_not_there_and_nothing_is_stored(
+    service: Any, user: Any, others: Any
+) -> None:
     stranger = service.user()
     foreign = {
         "knowledge_base_ids": [others.add_knowledge(stranger)],
         "agent_id": others.add_agent(stranger),
         "attachments": [others.add_file(stranger)],
     }
-    nowhere: dict[str, Any] = {"knowledge_base_ids": [str(uuid4())], "agent_id": str(uuid4()), "attachments": [str(uuid4())]}
+    nowhere: dict[str, Any] = {
+        "knowledge_base_ids": [str(uuid4())],
+        "agent_id": str(uuid4()),
+        "attachments": [str(uuid4())],
+    }
     chat = await user.new_chat(title="mine")
     for ids in (foreign, nowhere):
-        for field, code in (("knowledge_base_ids", "knowledge_base_not_found"), ("agent_id", "agent_not_found")):
+        for field, code in (
+            ("knowledge_base_ids", "knowledge_base_not_found"),
+            ("agent_id", "agent_not_found"),
+        ):
             for method, url in (("POST", "/api/v1/chats"), ("PATCH", f"/api/v1/chats/{chat}")):
                 answer = await user.http.request(method, url, json={field: ids[field]})
                 assert (answer.status_code, answer.json()["code"]) == (404, code), (method, field)
                 assert answer.json()["errors"][0]["field"] == f"body.{field}"
-        answer = await user.http.post(f"/api/v1/chats/{chat}/messages", json={"content": "x", "attachments": ids["attachments"]})
+        answer = await user.http.post(
+            f"/api/v1/chats/{chat}/messages", json={"content": "x", "attachments": ids["attachments"]}
+        )
         assert (answer.status_code, answer.json()["code"]) == (404, "file_not_found")
         assert answer.json()["errors"][0]["field"] == "body.attachments"
     assert len((await user.http.get("/api/v1/chats")).json()["data"]) == 1
@@ -115,22 +147,30 @@ async def test_a_foreign_id_in_a_body_is_not_there_and_nothing_is_stored(service
         ("cancelled", "document_failed"),
     ],
 )
-async def test_a_file_that_is_not_ready_is_refused_by_its_name(user: Any, others: Any, stage: str, code: str) -> None:
+async def test_a_file_that_is_not_ready_is_refused_by_its_name(
+    user: Any, others: Any, stage: str, code: str
+) -> None:
     error = {"code": "pdf_broken", "detail": "the PDF is damaged"} if stage == "failed" else None
     file_id = others.add_file(user, filename="slow.pdf", stage=stage, error=error)
     chat = await user.new_chat()
-    answer = await user.http.post(f"/api/v1/chats/{chat}/messages", json={"content": "x", "attachments": [file_id]})
+    answer = await user.http.post(
+        f"/api/v1/chats/{chat}/messages", json={"content": "x", "attachments": [file_id]}
+    )
     assert (answer.status_code, answer.json()["code"], answer.json()["file_id"]) == (409, code, file_id)
     assert "slow.pdf" in answer.json()["detail"]
     assert ("the PDF is damaged" in answer.json()["detail"]) == (stage == "failed")
     assert (await user.branch(chat))["data"] == []
 
 
-async def test_while_retrieval_is_away_the_reply_fails_and_regenerate_tries_again(user: Any, others: Any, file: str) -> None:
+async def test_while_retrieval_is_away_the_reply_fails_and_regenerate_tries_again(
+    user: Any, others: Any, file: str
+) -> None:
     chat = await user.new_chat()
     await user.say(chat, "one", attachments=[file])
     others.retrieval_away = True
-    refused = await user.http.post(f"/api/v1/chats/{chat}/messages", json={"content": "x", "attachments": [file]})
+    refused = await user.http.post(
+        f"/api/v1/chats/{chat}/messages", json={"content": "x", "attachments": [file]}
+    )
     assert (refused.status_code, refused.json()["code"]) == (503, "retrieval_unavailable")
     events = await user.say(chat, "two")
     assert kinds(events) == ["message", "step", "waiting", "error", "done"]
@@ -147,7 +187,9 @@ async def test_a_reply_that_goes_on_keeps_its_citations_and_looks_up_nothing(
 ) -> None:
     suite.plans.append(play.says("Tin melts", until=asyncio.Event()))
     chat = await user.new_chat()
-    async with user.events("POST", f"/api/v1/chats/{chat}/messages", json={"content": "When?", "attachments": [file]}) as events:
+    async with user.events(
+        "POST", f"/api/v1/chats/{chat}/messages", json={"content": "When?", "attachments": [file]}
+    ) as events:
         seen = await play.take(events, 5)
         reply = reply_id(seen)
         await user.http.post(f"/api/v1/chats/{chat}/messages/{reply}/stop")
@@ -171,7 +213,9 @@ async def test_a_reply_that_goes_on_keeps_its_citations_and_looks_up_nothing(
     assert play.text_of(await late) == message["content"]
 
 
-async def test_passages_that_do_not_fit_the_model_are_left_out_and_not_cited(user: Any, suite: Any, others: Any, file: str) -> None:
+async def test_passages_that_do_not_fit_the_model_are_left_out_and_not_cited(
+    user: Any, suite: Any, others: Any, file: str
+) -> None:
     others.passages.insert(0, {**others.passages[0], "chunk_id": str(uuid4()), "text": "tin " * 2000})
     chat = await user.new_chat(model="of-4096-tokens")
     events = await user.say(chat, "When does tin melt?", attachments=[file])
@@ -180,17 +224,27 @@ async def test_passages_that_do_not_fit_the_model_are_left_out_and_not_cited(use
     assert "tin tin" not in suite.requests[-1]["messages"][-1]["content"]
 
 
-async def test_history_gives_way_to_passages_within_the_window(user: Any, suite: Any, others: Any, file: str) -> None:
+async def test_history_gives_way_to_passages_within_the_window(
+    user: Any, suite: Any, others: Any, file: str
+) -> None:
     chat = await user.new_chat(model="of-4096-tokens")
     for _ in range(6):
         await user.say(chat, "word " * 300)
-    others.passages = [{**others.passages[0], "chunk_id": str(uuid4()), "text": f"passage {n} " + "x" * 1200} for n in range(5)]
+    others.passages = [
+        {**others.passages[0], "chunk_id": str(uuid4()), "text": f"passage {n} " + "x" * 1200}
+        for n in range(5)
+    ]
     events = await user.say(chat, "and now?", attachments=[file])
     assert kinds(events).count("citation") == 3
-    assert sum(len(message["content"].encode()) for message in suite.requests[-1]["messages"]) <= 3 * 4096 * 3 // 4
+    assert (
+        sum(len(message["content"].encode()) for message in suite.requests[-1]["messages"])
+        <= 3 * 4096 * 3 // 4
+    )
 
 
-async def test_a_file_that_was_deleted_since_does_not_fail_the_reply(user: Any, others: Any, file: str) -> None:
+async def test_a_file_that_was_deleted_since_does_not_fail_the_reply(
+    user: Any, others: Any, file: str
+) -> None:
     gone = others.add_file(user, filename="gone.md")
     chat = await user.new_chat()
     await user.say(chat, "one", attachments=[file, gone])
@@ -210,13 +264,22 @@ async def test_when_nothing_is_found_the_model_is_told(user: Any, suite: Any, ot
     assert "found nothing" in suite.requests[-1]["messages"][-1]["content"]
 
 
-async def test_a_message_without_words_stands_for_its_files(user: Any, suite: Any, others: Any, file: str) -> None:
+async def test_a_message_without_words_stands_for_its_files(
+    user: Any, suite: Any, others: Any, file: str
+) -> None:
     await user.say(await user.new_chat(), " ", attachments=[file])
     assert others.searches[-1]["query"] == "What do these files say: report.pdf?"
-    assert suite.requests[-1]["messages"][-1]["content"].count("\n\nQuestion: What do these files say: report.pdf?\n\n") == 1
+    assert (
+        suite.requests[-1]["messages"][-1]["content"].count(
+            "\n\nQuestion: What do these files say: report.pdf?\n\n"
+        )
+        == 1
+    )
 
 
-async def test_citations_are_replayed_from_the_journal_and_from_the_stored_reply(start: Any, suite: Any, others: Any, play: Any) -> None:
+async def test_citations_are_replayed_from_the_journal_and_from_the_stored_reply(
+    start: Any, suite: Any, others: Any, play: Any
+) -> None:
     service = await start(journal_retention_s=0)
     user = service.user()
     file_id = others.add_file(user)
@@ -241,21 +304,29 @@ async def test_a_repeated_post_attaches_although_its_file_is_gone(user: Any, oth
     del others.files[file]
     again = await user.say(chat, "once", headers=key, attachments=[file])
     assert reply_id(again) == reply_id(first)
-    assert [event.data for event in again if event.event == "citation"] == [event.data for event in first if event.event == "citation"]
+    assert [event.data for event in again if event.event == "citation"] == [
+        event.data for event in first if event.event == "citation"
+    ]
 
 
-async def test_a_reply_that_rests_on_a_passage_and_cites_none_is_marked(user: Any, suite: Any, file: str) -> None:
+async def test_a_reply_that_rests_on_a_passage_and_cites_none_is_marked(
+    user: Any, suite: Any, file: str
+) -> None:
     chat = await user.new_chat()
     suite.plans.append(suite.says("The melting point of tin", " is 231.9 degrees."))
     events = await user.say(chat, "When does tin melt?", attachments=[file])
     assert kinds(events)[-4:] == ["delta", "delta", "usage", "done"]
-    assert (await user.branch(chat))["data"][-1]["content"] == "The melting point of tin is 231.9 degrees. [1]"
+    assert (await user.branch(chat))["data"][-1][
+        "content"
+    ] == "The melting point of tin is 231.9 degrees. [1]"
     suite.plans.append(suite.says("It melts at 231.9 degrees [1]."))
     events = await user.say(chat, "Again, please.")
     assert (await user.branch(chat))["data"][-1]["content"] == "It melts at 231.9 degrees [1]."
 
 
-async def test_a_follow_up_is_looked_up_with_the_question_before_it(user: Any, suite: Any, others: Any, file: str) -> None:
+async def test_a_follow_up_is_looked_up_with_the_question_before_it(
+    user: Any, suite: Any, others: Any, file: str
+) -> None:
     others.add_passage(file, "A kilo of copper costs 9 euro.")
     others.add_passage(file, "A kilo of tin costs 27 euro.")
     others.found = {"When does tin melt?": others.passages[:2], "And its price?": others.passages[2:3]}
@@ -263,11 +334,17 @@ async def test_a_follow_up_is_looked_up_with_the_question_before_it(user: Any, s
     chat = await user.new_chat()
     await user.say(chat, "When does tin melt?", attachments=[file])
     events = await user.say(chat, "And its price?")
-    assert sorted(search["query"] for search in others.searches[1:]) == ["And its price?", "When does tin melt? And its price?"]
+    assert sorted(search["query"] for search in others.searches[1:]) == [
+        "And its price?",
+        "When does tin melt? And its price?",
+    ]
     assert len({str({**search, "query": ""}) for search in others.searches}) == 1
     assert kinds(events)[:4] == ["message", "step", "citation", "citation"]
     assert cited(events) == ["A kilo of copper costs 9 euro.", "A kilo of tin costs 27 euro."]
-    assert "[2] report.pdf, page 1\nA kilo of tin costs 27 euro." in suite.requests[-1]["messages"][-1]["content"]
+    assert (
+        "[2] report.pdf, page 1\nA kilo of tin costs 27 euro."
+        in suite.requests[-1]["messages"][-1]["content"]
+    )
     again = await user.collect("POST", f"/api/v1/chats/{chat}/messages/{reply_id(events)}/regenerate")
     assert cited(again) == cited(events)
 
@@ -278,12 +355,17 @@ async def test_another_branch_has_other_questions_before_it(user: Any, others: A
     await user.say(chat, "And lead?")
     others.searches.clear()
     await user.say(chat, "And its price?", parent_id=reply_id(first))
-    assert {search["query"] for search in others.searches} == {"And its price?", "When does tin melt? And its price?"}
+    assert {search["query"] for search in others.searches} == {
+        "And its price?",
+        "When does tin melt? And its price?",
+    }
 
 
 @pytest.mark.parametrize("failing", ["And its price?", "When does tin melt? And its price?"])
 @pytest.mark.parametrize("status", [503, 429])
-async def test_when_one_search_fails_the_other_answers(user: Any, others: Any, file: str, failing: str, status: int) -> None:
+async def test_when_one_search_fails_the_other_answers(
+    user: Any, others: Any, file: str, failing: str, status: int
+) -> None:
     chat = await user.new_chat()
     await user.say(chat, "When does tin melt?", attachments=[file])
     others.found[failing] = status

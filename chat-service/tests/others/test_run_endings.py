@@ -1,4 +1,6 @@
-"""What a reply keeps of its run beside the text, and what becomes of runs whose chat, person or key is gone."""
+"""What a reply keeps of its run beside the text, and what becomes of runs whose chat, person or key
+is gone.
+"""
 
 import asyncio
 from typing import Any
@@ -27,7 +29,11 @@ async def test_reasoning_and_why_it_ended_are_kept(user: Any, others: Any) -> No
     events = await user.say(chat)
     assert events[-1].data == {"status": "complete", "finish_reason": "length"}
     message = await user.message(chat, events[0].data["reply_id"])
-    assert (message["reasoning"], message["content"], message["finish_reason"]) == ("first then", "so", "length")
+    assert (message["reasoning"], message["content"], message["finish_reason"]) == (
+        "first then",
+        "so",
+        "length",
+    )
 
 
 async def test_what_chat_and_the_run_left_out_adds_up(start: Any, suite: Any, others: Any) -> None:
@@ -52,7 +58,9 @@ async def test_what_chat_and_the_run_left_out_adds_up(start: Any, suite: Any, ot
     assert (await user.message(chat, events[0].data["reply_id"]))["left_out"] == expected
 
 
-async def test_what_chat_left_out_is_stored_while_the_run_goes_on(start: Any, suite: Any, others: Any, script: Any, play: Any) -> None:
+async def test_what_chat_left_out_is_stored_while_the_run_goes_on(
+    start: Any, suite: Any, others: Any, script: Any, play: Any
+) -> None:
     suite.contexts = {"small": 2048}
     user = (await start()).user()
     chat = await user.new_chat(model="small", agent_id=others.add_agent(user))
@@ -63,13 +71,19 @@ async def test_what_chat_left_out_is_stored_while_the_run_goes_on(start: Any, su
     async with user.events("POST", f"/api/v1/chats/{chat}/messages", json={"content": said}) as events:
         reply = (await play.take(events, 2))[0].data["reply_id"]
         left_out = (await user.message(chat, reply))["left_out"]
-    assert left_out == {"messages": 7 - len(others.runs[reply].body["input"]), "passages": 0, "window_tokens": 2048}
+    assert left_out == {
+        "messages": 7 - len(others.runs[reply].body["input"]),
+        "passages": 0,
+        "window_tokens": 2048,
+    }
 
 
 async def test_a_deleted_chat_takes_its_runs_along(user: Any, others: Any, script: Any, play: Any) -> None:
     chat = await user.new_chat(agent_id=others.add_agent(user))
     replies = [(await user.say(chat))[0].data["reply_id"] for _ in range(2)]
-    regenerated = (await user.collect("POST", f"/api/v1/chats/{chat}/messages/{replies[1]}/regenerate"))[0].data["reply_id"]
+    regenerated = (await user.collect("POST", f"/api/v1/chats/{chat}/messages/{replies[1]}/regenerate"))[
+        0
+    ].data["reply_id"]
     others.script = script.answers("going on", until=asyncio.Event())
     async with user.events("POST", f"/api/v1/chats/{chat}/messages", json={"content": "hi"}) as events:
         running = (await play.take(events, 3))[0].data["reply_id"]
@@ -119,15 +133,23 @@ async def test_a_run_that_begins_after_its_chat_was_deleted_is_deleted_too(
         await play.until(deleted, 15)
 
 
-async def test_runs_are_asked_for_until_the_agent_service_has_taken_them(user: Any, others: Any, play: Any, admin: Any) -> None:
+async def test_runs_are_asked_for_until_the_agent_service_has_taken_them(
+    user: Any, others: Any, play: Any, admin: Any
+) -> None:
     chat = await user.new_chat(agent_id=others.add_agent(user))
     reply = (await user.say(chat))[0].data["reply_id"]
     others.refuse_deletions = 503
     assert (await user.http.delete(f"/api/v1/chats/{chat}")).status_code == 204
     await asyncio.sleep(0.3)
-    pending = "SELECT payload FROM chat.outbox WHERE topic = 'chat.deleted' AND key = $1 AND published_at IS NULL"
+    pending = (
+        "SELECT payload FROM chat.outbox WHERE topic = 'chat.deleted' AND key = $1 AND published_at IS NULL"
+    )
     payload = orjson.loads(await admin.fetchval(pending, chat))
-    assert (payload["chat_id"], payload["run_ids"], payload["user_id"]) == (chat, [reply], str(user.principal.user_id))
+    assert (payload["chat_id"], payload["run_ids"], payload["user_id"]) == (
+        chat,
+        [reply],
+        str(user.principal.user_id),
+    )
     others.refuse_deletions = None
 
     async def taken() -> bool:
@@ -136,19 +158,28 @@ async def test_runs_are_asked_for_until_the_agent_service_has_taken_them(user: A
     await play.until(taken)
 
 
-async def test_a_run_that_is_not_there_any_more_needs_no_second_asking(user: Any, others: Any, play: Any, admin: Any) -> None:
+async def test_a_run_that_is_not_there_any_more_needs_no_second_asking(
+    user: Any, others: Any, play: Any, admin: Any
+) -> None:
     chat = await user.new_chat(agent_id=others.add_agent(user))
     reply = (await user.say(chat))[0].data["reply_id"]
     del others.runs[reply]
     await user.http.delete(f"/api/v1/chats/{chat}")
 
     async def taken() -> bool:
-        return await admin.fetchval("SELECT count(*) FROM chat.outbox WHERE key = $1 AND published_at IS NULL", chat) == 0
+        return (
+            await admin.fetchval(
+                "SELECT count(*) FROM chat.outbox WHERE key = $1 AND published_at IS NULL", chat
+            )
+            == 0
+        )
 
     await play.until(taken)
 
 
-async def test_a_suspended_persons_run_is_cancelled_and_its_reply_ends(start: Any, others: Any, script: Any, play: Any, admin: Any) -> None:
+async def test_a_suspended_persons_run_is_cancelled_and_its_reply_ends(
+    start: Any, others: Any, script: Any, play: Any, admin: Any
+) -> None:
     service = await start(agent_stop_wait_s=60)
     await asyncio.wait_for(service.app.state.access.listening.wait(), 10)
     user = service.user()
@@ -156,12 +187,23 @@ async def test_a_suspended_persons_run_is_cancelled_and_its_reply_ends(start: An
     chat = await user.new_chat(agent_id=others.add_agent(user))
     async with user.events("POST", f"/api/v1/chats/{chat}/messages", json={"content": "hi"}) as events:
         reply = (await play.take(events, 3))[0].data["reply_id"]
-        event = {"id": uuid7(), "topic": "account.suspended", "key": "k", "payload": {"user_id": user.principal.user_id, "at": "x"}}
-        await admin.execute("SELECT pg_notify($1, $2)", ACCESS_CHANNEL, orjson.dumps(event, default=str).decode())
+        event = {
+            "id": uuid7(),
+            "topic": "account.suspended",
+            "key": "k",
+            "payload": {"user_id": user.principal.user_id, "at": "x"},
+        }
+        await admin.execute(
+            "SELECT pg_notify($1, $2)", ACCESS_CHANNEL, orjson.dumps(event, default=str).decode()
+        )
         async with asyncio.timeout(2):
             message = await user.until_ended(chat, reply)
     # Whichever is first: this service ends its reply, or the run it cancelled ends.
-    assert (message["status"], message["content"], message["finish_reason"]) == ("failed", "so far", "account_suspended")
+    assert (message["status"], message["content"], message["finish_reason"]) == (
+        "failed",
+        "so far",
+        "account_suspended",
+    )
 
     async def cancelled() -> bool:
         return others.cancels == [reply]
@@ -177,6 +219,13 @@ async def test_a_long_question_still_gets_passages(start: Any, suite: Any, other
     others.add_passage(file_id, "and this does not fit " * 300)
     chat = await user.new_chat(model="small")
     events = await user.say(chat, "word " * 2_000, attachments=[file_id])
-    assert [event.event for event in events if event.event in {"citation", "left_out"}] == ["citation", "left_out"]
-    assert next(event.data for event in events if event.event == "left_out") == {"messages": 0, "passages": 1, "window_tokens": 4096}
+    assert [event.event for event in events if event.event in {"citation", "left_out"}] == [
+        "citation",
+        "left_out",
+    ]
+    assert next(event.data for event in events if event.event == "left_out") == {
+        "messages": 0,
+        "passages": 1,
+        "window_tokens": 4096,
+    }
     assert "the answer is in here" in suite.requests[-1]["messages"][-1]["content"]

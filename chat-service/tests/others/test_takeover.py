@@ -28,26 +28,38 @@ async def test_a_killed_process_leaves_a_run_that_another_relays_from_where_its_
     chat = await writer.new_chat(agent_id=others.add_agent(writer))
     seen: list[Any] = []
     with pytest.raises(Exception, match=r".*"):
-        async with writer.events("POST", f"/api/v1/chats/{chat}/messages", json={"content": "count"}) as events:
+        async with writer.events(
+            "POST", f"/api/v1/chats/{chat}/messages", json={"content": "count"}
+        ) as events:
             async for event in events:
                 seen.append(event)
                 if len(seen) == 40:
                     dying.signal(signal.SIGKILL)
     reply = seen[0].data["reply_id"]
-    resumed, watching = await asyncio.gather(reader.resume(chat, reply, seen[-1].id), reader.resume(chat, reply))
+    resumed, watching = await asyncio.gather(
+        reader.resume(chat, reply, seen[-1].id), reader.resume(chat, reply)
+    )
     events = seen + resumed
     assert "reset" not in [event.event for event in events]
     assert play.text_of(events) == "".join(TOKENS) == play.text_of(watching)
     assert events[-1].data["status"] == "complete"
     assert events[-1].id == len(others.runs[reply].events) + 1
     assert len(others.starts) == 1
-    assert set(others.followed) == {0}, "a run is read again from its start: its events are stored there alone"
+    assert set(others.followed) == {0}, (
+        "a run is read again from its start: its events are stored there alone"
+    )
     message = await reader.message(chat, reply)
-    assert (message["content"], message["status"], message["usage"]["cost_nano"]) == ("".join(TOKENS), "complete", 4321)
+    assert (message["content"], message["status"], message["usage"]["cost_nano"]) == (
+        "".join(TOKENS),
+        "complete",
+        4321,
+    )
     assert [step["step"] for step in message["steps"]] == [1]
 
 
-async def test_on_sigterm_a_run_is_handed_over_at_once(start: Any, service: Any, suite: Any, others: Any, script: Any, play: Any) -> None:
+async def test_on_sigterm_a_run_is_handed_over_at_once(
+    start: Any, service: Any, suite: Any, others: Any, script: Any, play: Any
+) -> None:
     leaving = await start.process(turn_lease_s=60, drain_timeout_s=0.2)
     writer = leaving.user()
     reader = service.user(writer.principal)
@@ -76,7 +88,9 @@ async def _take_away(database: Any, reply: str) -> None:
     """Let the turn look as if its process had died, which it does not know yet."""
     admin = await asyncpg.connect(database.admin_url)
     try:
-        statement = "UPDATE chat.turn SET owner = 'dead', lease_until = now() - interval '1 s' WHERE message_id = $1"
+        statement = (
+            "UPDATE chat.turn SET owner = 'dead', lease_until = now() - interval '1 s' WHERE message_id = $1"
+        )
         await admin.execute(statement, UUID(reply))
     finally:
         await admin.close()
@@ -157,7 +171,11 @@ async def test_a_run_whose_usage_was_told_before_the_crash_keeps_it(
         async for _ in events:
             pass
     message = await user.message(chat, reply)
-    assert (message["status"], message["error"]["code"], message["usage"]["cost_nano"]) == ("failed", "limit", 5)
+    assert (message["status"], message["error"]["code"], message["usage"]["cost_nano"]) == (
+        "failed",
+        "limit",
+        5,
+    )
 
 
 async def _until_text(events: Any, text: str, play: Any) -> list[Any]:
@@ -190,7 +208,10 @@ async def test_readers_in_another_process_follow_the_run_itself_which_alone_stor
         seen = await play.take(events, 5)
         reply = seen[0].data["reply_id"]
         url = f"/api/v1/chats/{chat}/messages/{reply}/stream"
-        async with reader.events("GET", url) as from_start, reader.events("GET", f"{url}?after={seen[3].id}") as from_there:
+        async with (
+            reader.events("GET", url) as from_start,
+            reader.events("GET", f"{url}?after={seen[3].id}") as from_there,
+        ):
             whole = await _until_text(from_start, "one two three", play)
             rest = await _until_text(from_there, " three", play)
             assert others.followed == [0, 0], "all readers of a process read a run once"

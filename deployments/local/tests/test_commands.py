@@ -1,4 +1,6 @@
-"""`status`, `stop` and `restart` beside a supervisor of this home that is well, frozen or badly noted; no service is started."""
+"""`status`, `stop` and `restart` beside a supervisor of this home that is well, frozen or badly noted; no
+service is started.
+"""
 
 import json
 import os
@@ -37,8 +39,10 @@ class Tiny(module.Supervisor):
         self._spawn_task(self._beat())
         for name in ("cat", "dog"):
             self._supervise(Spec(
-                name=name, command=[sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)"], environment=None,
-                cwd=Path.cwd(), log_path=self._installation.home.logs / f"{name}.log", port=None, ready=None, stop_patience_s=2,
+                name=name,
+                command=[sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)"],
+                environment=None, cwd=Path.cwd(), log_path=self._installation.home.logs / f"{name}.log",
+                port=None, ready=None, stop_patience_s=2,
             ))
         self._phase = "up"
         self._write_state()
@@ -82,7 +86,9 @@ def until(condition: Callable[[], object]) -> None:
 
 def start(tmp_path: Path, prelude: str = "", **options: object) -> Running:
     environment = {**os.environ, "ATRIUM_HOME": str(tmp_path / "home"), "PYTHONUNBUFFERED": "1"}
-    process = subprocess.Popen([sys.executable, "-c", prelude + PROGRAM], env=environment, text=True, **options)  # type: ignore[call-overload]
+    process = subprocess.Popen(
+        [sys.executable, "-c", prelude + PROGRAM], env=environment, text=True, **options
+    )  # type: ignore[call-overload]
     return Running(Home(tmp_path / "home"), process)
 
 
@@ -114,7 +120,9 @@ def test_damaged_notes_confuse_nobody(running: Running, capsys: pytest.CaptureFi
     assert commands.status(running.settings) == commands.NOTHING_RUNS
 
 
-def test_a_frozen_supervisor_is_said_to_be_silent_and_stopped_within_15_s(running: Running, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_frozen_supervisor_is_said_to_be_silent_and_stopped_within_15_s(
+    running: Running, capsys: pytest.CaptureFixture[str]
+) -> None:
     children = [running.pid_of("cat"), running.pid_of("dog")]
     os.kill(running.process.pid, signal.SIGSTOP)
     until(lambda: running.home.silent_for_s() > 5)
@@ -127,7 +135,9 @@ def test_a_frozen_supervisor_is_said_to_be_silent_and_stopped_within_15_s(runnin
     until(lambda: not any(pid and processes.ProcessIdentity.of(pid) for pid in children))
 
 
-def test_one_process_is_restarted_by_its_name_and_another_name_is_refused(running: Running, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_process_is_restarted_by_its_name_and_another_name_is_refused(
+    running: Running, capsys: pytest.CaptureFixture[str]
+) -> None:
     cat, dog = running.pid_of("cat"), running.pid_of("dog")
     assert commands.restart(running.settings, ["cat"]) == 0
     assert "cat is a new process" in capsys.readouterr().out
@@ -172,10 +182,14 @@ with commands._alone(LocalSettings()) as home, home.beating():
 """
 
 
-def test_a_restart_asked_for_too_early_does_not_end_the_start(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_restart_asked_for_too_early_does_not_end_the_start(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     home = Home(tmp_path / "home")
     environment = {**os.environ, "ATRIUM_HOME": str(home.root)}
-    with subprocess.Popen([sys.executable, "-c", BUSY], env=environment, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", BUSY], env=environment, stdout=subprocess.PIPE, text=True
+    ) as process:
         try:
             assert process.stdout is not None
             assert process.stdout.readline() == "busy\n"
@@ -191,7 +205,9 @@ def test_a_restart_asked_for_too_early_does_not_end_the_start(tmp_path: Path, ca
     assert list(home.requests.iterdir()) == []
 
 
-def test_somebody_who_looks_whether_it_runs_does_not_keep_it_from_starting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_somebody_who_looks_whether_it_runs_does_not_keep_it_from_starting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     home = Home(tmp_path)
     home.prepare()
     looking = [files.try_lock(home.lock_path)]
@@ -217,8 +233,12 @@ def test_a_home_of_yesterday_is_not_said_to_be_silent(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("pid", [0, -1, -4711])
-def test_a_supervisor_out_of_reach_is_never_signalled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pid: int) -> None:
-    """What the kernel says of a lock in another container, or behind NFS, would be groups of processes to kill(2)."""
+def test_a_supervisor_out_of_reach_is_never_signalled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pid: int
+) -> None:
+    """What the kernel says of a lock in another container, or behind NFS, would be groups of processes to
+    kill(2).
+    """
     found = LocalSettings(atrium_home=tmp_path)
     Home(tmp_path).prepare()
     signalled: list[int] = []
@@ -231,7 +251,9 @@ def test_a_supervisor_out_of_reach_is_never_signalled(tmp_path: Path, monkeypatc
     assert signalled == []
 
 
-def test_with_nothing_running_each_command_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_with_nothing_running_each_command_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for folder in (tmp_path / "none", tmp_path / "empty"):
         if folder.name == "empty":
             Home(folder).prepare()
@@ -246,7 +268,9 @@ def test_with_nothing_running_each_command_says_so(tmp_path: Path, capsys: pytes
 
 def test_make_adds_no_error_of_its_own_when_nothing_runs(tmp_path: Path) -> None:
     clone = LocalSettings(atrium_home=tmp_path).clone_root
-    recipe = subprocess.run(["make", "-n", "-C", str(clone), "status"], capture_output=True, text=True, check=True).stdout
+    recipe = subprocess.run(
+        ["make", "-n", "-C", str(clone), "status"], capture_output=True, text=True, check=True
+    ).stdout
     status = next(line for line in recipe.splitlines() if "atrium_local status" in line)
     for ends_with, shown in ((0, 0), (3, 0), (1, 1), (2, 1)):
         command = f"(exit {ends_with}) {status[status.index('||') :]}"
@@ -273,7 +297,8 @@ def test_a_reader_of_the_output_that_leaves_changes_nothing(tmp_path: Path) -> N
 def test_a_house_job_that_fails_is_tried_again_and_stops_nothing(tmp_path: Path) -> None:
     broken = (
         "import errno\nfrom atrium_local import supervisor\nsupervisor._HOUSEKEEPING_S = 0.05\n"
-        "def rotate_all(folder):\n    (folder / 'tried').open('a').write('x')\n    raise OSError(errno.ENOSPC, 'No space left on device')\n"
+        "def rotate_all(folder):\n    (folder / 'tried').open('a').write('x')\n    raise "
+        "OSError(errno.ENOSPC, 'No space left on device')\n"
         "supervisor.rotate_all = rotate_all\n"
     )
     found = start(tmp_path, broken, stdout=subprocess.PIPE)
@@ -301,7 +326,9 @@ def test_children_may_open_as_many_files_as_the_machine_allows(tmp_path: Path) -
     def lower() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
 
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, preexec_fn=lower)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, preexec_fn=lower
+    )
     wanted = 65_536 if hard == resource.RLIM_INFINITY else min(65_536, hard)
     assert int(done.stdout) in {wanted, 10_240}
 
@@ -309,6 +336,14 @@ def test_children_may_open_as_many_files_as_the_machine_allows(tmp_path: Path) -
 @pytest.mark.parametrize(("state", "told"), [("done", False), ("ready", True)])
 def test_only_what_runs_had_one_before_it(state: str, told: bool) -> None:
     seen = ProcessState(
-        name="cat", state=state, pid=None, started=None, port=None, restarts=0, adopted=False, log="cat.log", reason="ended with status 0"
+        name="cat",
+        state=state,
+        pid=None,
+        started=None,
+        port=None,
+        restarts=0,
+        adopted=False,
+        log="cat.log",
+        reason="ended with status 0",
     )
     assert ("the one before" in commands.line_of(seen)) is told

@@ -20,8 +20,12 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}/usr/bin{os.pathsep}/bin")
     find = importlib.util.find_spec
-    monkeypatch.setattr(extras.importlib.util, "find_spec", lambda name: None if name == "chromadb" else find(name))
-    monkeypatch.setattr(extras.shutil, "which", lambda name: str(folder / name) if (folder / name).exists() else None)
+    monkeypatch.setattr(
+        extras.importlib.util, "find_spec", lambda name: None if name == "chromadb" else find(name)
+    )
+    monkeypatch.setattr(
+        extras.shutil, "which", lambda name: str(folder / name) if (folder / name).exists() else None
+    )
     return folder
 
 
@@ -47,7 +51,16 @@ def test_the_library_of_the_chosen_store_is_installed(
     else:
         monkeypatch.setenv("VECTOR_DB", "chroma")
     extras.install_missing(made)
-    assert asked.read_text().split() == ["sync", "--quiet", "--locked", "--inexact", "--no-dev", "--extra", "chroma", sys.prefix]
+    assert asked.read_text().split() == [
+        "sync",
+        "--quiet",
+        "--locked",
+        "--inexact",
+        "--no-dev",
+        "--extra",
+        "chroma",
+        sys.prefix,
+    ]
 
 
 def test_nothing_is_installed_for_another_store_or_a_service_left_out(
@@ -56,10 +69,14 @@ def test_nothing_is_installed_for_another_store_or_a_service_left_out(
     put_uv(programs, "exit 1")
     extras.install_missing(installation(tmp_path))
     monkeypatch.setenv("VECTOR_DB", "chroma")
-    extras.install_missing(Installation.open(LocalSettings(atrium_home=tmp_path / "home", except_services="retrieval-service")))
+    extras.install_missing(
+        Installation.open(LocalSettings(atrium_home=tmp_path / "home", except_services="retrieval-service"))
+    )
 
 
-def test_when_it_cannot_be_installed_one_line_names_a_command(tmp_path: Path, programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_when_it_cannot_be_installed_one_line_names_a_command(
+    tmp_path: Path, programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("VECTOR_DB", "chroma")
     made = installation(tmp_path)
     with pytest.raises(WrongSettingsError, match=r"-m pip install chromadb"):

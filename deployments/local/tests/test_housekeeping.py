@@ -17,7 +17,14 @@ from atrium_local.webclient import WebClient
 
 def process_state(identity: ProcessIdentity, name: str = "postgres") -> ProcessState:
     return ProcessState(
-        name=name, state="ready", pid=identity.pid, started=identity.started, port=1, restarts=0, adopted=False, log="postgres.log"
+        name=name,
+        state="ready",
+        pid=identity.pid,
+        started=identity.started,
+        port=1,
+        restarts=0,
+        adopted=False,
+        log="postgres.log",
     )
 
 
@@ -39,11 +46,17 @@ def test_at_most_three_old_logs_are_kept(tmp_path: Path) -> None:
     for number in range(6):
         log.write_text(f"{number}")
         logfiles.rotate(log)
-    assert sorted(path.name for path in tmp_path.glob("gateway.log.*")) == ["gateway.log.1", "gateway.log.2", "gateway.log.3"]
+    assert sorted(path.name for path in tmp_path.glob("gateway.log.*")) == [
+        "gateway.log.1",
+        "gateway.log.2",
+        "gateway.log.3",
+    ]
     assert (tmp_path / "gateway.log.1").read_text() == "5"
 
 
-def test_a_full_disk_leaves_no_half_copy_and_the_other_logs_are_rotated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_no_half_copy_and_the_other_logs_are_rotated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(logfiles, "_SIZE_MAX_BYTES", 10)
     logs = [tmp_path / name for name in ("a.log", "b.log", "c.log")]
     for log in logs:
@@ -65,7 +78,9 @@ def test_a_full_disk_leaves_no_half_copy_and_the_other_logs_are_rotated(tmp_path
 def test_the_state_file_is_read_back_and_a_broken_one_is_nothing(tmp_path: Path) -> None:
     ours = ProcessIdentity.of(os.getpid())
     assert ours is not None
-    state = SuiteState(supervisor_pid=1, phase="up", address="http://127.0.0.1:8000", processes=(process_state(ours),))
+    state = SuiteState(
+        supervisor_pid=1, phase="up", address="http://127.0.0.1:8000", processes=(process_state(ours),)
+    )
     path = tmp_path / "state.json"
     state.write(path)
     assert read_state(path) == state
@@ -77,7 +92,10 @@ def test_engines_that_are_gone_are_not_adopted(tmp_path: Path) -> None:
     ours = ProcessIdentity.of(os.getpid())
     assert ours is not None
     path = tmp_path / "engines.json"
-    write_engines(path, [process_state(ours), process_state(ProcessIdentity(pid=ours.pid, started="1"), name="model-server")])
+    write_engines(
+        path,
+        [process_state(ours), process_state(ProcessIdentity(pid=ours.pid, started="1"), name="model-server")],
+    )
     assert [engine.name for engine in read_engines(path)] == ["postgres"]
 
 
@@ -127,9 +145,12 @@ def test_the_web_client_is_built_when_missing_or_older_than_a_source(tmp_path: P
 @pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not here")
 async def test_building_the_web_client_leaves_its_lock_as_it_is_committed(tmp_path: Path) -> None:
     build = "node -e \"fs.mkdirSync('build');fs.writeFileSync('build/index.html','built')\""
-    (tmp_path / "package.json").write_text(json.dumps({"name": "page", "version": "1.0.0", "scripts": {"build": build}}))
+    (tmp_path / "package.json").write_text(
+        json.dumps({"name": "page", "version": "1.0.0", "scripts": {"build": build}})
+    )
     lock = tmp_path / "package-lock.json"
-    committed = '{"name":"page","version":"0.9.0","lockfileVersion":3,"requires":true,"packages":{}}'  # any npm would write it otherwise
+    # Any npm would write it otherwise.
+    committed = '{"name":"page","version":"0.9.0","lockfileVersion":3,"requires":true,"packages":{}}'
     lock.write_text(committed)
     await WebClient(tmp_path, tmp_path / "build.log").build_if_stale(lambda: None)
     assert (tmp_path / "build" / "index.html").read_text() == "built"

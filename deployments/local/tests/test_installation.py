@@ -55,8 +55,12 @@ def test_a_service_token_signed_with_one_file_is_verified_with_another(installat
     chat, billing = env_of(installation, "chat-service"), env_of(installation, "billing-service")
     tokens = ServiceTokens(signing_key_pem=str(chat["SERVICE_SIGNING_KEY"]), service="chat-service")
     principal = make_principal()
-    verifier = TokenVerifier(jwks=str(billing["TOKEN_JWKS"]), audience="billing-service", callers=callers_of("billing-service"))
-    verified = verifier.verify(tokens.header_for("billing-service", principal).decode().removeprefix("Bearer "))
+    verifier = TokenVerifier(
+        jwks=str(billing["TOKEN_JWKS"]), audience="billing-service", callers=callers_of("billing-service")
+    )
+    verified = verifier.verify(
+        tokens.header_for("billing-service", principal).decode().removeprefix("Bearer ")
+    )
     assert verified.service == "chat-service"
     assert verified.user_id == principal.user_id
 
@@ -124,12 +128,18 @@ def test_a_process_gets_the_secrets_that_are_its_own_and_no_other(
 
 
 def test_every_secret_setting_has_few_readers() -> None:
-    """Secrets that several services read are those of the installation itself; the next one must be thought about."""
+    """Secrets that several services read are those of the installation itself; the next one must be thought
+    about.
+    """
     readers: dict[str, set[str]] = {}
     for service in SERVICES:
         module = importlib.import_module(f"{service.package}.settings")
         for found in vars(module).values():
-            if isinstance(found, type) and issubclass(found, ServiceSettings) and found is not ServiceSettings:
+            if (
+                isinstance(found, type)
+                and issubclass(found, ServiceSettings)
+                and found is not ServiceSettings
+            ):
                 for name, field in found.model_fields.items():
                     if "SecretStr" in str(field.annotation):
                         readers.setdefault(name, set()).add(service.name)
@@ -141,7 +151,9 @@ def test_every_secret_setting_has_few_readers() -> None:
     }
 
 
-def test_what_every_program_needs_is_passed_on(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_every_program_needs_is_passed_on(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
     wanted = {
         "HTTPS_PROXY": "http://proxy",
         "SSL_CERT_FILE": "/ca.pem",
@@ -157,11 +169,17 @@ def test_what_every_program_needs_is_passed_on(installation: Installation, monke
         assert "PATH" in installation.environments.for_service(service)
 
 
-def test_the_secrets_are_on_the_disk_before_anything_is_made_with_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_secrets_are_on_the_disk_before_anything_is_made_with_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """After a power cut the data would be there and its password not."""
     path = tmp_path / "secrets.json"
     synced: list[tuple[bool, bool]] = []
-    monkeypatch.setattr(files.os, "fsync", lambda descriptor: synced.append((stat.S_ISDIR(os.fstat(descriptor).st_mode), path.exists())))
+    monkeypatch.setattr(
+        files.os,
+        "fsync",
+        lambda descriptor: synced.append((stat.S_ISDIR(os.fstat(descriptor).st_mode), path.exists())),
+    )
     Credentials.load(path)
     assert synced == [(False, False), (True, True)]  # its bytes before it has its name, then the name
 
@@ -169,7 +187,9 @@ def test_the_secrets_are_on_the_disk_before_anything_is_made_with_them(tmp_path:
 async def test_the_link_of_the_first_administrator_is_found_whatever_hosts_the_gateway_answers_to(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = LocalSettings(atrium_home=tmp_path / "home", trusted_hosts="atrium.example.com;other.example.com")
+    settings = LocalSettings(
+        atrium_home=tmp_path / "home", trusted_hosts="atrium.example.com;other.example.com"
+    )
     asked: list[str | None] = []
 
     async def gateway(_port: int, _path: str, *, host: str, called: str | None = None) -> tuple[int, bytes]:
@@ -193,7 +213,9 @@ async def test_the_link_of_the_first_administrator_is_found_whatever_hosts_the_g
         ("atrium.example.com; other.example.com", None, "http://atrium.example.com:8000"),
     ],
 )
-def test_the_address_that_is_told_is_one_that_is_answered(tmp_path: Path, hosts: str, public_url: str | None, address: str) -> None:
+def test_the_address_that_is_told_is_one_that_is_answered(
+    tmp_path: Path, hosts: str, public_url: str | None, address: str
+) -> None:
     settings = LocalSettings(atrium_home=tmp_path, port=8000, trusted_hosts=hosts, public_url=public_url)
     assert Installation.open(settings).address == address
 

@@ -31,7 +31,9 @@ def gguf(entries: dict[str, str | int | list[str]]) -> bytes:
 
 def test_metadata_is_read_past_long_arrays(tmp_path: Path) -> None:
     path = tmp_path / "model.gguf"
-    path.write_bytes(gguf({"general.architecture": "tiny", "tokens": ["a", "bcd", ""], "tiny.context_length": 77}))
+    path.write_bytes(
+        gguf({"general.architecture": "tiny", "tokens": ["a", "bcd", ""], "tiny.context_length": 77})
+    )
     assert read_metadata(path) == {"general.architecture": "tiny", "tiny.context_length": 77}
 
 
@@ -45,7 +47,8 @@ def test_what_is_no_model_file_is_refused_in_one_line(tmp_path: Path, content: b
 
 def test_tool_calls_are_asked_for_as_fenced_json() -> None:
     adapted = adapt(
-        "use <tool_call></tool_call> XML tags: '\\n<tool_call>\\n' call '\\n</tool_call>' '\\n<tool_response>\\n' r '\\n</tool_response>'"
+        "use <tool_call></tool_call> XML tags: '\\n<tool_call>\\n' call '\\n</tool_call>' "
+        "'\\n<tool_response>\\n' r '\\n</tool_response>'"
     )
     assert "tool_call>" not in adapted
     assert "tool_response>" not in adapted

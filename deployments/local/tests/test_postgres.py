@@ -98,7 +98,9 @@ class PowerCut(Exception):
 
 def killing_after(delay_s: float) -> Callable[..., Any]:
     def run(command: list[str], **_: Any) -> Any:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True)
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
+        )
         time.sleep(delay_s)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
@@ -112,12 +114,16 @@ def test_initdb_ends_with_whoever_started_it(tmp_path: Path) -> None:
     """It would go on writing into the folder that the next start makes under the same name."""
     (tmp_path / "bin").mkdir()
     program = tmp_path / "bin" / "initdb"
-    program.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/began.new && mv {tmp_path}/began.new {tmp_path}/began\nexec sleep 600\n")
+    program.write_text(
+        f"#!/bin/sh\necho $$ > {tmp_path}/began.new && mv {tmp_path}/began.new {tmp_path}/began\nexec sleep "
+        "600\n"
+    )
     program.chmod(0o755)
     code = (
         "from pathlib import Path\nfrom atrium_local.postgres import PostgresServer\n"
         f"folder = Path({str(tmp_path)!r})\n"
-        "PostgresServer(data_dir=folder / 'data', port=1, password='x', log_path=folder / 'log', bin_dir=folder / 'bin').initialise()\n"
+        "PostgresServer(data_dir=folder / 'data', port=1, password='x', log_path=folder / 'log', "
+        "bin_dir=folder / 'bin').initialise()\n"
     )
     with subprocess.Popen([sys.executable, "-c", code]) as parent:
         until((tmp_path / "began").exists)
@@ -127,7 +133,9 @@ def test_initdb_ends_with_whoever_started_it(tmp_path: Path) -> None:
     until(lambda: not initdb.alive())
 
 
-def test_engines_that_were_just_started_are_known_whatever_ends_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_engines_that_were_just_started_are_known_whatever_ends_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Else a server that nobody knows would hold its port and its data."""
     monkeypatch.setenv("POSTGRES_PORT", str(_free_ports(["postgres"])["postgres"]))
     settings = LocalSettings(atrium_home=tmp_path / "home", atrium_model="none", postgres_fsync=False)
@@ -163,7 +171,9 @@ def test_files_that_are_no_data_are_not_written_over(server: PostgresServer) -> 
 def test_an_older_data_directory_is_refused_in_one_line(server: PostgresServer) -> None:
     server.initialise()
     (server.data_dir / "PG_VERSION").write_text("15\n")
-    with pytest.raises(LocalError, match=r"was made by PostgreSQL 15, these programs are 18: set PG_BIN") as refusal:
+    with pytest.raises(
+        LocalError, match=r"was made by PostgreSQL 15, these programs are 18: set PG_BIN"
+    ) as refusal:
         server.initialise()
     assert "\n" not in str(refusal.value)
 

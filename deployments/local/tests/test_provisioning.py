@@ -47,10 +47,14 @@ async def test_new_passwords_replace_old_ones(postgres) -> None:
     first, second = RolePasswords.fresh(), RolePasswords.fresh()
     await provision_roles(postgres.admin_url, {service: first})
     await provision_roles(postgres.admin_url, {service: second})
-    async with connected(role_url(postgres.admin_url, "postgres", role=service.app_role, password=second.app)) as connection:
+    async with connected(
+        role_url(postgres.admin_url, "postgres", role=service.app_role, password=second.app)
+    ) as connection:
         assert await connection.fetchval("SHOW search_path") == "probe, public"
     with pytest.raises(asyncpg.InvalidPasswordError):
-        await asyncpg.connect(role_url(postgres.admin_url, "postgres", role=service.app_role, password=first.app))
+        await asyncpg.connect(
+            role_url(postgres.admin_url, "postgres", role=service.app_role, password=first.app)
+        )
 
 
 @pytest.mark.parametrize(
@@ -100,7 +104,9 @@ async def test_a_service_role_sees_no_other_schema(service_database: Callable) -
             await app.execute("SELECT * FROM chat.secret")
 
 
-async def test_the_workflow_engine_has_its_tables_and_its_service_may_only_fill_them(service_database: Callable) -> None:
+async def test_the_workflow_engine_has_its_tables_and_its_service_may_only_fill_them(
+    service_database: Callable,
+) -> None:
     database = service_database("agent-service")
     async with connected(database.app_url) as app:
         assert await app.fetchval("SELECT count(*) FROM agent_dbos.workflow_status") == 0

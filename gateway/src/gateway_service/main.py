@@ -1,4 +1,6 @@
-"""Composition root of the gateway: the proxy is the outer ASGI callable, FastAPI answers what no service claims."""
+"""Composition root of the gateway: the proxy is the outer ASGI callable, FastAPI answers what no service
+claims.
+"""
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
@@ -113,7 +115,9 @@ class Parts:
             apikeys_endpoints.build_router(self.limits, self.settings, self.tokens),
             admin_endpoints.build_router(),
             status_endpoints.build_router(),
-            web_endpoints.build_router(self.settings.web_build_dir, base=self.settings.public_url.rstrip("/")),
+            web_endpoints.build_router(
+                self.settings.web_build_dir, base=self.settings.public_url.rstrip("/")
+            ),
         )
 
 
@@ -147,7 +151,10 @@ def _own_app(parts: Parts) -> ServiceApp:
         readiness={"database": check_database},
         body_bytes_max=settings.own_body_max_bytes,
     )
-    service.api.description = "The routes of the gateway itself. Those of all services: /api/v1/openapi.json for tools, /docs to read."
+    service.api.description = (
+        "The routes of the gateway itself. Those of all services: /api/v1/openapi.json for tools, /docs to "
+        "read."
+    )
     state = service.state
     state.database = parts.database
     state.credential_limits = parts.limits
@@ -157,7 +164,9 @@ def _own_app(parts: Parts) -> ServiceApp:
     announcements = state.announcements = Announcements(parts.database)
     changes.published = announcements.wake
     state.accounts = Accounts(database=parts.database, passwords=parts.passwords, settings=settings)
-    state.sessions = Sessions(database=parts.database, tokens=parts.tokens, changes=changes, settings=settings)
+    state.sessions = Sessions(
+        database=parts.database, tokens=parts.tokens, changes=changes, settings=settings
+    )
     state.api_keys = ApiKeys(database=parts.database, changes=changes)
     state.retention = retention(parts.database, settings, state.metrics)
     state.admin = Admin(database=parts.database, changes=changes)
@@ -184,7 +193,9 @@ def _lifespan(parts: Parts) -> Lifespan:
         authenticator: StoredAuthenticator = api.state.authenticator
         # After a gap all is forgotten: what was said meanwhile is lost.
         memory, url = authenticator.memory, settings.database_url.get_secret_value()
-        listener = Listener(url, name=settings.service, heard={CHANNEL: memory.drop}, on_connected=memory.drop_all)
+        listener = Listener(
+            url, name=settings.service, heard={CHANNEL: memory.drop}, on_connected=memory.drop_all
+        )
         announcements: Announcements = api.state.announcements
         losses = access_subscriber(url, service=settings.service, end_work=api.state.endings.of_access)
         jobs = (
@@ -196,7 +207,11 @@ def _lifespan(parts: Parts) -> Lifespan:
         client = make_client()
         api.state.listener = listener
         api.state.installation = Installation(
-            client=client, services=service_urls(settings), database=database, own_document=api.openapi, version=VERSION
+            client=client,
+            services=service_urls(settings),
+            database=database,
+            own_document=api.openapi,
+            version=VERSION,
         )
         metrics_port = MetricsPort(settings.metrics_port, host=settings.host, metrics=api.state.metrics)
         await metrics_port.open()

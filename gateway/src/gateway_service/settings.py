@@ -27,83 +27,163 @@ class GatewaySettings(ServiceSettings):
 
     service: ClassVar[str] = "gateway"
 
-    user_signing_key: SecretStr = Field(description="PEM of the Ed25519 private key that signs user tokens (kid user-1)")
+    user_signing_key: SecretStr = Field(
+        description="PEM of the Ed25519 private key that signs user tokens (kid user-1)"
+    )
     access_token_ttl_s: int = Field(default=300, ge=30, le=3600, description="seconds a user token is valid")
-    refresh_token_ttl_s: int = Field(default=30 * 86_400, ge=300, le=365 * 86_400, description="seconds a session lives without being used")
-    session_ttl_max_s: int = Field(default=90 * 86_400, ge=300, le=365 * 86_400, description="seconds a session lives at most")
-    refresh_grace_s: int = Field(default=10, ge=0, le=60, description="seconds the previous refresh token still answers")
+    refresh_token_ttl_s: int = Field(
+        default=30 * 86_400, ge=300, le=365 * 86_400, description="seconds a session lives without being used"
+    )
+    session_ttl_max_s: int = Field(
+        default=90 * 86_400, ge=300, le=365 * 86_400, description="seconds a session lives at most"
+    )
+    refresh_grace_s: int = Field(
+        default=10, ge=0, le=60, description="seconds the previous refresh token still answers"
+    )
 
     refresh_retry_s: int = Field(
         default=3600,
         ge=0,
         le=86_400,
-        description="seconds in which a refresh whose answer was lost may be tried again, while nobody used the new token",
+        description=(
+            "seconds in which a refresh whose answer was lost may be tried again, while nobody used the "
+            "new token"
+        ),
     )
 
-    session_keep_days: int = Field(default=7, ge=1, le=3650, description="days a session is kept that has ended")
-    api_key_keep_days: int = Field(default=90, ge=2, le=3650, description="days an API key is kept that was revoked or has expired")
-    audit_keep_days: int = Field(default=730, ge=90, description="days an administrative act stays in the record")
-    outbox_keep_days: int = Field(default=7, ge=2, le=400, description="days an event is kept that was delivered")
+    session_keep_days: int = Field(
+        default=7, ge=1, le=3650, description="days a session is kept that has ended"
+    )
+    api_key_keep_days: int = Field(
+        default=90, ge=2, le=3650, description="days an API key is kept that was revoked or has expired"
+    )
+    audit_keep_days: int = Field(
+        default=730, ge=90, description="days an administrative act stays in the record"
+    )
+    outbox_keep_days: int = Field(
+        default=7, ge=2, le=400, description="days an event is kept that was delivered"
+    )
 
-    enable_signup: bool = Field(default=True, description="whether people can make their own account; the first one always can")
+    enable_signup: bool = Field(
+        default=True, description="whether people can make their own account; the first one always can"
+    )
     signup_default_role: Literal["user", "pending"] | None = Field(
         default=None,
         description="role of everyone after the first, `user` or `pending` (an administrator admits them). "
         "Default: pending when other machines can reach the gateway or PAID_PROVIDERS is set, else user",
     )
-    paid_providers: bool = Field(default=False, description="models are bought here; `make run` sets it when it finds a provider's API key")
-    setup_token: SecretStr | None = Field(default=None, description="one-time secret of the first sign-up, part of the set-up link")
-    setup_token_required: bool = Field(default=False, description="ask for SETUP_TOKEN even when bound to loopback")
+    paid_providers: bool = Field(
+        default=False,
+        description="models are bought here; `make run` sets it when it finds a provider's API key",
+    )
+    setup_token: SecretStr | None = Field(
+        default=None, description="one-time secret of the first sign-up, part of the set-up link"
+    )
+    setup_token_required: bool = Field(
+        default=False, description="ask for SETUP_TOKEN even when bound to loopback"
+    )
 
     password_hash_time_cost: int = Field(default=2, ge=1, le=20, description="argon2id passes")
-    password_hash_memory_kib: int = Field(default=65_536, ge=8, le=1_048_576, description="argon2id memory in KiB")
-    password_hash_parallel_max: int = Field(default=2, ge=1, le=32, description="passwords hashed at the same time")
+    password_hash_memory_kib: int = Field(
+        default=65_536, ge=8, le=1_048_576, description="argon2id memory in KiB"
+    )
+    password_hash_parallel_max: int = Field(
+        default=2, ge=1, le=32, description="passwords hashed at the same time"
+    )
 
-    signin_limit: str = Field(default="20/minute", description="wrong passwords per client address; also calls that swap a key for a token")
-    signin_account_limit: str = Field(default="10/minute", description="wrong passwords for one account from one address or known browser")
+    signin_limit: str = Field(
+        default="20/minute",
+        description="wrong passwords per client address; also calls that swap a key for a token",
+    )
+    signin_account_limit: str = Field(
+        default="10/minute", description="wrong passwords for one account from one address or known browser"
+    )
     signup_limit: str = Field(default="10/minute", description="sign-up calls per client address")
-    refresh_limit: str = Field(default="60/minute", description="refresh and sign-out calls per client address")
+    refresh_limit: str = Field(
+        default="60/minute", description="refresh and sign-out calls per client address"
+    )
     user_rpm: int = Field(default=600, ge=1, le=1_000_000, description="requests a minute of one user")
-    key_rpm: int = Field(default=600, ge=1, le=1_000_000, description="requests a minute of one API key unless its own limit is lower")
-    organisation_rpm: int = Field(default=60_000, ge=1, le=10_000_000, description="requests a minute of one organisation")
+    key_rpm: int = Field(
+        default=600,
+        ge=1,
+        le=1_000_000,
+        description="requests a minute of one API key unless its own limit is lower",
+    )
+    organisation_rpm: int = Field(
+        default=60_000, ge=1, le=10_000_000, description="requests a minute of one organisation"
+    )
 
-    cors_allow_origins: SemicolonList = Field(default=(), description="origins whose pages may call the API with a token")
+    cors_allow_origins: SemicolonList = Field(
+        default=(), description="origins whose pages may call the API with a token"
+    )
     trusted_hosts: SemicolonList = Field(
-        default=(), description="Host names answered; `*` for any. Default: localhost, any IP address, HOST, and the name in WEBUI_URL"
+        default=(),
+        description=(
+            "Host names answered; `*` for any. Default: localhost, any IP address, HOST, and the name in "
+            "WEBUI_URL"
+        ),
     )
     trusted_proxies: NetworkList = Field(
-        default=(), description="addresses or networks of proxies whose X-Forwarded-For and -Proto are believed; nobody's by default"
+        default=(),
+        description=(
+            "addresses or networks of proxies whose X-Forwarded-For and -Proto are believed; nobody's by "
+            "default"
+        ),
     )
-    request_head_timeout_s: float = Field(default=10, gt=0, le=300, description="seconds a client has to send the head of a request")
+    request_head_timeout_s: float = Field(
+        default=10, gt=0, le=300, description="seconds a client has to send the head of a request"
+    )
     anonymous_body_timeout_s: float = Field(
-        default=20, gt=0, le=600, description="seconds for the body of a request that has shown no good credential"
+        default=20,
+        gt=0,
+        le=600,
+        description="seconds for the body of a request that has shown no good credential",
     )
     connections_per_address_max: int = Field(
-        default=1000, ge=1, le=1_000_000, description="open connections of one address; this machine and TRUSTED_PROXIES are not bounded"
+        default=1000,
+        ge=1,
+        le=1_000_000,
+        description="open connections of one address; this machine and TRUSTED_PROXIES are not bounded",
     )
-    request_body_max_bytes: int = Field(default=32 * 1024 * 1024, ge=1024, description="largest body passed on to a service")
-    own_body_max_bytes: int = Field(default=256 * 1024, ge=1024, description="largest body of the gateway's own routes")
-    metrics_port: int = Field(default=0, ge=0, le=65535, description="port of /metrics, which PORT does not answer; 0: none")
+    request_body_max_bytes: int = Field(
+        default=32 * 1024 * 1024, ge=1024, description="largest body passed on to a service"
+    )
+    own_body_max_bytes: int = Field(
+        default=256 * 1024, ge=1024, description="largest body of the gateway's own routes"
+    )
+    metrics_port: int = Field(
+        default=0, ge=0, le=65535, description="port of /metrics, which PORT does not answer; 0: none"
+    )
     web_build_dir: Path = Field(default_factory=_web_build_dir, description="folder of the built web client")
     gateway_processes: int = Field(
         default=1,
         ge=1,
         le=64,
         validation_alias=AliasChoices("GATEWAY_PROCESSES", "WEB_CONCURRENCY", "gateway_processes"),
-        description="1: request limits are counted in the one process of the gateway; another number is refused",
+        description=(
+            "1: request limits are counted in the one process of the gateway; another number is refused"
+        ),
     )
 
     @field_validator("cors_allow_origins", "trusted_hosts", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        return tuple(part.strip() for part in value.split(";") if part.strip()) if isinstance(value, str) else value
+        return (
+            tuple(part.strip() for part in value.split(";") if part.strip())
+            if isinstance(value, str)
+            else value
+        )
 
     @field_validator("cors_allow_origins")
     @classmethod
     def _origins_only(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
         for origin in origins:
             parts = urlsplit(origin)
-            if parts.scheme not in {"http", "https"} or not parts.netloc or origin != f"{parts.scheme}://{parts.netloc}":
+            if (
+                parts.scheme not in {"http", "https"}
+                or not parts.netloc
+                or origin != f"{parts.scheme}://{parts.netloc}"
+            ):
                 raise ValueError(f"{origin!r} is not an origin; write scheme://host[:port] without a path")
         return origins
 
@@ -111,7 +191,10 @@ class GatewaySettings(ServiceSettings):
     @classmethod
     def _one_process(cls, value: int) -> int:
         if value > 1:
-            raise ValueError("several gateway processes would each count requests for themselves, and limits would not hold; set it to 1")
+            raise ValueError(
+                "several gateway processes would each count requests for themselves, and limits would not "
+                "hold; set it to 1"
+            )
         return value
 
     @property
@@ -126,7 +209,9 @@ class GatewaySettings(ServiceSettings):
 
     @property
     def signup_role(self) -> Literal["user", "pending"]:
-        """Role of everyone after the first: nobody spends other people's money because an address was guessed."""
+        """Role of everyone after the first: nobody spends other people's money because an address was
+        guessed.
+        """
         if self.signup_default_role is not None:
             return self.signup_default_role
         return "user" if self.bound_to_loopback and not self.paid_providers else "pending"
@@ -151,8 +236,8 @@ class GatewaySettings(ServiceSettings):
     def hosts(self) -> frozenset[str]:
         """Host names (lower case, no port) that are answered, see proxy.client.check_host.
 
-        Names are checked on every address: a page of another site can make its name point here (DNS rebinding). An IP
-        address in place of a name cannot be such a page's, so those pass.
+        Names are checked on every address: a page of another site can make its name point here (DNS
+        rebinding). An IP address in place of a name cannot be such a page's, so those pass.
         """
         if self.trusted_hosts:
             return frozenset(host.lower() for host in self.trusted_hosts)

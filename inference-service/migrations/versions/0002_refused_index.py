@@ -9,7 +9,11 @@ depends_on = None
 
 
 def upgrade() -> None:
-    create_index_concurrently("ix_pending_settlement_refused", on="pending_settlement", definition="(created_at) WHERE refused IS NOT NULL")
+    create_index_concurrently(
+        "ix_pending_settlement_refused",
+        on="pending_settlement",
+        definition="(created_at) WHERE refused IS NOT NULL",
+    )
 
 
 def downgrade() -> None:

@@ -1,4 +1,6 @@
-"""Checks on the JSON fields of `/v1` requests, by hand: pydantic would cost more than the rest of the hot path."""
+"""Checks on the JSON fields of `/v1` requests, by hand: pydantic would cost more than the rest of the hot
+path.
+"""
 
 from typing import Any, cast
 
@@ -21,7 +23,9 @@ def parse_object(raw: bytes) -> Json:
     try:
         parsed = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        raise refusal(f"the body is not valid JSON: {error.msg} at character {error.pos}", None, "invalid_json") from None
+        raise refusal(
+            f"the body is not valid JSON: {error.msg} at character {error.pos}", None, "invalid_json"
+        ) from None
     if not isinstance(parsed, dict):
         raise refusal("the body must be a JSON object", None, "invalid_json")
     return cast("Json", parsed)
@@ -31,7 +35,9 @@ def model_name(body: Json) -> str:
     """Raises: BadRequest when `model` is missing or not a name."""
     name = body.get("model")
     if name is None:
-        raise refusal("you must name a model; GET /v1/models lists them", "model", "missing_required_parameter")
+        raise refusal(
+            "you must name a model; GET /v1/models lists them", "model", "missing_required_parameter"
+        )
     if not isinstance(name, str) or not 0 < len(name) <= _MODEL_NAME_MAX:
         raise refusal(f"model must be a string of 1 to {_MODEL_NAME_MAX} characters", "model", "invalid_type")
     return name
@@ -98,7 +104,13 @@ def _nested(value: object) -> object:
 
 
 def only(body: Json, names: frozenset[str]) -> None:
-    """Raises: BadRequest `unknown_parameter` for the first member that is not one of `names`; nulls count as absent."""
+    """Raises: BadRequest `unknown_parameter` for the first member that is not one of `names`; nulls count as
+    absent.
+    """
     for name, value in body.items():
         if name not in names and value is not None:
-            raise refusal(f"{name[:200]} is not a parameter of this route; leave it out", name[:200], "unknown_parameter")
+            raise refusal(
+                f"{name[:200]} is not a parameter of this route; leave it out",
+                name[:200],
+                "unknown_parameter",
+            )

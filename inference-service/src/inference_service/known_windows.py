@@ -33,13 +33,21 @@ def known_windows() -> Mapping[str, Window]:
 
 
 def parse_windows(value: str) -> dict[str, Window]:
-    """Entries such as `gpt-x=200000/16000;openai-2/llama=32768`. Raises: ValueError saying which one is wrong."""
+    """Entries such as `gpt-x=200000/16000;openai-2/llama=32768`. Raises: ValueError saying which one is
+    wrong.
+    """
     found: dict[str, Window] = {}
     for entry in filter(None, (part.strip() for part in value.split(";"))):
         name, equals, tokens = entry.rpartition("=")
         context, slash, output = tokens.partition("/")
         numbers = [context.strip(), *([output.strip()] if slash else [])]
-        if not equals or not name.strip() or not all(text.isdecimal() and 0 < int(text) <= _TOKENS_MAX for text in numbers):
-            raise ValueError(f"{entry!r} must be <model>=<context tokens> or <model>=<context tokens>/<answer tokens>")
+        if (
+            not equals
+            or not name.strip()
+            or not all(text.isdecimal() and 0 < int(text) <= _TOKENS_MAX for text in numbers)
+        ):
+            raise ValueError(
+                f"{entry!r} must be <model>=<context tokens> or <model>=<context tokens>/<answer tokens>"
+            )
         found[name.strip().lower()] = Window(*map(int, numbers))
     return found

@@ -59,12 +59,16 @@ async def lifespan(api: FastAPI) -> AsyncGenerator[None]:
         meter, billing = await _open_metering(api.state, settings, pool, stack)
         catalogue = await _open_models(api.state, settings, pool, stack)
         limits = TimeLimits(stream_s=settings.stream_timeout_s, whole_s=settings.answer_timeout_s)
-        api.state.completions = Completions(catalogue, meter, _admission(settings), limits, settings.drain_kinds())
+        api.state.completions = Completions(
+            catalogue, meter, _admission(settings), limits, settings.drain_kinds()
+        )
         api.state.embeddings = Embeddings(catalogue, meter)
         api.state.reranking = Reranking(catalogue, meter, api.state.embed_worker)
         api.state.prices = PriceList(billing)
         access = api.state.access = access_subscriber(
-            settings.database_url.get_secret_value(), service=settings.service, end_work=api.state.completions.end_access
+            settings.database_url.get_secret_value(),
+            service=settings.service,
+            end_work=api.state.completions.end_access,
         )
         access.start()
         stack.push_async_callback(access.close)
@@ -90,7 +94,9 @@ async def _open_database(state: State, settings: InferenceSettings, stack: Async
     state.database = Database(url, schema=SCHEMA, pool_max=1)
     stack.push_async_callback(state.database.dispose)
     await check_schema(state.database, service=settings.service, code_version=SCHEMA_VERSION)
-    raw = await create_raw_pool(url, schema=SCHEMA, size_min=1, size_max=max(1, settings.database_pool_max - 1))
+    raw = await create_raw_pool(
+        url, schema=SCHEMA, size_min=1, size_max=max(1, settings.database_pool_max - 1)
+    )
     stack.push_async_callback(raw.close)
     state.settlements = SettlementQueue(raw)
 
@@ -98,41 +104,66 @@ async def _open_database(state: State, settings: InferenceSettings, stack: Async
 async def _open_metering(
     state: State, settings: InferenceSettings, pool: UpstreamPool, stack: AsyncExitStack
 ) -> tuple[Meter, BillingClient]:
-    billing = BillingClient(pool, state.service_tokens, base_url=settings.billing_service_url, timeouts=_billing_timeouts(settings))
-    free_use = FreeUse(parallel_max=settings.free_model_parallel_max, per_minute_max=settings.free_model_per_minute_max)
+    billing = BillingClient(
+        pool,
+        state.service_tokens,
+        base_url=settings.billing_service_url,
+        timeouts=_billing_timeouts(settings),
+    )
+    free_use = FreeUse(
+        parallel_max=settings.free_model_parallel_max, per_minute_max=settings.free_model_per_minute_max
+    )
     state.meter = Meter(billing, state.settlements, state.tasks, free_use)
     return state.meter, billing
 
 
-async def _open_models(state: State, settings: InferenceSettings, pool: UpstreamPool, stack: AsyncExitStack) -> Catalogue:
+async def _open_models(
+    state: State, settings: InferenceSettings, pool: UpstreamPool, stack: AsyncExitStack
+) -> Catalogue:
     transport = Transport(
         pool,
         stream_timeouts=Timeouts(
-            connect_s=settings.connect_timeout_s, first_byte_s=settings.first_token_timeout_s, idle_s=settings.token_timeout_s
+            connect_s=settings.connect_timeout_s,
+            first_byte_s=settings.first_token_timeout_s,
+            idle_s=settings.token_timeout_s,
         ),
         answer_timeouts=Timeouts(
-            connect_s=settings.connect_timeout_s, first_byte_s=settings.answer_timeout_s, idle_s=settings.token_timeout_s
+            connect_s=settings.connect_timeout_s,
+            first_byte_s=settings.answer_timeout_s,
+            idle_s=settings.token_timeout_s,
         ),
-        discovery_timeouts=Timeouts(connect_s=settings.connect_timeout_s, first_byte_s=DISCOVERY_TIMEOUT_S, idle_s=DISCOVERY_TIMEOUT_S),
+        discovery_timeouts=Timeouts(
+            connect_s=settings.connect_timeout_s, first_byte_s=DISCOVERY_TIMEOUT_S, idle_s=DISCOVERY_TIMEOUT_S
+        ),
     )
     folder = settings.embedding_model_path or settings.atrium_home
     worker = EmbedWorker(folder, threads=settings.embedding_threads, idle_s=settings.embedding_idle_s)
     worker.start()
     stack.push_async_callback(worker.close)
     state.embed_worker = worker
-    providers = build_providers(settings, transport, EmbedWorkerProvider(worker, model=settings.embedding_model))
+    providers = build_providers(
+        settings, transport, EmbedWorkerProvider(worker, model=settings.embedding_model)
+    )
     state.discovery = Discovery(providers, interval_s=settings.discovery_interval_s, tasks=state.tasks)
-    state.catalogue = Catalogue(state.discovery, Windows(settings.model_windows(), settings.context_tokens_default))
+    state.catalogue = Catalogue(
+        state.discovery, Windows(settings.model_windows(), settings.context_tokens_default)
+    )
     return state.catalogue
 
 
 def _jobs(state: State, meter: Meter, billing: BillingClient, settings: InferenceSettings) -> list[Periodic]:
     state.retention = retention(state.database, settings, state.metrics)
-    refusals = cast("Metrics", state.metrics).counter("settlements_refused", "Settlements and releases that billing will never take")
+    refusals = cast("Metrics", state.metrics).counter(
+        "settlements_refused", "Settlements and releases that billing will never take"
+    )
     return [
         Periodic("discovery", TICK_S, state.discovery.tick),
         Periodic("checkpoint", CHECKPOINT_INTERVAL_S, Checkpointer(billing, meter).run),
-        Periodic("settlement delivery", DELIVERY_INTERVAL_S, Delivery(billing, meter, state.settlements, refusals=refusals).run),
+        Periodic(
+            "settlement delivery",
+            DELIVERY_INTERVAL_S,
+            Delivery(billing, meter, state.settlements, refusals=refusals).run,
+        ),
         state.retention.job(),
     ]
 

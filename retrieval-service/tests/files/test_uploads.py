@@ -27,7 +27,9 @@ CUTS = range(0, len(CONTENT), CHUNK)
 
 
 async def begin(person: Any, **changes: Any) -> dict[str, Any]:
-    answer = await person.http.post(UPLOADS, json={"filename": "long.txt", "size_bytes": len(CONTENT), **changes})
+    answer = await person.http.post(
+        UPLOADS, json={"filename": "long.txt", "size_bytes": len(CONTENT), **changes}
+    )
     assert answer.status_code == 201, answer.text
     return answer.json()
 
@@ -52,7 +54,9 @@ def parts_of(service: Any, upload_id: str) -> list[str]:
 
 async def test_chunks_become_one_file(service: Any, person: Any) -> None:
     base = await person.new_base()
-    upload = await begin(person, knowledge_base_id=base, sha256=hashlib.sha256(CONTENT).hexdigest(), content_type="text/plain")
+    upload = await begin(
+        person, knowledge_base_id=base, sha256=hashlib.sha256(CONTENT).hexdigest(), content_type="text/plain"
+    )
     assert (upload["offset"], upload["document"]) == (0, None)
     assert upload["chunk_bytes_max"] >= CHUNK
     for offset in CUTS:
@@ -66,18 +70,31 @@ async def test_chunks_become_one_file(service: Any, person: Any) -> None:
     got = await person.http.get(f"{FILES}/{document['document_id']}/content")
     assert got.content == CONTENT
     assert parts_of(service, upload["id"]) == []
-    assert (await person.http.get(f"{UPLOADS}/{upload['id']}")).json()["document"]["document_id"] == document["document_id"]
+    assert (await person.http.get(f"{UPLOADS}/{upload['id']}")).json()["document"]["document_id"] == document[
+        "document_id"
+    ]
     assert (await person.http.get("/api/v1/retrieval/quota")).json()["files"] == 1
 
 
-async def test_a_repeated_chunk_changes_nothing_and_a_wrong_offset_names_the_right_one(service: Any, person: Any) -> None:
+async def test_a_repeated_chunk_changes_nothing_and_a_wrong_offset_names_the_right_one(
+    service: Any, person: Any
+) -> None:
     upload_id = (await begin(person))["id"]
     await send(person, upload_id, 0, CONTENT[:CHUNK])
     again = await send(person, upload_id, 0, CONTENT[:CHUNK])
     assert (again.status_code, again.json()["offset"]) == (200, CHUNK)
-    for offset, chunk in ((0, b"x" * CHUNK), (0, CONTENT[: CHUNK + 1]), (1, CONTENT[1:CHUNK]), (CHUNK * 2, CONTENT[CHUNK * 2 :])):
+    for offset, chunk in (
+        (0, b"x" * CHUNK),
+        (0, CONTENT[: CHUNK + 1]),
+        (1, CONTENT[1:CHUNK]),
+        (CHUNK * 2, CONTENT[CHUNK * 2 :]),
+    ):
         wrong = await send(person, upload_id, offset, chunk)
-        assert (wrong.status_code, wrong.json()["code"], wrong.json()["offset"]) == (409, "offset_conflict", CHUNK), offset
+        assert (wrong.status_code, wrong.json()["code"], wrong.json()["offset"]) == (
+            409,
+            "offset_conflict",
+            CHUNK,
+        ), offset
     assert len(parts_of(service, upload_id)) == 1
     for offset in CUTS[1:]:
         last = await send(person, upload_id, offset, CONTENT[offset : offset + CHUNK])
@@ -89,7 +106,9 @@ async def test_a_repeated_chunk_changes_nothing_and_a_wrong_offset_names_the_rig
 
 async def test_of_two_chunks_at_once_one_wins(service: Any, person: Any) -> None:
     upload_id = (await begin(person))["id"]
-    answers = await asyncio.gather(*(send(person, upload_id, 0, bytes([letter]) * CHUNK) for letter in b"abc"))
+    answers = await asyncio.gather(
+        *(send(person, upload_id, 0, bytes([letter]) * CHUNK) for letter in b"abc")
+    )
     assert sorted(answer.status_code for answer in answers) == [200, 409, 409]
     assert len(parts_of(service, upload_id)) == 1
     assert (await person.http.get(f"{UPLOADS}/{upload_id}")).json()["offset"] == CHUNK
@@ -99,7 +118,9 @@ async def test_chunks_of_a_wrong_size_are_refused(service: Any, person: Any) -> 
     upload = await begin(person)
     empty = await send(person, upload["id"], 0, b"")
     small = await send(person, upload["id"], 0, b"x" * (CHUNK - 1))
-    assert [(answer.status_code, answer.json()["code"]) for answer in (empty, small)] == [(422, "chunk_invalid")] * 2
+    assert [(answer.status_code, answer.json()["code"]) for answer in (empty, small)] == [
+        (422, "chunk_invalid")
+    ] * 2
     much = await send(person, upload["id"], 0, b"x" * (len(CONTENT) + 1))
     assert (much.status_code, much.json()["code"]) == (413, "chunk_too_large")
     large = await begin(person, size_bytes=upload["chunk_bytes_max"] * 2)
@@ -114,8 +135,10 @@ async def test_chunks_of_a_wrong_size_are_refused(service: Any, person: Any) -> 
 async def test_bad_beginnings_are_refused_with_what_is_wrong(service: Any, person: Any) -> None:
     good = {"filename": "a.txt", "size_bytes": 10}
     bad: list[dict[str, Any]] = [
-        {"size_bytes": 10}, {"filename": "a.txt"}, {**good, "size_bytes": 0}, {**good, "size_bytes": 2**70}, {**good, "sha256": "x"},
-        {**good, "filename": ".."}, {**good, "filename": ""}, {**good, "filename": "x" * 2000}, {**good, "more": 1},
+        {"size_bytes": 10}, {"filename": "a.txt"}, {**good, "size_bytes": 0}, {**good, "size_bytes": 2**70},
+        {**good, "sha256": "x"},
+        {**good, "filename": ".."}, {**good, "filename": ""}, {**good, "filename": "x" * 2000},
+        {**good, "more": 1},
         {**good, "knowledge_base_id": "x"},
     ]  # fmt: skip
     for body in bad:
@@ -131,7 +154,10 @@ async def test_bad_beginnings_are_refused_with_what_is_wrong(service: Any, perso
 
 async def test_an_idempotency_key_begins_one_upload(person: Any) -> None:
     body = {"filename": "a.txt", "size_bytes": 10}
-    made = [(await person.http.post(UPLOADS, json=body, headers={"Idempotency-Key": "k"})).json()["id"] for _ in range(2)]
+    made = [
+        (await person.http.post(UPLOADS, json=body, headers={"Idempotency-Key": "k"})).json()["id"]
+        for _ in range(2)
+    ]
     assert made[0] == made[1]
 
 
@@ -156,7 +182,9 @@ async def test_a_whole_that_is_refused_stays_refused_and_leaves_nothing(
     assert (await person.http.get("/api/v1/retrieval/quota")).json()["files"] == 0
 
 
-async def test_a_crash_after_a_chunk_was_stored_and_before_it_counted_costs_that_chunk_only(service: Any, person: Any) -> None:
+async def test_a_crash_after_a_chunk_was_stored_and_before_it_counted_costs_that_chunk_only(
+    service: Any, person: Any
+) -> None:
     upload_id = (await begin(person))["id"]
     await send(person, upload_id, 0, CONTENT[:CHUNK])
     # What such a crash leaves: an object that no row names.
@@ -181,7 +209,9 @@ async def test_an_upload_given_up_or_left_alone_is_removed(service: Any, person:
     for upload_id in (given_up, left_alone):
         await send(person, upload_id, 0, CONTENT[:CHUNK])
     assert (await person.http.delete(f"{UPLOADS}/{given_up}")).status_code == 204
-    await service.sql("UPDATE upload SET expires_at = now() - interval '1 s' WHERE id = $1::text::uuid", left_alone)
+    await service.sql(
+        "UPDATE upload SET expires_at = now() - interval '1 s' WHERE id = $1::text::uuid", left_alone
+    )
     for upload_id in (given_up, left_alone):
         assert (await person.http.get(f"{UPLOADS}/{upload_id}")).status_code == 404
         late = await send(person, upload_id, CHUNK, CONTENT[CHUNK : CHUNK * 2])
@@ -215,7 +245,9 @@ async def test_a_strangers_upload_looks_as_if_it_were_not_there(service: Any, pe
                 await caller.http.delete(f"{UPLOADS}/{target}"),
                 await send(caller, target, 0, CONTENT[:CHUNK]),
             ]
-            assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(404, "upload_not_found")] * 3
+            assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [
+                (404, "upload_not_found")
+            ] * 3
     assert (await person.http.get(f"{UPLOADS}/{upload_id}")).json()["offset"] == 0
 
 

@@ -12,7 +12,9 @@ from shared.subscriber import Handler, Subscriber
 
 ACCESS_CHANNEL = "atrium_access"
 _OLD_TOKENS_S = 600.0
-"""So long after a loss of access somebody may begin something with a token of before, which lives five minutes: it is ended as well."""
+"""So long after a loss of access somebody may begin something with a token of before, which lives five
+minutes: it is ended as well.
+"""
 
 
 class AccessTopic(StrEnum):
@@ -34,9 +36,13 @@ class EndReason(StrEnum):
 
 
 DETAILS: Mapping[EndReason, str] = {
-    EndReason.ACCOUNT_SUSPENDED: "the account was suspended, so this was ended; an administrator can activate it again",
+    EndReason.ACCOUNT_SUSPENDED: (
+        "the account was suspended, so this was ended; an administrator can activate it again"
+    ),
     EndReason.ACCOUNT_DELETED: "the account was deleted, so this was ended",
-    EndReason.ROLE_CHANGED: "the role no longer permits this, so it was ended; ask an administrator for a role that does",
+    EndReason.ROLE_CHANGED: (
+        "the role no longer permits this, so it was ended; ask an administrator for a role that does"
+    ),
     EndReason.KEY_REVOKED: "the API key was revoked, so what ran under it was ended; use another key",
 }
 _REASONS: Mapping[AccessTopic, EndReason] = {
@@ -54,7 +60,9 @@ def reason_of(topic: AccessTopic) -> EndReason:
 
 @dataclass(frozen=True, slots=True)
 class AccessEnd:
-    """One person (`user_id`) or one key (`key_id`) that lost access. `role` is the new role when that is the reason."""
+    """One person (`user_id`) or one key (`key_id`) that lost access. `role` is the new role when that is the
+    reason.
+    """
 
     reason: EndReason
     user_id: UUID | None = None
@@ -72,7 +80,9 @@ class AccessEnd:
 
     def covers(self, principal: Principal, permission: Permission) -> bool:
         """Whether work that runs for `principal` and needs `permission` must end."""
-        named = principal.key_id == self.key_id if self.key_id is not None else principal.user_id == self.user_id
+        named = (
+            principal.key_id == self.key_id if self.key_id is not None else principal.user_id == self.user_id
+        )
         return named and self.ends(permission)
 
 
@@ -80,9 +90,13 @@ EndWork = Callable[[AccessEnd], Awaitable[None]]
 
 
 def access_subscriber(url: str, *, service: str, end_work: EndWork) -> Subscriber:
-    """Calls `end_work` for everybody who loses access; it ends what this process, or this service, runs for them and bears repetition."""
+    """Calls `end_work` for everybody who loses access; it ends what this process, or this service, runs for
+    them and bears repetition.
+    """
     handlers = {topic.value: _handler(topic, end_work) for topic in AccessTopic}
-    return Subscriber(url, name=service, channel=ACCESS_CHANNEL, handlers=handlers, repeat_for_s=_OLD_TOKENS_S)
+    return Subscriber(
+        url, name=service, channel=ACCESS_CHANNEL, handlers=handlers, repeat_for_s=_OLD_TOKENS_S
+    )
 
 
 def _handler(topic: AccessTopic, end_work: EndWork) -> Handler:

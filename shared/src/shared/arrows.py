@@ -1,7 +1,8 @@
-"""Which service calls which, and the most its tokens may permit there. The table of docs/architecture.md, in code.
+"""Which service calls which, and the most its tokens may permit there. The table of docs/architecture.md, in
+code.
 
-A token for another arrow is refused. What a token says of the person it acts for counts only as far as the arrow needs it, so that
-the key of one service is no key to everything.
+A token for another arrow is refused. What a token says of the person it acts for counts only as far as the
+arrow needs it, so that the key of one service is no key to everything.
 """
 
 from collections.abc import Mapping

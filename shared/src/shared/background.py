@@ -29,7 +29,9 @@ class TaskTracker:
         return len(self._tasks)
 
     def spawn(self, work: Coroutine[Any, Any, T], name: str, *, claimed: bool = False) -> asyncio.Task[T]:
-        """Start `work` detached. Its failure is logged under `name`; when it is `claimed`, it reaches those who await the task instead."""
+        """Start `work` detached. Its failure is logged under `name`; when it is `claimed`, it reaches those
+        who await the task instead.
+        """
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         if claimed:
@@ -38,7 +40,9 @@ class TaskTracker:
         return task
 
     async def complete(self, work: Coroutine[Any, Any, T], name: str) -> T:
-        """The result of `work`, which runs to its end even when the caller is cancelled; then its failure is logged."""
+        """The result of `work`, which runs to its end even when the caller is cancelled; then its failure is
+        logged.
+        """
         task = self.spawn(work, name, claimed=True)
         try:
             return await asyncio.shield(task)
@@ -57,7 +61,9 @@ class TaskTracker:
             _log_failure(task)
 
     async def drain(self, timeout_s: float) -> int:
-        """Wait up to `timeout_s` for all tasks, then cancel the rest. Returns how many had to be cancelled."""
+        """Wait up to `timeout_s` for all tasks, then cancel the rest. Returns how many had to be
+        cancelled.
+        """
         if self._tasks:
             await asyncio.wait(set(self._tasks), timeout=timeout_s)
         late = set(self._tasks)
@@ -70,7 +76,9 @@ class TaskTracker:
 
 @asynccontextmanager
 async def beside(work: Coroutine[Any, Any, T], name: str) -> AsyncGenerator[asyncio.Task[T]]:
-    """`work` runs while the block does, which awaits the task when it needs the result; at the block's end it is cancelled."""
+    """`work` runs while the block does, which awaits the task when it needs the result; at the block's end it
+    is cancelled.
+    """
     task = asyncio.create_task(work, name=name)
     try:
         yield task
@@ -80,9 +88,13 @@ async def beside(work: Coroutine[Any, Any, T], name: str) -> AsyncGenerator[asyn
 
 
 class Periodic:
-    """Calls `work` after `first_after_s`, then every `interval_s` until closed. A failure is logged; the next turn tries again."""
+    """Calls `work` after `first_after_s`, then every `interval_s` until closed. A failure is logged; the next
+    turn tries again.
+    """
 
-    def __init__(self, name: str, interval_s: float, work: Callable[[], Awaitable[Any]], *, first_after_s: float = 0) -> None:
+    def __init__(
+        self, name: str, interval_s: float, work: Callable[[], Awaitable[Any]], *, first_after_s: float = 0
+    ) -> None:
         self._name = name
         self._interval_s = interval_s
         self._work = work
@@ -105,13 +117,19 @@ class Periodic:
                 if is_outage(error):
                     self._note_outage(error)
                 else:
-                    log.exception("periodic job %s failed; it runs again in %s s", self._name, self._interval_s)
+                    log.exception(
+                        "periodic job %s failed; it runs again in %s s", self._name, self._interval_s
+                    )
             await asyncio.sleep(self._interval_s)
 
     def _note_outage(self, error: Exception) -> None:
         # Once per outage: jobs that look every second would fill the log with what one line says.
         if not self._outage_logged:
-            log.warning("periodic job %s cannot reach what it needs; it tries again", self._name, extra={"reason": type(error).__name__})
+            log.warning(
+                "periodic job %s cannot reach what it needs; it tries again",
+                self._name,
+                extra={"reason": type(error).__name__},
+            )
         self._outage_logged = True
 
     async def close(self) -> None:

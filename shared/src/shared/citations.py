@@ -1,7 +1,8 @@
 """Numbered passages, and which of them an answer rests on, for models that were given them and cite none.
 
-Small models answer well from passages and often forget the [n]. An answer that repeats a passage's words can be marked without asking the
-model again: for each sentence, the passage that holds most of its telling words, if it holds enough of them.
+Small models answer well from passages and often forget the [n]. An answer that repeats a passage's words can
+be marked without asking the model again: for each sentence, the passage that holds most of its telling words,
+if it holds enough of them.
 """
 
 import re
@@ -42,10 +43,11 @@ def cited(text: str, numbers: Iterable[int]) -> list[int]:
 
 
 def missing_marks(text: str, passages: Sequence[tuple[int, str]]) -> str:
-    """What to append to an answer that cites nothing: " [1][3]", or nothing when it cites or no passage supports it.
+    """What to append to an answer that cites nothing: " [1][3]", or nothing when it cites or no passage
+    supports it.
 
-    `passages` are (number, text). A sentence rests on a passage that holds at least two and at least half of its telling words
-    (four letters or more, or a number).
+    `passages` are (number, text). A sentence rests on a passage that holds at least two and at least half of
+    its telling words (four letters or more, or a number).
     """
     if not passages or cited(text, (number for number, _ in passages)):
         return ""

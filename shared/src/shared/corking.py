@@ -1,8 +1,10 @@
-"""Holds what is written to sockets until everything that has just arrived has been looked at, then writes all of it.
+"""Holds what is written to sockets until everything that has just arrived has been looked at, then writes all
+of it.
 
-Each write is a system call and wakes the process at the other end. Under load many requests arrive in one turn of the event
-loop; written together, their answers find the other end awake, which saves a quarter of the CPU of a forwarded request. The
-head and the body of a short answer leave as one. With nothing else to do the wait is a few microseconds.
+Each write is a system call and wakes the process at the other end. Under load many requests arrive in one
+turn of the event loop; written together, their answers find the other end awake, which saves a quarter of the
+CPU of a forwarded request. The head and the body of a short answer leave as one. With nothing else to do the
+wait is a few microseconds.
 """
 
 import asyncio
@@ -16,7 +18,9 @@ HELD_BYTES_MAX = 64 * 1024
 
 
 class Cork:
-    """One per event loop. Whoever writes to a transport by a cork writes to it by nothing else; see CorkedTransport."""
+    """One per event loop. Whoever writes to a transport by a cork writes to it by nothing else; see
+    CorkedTransport.
+    """
 
     __slots__ = ("_held", "_size")
 
@@ -53,7 +57,16 @@ class Cork:
 class CorkedTransport:
     """A transport as a protocol uses it, written by a cork: what is held goes out before an orderly close."""
 
-    __slots__ = ("_cork", "_transport", "abort", "get_extra_info", "is_closing", "pause_reading", "resume_reading", "set_protocol")
+    __slots__ = (
+        "_cork",
+        "_transport",
+        "abort",
+        "get_extra_info",
+        "is_closing",
+        "pause_reading",
+        "resume_reading",
+        "set_protocol",
+    )
 
     def __init__(self, transport: Any, cork: Cork) -> None:
         self._transport = transport

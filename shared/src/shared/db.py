@@ -1,4 +1,6 @@
-"""PostgreSQL access: one engine a process, transactions with an owner, and the check that code and schema fit."""
+"""PostgreSQL access: one engine a process, transactions with an owner, and the check that code and schema
+fit.
+"""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -59,7 +61,8 @@ def postgres_url(url: str) -> str:
     backend = make_url(url).get_backend_name()
     if backend != "postgresql":
         raise ValueError(
-            f"{backend} is not supported: Atrium keeps its ledger and locks in PostgreSQL only; set DATABASE_URL=postgresql://..."
+            f"{backend} is not supported: Atrium keeps its ledger and locks in PostgreSQL only; set "
+            "DATABASE_URL=postgresql://..."
         )
     return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
 
@@ -78,7 +81,11 @@ class Database:
             pool_use_lifo=True,
             pool_recycle=1800,
             hide_parameters=True,
-            connect_args={"server_settings": _server_settings(schema), "timeout": CONNECT_TIMEOUT_S, "command_timeout": COMMAND_TIMEOUT_S},
+            connect_args={
+                "server_settings": _server_settings(schema),
+                "timeout": CONNECT_TIMEOUT_S,
+                "command_timeout": COMMAND_TIMEOUT_S,
+            },
         )
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
 
@@ -101,7 +108,9 @@ class Database:
 
 
 async def _keep_session(connection: Any) -> None:
-    """Nothing to reset: users of a raw pool change no session state, and asyncpg's own reset is a second round trip for each call."""
+    """Nothing to reset: users of a raw pool change no session state, and asyncpg's own reset is a second
+    round trip for each call.
+    """
 
 
 async def create_raw_pool(
@@ -109,7 +118,8 @@ async def create_raw_pool(
 ) -> "asyncpg.Pool[asyncpg.Record]":
     """A plain asyncpg pool for hot statements, with the same time-outs and search path as Database.
 
-    Connections go back as they are: no SET, LISTEN or session lock on them. An open transaction is rolled back.
+    Connections go back as they are: no SET, LISTEN or session lock on them. An open transaction is rolled
+    back.
     """
     return await asyncpg.create_pool(
         postgres_url(url),
@@ -132,18 +142,26 @@ async def check_schema(database: Database, *, service: str, code_version: int) -
     """
     try:
         async with database.engine.connect() as connection:
-            version = int((await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar_one())
+            version = int(
+                (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar_one()
+            )
             min_code = int((await connection.execute(text("SELECT min_code FROM schema_info"))).scalar_one())
     except (OSError, TimeoutError) as error:
-        raise Unavailable("the database does not answer; start it with `make deps` or set DATABASE_URL") from error
+        raise Unavailable(
+            "the database does not answer; start it with `make deps` or set DATABASE_URL"
+        ) from error
     except SQLAlchemyError as error:
         raise SchemaMismatchError(
-            f"{service}: schema {database.schema} cannot be read; migrate it first (`make deps`) and check DATABASE_URL"
+            f"{service}: schema {database.schema} cannot be read; migrate it first (`make deps`) and check "
+            "DATABASE_URL"
         ) from error
     if version < code_version:
         how = "run the migrations (`make stop`, then `make run`)"
-        raise SchemaMismatchError(f"{service}: schema {database.schema} is at {version}, the code needs {code_version}; {how}")
+        raise SchemaMismatchError(
+            f"{service}: schema {database.schema} is at {version}, the code needs {code_version}; {how}"
+        )
     if min_code > code_version:
         raise SchemaMismatchError(
-            f"{service}: schema {database.schema} needs code of at least {min_code}, this is {code_version}; upgrade the service"
+            f"{service}: schema {database.schema} needs code of at least {min_code}, this is "
+            f"{code_version}; upgrade the service"
         )

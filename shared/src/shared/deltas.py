@@ -1,4 +1,6 @@
-"""One reader of what OpenAI-like providers say in a chunk or a whole answer, whichever of their dialects they speak."""
+"""One reader of what OpenAI-like providers say in a chunk or a whole answer, whichever of their dialects they
+speak.
+"""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -51,7 +53,8 @@ class RefusalText:
 
 @dataclass(frozen=True, slots=True)
 class ToolCallPiece:
-    """A piece of a call the model makes: pieces of one call share `index`, id and name come with the first, arguments add up to JSON.
+    """A piece of a call the model makes: pieces of one call share `index`, id and name come with the first,
+    arguments add up to JSON.
 
     `extra` holds members that a provider wants back with the call, such as Gemini's `extra_content`.
     """
@@ -65,7 +68,9 @@ class ToolCallPiece:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The answer is over, and why: `stop`, `length`, `tool_calls`, `content_filter`, `error` or a word of the provider's own."""
+    """The answer is over, and why: `stop`, `length`, `tool_calls`, `content_filter`, `error` or a word of the
+    provider's own.
+    """
 
     reason: str = "stop"
 
@@ -81,7 +86,9 @@ Delta = Text | RefusalText | ToolCallPiece | Finished | UsageReport
 
 
 class ThinkSplitter:
-    """Tells reasoning that a model writes in a `<think>` block at the start of its answer from the answer, however the text is cut."""
+    """Tells reasoning that a model writes in a `<think>` block at the start of its answer from the answer,
+    however the text is cut.
+    """
 
     __slots__ = ("_close", "_held", "_skip_space", "_state")
 
@@ -122,7 +129,9 @@ class ThinkSplitter:
             if begin.startswith(f"<{name}>"):
                 self._state, self._close, self._skip_space = "inside", f"</{name}>", True
                 return begin[len(name) + 2 :]
-        if len(text) - len(begin) <= _SPACE_CHARS_MAX and any(f"<{name}>".startswith(begin) for name in _TAGS):
+        if len(text) - len(begin) <= _SPACE_CHARS_MAX and any(
+            f"<{name}>".startswith(begin) for name in _TAGS
+        ):
             self._held = text
             return ""
         self._state = "outside"
@@ -134,7 +143,9 @@ class ThinkSplitter:
         if tag:
             self._state, self._skip_space = "outside", True
             return thought, rest
-        keep = next((size for size in range(len(self._close) - 1, 0, -1) if text.endswith(self._close[:size])), 0)
+        keep = next(
+            (size for size in range(len(self._close) - 1, 0, -1) if text.endswith(self._close[:size])), 0
+        )
         self._held = text[len(text) - keep :]
         return text[: len(text) - keep], ""
 
@@ -185,22 +196,43 @@ class ToolCallReader:
             call.arguments.append(text)
             fresh = call.name is None
             call.name = call.name or _string(function.get("name"))
-            extra = cast("Json", storable({name: value for name, value in entry.items() if name not in _CALL_MEMBERS}))
-            pieces.append(ToolCallPiece(call.index, _string(entry.get("id")), call.name if fresh else None, text, extra))
+            extra = cast(
+                "Json", storable({name: value for name, value in entry.items() if name not in _CALL_MEMBERS})
+            )
+            pieces.append(
+                ToolCallPiece(call.index, _string(entry.get("id")), call.name if fresh else None, text, extra)
+            )
         return pieces
 
     def end(self) -> list[ToolCallPiece]:
         """Halves of characters that were never completed."""
-        return [ToolCallPiece(call.index, None, None, text) for call in self._calls if (text := call.joiner.end())]
+        return [
+            ToolCallPiece(call.index, None, None, text) for call in self._calls if (text := call.joiner.end())
+        ]
 
     def _call_of(self, entry: Json, function: Json, begun: int) -> _Call:
         given = entry.get("index")
         index = given if isinstance(given, int) and not isinstance(given, bool) else None
         call_id, name = _string(entry.get("id")), _string(function.get("name"))
-        known = next((call for call in reversed(self._calls) if index is None or call.given_index == index), None)
-        if known is not None and call_id is not None and call_id != known.call_id and (known.call_id is not None or name is not None):
-            # Without an index the id alone tells; one that is back after another call belongs to the older one.
-            known = next((call for call in self._calls if call.call_id == call_id and index in (None, call.given_index)), None)
+        known = next(
+            (call for call in reversed(self._calls) if index is None or call.given_index == index), None
+        )
+        if (
+            known is not None
+            and call_id is not None
+            and call_id != known.call_id
+            and (known.call_id is not None or name is not None)
+        ):
+            # Without an index the id alone tells; one that is back after another call belongs to the older
+            # one.
+            known = next(
+                (
+                    call
+                    for call in self._calls
+                    if call.call_id == call_id and index in (None, call.given_index)
+                ),
+                None,
+            )
         elif known is not None and call_id is None and name is not None and known.name is not None:
             twin = known.index >= begun
             known = None if twin or known.name != name or known.looks_whole() else known
@@ -347,4 +379,8 @@ def _mapping(value: object) -> Json:
 
 
 def _mappings(value: object) -> list[Json]:
-    return [cast("Json", entry) for entry in cast("list[object]", value) if isinstance(entry, dict)] if isinstance(value, list) else []
+    return (
+        [cast("Json", entry) for entry in cast("list[object]", value) if isinstance(entry, dict)]
+        if isinstance(value, list)
+        else []
+    )

@@ -16,5 +16,6 @@ async def transaction_session(request: Request) -> AsyncIterator[AsyncSession]:
         yield session
 
 
-# scope="function": the commit happens before the response is sent, so that a failed commit is not answered with 200.
+# scope="function": the commit happens before the response is sent, so that a failed commit is not answered
+# with 200.
 SessionDep = Annotated[AsyncSession, Depends(transaction_session, scope="function")]

@@ -1,11 +1,13 @@
 """Durable workflows on the service's own PostgreSQL: the one place that knows DBOS.
 
-A workflow is a registered coroutine function over one JSON argument. What it does to the world goes into `step`s: the result of a finished
-step is recorded, so a workflow that is started again after a crash gets it back instead of doing the work twice. A step that was cut runs
-again. Between steps a workflow must decide by its argument and the results of steps alone.
+A workflow is a registered coroutine function over one JSON argument. What it does to the world goes into
+`step`s: the result of a finished step is recorded, so a workflow that is started again after a crash gets it
+back instead of doing the work twice. A step that was cut runs again. Between steps a workflow must decide by
+its argument and the results of steps alone.
 
-Recorded results are good for one version of the code. What another version left unfinished is started again, without them, by `take_over`:
-so a step also looks in the service's own rows whether it was done, or repeats without harm, and arguments stay readable to later versions.
+Recorded results are good for one version of the code. What another version left unfinished is started again,
+without them, by `take_over`: so a step also looks in the service's own rows whether it was done, or repeats
+without harm, and arguments stay readable to later versions.
 """
 
 import asyncio
@@ -37,7 +39,9 @@ State = Literal["waiting", "running", "done", "failed", "cancelled"]
 _POOL_MAX = 4  # and one connection that listens: 5 a process
 _RECOVERIES_MAX = 50
 _GONE_AFTER_S = 15.0
-"""A process without connection for so long is gone; a database that restarts throws all of them out for a moment."""
+"""A process without connection for so long is gone; a database that restarts throws all of them out for a
+moment.
+"""
 _TAKEN_MAX = 100
 _STATES: Mapping[str, State] = {
     "ENQUEUED": "waiting",
@@ -53,7 +57,9 @@ log = logging.getLogger(__name__)
 
 
 class StepFailedError(Exception):
-    """The recorded failure of a step, as a workflow that is run again sees it: `kind` is the class name of the first one."""
+    """The recorded failure of a step, as a workflow that is run again sees it: `kind` is the class name of
+    the first one.
+    """
 
     def __init__(self, kind: str, detail: str) -> None:
         super().__init__(detail)
@@ -89,7 +95,9 @@ def _plain(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """Workflows that wait for their turn; `concurrency` of them run in one process, which looks every `poll_s`."""
+    """Workflows that wait for their turn; `concurrency` of them run in one process, which looks every
+    `poll_s`.
+    """
 
     name: str
     concurrency: int
@@ -98,7 +106,9 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class _Holder:
-    """Who alone could go on with a workflow as it is: one replica of a version with what it began, any with what waits in a queue."""
+    """Who alone could go on with a workflow as it is: one replica of a version with what it began, any with
+    what waits in a queue.
+    """
 
     version: str
     executor_id: str | None
@@ -110,11 +120,16 @@ class _Holder:
 
     def holds(self) -> sa.ColumnElement[bool]:
         began = sa.and_(_status.c.status == "PENDING", _status.c.executor_id == self.executor_id)
-        return sa.and_(_status.c.application_version == self.version, began if self.executor_id else _status.c.status == "ENQUEUED")
+        return sa.and_(
+            _status.c.application_version == self.version,
+            began if self.executor_id else _status.c.status == "ENQUEUED",
+        )
 
 
 def _session_name(service: str, version: str, executor_id: str) -> str:
-    """What the engine of one process calls its connections: PostgreSQL keeps 63 bytes of it, and names may be long."""
+    """What the engine of one process calls its connections: PostgreSQL keeps 63 bytes of it, and names may be
+    long.
+    """
     replica = _digest(executor_id) if executor_id else ""
     return f"{service[:30]}:{_digest(version)}:{replica}"
 
@@ -136,7 +151,8 @@ async def _run(kind: str, argument: Any) -> None:
     if asyncio.get_running_loop() in _home:
         await work
         return
-    # The engine has a loop of its own for when ours pauses; connections belong to ours, so the work waits for it.
+    # The engine has a loop of its own for when ours pauses; connections belong to ours, so the work waits for
+    # it.
     await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_awaited(work), _home[0]))
 
 
@@ -145,13 +161,17 @@ async def _awaited(work: Awaitable[None]) -> None:
 
 
 class DurableEngine:
-    """The engine of one process. Build it in the lifespan, `launch` inside the running loop, `close` at the end.
+    """The engine of one process. Build it in the lifespan, `launch` inside the running loop, `close` at the
+    end.
 
-    `version` pins which code may go on with the recorded steps of a workflow: raise it when the steps of a workflow change.
-    `executor_id` names the replica: a replica that comes back under its name continues with what it had.
+    `version` pins which code may go on with the recorded steps of a workflow: raise it when the steps of a
+    workflow change. `executor_id` names the replica: a replica that comes back under its name continues with
+    what it had.
     """
 
-    def __init__(self, *, service: str, database_url: str, schema: str, version: str, executor_id: str) -> None:
+    def __init__(
+        self, *, service: str, database_url: str, schema: str, version: str, executor_id: str
+    ) -> None:
         config: DBOSConfig = {
             "name": service,
             "system_database_url": postgres_url(database_url),
@@ -160,7 +180,9 @@ class DurableEngine:
             "executor_id": executor_id,
             "serializer": _Json(),
             "sys_db_pool_size": _POOL_MAX,
-            "db_engine_kwargs": {"connect_args": {"application_name": _session_name(service, version, executor_id)}},
+            "db_engine_kwargs": {
+                "connect_args": {"application_name": _session_name(service, version, executor_id)}
+            },
             "run_migrations": False,
             "max_executor_threads": 16,
             "log_level": "WARNING",
@@ -192,7 +214,10 @@ class DurableEngine:
         DBOS.launch()
         for queue in self._queues:
             await DBOS.register_queue_async(
-                queue.name, worker_concurrency=queue.concurrency, polling_interval_sec=queue.poll_s, on_conflict="always_update"
+                queue.name,
+                worker_concurrency=queue.concurrency,
+                polling_interval_sec=queue.poll_s,
+                on_conflict="always_update",
             )
         while self._asked_before:
             try:
@@ -215,7 +240,8 @@ class DurableEngine:
     async def start(self, kind: str, argument: Any, *, workflow_id: str, queue: str | None = None) -> None:
         """Begin a workflow, at once or by its queue. An id that was started before is not started again.
 
-        Before `launch` it is remembered, in this process alone; after `close` nothing comes of it, and the next process looks after it.
+        Before `launch` it is remembered, in this process alone; after `close` nothing comes of it, and the
+        next process looks after it.
         """
 
         async def begin() -> None:
@@ -234,11 +260,13 @@ class DurableEngine:
             self._asked_before.append(work)
 
     async def take_over(self) -> list[str]:
-        """Start again, under this version, what processes of other versions left unfinished and are no longer there to finish; its ids.
+        """Start again, under this version, what processes of other versions left unfinished and are no longer
+        there to finish; its ids.
 
-        Such a workflow keeps its id, argument and queue; its recorded steps are forgotten, and it hears all its messages again. What a
-        living process can go on with is left alone. A process is gone when each look of `_GONE_AFTER_S` missed it, so call this
-        periodically, from as many processes as there are; 100 workflows a call and version at most.
+        Such a workflow keeps its id, argument and queue; its recorded steps are forgotten, and it hears all
+        its messages again. What a living process can go on with is left alone. A process is gone when each
+        look of `_GONE_AFTER_S` missed it, so call this periodically, from as many processes as there are; 100
+        workflows a call and version at most.
         """
         return await asyncio.to_thread(self._take_over)
 
@@ -248,11 +276,15 @@ class DurableEngine:
         with engine.connect() as connection:
             gone = self._gone(connection)
         for holder in gone:
-            # One transaction: a process that dies in it has changed nothing, and afterwards there is nothing left to do.
+            # One transaction: a process that dies in it has changed nothing, and afterwards there is nothing
+            # left to do.
             with engine.begin() as connection:
                 taken += self._begin_anew(connection, holder)
         if taken:
-            log.warning("unfinished workflows of another version start again", extra={"version": self._version, "workflows": len(taken)})
+            log.warning(
+                "unfinished workflows of another version start again",
+                extra={"version": self._version, "workflows": len(taken)},
+            )
         return taken
 
     def _gone(self, connection: sa.Connection) -> list[_Holder]:
@@ -268,10 +300,14 @@ class DurableEngine:
         now_s = monotonic_s()
         missing = [holder for holder in holders if not holder.lives(sessions, service=self._service)]
         self._missing_since_s = {holder: self._missing_since_s.get(holder, now_s) for holder in missing}
-        return [holder for holder, since_s in self._missing_since_s.items() if now_s - since_s >= _GONE_AFTER_S]
+        return [
+            holder for holder, since_s in self._missing_since_s.items() if now_s - since_s >= _GONE_AFTER_S
+        ]
 
     def _begin_anew(self, connection: sa.Connection, holder: _Holder) -> Sequence[str]:
-        held = sa.select(_status.c.workflow_uuid).where(holder.holds(), _status.c.application_name == self._service)
+        held = sa.select(_status.c.workflow_uuid).where(
+            holder.holds(), _status.c.application_name == self._service
+        )
         # What another process is at right now is its; the rest of such a moment is for the next look.
         held = held.order_by(_status.c.created_at).limit(_TAKEN_MAX).with_for_update(skip_locked=True)
         taken = connection.execute(held).scalars().all()
@@ -287,22 +323,32 @@ class DurableEngine:
         connection.execute(sa.update(_status).where(_status.c.workflow_uuid.in_(taken)).values(values))
         connection.execute(sa.delete(_results).where(_results.c.workflow_uuid.in_(taken)))
         unheard = {"consumed": False, "consumed_by_function_id": None}
-        connection.execute(sa.update(_messages).where(_messages.c.destination_uuid.in_(taken)).values(unheard))
+        connection.execute(
+            sa.update(_messages).where(_messages.c.destination_uuid.in_(taken)).values(unheard)
+        )
         return taken
 
     async def cancel(self, workflow_id: str) -> None:
-        """A waiting workflow never starts; a running one takes no further step and gets no chance to write down how it ended.
+        """A waiting workflow never starts; a running one takes no further step and gets no chance to write
+        down how it ended.
 
         So a service that lets people cancel keeps a flag of its own, which the steps read.
         """
         await DBOS.cancel_workflow_async(workflow_id)
 
     async def purge_finished(self, *, keep: timedelta, rows_max: int) -> int:
-        """Delete workflows that ended longer ago than `keep` with their steps and messages, `rows_max` at most; how many."""
+        """Delete workflows that ended longer ago than `keep` with their steps and messages, `rows_max` at
+        most; how many.
+        """
         ended = [status for status, state in _STATES.items() if state not in ("waiting", "running")]
         before = (utc_now() - keep).isoformat()
         found = await DBOS.list_workflows_async(
-            status=ended, completed_before=before, limit=rows_max, load_input=False, load_output=False, application_name=self._service
+            status=ended,
+            completed_before=before,
+            limit=rows_max,
+            load_input=False,
+            load_output=False,
+            application_name=self._service,
         )
         ids = [one.workflow_id for one in found]
         if ids:
@@ -321,12 +367,16 @@ class DurableEngine:
 
 def _sessions(connection: sa.Connection) -> set[str]:
     """What the service's sessions in this database are called."""
-    query = "SELECT application_name FROM pg_stat_activity WHERE datname = current_database() AND usename = current_user"
+    query = (
+        "SELECT application_name FROM pg_stat_activity WHERE datname = current_database() AND usename = "
+        "current_user"
+    )
     return set(connection.execute(sa.text(query)).scalars())
 
 
 async def step(name: str, work: Callable[[], Awaitable[T]], *, attempts: int = 1, pause_s: float = 1) -> T:
-    """Inside a workflow: the result of `work`, recorded. The result must be a JSON value. With several attempts pauses double.
+    """Inside a workflow: the result of `work`, recorded. The result must be a JSON value. With several
+    attempts pauses double.
 
     Raises: what `work` raised in its last attempt; StepFailedError when the failure is replayed.
     """
@@ -335,12 +385,19 @@ async def step(name: str, work: Callable[[], Awaitable[T]], *, attempts: int = 1
         await asyncio.to_thread(_check_owned)
         return await work()
 
-    options: Any = {"name": name, "retries_allowed": attempts > 1, "max_attempts": max(attempts, 2), "interval_seconds": pause_s}
+    options: Any = {
+        "name": name,
+        "retries_allowed": attempts > 1,
+        "max_attempts": max(attempts, 2),
+        "interval_seconds": pause_s,
+    }
     return await DBOS.run_step_async(options, run)
 
 
 def _check_owned() -> None:
-    """Before each attempt: who was taken for gone must not begin again what another process is at. The engine asks only as it records."""
+    """Before each attempt: who was taken for gone must not begin again what another process is at. The engine
+    asks only as it records.
+    """
     workflow_id = DBOS.workflow_id
     if workflow_id is not None:
         mine = current_owner_xid(workflow_id)
@@ -350,7 +407,9 @@ def _check_owned() -> None:
 
 
 async def receive(topic: str, *, timeout_s: float) -> Any:
-    """Inside a workflow: the next message of `topic`, or None after `timeout_s`; the deadline survives a restart."""
+    """Inside a workflow: the next message of `topic`, or None after `timeout_s`; the deadline survives a
+    restart.
+    """
     return await DBOS.recv_async(topic, timeout_seconds=timeout_s)
 
 

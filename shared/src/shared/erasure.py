@@ -1,4 +1,6 @@
-"""What was a person's ends with their account: noted when it is announced, then deleted in small batches until nothing is left."""
+"""What was a person's ends with their account: noted when it is announced, then deleted in small batches
+until nothing is left.
+"""
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
@@ -25,12 +27,17 @@ CREATE INDEX ix_erasure_done_at ON erasure (done_at) WHERE done_at IS NOT NULL;
 """
 
 # To be told again means that more may have come: somebody with a token of before is still served for minutes.
-_NOTE_SQL = text("INSERT INTO erasure (user_id) VALUES (:user_id) ON CONFLICT (user_id) DO UPDATE SET done_at = NULL")
+_NOTE_SQL = text(
+    "INSERT INTO erasure (user_id) VALUES (:user_id) ON CONFLICT (user_id) DO UPDATE SET done_at = NULL"
+)
 # Held for one batch, so that processes take different people and one that dies leaves its batch undone.
-_NEXT_SQL = text("SELECT user_id FROM erasure WHERE done_at IS NULL ORDER BY requested_at LIMIT 1 FOR UPDATE SKIP LOCKED")
+_NEXT_SQL = text(
+    "SELECT user_id FROM erasure WHERE done_at IS NULL ORDER BY requested_at LIMIT 1 FOR UPDATE SKIP LOCKED"
+)
 _DONE_SQL = text("UPDATE erasure SET done_at = now() WHERE user_id = :user_id")
 _KEYS_SQL = """
-WITH gone AS (DELETE FROM idempotency_key WHERE principal = CAST(:user_id AS text) RETURNING 1) SELECT count(*) FROM gone
+WITH gone AS (DELETE FROM idempotency_key WHERE principal = CAST(:user_id AS text) RETURNING 1) SELECT
+count(*) FROM gone
 """
 
 log = logging.getLogger(__name__)

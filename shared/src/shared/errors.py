@@ -10,9 +10,11 @@ Rendered = tuple[int, Headers, bytes]
 
 
 class AppError(Exception):
-    """An expected failure. `detail` tells the reader what to do; `extra` joins the body; secrets go in neither.
+    """An expected failure. `detail` tells the reader what to do; `extra` joins the body; secrets go in
+    neither.
 
-    `operator_detail` names what only operators may know, such as an internal address: for logs and administrators.
+    `operator_detail` names what only operators may know, such as an internal address: for logs and
+    administrators.
     """
 
     status: ClassVar[int] = 500
@@ -116,8 +118,14 @@ _OPENAI_TYPES = {
 
 
 def _header_list(error: AppError, content_type: bytes, request_id: str) -> Headers:
-    headers: Headers = [(b"content-type", content_type), (b"x-request-id", request_id.encode("latin-1")), (b"cache-control", b"no-store")]
-    headers += [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in error.headers.items()]
+    headers: Headers = [
+        (b"content-type", content_type),
+        (b"x-request-id", request_id.encode("latin-1")),
+        (b"cache-control", b"no-store"),
+    ]
+    headers += [
+        (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in error.headers.items()
+    ]
     if error.status == 401 and "WWW-Authenticate" not in error.headers:
         headers.append((b"www-authenticate", b'Bearer realm="atrium"'))
     return headers
@@ -145,11 +153,24 @@ def render_problem(error: AppError, *, request_id: str, instance: str) -> Render
 
 
 def openai_error(error: AppError, *, request_id: str) -> dict[str, Any]:
-    """OpenAI's error envelope; bad input is 400 there, so the status is mapped by the caller through `openai_status`."""
-    kind = _OPENAI_TYPES.get(error.status) or ("invalid_request_error" if error.status < 500 else "server_error")
+    """OpenAI's error envelope; bad input is 400 there, so the status is mapped by the caller through
+    `openai_status`.
+    """
+    kind = _OPENAI_TYPES.get(error.status) or (
+        "invalid_request_error" if error.status < 500 else "server_error"
+    )
     param = error.extra.get("param")
     extra = {name: value for name, value in error.extra.items() if name != "param"}
-    return {"error": {**extra, "message": error.detail, "type": kind, "param": param, "code": error.code, "request_id": request_id}}
+    return {
+        "error": {
+            **extra,
+            "message": error.detail,
+            "type": kind,
+            "param": param,
+            "code": error.code,
+            "request_id": request_id,
+        }
+    }
 
 
 def openai_status(error: AppError) -> int:

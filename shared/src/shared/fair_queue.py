@@ -1,7 +1,7 @@
 """Turns at something scarce: one person's many requests wait for each other, not everybody for them.
 
-Whoever has work takes a place, which is bounded, and asks for a turn for each small piece of it. Turns go round by owner. Interactive
-work goes first, but never so many times in a row that the rest stands still.
+Whoever has work takes a place, which is bounded, and asks for a turn for each small piece of it. Turns go
+round by owner. Interactive work goes first, but never so many times in a row that the rest stands still.
 """
 
 import asyncio

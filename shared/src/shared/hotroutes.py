@@ -67,7 +67,11 @@ class HotRequest:
 
     async def send_json(self, status: int, value: Any, headers: Headers | None = None) -> None:
         """`value` as JSON, in one message."""
-        await self.send_bytes(status, orjson.dumps(value, default=str), [(b"content-type", b"application/json"), *(headers or [])])
+        await self.send_bytes(
+            status,
+            orjson.dumps(value, default=str),
+            [(b"content-type", b"application/json"), *(headers or [])],
+        )
 
 
 Handler = Callable[[HotRequest], Awaitable[None]]
@@ -75,7 +79,9 @@ Handler = Callable[[HotRequest], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class HotRoute:
-    """One hot route. Exactly one of `permission` and `services` guards it; `path` may hold `{name}` segments."""
+    """One hot route. Exactly one of `permission` and `services` guards it; `path` may hold `{name}`
+    segments.
+    """
 
     method: str
     path: str
@@ -110,7 +116,9 @@ class HotTable:
 
     def __post_init__(self) -> None:
         self._exact = {(route.method, route.path): route for route in self.routes if "{" not in route.path}
-        self._templates = [(route.method, route.path.split("/"), route) for route in self.routes if "{" in route.path]
+        self._templates = [
+            (route.method, route.path.split("/"), route) for route in self.routes if "{" in route.path
+        ]
 
     def match(self, method: str, path: str) -> tuple[HotRoute, dict[str, str]] | None:
         """The route and its path parameters, or None."""
@@ -142,22 +150,30 @@ def _match_segments(template: list[str], segments: list[str]) -> dict[str, str] 
 
 def add_to_openapi(document: dict[str, Any], routes: tuple[HotRoute, ...]) -> None:
     """Describe `routes` in an OpenAPI document as FastAPI describes its own."""
-    models = [(model, "validation") for route in routes for model in (route.request_model, route.response_model) if model]
+    models = [
+        (model, "validation")
+        for route in routes
+        for model in (route.request_model, route.response_model)
+        if model
+    ]
     mapping, definitions = models_json_schema(models, ref_template="#/components/schemas/{model}")  # pyright: ignore[reportArgumentType] - literal mode widened
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     schemas.update(definitions.get("$defs", {}))
     for route in routes:
+        path = route.path.replace("/", "_").replace("{", "").replace("}", "")
         operation: dict[str, Any] = {
             "summary": route.summary,
-            "operationId": f"{route.method.lower()}{route.path.replace('/', '_').replace('{', '').replace('}', '')}",
+            "operationId": f"{route.method.lower()}{path}",
             "responses": {"200": {"description": "OK"}},
             "security": [{"bearer": []}],
         }
         if route.request_model:
-            schema = mapping[(route.request_model, "validation")]  # pyright: ignore[reportArgumentType] - as above
+            # As above.
+            schema = mapping[(route.request_model, "validation")]  # pyright: ignore[reportArgumentType]
             operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
         if route.response_model:
-            schema = mapping[(route.response_model, "validation")]  # pyright: ignore[reportArgumentType] - as above
+            # As above.
+            schema = mapping[(route.response_model, "validation")]  # pyright: ignore[reportArgumentType]
             operation["responses"]["200"]["content"] = {"application/json": {"schema": schema}}
         document.setdefault("paths", {}).setdefault(route.path, {})[route.method.lower()] = operation
 

@@ -31,7 +31,12 @@ CREATE INDEX ix_idempotency_key_created_at ON idempotency_key (created_at);
 
 IdempotencyKey = Annotated[
     str | None,
-    Header(alias="Idempotency-Key", min_length=1, max_length=200, description="repeat the call safely: the first answer comes again"),
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=200,
+        description="repeat the call safely: the first answer comes again",
+    ),
 ]
 
 
@@ -61,18 +66,24 @@ async def begin(session: AsyncSession, operation: Operation, *, body: bytes) -> 
     Raises:
         Invalid: the key was used with another body.
     """
-    names = {"principal": operation.principal, "method": operation.method, "route": operation.route, "key": operation.key}
+    names = {
+        "principal": operation.principal,
+        "method": operation.method,
+        "route": operation.route,
+        "key": operation.key,
+    }
     body_hash = hashlib.sha256(body).digest()
     await session.execute(
         text(
-            "DELETE FROM idempotency_key WHERE principal = :principal AND method = :method AND route = :route AND key = :key"
-            " AND created_at < now() - make_interval(hours => :hours)"
+            "DELETE FROM idempotency_key WHERE principal = :principal AND method = :method AND route = :route"
+            " AND key = :key AND created_at < now() - make_interval(hours => :hours)"
         ),
         {**names, "hours": KEEP_HOURS},
     )
     claimed = await session.execute(
         text(
-            "INSERT INTO idempotency_key (principal, method, route, key, body_hash) VALUES (:principal, :method, :route, :key, :body_hash)"
+            "INSERT INTO idempotency_key (principal, method, route, key, body_hash) VALUES (:principal,"
+            " :method, :route, :key, :body_hash)"
             " ON CONFLICT DO NOTHING RETURNING true"
         ),
         {**names, "body_hash": body_hash},
@@ -89,7 +100,9 @@ async def begin(session: AsyncSession, operation: Operation, *, body: bytes) -> 
         )
     ).one()
     if bytes(row.body_hash) != body_hash:
-        raise Invalid("this Idempotency-Key was used with another body; send a new key", code="idempotency_key_reused")
+        raise Invalid(
+            "this Idempotency-Key was used with another body; send a new key", code="idempotency_key_reused"
+        )
     return StoredAnswer(row.status, bytes(row.answer))
 
 
@@ -112,18 +125,24 @@ async def finish(session: AsyncSession, operation: Operation, *, status: int, bo
 
 
 class Once:
-    """One write of an endpoint that a caller may repeat with its Idempotency-Key; without a key every call writes.
+    """One write of an endpoint that a caller may repeat with its Idempotency-Key; without a key every call
+    writes.
 
-    `if first := await once.first(): return first`, then write in the same session, then `return await once.answer(...)`.
+    `if first := await once.first(): return first`, then write in the same session, then `return await
+    once.answer(...)`.
     """
 
-    def __init__(self, session: AsyncSession, key: str | None, *, principal: UUID | None, route: str, body: BaseModel) -> None:
+    def __init__(
+        self, session: AsyncSession, key: str | None, *, principal: UUID | None, route: str, body: BaseModel
+    ) -> None:
         self._session = session
         self._operation = Operation(str(principal), "POST", route, key) if key else None
         self._body = body
 
     async def first(self) -> Response | None:
-        """The first answer when this was done before. Raises: Invalid (the key was used with another body)."""
+        """The first answer when this was done before. Raises: Invalid (the key was used with
+        another body).
+        """
         if self._operation is None:
             return None
         stored = await begin(self._session, self._operation, body=self._body.model_dump_json().encode())

@@ -12,7 +12,9 @@ _counter = 0
 
 
 def uuid7() -> UUID:
-    """A UUIDv7 (RFC 9562 section 5.7), increasing within this process: method 1, a 12-bit counter after the milliseconds."""
+    """A UUIDv7 (RFC 9562 section 5.7), increasing within this process: method 1, a 12-bit counter after the
+    milliseconds.
+    """
     global _last_ms, _counter  # noqa: PLW0603 - monotonic state of the generator, guarded by the lock
     with _lock:
         now_ms = time.time_ns() // 1_000_000
@@ -23,7 +25,13 @@ def uuid7() -> UUID:
             if _counter > 0xFFF:
                 _last_ms, _counter = _last_ms + 1, 0
         timestamp_ms, counter = _last_ms, _counter
-    value = (timestamp_ms & 0xFFFF_FFFF_FFFF) << 80 | 0x7 << 76 | counter << 64 | 0b10 << 62 | secrets.randbits(62)
+    value = (
+        (timestamp_ms & 0xFFFF_FFFF_FFFF) << 80
+        | 0x7 << 76
+        | counter << 64
+        | 0b10 << 62
+        | secrets.randbits(62)
+    )
     return UUID(int=value)
 
 

@@ -1,4 +1,6 @@
-"""Token buckets of one process. The gateway's quotas use them, and each service's limit on calls that did not pass the gateway."""
+"""Token buckets of one process. The gateway's quotas use them, and each service's limit on calls that did not
+pass the gateway.
+"""
 
 import math
 import time
@@ -22,7 +24,9 @@ class Bucket:
 
 
 class TokenBuckets:
-    """Buckets that hold `per_minute` tokens and refill in one minute. After a minute unused a bucket is full and can be forgotten."""
+    """Buckets that hold `per_minute` tokens and refill in one minute. After a minute unused a bucket is full
+    and can be forgotten.
+    """
 
     def __init__(self, *, entries_max: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._entries_max = entries_max
@@ -48,7 +52,9 @@ class TokenBuckets:
         return bucket
 
     def _forget(self, now: float) -> None:
-        """Drops the full buckets, and a tenth of the rest when all are in use: those lose what they had spent."""
+        """Drops the full buckets, and a tenth of the rest when all are in use: those lose what they had
+        spent.
+        """
         self._buckets = {key: bucket for key, bucket in self._buckets.items() if now - bucket.at < MINUTE_S}
         if len(self._buckets) >= self._entries_max:
             oldest = sorted(self._buckets, key=lambda key: self._buckets[key].at)
@@ -57,7 +63,9 @@ class TokenBuckets:
 
 
 class DirectLimits:
-    """The limit of a principal on calls that come straight to a service; the gateway has limited the others already."""
+    """The limit of a principal on calls that come straight to a service; the gateway has limited the others
+    already.
+    """
 
     def __init__(self, *, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._per_minute = per_minute
@@ -71,5 +79,7 @@ class DirectLimits:
         bucket = self._buckets.level(f"{principal.key_id or principal.user_id}", per_minute)
         if bucket.tokens < 1.0:
             wait_s = math.ceil((1.0 - bucket.tokens) * MINUTE_S / per_minute)
-            raise TooManyRequests(f"more than {per_minute} calls a minute; wait {wait_s} s", retry_after_s=wait_s)
+            raise TooManyRequests(
+                f"more than {per_minute} calls a minute; wait {wait_s} s", retry_after_s=wait_s
+            )
         bucket.tokens -= 1.0

@@ -23,11 +23,18 @@ Heard = Callable[[str], None]
 class Listener:
     """Calls `heard[channel]` with each payload, on the event loop.
 
-    A notification that was sent while the connection was down is lost: `on_connected` runs after each (re)connection, when nothing more
-    can be missed. `listening` is set while the connection is up.
+    A notification that was sent while the connection was down is lost: `on_connected` runs after each
+    (re)connection, when nothing more can be missed. `listening` is set while the connection is up.
     """
 
-    def __init__(self, url: str, *, name: str, heard: Mapping[str, Heard], on_connected: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        name: str,
+        heard: Mapping[str, Heard],
+        on_connected: Callable[[], None] = lambda: None,
+    ) -> None:
         self._url = postgres_url(url)
         self._name = name
         self._heard = dict(heard)
@@ -48,14 +55,19 @@ class Listener:
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             # Once per outage: it is tried twice a second.
             if not self._outage_logged:
-                log.warning("notifications cannot be heard; connecting again", extra={"listener": self._name, "reason": str(error)})
+                log.warning(
+                    "notifications cannot be heard; connecting again",
+                    extra={"listener": self._name, "reason": str(error)},
+                )
             self._outage_logged = True
         finally:
             self.listening.clear()
 
     async def _listen_once(self) -> None:
         connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(
-            self._url, timeout=_ANSWER_MAX_S, server_settings={"application_name": f"atrium-{self._name}-listen"}
+            self._url,
+            timeout=_ANSWER_MAX_S,
+            server_settings={"application_name": f"atrium-{self._name}-listen"},
         )
         try:
             closed = asyncio.Event()

@@ -95,9 +95,11 @@ class AccessLog:
         if not 0.0 <= now_s - self._second < 1.0:
             self._second = float(int(now_s))
             self._prefix = datetime.fromtimestamp(self._second, UTC).strftime('{"time":"%Y-%m-%dT%H:%M:%S.')
-        # Written by hand: every part is a number or was checked to be plain where it came from, and the hop pays for each microsecond.
+        # Written by hand: every part is a number or was checked to be plain where it came from, and the hop
+        # pays for each microsecond.
         self._lines.append(
-            f'{self._prefix}{int((now_s - self._second) * 1000):03d}+00:00","level":"INFO","service":"{self._service}","logger":"access",'
+            f'{self._prefix}{int((now_s - self._second) * 1000):03d}+00:00","level":"INFO",'
+            f'"service":"{self._service}","logger":"access",'
             f'"message":"request","request_id":"{request_id}","method":"{method}","route":"{route}","status":{status},'
             f'"duration_ms":{duration_s * 1000:.2f}}}\n'
         )

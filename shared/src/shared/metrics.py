@@ -32,7 +32,9 @@ class _Durations:
 
 
 class _Requests(Collector):
-    """Count and duration of requests. The library's own counters take a lock for each of three steps, three times the cost."""
+    """Count and duration of requests. The library's own counters take a lock for each of three steps, three
+    times the cost.
+    """
 
     def __init__(self) -> None:
         self._counts: dict[tuple[str, str, int], int] = {}
@@ -49,19 +51,31 @@ class _Requests(Collector):
         durations.total_s += duration_s
 
     def collect(self) -> Iterator[Metric]:
-        counts = CounterMetricFamily("atrium_http_requests", "Requests answered", labels=("method", "route", "status"))
+        counts = CounterMetricFamily(
+            "atrium_http_requests", "Requests answered", labels=("method", "route", "status")
+        )
         for (method, route, status), count in self._counts.items():
             counts.add_metric((method, route, str(status)), count)
         yield counts
-        times = HistogramMetricFamily("atrium_http_request_duration_seconds", "Time to the end of the answer", labels=("method", "route"))
+        times = HistogramMetricFamily(
+            "atrium_http_request_duration_seconds",
+            "Time to the end of the answer",
+            labels=("method", "route"),
+        )
         limits = (*(repr(float(limit_s)) for limit_s in _LATENCY_BUCKETS_S), "+Inf")
         for (method, route), durations in self._durations.items():
-            times.add_metric((method, route), list(zip(limits, accumulate(durations.counts), strict=True)), durations.total_s)
+            times.add_metric(
+                (method, route),
+                list(zip(limits, accumulate(durations.counts), strict=True)),
+                durations.total_s,
+            )
         yield times
 
 
 class Metrics:
-    """The registry of a service with its request metrics; features add their own by `counter`, `gauge`, `histogram`."""
+    """The registry of a service with its request metrics; features add their own by `counter`, `gauge`,
+    `histogram`.
+    """
 
     def __init__(self, *, service: str) -> None:
         self.registry = CollectorRegistry()
@@ -83,7 +97,11 @@ class Metrics:
         return Gauge(f"atrium_{name}", help_text, labels, registry=self.registry)
 
     def histogram(
-        self, name: str, help_text: str, labels: tuple[str, ...] = (), buckets: tuple[float, ...] = _LATENCY_BUCKETS_S
+        self,
+        name: str,
+        help_text: str,
+        labels: tuple[str, ...] = (),
+        buckets: tuple[float, ...] = _LATENCY_BUCKETS_S,
     ) -> Histogram:
         return Histogram(f"atrium_{name}", help_text, labels, buckets=buckets, registry=self.registry)
 

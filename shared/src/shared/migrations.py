@@ -1,4 +1,6 @@
-"""Alembic for every service: one history and one version table per schema, run by the supervisor or a Job, never at import."""
+"""Alembic for every service: one history and one version table per schema, run by the supervisor or a Job,
+never at import.
+"""
 
 import asyncio
 import sys
@@ -21,7 +23,9 @@ _FUNCTIONS_ATTRIBUTE = "atrium_functions"
 _LOCK_TIMEOUT = "5s"  # a migration that waits for a lock queues every query behind it
 
 
-_PARTITIONS_SQL = text("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = to_regclass(:table)")
+_PARTITIONS_SQL = text(
+    "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = to_regclass(:table)"
+)
 _INDEX_VALID_SQL = text("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:index)")
 
 SCHEMA_INFO_SQL = """
@@ -31,11 +35,13 @@ INSERT INTO schema_info (min_code) VALUES (1);
 
 
 def upgrade(service_root: Path, url: str, revision: str = "head") -> None:
-    """Bring the schema of the service in `service_root` (the folder with `migrations/` and `src/`) to `revision`.
+    """Bring the schema of the service in `service_root` (the folder with `migrations/` and `src/`) to
+    `revision`.
 
-    At the newest revision its SQL functions follow (`shared.sql_functions`); those of today need not fit an older one.
-    `url` is the postgresql:// address of the schema's owner. Runs its own event loop, so call it outside one
-    (a thread will do); two calls at once in one process are not possible, alembic keeps global state.
+    At the newest revision its SQL functions follow (`shared.sql_functions`); those of today need not fit an
+    older one. `url` is the postgresql:// address of the schema's owner. Runs its own event loop, so call it
+    outside one (a thread will do); two calls at once in one process are not possible, alembic keeps global
+    state.
     """
     config = Config()
     config.set_main_option("script_location", str(service_root / "migrations").replace("%", "%%"))
@@ -51,12 +57,15 @@ def owner_url() -> str:
 
 
 def run(schema: str) -> None:
-    """The whole content of a service's migrations/env.py: apply what is pending, each revision in its own transaction."""
+    """The whole content of a service's migrations/env.py: apply what is pending, each revision in its own
+    transaction.
+    """
     asyncio.run(_run_online(schema, owner_url()))
 
 
 def execute_script(sql: str) -> None:
-    """Run several statements at once inside a migration, colons and dollar quotes untouched (functions, triggers).
+    """Run several statements at once inside a migration, colons and dollar quotes untouched (functions,
+    triggers).
 
     `op.execute` takes one statement and reads `:name` as a parameter.
     """
@@ -64,10 +73,11 @@ def execute_script(sql: str) -> None:
 
 
 def create_index_concurrently(name: str, *, on: str, definition: str) -> None:
-    """Inside a migration: an index of table `on`, built without blocking its writers. `definition` follows the table's name.
+    """Inside a migration: an index of table `on`, built without blocking its writers. `definition` follows
+    the table's name.
 
-    A partitioned table gets one index a partition, built one after the other. What a broken attempt left is built again. Must be all
-    its migration does: it commits the transaction that it finds.
+    A partitioned table gets one index a partition, built one after the other. What a broken attempt left is
+    built again. Must be all its migration does: it commits the transaction that it finds.
     """
     with op.get_context().autocommit_block():
         run = op.get_bind().exec_driver_sql
@@ -97,9 +107,16 @@ async def _run_online(schema: str, url: str) -> None:
 def _apply(connection: Connection, schema: str) -> None:
     connection.execute(text(f"SET lock_timeout = '{_LOCK_TIMEOUT}'"))
     connection.execute(text(f"SET search_path = {schema}, public"))
-    connection.execute(text("SELECT pg_advisory_lock(hashtext(:name))"), {"name": f"atrium-migrations-{schema}"})
+    connection.execute(
+        text("SELECT pg_advisory_lock(hashtext(:name))"), {"name": f"atrium-migrations-{schema}"}
+    )
     connection.commit()
-    context.configure(connection=connection, version_table=VERSION_TABLE, version_table_schema=schema, transaction_per_migration=True)
+    context.configure(
+        connection=connection,
+        version_table=VERSION_TABLE,
+        version_table_schema=schema,
+        transaction_per_migration=True,
+    )
     with context.begin_transaction():
         context.run_migrations()
     connection.commit()
@@ -108,10 +125,14 @@ def _apply(connection: Connection, schema: str) -> None:
 
 
 def main() -> None:
-    """`python -m shared.migrations <service folder>`: what a Kubernetes Job runs, with the owner's DATABASE_URL."""
+    """`python -m shared.migrations <service folder>`: what a Kubernetes Job runs, with the owner's
+    DATABASE_URL.
+    """
     url = environment().get("DATABASE_URL")
     if len(sys.argv) != 2 or not url:
-        raise SystemExit("usage: DATABASE_URL=postgresql://<schema owner> python -m shared.migrations <service folder>")
+        raise SystemExit(
+            "usage: DATABASE_URL=postgresql://<schema owner> python -m shared.migrations <service folder>"
+        )
     upgrade(Path(sys.argv[1]), url)
 
 

@@ -16,10 +16,14 @@ from shared.settings import ServiceSettings
 
 VERSION = "0.1.0"
 ReadinessCheck = Callable[[State], Awaitable[str | None]]
-"""Raises AppError when its dependency does not answer; a text it returns is shown and leaves the service ready."""
+"""Raises AppError when its dependency does not answer; a text it returns is shown and leaves the service
+ready.
+"""
 
 
-def operations_router(settings: ServiceSettings, metrics: Metrics, readiness: Mapping[str, ReadinessCheck]) -> APIRouter:
+def operations_router(
+    settings: ServiceSettings, metrics: Metrics, readiness: Mapping[str, ReadinessCheck]
+) -> APIRouter:
     """The routes of operators and probes. METRICS_TOKEN, when set, guards the metrics."""
     router = APIRouter(tags=["operations"])
 
@@ -27,7 +31,11 @@ def operations_router(settings: ServiceSettings, metrics: Metrics, readiness: Ma
     async def healthz() -> dict[str, str]:
         return {"status": "ok", "service": settings.service, "version": VERSION}
 
-    @router.get("/readyz", summary="The service can work", responses={503: {"description": "a dependency does not answer"}})
+    @router.get(
+        "/readyz",
+        summary="The service can work",
+        responses={503: {"description": "a dependency does not answer"}},
+    )
     async def readyz(request: Request) -> Response:
         results: dict[str, str] = {}
         ready = not request.app.state.draining
@@ -40,7 +48,14 @@ def operations_router(settings: ServiceSettings, metrics: Metrics, readiness: Ma
                 results[name] = await check(request.app.state) or "ok"
             except AppError as error:
                 results[name], ready = error.detail, False
-        body = orjson.dumps({"status": "ok" if ready else "down", "service": settings.service, "version": VERSION, "checks": results})
+        body = orjson.dumps(
+            {
+                "status": "ok" if ready else "down",
+                "service": settings.service,
+                "version": VERSION,
+                "checks": results,
+            }
+        )
         return Response(body, status_code=200 if ready else Unavailable.status, media_type="application/json")
 
     @router.get("/metrics", summary="Prometheus metrics", include_in_schema=False)

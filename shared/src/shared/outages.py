@@ -1,4 +1,6 @@
-"""A database that is away or too busy is 503 with Retry-After, not 500: clients wait and try again, and nobody looks for a bug."""
+"""A database that is away or too busy is 503 with Retry-After, not 500: clients wait and try again, and
+nobody looks for a bug.
+"""
 
 import asyncio
 import logging
@@ -25,9 +27,12 @@ _AGAIN_S = 0.2
 
 # Class 08: connection exceptions; 53: out of connections, memory or disk.
 _AWAY_CLASSES = ("08", "53")
-# 57P01 to 57P05: shutting down, crashed, starting up, dropped, idle too long; 57014: statement time-out; 55P03: lock time-out;
-# 25P03: idle in a transaction for too long; 40001 and 40P01: lost a race for rows, which a second attempt wins.
-_AWAY_CODES = frozenset({"57P01", "57P02", "57P03", "57P04", "57P05", "57014", "55P03", "25P03", "40001", "40P01"})
+# 57P01 to 57P05: shutting down, crashed, starting up, dropped, idle too long; 57014: statement time-out;
+# 55P03: lock time-out; 25P03: idle in a transaction for too long; 40001 and 40P01: lost a race for rows,
+# which a second attempt wins.
+_AWAY_CODES = frozenset(
+    {"57P01", "57P02", "57P03", "57P04", "57P05", "57014", "55P03", "25P03", "40001", "40P01"}
+)
 # 22021: not a character of the encoding (NUL in text); 22P05: none of the server's (NUL in JSON).
 _TEXT_CODES = frozenset({"22021", "22P05"})
 _DRIVER_ERRORS = (asyncpg.InterfaceError, asyncpg.InternalClientError)
@@ -36,7 +41,11 @@ _DRIVER_ERRORS = (asyncpg.InterfaceError, asyncpg.InternalClientError)
 def is_outage(error: BaseException) -> bool:
     """Whether the database was out of reach or too busy, as opposed to a statement that is wrong."""
     if isinstance(error, DBAPIError):
-        return error.connection_invalidated or _says_away(getattr(error.orig, "sqlstate", None)) or _is_drivers(error.orig)
+        return (
+            error.connection_invalidated
+            or _says_away(getattr(error.orig, "sqlstate", None))
+            or _is_drivers(error.orig)
+        )
     if isinstance(error, asyncpg.PostgresError):
         return _says_away(error.sqlstate)
     return isinstance(error, (PoolTimeoutError, ConnectionError, TimeoutError, *_DRIVER_ERRORS))
@@ -47,7 +56,9 @@ def _says_away(sqlstate: str | None) -> bool:
 
 
 def _is_drivers(error: BaseException | None) -> bool:
-    """Whether SQLAlchemy wrapped an error of the driver itself: a connection that broke in the middle of its protocol."""
+    """Whether SQLAlchemy wrapped an error of the driver itself: a connection that broke in the middle of its
+    protocol.
+    """
     return error is not None and isinstance(error.__cause__, _DRIVER_ERRORS)
 
 
@@ -56,13 +67,17 @@ def unusable_text(error: BaseException) -> Invalid | None:
     state = getattr(error.orig if isinstance(error, DBAPIError) else error, "sqlstate", None)
     if state not in _TEXT_CODES:
         return None
-    return Invalid("a text holds a NUL or another character that cannot be stored; leave it out", code="invalid_text")
+    return Invalid(
+        "a text holds a NUL or another character that cannot be stored; leave it out", code="invalid_text"
+    )
 
 
 def database_down() -> Unavailable:
     """What a client hears meanwhile."""
     return Unavailable(
-        "the database does not answer or is too busy; try again in a moment", code="database_down", retry_after_s=_RETRY_AFTER_S
+        "the database does not answer or is too busy; try again in a moment",
+        code="database_down",
+        retry_after_s=_RETRY_AFTER_S,
     )
 
 
@@ -78,7 +93,9 @@ def answer_to(error: Exception, what: str) -> AppError:
 
 
 async def read_again_after_outage(read: Callable[[], Awaitable[T]]) -> T:
-    """The result of `read`, which must change nothing, tried once more on a connection that died. Raises: Unavailable."""
+    """The result of `read`, which must change nothing, tried once more on a connection that died. Raises:
+    Unavailable.
+    """
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             return await read()
@@ -91,7 +108,8 @@ async def read_again_after_outage(read: Callable[[], Awaitable[T]]) -> T:
 
 
 async def read_through_outage(read: Callable[[], Awaitable[T]], *, wait_max_s: float) -> T:
-    """The result of `read`, which must change nothing, asked for again for up to `wait_max_s` while the database is away.
+    """The result of `read`, which must change nothing, asked for again for up to `wait_max_s` while the
+    database is away.
 
     For answers that have begun, where a status can say nothing any more. Raises: what `read` raised last.
     """
@@ -110,10 +128,19 @@ def answer_outages(api: FastAPI) -> None:
 
     async def on_database_error(request: Request, error: Exception) -> Response:
         shown = answer_to(error, "request")
-        status, headers, body = render_for_path(shown, path=request.url.path, request_id=request.scope.get("atrium.request_id", ""))
+        status, headers, body = render_for_path(
+            shown, path=request.url.path, request_id=request.scope.get("atrium.request_id", "")
+        )
         response = Response(body, status_code=status)
         response.raw_headers = [*headers, (b"content-length", str(len(body)).encode())]
         return response
 
-    for kind in (DBAPIError, PoolTimeoutError, ConnectionError, TimeoutError, asyncpg.PostgresError, *_DRIVER_ERRORS):
+    for kind in (
+        DBAPIError,
+        PoolTimeoutError,
+        ConnectionError,
+        TimeoutError,
+        asyncpg.PostgresError,
+        *_DRIVER_ERRORS,
+    ):
         api.add_exception_handler(kind, on_database_error)

@@ -1,4 +1,6 @@
-"""Events that leave in the transaction that caused them; a relay publishes them afterwards, at least once, in order per key."""
+"""Events that leave in the transaction that caused them; a relay publishes them afterwards, at least once, in
+order per key.
+"""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -40,12 +42,15 @@ WHERE published_at IS NULL ORDER BY id LIMIT :n FOR UPDATE SKIP LOCKED
 _PURGE_SQL = """
 WITH gone AS (
     DELETE FROM outbox WHERE id IN (
-        SELECT id FROM outbox WHERE id < :before AND published_at IS NOT NULL ORDER BY id LIMIT :rows_max FOR UPDATE SKIP LOCKED)
+        SELECT id FROM outbox WHERE id < :before AND published_at IS NOT NULL ORDER BY id LIMIT :rows_max FOR
+        UPDATE SKIP LOCKED)
     RETURNING 1)
 SELECT count(*) FROM gone
 """
 # One statement a batch: a statement an event cost more than the charge it announced.
-_NOTIFY_SQL = "SELECT count(pg_notify(:channel, m)) FROM unnest(CAST(:messages AS text[])) WITH ORDINALITY AS t (m, n)"
+_NOTIFY_SQL = (
+    "SELECT count(pg_notify(:channel, m)) FROM unnest(CAST(:messages AS text[])) WITH ORDINALITY AS t (m, n)"
+)
 _MESSAGE_BYTES_MAX = 7_500  # PostgreSQL's limit is 8,000
 
 
@@ -67,30 +72,40 @@ async def append(session: AsyncSession, *, topic: str, key: str, payload: dict[s
     """Add an event to the caller's transaction."""
     event_id = uuid7()
     await session.execute(
-        text("INSERT INTO outbox (id, topic, key, payload) VALUES (:id, :topic, :key, CAST(:payload AS jsonb))"),
+        text(
+            "INSERT INTO outbox (id, topic, key, payload) VALUES (:id, :topic, :key, CAST(:payload AS jsonb))"
+        ),
         {"id": event_id, "topic": topic, "key": key, "payload": orjson.dumps(payload, default=str).decode()},
     )
     return event_id
 
 
 async def purge(session: AsyncSession, *, keep: timedelta, rows_max: int) -> int:
-    """Delete events that were written longer ago than `keep` and are published, `rows_max` at most; how many."""
+    """Delete events that were written longer ago than `keep` and are published, `rows_max` at most;
+    how many.
+    """
     values = {"before": uuid7_floor(utc_now() - keep), "rows_max": rows_max}
     return (await session.execute(text(_PURGE_SQL), values)).scalar_one()
 
 
 def _message(event: OutboxEvent) -> str:
-    message = orjson.dumps({"id": event.id, "topic": event.topic, "key": event.key, "payload": event.payload}, default=str)
+    message = orjson.dumps(
+        {"id": event.id, "topic": event.topic, "key": event.key, "payload": event.payload}, default=str
+    )
     if len(message) > _MESSAGE_BYTES_MAX:
         message = orjson.dumps({"id": event.id, "topic": event.topic, "key": event.key})
     return message.decode()
 
 
 def publish_on(channel: str) -> Publish:
-    """A publisher by PostgreSQL: NOTIFY on `channel` with each event, or with its id alone when it is too large for NOTIFY."""
+    """A publisher by PostgreSQL: NOTIFY on `channel` with each event, or with its id alone when it is too
+    large for NOTIFY.
+    """
 
     async def publish(session: AsyncSession, events: Sequence[OutboxEvent]) -> None:
-        await session.execute(text(_NOTIFY_SQL), {"channel": channel, "messages": [_message(event) for event in events]})
+        await session.execute(
+            text(_NOTIFY_SQL), {"channel": channel, "messages": [_message(event) for event in events]}
+        )
 
     return publish
 
@@ -112,10 +127,14 @@ class Relay:
                 return 0
             rows = (await session.execute(text(_BATCH_SQL), {"n": BATCH_MAX})).all()
             if rows:
-                events = [OutboxEvent(row.id, row.topic, row.key, orjson.loads(row.payload), row.created_at) for row in rows]
+                events = [
+                    OutboxEvent(row.id, row.topic, row.key, orjson.loads(row.payload), row.created_at)
+                    for row in rows
+                ]
                 await self._publish(session, events)
                 await session.execute(
-                    text("UPDATE outbox SET published_at = now() WHERE id = ANY(:ids)"), {"ids": [row.id for row in rows]}
+                    text("UPDATE outbox SET published_at = now() WHERE id = ANY(:ids)"),
+                    {"ids": [row.id for row in rows]},
                 )
             return len(rows)
 

@@ -46,7 +46,8 @@ Item = TypeVar("Item", bound=HasId)
 
 
 def page_of(items: Sequence[Item], *, limit: int, found: int | None = None) -> "Page[Item]":
-    """A page of at most `limit` items. Ask the database for one row more than that: it says whether there are others.
+    """A page of at most `limit` items. Ask the database for one row more than that: it says whether there are
+    others.
 
     `found` is how many rows came when `items` are only those that are shown.
     """

@@ -1,4 +1,6 @@
-"""The API reference as one plain page: no script, no font and nothing from another site, so it also works offline."""
+"""The API reference as one plain page: no script, no font and nothing from another site, so it also works
+offline.
+"""
 
 import json
 from html import escape
@@ -16,7 +18,10 @@ pre{overflow:auto;padding:.75rem;border:1px solid #8886;border-radius:.4rem;font
 _METHODS = ("get", "post", "put", "patch", "delete")
 
 
-CSP = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+CSP = (
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors "
+    "'none'"
+)
 """The page has its own styles inline and nothing else."""
 
 
@@ -37,7 +42,8 @@ def render(document: dict[str, Any], *, title: str, document_url: str) -> str:
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
         f"<title>{escape(title)}</title><style>{_STYLE}</style><h1>{escape(title)}</h1>"
         f"<p>The same as a file for tools: <a href={document_url}>openapi.json</a></p>"
-        f"{notice}{body}<h2>Schemas</h2><details><summary>All schemas</summary><pre>{schemas}</pre></details></html>"
+        f"{notice}{body}<h2>Schemas</h2><details><summary>All "
+        f"schemas</summary><pre>{schemas}</pre></details></html>"
     )
 
 
@@ -47,10 +53,15 @@ def _area(path: str) -> str:
 
 
 def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
-    shown = {name: operation[name] for name in ("description", "parameters", "requestBody", "responses") if name in operation}
+    shown = {
+        name: operation[name]
+        for name in ("description", "parameters", "requestBody", "responses")
+        if name in operation
+    }
     details = escape(json.dumps(shown, indent=1))
     summary = escape(str(operation.get("summary", "")))
     return (
-        f"<details><summary><code><span class=method>{method.upper()}</span> {escape(path)}</code> {summary}</summary>"
+        f"<details><summary><code><span class=method>{method.upper()}</span> {escape(path)}</code> "
+        f"{summary}</summary>"
         f"<pre>{details}</pre></details>"
     )

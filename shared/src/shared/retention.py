@@ -1,4 +1,6 @@
-"""The end of data: what is past its time is deleted in small batches, by one process at a time. docs/retention.md names every table."""
+"""The end of data: what is past its time is deleted in small batches, by one process at a time.
+docs/retention.md names every table.
+"""
 
 import asyncio
 import logging
@@ -23,7 +25,9 @@ ROWS_MAX = 1_000
 _WORKFLOWS_MAX = 100  # each brings further rows: one for each step and each message
 
 # Held for one batch. A process that dies in it has deleted nothing, and no other waits for it.
-_LOCK_SQL = text("SELECT pg_try_advisory_xact_lock(hashtext('purge:' || current_schema() || ':' || CAST(:name AS text)))")
+_LOCK_SQL = text(
+    "SELECT pg_try_advisory_xact_lock(hashtext('purge:' || current_schema() || ':' || CAST(:name AS text)))"
+)
 
 _ERASURES_KEPT = timedelta(days=30)
 """Longer than a deletion is announced."""
@@ -51,9 +55,11 @@ DeleteRows = Callable[[AsyncSession, int], Awaitable[int]]
 
 
 def old_rows_sql(table: str, *, key: str, column: str, where: str = "true") -> str:
-    """The statement of a purge: rows of `table` whose `column` lies longer back than `:keep`, the oldest first, `:rows_max` at most.
+    """The statement of a purge: rows of `table` whose `column` lies longer back than `:keep`, the oldest
+    first, `:rows_max` at most.
 
-    `key` is what a row is found by, such as "id" or "principal, route". Rows must also meet `where`. An index on `column` finds them.
+    `key` is what a row is found by, such as "id" or "principal, route". Rows must also meet `where`. An index
+    on `column` finds them.
     """
     return f"""
 WITH gone AS (
@@ -65,7 +71,9 @@ SELECT count(*) FROM gone
 
 
 def purge_rows(database: Database, name: str, delete: DeleteRows, *, rows_max: int = ROWS_MAX) -> Purge:
-    """A purge of rows, each batch in a transaction of its own. While another process is at it, it finds nothing to do."""
+    """A purge of rows, each batch in a transaction of its own. While another process is at it, it finds
+    nothing to do.
+    """
 
     async def batch() -> int:
         async with database.transaction() as session:
@@ -76,8 +84,12 @@ def purge_rows(database: Database, name: str, delete: DeleteRows, *, rows_max: i
     return Purge(name, batch, rows_max)
 
 
-def purge_by_age(database: Database, name: str, statement: str, *, keep: timedelta, rows_max: int = ROWS_MAX) -> Purge:
-    """A purge by one statement over `:keep` (an interval) and `:rows_max`, which returns the number of deleted rows."""
+def purge_by_age(
+    database: Database, name: str, statement: str, *, keep: timedelta, rows_max: int = ROWS_MAX
+) -> Purge:
+    """A purge by one statement over `:keep` (an interval) and `:rows_max`, which returns the number of
+    deleted rows.
+    """
 
     async def delete(session: AsyncSession, limit: int) -> int:
         return (await session.execute(text(statement), {"keep": keep, "rows_max": limit})).scalar_one()
@@ -123,14 +135,17 @@ class Retention:
     def __init__(self, purges: Sequence[Purge], metrics: Metrics, *, schema: str) -> None:
         self._purges = tuple(purges)
         self._turn = asyncio.Lock()
-        self._removed = metrics.counter(f"{schema}_purged_rows", "Rows deleted because their time was over", ("table",))
+        self._removed = metrics.counter(
+            f"{schema}_purged_rows", "Rows deleted because their time was over", ("table",)
+        )
 
     def job(self) -> Periodic:
         """To be started and closed by the caller."""
         return Periodic("retention", INTERVAL_S, self.run, first_after_s=_FIRST_AFTER_S)
 
     async def run(self) -> dict[str, int]:
-        """Delete everything that is past its time; how much of what. Waits for a run of this process that is under way.
+        """Delete everything that is past its time; how much of what. Waits for a run of this process that is
+        under way.
 
         A purge that fails does not hold up the others.
         """

@@ -17,7 +17,9 @@ _EXAMPLE_SECRETS = frozenset({"your-secret-key", "changeme", "change-me", "secre
 
 
 def find_clone_root(start: Path | None = None) -> Path | None:
-    """The nearest folder at or above `start` (default: the working directory) that holds the workspace, or None outside a clone."""
+    """The nearest folder at or above `start` (default: the working directory) that holds the workspace, or
+    None outside a clone.
+    """
     here = (start or Path.cwd()).resolve()
     for folder in (here, *here.parents):
         if (folder / "shared" / "src" / "shared").is_dir() and (folder / "pyproject.toml").is_file():
@@ -50,7 +52,8 @@ def postgresql_only(url: str) -> str:
         return url
     named = f"{dialect} is not supported" if separator else "this is no postgresql:// address"
     raise ValueError(
-        f"{named}: Atrium keeps its ledger and locks in PostgreSQL only; set it to postgresql://user:password@host/database,"
+        f"{named}: Atrium keeps its ledger and locks in PostgreSQL only; set it to "
+        "postgresql://user:password@host/database,"
         " or unset it and `make run` brings a PostgreSQL of its own"
     )
 
@@ -66,7 +69,10 @@ def weakness_of(shared_secret: str) -> str | None:
 
 def weak_secret_advice(weakness: str) -> str:
     """The whole sentence about a weak JWT_SECRET_KEY."""
-    return f"JWT_SECRET_KEY {weakness}: set it to the output of `openssl rand -hex 32`, or unset it and tokens are signed with EdDSA"
+    return (
+        f"JWT_SECRET_KEY {weakness}: set it to the output of `openssl rand -hex 32`, or unset it and "
+        "tokens are signed with EdDSA"
+    )
 
 
 def embedding_model_id(name: str) -> str:
@@ -89,7 +95,10 @@ def built_in_embedding_model(name: str) -> str:
 def explain(error: ValidationError) -> str:
     """What is wrong with which variable, on one line and without its value."""
     items = error.errors(include_input=False)
-    return "; ".join(_problem(".".join(map(str, item["loc"])).upper(), item["msg"].removeprefix("Value error, ")) for item in items)
+    return "; ".join(
+        _problem(".".join(map(str, item["loc"])).upper(), item["msg"].removeprefix("Value error, "))
+        for item in items
+    )
 
 
 def _problem(variable: str, text: str) -> str:
@@ -99,15 +108,21 @@ def _problem(variable: str, text: str) -> str:
 class ServiceSettings(BaseSettings):
     """What all services read. Variable names are the field names in upper case."""
 
-    model_config = SettingsConfigDict(extra="ignore", populate_by_name=True, case_sensitive=False, env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        extra="ignore", populate_by_name=True, case_sensitive=False, env_ignore_empty=True
+    )
 
     service: ClassVar[str] = "service"
 
     env: Literal["dev", "prod"] = Field(default="dev", description="`prod` turns on the strict mode")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="least level that is logged")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="least level that is logged"
+    )
     host: str = Field(default="127.0.0.1", description="address the service binds")
     port: int = Field(default=8000, ge=0, le=65535, description="port the service binds")
-    atrium_home: Path = Field(default_factory=default_home, description="folder of data, keys and logs of a local installation")
+    atrium_home: Path = Field(
+        default_factory=default_home, description="folder of data, keys and logs of a local installation"
+    )
     public_url: str = Field(
         default="http://127.0.0.1:8000",
         validation_alias=AliasChoices("PUBLIC_URL", "WEBUI_URL", "public_url"),
@@ -116,27 +131,49 @@ class ServiceSettings(BaseSettings):
     webui_name: str = Field(default="Atrium", max_length=80, description="name shown in the web client")
 
     database_url: SecretStr = Field(description="postgresql:// address with the service's own role")
-    database_pool_max: int = Field(default=5, ge=1, le=100, description="connections one process keeps at most")
-    jwt_secret_key: SecretStr | None = Field(default=None, description="set: user tokens are HS256 with this key instead of EdDSA")
+    database_pool_max: int = Field(
+        default=5, ge=1, le=100, description="connections one process keeps at most"
+    )
+    jwt_secret_key: SecretStr | None = Field(
+        default=None, description="set: user tokens are HS256 with this key instead of EdDSA"
+    )
     service_signing_key: SecretStr = Field(description="PEM of this service's Ed25519 private key")
-    token_jwks: str = Field(description="JSON Web Key Set with the public keys of the gateway and of every service")
+    token_jwks: str = Field(
+        description="JSON Web Key Set with the public keys of the gateway and of every service"
+    )
 
     gateway_url: str = Field(default="http://127.0.0.1:8000", description="where the gateway answers")
-    inference_service_url: str = Field(default="http://127.0.0.1:8001", description="where the inference-service answers")
-    agent_service_url: str = Field(default="http://127.0.0.1:8002", description="where the agent-service answers")
-    retrieval_service_url: str = Field(default="http://127.0.0.1:8003", description="where the retrieval-service answers")
-    chat_service_url: str = Field(default="http://127.0.0.1:8004", description="where the chat-service answers")
-    billing_service_url: str = Field(default="http://127.0.0.1:8005", description="where the billing-service answers")
+    inference_service_url: str = Field(
+        default="http://127.0.0.1:8001", description="where the inference-service answers"
+    )
+    agent_service_url: str = Field(
+        default="http://127.0.0.1:8002", description="where the agent-service answers"
+    )
+    retrieval_service_url: str = Field(
+        default="http://127.0.0.1:8003", description="where the retrieval-service answers"
+    )
+    chat_service_url: str = Field(
+        default="http://127.0.0.1:8004", description="where the chat-service answers"
+    )
+    billing_service_url: str = Field(
+        default="http://127.0.0.1:8005", description="where the billing-service answers"
+    )
 
-    otel_exporter_otlp_endpoint: str | None = Field(default=None, description="OTLP/HTTP collector; unset: no spans leave or are made")
-    metrics_token: SecretStr | None = Field(default=None, description="set: /metrics needs `Authorization: Bearer` with this value")
+    otel_exporter_otlp_endpoint: str | None = Field(
+        default=None, description="OTLP/HTTP collector; unset: no spans leave or are made"
+    )
+    metrics_token: SecretStr | None = Field(
+        default=None, description="set: /metrics needs `Authorization: Bearer` with this value"
+    )
     direct_calls_per_minute: int = Field(
         default=600,
         ge=1,
         le=1_000_000,
         description="calls a user or key may make straight to one process of this service, past the gateway",
     )
-    drain_timeout_s: float = Field(default=20, ge=0, le=600, description="seconds that running work gets at shutdown")
+    drain_timeout_s: float = Field(
+        default=20, ge=0, le=600, description="seconds that running work gets at shutdown"
+    )
 
     @field_validator("database_url")
     @classmethod
@@ -153,7 +190,9 @@ class ServiceSettings(BaseSettings):
     @property
     def weak_secret(self) -> str | None:
         """What is wrong with JWT_SECRET_KEY; None when it is unset or good."""
-        return weakness_of(self.jwt_secret_key.get_secret_value()) if self.jwt_secret_key is not None else None
+        return (
+            weakness_of(self.jwt_secret_key.get_secret_value()) if self.jwt_secret_key is not None else None
+        )
 
 
 class SettingsError(Exception):

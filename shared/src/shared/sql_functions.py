@@ -1,7 +1,9 @@
-"""SQL functions as files, one function each, beside the Python that calls them. They are made after the migrations.
+"""SQL functions as files, one function each, beside the Python that calls them. They are made after the
+migrations.
 
-A file is `src/<package>/<feature>/functions/<function>.sql`. While a new version of a service starts, the old one still calls its
-functions, so a file may only change in a way that serves both; anything else is a new function (docs/decisions/0050).
+A file is `src/<package>/<feature>/functions/<function>.sql`. While a new version of a service starts, the old
+one still calls its functions, so a file may only change in a way that serves both; anything else is a new
+function (docs/decisions/0050).
 """
 
 import hashlib
@@ -14,7 +16,8 @@ from alembic.util import CommandError
 from asyncpg import PostgresError
 from sqlalchemy import Connection, text
 
-# The comment of a function names the text it was made from, so that a restored or hand-dropped function is made again.
+# The comment of a function names the text it was made from, so that a restored or hand-dropped function is
+# made again.
 _FUNCTIONS_SQL = text(
     "SELECT p.proname, p.oid::regprocedure::text AS signature, obj_description(p.oid, 'pg_proc') AS comment"
     " FROM pg_proc p WHERE p.pronamespace = current_schema()::regnamespace AND p.proname = ANY (:names)"
@@ -31,7 +34,8 @@ def function_files(service_root: Path) -> list[Path]:
 
 
 def apply_functions(connection: Connection, files: Sequence[Path]) -> list[str]:
-    """Create or replace the functions whose text changed, in the caller's transaction and its current schema; their names.
+    """Create or replace the functions whose text changed, in the caller's transaction and its current schema;
+    their names.
 
     All of them change at the commit. A function without a file stays until a migration drops it.
 
@@ -52,7 +56,9 @@ def apply_functions(connection: Connection, files: Sequence[Path]) -> list[str]:
                 f" give the new one a name of its own, such as {path.stem}_2"
             )
         if not signatures:
-            raise SqlFunctionError(f"{path.name} makes no function {path.stem}; a file has the name of its function")
+            raise SqlFunctionError(
+                f"{path.name} makes no function {path.stem}; a file has the name of its function"
+            )
         _run(connection, path, f"COMMENT ON FUNCTION {signatures[0]} IS '{_mark(path)}'")
     return [path.stem for path in changed]
 

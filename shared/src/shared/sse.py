@@ -12,7 +12,9 @@ class SseTooLarge(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class SseEvent:
-    """`event` is "message" when the stream names none. `data` joins the data lines by a line feed. `id` is the last one seen."""
+    """`event` is "message" when the stream names none. `data` joins the data lines by a line feed. `id` is
+    the last one seen.
+    """
 
     event: str
     data: bytes
@@ -49,10 +51,11 @@ def _field(text: str) -> bytes:
 
 
 class SseParser:
-    """Feeds on bytes as they come and gives the events that are complete; an unfinished last event is dropped.
+    """Feeds on bytes as they come and gives the events that are complete; an unfinished last event is
+    dropped.
 
-    Follows the event stream interpretation of the HTML standard (section 9.2.6): CR, LF and CRLF end a line, one leading
-    BOM is ignored, an event without data is no event.
+    Follows the event stream interpretation of the HTML standard (section 9.2.6): CR, LF and CRLF end a line,
+    one leading BOM is ignored, an event without data is no event.
     """
 
     def __init__(self, event_size_max: int = 8 * 1024 * 1024) -> None:
@@ -84,7 +87,9 @@ class SseParser:
         return events
 
     def _take(self, data: bytes) -> bytes:
-        """What was left over plus `data`, without a BOM at the very start and without the LF of a split CRLF."""
+        """What was left over plus `data`, without a BOM at the very start and without the LF of a
+        split CRLF.
+        """
         if self._skip_lf and data:
             self._skip_lf = False
             data = data.removeprefix(b"\n")

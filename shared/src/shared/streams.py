@@ -1,4 +1,6 @@
-"""HTTP of event streams that readers resume: where they go on, how they are answered, how many of them a person may have open."""
+"""HTTP of event streams that readers resume: where they go on, how they are answered, how many of them a
+person may have open.
+"""
 
 import asyncio
 import logging
@@ -20,11 +22,15 @@ log = logging.getLogger(__name__)
 
 
 class ReaderTooSlowError(Exception):
-    """The reader does not keep up. Its connection is broken off, not ended well, so that it knows to resume."""
+    """The reader does not keep up. Its connection is broken off, not ended well, so that it knows
+    to resume.
+    """
 
 
 class DocumentedEvents(JSONResponse):
-    """Makes OpenAPI show the event models under the type that streams have; what is sent is an EventStream."""
+    """Makes OpenAPI show the event models under the type that streams have; what is sent is an
+    EventStream.
+    """
 
     media_type = "text/event-stream"
 
@@ -32,7 +38,12 @@ class DocumentedEvents(JSONResponse):
 # async: FastAPI would send a plain function to a thread.
 async def _seen(
     after: Annotated[
-        int | None, Query(ge=0, le=_EVENT_ID_MAX, description="id of the last event already seen; Last-Event-ID says the same")
+        int | None,
+        Query(
+            ge=0,
+            le=_EVENT_ID_MAX,
+            description="id of the last event already seen; Last-Event-ID says the same",
+        ),
     ] = None,
     last_event_id: Annotated[str | None, Header(alias="Last-Event-ID", max_length=20)] = None,
 ) -> int:
@@ -50,7 +61,9 @@ SeenEventId = Annotated[int, Depends(_seen)]
 
 
 class EventStream(StreamingResponse):
-    """Server-sent events. A reader that takes nothing for `write_timeout_s` is cut off; it can resume by its last id."""
+    """Server-sent events. A reader that takes nothing for `write_timeout_s` is cut off; it can resume by its
+    last id.
+    """
 
     media_type = "text/event-stream"
 
@@ -62,7 +75,9 @@ class EventStream(StreamingResponse):
         on_close: Callable[[], None],
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(frames, headers={"cache-control": "no-store", "x-accel-buffering": "no", **(headers or {})})
+        super().__init__(
+            frames, headers={"cache-control": "no-store", "x-accel-buffering": "no", **(headers or {})}
+        )
         self._write_timeout_s = write_timeout_s
         self._on_close = on_close
 
@@ -83,7 +98,9 @@ class EventStream(StreamingResponse):
 
 
 class Place:
-    """One counted stream. It is given back at the end of its `with` block, unless it was kept: then by the callback."""
+    """One counted stream. It is given back at the end of its `with` block, unless it was kept: then by the
+    callback.
+    """
 
     def __init__(self, leave: Callable[[], None]) -> None:
         self._leave = leave
@@ -103,7 +120,9 @@ class Place:
 
 
 class OpenStreams:
-    """Counts the streams that people hold open in this process. `refusal` is raised beyond `count_max` of one person."""
+    """Counts the streams that people hold open in this process. `refusal` is raised beyond `count_max` of one
+    person.
+    """
 
     def __init__(self, count_max: int, refusal: Callable[[int], AppError]) -> None:
         self._count_max = count_max
@@ -114,7 +133,9 @@ class OpenStreams:
         return self._open.total()
 
     def place(self, principal: Principal) -> Place:
-        """A place for one more stream of the person, taken before anything is stored for it. Raises: what `refusal` gives."""
+        """A place for one more stream of the person, taken before anything is stored for it. Raises: what
+        `refusal` gives.
+        """
         self.enter(principal)
         return Place(lambda: self.leave(principal))
 

@@ -34,13 +34,15 @@ class _Seen:
 class Subscriber:
     """Calls `handlers[topic]` with the payload of each event that is announced on `channel`.
 
-    Events are announced more than once (the publisher repeats those that still hold), so that a process which was away hears them
-    later. One that was handled is not handled again on the same connection, except every half minute for `repeat_for_s` after it was
-    first heard; a handler must bear a repetition all the same.
-    A handler that fails is called again within two seconds, then at the next announcement.
+    Events are announced more than once (the publisher repeats those that still hold), so that a process which
+    was away hears them later. One that was handled is not handled again on the same connection, except every
+    half minute for `repeat_for_s` after it was first heard; a handler must bear a repetition all the same. A
+    handler that fails is called again within two seconds, then at the next announcement.
     """
 
-    def __init__(self, url: str, *, name: str, channel: str, handlers: Mapping[str, Handler], repeat_for_s: float = 0) -> None:
+    def __init__(
+        self, url: str, *, name: str, channel: str, handlers: Mapping[str, Handler], repeat_for_s: float = 0
+    ) -> None:
         self._handlers = dict(handlers)
         self._repeat_for_s = repeat_for_s
         self._seen: OrderedDict[UUID, _Seen] = OrderedDict()
@@ -64,7 +66,11 @@ class Subscriber:
     def _heard(self, message: str) -> None:
         try:
             event = cast("dict[str, Any]", orjson.loads(message))
-            event_id, topic, payload = UUID(event["id"]), str(event["topic"]), cast("Mapping[str, Any]", event["payload"])
+            event_id, topic, payload = (
+                UUID(event["id"]),
+                str(event["topic"]),
+                cast("Mapping[str, Any]", event["payload"]),
+            )
         except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
             log.warning("an announced event cannot be read", extra={"bytes": len(message)})
             return
@@ -102,6 +108,9 @@ class Subscriber:
             log.exception("an event cannot be understood", extra={"topic": topic, "event_id": str(event_id)})
         except Exception:
             # A process edge: what the event asks for must happen as soon as it can.
-            log.exception("an event could not be handled; it is tried again", extra={"topic": topic, "event_id": str(event_id)})
+            log.exception(
+                "an event could not be handled; it is tried again",
+                extra={"topic": topic, "event_id": str(event_id)},
+            )
             return False
         return True

@@ -1,7 +1,9 @@
-"""What only one process of a service may own: opened when the former process has let go of it, and let go of at the signal.
+"""What only one process of a service may own: opened when the former process has let go of it, and let go of
+at the signal.
 
-Everything else of two processes overlaps: the next one answers before it owns anything, the old one ends its answers after it owns
-nothing any more. Without a supervisor that says otherwise, a process owns from its start to its end.
+Everything else of two processes overlaps: the next one answers before it owns anything, the old one ends its
+answers after it owns nothing any more. Without a supervisor that says otherwise, a process owns from its
+start to its end.
 """
 
 import asyncio
@@ -44,7 +46,9 @@ class Succession:
         self._unused = asyncio.Event()
         self._unused.set()
         self.when_failed: Callable[[], None] = _nothing
-        """Called when the former process has let go and what it owned cannot be opened: this process is of no use then."""
+        """Called when the former process has let go and what it owned cannot be opened: this process is of no
+        use then.
+        """
 
     def follow(self) -> None:
         """Before the start: a former process still owns what is to be owned here."""
@@ -62,7 +66,8 @@ class Succession:
 
     @asynccontextmanager
     async def owning(self, take: Take, *, uses_max_s: float = _USES_MAX_S) -> AsyncGenerator[None]:
-        """For the lifespan: take at once, or in the background when it is our turn; let go at the end of the block, if not before.
+        """For the lifespan: take at once, or in the background when it is our turn; let go at the end of the
+        block, if not before.
 
         `uses_max_s`: how long those get who use what is owned when it is to be let go of.
         """
@@ -80,7 +85,9 @@ class Succession:
 
     @asynccontextmanager
     async def using(self) -> AsyncGenerator[None]:
-        """What is owned is here and stays while the block runs. Raises: HandedOver when it is not here soon, or no longer."""
+        """What is owned is here and stays while the block runs. Raises: HandedOver when it is not here soon,
+        or no longer.
+        """
         try:
             async with asyncio.timeout(_WAIT_MAX_S):
                 await self._opened.wait()

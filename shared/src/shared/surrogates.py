@@ -12,10 +12,11 @@ _INTEGER_BITS = 63
 
 
 def parse_json(data: bytes) -> object:
-    """JSON of a provider, also with halves of surrogate pairs or bytes that are not UTF-8, which strict parsers refuse.
+    """JSON of a provider, also with halves of surrogate pairs or bytes that are not UTF-8, which strict
+    parsers refuse.
 
-    Strings of the result may hold lone surrogates; integers above 64 bits are floats. Raises: ValueError, also for what is nested so
-    deeply that it cannot be written.
+    Strings of the result may hold lone surrogates; integers above 64 bits are floats. Raises: ValueError,
+    also for what is nested so deeply that it cannot be written.
     """
     try:
         return orjson.loads(data)
@@ -78,7 +79,10 @@ def _each_text(value: object, change: Callable[[str], str]) -> object:
     if isinstance(value, list):
         return [_each_text(entry, change) for entry in cast("list[object]", value)]
     if isinstance(value, dict):
-        return {_each_text(name, change): _each_text(entry, change) for name, entry in cast("dict[object, object]", value).items()}
+        return {
+            _each_text(name, change): _each_text(entry, change)
+            for name, entry in cast("dict[object, object]", value).items()
+        }
     return value
 
 

@@ -5,7 +5,16 @@ import re
 from collections.abc import Mapping
 from contextvars import ContextVar
 
-from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags, set_span_in_context
+from opentelemetry.trace import (
+    NonRecordingSpan,
+    Span,
+    SpanContext,
+    SpanKind,
+    Status,
+    StatusCode,
+    TraceFlags,
+    set_span_in_context,
+)
 
 from shared.adapters.otlp import Tracing
 
@@ -48,7 +57,12 @@ class Telemetry:
         self._tracing = Tracing(endpoint=endpoint, service=service) if endpoint else None
 
     def start(
-        self, name: str, parent: bytes | None, *, kind: SpanKind = SpanKind.SERVER, attributes: Mapping[str, AttributeValue] | None = None
+        self,
+        name: str,
+        parent: bytes | None,
+        *,
+        kind: SpanKind = SpanKind.SERVER,
+        attributes: Mapping[str, AttributeValue] | None = None,
     ) -> RequestTrace:
         """A trace continuing `parent` (a traceparent header) when that is well-formed, else a new one."""
         match = _TRACEPARENT.fullmatch(parent) if parent else None
@@ -56,11 +70,20 @@ class Telemetry:
             return RequestTrace(self, parent if match and parent else _new_traceparent(), None)
         context = None
         if match:
-            remote = SpanContext(int(match[1], 16), int(match[2], 16), is_remote=True, trace_flags=TraceFlags(int(match[3], 16)))
+            remote = SpanContext(
+                int(match[1], 16),
+                int(match[2], 16),
+                is_remote=True,
+                trace_flags=TraceFlags(int(match[3], 16)),
+            )
             context = set_span_in_context(NonRecordingSpan(remote))
-        span = self._tracing.tracer.start_span(name, context=context, kind=kind, attributes=dict(attributes or {}))
+        span = self._tracing.tracer.start_span(
+            name, context=context, kind=kind, attributes=dict(attributes or {})
+        )
         own = span.get_span_context()
-        return RequestTrace(self, f"00-{own.trace_id:032x}-{own.span_id:016x}-{int(own.trace_flags):02x}".encode(), span)
+        return RequestTrace(
+            self, f"00-{own.trace_id:032x}-{own.span_id:016x}-{int(own.trace_flags):02x}".encode(), span
+        )
 
     def shutdown(self) -> None:
         if self._tracing is not None:

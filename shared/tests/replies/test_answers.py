@@ -4,7 +4,11 @@ import pytest
 from shared.clients.completions import Dispatched, Finished, Part, RefusalText, Text, ToolCallPiece
 from shared.replies.answers import ModelAnswer
 
-THOUGHT, WORDS, BLANK = Text(reasoning=True, text="hm"), Text(reasoning=False, text="so"), Text(reasoning=False, text=" \n")
+THOUGHT, WORDS, BLANK = (
+    Text(reasoning=True, text="hm"),
+    Text(reasoning=False, text="so"),
+    Text(reasoning=False, text=" \n"),
+)
 CALL = ToolCallPiece(0, "a", "f", "{}")
 
 

@@ -79,4 +79,8 @@ async def test_time_that_is_up_is_a_cause_and_a_time_out_inside_is_none() -> Non
 
 
 def test_a_reason_of_a_newer_version_is_none() -> None:
-    assert (end_reason_of("key_revoked"), end_reason_of("new"), end_reason_of(None)) == (EndReason.KEY_REVOKED, None, None)
+    assert (end_reason_of("key_revoked"), end_reason_of("new"), end_reason_of(None)) == (
+        EndReason.KEY_REVOKED,
+        None,
+        None,
+    )

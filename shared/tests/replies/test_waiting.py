@@ -24,21 +24,32 @@ def waits_for(shown: list[tuple[str, LoadProgress | None]], **limits: float) -> 
     return Waits(Limits(**limits), lambda reason, progress: shown.append((reason, progress)))
 
 
-async def test_a_wait_is_shown_once_for_as_long_as_it_is_the_same(shown: list[tuple[str, LoadProgress | None]]) -> None:
+async def test_a_wait_is_shown_once_for_as_long_as_it_is_the_same(
+    shown: list[tuple[str, LoadProgress | None]],
+) -> None:
     waits = waits_for(shown)
     for downloaded in (1, 1, 2):
         progress = LoadProgress(downloaded_bytes=downloaded)
         await waits.model(ModelNotReadyError("model_loading", retry_after_s=0, progress=progress))
-    assert shown == [("model_loading", LoadProgress(downloaded_bytes=1)), ("model_loading", LoadProgress(downloaded_bytes=2))]
+    assert shown == [
+        ("model_loading", LoadProgress(downloaded_bytes=1)),
+        ("model_loading", LoadProgress(downloaded_bytes=2)),
+    ]
 
 
-async def test_a_model_that_takes_too_long_refuses_in_its_own_words(shown: list[tuple[str, LoadProgress | None]]) -> None:
+async def test_a_model_that_takes_too_long_refuses_in_its_own_words(
+    shown: list[tuple[str, LoadProgress | None]],
+) -> None:
     with pytest.raises(CompletionRefusedError) as refused:
-        await waits_for(shown, model_wait_max_s=0).model(ModelNotReadyError("model_busy", retry_after_s=0, progress=None))
+        await waits_for(shown, model_wait_max_s=0).model(
+            ModelNotReadyError("model_busy", retry_after_s=0, progress=None)
+        )
     assert (refused.value.error.code, refused.value.error.status, shown) == ("model_busy", 503, [])
 
 
-async def test_a_service_that_stays_away_is_what_the_reply_fails_of(shown: list[tuple[str, LoadProgress | None]]) -> None:
+async def test_a_service_that_stays_away_is_what_the_reply_fails_of(
+    shown: list[tuple[str, LoadProgress | None]],
+) -> None:
     waits = waits_for(shown, provider_connect_wait_max_s=0)
     with pytest.raises(CompletionRefusedError) as refused:
         await waits.model(ModelNotReadyError("service_away", retry_after_s=0, progress=None))

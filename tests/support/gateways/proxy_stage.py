@@ -31,7 +31,9 @@ class KnownTokens:
     """Accepts one token; remembers it after the first time, as the real one does."""
 
     def __init__(self, per_minute: int) -> None:
-        self.identity = Identity(principal=make_principal(), hop_authorization=HOP, quotas=(Quota("user:a", per_minute),))
+        self.identity = Identity(
+            principal=make_principal(), hop_authorization=HOP, quotas=(Quota("user:a", per_minute),)
+        )
         self.calls = 0
         self._seen = False
 
@@ -47,7 +49,9 @@ class KnownTokens:
         return self.identity
 
 
-Upstream = Callable[[dict[str, Any], Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Awaitable[None]]
+Upstream = Callable[
+    [dict[str, Any], Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Awaitable[None]
+]
 
 
 @dataclass
@@ -75,7 +79,9 @@ class Stage:
         return dict(self.seen[index]["headers"])
 
 
-async def answer(send: Any, status: int = 200, body: bytes = b"ok", headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+async def answer(
+    send: Any, status: int = 200, body: bytes = b"ok", headers: tuple[tuple[bytes, bytes], ...] = ()
+) -> None:
     length = () if status in {204, 304} else ((b"content-length", str(len(body)).encode()),)
     await send({"type": "http.response.start", "status": status, "headers": [*headers, *length]})
     await send({"type": "http.response.body", "body": body})
@@ -128,19 +134,29 @@ async def stage(
         setting.authenticator = KnownTokens(per_minute)
         setting.pool = pool
         app = ProxyApp(
-            routes=service_routes(chat_url=target, inference_url=target, agent_url=target, retrieval_url=target, billing_url=target),
+            routes=service_routes(
+                chat_url=target,
+                inference_url=target,
+                agent_url=target,
+                retrieval_url=target,
+                billing_url=target,
+            ),
             fallback=own or own_application,
             authenticator=setting.authenticator,
             limiter=BucketLimiter(failures_per_minute=3),
             pool=pool,
-            instruments=Instruments(Metrics(service="gateway"), Telemetry(service="gateway", endpoint=None), AccessLog("gateway")),
+            instruments=Instruments(
+                Metrics(service="gateway"), Telemetry(service="gateway", endpoint=None), AccessLog("gateway")
+            ),
             config=config,
         )
         setting.app = app
         probes = Periodic("probes", 0, app.breakers.probe)
         probes.start()
         # With uvicorn's own reading of forwarding headers on, as it is when nobody says otherwise.
-        async with serve(app, **{"lifespan": "off", "server_header": False, "ws": "none", **(options or {})}) as gateway:
+        async with serve(
+            app, **{"lifespan": "off", "server_header": False, "ws": "none", **(options or {})}
+        ) as gateway:
             setting.url = gateway
             yield setting
         await probes.close()
@@ -151,7 +167,9 @@ _LENGTH = re.compile(rb"\r\ncontent-length: (\d+)", re.IGNORECASE)
 
 
 async def raw(port: int, data: bytes, *, answers: int = 1, quiet_s: float = 0) -> bytes:
-    """Sends bytes as they are; gives so many whole answers, and what else comes within `quiet_s`. Less when the connection closes."""
+    """Sends bytes as they are; gives so many whole answers, and what else comes within `quiet_s`. Less when
+    the connection closes.
+    """
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(data)
     received = b""

@@ -15,7 +15,9 @@ from servers import serve
 
 KEYS = KeyRing()
 PASSWORD = "correct horse battery"
-_GENEROUS = dict.fromkeys(("signin_limit", "signin_account_limit", "signup_limit", "refresh_limit"), "10000/minute")
+_GENEROUS = dict.fromkeys(
+    ("signin_limit", "signin_account_limit", "signup_limit", "refresh_limit"), "10000/minute"
+)
 
 
 @dataclass
@@ -63,7 +65,9 @@ class Gateway:
     async def sign_up(self, name: str) -> Person:
         http = self.client()
         email = f"{name}@example.com"
-        answer = await http.post("/api/v1/auth/signup", json={"name": name, "email": email, "password": PASSWORD})
+        answer = await http.post(
+            "/api/v1/auth/signup", json={"name": name, "email": email, "password": PASSWORD}
+        )
         if answer.status_code != 201:
             raise RuntimeError(answer.text)
         body = answer.json()
@@ -85,10 +89,15 @@ class StartGateway(Protocol):
 
 @asynccontextmanager
 async def running_gateway(database: Any, **fields: Any) -> AsyncGenerator[Gateway]:
-    """A gateway over a migrated `database` (what the fixture service_database gives). Passwords are hashed cheaply, limits are wide."""
+    """A gateway over a migrated `database` (what the fixture service_database gives). Passwords are hashed
+    cheaply, limits are wide.
+    """
     settings = GatewaySettings(
         **cast("dict[str, Any]", KEYS.settings_fields("gateway", database_url=database.app_url)),
-        **cast("dict[str, Any]", {"password_hash_memory_kib": 8, "password_hash_time_cost": 1, **_GENEROUS, **fields}),
+        **cast(
+            "dict[str, Any]",
+            {"password_hash_memory_kib": 8, "password_hash_time_cost": 1, **_GENEROUS, **fields},
+        ),
     )
     app = create_app(settings)
     async with serve(app) as url:

@@ -1,4 +1,6 @@
-"""MCP servers that are not ours, for tests: `mcp-server-time` (Python, over stdio) and `server-everything` (npm, over stdio or HTTP)."""
+"""MCP servers that are not ours, for tests: `mcp-server-time` (Python, over stdio) and `server-everything`
+(npm, over stdio or HTTP).
+"""
 
 import contextlib
 import fcntl
@@ -57,9 +59,15 @@ def everything_over_http() -> Iterator[str]:
 
 
 def servers_file(path: Path, servers: Mapping[str, Sequence[str] | str], **more: Any) -> Path:
-    """Write MCP_SERVERS_FILE at `path`: a name and a command or a URL each; `more` goes into every entry. JSON is YAML."""
+    """Write MCP_SERVERS_FILE at `path`: a name and a command or a URL each; `more` goes into every entry.
+    JSON is YAML.
+    """
     entries = [
-        {"name": name, **({"url": how} if isinstance(how, str) else {"command": how[0], "args": list(how[1:])}), **more}
+        {
+            "name": name,
+            **({"url": how} if isinstance(how, str) else {"command": how[0], "args": list(how[1:])}),
+            **more,
+        }
         for name, how in servers.items()
     ]
     path.write_text(json.dumps({"servers": entries}))
@@ -85,7 +93,8 @@ def _install(folder: Path) -> None:
     half.mkdir()
     for name in _LISTED:
         shutil.copy(_HERE / name, half / name)
-    # Not `npm ci`: see the build of the web client. Nothing the packages bring is run while they are installed.
+    # Not `npm ci`: see the build of the web client. Nothing the packages bring is run while they are
+    # installed.
     subprocess.run(
         [*_node("npm"), "install", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"],
         cwd=half,
@@ -105,7 +114,9 @@ def _node(program: str) -> list[str]:
         return [found]
     uv = shutil.which("uv")
     if uv is None:
-        raise RuntimeError(f"these tests need Node {_NODE_MAJOR_MIN} or newer, or uv to fetch one: install either")
+        raise RuntimeError(
+            f"these tests need Node {_NODE_MAJOR_MIN} or newer, or uv to fetch one: install either"
+        )
     return [uv, "run", "--no-project", "--with", _NODE_WHEEL, program]
 
 

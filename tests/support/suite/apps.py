@@ -1,4 +1,6 @@
-"""Every service's application, composed but not started, and a flat list of its routes with what guards each."""
+"""Every service's application, composed but not started, and a flat list of its routes with what
+guards each.
+"""
 
 import importlib
 from collections.abc import Iterator
@@ -21,7 +23,9 @@ KEYS = KeyRing()
 
 @dataclass(frozen=True, slots=True)
 class RouteInfo:
-    """One route: `guard` is a permission, `internal:<services>`, `principal` (any verified caller) or None."""
+    """One route: `guard` is a permission, `internal:<services>`, `principal` (any verified caller)
+    or None.
+    """
 
     service: str
     method: str
@@ -64,7 +68,11 @@ def routes_of(service: Service) -> Iterator[RouteInfo]:
     """Every route of the service's own, hot ones first."""
     app = service_app(service)
     for hot in app.hot_routes:
-        guard = f"internal:{','.join(sorted(hot.services))}" if hot.services else hot.permission and hot.permission.value
+        guard = (
+            f"internal:{','.join(sorted(hot.services))}"
+            if hot.services
+            else hot.permission and hot.permission.value
+        )
         yield RouteInfo(service.name, hot.method, hot.path, guard, hot=True, metered=hot.metered)
     for context in iter_route_contexts(app.api.routes):
         for method in sorted(context.methods or {"(any)"}):

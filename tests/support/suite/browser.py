@@ -18,14 +18,20 @@ SCRIPTS = ROOT / "tests" / "e2e" / "browser"
 _SCRIPT_S = 280
 
 
-def run_script(name: str, stack: Stack, pictures: Path, *, publish: bool, **values: str) -> dict[str, dict[str, Any]]:
-    """What each step of a script said, by its name. Skips, or fails when ATRIUM_REQUIRE says so, where a tool is missing."""
+def run_script(
+    name: str, stack: Stack, pictures: Path, *, publish: bool, **values: str
+) -> dict[str, dict[str, Any]]:
+    """What each step of a script said, by its name. Skips, or fails when ATRIUM_REQUIRE says so, where a tool
+    is missing.
+    """
     require_tools()
     stack.wait_model()
     command = ["node", str(SCRIPTS / name)]
     environment = _environment(stack, pictures, values)
     try:
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=_SCRIPT_S, check=False)
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=_SCRIPT_S, check=False
+        )
     except subprocess.TimeoutExpired as late:
         said = (late.stdout or b"").decode(errors="replace")
         pytest.fail(f"{name} was not done within {_SCRIPT_S} s; it said\n{said[-4000:]}")
@@ -72,7 +78,12 @@ def _missing_tool() -> str | None:
 
 def chromium() -> str | None:
     """Where Chromium is; None without one."""
-    return os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    return (
+        os.environ.get("CHROMIUM")
+        or shutil.which("chromium")
+        or shutil.which("chromium-browser")
+        or shutil.which("google-chrome")
+    )
 
 
 def _publish(pictures: Path) -> None:

@@ -19,10 +19,14 @@ HANDBOOK = (
 )
 
 
-def upload(person: Person, name: str, content: bytes, content_type: str, *, knowledge_base_id: str | None = None) -> dict[str, Any]:
+def upload(
+    person: Person, name: str, content: bytes, content_type: str, *, knowledge_base_id: str | None = None
+) -> dict[str, Any]:
     """One file by multipart; returns its metadata as the upload answered."""
     data = {} if knowledge_base_id is None else {"knowledge_base_id": knowledge_base_id}
-    answer = person.http.post("/api/v1/retrieval/files", files={"file": (name, content, content_type)}, data=data)
+    answer = person.http.post(
+        "/api/v1/retrieval/files", files={"file": (name, content, content_type)}, data=data
+    )
     assert answer.status_code == 201, answer.text
     found: dict[str, Any] = answer.json()
     return found

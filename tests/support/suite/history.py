@@ -14,7 +14,9 @@ def git(*arguments: str) -> str | None:
 
 
 def earlier_texts(name: str) -> list[str]:
-    """The file in the last commits that changed it and in the last release; `name` is its path in the clone."""
+    """The file in the last commits that changed it and in the last release; `name` is its path in
+    the clone.
+    """
     commits = (git("log", "-n", str(COMMITS), "--format=%H", "--", name) or "").split()
     tag = (git("describe", "--tags", "--abbrev=0") or "").split()
     texts = [git("show", f"{reference}:{name}") for reference in commits + tag]

@@ -41,7 +41,9 @@ class Interrupted:
         return text_after("", [event for event in self.seen if event.at_s < self.killed_at_s - JOURNALED_S])
 
 
-def kill_during_reply(person: Person, kill: Callable[[], int], *, tokens: int, delay_ms: int = 50) -> Interrupted:
+def kill_during_reply(
+    person: Person, kill: Callable[[], int], *, tokens: int, delay_ms: int = 50
+) -> Interrupted:
     """Streams a reply, kills after some tokens, reads on until the stream ends or breaks."""
     chat, marker = person.chat("fake-slow"), Provider.marker()
     with chat.begin(f"{marker} !tokens={tokens} !delay_ms={delay_ms}") as running:
@@ -55,12 +57,19 @@ def kill_during_reply(person: Person, kill: Callable[[], int], *, tokens: int, d
 
 
 def settled_reply(stack: Stack, broken: Interrupted) -> dict[str, Any]:
-    """The reply once it has ended and its cost is known. Checks that nothing acknowledged is lost and everything is paid once."""
+    """The reply once it has ended and its cost is known. Checks that nothing acknowledged is lost and
+    everything is paid once.
+    """
     reply = broken.chat.ended(broken.reply_id, within_s=25)
     assert reply["content"].startswith(broken.acknowledged), "an acknowledged token is gone"
     assert reply["content"].startswith(broken.shown) or broken.shown.startswith(reply["content"])
     ledger = stack.ledger
-    until(lambda: not ledger.open_holds(broken.person.id), within_s=HOLD_TTL_S + MARGIN_S, what="every hold to end", every_s=0.2)
+    until(
+        lambda: not ledger.open_holds(broken.person.id),
+        within_s=HOLD_TTL_S + MARGIN_S,
+        what="every hold to end",
+        every_s=0.2,
+    )
     until(lambda: cost_of(broken) is not None, within_s=20, what="the cost of the reply", every_s=0.2)
     dispatches = len(stack.provider.requests_with(broken.marker))
     charged = [hold for hold in ledger.holds(broken.person.id) if hold["cost_nano"]]

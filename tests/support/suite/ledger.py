@@ -44,15 +44,23 @@ class Ledger:
 
     def overdue_holds(self) -> int:
         """Open holds, of anyone, whose time is over."""
-        return int(self.value("SELECT count(*) FROM billing.hold WHERE state = 'held' AND expires_at < clock_timestamp()"))
+        return int(
+            self.value(
+                "SELECT count(*) FROM billing.hold WHERE state = 'held' AND expires_at < clock_timestamp()"
+            )
+        )
 
     def charged_nano(self, user_id: str) -> int:
-        """What the ledger's transfers moved for a person's dispatches, from what they could spend to revenue or `expired`."""
+        """What the ledger's transfers moved for a person's dispatches, from what they could spend to revenue
+        or `expired`.
+        """
         return int(
             self.value(
                 """
-                SELECT coalesce(sum(CASE WHEN t.reason IN ('charge', 'expire', 'late_charge') THEN t.amount_nano
-                                         WHEN t.reason = 'late_refund' THEN -t.amount_nano ELSE 0 END), 0)::bigint
+                SELECT coalesce(sum(CASE WHEN t.reason IN ('charge', 'expire', 'late_charge') THEN
+                t.amount_nano
+                                         WHEN t.reason = 'late_refund' THEN -t.amount_nano ELSE 0 END),
+                                         0)::bigint
                 FROM billing.transfer t JOIN billing.hold h ON h.request_id::text = t.transaction_id
                 WHERE h.user_id = $1::uuid
                 """,
@@ -65,7 +73,9 @@ class Ledger:
         return self.rows("SELECT * FROM billing.usage_event WHERE request_id = $1::uuid", request_id)
 
     def assert_charged_once_each(self, user_id: str) -> int:
-        """Every dispatch of a person has ended, with at most one charge that the transfers confirm; gives the sum in nano-USD."""
+        """Every dispatch of a person has ended, with at most one charge that the transfers confirm; gives the
+        sum in nano-USD.
+        """
         holds = self.holds(user_id)
         assert not [hold for hold in holds if hold["state"] == OPEN]
         for hold in holds:
@@ -81,7 +91,8 @@ class Ledger:
         return self.rows(
             """
             SELECT a.id, a.kind, a.balance_nano, moved.total FROM billing.account a CROSS JOIN LATERAL (
-                SELECT coalesce(sum(CASE WHEN t.credit_account = a.id THEN t.amount_nano ELSE -t.amount_nano END), 0)::bigint AS total
+                SELECT coalesce(sum(CASE WHEN t.credit_account = a.id THEN t.amount_nano ELSE -t.amount_nano
+                END), 0)::bigint AS total
                 FROM billing.transfer t WHERE t.credit_account = a.id OR t.debit_account = a.id) AS moved
             WHERE a.balance_nano <> moved.total
             """

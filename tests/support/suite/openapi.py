@@ -61,7 +61,9 @@ class _Comparison:
                 yield f"{where}: the {key[0]} parameter {key[1]} is gone"
             else:
                 label = f"{where} {key[1]}"
-                yield from self.schema(each.get("schema", {}), after[key].get("schema", {}), where=label, direction="request")
+                yield from self.schema(
+                    each.get("schema", {}), after[key].get("schema", {}), where=label, direction="request"
+                )
         for key, each in after.items():
             if each.get("required") and not before.get(key, {}).get("required"):
                 yield f"{where}: the {key[0]} parameter {key[1]} is required now"
@@ -83,7 +85,9 @@ class _Comparison:
             return
         yield from self._plain(old, new, where, direction)
 
-    def _variants(self, old: list[Document], new: list[Document], where: str, direction: Direction) -> Iterator[str]:
+    def _variants(
+        self, old: list[Document], new: list[Document], where: str, direction: Direction
+    ) -> Iterator[str]:
         for variant in old:
             if not any(self._fits(variant, candidate, direction) for candidate in new):
                 yield f"{where}: a variant is gone ({variant.get('$ref') or variant.get('type')})"

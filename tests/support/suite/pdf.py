@@ -1,4 +1,6 @@
-"""A small PDF of plain text, one list of lines a page: real enough for every reader, small enough to be seen through."""
+"""A small PDF of plain text, one list of lines a page: real enough for every reader, small enough to be seen
+through.
+"""
 
 from collections.abc import Sequence
 
@@ -13,11 +15,14 @@ def pdf(pages: Sequence[Sequence[str]]) -> bytes:
         content = _content(lines)
         objects.append(b"<< /Length %d >>\nstream\n%b\nendstream" % (len(content), content))
         objects.append(
-            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents %d 0 R /Resources << /Font << /F1 %d 0 R >> >> >>"
-            % (len(objects), font_number)
+            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents %d 0 R /Resources << /Font << "
+            b"/F1 %d 0 R >> >> >>" % (len(objects), font_number)
         )
         kids.append(len(objects))
-    objects[1] = b"<< /Type /Pages /Count %d /Kids [%b] >>" % (len(kids), b" ".join(b"%d 0 R" % kid for kid in kids))
+    objects[1] = b"<< /Type /Pages /Count %d /Kids [%b] >>" % (
+        len(kids),
+        b" ".join(b"%d 0 R" % kid for kid in kids),
+    )
     return _file(objects)
 
 

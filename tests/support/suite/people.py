@@ -1,4 +1,6 @@
-"""People who use the platform: each has an account, a token and a client; none shares data with another test."""
+"""People who use the platform: each has an account, a token and a client; none shares data with
+another test.
+"""
 
 import secrets
 from collections.abc import Generator
@@ -24,7 +26,9 @@ def client(base_url: str, **headers: str) -> httpx.Client:
 class Person:
     """One account. `http` carries its token and its refresh cookie."""
 
-    def __init__(self, gateway_url: str, *, email: str, signed_in: dict[str, Any], http: httpx.Client) -> None:
+    def __init__(
+        self, gateway_url: str, *, email: str, signed_in: dict[str, Any], http: httpx.Client
+    ) -> None:
         self.gateway_url = gateway_url
         self.email = email
         self.http = http
@@ -71,7 +75,12 @@ class Person:
     def openai(self, credential: str | None = None) -> OpenAI:
         """The official client, with the token or another credential; it retries nothing."""
         transport = httpx.Client(timeout=_TIMEOUT, trust_env=False)
-        return OpenAI(base_url=f"{self.gateway_url}/v1", api_key=credential or self.token, max_retries=0, http_client=transport)
+        return OpenAI(
+            base_url=f"{self.gateway_url}/v1",
+            api_key=credential or self.token,
+            max_retries=0,
+            http_client=transport,
+        )
 
     def chat(self, model: str) -> "Chat":
         """A new chat that asks `model`."""
@@ -108,9 +117,13 @@ class Chat:
         self.path = f"/api/v1/chats/{chat_id}"
 
     @contextmanager
-    def stream(self, method: str, path: str, *, body: Any = None, headers: dict[str, str] | None = None) -> Generator[httpx.Response]:
+    def stream(
+        self, method: str, path: str, *, body: Any = None, headers: dict[str, str] | None = None
+    ) -> Generator[httpx.Response]:
         """An event stream of this chat, which must begin well."""
-        with self.owner.http.stream(method, self.path + path, json=body, headers={**EVENT_STREAM, **(headers or {})}) as response:
+        with self.owner.http.stream(
+            method, self.path + path, json=body, headers={**EVENT_STREAM, **(headers or {})}
+        ) as response:
             if response.status_code != 200:
                 response.read()
             assert response.status_code == 200, f"{method} {path}: {response.status_code} {response.text}"

@@ -13,7 +13,9 @@ START_S = 15
 
 
 class Provider:
-    """One scripted OpenAI-compatible server. A directive such as "!tokens=20 !delay_ms=50" in the message chooses its answer."""
+    """One scripted OpenAI-compatible server. A directive such as "!tokens=20 !delay_ms=50" in the message
+    chooses its answer.
+    """
 
     def __init__(self) -> None:
         self.port = free_port()
@@ -50,7 +52,11 @@ class Provider:
 
     def requests_with(self, marker: str) -> list[dict[str, Any]]:
         """The dispatches whose body mentions `marker`, oldest first."""
-        return [each for each in self._read("/_requests") if each["method"] == "POST" and marker in str(each["body"])]
+        return [
+            each
+            for each in self._read("/_requests")
+            if each["method"] == "POST" and marker in str(each["body"])
+        ]
 
     def counts(self) -> dict[str, Any]:
         """Dispatches, completed, cancelled, running and by_model."""

@@ -41,20 +41,36 @@ def ollama() -> Iterator[str]:
 
 class _Ollama(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        tag = {"name": OLLAMA_MODEL, "model": OLLAMA_MODEL, "digest": "d1", "size": 1, "modified_at": "2026-01-01T00:00:00Z", "details": {}}
+        tag = {
+            "name": OLLAMA_MODEL,
+            "model": OLLAMA_MODEL,
+            "digest": "d1",
+            "size": 1,
+            "modified_at": "2026-01-01T00:00:00Z",
+            "details": {},
+        }
         self._answer({"models": [tag]})
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         if self.path == "/api/show":
-            self._answer({"capabilities": ["completion"], "model_info": {"general.architecture": "llama", "llama.context_length": 8192}})
+            self._answer(
+                {
+                    "capabilities": ["completion"],
+                    "model_info": {"general.architecture": "llama", "llama.context_length": 8192},
+                }
+            )
         else:
             self._chat(stream=body["stream"])
 
     def _chat(self, *, stream: bool) -> None:
         """Ollama's own format: one object, or one on each line."""
         done = {"done": True, "done_reason": "stop", "prompt_eval_count": 4, "eval_count": 2}
-        spoken = {"model": OLLAMA_MODEL, "message": {"role": "assistant", "content": "hello you"}, "done": False}
+        spoken = {
+            "model": OLLAMA_MODEL,
+            "message": {"role": "assistant", "content": "hello you"},
+            "done": False,
+        }
         if not stream:
             self._answer({**spoken, **done})
             return

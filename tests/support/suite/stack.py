@@ -1,4 +1,6 @@
-"""The whole platform as `make run` starts it, in a folder of its own, on free ports, with short lives and generous limits."""
+"""The whole platform as `make run` starts it, in a folder of its own, on free ports, with short lives and
+generous limits.
+"""
 
 import contextlib
 import json
@@ -80,9 +82,14 @@ class Stack(LocalStack):
         }
         home.parent.mkdir(parents=True, exist_ok=True)
         servers = mcp_servers.servers_file(
-            home.parent / "mcp-servers.yaml", {"time": mcp_servers.time_command()}, access={"roles": ["user"]}, approval="never"
+            home.parent / "mcp-servers.yaml",
+            {"time": mcp_servers.time_command()},
+            access={"roles": ["user"]},
+            approval="never",
         )
-        super().__init__(home, model=MODEL_ID, env={**_SETTINGS, **providers, "MCP_SERVERS_FILE": str(servers)})
+        super().__init__(
+            home, model=MODEL_ID, env={**_SETTINGS, **providers, "MCP_SERVERS_FILE": str(servers)}
+        )
 
     @property
     def gateway_url(self) -> str:
@@ -114,14 +121,20 @@ class Stack(LocalStack):
     def model_sampling(self) -> dict[str, Any]:
         """How the model server draws tokens when nobody says."""
         headers = {"authorization": f"Bearer {self._secrets()['local_model_api_key']}"}
-        answer = httpx.get(f"{self.url('model-server')}/props", headers=headers, timeout=10, trust_env=False).raise_for_status()
+        answer = httpx.get(
+            f"{self.url('model-server')}/props", headers=headers, timeout=10, trust_env=False
+        ).raise_for_status()
         return answer.json()["default_generation_settings"]["params"]
 
     def identities(self) -> dict[str, ProcessIdentity]:
         """Every process that runs now, by name, without the supervisor."""
         state = self._state()
         assert state is not None
-        return {process.name: process.identity for process in state.processes if process.identity and process.identity.alive()}
+        return {
+            process.name: process.identity
+            for process in state.processes
+            if process.identity and process.identity.alive()
+        }
 
     def wait_back(self, name: str, killed_pid: int) -> None:
         """Returns once another process has taken the place of the killed one and is ready."""
@@ -129,9 +142,11 @@ class Stack(LocalStack):
 
     @contextlib.contextmanager
     def frozen(self, name: str) -> Iterator[None]:
-        """Every process of `name` stands still and nobody puts another in its place; after the block they are killed and replaced.
+        """Every process of `name` stands still and nobody puts another in its place; after the block they are
+        killed and replaced.
 
-        The supervisor stands still first: it may be about to start a successor, and the process before the last may still answer.
+        The supervisor stands still first: it may be about to start a successor, and the process before the
+        last may still answer.
         """
         supervisor_pid = self.pids()[SUPERVISOR]
         os.kill(supervisor_pid, signal.SIGSTOP)
@@ -147,7 +162,9 @@ class Stack(LocalStack):
 
     def all_ready(self) -> bool:
         """Whether every service says that it can work."""
-        return all(self.answers(service) for service in self.ports if service not in {"postgres", "model-server"})
+        return all(
+            self.answers(service) for service in self.ports if service not in {"postgres", "model-server"}
+        )
 
     def wait_all_ready(self) -> None:
         """Returns once every service can work."""
@@ -161,7 +178,9 @@ class Stack(LocalStack):
             return False
 
     def memory_pss_bytes(self) -> dict[str, int]:
-        """Proportional set size of each process that runs now, its own children (workers, database connections) included."""
+        """Proportional set size of each process that runs now, its own children (workers, database
+        connections) included.
+        """
         roots = {identity.pid: name for name, identity in self.identities().items()}
         sizes = dict.fromkeys(roots.values(), 0)
         for status in Path("/proc").glob("[0-9]*/stat"):
@@ -181,7 +200,10 @@ def _children_in(parent_pid: int, *, folder: str) -> list[int]:
     found: list[int] = []
     for status in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):  # it ended while we looked
-            if _stat_field(status, _PARENT_FIELD) == parent_pid and (status.parent / "cwd").readlink().name == folder:
+            if (
+                _stat_field(status, _PARENT_FIELD) == parent_pid
+                and (status.parent / "cwd").readlink().name == folder
+            ):
                 found.append(int(status.parent.name))
     return found
 

@@ -1,4 +1,6 @@
-"""Waiting for something that happens in another process, with a deadline, and figures that hold on a busy machine too."""
+"""Waiting for something that happens in another process, with a deadline, and figures that hold on a busy
+machine too.
+"""
 
 import os
 import sys
@@ -22,7 +24,9 @@ def until(probe: Callable[[], T], *, within_s: float, what: str, every_s: float 
 
 
 def slowness() -> float:
-    """How many times longer than its own work something takes here and now; 1 on a machine that does nothing else."""
+    """How many times longer than its own work something takes here and now; 1 on a machine that does nothing
+    else.
+    """
     began = time.monotonic()
     pid = os.posix_spawn(sys.executable, [sys.executable, "-c", "sum(range(5_000_000))"], os.environ)
     _, _, used = os.wait4(pid, 0)
@@ -32,5 +36,7 @@ def slowness() -> float:
 
 
 def is_within(took_s: float, quiet_s: float) -> bool:
-    """Whether it took at most `quiet_s`, the figure of a quiet machine, times what this machine needs more than that one."""
+    """Whether it took at most `quiet_s`, the figure of a quiet machine, times what this machine needs more
+    than that one.
+    """
     return took_s <= quiet_s or took_s <= quiet_s * slowness()

@@ -7,7 +7,8 @@ from fastapi import Depends, Request
 from agent_service.agents.service import FieldChecks
 from agent_service.settings import AgentSettings
 
-# async: FastAPI would send a plain function to a thread on every request, where it waits for the busy loop to let go.
+# async: FastAPI would send a plain function to a thread on every request, where it waits for the busy loop to
+# let go.
 
 
 async def _settings(request: Request) -> AgentSettings:

@@ -34,7 +34,9 @@ async def create_agent(
 ) -> Response:
     await checks.check(principal, body, names=set(AgentFields.model_fields))
     operation = Operation(str(principal.actor_id), "POST", router.prefix, key) if key else None
-    if operation and (first := await idempotency.begin(session, operation, body=body.model_dump_json().encode())):
+    if operation and (
+        first := await idempotency.begin(session, operation, body=body.model_dump_json().encode())
+    ):
         return Response(first.body, status_code=first.status, media_type="application/json")
     agent = await service.create(session, principal, body, count_max=settings.agents_per_user_max)
     answer = agent.model_dump_json().encode()
@@ -44,7 +46,9 @@ async def create_agent(
 
 
 @router.get("", summary="Agents you can use: the built-in one, then the newest first")
-async def list_agents(session: SessionDep, principal: Reader, limit: Limit = 50, after: After = None) -> Page[Agent]:
+async def list_agents(
+    session: SessionDep, principal: Reader, limit: Limit = 50, after: After = None
+) -> Page[Agent]:
     return await service.list_page(session, principal, after=after, limit=limit)
 
 
@@ -54,7 +58,9 @@ async def read_agent(agent_id: UUID, session: SessionDep, principal: Reader) -> 
 
 
 @router.patch("/{agent_id}", summary="Change an agent of yours")
-async def patch_agent(agent_id: UUID, body: AgentPatch, session: SessionDep, principal: Writer, checks: FieldChecksDep) -> Agent:
+async def patch_agent(
+    agent_id: UUID, body: AgentPatch, session: SessionDep, principal: Writer, checks: FieldChecksDep
+) -> Agent:
     await checks.check(principal, body, names=set(body.model_fields_set))
     return await service.patch(session, principal, agent_id, body)
 

@@ -48,7 +48,9 @@ class ToolUnknown(Invalid):
 
     def __init__(self, name: str) -> None:
         detail = f"there is no tool named {name}; GET /api/v1/agents/tools lists them"
-        super().__init__(f"tools: {detail}", errors=[{"field": "body.tools", "code": self.code, "detail": detail}])
+        super().__init__(
+            f"tools: {detail}", errors=[{"field": "body.tools", "code": self.code, "detail": detail}]
+        )
 
 
 class ToolTwice(Invalid):
@@ -58,7 +60,9 @@ class ToolTwice(Invalid):
 
     def __init__(self, name: str) -> None:
         detail = f"{name} is named more than once"
-        super().__init__(f"tools: {detail}", errors=[{"field": "body.tools", "code": self.code, "detail": detail}])
+        super().__init__(
+            f"tools: {detail}", errors=[{"field": "body.tools", "code": self.code, "detail": detail}]
+        )
 
 
 class LimitTooHigh(Invalid):
@@ -68,7 +72,10 @@ class LimitTooHigh(Invalid):
 
     def __init__(self, name: str, allowed: int) -> None:
         detail = f"at most {allowed} is allowed here"
-        super().__init__(f"limits.{name}: {detail}", errors=[{"field": f"body.limits.{name}", "code": self.code, "detail": detail}])
+        super().__init__(
+            f"limits.{name}: {detail}",
+            errors=[{"field": f"body.limits.{name}", "code": self.code, "detail": detail}],
+        )
 
 
 def source_not_found(field: str, missing: UUID, refusal: AppError) -> NotFound:

@@ -36,12 +36,16 @@ async def count_own(session: AsyncSession, *, user_id: UUID) -> int:
     return (await session.execute(select(func.count()).where(AgentRow.user_id == user_id))).scalar_one()
 
 
-async def get_visible(session: AsyncSession, reader: Reader, agent_id: UUID, *, lock: bool = False) -> AgentRow | None:
+async def get_visible(
+    session: AsyncSession, reader: Reader, agent_id: UUID, *, lock: bool = False
+) -> AgentRow | None:
     query = select(AgentRow).where(AgentRow.id == agent_id, _visible(reader))
     return (await session.execute(query.with_for_update() if lock else query)).scalar_one_or_none()
 
 
-async def list_visible(session: AsyncSession, reader: Reader, *, before: UUID | None, limit: int) -> Sequence[AgentRow]:
+async def list_visible(
+    session: AsyncSession, reader: Reader, *, before: UUID | None, limit: int
+) -> Sequence[AgentRow]:
     """Newest first, made before `before`: ids grow with time."""
     query = select(AgentRow).where(_visible(reader))
     if before is not None:

@@ -81,7 +81,9 @@ async def patch(session: AsyncSession, principal: Principal, agent_id: UUID, bod
     """The agent with the members that `body` sets. Raises: AgentNotFound, AgentReadOnly."""
     row = await _own_row(session, principal, agent_id)
     if body.model_fields_set:
-        await repository.change(session, row.id, {**_columns(body, body.model_fields_set), "updated_at": utc_now()})
+        await repository.change(
+            session, row.id, {**_columns(body, body.model_fields_set), "updated_at": utc_now()}
+        )
         await session.refresh(row)
     return view(row, principal)
 
@@ -92,13 +94,17 @@ async def delete(session: AsyncSession, principal: Principal, agent_id: UUID) ->
     await repository.remove(session, row.id)
 
 
-async def list_page(session: AsyncSession, principal: Principal, *, after: str | None, limit: int) -> Page[Agent]:
+async def list_page(
+    session: AsyncSession, principal: Principal, *, after: str | None, limit: int
+) -> Page[Agent]:
     """The built-in agent, then others by age, newest first. Raises: CursorInvalid."""
     before = _cursor(after)
     first = [ASSISTANT] if before is None else []
     if before == ASSISTANT_AGENT_ID:
         before = None
-    rows = await repository.list_visible(session, _reader(principal), before=before, limit=limit + 1 - len(first))
+    rows = await repository.list_visible(
+        session, _reader(principal), before=before, limit=limit + 1 - len(first)
+    )
     agents = [*first, *(view(row, principal) for row in rows)]
     shown = agents[:limit]
     return Page[Agent](data=shown, has_more=len(agents) > limit, last_id=str(shown[-1].id) if shown else None)
@@ -159,7 +165,9 @@ class FieldChecks:
         for index, name in enumerate(names):
             if name in names[:index]:
                 raise ToolTwice(name)
-        known = {tool.name for tool in await self.toolbox.find(principal, tuple(names))} if names else set[str]()
+        known = (
+            {tool.name for tool in await self.toolbox.find(principal, tuple(names))} if names else set[str]()
+        )
         for name in names:
             if name not in known:
                 raise ToolUnknown(name)
@@ -167,7 +175,11 @@ class FieldChecks:
 
 def check_limits(limits: RunLimits, settings: AgentSettings) -> None:
     """Raises: LimitTooHigh."""
-    allowed = {"steps_max": settings.run_steps_max, "tokens_max": settings.run_tokens_max, "duration_s_max": settings.run_duration_max_s}
+    allowed = {
+        "steps_max": settings.run_steps_max,
+        "tokens_max": settings.run_tokens_max,
+        "duration_s_max": settings.run_duration_max_s,
+    }
     for name, most in allowed.items():
         if name in limits.model_fields_set and getattr(limits, name) > most:
             raise LimitTooHigh(name, most)

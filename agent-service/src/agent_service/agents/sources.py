@@ -1,4 +1,6 @@
-"""Whether the caller may read the knowledge bases and files a body names: retrieval-service decides, as the caller."""
+"""Whether the caller may read the knowledge bases and files a body names: retrieval-service decides, as the
+caller.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -19,7 +21,9 @@ class AgentSources:
     def __init__(self, retrieval: RetrievalClient) -> None:
         self._retrieval = retrieval
 
-    async def check(self, principal: Principal, *, knowledge_base_ids: Sequence[UUID] = (), file_ids: Sequence[UUID] = ()) -> None:
+    async def check(
+        self, principal: Principal, *, knowledge_base_ids: Sequence[UUID] = (), file_ids: Sequence[UUID] = ()
+    ) -> None:
         """Raises: NotFound naming the field and the first id that cannot be read; Unavailable."""
         for field, ids, look in (
             ("knowledge_base_ids", knowledge_base_ids, self._retrieval.knowledge_base),
@@ -30,9 +34,15 @@ class AgentSources:
                     raise source_not_found(field, source_id, refusal)
 
     async def readable(self, principal: Principal, knowledge_base_ids: Sequence[UUID]) -> list[UUID]:
-        """Those that the principal can read: an agent may name some of its owner's, or some that are gone. Raises: Unavailable."""
+        """Those that the principal can read: an agent may name some of its owner's, or some that are gone.
+        Raises: Unavailable.
+        """
         refusals = await self._look(principal, knowledge_base_ids, self._retrieval.knowledge_base)
-        return [source_id for source_id, refusal in zip(knowledge_base_ids, refusals, strict=True) if refusal is None]
+        return [
+            source_id
+            for source_id, refusal in zip(knowledge_base_ids, refusals, strict=True)
+            if refusal is None
+        ]
 
     async def _look(
         self, principal: Principal, ids: Sequence[UUID], look: Callable[[Principal, UUID], Awaitable[object]]

@@ -18,7 +18,9 @@ class _Waiting:
 
 
 class Admission:
-    """Slots 0 to `slots` - 1. One person uses all but one of them at most; whoever waited longest and may run comes next."""
+    """Slots 0 to `slots` - 1. One person uses all but one of them at most; whoever waited longest and may run
+    comes next.
+    """
 
     def __init__(self, *, slots: int, waiting_max: int, waiting_per_user_max: int, wait_max_s: float) -> None:
         self._free = list(range(slots))
@@ -42,10 +44,13 @@ class Admission:
         if self._free and self._may_run(user_id):
             return self._take(user_id)
         if len(self._waiting) >= self._waiting_max:
-            raise TooManyRequests("too many runs of code wait already; try again shortly", retry_after_s=_RETRY_AFTER_S)
+            raise TooManyRequests(
+                "too many runs of code wait already; try again shortly", retry_after_s=_RETRY_AFTER_S
+            )
         if sum(other.user_id == user_id for other in self._waiting) >= self._waiting_per_user_max:
             raise TooManyRequests(
-                f"{self._waiting_per_user_max} of your runs of code wait already; let them end first", retry_after_s=_RETRY_AFTER_S
+                f"{self._waiting_per_user_max} of your runs of code wait already; let them end first",
+                retry_after_s=_RETRY_AFTER_S,
             )
         return await self._wait(_Waiting(user_id))
 
@@ -57,7 +62,9 @@ class Admission:
         except BaseException as error:
             self._forget(waiting)
             if isinstance(error, TimeoutError):
-                raise TooManyRequests("no place for this run became free in time; try again", retry_after_s=_RETRY_AFTER_S) from None
+                raise TooManyRequests(
+                    "no place for this run became free in time; try again", retry_after_s=_RETRY_AFTER_S
+                ) from None
             raise
 
     def _forget(self, waiting: _Waiting) -> None:

@@ -28,14 +28,18 @@ async def _runner(request: Request) -> CodeRunner:
     return cast("CodeRunner", request.app.state.code)
 
 
-@router.post("/execute", response_model=CodeResult, summary="Run Python in the sandbox", responses={**_REFUSALS})
+@router.post(
+    "/execute", response_model=CodeResult, summary="Run Python in the sandbox", responses={**_REFUSALS}
+)
 async def execute(
     request: Request,
     body: CodeRequest,
     principal: Annotated[Principal, Depends(require(Permission.CODE_EXECUTE))],
     runner: Annotated[CodeRunner, Depends(_runner)],
 ) -> CodeResult | Response:
-    """No network, no files but those sent along; numpy, pandas and matplotlib are there. A client that leaves ends its run."""
+    """No network, no files but those sent along; numpy, pandas and matplotlib are there. A client that leaves
+    ends its run.
+    """
     tasks = cast("TaskTracker", request.app.state.tasks)
     succession = cast("Succession", request.app.state.succession)
     running = tasks.spawn(_attempt(runner, succession, principal, body), "run of code")
@@ -53,7 +57,9 @@ async def execute(
     return outcome
 
 
-async def _attempt(runner: CodeRunner, succession: Succession, principal: Principal, body: CodeRequest) -> CodeResult | AppError:
+async def _attempt(
+    runner: CodeRunner, succession: Succession, principal: Principal, body: CodeRequest
+) -> CodeResult | AppError:
     """A refusal as a value: it is an answer, not the failure of a background task."""
     try:
         async with succession.using():

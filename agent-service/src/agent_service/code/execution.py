@@ -29,9 +29,11 @@ LimitHit = Literal["timeout", "output", "excess"]
 
 @dataclass(frozen=True, slots=True)
 class ExecutionEnding:
-    """How a run ended. `limit_hit` says why we ended it, `detail` what there was too much of; `wait_status` None: it never ran or was lost.
+    """How a run ended. `limit_hit` says why we ended it, `detail` what there was too much of; `wait_status`
+    None: it never ran or was lost.
 
-    `confined`: it said that every restriction was on, through a pipe that is closed before the person's code begins.
+    `confined`: it said that every restriction was on, through a pipe that is closed before the person's code
+    begins.
     """
 
     stdout: bytes
@@ -75,7 +77,9 @@ class _Stream:
 class Execution:
     """One fork of the zygote. After `start`, await `ended`; `close` whatever happened."""
 
-    def __init__(self, zygote: Zygote, run_id: int, *, folder: WorkFolder, limits: CodeLimits, timeout_s: float) -> None:
+    def __init__(
+        self, zygote: Zygote, run_id: int, *, folder: WorkFolder, limits: CodeLimits, timeout_s: float
+    ) -> None:
         self._zygote = zygote
         self._run_id = run_id
         self._folder = folder
@@ -92,7 +96,12 @@ class Execution:
         """Hand the job to the zygote. Raises: OSError."""
         written: list[int] = [_as_file(job)]
         try:
-            for over in (self._over_budget, self._over_budget, _over(_REPORT_BYTES_MAX), _over(_WORD_BYTES_MAX)):
+            for over in (
+                self._over_budget,
+                self._over_budget,
+                _over(_REPORT_BYTES_MAX),
+                _over(_WORD_BYTES_MAX),
+            ):
                 reading, writing = os.pipe2(os.O_CLOEXEC)
                 written.append(writing)
                 self._streams.append(_Stream(reading, over))
@@ -116,7 +125,16 @@ class Execution:
                 for stream in self._streams:
                     await stream.ended.wait()
         stdout, stderr, report, word = (bytes(stream.data) for stream in self._streams)
-        return ExecutionEnding(stdout, stderr, report, word == CONFINED, self._end.result(), self._limit_hit, self._detail, duration_ms)
+        return ExecutionEnding(
+            stdout,
+            stderr,
+            report,
+            word == CONFINED,
+            self._end.result(),
+            self._limit_hit,
+            self._detail,
+            duration_ms,
+        )
 
     async def close(self) -> None:
         """End it if it still runs, wait until it is gone, free what it held here."""

@@ -21,7 +21,9 @@ class SandboxUnavailable(Exception):
 
 
 class Zygote:
-    """A running zygote. Every run's future gives the process's wait status, None when it never started or the zygote died."""
+    """A running zygote. Every run's future gives the process's wait status, None when it never started or the
+    zygote died.
+    """
 
     def __init__(self, process: Process, control: socket.socket) -> None:
         self._process = process
@@ -35,12 +37,21 @@ class Zygote:
         self._loop.add_reader(control.fileno(), self._hear)
 
     @classmethod
-    async def start(cls, *, base: Path, cache: Path, uid_first: int | None, libraries: bool, own_tree: bool) -> "Zygote":
+    async def start(
+        cls, *, base: Path, cache: Path, uid_first: int | None, libraries: bool, own_tree: bool
+    ) -> "Zygote":
         """A zygote whose self-test passed. Raises: SandboxUnavailable."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
         start = Start(theirs.fileno(), str(base), str(cache), uid_first, libraries, own_tree)
-        command = [sys.executable, "-I", "-X", f"pycache_prefix={cache / 'bytecode'}", "-m", "agent_service.code.zygote"]
+        command = [
+            sys.executable,
+            "-I",
+            "-X",
+            f"pycache_prefix={cache / 'bytecode'}",
+            "-m",
+            "agent_service.code.zygote",
+        ]
         try:
             process = await asyncio.create_subprocess_exec(
                 *command,
@@ -75,14 +86,18 @@ class Zygote:
         self.layers = tuple(hello["ready"])
 
     def run(self, run_id: int, descriptors: Sequence[int]) -> "asyncio.Future[int | None]":
-        """Fork a run: `descriptors` are its job, stdout, stderr, report and last word; they stay the caller's to close."""
+        """Fork a run: `descriptors` are its job, stdout, stderr, report and last word; they stay the caller's
+        to close.
+        """
         end: asyncio.Future[int | None] = self._loop.create_future()
         if not self.alive:
             end.set_result(None)
             return end
         self._ends[run_id] = end
         try:
-            socket.send_fds(self._control, [json.dumps({"do": "run", "id": run_id}).encode()], list(descriptors))
+            socket.send_fds(
+                self._control, [json.dumps({"do": "run", "id": run_id}).encode()], list(descriptors)
+            )
         except OSError:
             self._lost()
         return end
@@ -159,5 +174,6 @@ def _environment(cache: Path) -> dict[str, str]:
         "MPLCONFIGDIR": str(cache),
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",
-        "MALLOC_ARENA_MAX": "2",  # each arena reserves 64 MB of the address space that the memory limit counts
+        # Each arena reserves 64 MB of the address space that the memory limit counts.
+        "MALLOC_ARENA_MAX": "2",
     }

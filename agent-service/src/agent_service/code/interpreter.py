@@ -47,9 +47,15 @@ def settle_in(readable_only: list[str]) -> None:
         }
     )
     # Line by line: what was printed before a time-out has left the process by then.
-    sys.stdout = sys.__stdout__ = io.TextIOWrapper(io.FileIO(1, "wb", closefd=False), "utf-8", "backslashreplace", write_through=True)
-    sys.stderr = sys.__stderr__ = io.TextIOWrapper(io.FileIO(2, "wb", closefd=False), "utf-8", "backslashreplace", write_through=True)
-    sys.stdin = sys.__stdin__ = io.TextIOWrapper(io.BufferedReader(io.FileIO(0, "rb", closefd=False)), "utf-8", "replace")
+    sys.stdout = sys.__stdout__ = io.TextIOWrapper(
+        io.FileIO(1, "wb", closefd=False), "utf-8", "backslashreplace", write_through=True
+    )
+    sys.stderr = sys.__stderr__ = io.TextIOWrapper(
+        io.FileIO(2, "wb", closefd=False), "utf-8", "backslashreplace", write_through=True
+    )
+    sys.stdin = sys.__stdin__ = io.TextIOWrapper(
+        io.BufferedReader(io.FileIO(0, "rb", closefd=False)), "utf-8", "replace"
+    )
     sys.argv = [FILENAME]
     sys.path[:] = [str(home), *readable_only]
     sys.dont_write_bytecode = True
@@ -57,7 +63,9 @@ def settle_in(readable_only: list[str]) -> None:
 
 
 def run(code: str) -> Report:
-    """Run `code`. Its output goes to stdout and stderr; the value of a last bare expression into the report."""
+    """Run `code`. Its output goes to stdout and stderr; the value of a last bare expression into
+    the report.
+    """
     report = Report()
     try:
         _run(code, report)
@@ -85,9 +93,11 @@ def _run(code: str, report: Report) -> None:
     linecache.cache[FILENAME] = (len(code), None, code.splitlines(keepends=True), FILENAME)
     tree = ast.parse(code, FILENAME)
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
-    exec(compile(tree, FILENAME, "exec", dont_inherit=True), module.__dict__)  # noqa: S102 - the purpose of this process
+    # The purpose of this process.
+    exec(compile(tree, FILENAME, "exec", dont_inherit=True), module.__dict__)  # noqa: S102
     if isinstance(last, ast.Expr):
-        value = eval(compile(ast.Expression(last.value), FILENAME, "eval", dont_inherit=True), module.__dict__)  # noqa: S307 - as above
+        expression = compile(ast.Expression(last.value), FILENAME, "eval", dont_inherit=True)
+        value = eval(expression, module.__dict__)  # noqa: S307 - as above
         if value is not None:
             text = repr(value).encode("utf-8", "backslashreplace").decode()
             report.truncated = len(text) > RESULT_CHARS_MAX
@@ -96,7 +106,8 @@ def _run(code: str, report: Report) -> None:
 
 def _finish() -> None:
     """What an interpreter does at its end: wait for threads; then keep the plots nobody saved."""
-    threading._shutdown()  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType] - as at the end of every script
+    # As at the end of every script.
+    threading._shutdown()  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
     libraries.save_open_plots(_PLOTS_MAX)
 
 

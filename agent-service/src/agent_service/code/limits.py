@@ -23,7 +23,9 @@ class CodeLimits:
 
     cache_dir: Path
     enabled: bool = True
-    libraries: bool = True  # False: a sandbox that starts at once, without numpy, pandas and matplotlib loaded
+    libraries: bool = (
+        True  # False: a sandbox that starts at once, without numpy, pandas and matplotlib loaded
+    )
     concurrency: int = 2
     waiting_max: int = 16
     waiting_per_user_max: int = 4
@@ -34,7 +36,10 @@ class CodeLimits:
     disk_bytes_max: int = 64 * 1024 * 1024
     disk_free_bytes_min: int = 256 * 1024 * 1024
     idle_s: float = 600
-    keep_warm: bool = False  # True: the warm process is there soon after the start and stays; idle_s then counts for nothing
+    # True: the warm process is there soon after the start and stays; idle_s then counts for nothing.
+    keep_warm: bool = False
     warm_after_s: float = 20
     uid_first: int | None = 61_000  # None: code runs under the service's own user even when that is root
-    own_tree: bool = True  # False: as where the system lets a plain user make no file tree; only with uid_first None
+    own_tree: bool = (
+        True  # False: as where the system lets a plain user make no file tree; only with uid_first None
+    )

@@ -1,16 +1,21 @@
-"""What the service and its zygote say to each other: one JSON object a message over a socket that keeps messages whole."""
+"""What the service and its zygote say to each other: one JSON object a message over a socket that keeps
+messages whole.
+"""
 
 from dataclasses import asdict, dataclass
 from typing import Any
 
 MESSAGE_BYTES_MAX = 16_384
 CONFINED = b"confined"
-"""What a run says through its last pipe, which it closes before the person's code begins: what comes later is not its word."""
+"""What a run says through its last pipe, which it closes before the person's code begins: what comes later is
+not its word.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """The zygote's only argument: its end of the socket, a folder for caches, and the folder of all work folders.
+    """The zygote's only argument: its end of the socket, a folder for caches, and the folder of all work
+    folders.
 
     `base` holds `root` (empty), `canary` and `probe`; `uid_first` is set for root.
     """
@@ -28,7 +33,9 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One run, handed over as an open file beside the descriptors of stdout, stderr, the report and the word that it is confined."""
+    """One run, handed over as an open file beside the descriptors of stdout, stderr, the report and the word
+    that it is confined.
+    """
 
     code: str
     work: str

@@ -18,7 +18,13 @@ from agent_service.code.limits import INPUT_BYTES_MAX, INPUT_FILES_MAX, CodeLimi
 from agent_service.code.workfolder import NAME_BYTES_MAX, Collected, is_plain_name
 
 _RESULT_CHARS_MAX = 66_000
-_TYPES = {".csv": "text/csv", ".md": "text/markdown", ".json": "application/json", ".png": "image/png", ".txt": "text/plain"}
+_TYPES = {
+    ".csv": "text/csv",
+    ".md": "text/markdown",
+    ".json": "application/json",
+    ".png": "image/png",
+    ".txt": "text/plain",
+}
 
 
 class _Report(BaseModel):
@@ -44,13 +50,18 @@ def decode_files(files: Sequence[CodeFile]) -> list[tuple[str, bytes]]:
 
 
 def check_files(files: Sequence[tuple[str, bytes]]) -> None:
-    """Names that can stand beside each other in one folder, and few enough bytes. Raises: Invalid, PayloadTooLarge."""
+    """Names that can stand beside each other in one folder, and few enough bytes. Raises: Invalid,
+    PayloadTooLarge.
+    """
     if len(files) > INPUT_FILES_MAX:
         raise Invalid(f"a run takes {INPUT_FILES_MAX} files at most")
     names: set[str] = set()
     for name, _ in files:
         if not is_plain_name(name):
-            raise Invalid(f"{name!r} cannot be the name of a file; use one of {NAME_BYTES_MAX} bytes at most that starts with no dot")
+            raise Invalid(
+                f"{name!r} cannot be the name of a file; use one of {NAME_BYTES_MAX} bytes at most that "
+                "starts with no dot"
+            )
         if name in names:
             raise Invalid(f"two files are called {name!r}; give each a name of its own")
         names.add(name)
@@ -58,7 +69,9 @@ def check_files(files: Sequence[tuple[str, bytes]]) -> None:
         raise PayloadTooLarge(f"the files are larger than {INPUT_BYTES_MAX} bytes together; send less")
 
 
-def as_result(ending: ExecutionEnding, collected: Collected, limits: CodeLimits, *, timeout_s: float) -> CodeResult:
+def as_result(
+    ending: ExecutionEnding, collected: Collected, limits: CodeLimits, *, timeout_s: float
+) -> CodeResult:
     """What the caller gets. Raises: SandboxUnavailable when the run was not confined and so never began."""
     report = _report_of(ending)
     if report is not None and report.refused is not None:
@@ -76,12 +89,16 @@ def as_result(ending: ExecutionEnding, collected: Collected, limits: CodeLimits,
         stderr=stderr,
         result=None if report is None or report.result is None else _clean(report.result),
         files=[_code_file(found.name, found.content) for found in collected.files],
-        truncated=ending.limit_hit == "output" or collected.left_out is not None or (report is not None and report.truncated),
+        truncated=ending.limit_hit == "output"
+        or collected.left_out is not None
+        or (report is not None and report.truncated),
         duration_ms=ending.duration_ms,
     )
 
 
-def _status(ending: ExecutionEnding, report: _Report | None, limits: CodeLimits, *, timeout_s: float) -> tuple[CodeStatus, str]:
+def _status(
+    ending: ExecutionEnding, report: _Report | None, limits: CodeLimits, *, timeout_s: float
+) -> tuple[CodeStatus, str]:
     if ending.limit_hit == "timeout":
         return "timeout", f"ended after {timeout_s:g} s"
     if ending.limit_hit == "output":
@@ -109,7 +126,9 @@ def _status_of_signal(number: int, *, timeout_s: float) -> tuple[CodeStatus, str
 
 
 def _report_of(ending: ExecutionEnding) -> _Report | None:
-    """The report, None when there is none that can be read: the run may have closed its pipe or written to it."""
+    """The report, None when there is none that can be read: the run may have closed its pipe or written to
+    it.
+    """
     try:
         return _Report.model_validate_json(ending.report) if ending.report else None
     except ValidationError:
@@ -117,7 +136,11 @@ def _report_of(ending: ExecutionEnding) -> _Report | None:
 
 
 def _code_file(name: str, content: bytes) -> CodeFile:
-    return CodeFile(name=name, content_base64=base64.b64encode(content).decode("ascii"), content_type=content_type_of(name))
+    return CodeFile(
+        name=name,
+        content_base64=base64.b64encode(content).decode("ascii"),
+        content_type=content_type_of(name),
+    )
 
 
 def content_type_of(name: str) -> str:

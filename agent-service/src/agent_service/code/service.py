@@ -1,4 +1,6 @@
-"""Runs code for people and agents: who may, whether the sandbox holds, one process a run, and nothing left behind."""
+"""Runs code for people and agents: who may, whether the sandbox holds, one process a run, and nothing left
+behind.
+"""
 
 import asyncio
 import contextlib
@@ -53,7 +55,8 @@ class AccessLost(Forbidden):
 class CodeRunner:
     """One a process: `open` it in the lifespan, `close` it after the drain.
 
-    `self_test` gives the reason why the sandbox does not hold, None when it does; the default asks a process that tries to get out.
+    `self_test` gives the reason why the sandbox does not hold, None when it does; the default asks a process
+    that tries to get out.
     """
 
     def __init__(self, limits: CodeLimits, *, tasks: TaskTracker, self_test: SelfTest | None = None) -> None:
@@ -67,7 +70,8 @@ class CodeRunner:
             wait_max_s=limits.wait_max_s,
         )
         self._uid_first = limits.uid_first if sys.platform == "linux" and os.geteuid() == 0 else None
-        # Whether we may look at what a run holds open; as root without this capability its files are small instead.
+        # Whether we may look at what a run holds open; as root without this capability its files are small
+        # instead.
         self._watched = self._uid_first is None or privileges.has_capability(privileges.CAP_SYS_PTRACE)
         self._base: Path | None = None
         self._lock: int | None = None
@@ -150,7 +154,9 @@ class CodeRunner:
             if end.covers(run.principal, Permission.CODE_EXECUTE):
                 run.end_for(end)
 
-    async def _admitted(self, run: "_Run", request: CodeRequest, files: list[tuple[str, bytes]], user_id: UUID) -> CodeResult:
+    async def _admitted(
+        self, run: "_Run", request: CodeRequest, files: list[tuple[str, bytes]], user_id: UUID
+    ) -> CodeResult:
         slot = await self._admission.enter(user_id)
         try:
             self._cancel_idle()
@@ -166,13 +172,17 @@ class CodeRunner:
             # A task of its own: a caller that is cancelled cannot wait for the end of its process.
             self._tasks.spawn(self._retire(run, slot, user_id), "retire a run of code")
 
-    async def _execute(self, run: "_Run", request: CodeRequest, files: list[tuple[str, bytes]], slot: int) -> CodeResult:
+    async def _execute(
+        self, run: "_Run", request: CodeRequest, files: list[tuple[str, bytes]], slot: int
+    ) -> CodeResult:
         zygote = await self._warm_zygote()
         uid = None if self._uid_first is None else self._uid_first + slot
         folder = run.folder = WorkFolder(self._open_base(), secrets.token_hex(8), uid=uid)
         await asyncio.to_thread(folder.place, files)
         timeout_s = request.timeout_s or self._limits.timeout_s
-        execution = run.execution = Execution(zygote, next(self._run_ids), folder=folder, limits=self._limits, timeout_s=timeout_s)
+        execution = run.execution = Execution(
+            zygote, next(self._run_ids), folder=folder, limits=self._limits, timeout_s=timeout_s
+        )
         execution.start(self._job(request.code, folder, uid=uid, timeout_s=timeout_s))
         ending = await execution.ended()
         collected = await asyncio.to_thread(folder.collect)
@@ -254,7 +264,9 @@ class CodeRunner:
         try:
             await asyncio.to_thread(cache.mkdir, parents=True, exist_ok=True)
             own_tree = self._limits.own_tree
-            return await Zygote.start(base=base, cache=cache, uid_first=self._uid_first, libraries=libraries, own_tree=own_tree)
+            return await Zygote.start(
+                base=base, cache=cache, uid_first=self._uid_first, libraries=libraries, own_tree=own_tree
+            )
         except OSError as error:
             raise SandboxUnavailable(f"the sandbox could not be started: {error.strerror}") from error
 
@@ -281,7 +293,9 @@ class CodeRunner:
             await self._stop_zygote()
 
     async def _forget_base(self) -> None:
-        """Something took our folder away, or the disk is full: the next run begins with a new one, and a new zygote that sees it."""
+        """Something took our folder away, or the disk is full: the next run begins with a new one, and a new
+        zygote that sees it.
+        """
         await self._stop_zygote()
         await self._remove_base()
 
@@ -337,7 +351,9 @@ def _make_base(uid_first: int | None) -> tuple[Path, int]:
 
 
 def _remove_leftovers() -> None:
-    """Folders of a process that was killed: nobody holds their lock. One that was just made may not be locked yet."""
+    """Folders of a process that was killed: nobody holds their lock. One that was just made may not be locked
+    yet.
+    """
     for folder in Path(tempfile.gettempdir()).glob(f"{_BASE_PREFIX}*"):
         with contextlib.suppress(OSError):
             status = folder.lstat()

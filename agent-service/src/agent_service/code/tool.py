@@ -27,13 +27,19 @@ class PythonTool:
     name = "python"
     title = "Run Python"
     description = (
-        "Run Python code and get what it prints and the value of its last expression. numpy, pandas and matplotlib are installed; "
-        "there is no network. The user's files lie in the working folder; files the code writes there and open plots are given to the user."
+        "Run Python code and get what it prints and the value of its last expression. numpy, pandas and"
+        " matplotlib are installed; there is no network. The user's files lie in the working folder; files"
+        " the code writes there and open plots are given to the user."
     )
     parameters: Mapping[str, Any] = {
         "type": "object",
         "properties": {
-            "code": {"type": "string", "minLength": 1, "maxLength": _CODE_CHARS_MAX, "description": "a complete Python program"}
+            "code": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": _CODE_CHARS_MAX,
+                "description": "a complete Python program",
+            }
         },
         "required": ["code"],
         "additionalProperties": False,
@@ -64,7 +70,11 @@ class PythonTool:
         except AppError as error:
             return ToolResult(f"The code could not be run: {error.detail}", failed=True)
         produced = tuple(
-            ProducedFile(file.name, file.content_type or "application/octet-stream", base64.b64decode(file.content_base64))
+            ProducedFile(
+                file.name,
+                file.content_type or "application/octet-stream",
+                base64.b64decode(file.content_base64),
+            )
             for file in result.files
         )
         return ToolResult(describe(result, remarks), failed=result.status != "ok", files=produced)

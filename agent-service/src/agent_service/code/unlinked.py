@@ -1,4 +1,6 @@
-"""Files that a run has deleted and still holds open or mapped: they take space, and no walk over its folder finds them."""
+"""Files that a run has deleted and still holds open or mapped: they take space, and no walk over its folder
+finds them.
+"""
 
 import contextlib
 import os
@@ -13,7 +15,9 @@ _DELETED = re.compile(r"^\S+ \S+ \S+ ([0-9a-f]+):([0-9a-f]+) ([1-9][0-9]*)\s+/.*
 
 
 def held_bytes(process: int) -> int:
-    """Bytes of deleted files that the process still holds. Raises: OSError when it is gone or closed to us."""
+    """Bytes of deleted files that the process still holds. Raises: OSError when it is gone or
+    closed to us.
+    """
     sizes: dict[tuple[int, int], int] = {}
     for held in Path(f"/proc/{process}/fd").iterdir():
         with contextlib.suppress(OSError):  # closed since it was listed

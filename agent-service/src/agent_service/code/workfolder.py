@@ -1,7 +1,7 @@
 """The folder a run works in, seen from outside: files in and out, how much is in it, and its end.
 
-What is in it was made by code nobody trusts: names are used relative to open folders, links are never followed, and nothing is
-read before the run is dead.
+What is in it was made by code nobody trusts: names are used relative to open folders, links are never
+followed, and nothing is read before the run is dead.
 """
 
 import contextlib
@@ -23,9 +23,11 @@ _BLOCK_BYTES = 512
 NAME_BYTES_MAX = 255
 _NAME = re.compile(r"[^./\\\x00-\x1f][^/\\\x00-\x1f]{0,199}")
 _UNSEEN = frozenset({"Cc", "Cs", "Co", "Cn", "Zl", "Zp"})
-# Characters that turn the direction of writing, so that `txt.exe` reads `exe.txt`, and those that cannot be seen. Joiners of scripts
-# and emoji stay.
-_TURNING = frozenset("\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff")
+# Characters that turn the direction of writing, so that `txt.exe` reads `exe.txt`, and those that cannot be
+# seen. Joiners of scripts and emoji stay.
+_TURNING = frozenset(
+    "\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,8 @@ class WorkFolder:
             os.close(folder)
 
     def excess(self, bytes_max: int, *, unlinked_bytes: int = 0) -> str | None:
-        """What there is too much of at the moment, in words; None when all is well. Walks ENTRIES_MAX entries at most.
+        """What there is too much of at the moment, in words; None when all is well. Walks ENTRIES_MAX entries
+        at most.
 
         `unlinked_bytes`: of files that are deleted and still held.
         """
@@ -96,7 +99,9 @@ class WorkFolder:
         return f"more than {bytes_max} bytes of files" if seen.size_bytes > bytes_max else None
 
     def collect(self) -> Collected:
-        """The regular files at the top of the folder that are new or changed, by name, within the limits. After the run's end."""
+        """The regular files at the top of the folder that are new or changed, by name, within the limits.
+        After the run's end.
+        """
         found: list[FoundFile] = []
         left_out: set[str] = set()
         room = OUTPUT_FILES_BYTES_MAX
@@ -127,7 +132,9 @@ class WorkFolder:
 
 
 def remove_tree(path: Path) -> None:
-    """Delete a folder of any depth: what lies deeper is moved up first, so neither names nor stacks grow with it."""
+    """Delete a folder of any depth: what lies deeper is moved up first, so neither names nor stacks grow with
+    it.
+    """
     with contextlib.suppress(FileNotFoundError):
         top = os.open(path, _FOLDER)
         try:
@@ -152,7 +159,9 @@ def _delete_files(folder: int) -> list[str]:
 
 def _lift_content(top: int, folder: str) -> None:
     """Delete the folder `folder` of `top`; folders inside it go to `top` under new names."""
-    os.chmod(folder, 0o700, dir_fd=top)  # it may have been made unreadable; no link, it was looked at after the run
+    os.chmod(
+        folder, 0o700, dir_fd=top
+    )  # it may have been made unreadable; no link, it was looked at after the run
     inner = os.open(folder, _FOLDER, dir_fd=top)
     try:
         for name in _delete_files(inner):
@@ -191,7 +200,9 @@ def _count(folder: int, seen: _Seen, *, depth: int) -> None:
 
 
 def is_plain_name(name: str) -> bool:
-    """Whether it can stand in an answer and in a folder: no path, no hidden file, nothing but text that reads as what it is."""
+    """Whether it can stand in an answer and in a folder: no path, no hidden file, nothing but text that reads
+    as what it is.
+    """
     if any(character in _TURNING or unicodedata.category(character) in _UNSEEN for character in name):
         return False
     try:

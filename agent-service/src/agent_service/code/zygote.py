@@ -1,6 +1,8 @@
-"""The process that every run of code is a fork of: it loads the libraries once, restricts itself, and forks on demand.
+"""The process that every run of code is a fork of: it loads the libraries once, restricts itself, and forks
+on demand.
 
-It is executed afresh with an empty environment and never sees a secret. When its socket closes it ends, with all its children.
+It is executed afresh with an empty environment and never sees a secret. When its socket closes it ends, with
+all its children.
 """
 
 import contextlib
@@ -111,7 +113,9 @@ def become_run(confinement_: Confinement, *, job: int, streams: tuple[int, int, 
             task = Job(**json.load(file))
         _take_streams(streams)
         limits = Rlimits(task.memory_bytes, task.cpu_s, task.file_bytes, task.descriptors, task.threads)
-        confinement.confine(confinement_, work=Path(task.work), uid=task.uid, limits=limits, parent=parent, kept=_WORD_FD)
+        confinement.confine(
+            confinement_, work=Path(task.work), uid=task.uid, limits=limits, parent=parent, kept=_WORD_FD
+        )
         interpreter.settle_in(_readable_modules())
         os.write(_WORD_FD, CONFINED)
         os.close(_WORD_FD)
@@ -151,7 +155,9 @@ def self_test(confinement_: Confinement, start: Start) -> str | None:
         try:
             os.dup2(writing, _REPORT_FD, inheritable=False)
             limits = Rlimits(1 << 30, _SELF_TEST_S, 1 << 20, 64, None if start.uid_first is None else 64)
-            confinement.confine(confinement_, work=base / "probe", uid=start.uid_first, limits=limits, parent=parent)
+            confinement.confine(
+                confinement_, work=base / "probe", uid=start.uid_first, limits=limits, parent=parent
+            )
             answer: dict[str, Any] = {"failures": selftest.failures(base / "canary")}
         except BaseException as error:  # noqa: BLE001 - whatever it is, the sandbox does not hold
             answer = {"failures": [f"{type(error).__name__}: {error}"]}
@@ -170,7 +176,8 @@ def self_test(confinement_: Confinement, start: Start) -> str | None:
 def main() -> int:
     """Load, restrict, test, say so, serve."""
     start = Start(**json.loads(sys.argv[1]))
-    # Numbers 3 and 4 are ours until a child makes them its report and its word: no other descriptor that a child needs may have them.
+    # Numbers 3 and 4 are ours until a child makes them its report and its word: no other descriptor that a
+    # child needs may have them.
     if start.control != _CONTROL_FD:
         os.dup2(start.control, _CONTROL_FD)
         os.close(start.control)
@@ -183,7 +190,9 @@ def main() -> int:
         if start.libraries:
             with warnings.catch_warnings(action="ignore"):
                 libraries.warm_up()
-        confined = confinement.prepare(Path(start.base), uid_first=start.uid_first, extra=[Path(start.cache)], own_tree=start.own_tree)
+        confined = confinement.prepare(
+            Path(start.base), uid_first=start.uid_first, extra=[Path(start.cache)], own_tree=start.own_tree
+        )
         reason = self_test(confined, start)
     except (OSError, RuntimeError, ImportError) as error:
         reason, confined = str(error), None

@@ -1,4 +1,6 @@
-"""Following a run from any event id: from the table, woken by this process's runs; those of other processes are looked at for all."""
+"""Following a run from any event id: from the table, woken by this process's runs; those of other processes
+are looked at for all.
+"""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import contextmanager
@@ -23,14 +25,18 @@ from agent_service.settings import AgentSettings
 
 _READ_MAX = 500
 _AWAY_MAX_S = 15.0
-"""So long a reader waits for a database that is away, without a ping; then its connection is ended, so that it knows to resume."""
+"""So long a reader waits for a database that is away, without a ping; then its connection is ended, so that
+it knows to resume.
+"""
 
 T = TypeVar("T")
 
 
 @dataclass(slots=True)
 class _Tail:
-    """The newest events of a run of another process, read once for all its readers here: those above `after`, in order."""
+    """The newest events of a run of another process, read once for all its readers here: those above `after`,
+    in order.
+    """
 
     after: int
     readers: int = 0
@@ -62,7 +68,9 @@ class _Tail:
 
 
 class RunStreams:
-    """Gives the bytes of event streams. One instance per process. `start` it for the runs of other processes."""
+    """Gives the bytes of event streams. One instance per process. `start` it for the runs of other
+    processes.
+    """
 
     def __init__(self, database: Database, live: LiveRuns, settings: AgentSettings) -> None:
         self._database = database
@@ -80,7 +88,9 @@ class RunStreams:
         self._wakeups.wake_all()
 
     async def follow(self, run_id: UUID, after: int) -> AsyncGenerator[bytes]:
-        """The events above `after` until the run's end; its last one again for a reader that has it. The caller has authorised."""
+        """The events above `after` until the run's end; its last one again for a reader that has it. The
+        caller has authorised.
+        """
         shown_s = monotonic_s()
         has_shown = False
         # Events are stored before they are shown: an id above the last one is none that the reader was given.
@@ -115,14 +125,18 @@ class RunStreams:
                 self._tails.pop(run_id, None)
 
     async def look(self) -> None:
-        """Read on in the runs of other processes that somebody follows here: two statements for all of them, however many read."""
+        """Read on in the runs of other processes that somebody follows here: two statements for all of them,
+        however many read.
+        """
         tails = {run_id: tail for run_id, tail in self._tails.items() if tail.after >= 0 and not tail.ended}
         foreign = {run_id: tail for run_id, tail in tails.items() if run_id not in self._live.runs}
         if not foreign:
             return
         async with self._database.transaction() as session:
             open_runs = await repository.still_open(session, list(foreign))
-            found = await event_repository.read_many(session, {run_id: tail.last_id for run_id, tail in foreign.items()}, limit=_READ_MAX)
+            found = await event_repository.read_many(
+                session, {run_id: tail.last_id for run_id, tail in foreign.items()}, limit=_READ_MAX
+            )
         for run_id, tail in foreign.items():
             events = found.get(run_id, [])
             if tail.add(events, ended=run_id not in open_runs and len(events) < _READ_MAX):

@@ -18,7 +18,16 @@ T = TypeVar("T")
 class LiveRun:
     """One run under way in this process."""
 
-    def __init__(self, *, run_id: UUID, agent_name: str, model: str, principal: Principal, spec: RunSpec, writer: EventWriter) -> None:
+    def __init__(
+        self,
+        *,
+        run_id: UUID,
+        agent_name: str,
+        model: str,
+        principal: Principal,
+        spec: RunSpec,
+        writer: EventWriter,
+    ) -> None:
         self.run_id = run_id
         self.agent_name = agent_name
         self.model = model
@@ -28,7 +37,9 @@ class LiveRun:
         self._scope = WorkScope()
 
     def stop(self, access: EndReason | None = None) -> None:
-        """End what is under way at its next await. `access`: the person or key may no longer run anything, and why."""
+        """End what is under way at its next await. `access`: the person or key may no longer run anything,
+        and why.
+        """
         if access is None:
             self._scope.end("stopped")
         else:

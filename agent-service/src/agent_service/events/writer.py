@@ -1,4 +1,6 @@
-"""The only way rows of a run under way change: events get their ids here, and nothing is shown before it is stored."""
+"""The only way rows of a run under way change: events get their ids here, and nothing is shown before it is
+stored.
+"""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -28,7 +30,9 @@ class RunLostError(Exception):
 class EventWriter:
     """Events of one run. Ids are contiguous; a write that failed is repeated with the same ids."""
 
-    def __init__(self, database: Database, *, run_id: UUID, owner: str, last_id: int, on_stored: Callable[[UUID], None]) -> None:
+    def __init__(
+        self, database: Database, *, run_id: UUID, owner: str, last_id: int, on_stored: Callable[[UUID], None]
+    ) -> None:
         self._database = database
         self._run_id = run_id
         self._owner = owner
@@ -52,7 +56,8 @@ class EventWriter:
         self.add(kind, {"text": text})
 
     async def commit(self, change: Callable[[AsyncSession], Awaitable[None]] | None = None) -> None:
-        """Store what was added, in one transaction with `change`, which must be harmless to repeat. Waits for a database that is away.
+        """Store what was added, in one transaction with `change`, which must be harmless to repeat. Waits for
+        a database that is away.
 
         Raises:
             RunLostError: another process owns the run, or it has ended.
@@ -73,10 +78,16 @@ class EventWriter:
         self._on_stored(self._run_id)
 
     @asynccontextmanager
-    async def flushing(self, tasks: TaskTracker, interval_s: float, *, on_lost: Callable[[], None]) -> AsyncGenerator[None]:
-        """While the block runs, what is added is stored every `interval_s`; `on_lost` hears that it no longer may be."""
+    async def flushing(
+        self, tasks: TaskTracker, interval_s: float, *, on_lost: Callable[[], None]
+    ) -> AsyncGenerator[None]:
+        """While the block runs, what is added is stored every `interval_s`; `on_lost` hears that it no longer
+        may be.
+        """
         ended = asyncio.Event()
-        flusher = tasks.spawn(self._flush_until(ended, interval_s, on_lost), name=f"events of run {self._run_id}")
+        flusher = tasks.spawn(
+            self._flush_until(ended, interval_s, on_lost), name=f"events of run {self._run_id}"
+        )
         try:
             yield
         finally:
@@ -84,7 +95,9 @@ class EventWriter:
             ended.set()
             await asyncio.shield(flusher)
 
-    async def _flush_until(self, ended: asyncio.Event, interval_s: float, on_lost: Callable[[], None]) -> None:
+    async def _flush_until(
+        self, ended: asyncio.Event, interval_s: float, on_lost: Callable[[], None]
+    ) -> None:
         while not ended.is_set():
             with suppress(TimeoutError):
                 async with asyncio.timeout(interval_s):

@@ -94,10 +94,14 @@ class StepAnswer:
         parts.name = parts.name or (piece.name or "")[:_NAME_CHARS_MAX]
         parts.arguments.append(piece.arguments)
         parts.extra.update(piece.extra)
-        self._bytes_left -= len(piece.arguments.encode()) + (len(orjson.dumps(piece.extra)) if piece.extra else 0)
+        self._bytes_left -= len(piece.arguments.encode()) + (
+            len(orjson.dumps(piece.extra)) if piece.extra else 0
+        )
 
     def calls(self, *, step: int, taken: AbstractSet[str], calls_max: int) -> list[ModelCall]:
-        """The first `calls_max` calls under ids that are unique within the run: some providers start numbering again in each answer."""
+        """The first `calls_max` calls under ids that are unique within the run: some providers start
+        numbering again in each answer.
+        """
         calls: list[ModelCall] = []
         used = set(taken)
         for place, index in enumerate(sorted(self._calls)[:calls_max]):

@@ -23,7 +23,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class ModelAttempt:
-    """`last`: no tools are offered. `broken`: its connection was lost in the middle, so that it may be repeated."""
+    """`last`: no tools are offered. `broken`: its connection was lost in the middle, so that it may be
+    repeated.
+    """
 
     database: Database
     live: LiveRun
@@ -48,7 +50,9 @@ class ModelAttempt:
         except Exception as error:
             if not is_outage(error):
                 raise
-            log.warning("a dispatch is noted later, as the database is away", extra={"dispatch_id": dispatch_id})
+            log.warning(
+                "a dispatch is noted later, as the database is away", extra={"dispatch_id": dispatch_id}
+            )
 
     def take(self, part: AnswerPart) -> None:
         """Raises: AnswerTooLongError."""

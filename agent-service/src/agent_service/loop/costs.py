@@ -1,4 +1,6 @@
-"""What model steps cost whose stream ended before the price was told: billing is asked by their dispatch id."""
+"""What model steps cost whose stream ended before the price was told: billing is asked by their
+dispatch id.
+"""
 
 from functools import partial
 from uuid import UUID

@@ -14,7 +14,14 @@ from shared.contracts.runs import Citation
 from shared.db import Database
 from shared.replies.stopping import end_reason_of
 
-from agent_service.loop.outcomes import STOPPED, RunEnding, access_lost, cost_exhausted, tokens_exhausted, too_long
+from agent_service.loop.outcomes import (
+    STOPPED,
+    RunEnding,
+    access_lost,
+    cost_exhausted,
+    tokens_exhausted,
+    too_long,
+)
 from agent_service.records import repository, step_repository
 from agent_service.records.models import RunRow, StepRow
 from agent_service.records.spec import ModelCall

@@ -1,4 +1,6 @@
-"""One answer of the model within a run: streamed into events, recorded with the tool calls it makes and what it cost."""
+"""One answer of the model within a run: streamed into events, recorded with the tool calls it makes and what
+it cost.
+"""
 
 import logging
 from functools import partial
@@ -90,23 +92,41 @@ class ModelSteps:
             return StepOutcome(ending=ending)
         key = StepKey(live.run_id, step, 1 if earlier is None else earlier.attempt + 1)
         title = f"{live.agent_name} thinks" if step == 1 else f"{live.agent_name} thinks again"
-        values = {"run_id": key.run_id, "step": key.step, "attempt": key.attempt, "kind": "model", "name": live.model, "title": title}
+        values = {
+            "run_id": key.run_id,
+            "step": key.step,
+            "attempt": key.attempt,
+            "kind": "model",
+            "name": live.model,
+            "title": title,
+        }
 
         async def record(session: AsyncSession) -> None:
             if earlier is not None and earlier.status == "running":
-                await step_repository.mark_interrupted(session, StepKey(key.run_id, key.step, earlier.attempt))
+                await step_repository.mark_interrupted(
+                    session, StepKey(key.run_id, key.step, earlier.attempt)
+                )
             await step_repository.add(session, {**values, "status": "running", "started_at": utc_now()})
 
-        live.writer.add("step", StepEventData(step=step, attempt=key.attempt, kind="model", title=title).model_dump(mode="json"))
+        live.writer.add(
+            "step",
+            StepEventData(step=step, attempt=key.attempt, kind="model", title=title).model_dump(mode="json"),
+        )
         await live.writer.commit(record)
-        return ModelAttempt(self._database, live, key, history, last, StepAnswer(self._settings.run_output_max_bytes))
+        return ModelAttempt(
+            self._database, live, key, history, last, StepAnswer(self._settings.run_output_max_bytes)
+        )
 
     async def _write(self, attempt: ModelAttempt) -> RunEnding | None:
         """Stream the answer; why the run ends instead of going on."""
         live, limits = attempt.live, attempt.live.spec.limits
         try:
-            async with live.writer.flushing(self._tasks, self._settings.event_interval_s, on_lost=live.release):
-                await live.within(partial(self._converse, attempt), timeout_s=attempt.history.seconds_left(limits))
+            async with live.writer.flushing(
+                self._tasks, self._settings.event_interval_s, on_lost=live.release
+            ):
+                await live.within(
+                    partial(self._converse, attempt), timeout_s=attempt.history.seconds_left(limits)
+                )
         except WorkEndedError as ended:
             return ended_outside(ended, limits.duration_s_max)
         except AnswerTooLongError:
@@ -115,14 +135,18 @@ class ModelSteps:
             return RunEnding(status="failed", error=refusal.error)
         except UpstreamError as error:
             attempt.broken = not isinstance(error, UpstreamTimeout | UpstreamConnectError)
-            return RunEnding(status="failed", error=broken_off(error, dispatched=attempt.answer.model.dispatched))
+            return RunEnding(
+                status="failed", error=broken_off(error, dispatched=attempt.answer.model.dispatched)
+            )
         return None
 
     async def _converse(self, attempt: ModelAttempt) -> None:
         waits = Waits(self._settings, attempt.show_waiting)
         body = await self._request_body(attempt)
         principal = attempt.live.principal
-        await converse(self._completions, principal, body, answer=attempt.answer.model, sink=attempt, waits=waits)
+        await converse(
+            self._completions, principal, body, answer=attempt.answer.model, sink=attempt, waits=waits
+        )
 
     async def _request_body(self, attempt: ModelAttempt) -> dict[str, Any]:
         live, spec = attempt.live, attempt.live.spec
@@ -147,7 +171,9 @@ class ModelSteps:
     async def _note_left_out(self, attempt: ModelAttempt, left_out: LeftOutEventData | None) -> None:
         """Say what the model does not see, once for as long as it is the same."""
         known = attempt.history.run.left_out
-        if left_out is None or (known is not None and LeftOutEventData.model_validate_json(known) == left_out):
+        if left_out is None or (
+            known is not None and LeftOutEventData.model_validate_json(known) == left_out
+        ):
             return
 
         async def record(session: AsyncSession) -> None:
@@ -161,7 +187,10 @@ class ModelSteps:
         return await self._toolbox.find(live.principal, names) if names else []
 
     async def _mark_interrupted(self, attempt: ModelAttempt) -> None:
-        log.warning("the connection to the model broke; the step runs again", extra={"run_id": str(attempt.live.run_id)})
+        log.warning(
+            "the connection to the model broke; the step runs again",
+            extra={"run_id": str(attempt.live.run_id)},
+        )
         values = {**_usage_values(attempt.answer.model), "dispatch_id": attempt.answer.model.dispatch_id}
 
         async def record(session: AsyncSession) -> None:
@@ -200,17 +229,23 @@ class ModelSteps:
 
     def _calls(self, attempt: ModelAttempt) -> list[ModelCall]:
         earlier = {row.call_id for row in attempt.history.steps if row.call_id is not None}
-        return attempt.answer.calls(step=attempt.key.step, taken=earlier, calls_max=self._settings.tool_calls_per_step_max)
+        return attempt.answer.calls(
+            step=attempt.key.step, taken=earlier, calls_max=self._settings.tool_calls_per_step_max
+        )
 
     def _next(self, attempt: ModelAttempt, calls: list[ModelCall]) -> RunEnding | None:
         """Why the run ends with an answer that itself went well; None: its calls are to be made."""
         limits = attempt.live.spec.limits
         answer = attempt.answer.model
         usage = answer.usage
-        used = attempt.history.tokens_used + ((usage.prompt_tokens or 0) + (usage.completion_tokens or 0) if usage else 0)
+        used = attempt.history.tokens_used + (
+            (usage.prompt_tokens or 0) + (usage.completion_tokens or 0) if usage else 0
+        )
         if not calls:
             limit_hit = answer.finish_reason == "length" and used >= limits.tokens_max
-            return tokens_exhausted(limits.tokens_max) if limit_hit else complete(answer.finish_reason or "stop")
+            return (
+                tokens_exhausted(limits.tokens_max) if limit_hit else complete(answer.finish_reason or "stop")
+            )
         if attempt.last:
             return steps_exhausted(limits.steps_max)
         made = [call for row in attempt.history.before(attempt.key.step) for call in calls_of(row)]

@@ -18,7 +18,9 @@ class RunEnding(BaseModel):
 
 
 class StepOutcome(BaseModel):
-    """What follows a step: `calls` tool calls are to be made, a person is to decide about call `awaiting`, or the run ends."""
+    """What follows a step: `calls` tool calls are to be made, a person is to decide about call `awaiting`, or
+    the run ends.
+    """
 
     calls: int = 0
     awaiting: str | None = None
@@ -64,11 +66,18 @@ def ended_outside(ended: WorkEndedError, duration_s_max: int) -> RunEnding:
 
 
 def too_long(duration_s_max: int) -> RunEnding:
-    return failed("run_too_long", f"the run took longer than {duration_s_max} s and was ended; what it wrote is kept", status=504)
+    return failed(
+        "run_too_long",
+        f"the run took longer than {duration_s_max} s and was ended; what it wrote is kept",
+        status=504,
+    )
 
 
 def repeats_itself(name: str, times: int) -> RunEnding:
-    detail = f"the model made the same call of {name} {times} times in a row, so the run was ended; what it wrote is kept"
+    detail = (
+        f"the model made the same call of {name} {times} times in a row, so the run was ended; what it "
+        "wrote is kept"
+    )
     return failed("tool_loop", detail, status=422)
 
 

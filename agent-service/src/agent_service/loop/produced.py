@@ -56,4 +56,8 @@ def storable(text: str, *, note: str = "") -> str:
 
 def _plain(text: str, chars_max: int) -> str:
     """One line that a header can carry."""
-    return "".join(character for character in text if character.isprintable()).encode(errors="replace").decode()[:chars_max]
+    return (
+        "".join(character for character in text if character.isprintable())
+        .encode(errors="replace")
+        .decode()[:chars_max]
+    )

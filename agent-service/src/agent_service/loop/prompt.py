@@ -1,4 +1,6 @@
-"""What a model step sends: the agent's instructions, the conversation, and the calls made so far with their results."""
+"""What a model step sends: the agent's instructions, the conversation, and the calls made so far with their
+results.
+"""
 
 import json
 from collections.abc import Sequence
@@ -48,7 +50,14 @@ def messages(spec: RunSpec, steps: Sequence[StepRow], tools: Sequence[Tool], *, 
 def tool_schemas(tools: Sequence[Tool]) -> list[dict[str, Any]]:
     """The `tools` of a completion request."""
     return [
-        {"type": "function", "function": {"name": tool.name, "description": tool.description, "parameters": dict(tool.parameters)}}
+        {
+            "type": "function",
+            "function": {
+                "name": tool.name,
+                "description": tool.description,
+                "parameters": dict(tool.parameters),
+            },
+        }
         for tool in tools
     ]
 
@@ -70,15 +79,26 @@ def _json_bytes(line: Line) -> int:
 def _work(steps: Sequence[StepRow]) -> list[dict[str, Any]]:
     """Each model step with calls, followed by the results of those calls.
 
-    What the model thought goes back with its calls, and so does what the provider attached to each: some refuse the next step else.
+    What the model thought goes back with its calls, and so does what the provider attached to each: some
+    refuse the next step else.
     """
     results = {row.call_id: row.result or "" for row in steps if row.kind == "tool"}
     work: list[dict[str, Any]] = []
     for row in steps:
         if row.kind == "model" and (calls := calls_of(row)):
             thought = {"reasoning_content": row.reasoning} if row.reasoning else {}
-            work.append({"role": "assistant", "content": row.content or None, **thought, "tool_calls": [_call(call) for call in calls]})
-            work += [{"role": "tool", "tool_call_id": call.id, "content": results.get(call.id, "")} for call in calls]
+            work.append(
+                {
+                    "role": "assistant",
+                    "content": row.content or None,
+                    **thought,
+                    "tool_calls": [_call(call) for call in calls],
+                }
+            )
+            work += [
+                {"role": "tool", "tool_call_id": call.id, "content": results.get(call.id, "")}
+                for call in calls
+            ]
     return work
 
 
@@ -97,7 +117,9 @@ def _object_or_empty(arguments: str) -> str:
 
 
 def _shortened(work: Sequence[dict[str, Any]], *, by: int) -> list[dict[str, Any]]:
-    """Tool results shortened until `by` bytes are saved, the oldest first, each down to a readable beginning."""
+    """Tool results shortened until `by` bytes are saved, the oldest first, each down to a readable
+    beginning.
+    """
     shortened: list[dict[str, Any]] = []
     for message in work:
         size = len(message["content"].encode()) if message["role"] == "tool" else 0

@@ -1,4 +1,6 @@
-"""What a process that is gone left undone: runs without workflow or of another version, decisions nobody heard of, stops of others."""
+"""What a process that is gone left undone: runs without workflow or of another version, decisions nobody
+heard of, stops of others.
+"""
 
 import logging
 from uuid import UUID
@@ -43,7 +45,9 @@ class Sweeper:
             self._live.stop(run_id, end_reason_of(end_reason))
 
     async def sweep(self) -> None:
-        """Take over what another version left, tell workflows what they did not hear, and look at a batch of open runs of others."""
+        """Take over what another version left, tell workflows what they did not hear, and look at a batch of
+        open runs of others.
+        """
         # What their steps came to is in their rows, and whoever opens a run owns it: so they may start again.
         await self._engine.take_over()
         async with self._database.transaction() as session:
@@ -85,7 +89,11 @@ class Sweeper:
             usage = (await step_repository.usage(session, [run_id])).get(run_id)
         ending = internal_error()
         writer = EventWriter(
-            self._database, run_id=run_id, owner=self._owner, last_id=last_ids.get(run_id, 0), on_stored=self._live.wakeups.wake
+            self._database,
+            run_id=run_id,
+            owner=self._owner,
+            last_id=last_ids.get(run_id, 0),
+            on_stored=self._live.wakeups.wake,
         )
         add_last_events(writer, ending, usage)
         values = end_values(ending, steps)

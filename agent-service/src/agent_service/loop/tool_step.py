@@ -28,7 +28,10 @@ from agent_service.tools.port import Tool, Toolbox, ToolContext, ToolResult
 
 log = logging.getLogger(__name__)
 
-_INTERRUPTED = "The call was interrupted by a restart and is not repeated, because it may have had its effect already. Say so to the user."
+_INTERRUPTED = (
+    "The call was interrupted by a restart and is not repeated, because it may have had its effect "
+    "already. Say so to the user."
+)
 _STOPPED = "The call was stopped."
 _DENIED = "The user did not allow this call. Do not repeat it; work without it or ask the user."
 _UNDECIDED = "Nobody allowed this call in time. Work without it."
@@ -72,7 +75,9 @@ class ToolSteps:
         call = await self._prepare(live, history, calls_of(model_row)[index], step=step)
         if call.problem is not None:
             return await self._begin_and_fail(call, earlier)
-        if earlier is None and (live.spec.approval_of(call.call.name) or (call.tool is not None and call.tool.needs_approval)):
+        if earlier is None and (
+            live.spec.approval_of(call.call.name) or (call.tool is not None and call.tool.needs_approval)
+        ):
             return await self._ask(call)
         await self._begin(call, earlier)
         return await self._execute(call, history)
@@ -90,7 +95,9 @@ class ToolSteps:
         if row.status == "awaiting_approval":
             await self._resume(live, row)
             if (ending := history.stop_asked()) is not None:
-                return await self._finish(call, ToolResult(_STOPPED, failed=True), monotonic_s(), ending=ending)
+                return await self._finish(
+                    call, ToolResult(_STOPPED, failed=True), monotonic_s(), ending=ending
+                )
             if row.decision != "approve":
                 text = _DENIED if row.decision == "deny" else _UNDECIDED
                 return await self._finish(call, ToolResult(text, failed=True), monotonic_s(), status="denied")
@@ -109,7 +116,15 @@ class ToolSteps:
         found = await self._toolbox.find(live.principal, (call.name,)) if call.name in offered else []
         if not found:
             names = ", ".join(offered) or "none"
-            return _Call(live, key, call, call.name or "unknown tool", None, {}, f"There is no tool named {call.name!r}. Tools: {names}.")
+            return _Call(
+                live,
+                key,
+                call,
+                call.name or "unknown tool",
+                None,
+                {},
+                f"There is no tool named {call.name!r}. Tools: {names}.",
+            )
         tool = found[0]
         try:
             arguments = check_arguments(tool, call.arguments)
@@ -130,8 +145,12 @@ class ToolSteps:
         await self._record_attempt(call, earlier, "running")
         return await self._finish(call, ToolResult(call.problem or "", failed=True), monotonic_s())
 
-    async def _record_attempt(self, call: _Call, earlier: StepRow | None, status: Literal["running", "awaiting_approval"]) -> None:
-        """The attempt's row and events. An approved call keeps its attempt, an interrupted one gets the next."""
+    async def _record_attempt(
+        self, call: _Call, earlier: StepRow | None, status: Literal["running", "awaiting_approval"]
+    ) -> None:
+        """The attempt's row and events. An approved call keeps its attempt, an interrupted one gets
+        the next.
+        """
         live, key = call.live, call.key
         values = {
             "run_id": key.run_id,
@@ -152,7 +171,9 @@ class ToolSteps:
                 await step_repository.change(session, key, {"status": status, "started_at": utc_now()})
                 return
             if earlier is not None:
-                await step_repository.mark_interrupted(session, StepKey(key.run_id, key.step, earlier.attempt))
+                await step_repository.mark_interrupted(
+                    session, StepKey(key.run_id, key.step, earlier.attempt)
+                )
             await step_repository.add(session, values)
             if status == "awaiting_approval":
                 await repository.change(session, key.run_id, {"status": "awaiting_approval"})
@@ -227,7 +248,9 @@ class ToolSteps:
         values = {
             "status": final,
             "result": kept.text,
-            "citations": orjson.dumps([citation.model_dump(mode="json") for citation in result.citations]).decode(),
+            "citations": orjson.dumps(
+                [citation.model_dump(mode="json") for citation in result.citations]
+            ).decode(),
             "files": orjson.dumps([file.model_dump(mode="json") for file in kept.files]).decode(),
             "outcome": outcome.model_dump_json(),
             "duration_ms": duration_ms,
@@ -249,14 +272,18 @@ class ToolSteps:
         async with self._database.transaction() as session:
             taken = await repository.files_size(session, call.key.run_id)
         left = self._settings.run_files_max_bytes - taken
-        return keep_files(call.key.run_id, result, bytes_left=left, file_bytes_max=self._settings.run_file_max_bytes)
+        return keep_files(
+            call.key.run_id, result, bytes_left=left, file_bytes_max=self._settings.run_file_max_bytes
+        )
 
 
 def _outcome_of(row: StepRow | None) -> StepOutcome | None:
     return None if row is None or row.outcome is None else StepOutcome.model_validate_json(row.outcome)
 
 
-def _event(call: _Call, status: Any, *, kept: Produced | None = None, duration_ms: int | None = None) -> dict[str, Any]:
+def _event(
+    call: _Call, status: Any, *, kept: Produced | None = None, duration_ms: int | None = None
+) -> dict[str, Any]:
     data = ToolEventData(
         step=call.key.step,
         call_id=call.call.id,

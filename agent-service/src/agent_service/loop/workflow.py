@@ -1,4 +1,6 @@
-"""The loop of a run as a durable workflow: the model answers, its tool calls are made, until it calls no more or a limit ends it."""
+"""The loop of a run as a durable workflow: the model answers, its tool calls are made, until it calls no more
+or a limit ends it.
+"""
 
 import asyncio
 import logging
@@ -97,7 +99,9 @@ class RunWorkflow:
             self._live.wakeups.wake(run_id)
 
     async def drain(self, timeout_s: float) -> None:
-        """Begin no further step, and give those under way `timeout_s`; what is left continues in the next process."""
+        """Begin no further step, and give those under way `timeout_s`; what is left continues in the next
+        process.
+        """
         if not self._draining:
             self._draining = True
             self._drained_at_s = monotonic_s() + timeout_s
@@ -114,7 +118,11 @@ class RunWorkflow:
         if row is None or row.started_at is None:
             return None
         writer = EventWriter(
-            self._database, run_id=run_id, owner=self._owner, last_id=last_ids.get(run_id, 0), on_stored=self._live.wakeups.wake
+            self._database,
+            run_id=run_id,
+            owner=self._owner,
+            last_id=last_ids.get(run_id, 0),
+            on_stored=self._live.wakeups.wake,
         )
         live = LiveRun(
             run_id=run_id,
@@ -135,7 +143,9 @@ class RunWorkflow:
         for round_number in range(1, steps_max + 1):
             step = model_step = step + 1
             last = round_number == steps_max
-            outcome = await self._guarded(live, f"model {step}", partial(self._models.run, live, step, last=last))
+            outcome = await self._guarded(
+                live, f"model {step}", partial(self._models.run, live, step, last=last)
+            )
             if outcome.ending is not None:
                 return outcome.ending
             for index in range(outcome.calls):
@@ -150,12 +160,17 @@ class RunWorkflow:
         outcome = await self._guarded(live, f"tool {step}", work)
         if outcome.awaiting is None:
             return outcome
-        await durable.receive(approval_topic(outcome.awaiting), timeout_s=await self._left_to_decide_s(live.run_id, outcome.awaiting))
+        await durable.receive(
+            approval_topic(outcome.awaiting),
+            timeout_s=await self._left_to_decide_s(live.run_id, outcome.awaiting),
+        )
         # What was decided is in the row; the message only wakes the workflow.
         return await self._guarded(live, f"decided {step}", partial(self._tools.decided, live, step))
 
     async def _left_to_decide_s(self, run_id: UUID, call_id: str) -> float:
-        """Counted from the question, for a workflow that was started again; for one that continues, the engine keeps its first answer."""
+        """Counted from the question, for a workflow that was started again; for one that continues, the
+        engine keeps its first answer.
+        """
 
         async def read() -> StepRow | None:
             async with self._database.transaction() as session:
@@ -165,10 +180,13 @@ class RunWorkflow:
         asked_s = 0 if row is None else (utc_now() - row.started_at).total_seconds()
         return max(self._settings.approval_wait_max_s - asked_s, 0)
 
-    async def _guarded(self, live: LiveRun, name: str, work: Callable[[], Awaitable[StepOutcome]]) -> StepOutcome:
+    async def _guarded(
+        self, live: LiveRun, name: str, work: Callable[[], Awaitable[StepOutcome]]
+    ) -> StepOutcome:
         """The outcome of a step; what nobody foresaw ends the run instead of leaving it open for ever.
 
-        A database that is away is waited for: the step then begins again and finds in its rows how far it was.
+        A database that is away is waited for: the step then begins again and finds in its rows how far it
+        was.
         """
 
         async def guarded() -> dict[str, object]:
@@ -183,7 +201,9 @@ class RunWorkflow:
 
         return StepOutcome.model_validate(await self._step(live, name, guarded))
 
-    async def _step(self, live: LiveRun, name: str, work: Callable[[], Awaitable[dict[str, object]]]) -> dict[str, object]:
+    async def _step(
+        self, live: LiveRun, name: str, work: Callable[[], Awaitable[dict[str, object]]]
+    ) -> dict[str, object]:
         async def counted() -> dict[str, object]:
             self._steps_running += 1
             try:
@@ -257,7 +277,9 @@ async def through_outages(work: Callable[[], Awaitable[T]]) -> T:
 
 
 async def _for_ever() -> Never:
-    """Until the process ends: the engine counts the workflow as unfinished, so the next process continues with it."""
+    """Until the process ends: the engine counts the workflow as unfinished, so the next process continues
+    with it.
+    """
     while True:
         await asyncio.Event().wait()
 
@@ -276,4 +298,9 @@ def add_last_events(writer: EventWriter, ending: RunEnding, usage: MessageUsage 
 def end_values(ending: RunEnding, steps: Sequence[StepRow]) -> dict[str, object]:
     """What the row of an ended run says; `steps` are the last attempts."""
     error = ending.error and ending.error.model_dump_json()
-    return {"status": ending.status, "output": output_of(steps), "finish_reason": ending.finish_reason, "error": error}
+    return {
+        "status": ending.status,
+        "output": output_of(steps),
+        "finish_reason": ending.finish_reason,
+        "error": error,
+    }

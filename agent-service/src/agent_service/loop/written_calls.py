@@ -1,7 +1,8 @@
 """Tool calls that a model writes out as text instead of making them.
 
-Small models sometimes answer with the bare JSON of a call. It is taken as the call when the whole answer is one such object (fenced or not)
-that names an offered tool; until that is clear its text is kept back, so that nobody is shown half a call.
+Small models sometimes answer with the bare JSON of a call. It is taken as the call when the whole answer is
+one such object (fenced or not) that names an offered tool; until that is clear its text is kept back, so that
+nobody is shown half a call.
 """
 
 from collections.abc import Mapping
@@ -26,7 +27,9 @@ class WrittenCall:
 
 
 class HeldText:
-    """The text of one model step on its way to the reader. `offered`: the tools the model may call, each with its parameters' names."""
+    """The text of one model step on its way to the reader. `offered`: the tools the model may call, each with
+    its parameters' names.
+    """
 
     def __init__(self, offered: Mapping[str, AbstractSet[str]]) -> None:
         self._offered = offered

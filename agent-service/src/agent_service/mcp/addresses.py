@@ -1,4 +1,6 @@
-"""Which addresses an MCP server may have: never those of a cloud's metadata, and private ones only where that is allowed."""
+"""Which addresses an MCP server may have: never those of a cloud's metadata, and private ones only where that
+is allowed.
+"""
 
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import urlsplit
@@ -6,7 +8,12 @@ from urllib.parse import urlsplit
 URL_CHARS_MAX = 2_048
 
 # Where clouds answer for a machine's credentials and settings: AWS, Alibaba, Oracle, Azure, Google.
-_METADATA = tuple(map(ip_network, ("fd00:ec2::/32", "100.100.100.200/32", "192.0.0.192/32", "168.63.129.16/32", "fd20:ce::/64")))
+_METADATA = tuple(
+    map(
+        ip_network,
+        ("fd00:ec2::/32", "100.100.100.200/32", "192.0.0.192/32", "168.63.129.16/32", "fd20:ce::/64"),
+    )
+)
 _SITE_LOCAL = IPv6Network("fec0::/10")
 _NAT64 = IPv6Network("64:ff9b::/96")
 _SIX_TO_FOUR = IPv6Network("2002::/16")
@@ -50,11 +57,16 @@ def check_address(address: IPv4Address | IPv6Address, *, private_allowed: bool) 
     """Raises: AddressRefused when nothing may be sent there."""
     inner = _embedded(address)
     if inner.is_link_local or inner in _SITE_LOCAL or any(inner in network for network in _METADATA):
-        raise AddressRefused(f"{inner} is a link-local, site-local or metadata address, and nothing is ever sent there")
+        raise AddressRefused(
+            f"{inner} is a link-local, site-local or metadata address, and nothing is ever sent there"
+        )
     if inner.is_multicast or inner.is_unspecified or (inner.is_reserved and not inner.is_loopback):
         raise AddressRefused(f"{inner} is not the address of a server")
     if not private_allowed and not inner.is_global:
-        raise AddressRefused(f"{inner} is an address of the own network; the operator can allow those (MCP_ALLOW_PRIVATE_ADDRESSES)")
+        raise AddressRefused(
+            f"{inner} is an address of the own network; the operator can allow those "
+            "(MCP_ALLOW_PRIVATE_ADDRESSES)"
+        )
 
 
 def _embedded(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:

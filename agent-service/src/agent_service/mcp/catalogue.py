@@ -1,4 +1,6 @@
-"""What a server lists, turned into tools: names that models accept, schemas that can be trusted, descriptions of bounded length."""
+"""What a server lists, turned into tools: names that models accept, schemas that can be trusted, descriptions
+of bounded length.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -48,7 +50,9 @@ def build(server: Server, listed: Sequence[RemoteTool]) -> tuple[Entry, ...]:
 
 
 def tool_name(server_name: str, remote_name: str) -> str:
-    """`<server>__<tool>`; what had to be changed carries a digest of the original, so the same tool always has the same name."""
+    """`<server>__<tool>`; what had to be changed carries a digest of the original, so the same tool always
+    has the same name.
+    """
     plain = f"{server_name}__{remote_name}"
     name = _NOT_IN_NAMES.sub("_", plain)
     if name == plain and len(name) <= _NAME_CHARS_MAX:

@@ -1,4 +1,6 @@
-"""The connection to one MCP server: opened when it is used, closed when it is idle, opened again with growing pauses."""
+"""The connection to one MCP server: opened when it is used, closed when it is idle, opened again with growing
+pauses.
+"""
 
 import asyncio
 import contextlib
@@ -47,10 +49,18 @@ class _Link:
 
     @property
     def usable(self) -> bool:
-        return not self.ended.is_set() and not self.close_asked.is_set() and not (self.opened.done() and self._session_gone())
+        return (
+            not self.ended.is_set()
+            and not self.close_asked.is_set()
+            and not (self.opened.done() and self._session_gone())
+        )
 
     def _session_gone(self) -> bool:
-        return self.opened.cancelled() or self.opened.exception() is not None or self.opened.result().closed.is_set()
+        return (
+            self.opened.cancelled()
+            or self.opened.exception() is not None
+            or self.opened.result().closed.is_set()
+        )
 
 
 class Connection:
@@ -88,7 +98,9 @@ class Connection:
         return Check(health.checked_at or utc_now(), health.latency_ms, health.error, digest)
 
     def learn(self, check: Check) -> None:
-        """Take over what another process found, unless this one knows something newer. Other tools than ours are listed at the next use."""
+        """Take over what another process found, unless this one knows something newer. Other tools than ours
+        are listed at the next use.
+        """
         if self.health.checked_at is not None and self.health.checked_at >= check.checked_at:
             return
         self.health.checked_at, self.health.latency_ms = check.checked_at, check.latency_ms
@@ -106,7 +118,9 @@ class Connection:
                 result = await self._call(entry, arguments)
         except TimeoutError:
             self._note_failure(f"{entry.remote_name} did not answer in {self.server.call_timeout_s:g} s")
-            return ToolResult(f"The tool did not answer within {self.server.call_timeout_s:g} seconds.", failed=True)
+            return ToolResult(
+                f"The tool did not answer within {self.server.call_timeout_s:g} seconds.", failed=True
+            )
         except ServerError as error:
             self._note_failure(str(error))
             return ToolResult(f"The tool could not be called: {error}.", failed=True)
@@ -157,7 +171,9 @@ class Connection:
             if link is None or not link.usable:
                 wait_s = self._not_before_s - monotonic_s()
                 if wait_s > 0 and not force:
-                    raise ServerError(f"{self.health.error or 'it does not answer'} (tried again in {wait_s:.0f} s)")
+                    raise ServerError(
+                        f"{self.health.error or 'it does not answer'} (tried again in {wait_s:.0f} s)"
+                    )
                 if link is not None:
                     await self._drop(link)
                 link = self._link = _Link()
@@ -199,7 +215,9 @@ class Connection:
                 if idle_left_s <= 0 and not link.in_use:
                     link.close_asked.set()  # whoever comes from here on opens another
                     return
-                done, _ = await asyncio.wait(ends, timeout=max(idle_left_s, 0.05), return_when=asyncio.FIRST_COMPLETED)
+                done, _ = await asyncio.wait(
+                    ends, timeout=max(idle_left_s, 0.05), return_when=asyncio.FIRST_COMPLETED
+                )
                 if done:
                     return
         finally:

@@ -1,4 +1,6 @@
-"""HTTP of MCP servers: for administrators only, since their URLs and tools are the organisation's business."""
+"""HTTP of MCP servers: for administrators only, since their URLs and tools are the organisation's
+business.
+"""
 
 from typing import Annotated, cast
 from uuid import UUID
@@ -25,7 +27,9 @@ async def list_servers(mcp: McpDep, principal: Manager) -> Page[McpServer]:
 
 
 @router.post("", status_code=201, summary="Add an MCP server that is reached over HTTP")
-async def create_server(body: McpServerCreate, session: SessionDep, mcp: McpDep, principal: Manager) -> McpServer:
+async def create_server(
+    body: McpServerCreate, session: SessionDep, mcp: McpDep, principal: Manager
+) -> McpServer:
     return await mcp.create(session, principal, body)
 
 
@@ -35,7 +39,9 @@ async def read_server(server_id: UUID, session: SessionDep, mcp: McpDep, princip
 
 
 @router.patch("/{server_id}", summary="Change an MCP server")
-async def patch_server(server_id: UUID, body: McpServerPatch, session: SessionDep, mcp: McpDep, principal: Manager) -> McpServer:
+async def patch_server(
+    server_id: UUID, body: McpServerPatch, session: SessionDep, mcp: McpDep, principal: Manager
+) -> McpServer:
     return await mcp.patch(session, principal, server_id, body)
 
 

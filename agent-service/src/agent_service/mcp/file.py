@@ -19,7 +19,8 @@ SERVERS_MAX = 64
 _FILE_BYTES_MAX = 1_000_000
 _NAMESPACE = UUID("a0000000-0000-4000-8000-00000000c001")
 
-# Where the certificates of a company's own authority are, in the words of OpenSSL, requests, curl and node. No secret.
+# Where the certificates of a company's own authority are, in the words of OpenSSL, requests, curl and node.
+# No secret.
 _TRUST = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
 
 _Argument = Annotated[str, Field(max_length=4_096, pattern="^[^\\x00]*$")]
@@ -114,17 +115,26 @@ def _server(entry: _Entry, path: Path) -> Server:
         tools=None if entry.tools is None else frozenset(entry.tools),
         connect_timeout_s=entry.connect_timeout_s,
         call_timeout_s=entry.call_timeout_s,
-        access=Access(frozenset(entry.access.roles), frozenset(entry.access.team_ids), frozenset(entry.access.user_ids)),
+        access=Access(
+            frozenset(entry.access.roles), frozenset(entry.access.team_ids), frozenset(entry.access.user_ids)
+        ),
         approval=entry.approval,
     )
 
 
 def _program(entry: _Entry) -> Stdio:
-    """The program with a clean environment: PATH, whose certificates to trust, and what the file names. Nothing else reaches it."""
+    """The program with a clean environment: PATH, whose certificates to trust, and what the file names.
+    Nothing else reaches it.
+    """
     own = environment()
     inherited = {name: own[name] for name in ("PATH", *_TRUST, *entry.env_from) if name in own}
     given = {name: value.get_secret_value() for name, value in entry.env.items()}
-    return Stdio(command=cast("str", entry.command), args=tuple(entry.args), env={"LANG": "C.UTF-8", **inherited, **given}, cwd=entry.cwd)
+    return Stdio(
+        command=cast("str", entry.command),
+        args=tuple(entry.args),
+        env={"LANG": "C.UTF-8", **inherited, **given},
+        cwd=entry.cwd,
+    )
 
 
 def _address(entry: _Entry) -> StreamableHttp:

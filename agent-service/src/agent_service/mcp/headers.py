@@ -9,8 +9,10 @@ VALUE_CHARS_MAX = 4_096
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
 _VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?")
 _OURS = frozenset({
-    "host", "connection", "content-length", "content-type", "content-encoding", "transfer-encoding", "te", "trailer", "upgrade", "expect",
-    "accept", "accept-encoding", "keep-alive", "last-event-id", "mcp-session-id", "mcp-protocol-version", "mcp-method", "mcp-name",
+    "host", "connection", "content-length", "content-type", "content-encoding", "transfer-encoding", "te",
+    "trailer", "upgrade", "expect",
+    "accept", "accept-encoding", "keep-alive", "last-event-id", "mcp-session-id", "mcp-protocol-version",
+    "mcp-method", "mcp-name",
 })  # fmt: skip
 
 
@@ -31,6 +33,8 @@ def check_headers(headers: Mapping[str, str]) -> dict[str, str]:
         if name.lower() in seen:
             raise HeaderRefused(f"the header {name} is given twice")
         if len(value) > VALUE_CHARS_MAX or not _VALUE.fullmatch(value):
-            raise HeaderRefused(f"the value of {name} must be 1 to {VALUE_CHARS_MAX} printable ASCII characters on one line")
+            raise HeaderRefused(
+                f"the value of {name} must be 1 to {VALUE_CHARS_MAX} printable ASCII characters on one line"
+            )
         seen.add(name.lower())
     return dict(headers)

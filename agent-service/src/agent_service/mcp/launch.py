@@ -1,7 +1,8 @@
 """Start a program that dies with its parent: run as `python -I -S launch.py PARENT_PID PROGRAM [ARG...]`.
 
-A program of its own instead of a preexec hook: hooks run Python between fork and exec, which can deadlock in a process with
-threads. On Linux the kernel kills the program when the parent dies, kill -9 included; elsewhere it sees its input end.
+A program of its own instead of a preexec hook: hooks run Python between fork and exec, which can deadlock in
+a process with threads. On Linux the kernel kills the program when the parent dies, kill -9 included;
+elsewhere it sees its input end.
 """
 
 import ctypes

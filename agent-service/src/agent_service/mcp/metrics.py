@@ -20,7 +20,9 @@ class McpMetrics:
 
     def __init__(self, metrics: Metrics) -> None:
         self._calls = metrics.counter("mcp_calls", "Calls of tools of MCP servers", ("server", "outcome"))
-        self._seconds = metrics.histogram("mcp_call_seconds", "Time to the answer of a tool of an MCP server", ("server",))
+        self._seconds = metrics.histogram(
+            "mcp_call_seconds", "Time to the answer of a tool of an MCP server", ("server",)
+        )
 
     @contextmanager
     def timing(self, server_name: str) -> Generator[CallOutcome]:

@@ -33,7 +33,9 @@ class StreamableHttp:
 
 
 Approval = Literal["never", "unless_read_only", "always"]
-"""Which calls the person of a run must agree to, whatever the agent says; one that destroys by its own word always."""
+"""Which calls the person of a run must agree to, whatever the agent says; one that destroys by its own word
+always.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +49,16 @@ class Access:
     def allows(self, principal: Principal) -> bool:
         if Permission.TOOLS_MANAGE in ROLE_PERMISSIONS[principal.role] or principal.role in self.roles:
             return True
-        return principal.user_id in self.user_ids or not self.team_ids.isdisjoint((principal.team_id, *principal.team_ids))
+        return principal.user_id in self.user_ids or not self.team_ids.isdisjoint(
+            (principal.team_id, *principal.team_ids)
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """One configured server. `organisation_ids` None: all; `tools` None: all it lists. `revision` changes with any of it."""
+    """One configured server. `organisation_ids` None: all; `tools` None: all it lists. `revision` changes
+    with any of it.
+    """
 
     id: UUID
     name: str
@@ -83,7 +89,9 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class RemoteTool:
-    """A tool as its server describes it; nothing of it is trusted. `read_only` and `destructive`: it says so itself."""
+    """A tool as its server describes it; nothing of it is trusted. `read_only` and `destructive`: it says so
+    itself.
+    """
 
     name: str
     title: str

@@ -13,8 +13,13 @@ from agent_service.mcp.models import McpServerRow
 
 
 async def lock_organisation(session: AsyncSession, organisation_id: UUID) -> None:
-    """Keeps other writers of this organisation's servers out until the transaction ends: counts and names stay true."""
-    await session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": f"mcp_server:{organisation_id}"})
+    """Keeps other writers of this organisation's servers out until the transaction ends: counts and names
+    stay true.
+    """
+    await session.execute(
+        text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"),
+        {"key": f"mcp_server:{organisation_id}"},
+    )
 
 
 async def add(session: AsyncSession, row: McpServerRow) -> None:
@@ -24,13 +29,19 @@ async def add(session: AsyncSession, row: McpServerRow) -> None:
 
 async def get(session: AsyncSession, *, server_id: UUID, organisation_id: UUID) -> McpServerRow | None:
     """The server when it is this organisation's."""
-    query = select(McpServerRow).where(McpServerRow.id == server_id, McpServerRow.organisation_id == organisation_id)
+    query = select(McpServerRow).where(
+        McpServerRow.id == server_id, McpServerRow.organisation_id == organisation_id
+    )
     return (await session.execute(query)).scalar_one_or_none()
 
 
 async def of_organisation(session: AsyncSession, organisation_id: UUID) -> Sequence[McpServerRow]:
     """Its servers by name."""
-    query = select(McpServerRow).where(McpServerRow.organisation_id == organisation_id).order_by(McpServerRow.name)
+    query = (
+        select(McpServerRow)
+        .where(McpServerRow.organisation_id == organisation_id)
+        .order_by(McpServerRow.name)
+    )
     return (await session.execute(query)).scalars().all()
 
 
@@ -41,7 +52,9 @@ async def every(session: AsyncSession) -> Sequence[McpServerRow]:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What the last check of a server found. `digest` is that of the tools it listed; None: it did not answer."""
+    """What the last check of a server found. `digest` is that of the tools it listed; None: it did not
+    answer.
+    """
 
     checked_at: datetime
     latency_ms: float | None
@@ -51,9 +64,11 @@ class Check:
 
 _CLAIM = """
 INSERT INTO mcp_check (server_id, revision, claimed_at)
-SELECT c.server_id, c.revision, now() FROM unnest(CAST(:ids AS uuid[]), CAST(:revisions AS text[])) AS c (server_id, revision)
+SELECT c.server_id, c.revision, now() FROM unnest(CAST(:ids AS uuid[]), CAST(:revisions AS text[])) AS c
+(server_id, revision)
 ON CONFLICT (server_id) DO UPDATE SET claimed_at = now(), revision = excluded.revision
-WHERE mcp_check.claimed_at < now() - make_interval(secs => :interval_s) OR mcp_check.revision <> excluded.revision
+WHERE mcp_check.claimed_at < now() - make_interval(secs => :interval_s) OR mcp_check.revision <>
+excluded.revision
 RETURNING server_id
 """
 
@@ -65,9 +80,16 @@ async def claim_checks(session: AsyncSession, servers: Mapping[UUID, str], *, in
 
 
 async def note_check(session: AsyncSession, server_id: UUID, check: Check) -> None:
-    values = {"id": server_id, "at": check.checked_at, "latency_ms": check.latency_ms, "error": check.error, "digest": check.digest}
+    values = {
+        "id": server_id,
+        "at": check.checked_at,
+        "latency_ms": check.latency_ms,
+        "error": check.error,
+        "digest": check.digest,
+    }
     statement = (
-        "UPDATE mcp_check SET checked_at = :at, latency_ms = :latency_ms, error = :error, tools_digest = :digest WHERE server_id = :id"
+        "UPDATE mcp_check SET checked_at = :at, latency_ms = :latency_ms, error = :error, tools_digest = "
+        ":digest WHERE server_id = :id"
     )
     await session.execute(text(statement), values)
 
@@ -83,12 +105,16 @@ async def checks(session: AsyncSession, server_ids: Sequence[UUID]) -> dict[UUID
 
 
 async def count(session: AsyncSession, organisation_id: UUID) -> int:
-    query = select(func.count()).select_from(McpServerRow).where(McpServerRow.organisation_id == organisation_id)
+    query = (
+        select(func.count()).select_from(McpServerRow).where(McpServerRow.organisation_id == organisation_id)
+    )
     return (await session.execute(query)).scalar_one()
 
 
 async def is_name_taken(session: AsyncSession, *, name: str, organisation_id: UUID) -> bool:
-    query = select(McpServerRow.id).where(McpServerRow.name == name, McpServerRow.organisation_id == organisation_id)
+    query = select(McpServerRow.id).where(
+        McpServerRow.name == name, McpServerRow.organisation_id == organisation_id
+    )
     return (await session.execute(query)).first() is not None
 
 

@@ -15,25 +15,41 @@ from agent_service.mcp.port import Approval
 
 _Name = Annotated[
     str,
-    Field(pattern=SERVER_NAME_PATTERN, max_length=32, description="a-z, 0-9, - and _; its tools are called <name>__<tool>"),
+    Field(
+        pattern=SERVER_NAME_PATTERN,
+        max_length=32,
+        description="a-z, 0-9, - and _; its tools are called <name>__<tool>",
+    ),
 ]
-_Url = Annotated[str, Field(min_length=1, max_length=URL_CHARS_MAX, description="address of the server's streamable HTTP endpoint")]
+_Url = Annotated[
+    str,
+    Field(
+        min_length=1, max_length=URL_CHARS_MAX, description="address of the server's streamable HTTP endpoint"
+    ),
+]
 _Headers = Annotated[
     dict[str, SecretStr],
-    Field(max_length=HEADERS_MAX, description="sent with each request, such as Authorization; stored encrypted, never shown again"),
+    Field(
+        max_length=HEADERS_MAX,
+        description="sent with each request, such as Authorization; stored encrypted, never shown again",
+    ),
 ]
 _Tools = Annotated[
-    list[Annotated[str, Field(min_length=1, max_length=128)]], Field(max_length=128, description="only these of its tools; null: all")
+    list[Annotated[str, Field(min_length=1, max_length=128)]],
+    Field(max_length=128, description="only these of its tools; null: all"),
 ]
-_ConnectTimeout = Annotated[float, Field(gt=0, le=120, description="seconds until it must have answered the greeting")]
+_ConnectTimeout = Annotated[
+    float, Field(gt=0, le=120, description="seconds until it must have answered the greeting")
+]
 _CallTimeout = Annotated[float, Field(gt=0, le=3_600, description="seconds one call may take")]
 
 
 _Approval = Annotated[
     Approval,
     Field(
-        description="which calls the person of a run must agree to, whatever the agent says: `unless_read_only` all but those of tools that"
-        " call themselves read-only; a tool that calls itself destructive asks always"
+        description="which calls the person of a run must agree to, whatever the agent says:"
+        " `unless_read_only` all but those of tools that call themselves read-only; a tool that calls itself"
+        " destructive asks always"
     ),
 ]
 
@@ -43,8 +59,12 @@ class McpAccess(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    roles: list[Role] = Field(default_factory=list[Role], max_length=16, description="everybody with one of these roles")
-    team_ids: list[UUID] = Field(default_factory=list[UUID], max_length=200, description="every member of one of these teams")
+    roles: list[Role] = Field(
+        default_factory=list[Role], max_length=16, description="everybody with one of these roles"
+    )
+    team_ids: list[UUID] = Field(
+        default_factory=list[UUID], max_length=200, description="every member of one of these teams"
+    )
     user_ids: list[UUID] = Field(default_factory=list[UUID], max_length=1_000, description="these people")
 
 
@@ -85,7 +105,9 @@ class McpServerStatus(BaseModel):
     state: Literal["ok", "failing", "unchecked", "disabled"]
     connected: bool
     checked_at: datetime | None
-    latency_ms: float | None = Field(description="of the last check: connecting where needed, and listing the tools")
+    latency_ms: float | None = Field(
+        description="of the last check: connecting where needed, and listing the tools"
+    )
     tool_count: int | None
     error: str | None = Field(description="what went wrong last, in plain words")
     calls: int

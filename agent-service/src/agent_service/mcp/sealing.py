@@ -1,4 +1,6 @@
-"""Secrets at rest: headers of MCP servers are stored encrypted and never leave the service but towards their server."""
+"""Secrets at rest: headers of MCP servers are stored encrypted and never leave the service but towards their
+server.
+"""
 
 import json
 import secrets
@@ -18,10 +20,14 @@ class Unsealable(Exception):
 
 
 class Seal:
-    """AES-256-GCM under a key derived from a secret of the service; each value is bound to the id of its server."""
+    """AES-256-GCM under a key derived from a secret of the service; each value is bound to the id of its
+    server.
+    """
 
     def __init__(self, secret: str) -> None:
-        derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"atrium agent-service mcp headers").derive(secret.encode())
+        derived = HKDF(
+            algorithm=SHA256(), length=32, salt=None, info=b"atrium agent-service mcp headers"
+        ).derive(secret.encode())
         self._cipher = AESGCM(derived)
 
     def close(self, server_id: UUID, headers: dict[str, str]) -> bytes:

@@ -64,7 +64,11 @@ class McpServers:
         """The servers of the principal's organisation: those of the file first, then its own by name."""
         async with self._database.transaction() as session:
             rows = await repository.of_organisation(session, principal.organisation_id)
-        shared = [KnownServer(server) for server in self._from_file.values() if _is_for(server, principal.organisation_id)]
+        shared = [
+            KnownServer(server)
+            for server in self._from_file.values()
+            if _is_for(server, principal.organisation_id)
+        ]
         return shared + [self._known(row) for row in rows]
 
     def from_file(self, principal: Principal, server_id: UUID) -> KnownServer | None:
@@ -87,7 +91,9 @@ class McpServers:
         if connection is None or connection.server.revision != server.revision:
             if connection is not None:
                 self._tasks.spawn(connection.close(), name=f"close MCP server {server.name}")
-            connection = self._connections[server.id] = Connection(server, self._open_session, self._limits, self._tasks)
+            connection = self._connections[server.id] = Connection(
+                server, self._open_session, self._limits, self._tasks
+            )
         return connection
 
     async def forget(self, server_id: UUID) -> None:
@@ -103,13 +109,17 @@ class McpServers:
 
     def offer(self, connection: Connection, entry: Entry) -> Offer:
         """One entry as an offer, with what keeps it from being called."""
-        reason = f"its server offers it in a way that cannot be used: {entry.refused}" if entry.refused else None
+        reason = (
+            f"its server offers it in a way that cannot be used: {entry.refused}" if entry.refused else None
+        )
         if reason is None and connection.health.error is not None and not connection.is_open:
             reason = f"the MCP server {connection.server.name} does not answer: {connection.health.error}"
         return Offer(McpTool(entry, connection, self._metrics), reason)
 
     async def find(self, principal: Principal, names: tuple[str, ...]) -> list[Tool]:
-        """Those of `names` that a server the principal may use lists; only the servers they name are asked."""
+        """Those of `names` that a server the principal may use lists; only the servers they name
+        are asked.
+        """
         wanted = {server_of(name) for name in names}
         if not wanted - {""}:
             return []
@@ -118,11 +128,19 @@ class McpServers:
         found: list[Tool] = []
         for connection, entries in await asyncio.gather(*asked):
             # A server that fails now stays: its tools then say so when they are called.
-            found += [McpTool(entry, connection, self._metrics) for entry in entries if entry.name in names and entry.refused is None]
+            found += [
+                McpTool(entry, connection, self._metrics)
+                for entry in entries
+                if entry.name in names and entry.refused is None
+            ]
         return found
 
     async def _usable(self, principal: Principal) -> list[Server]:
-        servers = [known.server for known in await self.known(principal) if known.problem is None and known.server.enabled]
+        servers = [
+            known.server
+            for known in await self.known(principal)
+            if known.problem is None and known.server.enabled
+        ]
         return [server for server in servers if server.access.allows(principal)]
 
     async def _catalogue(self, connection: Connection) -> tuple[Connection, tuple[Entry, ...]]:
@@ -132,20 +150,26 @@ class McpServers:
             return connection, ()
 
     async def check_due(self) -> None:
-        """Check each server whose last check is long ago, one process for all; what was not in use is closed again."""
+        """Check each server whose last check is long ago, one process for all; what was not in use is closed
+        again.
+        """
         async with self._database.transaction() as session:
             rows = await repository.every(session)
         known = [*map(KnownServer, self._from_file.values()), *map(self._known, rows)]
         present = {item.server.id for item in known}
         for gone in [server_id for server_id in self._connections if server_id not in present]:
             await self.forget(gone)
-        servers = {item.server.id: item.server for item in known if item.problem is None and item.server.enabled}
+        servers = {
+            item.server.id: item.server for item in known if item.problem is None and item.server.enabled
+        }
         if not servers:
             return
         async with self._database.transaction() as session:
             revisions = {server.id: server.revision for server in servers.values()}
             mine = await repository.claim_checks(session, revisions, interval_s=self._check_interval_s)
-            found = await repository.checks(session, [server_id for server_id in servers if server_id not in mine])
+            found = await repository.checks(
+                session, [server_id for server_id in servers if server_id not in mine]
+            )
         for server_id, check in found.items():
             self.connection(servers[server_id]).learn(check)
         slots = asyncio.Semaphore(_CHECKS_AT_ONCE_MAX)
@@ -169,11 +193,16 @@ class McpServers:
         headers: Mapping[str, str] = {}
         problem = None
         if self.is_in_file(row.name):
-            problem = "the operator's file names a server like this one, which comes first; rename or remove this one"
+            problem = (
+                "the operator's file names a server like this one, which comes first; rename or remove "
+                "this one"
+            )
         try:
             headers = self._seal.open(row.id, row.sealed_headers) if row.sealed_headers is not None else {}
         except Unsealable:
-            problem = "its headers cannot be read any more, the key of the service has changed; enter them again"
+            problem = (
+                "its headers cannot be read any more, the key of the service has changed; enter them again"
+            )
         server = Server(
             id=row.id,
             name=row.name,
@@ -185,7 +214,9 @@ class McpServers:
             connect_timeout_s=row.connect_timeout_s,
             call_timeout_s=row.call_timeout_s,
             enabled=row.enabled,
-            access=Access(frozenset(row.access_roles), frozenset(row.access_team_ids), frozenset(row.access_user_ids)),
+            access=Access(
+                frozenset(row.access_roles), frozenset(row.access_team_ids), frozenset(row.access_user_ids)
+            ),
             approval=cast("Approval", row.approval),
         )
         return KnownServer(server, row, problem)

@@ -12,11 +12,24 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from agent_service.mcp import repository
 from agent_service.mcp.addresses import AddressRefused, check_address, check_url, literal_address
-from agent_service.mcp.errors import ServerFromFile, ServerInvalid, ServerNameTaken, ServerNotFound, TooManyServers
+from agent_service.mcp.errors import (
+    ServerFromFile,
+    ServerInvalid,
+    ServerNameTaken,
+    ServerNotFound,
+    TooManyServers,
+)
 from agent_service.mcp.headers import HeaderRefused, check_headers
 from agent_service.mcp.models import McpServerRow
 from agent_service.mcp.port import Access, ServerError, Stdio
-from agent_service.mcp.schemas import McpAccess, McpCheck, McpServer, McpServerCreate, McpServerPatch, McpServerStatus
+from agent_service.mcp.schemas import (
+    McpAccess,
+    McpCheck,
+    McpServer,
+    McpServerCreate,
+    McpServerPatch,
+    McpServerStatus,
+)
 from agent_service.mcp.sealing import Seal
 from agent_service.mcp.servers import KnownServer, McpServers
 from agent_service.tools import service as tools
@@ -51,7 +64,9 @@ class McpService:
         await repository.lock_organisation(session, principal.organisation_id)
         if await repository.count(session, principal.organisation_id) >= self._servers_max:
             raise TooManyServers(self._servers_max)
-        taken = await repository.is_name_taken(session, name=body.name, organisation_id=principal.organisation_id)
+        taken = await repository.is_name_taken(
+            session, name=body.name, organisation_id=principal.organisation_id
+        )
         if taken or self._servers.is_in_file(body.name):
             raise ServerNameTaken
         now, server_id = utc_now(), uuid7()
@@ -75,7 +90,9 @@ class McpService:
         await repository.add(session, row)
         return self.view(self._servers.of_row(row))
 
-    async def patch(self, session: AsyncSession, principal: Principal, server_id: UUID, body: McpServerPatch) -> McpServer:
+    async def patch(
+        self, session: AsyncSession, principal: Principal, server_id: UUID, body: McpServerPatch
+    ) -> McpServer:
         """Raises: ServerNotFound, ServerFromFile, ServerInvalid."""
         # Of two changes at once the second must see the headers the first one stored.
         await repository.lock_organisation(session, principal.organisation_id)
@@ -90,7 +107,10 @@ class McpService:
         if body.headers is not None:
             headers = _headers(body.headers)
             del values["headers"]
-            values |= {"sealed_headers": self._seal.close(row.id, headers) if headers else None, "header_names": sorted(headers)}
+            values |= {
+                "sealed_headers": self._seal.close(row.id, headers) if headers else None,
+                "header_names": sorted(headers),
+            }
         if body.access is not None:
             del values["access"]
             values |= _access_columns(body.access)
@@ -129,7 +149,11 @@ class McpService:
         """The server as the API shows it, without a secret."""
         server, row = known.server, known.row
         stdio = isinstance(server.target, Stdio)
-        header_names = row.header_names if row else ([] if isinstance(server.target, Stdio) else sorted(server.target.headers))
+        header_names = (
+            row.header_names
+            if row
+            else ([] if isinstance(server.target, Stdio) else sorted(server.target.headers))
+        )
         return McpServer(
             id=server.id,
             name=server.name,
@@ -152,7 +176,15 @@ class McpService:
     def _status(self, known: KnownServer) -> McpServerStatus:
         connection = self._servers.connection(known.server)
         health, error = connection.health, known.problem or connection.health.error
-        state = "disabled" if not known.server.enabled else "failing" if error else "ok" if health.checked_at else "unchecked"
+        state = (
+            "disabled"
+            if not known.server.enabled
+            else "failing"
+            if error
+            else "ok"
+            if health.checked_at
+            else "unchecked"
+        )
         return McpServerStatus(
             state=state,
             connected=connection.is_open,
@@ -165,7 +197,9 @@ class McpService:
         )
 
     def _check_url(self, url: str) -> None:
-        """The form of the URL, and the address when it names one; what a host name resolves to is checked at each connect."""
+        """The form of the URL, and the address when it names one; what a host name resolves to is checked at
+        each connect.
+        """
         try:
             check_url(url)
             if (address := literal_address(url)) is not None:

@@ -1,4 +1,6 @@
-"""The tables of runs. What models and tools wrote is JSON in text columns: jsonb refuses some of what they write."""
+"""The tables of runs. What models and tools wrote is JSON in text columns: jsonb refuses some of what they
+write.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -11,11 +13,13 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 
 class RunRow(Base):
-    """One run. `spec` is a runs.spec.RunSpec; `owner` is the process that may write for it; `error` a MessageError.
+    """One run. `spec` is a runs.spec.RunSpec; `owner` is the process that may write for it; `error` a
+    MessageError.
 
-    `cancel_requested`: it is to end; with `end_reason` (a shared.access.EndReason) because its person or key may no longer run anything.
-    `left_out` is a LeftOutEventData as JSON: what the model did not see of the conversation.
-    `of_chat`: it wrote a reply, and stays as long as its chat. `events_kept`: none of its events was purged yet.
+    `cancel_requested`: it is to end; with `end_reason` (a shared.access.EndReason) because its person or key
+    may no longer run anything. `left_out` is a LeftOutEventData as JSON: what the model did not see of the
+    conversation. `of_chat`: it wrote a reply, and stays as long as its chat. `events_kept`: none of its
+    events was purged yet.
     """
 
     __tablename__ = "run"
@@ -48,10 +52,11 @@ class RunRow(Base):
 
 
 class StepRow(Base):
-    """One attempt of one step. `outcome` is set when it ended: what the workflow does next, so that a step ends once.
+    """One attempt of one step. `outcome` is set when it ended: what the workflow does next, so that a step
+    ends once.
 
-    A model step has `content`, `reasoning` and `calls` (its text, what it thought and the tool calls it made), a tool step `call_id`,
-    `arguments` and `result`.
+    A model step has `content`, `reasoning` and `calls` (its text, what it thought and the tool calls it
+    made), a tool step `call_id`, `arguments` and `result`.
     """
 
     __tablename__ = "run_step"

@@ -25,14 +25,21 @@ def _open() -> ColumnElement[bool]:
 
 async def add(session: AsyncSession, values: Mapping[str, Any]) -> bool:
     """Whether the run is new; a run with this id stays as it is."""
-    statement = insert(RunRow).values(**values).on_conflict_do_nothing(index_elements=[RunRow.id]).returning(RunRow.id)
+    statement = (
+        insert(RunRow)
+        .values(**values)
+        .on_conflict_do_nothing(index_elements=[RunRow.id])
+        .returning(RunRow.id)
+    )
     return (await session.execute(statement)).first() is not None
 
 
 async def count_open(session: AsyncSession, *, user_id: UUID) -> int:
     """The person's open runs, under a lock that makes two posts at once count one after the other."""
     await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"runs:{user_id}", 0))))
-    return (await session.execute(select(func.count()).where(RunRow.user_id == user_id, _open()))).scalar_one()
+    return (
+        await session.execute(select(func.count()).where(RunRow.user_id == user_id, _open()))
+    ).scalar_one()
 
 
 async def get(session: AsyncSession, run_id: UUID) -> RunRow | None:
@@ -45,7 +52,12 @@ async def get_own(session: AsyncSession, run_id: UUID, *, user_id: UUID, lock: b
 
 
 async def list_own(
-    session: AsyncSession, *, user_id: UUID, agent_id: UUID | None, before: tuple[datetime, UUID] | None, limit: int
+    session: AsyncSession,
+    *,
+    user_id: UUID,
+    agent_id: UUID | None,
+    before: tuple[datetime, UUID] | None,
+    limit: int,
 ) -> Sequence[RunRow]:
     """Newest first, begun before `before`."""
     query = select(RunRow).where(RunRow.user_id == user_id)
@@ -53,7 +65,11 @@ async def list_own(
         query = query.where(RunRow.agent_id == agent_id)
     if before is not None:
         query = query.where(tuple_(RunRow.created_at, RunRow.id) < before)
-    return (await session.execute(query.order_by(RunRow.created_at.desc(), RunRow.id.desc()).limit(limit))).scalars().all()
+    return (
+        (await session.execute(query.order_by(RunRow.created_at.desc(), RunRow.id.desc()).limit(limit)))
+        .scalars()
+        .all()
+    )
 
 
 async def claim(session: AsyncSession, run_id: UUID, *, owner: str) -> RunRow | None:
@@ -74,17 +90,31 @@ async def claim(session: AsyncSession, run_id: UUID, *, owner: str) -> RunRow | 
 
 async def owns(session: AsyncSession, run_id: UUID, *, owner: str) -> bool:
     """Whether `owner` may still write for the run; it stays so until the transaction ends."""
-    query = select(RunRow.id).where(RunRow.id == run_id, RunRow.owner == owner, _open()).with_for_update(read=True, key_share=True)
+    query = (
+        select(RunRow.id)
+        .where(RunRow.id == run_id, RunRow.owner == owner, _open())
+        .with_for_update(read=True, key_share=True)
+    )
     return (await session.execute(query)).first() is not None
 
 
 async def change(session: AsyncSession, run_id: UUID, values: Mapping[str, Any]) -> None:
-    await session.execute(update(RunRow).where(RunRow.id == run_id).values(**values).execution_options(synchronize_session=False))
+    await session.execute(
+        update(RunRow)
+        .where(RunRow.id == run_id)
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )
 
 
 async def end(session: AsyncSession, run_id: UUID, values: Mapping[str, Any]) -> bool:
     """Whether the run was open until now."""
-    statement = update(RunRow).where(RunRow.id == run_id, _open()).values(**values, ended_at=func.now()).returning(RunRow.id)
+    statement = (
+        update(RunRow)
+        .where(RunRow.id == run_id, _open())
+        .values(**values, ended_at=func.now())
+        .returning(RunRow.id)
+    )
     return (await session.execute(statement.execution_options(synchronize_session=False))).first() is not None
 
 
@@ -101,11 +131,23 @@ async def cancel_requested(session: AsyncSession, run_ids: Sequence[UUID]) -> di
     return {row.id: row.end_reason for row in await session.execute(query)}
 
 
-async def end_access(session: AsyncSession, *, user_id: UUID | None, key_id: UUID | None, reason: str) -> Sequence[UUID]:
-    """Have all open runs of the person or key end; those that are not ended yet, which may have been told before."""
+async def end_access(
+    session: AsyncSession, *, user_id: UUID | None, key_id: UUID | None, reason: str
+) -> Sequence[UUID]:
+    """Have all open runs of the person or key end; those that are not ended yet, which may have been told
+    before.
+    """
     whose = RunRow.key_id == key_id if key_id is not None else RunRow.user_id == user_id
-    statement = update(RunRow).where(whose, _open()).values(cancel_requested=True, end_reason=func.coalesce(RunRow.end_reason, reason))
-    return (await session.execute(statement.returning(RunRow.id).execution_options(synchronize_session=False))).scalars().all()
+    statement = (
+        update(RunRow)
+        .where(whose, _open())
+        .values(cancel_requested=True, end_reason=func.coalesce(RunRow.end_reason, reason))
+    )
+    return (
+        (await session.execute(statement.returning(RunRow.id).execution_options(synchronize_session=False)))
+        .scalars()
+        .all()
+    )
 
 
 async def still_open(session: AsyncSession, run_ids: Sequence[UUID]) -> set[UUID]:
@@ -123,9 +165,13 @@ async def remove(session: AsyncSession, run_id: UUID) -> None:
     await session.execute(delete(RunRow).where(RunRow.id == run_id))
 
 
-async def open_since(session: AsyncSession, *, age_s: float, after: UUID | None, limit: int) -> Sequence[RunRow]:
+async def open_since(
+    session: AsyncSession, *, age_s: float, after: UUID | None, limit: int
+) -> Sequence[RunRow]:
     """Open runs that were begun at least `age_s` ago, by id."""
-    query = select(RunRow).where(_open(), RunRow.created_at < func.now() - func.make_interval(0, 0, 0, 0, 0, 0, age_s))
+    query = select(RunRow).where(
+        _open(), RunRow.created_at < func.now() - func.make_interval(0, 0, 0, 0, 0, 0, age_s)
+    )
     if after is not None:
         query = query.where(RunRow.id > after)
     return (await session.execute(query.order_by(RunRow.id).limit(limit))).scalars().all()

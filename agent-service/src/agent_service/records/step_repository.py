@@ -49,16 +49,29 @@ async def latest_attempts(session: AsyncSession, run_id: UUID) -> Sequence[StepR
     return list({row.step: row for row in await all_attempts(session, run_id)}.values())
 
 
-async def get_call(session: AsyncSession, run_id: UUID, call_id: str, *, lock: bool = False) -> StepRow | None:
+async def get_call(
+    session: AsyncSession, run_id: UUID, call_id: str, *, lock: bool = False
+) -> StepRow | None:
     """The last attempt of a tool call."""
-    query = select(StepRow).where(StepRow.run_id == run_id, StepRow.call_id == call_id).order_by(StepRow.attempt.desc()).limit(1)
+    query = (
+        select(StepRow)
+        .where(StepRow.run_id == run_id, StepRow.call_id == call_id)
+        .order_by(StepRow.attempt.desc())
+        .limit(1)
+    )
     return (await session.execute(query.with_for_update() if lock else query)).scalar_one_or_none()
 
 
 async def awaiting(session: AsyncSession, run_ids: Sequence[UUID]) -> list[Undelivered]:
     """The calls of these runs that wait for a person."""
-    query = select(StepRow.run_id, StepRow.call_id).where(StepRow.run_id.in_(run_ids), StepRow.status == "awaiting_approval")
-    return [Undelivered(row.run_id, row.call_id) for row in await session.execute(query) if row.call_id is not None]
+    query = select(StepRow.run_id, StepRow.call_id).where(
+        StepRow.run_id.in_(run_ids), StepRow.status == "awaiting_approval"
+    )
+    return [
+        Undelivered(row.run_id, row.call_id)
+        for row in await session.execute(query)
+        if row.call_id is not None
+    ]
 
 
 async def add(session: AsyncSession, values: Mapping[str, Any]) -> None:
@@ -67,14 +80,21 @@ async def add(session: AsyncSession, values: Mapping[str, Any]) -> None:
 
 
 async def change(session: AsyncSession, key: StepKey, values: Mapping[str, Any]) -> None:
-    statement = update(StepRow).where(StepRow.run_id == key.run_id, StepRow.step == key.step, StepRow.attempt == key.attempt)
+    statement = update(StepRow).where(
+        StepRow.run_id == key.run_id, StepRow.step == key.step, StepRow.attempt == key.attempt
+    )
     await session.execute(statement.values(**values).execution_options(synchronize_session=False))
 
 
 async def mark_interrupted(session: AsyncSession, key: StepKey) -> None:
     """The attempt was under way when its process ended or its connection broke; what it cost is asked for."""
     pending = StepRow.dispatch_id.is_not(None) & StepRow.cost_nano.is_(None)
-    values = {"status": "cut", "cost_pending": pending, "cost_check_at": func.now(), "duration_ms": _elapsed_ms()}
+    values = {
+        "status": "cut",
+        "cost_pending": pending,
+        "cost_check_at": func.now(),
+        "duration_ms": _elapsed_ms(),
+    }
     await change(session, key, values)
 
 
@@ -84,16 +104,24 @@ def _elapsed_ms() -> Any:
 
 async def fail_open(session: AsyncSession, run_id: UUID) -> None:
     """No attempt of an ended run stays under way."""
-    statement = update(StepRow).where(StepRow.run_id == run_id, StepRow.status.in_(("running", "awaiting_approval")))
+    statement = update(StepRow).where(
+        StepRow.run_id == run_id, StepRow.status.in_(("running", "awaiting_approval"))
+    )
     pending = StepRow.dispatch_id.is_not(None) & StepRow.cost_nano.is_(None)
-    values = {"status": "failed", "cost_pending": pending, "cost_check_at": func.now(), "duration_ms": _elapsed_ms()}
+    values = {
+        "status": "failed",
+        "cost_pending": pending,
+        "cost_check_at": func.now(),
+        "duration_ms": _elapsed_ms(),
+    }
     await session.execute(statement.values(**values).execution_options(synchronize_session=False))
 
 
 _USAGE = """
-SELECT run_id, sum(prompt_tokens)::bigint AS prompt_tokens, sum(completion_tokens)::bigint AS completion_tokens,
-    sum(cost_nano)::bigint AS cost_nano, bool_or(cost_pending) AS pending,
-    (array_agg(remaining_nano ORDER BY step DESC, attempt DESC) FILTER (WHERE remaining_nano IS NOT NULL))[1] AS remaining_nano
+SELECT run_id, sum(prompt_tokens)::bigint AS prompt_tokens, sum(completion_tokens)::bigint AS
+completion_tokens, sum(cost_nano)::bigint AS cost_nano, bool_or(cost_pending) AS pending,
+    (array_agg(remaining_nano ORDER BY step DESC, attempt DESC) FILTER (WHERE remaining_nano IS NOT NULL))[1]
+    AS remaining_nano
 FROM run_step WHERE run_id = ANY(CAST(:run_ids AS uuid[])) AND kind = 'model' GROUP BY run_id
 """
 
@@ -125,14 +153,22 @@ RETURNING run_id, step, attempt, dispatch_id
 
 
 async def claim_cost_checks(session: AsyncSession, *, limit: int) -> Sequence[CostCheck]:
-    """Attempts whose cost is to be asked for now; each comes again later, with growing pauses, until it is settled."""
+    """Attempts whose cost is to be asked for now; each comes again later, with growing pauses, until it is
+    settled.
+    """
     rows = await session.execute(text(_CLAIM_COSTS), {"limit": limit})
     return [CostCheck(StepKey(row.run_id, row.step, row.attempt), row.dispatch_id) for row in rows]
 
 
 async def pending_costs(session: AsyncSession, run_id: UUID) -> Sequence[CostCheck]:
-    rows = (await session.execute(select(StepRow).where(StepRow.run_id == run_id, StepRow.cost_pending))).scalars()
-    return [CostCheck(StepKey(row.run_id, row.step, row.attempt), row.dispatch_id) for row in rows if row.dispatch_id]
+    rows = (
+        await session.execute(select(StepRow).where(StepRow.run_id == run_id, StepRow.cost_pending))
+    ).scalars()
+    return [
+        CostCheck(StepKey(row.run_id, row.step, row.attempt), row.dispatch_id)
+        for row in rows
+        if row.dispatch_id
+    ]
 
 
 async def settle_cost(session: AsyncSession, key: StepKey, usage: MessageUsage) -> None:
@@ -153,7 +189,9 @@ async def drop_cost_checks(session: AsyncSession, *, wait_max_s: float) -> None:
 
 
 async def undelivered_decisions(session: AsyncSession, *, limit: int) -> Sequence[Undelivered]:
-    """Calls whose decision (or the end of whose run) was asked for in a process that died before it told the workflow."""
+    """Calls whose decision (or the end of whose run) was asked for in a process that died before it told the
+    workflow.
+    """
     query = (
         select(StepRow.run_id, StepRow.call_id)
         .join(RunRow, RunRow.id == StepRow.run_id)

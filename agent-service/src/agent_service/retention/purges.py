@@ -1,18 +1,29 @@
-"""What ends by age in the agent-service. Agents, and runs that wrote replies of a chat, stay until a person deletes them."""
+"""What ends by age in the agent-service. Agents, and runs that wrote replies of a chat, stay until a person
+deletes them.
+"""
 
 from datetime import timedelta
 
 from shared.db import Database
 from shared.durable import DurableEngine
 from shared.metrics import Metrics
-from shared.retention import Purge, Retention, old_rows_sql, purge_by_age, purge_erasures, purge_idempotency_keys, purge_workflows
+from shared.retention import (
+    Purge,
+    Retention,
+    old_rows_sql,
+    purge_by_age,
+    purge_erasures,
+    purge_idempotency_keys,
+    purge_workflows,
+)
 
 from agent_service.settings import AgentSettings
 
 _RUNS_AT_ONCE = 20
 """A run can have thousands of events, and takes with it what is left of them, its steps and files."""
 
-# What the events told is in the run and its steps. The last one stays, so that a reader still learns how the run ended.
+# What the events told is in the run and its steps. The last one stays, so that a reader still learns how the
+# run ended.
 _EVENTS_SQL = """
 WITH old AS (
     SELECT id FROM run WHERE events_kept AND ended_at < now() - CAST(:keep AS interval)
@@ -32,9 +43,17 @@ _CHECKS_SQL = old_rows_sql("mcp_check", key="server_id", column="claimed_at")
 _CHECKS_KEPT = timedelta(days=30)
 
 
-def retention(database: Database, engine: DurableEngine, settings: AgentSettings, metrics: Metrics) -> Retention:
+def retention(
+    database: Database, engine: DurableEngine, settings: AgentSettings, metrics: Metrics
+) -> Retention:
     purges = (
-        purge_by_age(database, "run_event", _EVENTS_SQL, keep=timedelta(days=settings.run_event_keep_days), rows_max=_RUNS_AT_ONCE),
+        purge_by_age(
+            database,
+            "run_event",
+            _EVENTS_SQL,
+            keep=timedelta(days=settings.run_event_keep_days),
+            rows_max=_RUNS_AT_ONCE,
+        ),
         *_runs(database, settings),
         purge_by_age(database, "mcp_check", _CHECKS_SQL, keep=_CHECKS_KEPT),
         purge_workflows(engine, keep=timedelta(days=settings.workflow_keep_days)),
@@ -47,4 +66,8 @@ def retention(database: Database, engine: DurableEngine, settings: AgentSettings
 def _runs(database: Database, settings: AgentSettings) -> tuple[Purge, ...]:
     if not settings.run_keep_days:
         return ()
-    return (purge_by_age(database, "run", _RUNS_SQL, keep=timedelta(days=settings.run_keep_days), rows_max=_RUNS_AT_ONCE),)
+    return (
+        purge_by_age(
+            database, "run", _RUNS_SQL, keep=timedelta(days=settings.run_keep_days), rows_max=_RUNS_AT_ONCE
+        ),
+    )

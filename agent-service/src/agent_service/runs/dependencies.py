@@ -8,7 +8,8 @@ from agent_service.events.follow import RunStreams
 from agent_service.runs.service import RunService
 from agent_service.settings import AgentSettings
 
-# async: FastAPI would send a plain function to a thread on every request, where it waits for the busy loop to let go.
+# async: FastAPI would send a plain function to a thread on every request, where it waits for the busy loop to
+# let go.
 
 
 async def _settings(request: Request) -> AgentSettings:

@@ -12,7 +12,10 @@ def file_headers(name: str, content_type: str) -> Mapping[str, str]:
     is_text = kind.startswith("text/") and kind not in {"text/html", "text/xml"}
     shown = "inline" if kind in _IMAGES or is_text else "attachment"
     sent = kind if kind in _IMAGES else "text/plain; charset=utf-8" if is_text else "application/octet-stream"
-    plain = "".join(character if character.isascii() and (character.isalnum() or character in "-_. ") else "_" for character in name)
+    plain = "".join(
+        character if character.isascii() and (character.isalnum() or character in "-_. ") else "_"
+        for character in name
+    )
     return {
         "content-type": sent,
         "content-disposition": f"{shown}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}",

@@ -33,10 +33,14 @@ _EVENTS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "the finished run, or with `Accept: text/event-stream` its events",
         "content": {"text/event-stream": {"schema": {"$ref": "#/components/schemas/RunEvent"}}},
-        "headers": {_RUN_ID_HEADER: {"description": "id of the run", "schema": {"type": "string", "format": "uuid"}}},
+        "headers": {
+            _RUN_ID_HEADER: {"description": "id of the run", "schema": {"type": "string", "format": "uuid"}}
+        },
     }
 }
-_FILE: dict[int | str, dict[str, Any]] = {200: {"description": "the file", "content": {"application/octet-stream": {}}}}
+_FILE: dict[int | str, dict[str, Any]] = {
+    200: {"description": "the file", "content": {"application/octet-stream": {}}}
+}
 CallId = Annotated[str, Path(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
 
 router = APIRouter(prefix="/api/v1/agents", tags=["runs"])
@@ -46,14 +50,20 @@ internal_router = APIRouter(prefix="/internal/v1", tags=["internal"])
 class _RunAnswers:
     """How a run is answered: as events, or as it is when it has ended."""
 
-    def __init__(self, runs: RunService, streams: RunStreams, settings: AgentSettings, *, wants_events: bool) -> None:
+    def __init__(
+        self, runs: RunService, streams: RunStreams, settings: AgentSettings, *, wants_events: bool
+    ) -> None:
         self._wants_events = wants_events
         self._runs = runs
         self._streams = streams
         self._settings = settings
 
-    async def of_new_run(self, principal: Principal, start: Callable[[], Awaitable[UUID]], response: Response) -> Response | Run:
-        """The place among the person's streams is taken first: a run that nobody may follow does not begin."""
+    async def of_new_run(
+        self, principal: Principal, start: Callable[[], Awaitable[UUID]], response: Response
+    ) -> Response | Run:
+        """The place among the person's streams is taken first: a run that nobody may follow does
+        not begin.
+        """
         self._streams.open.enter(principal)
         is_left = False
         try:
@@ -92,8 +102,12 @@ class _RunAnswers:
 
 
 # async: FastAPI would build a class in a thread, on every request.
-async def _answers(request: Request, runs: RunsDep, streams: StreamsDep, settings: SettingsDep) -> _RunAnswers:
-    return _RunAnswers(runs, streams, settings, wants_events="text/event-stream" in request.headers.get("accept", ""))
+async def _answers(
+    request: Request, runs: RunsDep, streams: StreamsDep, settings: SettingsDep
+) -> _RunAnswers:
+    return _RunAnswers(
+        runs, streams, settings, wants_events="text/event-stream" in request.headers.get("accept", "")
+    )
 
 
 Answers = Annotated[_RunAnswers, Depends(_answers)]
@@ -114,7 +128,9 @@ async def start_run(
     if key is not None:
         content = body.model_dump_json(exclude_unset=True).encode()
         write = KeyedWrite(Operation(str(principal.actor_id), "POST", request.url.path, key), content)
-    return await answers.of_new_run(principal, partial(runs.start, principal, agent_id, body, write=write), response)
+    return await answers.of_new_run(
+        principal, partial(runs.start, principal, agent_id, body, write=write), response
+    )
 
 
 @internal_router.post("/runs", summary="Chat begins a run under the id of a reply; safe to repeat")
@@ -139,7 +155,11 @@ async def read_run(run_id: UUID, principal: Reader, runs: RunsDep) -> Run:
     return await runs.read(principal, run_id)
 
 
-@router.delete("/runs/{run_id}", summary="Delete a run with its steps, events and files; one under way is ended", status_code=204)
+@router.delete(
+    "/runs/{run_id}",
+    summary="Delete a run with its steps, events and files; one under way is ended",
+    status_code=204,
+)
 async def delete_run(run_id: UUID, principal: Owner, runs: RunsDep) -> None:
     await runs.delete(principal, run_id)
 
@@ -166,17 +186,27 @@ async def cancel_run(run_id: UUID, principal: Runner, runs: RunsDep) -> Run:
     return await runs.cancel(principal, run_id)
 
 
-@router.get("/runs/{run_id}/approvals/{call_id}", summary="A tool call that needs a person's word, and what became of it")
+@router.get(
+    "/runs/{run_id}/approvals/{call_id}",
+    summary="A tool call that needs a person's word, and what became of it",
+)
 async def read_call(run_id: UUID, call_id: CallId, principal: Reader, runs: RunsDep) -> RunStep:
     return await runs.call(principal, run_id, call_id)
 
 
 @router.post("/runs/{run_id}/approvals/{call_id}", summary="Allow a tool call, or not")
-async def decide(run_id: UUID, call_id: CallId, body: ApprovalDecision, principal: Runner, runs: RunsDep) -> RunStep:
+async def decide(
+    run_id: UUID, call_id: CallId, body: ApprovalDecision, principal: Runner, runs: RunsDep
+) -> RunStep:
     return await runs.decide(principal, run_id, call_id, decision=body.decision)
 
 
-@router.get("/runs/{run_id}/files/{file_id}", summary="A file that a tool of the run made", response_class=Response, responses=_FILE)
+@router.get(
+    "/runs/{run_id}/files/{file_id}",
+    summary="A file that a tool of the run made",
+    response_class=Response,
+    responses=_FILE,
+)
 async def read_file(run_id: UUID, file_id: UUID, principal: Reader, runs: RunsDep) -> Response:
     file = await runs.file(principal, run_id, file_id)
     return Response(file.content, headers=file_headers(file.name, file.content_type))

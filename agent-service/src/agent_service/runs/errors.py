@@ -45,7 +45,9 @@ class DecidedAlready(Conflict):
     code = "decided_already"
 
     def __init__(self, decision: str) -> None:
-        super().__init__(f"this tool call was decided about already: {decision}", extra={"decision": decision})
+        super().__init__(
+            f"this tool call was decided about already: {decision}", extra={"decision": decision}
+        )
 
 
 class InputInvalid(Invalid):
@@ -55,7 +57,9 @@ class InputInvalid(Invalid):
 
     def __init__(self) -> None:
         detail = "the last message must be one of the user and not empty"
-        super().__init__(f"input: {detail}", errors=[{"field": "body.input", "code": self.code, "detail": detail}])
+        super().__init__(
+            f"input: {detail}", errors=[{"field": "body.input", "code": self.code, "detail": detail}]
+        )
 
 
 class RunIdTaken(Conflict):

@@ -10,7 +10,16 @@ from shared.access import AccessEnd, EndReason
 from shared.auth.permissions import Permission
 from shared.auth.principal import Principal
 from shared.clock import monotonic_s, utc_now
-from shared.contracts.agents import Agent, InputMessage, InternalRunCreate, Run, RunCreate, RunLimits, RunStep, ToolChoice
+from shared.contracts.agents import (
+    Agent,
+    InputMessage,
+    InternalRunCreate,
+    Run,
+    RunCreate,
+    RunLimits,
+    RunStep,
+    ToolChoice,
+)
 from shared.db import Database
 from shared.durable import DurableEngine
 from shared.idempotency import Operation
@@ -56,7 +65,9 @@ class KeyedWrite:
 
 
 async def own_run(session: AsyncSession, principal: Principal, run_id: UUID, *, lock: bool = False) -> RunRow:
-    """The run, if it is the caller's: everything about a run, its steps, events and files goes through here. Raises: RunNotFound."""
+    """The run, if it is the caller's: everything about a run, its steps, events and files goes through here.
+    Raises: RunNotFound.
+    """
     row = await repository.get_own(session, run_id, user_id=principal.actor_id, lock=lock)
     if row is None:
         raise RunNotFound
@@ -67,7 +78,13 @@ class RunService:
     """One a process."""
 
     def __init__(
-        self, database: Database, engine: DurableEngine, live: LiveRuns, *, sources: AgentSources, settings: AgentSettings
+        self,
+        database: Database,
+        engine: DurableEngine,
+        live: LiveRuns,
+        *,
+        sources: AgentSources,
+        settings: AgentSettings,
     ) -> None:
         self._database = database
         self._engine = engine
@@ -76,7 +93,9 @@ class RunService:
         self._settings = settings
         self.draining = False
 
-    async def start(self, principal: Principal, agent_id: UUID, body: RunCreate, *, write: KeyedWrite | None) -> UUID:
+    async def start(
+        self, principal: Principal, agent_id: UUID, body: RunCreate, *, write: KeyedWrite | None
+    ) -> UUID:
         """Begin a run; a repeated write finds its first run. Raises: AppError."""
         self._check_room()
         agent = await self._agent(principal, agent_id)
@@ -84,7 +103,10 @@ class RunService:
         model = body.model or agent.model or self._settings.default_model
         values = _row_values(principal, agent, spec, run_id=uuid7(), model=model, of_chat=False)
         async with self._database.transaction() as session:
-            if write is not None and (first := await idempotency.begin(session, write.operation, body=write.body)) is not None:
+            if (
+                write is not None
+                and (first := await idempotency.begin(session, write.operation, body=write.body)) is not None
+            ):
                 return UUID(orjson.loads(first.body)["run_id"])
             await self._add(session, principal, values)
             if write is not None:
@@ -94,7 +116,9 @@ class RunService:
         return values["id"]
 
     async def start_named(self, principal: Principal, body: InternalRunCreate) -> Run:
-        """Begin the run with the caller's id, or find it begun. An agent's own model goes before the one of the chat. Raises: AppError."""
+        """Begin the run with the caller's id, or find it begun. An agent's own model goes before the one of
+        the chat. Raises: AppError.
+        """
         if (found := await self._find_named(principal, body)) is None:
             self._check_room()
             agent = await self._agent(principal, body.agent_id)
@@ -135,11 +159,15 @@ class RunService:
         await repository.add(session, values)
 
     async def _spec(self, principal: Principal, agent: Agent, body: RunCreate) -> RunSpec:
-        """What the run is to do. AgentSources the body names must be readable; of the agent's those that are not are left out."""
+        """What the run is to do. AgentSources the body names must be readable; of the agent's those that are
+        not are left out.
+        """
         messages = _messages(body)
         if body.limits is not None:
             agents.check_limits(body.limits, self._settings)
-        await self._sources.check(principal, knowledge_base_ids=body.knowledge_base_ids, file_ids=body.file_ids)
+        await self._sources.check(
+            principal, knowledge_base_ids=body.knowledge_base_ids, file_ids=body.file_ids
+        )
         own = [base_id for base_id in agent.knowledge_base_ids if base_id not in body.knowledge_base_ids]
         bases = [*await self._sources.readable(principal, own), *dict.fromkeys(body.knowledge_base_ids)]
         tools = list(agent.tools)
@@ -178,7 +206,9 @@ class RunService:
         async with self._database.transaction() as session:
             return await _view(session, await own_run(session, principal, run_id))
 
-    async def list_page(self, principal: Principal, *, agent_id: UUID | None, after: str | None, limit: int) -> Page[Run]:
+    async def list_page(
+        self, principal: Principal, *, agent_id: UUID | None, after: str | None, limit: int
+    ) -> Page[Run]:
         """The caller's runs, newest first, without their steps. Raises: CursorInvalid, RunNotFound."""
         async with self._database.transaction() as session:
             before = None
@@ -186,13 +216,17 @@ class RunService:
                 last = await own_run(session, principal, _cursor(after))
                 before = (last.created_at, last.id)
             user_id = principal.actor_id
-            rows = await repository.list_own(session, user_id=user_id, agent_id=agent_id, before=before, limit=limit + 1)
+            rows = await repository.list_own(
+                session, user_id=user_id, agent_id=agent_id, before=before, limit=limit + 1
+            )
             shown = rows[:limit]
             views = await _views(session, shown)
         return Page[Run](data=views, has_more=len(rows) > limit, last_id=str(shown[-1].id) if shown else None)
 
     async def cancel(self, principal: Principal, run_id: UUID) -> Run:
-        """Stop the run, wherever it is carried out; what it wrote is kept. Cancelling an ended run changes nothing. Raises: RunNotFound."""
+        """Stop the run, wherever it is carried out; what it wrote is kept. Cancelling an ended run changes
+        nothing. Raises: RunNotFound.
+        """
         async with self._database.transaction() as session:
             row = await own_run(session, principal, run_id, lock=True)
             is_open = repository.is_open(row)
@@ -204,7 +238,9 @@ class RunService:
         return await self.read(principal, run_id)
 
     async def delete(self, principal: Principal, run_id: UUID) -> None:
-        """Remove the run with its steps, events and files, and end it before. Raises: RunNotFound, also when it is gone already."""
+        """Remove the run with its steps, events and files, and end it before. Raises: RunNotFound, also when
+        it is gone already.
+        """
         async with self._database.transaction() as session:
             row = await own_run(session, principal, run_id)
         if repository.is_open(row):
@@ -214,15 +250,21 @@ class RunService:
         self._live.wakeups.wake(run_id)
 
     async def end_access(self, end: AccessEnd) -> None:
-        """End the open runs of a person or key that may no longer run agents, in every process. To be told again changes nothing."""
+        """End the open runs of a person or key that may no longer run agents, in every process. To be told
+        again changes nothing.
+        """
         if not end.ends(Permission.AGENTS_RUN):
             return
         async with self._database.transaction() as session:
-            ended = await repository.end_access(session, user_id=end.user_id, key_id=end.key_id, reason=end.reason.value)
+            ended = await repository.end_access(
+                session, user_id=end.user_id, key_id=end.key_id, reason=end.reason.value
+            )
         await self._tell_ended(ended, end.reason)
 
     async def _tell_ended(self, run_ids: Sequence[UUID], access: EndReason | None) -> None:
-        """Those of this process at once, those that wait for a person by a message; other processes find the flag."""
+        """Those of this process at once, those that wait for a person by a message; other processes find the
+        flag.
+        """
         if not run_ids:
             return
         for run_id in run_ids:
@@ -243,7 +285,10 @@ class RunService:
                     if await repository.has_ended(session, run_id):
                         return
                 # A run of this process tells of its end; one of another process is looked at.
-                await set_within(changed, left_s if run_id in self._live.runs else min(left_s, self._settings.follow_poll_s))
+                await set_within(
+                    changed,
+                    left_s if run_id in self._live.runs else min(left_s, self._settings.follow_poll_s),
+                )
 
     async def call(self, principal: Principal, run_id: UUID, call_id: str) -> RunStep:
         """A tool call of the run. Raises: RunNotFound, CallNotFound."""
@@ -269,7 +314,9 @@ class RunService:
                 row.decision, row.decided_at = decision, utc_now()
                 await session.flush()
             shown = step_view(row)
-        await self._engine.send(workflow_id(run_id), approval_topic(call_id), None, key=f"decision {run_id} {call_id}")
+        await self._engine.send(
+            workflow_id(run_id), approval_topic(call_id), None, key=f"decision {run_id} {call_id}"
+        )
         return shown
 
     async def file(self, principal: Principal, run_id: UUID, file_id: UUID) -> FileRow:
@@ -300,7 +347,9 @@ def _messages(body: RunCreate) -> list[InputMessage]:
     """The conversation, ending with what is to be answered. Raises: InputInvalid."""
     given = [InputMessage(role="user", content=body.input)] if isinstance(body.input, str) else body.input
     # PostgreSQL text cannot hold NUL.
-    messages = [InputMessage(role=message.role, content=message.content.replace("\x00", "")) for message in given]
+    messages = [
+        InputMessage(role=message.role, content=message.content.replace("\x00", "")) for message in given
+    ]
     if messages[-1].role != "user" or not messages[-1].content.strip():
         raise InputInvalid
     return messages
@@ -313,7 +362,9 @@ def _cursor(after: str) -> UUID:
         raise CursorInvalid from None
 
 
-def _row_values(principal: Principal, agent: Agent, spec: RunSpec, *, run_id: UUID, model: str, of_chat: bool) -> dict[str, Any]:
+def _row_values(
+    principal: Principal, agent: Agent, spec: RunSpec, *, run_id: UUID, model: str, of_chat: bool
+) -> dict[str, Any]:
     return {
         "of_chat": of_chat,
         "id": run_id,

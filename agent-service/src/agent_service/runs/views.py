@@ -14,7 +14,9 @@ from agent_service.records import repository
 from agent_service.records.models import RunRow, StepRow
 
 
-def run_view(row: RunRow, *, usage: MessageUsage | None, last_event_id: int, attempts: Sequence[StepRow] = ()) -> Run:
+def run_view(
+    row: RunRow, *, usage: MessageUsage | None, last_event_id: int, attempts: Sequence[StepRow] = ()
+) -> Run:
     """`attempts` are all attempts of all steps, in order; empty in lists."""
     last = latest(attempts)
     return Run(

@@ -26,8 +26,12 @@ class _Validator(Protocol):
     def iter_errors(self, instance: object) -> Iterator[ValidationError]: ...
 
 
-def _pattern(_validator: object, pattern: str, instance: object, _schema: object) -> Iterator[ValidationError]:
-    """`pattern` for short texts only: matching may take the cube of the length. Longer ones are the tool's own business."""
+def _pattern(
+    _validator: object, pattern: str, instance: object, _schema: object
+) -> Iterator[ValidationError]:
+    """`pattern` for short texts only: matching may take the cube of the length. Longer ones are the tool's
+    own business.
+    """
     if isinstance(instance, str) and len(instance) <= _MATCHED_CHARS_MAX and not re.search(pattern, instance):
         yield ValidationError(f"{instance!r} does not match {pattern!r}")
 
@@ -41,9 +45,13 @@ class ArgumentsInvalid(Exception):
 
 
 def check_arguments(tool: Tool, raw_json: str) -> Mapping[str, Any]:
-    """The arguments of `tool` as its schema wants them; nothing at all counts as no arguments. Raises: ArgumentsInvalid."""
+    """The arguments of `tool` as its schema wants them; nothing at all counts as no arguments. Raises:
+    ArgumentsInvalid.
+    """
     arguments = _parse(tool, raw_json)
-    found = sorted(islice(_Draft202012(dict(tool.parameters)).iter_errors(arguments), _LOOKED_AT_MAX), key=_importance)
+    found = sorted(
+        islice(_Draft202012(dict(tool.parameters)).iter_errors(arguments), _LOOKED_AT_MAX), key=_importance
+    )
     if found:
         problems = "; ".join(_describe(error) for error in found[:_PROBLEMS_MAX])
         raise ArgumentsInvalid(f"The arguments of {tool.name} are not valid: {problems}. {_expected(tool)}")
@@ -52,7 +60,9 @@ def check_arguments(tool: Tool, raw_json: str) -> Mapping[str, Any]:
 
 def _parse(tool: Tool, raw_json: str) -> dict[str, Any]:
     if len(raw_json) > ARGUMENTS_CHARS_MAX:
-        raise ArgumentsInvalid(f"The arguments of {tool.name} are longer than {ARGUMENTS_CHARS_MAX} characters. Send less.")
+        raise ArgumentsInvalid(
+            f"The arguments of {tool.name} are longer than {ARGUMENTS_CHARS_MAX} characters. Send less."
+        )
     if not raw_json.strip():
         return {}
     try:
@@ -60,7 +70,9 @@ def _parse(tool: Tool, raw_json: str) -> dict[str, Any]:
         if isinstance(value, str):  # small models like to quote the object once more
             value = _loads(value)
     except (ValueError, RecursionError):
-        raise ArgumentsInvalid(f"The arguments of {tool.name} are not valid JSON. {_expected(tool)}") from None
+        raise ArgumentsInvalid(
+            f"The arguments of {tool.name} are not valid JSON. {_expected(tool)}"
+        ) from None
     if not isinstance(value, dict):
         raise ArgumentsInvalid(f"The arguments of {tool.name} are not a JSON object. {_expected(tool)}")
     arguments = cast("dict[str, Any]", value)
@@ -77,7 +89,9 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _check_content(tool: Tool, value: object) -> None:
-    """What no store and no tool could hold is refused here: NUL, half a surrogate pair, and nesting without end."""
+    """What no store and no tool could hold is refused here: NUL, half a surrogate pair, and nesting without
+    end.
+    """
     level: list[object] = [value]
     for _ in range(ARGUMENTS_DEPTH_MAX):
         texts = [item for item in level if isinstance(item, str)]
@@ -90,11 +104,15 @@ def _check_content(tool: Tool, value: object) -> None:
             elif isinstance(item, list):
                 inside += cast("list[object]", item)
         if any("\x00" in text or not _is_encodable(text) for text in texts):
-            raise ArgumentsInvalid(f"The arguments of {tool.name} contain a character that is not text. Leave it out.")
+            raise ArgumentsInvalid(
+                f"The arguments of {tool.name} contain a character that is not text. Leave it out."
+            )
         if not inside:
             return
         level = inside
-    raise ArgumentsInvalid(f"The arguments of {tool.name} are nested deeper than {ARGUMENTS_DEPTH_MAX}. Send something flatter.")
+    raise ArgumentsInvalid(
+        f"The arguments of {tool.name} are nested deeper than {ARGUMENTS_DEPTH_MAX}. Send something flatter."
+    )
 
 
 def _is_encodable(text: str) -> bool:
@@ -120,7 +138,10 @@ def _expected(tool: Tool) -> str:
     required = cast("list[str]", tool.parameters.get("required", []))
     if not properties:
         return "It takes no arguments: send {}."
-    parts = [f'"{name}": {_type(part)}{"" if name in required else " (optional)"}' for name, part in properties.items()]
+    parts = [
+        f'"{name}": {_type(part)}{"" if name in required else " (optional)"}'
+        for name, part in properties.items()
+    ]
     return f"Send a JSON object: {{{', '.join(parts)}}}"[:_EXPECTED_CHARS_MAX] + "."
 
 

@@ -40,11 +40,15 @@ _BINARY: Mapping[type[ast.operator], str] = {
 def evaluate(expression: str) -> int | float:
     """The value of `expression`; whole numbers are exact. Raises: Uncomputable."""
     if len(expression) > EXPRESSION_CHARS_MAX:
-        raise Uncomputable(f"the expression is longer than {EXPRESSION_CHARS_MAX} characters; work it out in parts")
+        raise Uncomputable(
+            f"the expression is longer than {EXPRESSION_CHARS_MAX} characters; work it out in parts"
+        )
     try:
         tree = ast.parse(normalise(expression), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise Uncomputable("this is not an arithmetic expression; write for example (2 + 3) * 4 or sqrt(16)") from None
+        raise Uncomputable(
+            "this is not an arithmetic expression; write for example (2 + 3) * 4 or sqrt(16)"
+        ) from None
     try:
         return _finished(_value(tree.body, 0))
     except ZeroDivisionError:
@@ -66,7 +70,10 @@ def normalise(expression: str) -> str:
     text = _SPACED_THOUSANDS.sub(lambda found: found.group().replace(" ", ""), text)
     text = _PERCENT_OF.sub(r"(\1/100) *", text)
     if _PERCENT_ADDED.search(text):
-        raise Uncomputable("adding a percentage can be read in two ways; write 200 * 1.10 for 10% more or 200 * 0.90 for 10% less")
+        raise Uncomputable(
+            "adding a percentage can be read in two ways; write 200 * 1.10 for 10% more or 200 * 0.90 for "
+            "10% less"
+        )
     text = _PERCENT_AT_END.sub(r"(\1/100)", text)
     return _LETTER_X.sub(" * ", text)
 
@@ -84,10 +91,14 @@ def _value(node: ast.expr, depth: int) -> Number:
         value = _value(node.operand, depth + 1)
         return -value if isinstance(node.op, ast.USub) else value
     if isinstance(node, ast.BinOp) and type(node.op) in _BINARY:
-        return _bounded(_binary(_BINARY[type(node.op)], _value(node.left, depth + 1), _value(node.right, depth + 1)))
+        return _bounded(
+            _binary(_BINARY[type(node.op)], _value(node.left, depth + 1), _value(node.right, depth + 1))
+        )
     if isinstance(node, ast.Call):
         return _call(node, depth)
-    raise Uncomputable("only numbers, + - * / // % **, parentheses and functions such as sqrt(16) can be worked out")
+    raise Uncomputable(
+        "only numbers, + - * / // % **, parentheses and functions such as sqrt(16) can be worked out"
+    )
 
 
 def _constant(value: object) -> Number:
@@ -108,7 +119,11 @@ def _binary(operator: str, left: Number, right: Number) -> Number:
         case "*":
             return left * right
         case "/":
-            return Fraction(left) / Fraction(right) if not isinstance(left, float) and not isinstance(right, float) else left / right
+            return (
+                Fraction(left) / Fraction(right)
+                if not isinstance(left, float) and not isinstance(right, float)
+                else left / right
+            )
         case "//":
             return left // right
         case "%":
@@ -273,7 +288,9 @@ _FUNCTIONS: Mapping[str, tuple[Callable[..., Any], int, int]] = {
 
 
 def write_number(value: int | float) -> str:
-    """The number as text: whole numbers in full up to DIGITS_SHOWN_MAX digits, others with at most 15 significant ones."""
+    """The number as text: whole numbers in full up to DIGITS_SHOWN_MAX digits, others with at most 15
+    significant ones.
+    """
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() and abs(value) < 1e15 else f"{value:.15g}"
     digits = math.floor(abs(value).bit_length() * math.log10(2)) + 1

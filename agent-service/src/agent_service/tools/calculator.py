@@ -12,7 +12,10 @@ class Calculator:
 
     name = "calculator"
     title = "Calculator"
-    description = "Work out an arithmetic expression exactly, for example 37 * 91 or sqrt(2) / 3. Use it for every calculation."
+    description = (
+        "Work out an arithmetic expression exactly, for example 37 * 91 or sqrt(2) / 3. Use it for every "
+        "calculation."
+    )
     parameters: Mapping[str, Any] = {
         "type": "object",
         "properties": {
@@ -20,7 +23,9 @@ class Calculator:
                 "type": "string",
                 "minLength": 1,
                 "maxLength": EXPRESSION_CHARS_MAX,
-                "description": "numbers with + - * / // % ** ( ) and functions such as sqrt, log, sin, min, max, round",
+                "description": (
+                    "numbers with + - * / // % ** ( ) and functions such as sqrt, log, sin, min, max, round"
+                ),
             }
         },
         "required": ["expression"],

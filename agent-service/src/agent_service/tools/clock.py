@@ -21,12 +21,23 @@ class DateTime:
 
     name = "datetime"
     title = "Date and time"
-    description = "Tell the current date, weekday and time, in a time zone when one is given. Use it whenever today's date matters."
+    description = (
+        "Tell the current date, weekday and time, in a time zone when one is given. Use it whenever "
+        "today's date matters."
+    )
     parameters: Mapping[str, Any] = {
         "type": "object",
         "properties": {
-            "timezone": {"type": "string", "maxLength": 64, "description": "IANA name such as Europe/Berlin; UTC when left out"},
-            "offset": {"type": "string", "maxLength": 40, "description": "time to add, such as 3 days or -2 hours; now when left out"},
+            "timezone": {
+                "type": "string",
+                "maxLength": 64,
+                "description": "IANA name such as Europe/Berlin; UTC when left out",
+            },
+            "offset": {
+                "type": "string",
+                "maxLength": 40,
+                "description": "time to add, such as 3 days or -2 hours; now when left out",
+            },
         },
         "required": [],
         "additionalProperties": False,
@@ -45,7 +56,9 @@ class DateTime:
         added = _added(offset)
         if added is None:
             return ToolResult(
-                "The offset is not understood. Write a number and minutes, hours, days or weeks: 3 days, -2 hours.", failed=True
+                "The offset is not understood. Write a number and minutes, hours, days or weeks: 3 days, -2 "
+                "hours.",
+                failed=True,
             )
         try:
             return ToolResult(describe((utc_now() + added).astimezone(zone), asked or "UTC"))
@@ -54,10 +67,13 @@ class DateTime:
 
 
 def describe(moment: datetime, zone_name: str) -> str:
-    """For example `Sunday, 22 November 2026, 14:05:09 (Europe/Berlin, UTC+01:00); ISO 2026-11-22T14:05:09+01:00, week 47`."""
+    """For example `Sunday, 22 November 2026, 14:05:09 (Europe/Berlin, UTC+01:00); ISO
+    2026-11-22T14:05:09+01:00, week 47`.
+    """
     offset = moment.strftime("%z")
     return (
-        f"{moment:%A}, {moment.day} {moment:%B} {moment.year}, {moment:%H:%M:%S} ({zone_name}, UTC{offset[:3]}:{offset[3:5]});"
+        f"{moment:%A}, {moment.day} {moment:%B} {moment.year}, {moment:%H:%M:%S} ({zone_name}, "
+        f"UTC{offset[:3]}:{offset[3:5]});"
         f" ISO {moment.isoformat(timespec='seconds')}, week {moment.isocalendar().week}"
     )
 
@@ -83,8 +99,14 @@ def _zones() -> Mapping[str, str]:
 def _unknown(name: str) -> str:
     """What to say about an unknown zone: those whose last part is alike, if any."""
     wanted = name.replace(" ", "_").casefold().rpartition("/")[2]
-    alike = sorted(zone for folded, zone in _zones().items() if wanted and folded.rpartition("/")[2] == wanted)
-    hint = f" Did you mean {' or '.join(alike[:_SUGGESTIONS_MAX])}?" if alike else " Use an IANA name such as Europe/Berlin or Asia/Tokyo."
+    alike = sorted(
+        zone for folded, zone in _zones().items() if wanted and folded.rpartition("/")[2] == wanted
+    )
+    hint = (
+        f" Did you mean {' or '.join(alike[:_SUGGESTIONS_MAX])}?"
+        if alike
+        else " Use an IANA name such as Europe/Berlin or Asia/Tokyo."
+    )
     return f"There is no time zone {name[:64]!r}.{hint}"
 
 

@@ -21,11 +21,19 @@ class SearchDocuments:
 
     name = "search_documents"
     title = "Search documents"
-    description = "Search the user's documents and get numbered passages. Answer from them and cite each by its number, as in [1]."
+    description = (
+        "Search the user's documents and get numbered passages. Answer from them and cite each by its "
+        "number, as in [1]."
+    )
     parameters: Mapping[str, Any] = {
         "type": "object",
         "properties": {
-            "query": {"type": "string", "minLength": 1, "maxLength": _QUERY_CHARS_MAX, "description": "what to look for, in plain words"}
+            "query": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": _QUERY_CHARS_MAX,
+                "description": "what to look for, in plain words",
+            }
         },
         "required": ["query"],
         "additionalProperties": False,

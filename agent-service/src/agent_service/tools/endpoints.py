@@ -17,6 +17,8 @@ Reader = Annotated[Principal, Depends(require(Permission.AGENTS_READ))]
 router = APIRouter(prefix="/api/v1/agents/tools", tags=["tools"])
 
 
-@router.get("", summary="The tools your agents can be given, also those that do not work now, with the reason")
+@router.get(
+    "", summary="The tools your agents can be given, also those that do not work now, with the reason"
+)
 async def list_tools(toolbox: ToolboxDep, principal: Reader) -> Page[Tool]:
     return Page(data=[service.view(offer) for offer in await toolbox.offers(principal)])

@@ -31,7 +31,9 @@ class ProducedFile:
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """What a call gave: `text` is what the model gets to read, bounded by the tool itself; `failed` marks it as an error message."""
+    """What a call gave: `text` is what the model gets to read, bounded by the tool itself; `failed` marks it
+    as an error message.
+    """
 
     text: str
     failed: bool = False
@@ -40,9 +42,11 @@ class ToolResult:
 
 
 class Tool(Protocol):
-    """One tool. Arguments were checked against `parameters` (JSON Schema) before `call`; expected failures are failed results.
+    """One tool. Arguments were checked against `parameters` (JSON Schema) before `call`; expected failures
+    are failed results.
 
-    A call may be repeated after a crash: a tool that changes the world outside must say so with `repeatable` False, then it is not.
+    A call may be repeated after a crash: a tool that changes the world outside must say so with `repeatable`
+    False, then it is not.
     """
 
     @property

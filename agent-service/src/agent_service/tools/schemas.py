@@ -1,7 +1,8 @@
 """JSON Schemas of strangers, made safe to validate with and small enough to show to a model.
 
-An MCP server is not trusted: its schema is rebuilt from the keywords below, local references are written out, remote ones refused
-(nothing is ever fetched), patterns that could run for long are left out. What is left out is still checked by the server itself.
+An MCP server is not trusted: its schema is rebuilt from the keywords below, local references are written out,
+remote ones refused (nothing is ever fetched), patterns that could run for long are left out. What is left out
+is still checked by the server itself.
 """
 
 import json
@@ -19,7 +20,8 @@ PATTERN_CHARS_MAX = 200
 PATTERN_QUANTIFIERS_MAX = 2
 
 _VALUES = frozenset({
-    "type", "enum", "const", "title", "description", "default", "format", "required", "minimum", "maximum", "exclusiveMinimum",
+    "type", "enum", "const", "title", "description", "default", "format", "required", "minimum", "maximum",
+    "exclusiveMinimum",
     "exclusiveMaximum", "minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties",
 })  # fmt: skip
 _ONE_SCHEMA = frozenset({"items", "additionalProperties", "not"})
@@ -53,7 +55,9 @@ def safe_schema(raw: object) -> dict[str, Any]:
 
 
 class _Rebuild:
-    """Copies one schema keyword by keyword. `within` are the references being written out, so that a cycle is seen."""
+    """Copies one schema keyword by keyword. `within` are the references being written out, so that a cycle is
+    seen.
+    """
 
     def __init__(self, root: Mapping[str, Any]) -> None:
         self._root = root
@@ -62,7 +66,10 @@ class _Rebuild:
     def schema(self, node: Mapping[str, Any], *, depth: int, within: tuple[str, ...]) -> dict[str, Any]:
         self._nodes += 1
         if self._nodes > SCHEMA_NODES_MAX:
-            raise SchemaRefused(f"the schema of its arguments has more than {SCHEMA_NODES_MAX} parts once its references are written out")
+            raise SchemaRefused(
+                f"the schema of its arguments has more than {SCHEMA_NODES_MAX} parts once its references "
+                "are written out"
+            )
         if depth > SCHEMA_DEPTH_MAX:
             raise SchemaRefused(f"the schema of its arguments is nested deeper than {SCHEMA_DEPTH_MAX}")
         if "$dynamicRef" in node or "$recursiveRef" in node:
@@ -76,7 +83,9 @@ class _Rebuild:
         return kept
 
     def _parts(self, node: Mapping[str, Any], *, depth: int, within: tuple[str, ...]) -> dict[str, Any]:
-        parts: dict[str, Any] = {name: self._any(node[name], depth=depth, within=within) for name in _ONE_SCHEMA & node.keys()}
+        parts: dict[str, Any] = {
+            name: self._any(node[name], depth=depth, within=within) for name in _ONE_SCHEMA & node.keys()
+        }
         for name in _MANY_SCHEMAS & node.keys():
             items = node[name]
             if not isinstance(items, list):
@@ -87,7 +96,8 @@ class _Rebuild:
             if not isinstance(properties, Mapping):
                 raise SchemaRefused("properties in the schema of its arguments is not an object")
             parts["properties"] = {
-                name: self._any(item, depth=depth, within=within) for name, item in cast("Mapping[str, Any]", properties).items()
+                name: self._any(item, depth=depth, within=within)
+                for name, item in cast("Mapping[str, Any]", properties).items()
             }
         return parts
 
@@ -100,7 +110,9 @@ class _Rebuild:
 
     def _referenced(self, reference: object, *, depth: int, within: tuple[str, ...]) -> dict[str, Any]:
         if not isinstance(reference, str) or not (reference == "#" or reference.startswith("#/")):
-            raise SchemaRefused("the schema of its arguments refers to something outside of it, and nothing is fetched for it")
+            raise SchemaRefused(
+                "the schema of its arguments refers to something outside of it, and nothing is fetched for it"
+            )
         if reference in within:
             return {}  # a recursive type: from its second round on anything goes, the server checks it
         target = self._any(self._find(reference), depth=depth + 1, within=(*within, reference))
@@ -119,7 +131,8 @@ class _Rebuild:
 def is_harmless_pattern(pattern: object) -> bool:
     """Whether matching `pattern` takes time that is bounded by a small power of the text's length.
 
-    Backtracking explodes through repeated groups, back references and long rows of repetitions: none of them is let through.
+    Backtracking explodes through repeated groups, back references and long rows of repetitions: none of them
+    is let through.
     """
     if not isinstance(pattern, str) or len(pattern) > PATTERN_CHARS_MAX or not _compiles(pattern):
         return False

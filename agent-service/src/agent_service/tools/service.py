@@ -63,8 +63,14 @@ class ToolRegistry:
         return [offer.tool for offer in await self.offers(principal) if offer.unavailable_reason is None]
 
     async def find(self, principal: Principal, names: tuple[str, ...]) -> list[Tool]:
-        """Those of `names` that the principal may use, in that order, each once. One that does not work now says so when it is called."""
-        found = {item.tool.name: item.tool for item in self._built_in if item.tool.name in names and _allows(item, principal)}
+        """Those of `names` that the principal may use, in that order, each once. One that does not work now
+        says so when it is called.
+        """
+        found = {
+            item.tool.name: item.tool
+            for item in self._built_in
+            if item.tool.name in names and _allows(item, principal)
+        }
         missing = tuple(name for name in names if name not in found and not self._is_built_in(name))
         if missing:
             for part in await asyncio.gather(*(source.find(principal, missing) for source in self._sources)):

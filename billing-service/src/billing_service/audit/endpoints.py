@@ -17,7 +17,12 @@ router = APIRouter(prefix="/api/v1/billing", tags=["audit"])
 
 @router.get("/audit", summary="Changes of prices, budgets and wallets")
 async def list_audit(
-    principal: Annotated[Principal, Depends(require(Permission.AUDIT_READ))], session: SessionDep, limit: Limit = 50, after: After = None
+    principal: Annotated[Principal, Depends(require(Permission.AUDIT_READ))],
+    session: SessionDep,
+    limit: Limit = 50,
+    after: After = None,
 ) -> Page[AuditEntry]:
-    entries = await repository.newest(session, principal.organisation_id, after_id=cursor(after), rows_max=limit + 1)
+    entries = await repository.newest(
+        session, principal.organisation_id, after_id=cursor(after), rows_max=limit + 1
+    )
     return page_of(entries, limit=limit)

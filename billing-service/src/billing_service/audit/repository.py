@@ -12,11 +12,13 @@ from billing_service.audit.schemas import AuditEntry
 
 _INSERT = text(
     "INSERT INTO audit (organisation_id, actor_id, action, object_id, before, after)"
-    " VALUES (:organisation_id, :actor_id, :action, :object_id, CAST(:before AS jsonb), CAST(:after AS jsonb))"
+    " VALUES (:organisation_id, :actor_id, :action, :object_id, CAST(:before AS jsonb), CAST(:after AS "
+    "jsonb))"
 )
 _LIST = text(
     "SELECT id, at, actor_id, action, object_id, before::text AS before, after::text AS after FROM audit"
-    " WHERE organisation_id = :organisation_id AND (CAST(:after_id AS uuid) IS NULL OR id < :after_id) ORDER BY id DESC LIMIT :n"
+    " WHERE organisation_id = :organisation_id AND (CAST(:after_id AS uuid) IS NULL OR id < :after_id) "
+    "ORDER BY id DESC LIMIT :n"
 )
 
 
@@ -47,7 +49,11 @@ async def insert(
     )
 
 
-async def newest(session: AsyncSession, organisation_id: UUID, *, after_id: UUID | None, rows_max: int) -> list[AuditEntry]:
+async def newest(
+    session: AsyncSession, organisation_id: UUID, *, after_id: UUID | None, rows_max: int
+) -> list[AuditEntry]:
     """Newest first, older than `after_id`."""
-    rows = await session.execute(_LIST, {"organisation_id": organisation_id, "after_id": after_id, "n": rows_max})
+    rows = await session.execute(
+        _LIST, {"organisation_id": organisation_id, "after_id": after_id, "n": rows_max}
+    )
     return [AuditEntry.model_validate(row, from_attributes=True) for row in rows]

@@ -28,7 +28,12 @@ async def list_budgets(
     after: After = None,
 ) -> Page[Budget]:
     budgets = await repository.list_budgets(
-        session, principal.organisation_id, scope=scope, scope_id=scope_id, after_id=cursor(after), rows_max=limit + 1
+        session,
+        principal.organisation_id,
+        scope=scope,
+        scope_id=scope_id,
+        after_id=cursor(after),
+        rows_max=limit + 1,
     )
     return page_of(budgets, limit=limit)
 

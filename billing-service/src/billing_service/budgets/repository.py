@@ -1,4 +1,6 @@
-"""All SQL of budgets. Changes take the organisation's gate inside the database, so that they never race a reserve."""
+"""All SQL of budgets. Changes take the organisation's gate inside the database, so that they never race a
+reserve.
+"""
 
 from uuid import UUID
 
@@ -9,16 +11,20 @@ from billing_service.budgets.models import BudgetScope, BudgetWindow
 from billing_service.budgets.schemas import Budget
 
 _SELECT = """
-    SELECT b.id, b.scope, b.scope_id, b."window", b.limit_nano, b.is_default, coalesce(w.spent_nano, 0) AS spent_nano,
-           coalesce(w.held_nano, 0) AS held_nano,
-           greatest(0, b.limit_nano - coalesce(w.spent_nano, 0) - coalesce(w.held_nano, 0)) AS remaining_nano,
-           window_end(b."window", window_start(b."window", now())) AS resets_at, b.updated_at
-    FROM budget b LEFT JOIN budget_window w ON w.budget_id = b.id AND w.window_start = window_start(b."window", now())
+    SELECT b.id, b.scope, b.scope_id, b."window", b.limit_nano, b.is_default, coalesce(w.spent_nano, 0) AS
+    spent_nano, coalesce(w.held_nano, 0) AS held_nano, greatest(0, b.limit_nano - coalesce(w.spent_nano, 0) -
+    coalesce(w.held_nano, 0)) AS remaining_nano, window_end(b."window", window_start(b."window", now())) AS
+    resets_at, b.updated_at
+    FROM budget b LEFT JOIN budget_window w ON w.budget_id = b.id AND w.window_start =
+    window_start(b."window", now())
     WHERE b.organisation_id = :organisation_id
 """
 _LIST = text(
     _SELECT
-    + " AND (CAST(:scope AS text) IS NULL OR b.scope = :scope) AND (CAST(:scope_id AS uuid) IS NULL OR b.scope_id = :scope_id)"
+    + (
+        " AND (CAST(:scope AS text) IS NULL OR b.scope = :scope) AND (CAST(:scope_id AS uuid) IS NULL OR "
+        "b.scope_id = :scope_id)"
+    )
     + " AND (CAST(:after_id AS uuid) IS NULL OR b.id < :after_id) ORDER BY b.id DESC LIMIT :n"
 )
 _ONE = text(_SELECT + " AND b.id = :id")
@@ -43,11 +49,19 @@ async def list_budgets(
     rows_max: int,
 ) -> list[Budget]:
     """Newest first."""
-    names = {"organisation_id": organisation_id, "scope": scope, "scope_id": scope_id, "after_id": after_id, "n": rows_max}
+    names = {
+        "organisation_id": organisation_id,
+        "scope": scope,
+        "scope_id": scope_id,
+        "after_id": after_id,
+        "n": rows_max,
+    }
     return [Budget.model_validate(row, from_attributes=True) for row in await session.execute(_LIST, names)]
 
 
-async def find(session: AsyncSession, organisation_id: UUID, *, scope: BudgetScope, scope_id: UUID, window: BudgetWindow) -> Budget | None:
+async def find(
+    session: AsyncSession, organisation_id: UUID, *, scope: BudgetScope, scope_id: UUID, window: BudgetWindow
+) -> Budget | None:
     names = {"organisation_id": organisation_id, "scope": scope, "scope_id": scope_id, "width": window}
     row = (await session.execute(_FIND, names)).one_or_none()
     return Budget.model_validate(row, from_attributes=True) if row else None

@@ -17,7 +17,9 @@ class BudgetChange(BaseModel):
     scope: BudgetScope
     scope_id: UUID
     window: BudgetWindow
-    limit: str = Field(max_length=40, description='USD as a decimal text, such as "5.00"; "0" stops all paid use')
+    limit: str = Field(
+        max_length=40, description='USD as a decimal text, such as "5.00"; "0" stops all paid use'
+    )
 
 
 class Budget(BaseModel):

@@ -26,8 +26,11 @@ def usable_limit(limit: str) -> int:
     return limit_nano
 
 
-async def set_budget(session: AsyncSession, principal: Principal, change: BudgetChange, *, grant_nano: int) -> Budget:
-    """Create or change a budget. A limit below what is spent refuses new requests at once; running ones end as held.
+async def set_budget(
+    session: AsyncSession, principal: Principal, change: BudgetChange, *, grant_nano: int
+) -> Budget:
+    """Create or change a budget. A limit below what is spent refuses new requests at once; running ones end
+    as held.
 
     Raises: LimitNotUsable, BudgetUnknown (another organisation's).
     """
@@ -36,7 +39,9 @@ async def set_budget(session: AsyncSession, principal: Principal, change: Budget
     if change.scope == "organisation" and change.scope_id != organisation_id:
         raise BudgetUnknown("your organisation has no such scope; use your own organisation's id")
     await repository.open_accounts(session, organisation_id, grant_nano=grant_nano)
-    before = await repository.find(session, organisation_id, scope=change.scope, scope_id=change.scope_id, window=change.window)
+    before = await repository.find(
+        session, organisation_id, scope=change.scope, scope_id=change.scope_id, window=change.window
+    )
     budget_id = await repository.set_budget(
         session,
         organisation_id,
@@ -48,12 +53,19 @@ async def set_budget(session: AsyncSession, principal: Principal, change: Budget
     )
     after = await _get(session, organisation_id, budget_id)
     await audit.record(
-        session, principal, "budget.set", object_id=str(budget_id), before=_recorded(before) if before else None, after=_recorded(after)
+        session,
+        principal,
+        "budget.set",
+        object_id=str(budget_id),
+        before=_recorded(before) if before else None,
+        after=_recorded(after),
     )
     return after
 
 
-async def delete_budget(session: AsyncSession, principal: Principal, budget_id: UUID, *, default_nano: int | None) -> None:
+async def delete_budget(
+    session: AsyncSession, principal: Principal, budget_id: UUID, *, default_nano: int | None
+) -> None:
     """Remove a budget; a person's monthly one falls back to the default.
 
     Raises: BudgetUnknown, BudgetIsDefault.
@@ -61,7 +73,9 @@ async def delete_budget(session: AsyncSession, principal: Principal, budget_id: 
     organisation_id = principal.organisation_id
     before = await _get(session, organisation_id, budget_id)
     if before.is_default:
-        raise BudgetIsDefault("this budget is the installation's default for every person; set one of your own with PUT instead")
+        raise BudgetIsDefault(
+            "this budget is the installation's default for every person; set one of your own with PUT instead"
+        )
     if before.scope == "user" and before.window == "month" and default_nano is not None:
         await repository.set_budget(
             session,
@@ -74,13 +88,17 @@ async def delete_budget(session: AsyncSession, principal: Principal, budget_id: 
         )
     else:
         await repository.delete(session, organisation_id, budget_id)
-    await audit.record(session, principal, "budget.deleted", object_id=str(budget_id), before=_recorded(before))
+    await audit.record(
+        session, principal, "budget.deleted", object_id=str(budget_id), before=_recorded(before)
+    )
 
 
 async def _get(session: AsyncSession, organisation_id: UUID, budget_id: UUID) -> Budget:
     found = await repository.get(session, organisation_id, budget_id)
     if found is None:
-        raise BudgetUnknown("your organisation has no budget with this id; GET /api/v1/billing/budgets lists them")
+        raise BudgetUnknown(
+            "your organisation has no budget with this id; GET /api/v1/billing/budgets lists them"
+        )
     return found
 
 

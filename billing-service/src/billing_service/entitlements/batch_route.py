@@ -7,7 +7,14 @@ from typing import Any, cast
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from shared.background import TaskTracker
-from shared.contracts.billing import BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, BatchEntry, ReleaseEntry, ReserveEntry, SettleEntry
+from shared.contracts.billing import (
+    BATCH_BYTES_MAX,
+    BATCH_ENTRIES_MAX,
+    BatchEntry,
+    ReleaseEntry,
+    ReserveEntry,
+    SettleEntry,
+)
 from shared.errors import AppError, Invalid, problem_body
 from shared.hotroutes import HotRequest
 from shared.logs import AccessLog, request_id_var
@@ -102,7 +109,10 @@ async def _end(request: HotRequest, call: _Call) -> dict[str, Any]:
         except Exception as failed:  # noqa: BLE001 - the edge of this entry: its neighbours are answered all the same
             error = answer_to(failed, call.route)
     if error is not None:
-        answer = {"status": error.status, "body": problem_body(error, request_id=call.request_id, instance=call.route)}
+        answer = {
+            "status": error.status,
+            "body": problem_body(error, request_id=call.request_id, instance=call.route),
+        }
     if call.trace is not None:
         call.trace.annotate({"http.route": call.route, "http.response.status_code": answer["status"]})
         call.trace.end(failed=answer["status"] >= 500)

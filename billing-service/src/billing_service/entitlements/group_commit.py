@@ -1,4 +1,6 @@
-"""Group commit: calls of one organisation queue for the same wallet row, so those that wait share a transaction and its flush."""
+"""Group commit: calls of one organisation queue for the same wallet row, so those that wait share a
+transaction and its flush.
+"""
 
 import asyncio
 from collections import deque
@@ -29,10 +31,11 @@ class Waiting(Generic[C, R]):
 
 
 class GroupCommit(Generic[C, R]):
-    """One batch of a key is in flight at a time; what arrives meanwhile makes up the next one. A lone call runs at once.
+    """One batch of a key is in flight at a time; what arrives meanwhile makes up the next one. A lone call
+    runs at once.
 
-    A key is the organisation and what else a batch must have in common. A batch that waits here grows, one that waits in the
-    database for the organisation's wallet does not.
+    A key is the organisation and what else a batch must have in common. A batch that waits here grows, one
+    that waits in the database for the organisation's wallet does not.
 
     `run` answers a batch in its order, in one transaction that is committed when it returns.
     """
@@ -52,11 +55,15 @@ class GroupCommit(Generic[C, R]):
         elif len(queue) < _QUEUE_MAX:
             queue.append(waiting)
         else:
-            raise Unavailable("billing is too busy to decide; nothing was charged, try again", retry_after_s=1)
+            raise Unavailable(
+                "billing is too busy to decide; nothing was charged, try again", retry_after_s=1
+            )
         return waiting
 
     async def result(self, waiting: "Waiting[C, R]") -> R:
-        """The call's answer, or what it raised. Cancelled: a call that still waits is dropped, one in flight continues."""
+        """The call's answer, or what it raised. Cancelled: a call that still waits is dropped, one in flight
+        continues.
+        """
         try:
             return await asyncio.shield(waiting.answer)
         except asyncio.CancelledError:

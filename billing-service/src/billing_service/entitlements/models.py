@@ -7,7 +7,9 @@ from uuid import UUID
 
 from shared.contracts.billing import ReserveRequest, UsageBuckets
 
-ReserveOutcome = Literal["held", "price_unknown", "insufficient_credits", "budget_exceeded", "request_id_reused"]
+ReserveOutcome = Literal[
+    "held", "price_unknown", "insufficient_credits", "budget_exceeded", "request_id_reused"
+]
 Scope = Literal["wallet", "organisation", "team", "user", "key"]
 Window = Literal["hour", "day", "week", "month", "total"]
 
@@ -33,7 +35,9 @@ class ReserveCall:
 
 @dataclass(frozen=True, slots=True)
 class ReserveResult:
-    """Columns of reserve(). Refused: `scope` and the rest name the tightest limit and `amount_nano` is the least that was needed."""
+    """Columns of reserve(). Refused: `scope` and the rest name the tightest limit and `amount_nano` is the
+    least that was needed.
+    """
 
     outcome: ReserveOutcome
     amount_nano: int | None

@@ -1,4 +1,6 @@
-"""All SQL of holds, accounts, windows and entitlements. The money path is one database function a call, without ORM."""
+"""All SQL of holds, accounts, windows and entitlements. The money path is one database function a call,
+without ORM.
+"""
 
 import asyncio
 from collections.abc import Coroutine, Sequence
@@ -28,8 +30,8 @@ _RESERVE = "SELECT * FROM reserve_many($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 
 _SETTLE = "SELECT * FROM settle_many($1, $2, $3, $4, $5, $6)"
 # One transaction and one flush for both. The settlements come first: what they give back may admit a reserve.
 _SETTLE_AND_RESERVE = """
-    SELECT call, result, cost_nano, NULL::uuid, house_loss_nano, NULL::boolean, NULL::timestamptz, remaining_nano, NULL::text, NULL::uuid,
-           NULL::bigint, NULL::bigint, NULL::bigint, NULL::timestamptz
+    SELECT call, result, cost_nano, NULL::uuid, house_loss_nano, NULL::boolean, NULL::timestamptz,
+    remaining_nano, NULL::text, NULL::uuid, NULL::bigint, NULL::bigint, NULL::bigint, NULL::timestamptz
     FROM settle_many($17, $18, $19, $20, $21, $22)
     UNION ALL
     SELECT * FROM reserve_many($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
@@ -38,18 +40,22 @@ _RELEASE = "SELECT release($1)"
 _CHECKPOINT = "SELECT checkpoint($1, $2, $3)"
 _USAGE = "SELECT request_id, state, cost_nano, input_tokens, output_tokens FROM hold WHERE request_id = $1"
 _WALLET = """
-    SELECT k.wallet_id AS id, w.balance_nano AS available_nano, h.balance_nano AS held_nano, w.balance_nano + h.balance_nano AS balance_nano
-    FROM book k JOIN account w ON w.id = k.wallet_id JOIN account h ON h.id = k.held_id WHERE k.organisation_id = $1
+    SELECT k.wallet_id AS id, w.balance_nano AS available_nano, h.balance_nano AS held_nano, w.balance_nano +
+    h.balance_nano AS balance_nano
+    FROM book k JOIN account w ON w.id = k.wallet_id JOIN account h ON h.id = k.held_id WHERE
+    k.organisation_id = $1
 """
 _BUDGETS = """
     SELECT b.id, b.scope, b.scope_id, b."window", b.limit_nano, coalesce(w.spent_nano, 0) AS spent_nano,
            coalesce(w.held_nano, 0) AS held_nano,
            greatest(0, b.limit_nano - coalesce(w.spent_nano, 0) - coalesce(w.held_nano, 0)) AS remaining_nano,
            window_end(b."window", window_start(b."window", now())) AS resets_at
-    FROM budget b LEFT JOIN budget_window w ON w.budget_id = b.id AND w.window_start = window_start(b."window", now())
+    FROM budget b LEFT JOIN budget_window w ON w.budget_id = b.id AND w.window_start =
+    window_start(b."window", now())
     WHERE b.organisation_id = $1 AND b.scope_id = ANY ($2) ORDER BY b.id
 """
-# Before the settlement, so that a comparison with the provider's figures never takes a settled call for somebody else's.
+# Before the settlement, so that a comparison with the provider's figures never takes a settled call for
+# somebody else's.
 _NOTE_PROVIDER = """
     INSERT INTO provider_call (provider_request_id, request_id, model, occurred_at, reported_nano)
     SELECT $1, request_id, model, created_at, $3 FROM hold WHERE request_id = $2 ON CONFLICT DO NOTHING
@@ -68,7 +74,12 @@ _LOST = (
     asyncpg.CannotConnectNowError,
     OSError,
 )
-_BUSY = (TimeoutError, asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError, asyncpg.TooManyConnectionsError)
+_BUSY = (
+    TimeoutError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.QueryCanceledError,
+    asyncpg.TooManyConnectionsError,
+)
 
 
 class EntitlementRepository:
@@ -89,7 +100,9 @@ class EntitlementRepository:
         try:
             return await self._fetch(query, arguments)
         except _BUSY as error:  # before _LOST: TimeoutError is an OSError
-            raise Unavailable("billing is too busy to decide; nothing was charged, try again", retry_after_s=1) from error
+            raise Unavailable(
+                "billing is too busy to decide; nothing was charged, try again", retry_after_s=1
+            ) from error
         except _LOST:
             # A restarted server leaves every pooled connection dead: drop them and try once on a fresh one.
             await self._pool.expire_connections()
@@ -97,7 +110,9 @@ class EntitlementRepository:
         try:
             return await self._fetch(query, arguments)
         except (*_BUSY, *_LOST) as error:
-            raise Unavailable("billing cannot reach its database; nothing is served unmetered, try again", retry_after_s=2) from error
+            raise Unavailable(
+                "billing cannot reach its database; nothing is served unmetered, try again", retry_after_s=2
+            ) from error
 
     async def _fetch(self, query: str, arguments: Sequence[Any]) -> list[asyncpg.Record]:
         async with self._pool.acquire(timeout=_ACQUIRE_TIMEOUT_S) as connection:
@@ -107,7 +122,9 @@ class EntitlementRepository:
         """Hold or refuse. Raises: Unavailable."""
         return await self.begin_reserve(request, policy)
 
-    def begin_reserve(self, request: ReserveRequest, policy: ReservePolicy) -> Coroutine[Any, Any, ReserveResult]:
+    def begin_reserve(
+        self, request: ReserveRequest, policy: ReservePolicy
+    ) -> Coroutine[Any, Any, ReserveResult]:
         """As reserve(): queued when this returns, decided when it is awaited."""
         key: Key = (request.principal.organisation_id, policy)
         waiting = self._calls.submit(key, ReserveCall(request, policy))
@@ -115,7 +132,9 @@ class EntitlementRepository:
         waiting.answer.add_done_callback(lambda _: self._deciding.pop(request.request_id, None))
         return self._reserved(key, request.request_id, waiting)
 
-    async def _reserved(self, key: Key, dispatch_id: UUID, waiting: "Waiting[_Call, _Result]") -> ReserveResult:
+    async def _reserved(
+        self, key: Key, dispatch_id: UUID, waiting: "Waiting[_Call, _Result]"
+    ) -> ReserveResult:
         result = cast("ReserveResult", await self._calls.result(waiting))
         if result.outcome == "held":
             self._queues[dispatch_id] = key
@@ -124,10 +143,19 @@ class EntitlementRepository:
         return result
 
     async def settle(
-        self, dispatch_id: UUID, buckets: list[int], *, source: str, outcome: str, occurred_at: datetime, latency_ms: int
+        self,
+        dispatch_id: UUID,
+        buckets: list[int],
+        *,
+        source: str,
+        outcome: str,
+        occurred_at: datetime,
+        latency_ms: int,
     ) -> SettleResult:
         """Charge, or say why not. Raises: Unavailable."""
-        return await self.begin_settle(SettleCall(dispatch_id, buckets, source, outcome, occurred_at, latency_ms))
+        return await self.begin_settle(
+            SettleCall(dispatch_id, buckets, source, outcome, occurred_at, latency_ms)
+        )
 
     def begin_settle(self, call: SettleCall) -> Coroutine[Any, Any, SettleResult]:
         """As settle(): queued when this returns, done when it is awaited."""
@@ -138,14 +166,18 @@ class EntitlementRepository:
     async def _settled(self, waiting: "Waiting[_Call, _Result]") -> SettleResult:
         return cast("SettleResult", await self._calls.result(waiting))
 
-    async def note_provider(self, dispatch_id: UUID, provider_request_id: str, *, cost_nano: int | None) -> None:
+    async def note_provider(
+        self, dispatch_id: UUID, provider_request_id: str, *, cost_nano: int | None
+    ) -> None:
         """Remember the provider's own id of a dispatch, and what it said that it billed."""
         await self._rows(_NOTE_PROVIDER, (provider_request_id, dispatch_id, cost_nano))
 
     async def release(self, dispatch_id: UUID) -> str:
         """released, settled or unknown."""
         self._queues.pop(dispatch_id, None)
-        if (answer := self._deciding.get(dispatch_id)) is not None:  # its caller gave up before it was decided
+        if (
+            answer := self._deciding.get(dispatch_id)
+        ) is not None:  # its caller gave up before it was decided
             await asyncio.wait({answer})
         return (await self._rows(_RELEASE, (dispatch_id,)))[0][0]
 
@@ -166,16 +198,23 @@ class EntitlementRepository:
         elif not reserves:
             rows = await self._rows(_SETTLE, settle_arguments(settles))
         else:
-            rows = await self._rows(_SETTLE_AND_RESERVE, (*reserve_arguments(reserves), *settle_arguments(settles)))
+            rows = await self._rows(
+                _SETTLE_AND_RESERVE, (*reserve_arguments(reserves), *settle_arguments(settles))
+            )
         # settle_many() answers those that it charges first, whatever their place.
         charged = sorted(rows[: len(settles)], key=itemgetter("call"))
-        settled = (SettleResult(row["result"], row["cost_nano"], row["house_loss_nano"], row["remaining_nano"]) for row in charged)
+        settled = (
+            SettleResult(row["result"], row["cost_nano"], row["house_loss_nano"], row["remaining_nano"])
+            for row in charged
+        )
         held = (ReserveResult(*row[1:]) for row in rows[len(settles) :])
         return [next(settled) if isinstance(call, SettleCall) else next(held) for call in calls]
 
     async def checkpoint(self, holds: list[HoldProgress], *, ttl_s: float) -> set[UUID]:
         """The ids that are still held, now renewed."""
-        rows = await self._rows(_CHECKPOINT, ([hold.request_id for hold in holds], [hold.output_tokens for hold in holds], ttl_s))
+        rows = await self._rows(
+            _CHECKPOINT, ([hold.request_id for hold in holds], [hold.output_tokens for hold in holds], ttl_s)
+        )
         return {row[0] for row in rows}
 
     async def usage(self, dispatch_id: UUID) -> RecordedUsage | None:
@@ -185,11 +224,15 @@ class EntitlementRepository:
     async def open_accounts(self, organisation_id: UUID, *, grant_nano: int) -> None:
         await self._rows("SELECT open_book($1, $2)", (organisation_id, grant_nano))
 
-    async def ensure_default_budget(self, organisation_id: UUID, user_id: UUID, *, limit_nano: int | None) -> None:
+    async def ensure_default_budget(
+        self, organisation_id: UUID, user_id: UUID, *, limit_nano: int | None
+    ) -> None:
         await self._rows("SELECT ensure_default_budget($1, $2, $3)", (organisation_id, user_id, limit_nano))
 
     async def apply_default_budgets(self, limit_nano: int | None, *, ceiling_nano: int | None) -> None:
-        """Bring the budgets nobody set to today's settings; a limit of None removes them. Windows only widen, so no hold breaks."""
+        """Bring the budgets nobody set to today's settings; a limit of None removes them. Windows only widen,
+        so no hold breaks.
+        """
         await self._rows("SELECT apply_default_budgets($1, $2)", (limit_nano, ceiling_nano))
 
     async def wallet(self, organisation_id: UUID) -> WalletView | None:
@@ -197,4 +240,7 @@ class EntitlementRepository:
         return WalletView.model_validate(dict(rows[0])) if rows else None
 
     async def budgets(self, organisation_id: UUID, scope_ids: list[UUID]) -> list[EntitledBudget]:
-        return [EntitledBudget.model_validate(dict(row)) for row in await self._rows(_BUDGETS, (organisation_id, scope_ids))]
+        return [
+            EntitledBudget.model_validate(dict(row))
+            for row in await self._rows(_BUDGETS, (organisation_id, scope_ids))
+        ]

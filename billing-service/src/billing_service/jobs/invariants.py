@@ -11,7 +11,9 @@ log = logging.getLogger(__name__)
 
 
 async def check_invariants(repository: JobRepository, metrics: JobMetrics) -> dict[str, list[str]]:
-    """The broken invariants with some ids each; empty when all is well. Sets the gauges and logs what is broken or was not checked."""
+    """The broken invariants with some ids each; empty when all is well. Sets the gauges and logs what is
+    broken or was not checked.
+    """
     broken: dict[str, list[str]] = {}
     for invariant in INVARIANTS:
         rows = await _violations(repository, metrics, invariant)
@@ -27,7 +29,8 @@ async def _violations(repository: JobRepository, metrics: JobMetrics, invariant:
     except Exception as error:
         if not is_outage(error):
             raise
-        # Not knowing is no all-clear: the gauge of violations says so, and the next invariant is checked all the same.
+        # Not knowing is no all-clear: the gauge of violations says so, and the next invariant is checked all
+        # the same.
         metrics.unchecked.labels(invariant).set(1)
         metrics.violations.labels(invariant).set(float("nan"))
         log.error("invariant not checked: %s", invariant, extra={"reason": type(error).__name__})

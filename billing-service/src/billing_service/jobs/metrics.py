@@ -9,6 +9,10 @@ class JobMetrics:
     def __init__(self, metrics: Metrics) -> None:
         self.expired = metrics.counter("billing_holds_expired", "Holds ended by the sweeper")
         self.violations = metrics.gauge(
-            "billing_invariant_violations", "Rows that break an invariant, 0 when all is well, NaN when not checked", ("invariant",)
+            "billing_invariant_violations",
+            "Rows that break an invariant, 0 when all is well, NaN when not checked",
+            ("invariant",),
         )
-        self.unchecked = metrics.gauge("billing_invariant_unchecked", "1 when the last check of an invariant failed", ("invariant",))
+        self.unchecked = metrics.gauge(
+            "billing_invariant_unchecked", "1 when the last check of an invariant failed", ("invariant",)
+        )

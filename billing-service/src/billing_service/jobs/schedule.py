@@ -16,9 +16,15 @@ _CHECK_LOOKS = 10
 """Looks an interval at whether a check is due: the process that checked last may be gone."""
 
 
-def build_jobs(repository: JobRepository, database: Database, *, settings: BillingSettings, metrics: JobMetrics) -> list[Periodic]:
-    """The jobs of one process, not started. Several processes may run them: each piece of work locks its own rows."""
-    sweeper = Sweeper(repository, ttl_s=settings.hold_ttl_s, renewed_ttl_s=settings.renewed_ttl_s, metrics=metrics)
+def build_jobs(
+    repository: JobRepository, database: Database, *, settings: BillingSettings, metrics: JobMetrics
+) -> list[Periodic]:
+    """The jobs of one process, not started. Several processes may run them: each piece of work locks its own
+    rows.
+    """
+    sweeper = Sweeper(
+        repository, ttl_s=settings.hold_ttl_s, renewed_ttl_s=settings.renewed_ttl_s, metrics=metrics
+    )
     relay = Relay(database)
 
     async def check() -> None:

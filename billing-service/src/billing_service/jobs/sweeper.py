@@ -9,16 +9,19 @@ from billing_service.jobs.metrics import JobMetrics
 from billing_service.jobs.repository import JobRepository
 
 _BATCH_MAX = 200
-# A busy machine delays a run by a second or two; taking that for a stall would put the sweep off for ever with a short TTL.
+# A busy machine delays a run by a second or two; taking that for a stall would put the sweep off for ever
+# with a short TTL.
 _STALL_MIN_S = 5.0
 
 log = logging.getLogger(__name__)
 
 
 class Sweeper:
-    """Expires overdue holds: never begun ones after `ttl_s`, begun ones `renewed_ttl_s` after their last checkpoint. After a start, a
-    lost database or a stall of this process it first lets one full TTL pass: while billing was away nobody could renew, and a live
-    stream must not be charged as dead."""
+    """Expires overdue holds: never begun ones after `ttl_s`, begun ones `renewed_ttl_s` after their last
+    checkpoint. After a start, a
+    lost database or a stall of this process it first lets one full TTL pass: while billing was away nobody
+    could renew, and a live stream must not be charged as dead.
+    """
 
     def __init__(
         self,
@@ -43,7 +46,9 @@ class Sweeper:
         return min(5.0, max(0.2, self._renewed_ttl_s / 6))
 
     async def run(self) -> int:
-        """Expire what is overdue. Returns how many holds ended. Raises whatever the database raises, and then waits a TTL."""
+        """Expire what is overdue. Returns how many holds ended. Raises whatever the database raises, and then
+        waits a TTL.
+        """
         now_s = self._clock()
         if now_s - self._last_run_s > max(self._renewed_ttl_s / 2, _STALL_MIN_S):
             self._not_before_s = now_s + self._ttl_s
@@ -58,5 +63,7 @@ class Sweeper:
             raise
         if ended:
             self._metrics.expired.inc(ended)
-            log.warning("%d holds expired without a settlement; they were charged what had been checkpointed", ended)
+            log.warning(
+                "%d holds expired without a settlement; they were charged what had been checkpointed", ended
+            )
         return ended

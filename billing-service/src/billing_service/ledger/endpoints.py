@@ -19,11 +19,17 @@ router = APIRouter(prefix="/api/v1/billing", tags=["ledger"])
 async def list_entries(
     principal: Annotated[Principal, Depends(require(Permission.LEDGER_READ))],
     session: SessionDep,
-    transaction_id: Annotated[str | None, Query(max_length=200, description="a dispatch id, `grant:<org>` or `top_up:<id>`")] = None,
+    transaction_id: Annotated[
+        str | None, Query(max_length=200, description="a dispatch id, `grant:<org>` or `top_up:<id>`")
+    ] = None,
     limit: Limit = 50,
     after: After = None,
 ) -> Page[LedgerEntry]:
     entries = await repository.entries(
-        session, principal.organisation_id, transaction_id=transaction_id, after_id=cursor(after), rows_max=limit + 1
+        session,
+        principal.organisation_id,
+        transaction_id=transaction_id,
+        after_id=cursor(after),
+        rows_max=limit + 1,
     )
     return page_of(entries, limit=limit)

@@ -8,7 +8,9 @@ from shared.money import MoneyOfNano
 
 
 class LedgerEntry(BaseModel):
-    """One transfer: `amount_nano` left the debit account and reached the credit account. Entries never change."""
+    """One transfer: `amount_nano` left the debit account and reached the credit account. Entries never
+    change.
+    """
 
     id: UUID
     at: datetime

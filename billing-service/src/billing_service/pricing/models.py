@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-PRICE_MAX = 1_000_000_000_000_000  # a million USD per million tokens; keeps every product inside NUMERIC's comfort and typos out
+# A million USD per million tokens; keeps every product inside NUMERIC's comfort and typos out.
+PRICE_MAX = 1_000_000_000_000_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,8 @@ ModelName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00
 
 
 class PriceChange(BaseModel):
-    """A new price of a model, each bucket in USD (`input`) or in nano-USD (`input_nano_per_mtok`) per million tokens.
+    """A new price of a model, each bucket in USD (`input`) or in nano-USD (`input_nano_per_mtok`) per million
+    tokens.
 
     Buckets left out follow input (cache, audio in) or output (reasoning, audio out).
     """
@@ -59,10 +60,14 @@ class PriceChange(BaseModel):
     reasoning_nano_per_mtok: NanoPerMtok | None = None
     audio_out_nano_per_mtok: NanoPerMtok | None = None
     free: bool = False
-    effective_from: AwareDatetime | None = Field(default=None, description="absent: from now on; never in the past")
+    effective_from: AwareDatetime | None = Field(
+        default=None, description="absent: from now on; never in the past"
+    )
 
     def nano_per_mtok(self, bucket: str) -> int | None:
-        """The price of one bucket, however it was written. Raises: PriceIncomplete when it was written both ways."""
+        """The price of one bucket, however it was written. Raises: PriceIncomplete when it was written both
+        ways.
+        """
         usd, nano = getattr(self, bucket), getattr(self, f"{bucket}_nano_per_mtok")
         if usd is not None and nano is not None:
             raise PriceIncomplete(f"send {bucket} (USD) or {bucket}_nano_per_mtok, not both")

@@ -28,7 +28,9 @@ def amounts_of(change: PriceChange) -> PriceAmounts:
     if change.free:
         named = [bucket for bucket, price in prices.items() if price]
         if named:
-            raise PriceIncomplete(f"a free model has no price; leave out {', '.join(named)} or send free: false")
+            raise PriceIncomplete(
+                f"a free model has no price; leave out {', '.join(named)} or send free: false"
+            )
         return _FREE
     base_input, base_output = prices["input"], prices["output"]
     if base_input is None or base_output is None:
@@ -53,16 +55,24 @@ async def set_price(session: AsyncSession, principal: Principal, change: PriceCh
     begin = change.effective_from or now
     if begin < now - _CLOCK_TOLERANCE:
         raise PriceInThePast(
-            "effective_from lies in the past; charges already made keep their price, so leave it out or choose a later time"
+            "effective_from lies in the past; charges already made keep their price, so leave it out or "
+            "choose a later time"
         )
     begin = max(begin, now)
     before = await repository.price_at(session, change.model, begin)
     if before is not None and before.effective_from == begin:
-        raise PriceAlreadyPlanned(f"a price of {change.model} already begins at {begin.isoformat()}; choose another time")
+        raise PriceAlreadyPlanned(
+            f"a price of {change.model} already begins at {begin.isoformat()}; choose another time"
+        )
     if before is not None:
         await repository.close(session, before.id, begin)
     after = await repository.insert(
-        session, model=change.model, free=change.free, amounts=amounts, effective_from=begin, created_by=principal.user_id
+        session,
+        model=change.model,
+        free=change.free,
+        amounts=amounts,
+        effective_from=begin,
+        created_by=principal.user_id,
     )
     await audit.record(
         session,

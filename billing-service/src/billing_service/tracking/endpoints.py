@@ -13,7 +13,13 @@ from shared.idempotency import IdempotencyKey, Once
 from billing_service.dependencies import SettingsDep
 from billing_service.tracking import repository, service
 from billing_service.tracking.errors import SyncOff
-from billing_service.tracking.schemas import ManualRecord, RealTimeUsage, RecordedExternally, SyncRequest, SyncStatus
+from billing_service.tracking.schemas import (
+    ManualRecord,
+    RealTimeUsage,
+    RecordedExternally,
+    SyncRequest,
+    SyncStatus,
+)
 
 router = APIRouter(prefix="/api/v1/usage-tracking", tags=["usage tracking"])
 
@@ -22,15 +28,26 @@ Recorder = Annotated[Principal, Depends(require(Permission.WALLETS_WRITE))]
 Reader = Annotated[Principal, Depends(require(Permission.USAGE_READ_ALL))]
 
 
-@router.post("/usage/manual-record", status_code=201, response_model=RecordedExternally, summary="Record usage that happened elsewhere")
+@router.post(
+    "/usage/manual-record",
+    status_code=201,
+    response_model=RecordedExternally,
+    summary="Record usage that happened elsewhere",
+)
 async def record_manually(
-    body: ManualRecord, principal: Recorder, session: SessionDep, settings: SettingsDep, key: IdempotencyKey = None
+    body: ManualRecord,
+    principal: Recorder,
+    session: SessionDep,
+    settings: SettingsDep,
+    key: IdempotencyKey = None,
 ) -> Response:
     """A transaction id that is known answers 200 with the first record."""
     once = Once(session, key, principal=principal.user_id, route=_MANUAL, body=body)
     if first := await once.first():
         return first
-    usage, new = await service.record_manually(session, principal, body, grant_nano=settings.starting_grant_nano)
+    usage, new = await service.record_manually(
+        session, principal, body, grant_nano=settings.starting_grant_nano
+    )
     recorded = RecordedExternally.model_validate(usage, from_attributes=True)
     return await once.answer(recorded, status=201 if new else 200)
 
@@ -41,10 +58,15 @@ async def real_time(client_org_id: UUID, principal: Reader, session: SessionDep)
 
 
 @router.post("/sync/openrouter-usage", status_code=202, summary="Compare with OpenRouter's own figures now")
-async def sync_now(principal: Recorder, session: SessionDep, settings: SettingsDep, body: SyncRequest | None = None) -> SyncStatus:
+async def sync_now(
+    principal: Recorder, session: SessionDep, settings: SettingsDep, body: SyncRequest | None = None
+) -> SyncStatus:
     """The run is in the background; GET /sync/status says how far it is."""
     if not settings.syncs_openrouter:
-        raise SyncOff("OPENROUTER_API_KEY is not set, so there is nothing to ask; set it and restart the billing-service")
+        raise SyncOff(
+            "OPENROUTER_API_KEY is not set, so there is nothing to ask; set it and restart the "
+            "billing-service"
+        )
     days_back = (body.days_back if body else None) or settings.openrouter_usage_sync_days_back
     await repository.request_sync(session, days_back=days_back)
     return await repository.sync_status(session, enabled=True)

@@ -1,6 +1,7 @@
 """OpenRouter's own figures: the final cost of one generation, and the activity of one day.
 
-Shapes: openrouter.ai/docs, `GET /generation?id=` (any key) and `GET /activity?date=` (a management key; complete UTC days of the last 30).
+Shapes: openrouter.ai/docs, `GET /generation?id=` (any key) and `GET /activity?date=` (a management key;
+complete UTC days of the last 30).
 """
 
 import json
@@ -23,7 +24,8 @@ _WAIT_DEFAULT_S = 60.0
 _WAIT_MAX_S = 3600.0
 _AMOUNT_MAX = Decimal(1_000_000_000)
 _MODEL_CHARS_MAX = 200
-# Another provider's ids may look like OpenRouter's; of what it cannot read as one it says so with the other two.
+# Another provider's ids may look like OpenRouter's; of what it cannot read as one it says so with the other
+# two.
 _NO_SUCH_ID = frozenset({400, 404, 422})
 
 
@@ -80,7 +82,9 @@ class OpenRouter:
         return self._management_key is not None
 
     async def generation(self, generation_id: str) -> Generation | None:
-        """None while the provider does not know it (yet). Raises: ProviderPausedError, ProviderRefusedError, AnswerUnreadableError."""
+        """None while the provider does not know it (yet). Raises: ProviderPausedError, ProviderRefusedError,
+        AnswerUnreadableError.
+        """
         answer = await self._get("/generation", {"id": generation_id}, self._key, unknown=_NO_SUCH_ID)
         if answer is None:
             return None
@@ -98,16 +102,24 @@ class OpenRouter:
         self, path: str, query: Mapping[str, str], key: str, *, unknown: frozenset[int] = frozenset({404})
     ) -> dict[str, Any] | None:
         try:
-            async with self._client.stream("GET", path, params=query, headers={"authorization": f"Bearer {key}"}) as response:
+            async with self._client.stream(
+                "GET", path, params=query, headers={"authorization": f"Bearer {key}"}
+            ) as response:
                 body = await _read(response)
         except httpx.HTTPError as error:
-            raise ProviderPausedError(f"OpenRouter does not answer ({type(error).__name__})", wait_s=_WAIT_DEFAULT_S) from error
+            raise ProviderPausedError(
+                f"OpenRouter does not answer ({type(error).__name__})", wait_s=_WAIT_DEFAULT_S
+            ) from error
         if response.status_code in unknown:
             return None
         if response.status_code == 429 or response.status_code >= 500:
-            raise ProviderPausedError(f"OpenRouter answered {response.status_code}", wait_s=_wait_s(response.headers))
+            raise ProviderPausedError(
+                f"OpenRouter answered {response.status_code}", wait_s=_wait_s(response.headers)
+            )
         if response.status_code != 200:
-            raise ProviderRefusedError(f"OpenRouter answered {response.status_code} to {path}; check the key that is set for it")
+            raise ProviderRefusedError(
+                f"OpenRouter answered {response.status_code} to {path}; check the key that is set for it"
+            )
         try:
             # Decimal: the cost is a decimal number, and money never passes through binary fractions.
             return _mapping(json.loads(body, parse_float=Decimal))
@@ -146,14 +158,20 @@ def _mapping(value: object) -> dict[str, Any]:
 
 def _nano(value: object) -> int:
     """Nano-USD of a number, rounded up: the smallest amounts are finer than a nano-USD."""
-    amount = Decimal(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else Decimal(0)
+    amount = (
+        Decimal(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else Decimal(0)
+    )
     if not amount.is_finite() or not 0 <= amount <= _AMOUNT_MAX:
         raise AnswerUnreadableError("OpenRouter's answer holds a cost that cannot be")
     return math.ceil(amount * NANO)
 
 
 def _count(value: object) -> int:
-    return min(max(int(value), 0), TOKENS_MAX) if isinstance(value, int | Decimal) and not isinstance(value, bool) else 0
+    return (
+        min(max(int(value), 0), TOKENS_MAX)
+        if isinstance(value, int | Decimal) and not isinstance(value, bool)
+        else 0
+    )
 
 
 def _name(value: object) -> str:

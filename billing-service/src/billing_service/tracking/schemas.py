@@ -36,13 +36,19 @@ class ManualRecord(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     model: ModelName
-    tokens: Tokens = Field(description="all tokens; counted as input unless output_tokens says how many were output")
+    tokens: Tokens = Field(
+        description="all tokens; counted as input unless output_tokens says how many were output"
+    )
     output_tokens: Tokens | None = Field(default=None, description="how many of `tokens` were output")
     cost: str | StrictInt | StrictFloat = Field(description='USD, as a decimal text ("0.002") or a number')
     client_org_id: UUID | None = Field(default=None, description="absent: the caller's organisation")
     user_id: UUID | None = Field(default=None, description="who used it, when that is known")
-    transaction_id: TransactionId | None = Field(default=None, description="the same id twice is recorded once")
-    occurred_at: Annotated[AwareDatetime, AfterValidator(_past)] | None = Field(default=None, description="absent: now; not in the future")
+    transaction_id: TransactionId | None = Field(
+        default=None, description="the same id twice is recorded once"
+    )
+    occurred_at: Annotated[AwareDatetime, AfterValidator(_past)] | None = Field(
+        default=None, description="absent: now; not in the future"
+    )
     charge: bool = Field(default=False, description="take the cost from the wallet")
 
 
@@ -79,7 +85,9 @@ class ModelFigures(Figures):
 
 
 class RealTimeUsage(BaseModel):
-    """What an organisation used today and this month (UTC), charged here or seen elsewhere; a dispatch counts once."""
+    """What an organisation used today and this month (UTC), charged here or seen elsewhere; a dispatch counts
+    once.
+    """
 
     client_org_id: UUID
     today: Figures
@@ -88,7 +96,14 @@ class RealTimeUsage(BaseModel):
     as_of: datetime
 
     @classmethod
-    def of(cls, organisation_id: UUID, *, today: Sequence[ModelFigures], month: Sequence[ModelFigures], as_of: datetime) -> Self:
+    def of(
+        cls,
+        organisation_id: UUID,
+        *,
+        today: Sequence[ModelFigures],
+        month: Sequence[ModelFigures],
+        as_of: datetime,
+    ) -> Self:
         return cls(
             client_org_id=organisation_id,
             today=Figures.sum_of(today),
@@ -103,11 +118,15 @@ class SyncRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    days_back: int | None = Field(default=None, ge=1, le=30, description="absent: OPENROUTER_USAGE_SYNC_DAYS_BACK")
+    days_back: int | None = Field(
+        default=None, ge=1, le=30, description="absent: OPENROUTER_USAGE_SYNC_DAYS_BACK"
+    )
 
 
 class SyncStatus(BaseModel):
-    """The synchronisation with OpenRouter. `waiting`: the provider asked for a pause, or an error is tried again at next_run_at."""
+    """The synchronisation with OpenRouter. `waiting`: the provider asked for a pause, or an error is tried
+    again at next_run_at.
+    """
 
     enabled: bool
     state: SyncState

@@ -1,4 +1,6 @@
-"""Rules of usage that did not pass through a hold: recorded by hand once, shown beside what was charged here."""
+"""Rules of usage that did not pass through a hold: recorded by hand once, shown beside what was
+charged here.
+"""
 
 from decimal import Decimal
 from uuid import UUID
@@ -11,7 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing_service.audit import service as audit
 from billing_service.tracking import repository
-from billing_service.tracking.errors import AmountUnusable, OrganisationUnknown, RecordConflicts, WalletTooSmall
+from billing_service.tracking.errors import (
+    AmountUnusable,
+    OrganisationUnknown,
+    RecordConflicts,
+    WalletTooSmall,
+)
 from billing_service.tracking.models import ExternalUsage
 from billing_service.tracking.schemas import ManualRecord, RealTimeUsage
 
@@ -19,7 +26,9 @@ COST_MAX_NANO = 1_000_000 * NANO
 
 
 def own_organisation(principal: Principal, client_org_id: UUID | None) -> UUID:
-    """The organisation that is meant: the caller's, which it may name. Raises: OrganisationUnknown for any other."""
+    """The organisation that is meant: the caller's, which it may name. Raises: OrganisationUnknown for any
+    other.
+    """
     if client_org_id not in {None, principal.organisation_id}:
         raise OrganisationUnknown("there is no such organisation, or you do not belong to it")
     return principal.organisation_id
@@ -50,7 +59,9 @@ async def record_manually(
     if not await repository.record(session, organisation_id, usage, recorded_by=principal.user_id):
         known = await repository.recorded(session, organisation_id, usage.transaction_id)
         if known is None or _figures(known) != _figures(usage):
-            raise RecordConflicts(f"transaction_id {form.transaction_id} was recorded with other figures; use a new one")
+            raise RecordConflicts(
+                f"transaction_id {form.transaction_id} was recorded with other figures; use a new one"
+            )
         return known, False
     if usage.charged:
         await _charge(session, organisation_id, usage, grant_nano=grant_nano)
@@ -74,9 +85,13 @@ async def real_time(session: AsyncSession, principal: Principal, client_org_id: 
     return RealTimeUsage.of(organisation_id, today=today, month=month, as_of=now)
 
 
-async def _charge(session: AsyncSession, organisation_id: UUID, usage: ExternalUsage, *, grant_nano: int) -> None:
+async def _charge(
+    session: AsyncSession, organisation_id: UUID, usage: ExternalUsage, *, grant_nano: int
+) -> None:
     await repository.open_accounts(session, organisation_id, grant_nano=grant_nano)
-    outcome = await repository.charge(session, organisation_id, usage.transaction_id, amount_nano=usage.cost_nano)
+    outcome = await repository.charge(
+        session, organisation_id, usage.transaction_id, amount_nano=usage.cost_nano
+    )
     if outcome != "charged":
         raise WalletTooSmall("the wallet holds less than the cost; top it up, or record without charge")
 

@@ -1,4 +1,6 @@
-"""The synchronisation with OpenRouter: final costs of what was settled here, and usage of the account that was not."""
+"""The synchronisation with OpenRouter: final costs of what was settled here, and usage of the account that
+was not.
+"""
 
 import logging
 from collections.abc import Callable
@@ -11,7 +13,13 @@ from shared.db import Database
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing_service.tracking import repository
-from billing_service.tracking.openrouter import Activity, AnswerUnreadableError, OpenRouter, ProviderPausedError, ProviderRefusedError
+from billing_service.tracking.openrouter import (
+    Activity,
+    AnswerUnreadableError,
+    OpenRouter,
+    ProviderPausedError,
+    ProviderRefusedError,
+)
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +30,9 @@ _REFUSED_WAIT_S = 3600.0
 
 
 class OpenRouterSync:
-    """One run at a time over all processes. It can be broken off anywhere: the next one continues from what is stored."""
+    """One run at a time over all processes. It can be broken off anywhere: the next one continues from what
+    is stored.
+    """
 
     def __init__(
         self,
@@ -77,7 +87,10 @@ class OpenRouterSync:
         try:
             found = await self._openrouter.generation(generation_id)
         except AnswerUnreadableError as error:
-            log.warning("a generation of OpenRouter cannot be read", extra={"generation_id": generation_id, "reason": str(error)})
+            log.warning(
+                "a generation of OpenRouter cannot be read",
+                extra={"generation_id": generation_id, "reason": str(error)},
+            )
             found = None
         async with self._database.transaction() as session:
             if found is None:
@@ -108,7 +121,9 @@ class OpenRouterSync:
                 await repository.advance(session, lease_s=_LEASE_S, day=day)
 
     async def _compare(self, session: AsyncSession, row: Activity) -> None:
-        cost, tokens_in, tokens_out, calls = await repository.settled_here(session, models=sorted(row.names), day=row.day)
+        cost, tokens_in, tokens_out, calls = await repository.settled_here(
+            session, models=sorted(row.names), day=row.day
+        )
         transaction_id = f"openrouter:{row.day}:{row.model}"[:200]
         rest = {
             "cost_nano": max(0, row.cost_nano - cost),
@@ -125,4 +140,6 @@ class OpenRouterSync:
 
     async def _pause(self, reason: str, *, wait_s: float) -> None:
         async with self._database.transaction() as session:
-            await repository.pause_sync(session, until=self._now() + timedelta(seconds=wait_s), error=reason[:500])
+            await repository.pause_sync(
+                session, until=self._now() + timedelta(seconds=wait_s), error=reason[:500]
+            )

@@ -26,20 +26,30 @@ Scope = Annotated[Whose, Query(description="`organisation` needs the permission 
 async def read_usage(
     principal: Reader,
     session: SessionDep,
-    first: Annotated[date | None, Query(alias="from", description="first day; by default 30 days in all")] = None,
-    last: Annotated[date | None, Query(alias="to", description="last day, included; today by default")] = None,
-    tz: Annotated[str, Query(max_length=64, description="time zone whose days are meant, such as Europe/Berlin")] = UTC,
+    first: Annotated[
+        date | None, Query(alias="from", description="first day; by default 30 days in all")
+    ] = None,
+    last: Annotated[
+        date | None, Query(alias="to", description="last day, included; today by default")
+    ] = None,
+    tz: Annotated[
+        str, Query(max_length=64, description="time zone whose days are meant, such as Europe/Berlin")
+    ] = UTC,
     group_by: Annotated[str | None, Query(max_length=40, description="some of day,model,user,key")] = None,
     scope: Scope = "own",
 ) -> UsageReport:
-    return await service.report(session, principal, whose=scope, first=first, last=last, tz=tz, group_by=service.groupings(group_by))
+    return await service.report(
+        session, principal, whose=scope, first=first, last=last, tz=tz, group_by=service.groupings(group_by)
+    )
 
 
 @router.get("/usage/events", summary="Single dispatches with their exact cost")
 async def list_events(
     principal: Reader,
     session: SessionDep,
-    request_id: Annotated[UUID | None, Query(description="the dispatch id, as in x-atrium-dispatch-id")] = None,
+    request_id: Annotated[
+        UUID | None, Query(description="the dispatch id, as in x-atrium-dispatch-id")
+    ] = None,
     scope: Scope = "own",
     limit: Limit = 50,
     after: After = None,

@@ -8,8 +8,9 @@ from uuid import UUID
 from pydantic import BaseModel, BeforeValidator, Field, PlainSerializer
 from shared.money import MoneyOfNano, nano_to_decimal_str
 
-# The contract says "number". A float prints the shortest text that reads back to it, so up to 15 significant digits (a million
-# USD at nine decimals) the JSON text is the exact decimal of cost_nano. cost_nano beside it is always exact.
+# The contract says "number". A float prints the shortest text that reads back to it, so up to 15 significant
+# digits (a million USD at nine decimals) the JSON text is the exact decimal of cost_nano. cost_nano beside it
+# is always exact.
 UsdNumberOfNano = Annotated[
     Decimal,
     BeforeValidator(lambda amount_nano: Decimal(nano_to_decimal_str(amount_nano))),
@@ -43,7 +44,9 @@ class UsageReport(BaseModel):
 
 
 class UsageEvent(BaseModel):
-    """One dispatch to a provider. `customer_id` is the organisation, `tokens_*` are the sums of the exclusive buckets."""
+    """One dispatch to a provider. `customer_id` is the organisation, `tokens_*` are the sums of the exclusive
+    buckets.
+    """
 
     id: UUID
     customer_id: UUID

@@ -32,7 +32,10 @@ def visible_user(principal: Principal, whose: Whose) -> UUID | None:
     if whose == "own":
         return principal.actor_id
     if not principal.allows(Permission.USAGE_READ_ALL):
-        raise UsageNotYours("the organisation's usage needs the permission usage:read_all; leave out scope=organisation to see your own")
+        raise UsageNotYours(
+            "the organisation's usage needs the permission usage:read_all; leave out scope=organisation to "
+            "see your own"
+        )
     return None
 
 
@@ -85,7 +88,9 @@ async def report(
     begin, end = days(first, last, zone(tz))
     organisation_id = principal.organisation_id
     try:
-        sums = await repository.sums(session, organisation_id, user_id=user_id, first=begin, last=end, tz=tz, group_by=(), rows_max=1)
+        sums = await repository.sums(
+            session, organisation_id, user_id=user_id, first=begin, last=end, tz=tz, group_by=(), rows_max=1
+        )
     except DBAPIError as error:
         # Python's list of zones is not quite the database's.
         if getattr(error.orig, "sqlstate", None) != _INVALID_PARAMETER_VALUE:
@@ -95,7 +100,14 @@ async def report(
     if not group_by:
         return UsageReport(data=sums, total=total)
     groups = await repository.sums(
-        session, organisation_id, user_id=user_id, first=begin, last=end, tz=tz, group_by=group_by, rows_max=GROUPS_MAX + 1
+        session,
+        organisation_id,
+        user_id=user_id,
+        first=begin,
+        last=end,
+        tz=tz,
+        group_by=group_by,
+        rows_max=GROUPS_MAX + 1,
     )
     if len(groups) > GROUPS_MAX:
         raise UsageQueryTooWide(f"more than {GROUPS_MAX} groups; ask for fewer days or group by less")

@@ -23,7 +23,9 @@ class TopUpRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    amount: str = Field(max_length=40, description='USD as a decimal text, such as "10.00"; at most nine decimals')
+    amount: str = Field(
+        max_length=40, description='USD as a decimal text, such as "10.00"; at most nine decimals'
+    )
     note: str | None = Field(default=None, max_length=500)
 
 

@@ -1,4 +1,6 @@
-"""Rules of wallets: one per organisation, topped up by those who may, every change on the ledger and in the audit trail."""
+"""Rules of wallets: one per organisation, topped up by those who may, every change on the ledger and in the
+audit trail.
+"""
 
 from uuid import UUID
 
@@ -37,16 +39,30 @@ async def wallet_of(session: AsyncSession, organisation_id: UUID, *, grant_nano:
     return wallet
 
 
-async def top_up(session: AsyncSession, principal: Principal, wallet_id: UUID, *, amount: str, note: str | None, grant_nano: int) -> TopUp:
+async def top_up(
+    session: AsyncSession,
+    principal: Principal,
+    wallet_id: UUID,
+    *,
+    amount: str,
+    note: str | None,
+    grant_nano: int,
+) -> TopUp:
     """Book paid credit. Raises: WalletUnknown, AmountNotUsable."""
     amount_nano = usable_amount(amount)
     before = await wallet_of(session, principal.organisation_id, grant_nano=grant_nano)
     top_up_id = uuid7()
     booked = await repository.top_up(
-        session, principal.organisation_id, wallet_id, amount_nano=amount_nano, transaction_id=f"top_up:{top_up_id}"
+        session,
+        principal.organisation_id,
+        wallet_id,
+        amount_nano=amount_nano,
+        transaction_id=f"top_up:{top_up_id}",
     )
     if not booked:
-        raise WalletUnknown("your organisation has no wallet with this id; GET /api/v1/billing/wallets lists it")
+        raise WalletUnknown(
+            "your organisation has no wallet with this id; GET /api/v1/billing/wallets lists it"
+        )
     after = await wallet_of(session, principal.organisation_id, grant_nano=grant_nano)
     await audit.record(
         session,
@@ -54,6 +70,11 @@ async def top_up(session: AsyncSession, principal: Principal, wallet_id: UUID, *
         "wallet.topped_up",
         object_id=str(wallet_id),
         before={"available_nano": before.available_nano},
-        after={"available_nano": after.available_nano, "amount_nano": amount_nano, "top_up_id": top_up_id, "note": note},
+        after={
+            "available_nano": after.available_nano,
+            "amount_nano": amount_nano,
+            "top_up_id": top_up_id,
+            "note": note,
+        },
     )
     return TopUp.model_validate({"id": top_up_id, "amount_nano": amount_nano, "wallet": after})

@@ -58,7 +58,9 @@ class RunCancellations:
         except (Unavailable, TooManyRequests):
             return False
         except (AppError, KeyError, ValueError) as error:
-            log.info("a run needed no cancellation", extra={"run_id": str(run_id), "reason": type(error).__name__})
+            log.info(
+                "a run needed no cancellation", extra={"run_id": str(run_id), "reason": type(error).__name__}
+            )
         return True
 
     async def purge_old(self) -> None:

@@ -1,4 +1,6 @@
-"""Runs of deleted chats: asked of the agent-service until it has taken each, from the outbox row of the deleting transaction."""
+"""Runs of deleted chats: asked of the agent-service until it has taken each, from the outbox row of the
+deleting transaction.
+"""
 
 import logging
 from collections.abc import Sequence
@@ -26,11 +28,18 @@ log = logging.getLogger(__name__)
 
 
 async def note(session: AsyncSession, principal: Principal, chat_id: UUID, run_ids: Sequence[UUID]) -> None:
-    """The runs are to go once the caller's transaction, which deletes the chat, has committed; call `kick` then."""
+    """The runs are to go once the caller's transaction, which deletes the chat, has committed; call `kick`
+    then.
+    """
     # A long chat gives several events, so that each is small and what was taken is not asked for again.
     for start in range(0, max(1, len(run_ids)), _RUNS_PER_EVENT):
         ids = list(run_ids[start : start + _RUNS_PER_EVENT])
-        payload = {"chat_id": chat_id, "run_ids": ids, "user_id": principal.actor_id, "principal": principal.to_claims()}
+        payload = {
+            "chat_id": chat_id,
+            "run_ids": ids,
+            "user_id": principal.actor_id,
+            "principal": principal.to_claims(),
+        }
         await append(session, topic=TOPIC, key=str(chat_id), payload=payload)
 
 
@@ -49,7 +58,9 @@ class RunDeletions:
         self._tasks.spawn(self.run_due(), name="run deletions")
 
     async def run_due(self) -> None:
-        """Deliver every event. No transaction is open while the agent-service is asked; while it is away it is asked less often."""
+        """Deliver every event. No transaction is open while the agent-service is asked; while it is away it
+        is asked less often.
+        """
         if monotonic_s() < self._not_before_s:
             return
         async with self._database.transaction() as session:
@@ -70,10 +81,15 @@ class RunDeletions:
             for run_id in payload["run_ids"]:
                 await self._delete(principal, UUID(run_id))
         except (Unavailable, TooManyRequests) as error:
-            log.info("runs of a deleted chat are still to be deleted", extra={"chat_id": payload["chat_id"], "reason": error.code})
+            log.info(
+                "runs of a deleted chat are still to be deleted",
+                extra={"chat_id": payload["chat_id"], "reason": error.code},
+            )
             return False
         except (KeyError, ValueError):
-            log.exception("runs of a deleted chat cannot be asked for", extra={"chat_id": payload.get("chat_id")})
+            log.exception(
+                "runs of a deleted chat cannot be asked for", extra={"chat_id": payload.get("chat_id")}
+            )
         return True
 
     async def _delete(self, principal: Principal, run_id: UUID) -> None:

@@ -14,20 +14,34 @@ from chat_service.agent_runs.models import RunCancellationRow
 
 async def add_cancellation(session: AsyncSession, *, run_id: UUID, principal: dict[str, Any]) -> None:
     """The run is to be cancelled from now on, until the row is removed."""
-    values = {"run_id": run_id, "principal": principal, "tries": 0, "next_at": func.now(), "created_at": utc_now()}
+    values = {
+        "run_id": run_id,
+        "principal": principal,
+        "tries": 0,
+        "next_at": func.now(),
+        "created_at": utc_now(),
+    }
     again = {"tries": 0, "next_at": func.now()}
-    await session.execute(upsert(RunCancellationRow).values(**values).on_conflict_do_update(index_elements=["run_id"], set_=again))
+    await session.execute(
+        upsert(RunCancellationRow)
+        .values(**values)
+        .on_conflict_do_update(index_elements=["run_id"], set_=again)
+    )
 
 
 _CLAIM_CANCELLATIONS = """
-UPDATE run_cancellation SET tries = tries + 1, next_at = now() + make_interval(secs => least(60, 0.5 * power(2, least(tries, 7))))
-WHERE run_id IN (SELECT run_id FROM run_cancellation WHERE next_at <= now() ORDER BY next_at LIMIT :limit FOR UPDATE SKIP LOCKED)
+UPDATE run_cancellation SET tries = tries + 1, next_at = now() + make_interval(secs => least(60, 0.5 *
+power(2, least(tries, 7))))
+WHERE run_id IN (SELECT run_id FROM run_cancellation WHERE next_at <= now() ORDER BY next_at LIMIT :limit FOR
+UPDATE SKIP LOCKED)
 RETURNING run_id, principal, tries
 """
 
 
 async def claim_cancellations(session: AsyncSession, *, limit: int) -> Sequence[tuple[UUID, dict[str, Any]]]:
-    """Runs (and claims of their principals) to cancel now; each comes again later, with growing pauses, until it is removed."""
+    """Runs (and claims of their principals) to cancel now; each comes again later, with growing pauses, until
+    it is removed.
+    """
     rows = await session.execute(text(_CLAIM_CANCELLATIONS), {"limit": limit})
     return [(row.run_id, row.principal) for row in rows]
 
@@ -36,9 +50,14 @@ async def remove_cancellation(session: AsyncSession, *, run_id: UUID) -> None:
     await session.execute(delete(RunCancellationRow).where(RunCancellationRow.run_id == run_id))
 
 
-async def deleted_chats(session: AsyncSession, *, topic: str, limit: int) -> Sequence[tuple[UUID, dict[str, Any]]]:
+async def deleted_chats(
+    session: AsyncSession, *, topic: str, limit: int
+) -> Sequence[tuple[UUID, dict[str, Any]]]:
     """Id and payload of the oldest outbox events of the topic that were not delivered yet."""
-    query = text("SELECT id, payload FROM outbox WHERE published_at IS NULL AND topic = :topic ORDER BY id LIMIT :limit")
+    query = text(
+        "SELECT id, payload FROM outbox WHERE published_at IS NULL AND topic = :topic ORDER BY id LIMIT "
+        ":limit"
+    )
     return [(row.id, row.payload) for row in await session.execute(query, {"topic": topic, "limit": limit})]
 
 

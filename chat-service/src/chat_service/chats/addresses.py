@@ -9,7 +9,8 @@ from chat_service.chats.errors import NotOffered
 
 NOT_OFFERED = frozenset(
     {
-        "search", "folders", "tags", "prompts", "preferences", "notes", "memories", "notifications", "requests", "trash",
+        "search", "folders", "tags", "prompts", "preferences", "notes", "memories", "notifications",
+        "requests", "trash",
         "import", "export", "shared",
     }
 )  # fmt: skip

@@ -7,7 +7,8 @@ from fastapi import Depends, Request
 from chat_service.references.service import References
 from chat_service.settings import ChatSettings
 
-# async: FastAPI would send a plain function to a thread on every request, where it waits for the busy loop to let go.
+# async: FastAPI would send a plain function to a thread on every request, where it waits for the busy loop to
+# let go.
 
 
 async def _settings(request: Request) -> ChatSettings:

@@ -26,12 +26,18 @@ router = APIRouter(prefix="/api/v1/chats", tags=["chats"])
 
 @router.post("", status_code=201, summary="Make a chat", response_model=Chat)
 async def create_chat(
-    body: ChatCreate, session: SessionDep, principal: Writer, references: ReferencesDep, key: IdempotencyKey = None
+    body: ChatCreate,
+    session: SessionDep,
+    principal: Writer,
+    references: ReferencesDep,
+    key: IdempotencyKey = None,
 ) -> Response:
     # Before the session's first statement: no connection is held while other services are asked.
     await references.check_chat(principal, knowledge_base_ids=body.knowledge_base_ids, agent_id=body.agent_id)
     operation = Operation(str(principal.actor_id), "POST", router.prefix, key) if key else None
-    if operation and (first := await idempotency.begin(session, operation, body=body.model_dump_json().encode())):
+    if operation and (
+        first := await idempotency.begin(session, operation, body=body.model_dump_json().encode())
+    ):
         return Response(first.body, status_code=first.status, media_type="application/json")
     answer = service.view(await service.create(session, principal, body)).model_dump_json().encode()
     if operation:
@@ -55,9 +61,15 @@ async def read_chat(chat_id: ChatId, session: SessionDep, principal: Reader) -> 
     return service.view(await service.own_chat(session, principal, chat_id))
 
 
-@router.patch("/{chat_id}", summary="Rename, archive, choose the model, the knowledge, the agent or the branch")
-async def patch_chat(chat_id: ChatId, body: ChatPatch, session: SessionDep, principal: Writer, references: ReferencesDep) -> Chat:
-    await references.check_chat(principal, knowledge_base_ids=body.knowledge_base_ids or [], agent_id=body.agent_id)
+@router.patch(
+    "/{chat_id}", summary="Rename, archive, choose the model, the knowledge, the agent or the branch"
+)
+async def patch_chat(
+    chat_id: ChatId, body: ChatPatch, session: SessionDep, principal: Writer, references: ReferencesDep
+) -> Chat:
+    await references.check_chat(
+        principal, knowledge_base_ids=body.knowledge_base_ids or [], agent_id=body.agent_id
+    )
     chat = await service.own_chat(session, principal, chat_id, lock=True)
     values = {name: getattr(body, name) for name in body.model_fields_set}
     if "archived" in values and values["archived"] is None:

@@ -18,7 +18,10 @@ class NotOffered(NotFound):
     code = "not_offered"
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"{name} of chats is not offered here; GET /api/v1/chats lists your chats, /docs has what there is beside them")
+        super().__init__(
+            f"{name} of chats is not offered here; GET /api/v1/chats lists your chats, /docs has what there "
+            "is beside them"
+        )
 
 
 class NoSuchChange(Invalid):

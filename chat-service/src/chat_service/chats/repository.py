@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from chat_service.chats.models import ChatRow
 
-# Built once: to build a statement and its cache key takes longer than to run it, and every message runs these.
+# Built once: to build a statement and its cache key takes longer than to run it, and every message runs
+# these.
 _OWN = select(ChatRow).where(ChatRow.id == bindparam("chat_id"), ChatRow.user_id == bindparam("user_id"))
 _OWN_LOCKED = _OWN.with_for_update()
 _TABLE = Base.metadata.tables[ChatRow.__tablename__]
@@ -24,7 +25,9 @@ async def add(session: AsyncSession, chat: ChatRow) -> None:
 
 
 async def get_own(session: AsyncSession, *, chat_id: UUID, user_id: UUID, lock: bool) -> ChatRow | None:
-    """The chat when it is this user's; `lock` keeps other writers of the chat out until the transaction ends."""
+    """The chat when it is this user's; `lock` keeps other writers of the chat out until the
+    transaction ends.
+    """
     query = _OWN_LOCKED if lock else _OWN
     return (await session.execute(query, {"chat_id": chat_id, "user_id": user_id})).scalar_one_or_none()
 
@@ -47,6 +50,7 @@ async def change(session: AsyncSession, *, chat_id: UUID, values: Mapping[str, A
 
 async def remove(session: AsyncSession, *, chat_id: UUID) -> None:
     """Messages, turns and journal rows go with it."""
-    # Turns first: whoever ends a turn locks its row and then the message, and the cascade would go the other way round.
+    # Turns first: whoever ends a turn locks its row and then the message, and the cascade would go the other
+    # way round.
     await session.execute(text("DELETE FROM turn WHERE chat_id = :chat_id"), {"chat_id": chat_id})
     await session.execute(delete(ChatRow).where(ChatRow.id == chat_id))

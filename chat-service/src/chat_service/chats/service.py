@@ -34,8 +34,11 @@ def view(row: ChatRow) -> Chat:
     )
 
 
-async def own_chat(session: AsyncSession, principal: Principal, chat_id: UUID, *, lock: bool = False) -> ChatRow:
-    """The chat, if it is the caller's: everything about a chat, its messages and its streams goes through here.
+async def own_chat(
+    session: AsyncSession, principal: Principal, chat_id: UUID, *, lock: bool = False
+) -> ChatRow:
+    """The chat, if it is the caller's: everything about a chat, its messages and its streams goes through
+    here.
 
     Raises:
         ChatNotFound: it does not exist or belongs to someone else.
@@ -67,17 +70,23 @@ async def create(session: AsyncSession, principal: Principal, body: ChatCreate) 
     return row
 
 
-async def list_page(session: AsyncSession, principal: Principal, *, archived: bool, after: str | None, limit: int) -> Page[Chat]:
+async def list_page(
+    session: AsyncSession, principal: Principal, *, archived: bool, after: str | None, limit: int
+) -> Page[Chat]:
     """One page, latest activity first. Raises: CursorInvalid, ChatNotFound."""
     before = None if after is None else await _position(session, principal, after)
-    rows = await repository.list_own(session, user_id=principal.actor_id, archived=archived, before=before, limit=limit + 1)
+    rows = await repository.list_own(
+        session, user_id=principal.actor_id, archived=archived, before=before, limit=limit + 1
+    )
     shown = rows[:limit]
     last_id = _cursor(shown[-1]) if shown else None
     return Page[Chat](data=[view(row) for row in shown], has_more=len(rows) > limit, last_id=last_id)
 
 
 def _cursor(row: ChatRow) -> str:
-    """The row's place in the list: activity moves a chat, so its id alone would not say where the page ended."""
+    """The row's place in the list: activity moves a chat, so its id alone would not say where the
+    page ended.
+    """
     micros = (row.updated_at - _EPOCH) // timedelta(microseconds=1)
     return f"{row.id}.{micros}"
 
@@ -103,8 +112,12 @@ async def patch(session: AsyncSession, chat: ChatRow, values: dict[str, Any]) ->
     return chat
 
 
-async def note_turn(session: AsyncSession, chat: ChatRow, *, leaf_id: UUID, model: str | None, first_words: str | None) -> None:
-    """A turn began: its reply is the current leaf, the chat moves up, and an untitled chat gets its first words."""
+async def note_turn(
+    session: AsyncSession, chat: ChatRow, *, leaf_id: UUID, model: str | None, first_words: str | None
+) -> None:
+    """A turn began: its reply is the current leaf, the chat moves up, and an untitled chat gets its first
+    words.
+    """
     values: dict[str, Any] = {"current_message_id": leaf_id, "updated_at": utc_now()}
     if model is not None:
         values["model"] = model

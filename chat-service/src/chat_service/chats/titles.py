@@ -5,7 +5,9 @@ UNTITLED = "New chat"
 
 
 def title_from(content: str) -> str | None:
-    """Up to 60 characters of the first line that says something, cut between words; None when nothing does."""
+    """Up to 60 characters of the first line that says something, cut between words; None when
+    nothing does.
+    """
     line = next((line for line in content.splitlines() if line.strip(" #>*-`\t")), "")
     title = " ".join(line.split()).strip("#>*-` ")
     if len(title) <= TITLE_CHARS_MAX:

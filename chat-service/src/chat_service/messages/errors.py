@@ -27,7 +27,9 @@ class ParentNotReply(Invalid):
     code = "parent_not_reply"
 
     def __init__(self) -> None:
-        super().__init__("parent_id must be a reply; to edit a message send the parent_id of the one you edit")
+        super().__init__(
+            "parent_id must be a reply; to edit a message send the parent_id of the one you edit"
+        )
 
 
 class ReplyRunning(Conflict):
@@ -54,7 +56,10 @@ class NothingToContinue(Conflict):
     code = "nothing_to_continue"
 
     def __init__(self) -> None:
-        super().__init__("only a stopped, interrupted, failed or cut (length) reply can be continued; regenerate makes another one")
+        super().__init__(
+            "only a stopped, interrupted, failed or cut (length) reply can be continued; regenerate makes "
+            "another one"
+        )
 
 
 class ReplyFull(Conflict):
@@ -63,7 +68,9 @@ class ReplyFull(Conflict):
     code = "reply_too_long"
 
     def __init__(self, size_max: int) -> None:
-        super().__init__(f"the reply has the {size_max} bytes that one may have; ask for the rest in a new message")
+        super().__init__(
+            f"the reply has the {size_max} bytes that one may have; ask for the rest in a new message"
+        )
 
 
 class AgentReplyEnded(Conflict):
@@ -81,7 +88,9 @@ class ContentTooLarge(PayloadTooLarge):
     code = "content_too_large"
 
     def __init__(self, size_max: int) -> None:
-        super().__init__(f"the message is larger than {size_max} bytes; shorten it", extra={"limit_bytes": size_max})
+        super().__init__(
+            f"the message is larger than {size_max} bytes; shorten it", extra={"limit_bytes": size_max}
+        )
 
 
 class MessageTooLong(PayloadTooLarge):

@@ -12,10 +12,12 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 
 class MessageRow(Base):
-    """One message. A reply also knows its newest turn and which event ids that turn has; `stream_to` null: it runs.
+    """One message. A reply also knows its newest turn and which event ids that turn has; `stream_to` null: it
+    runs.
 
-    `branch_file_ids` stands on people's messages: the files attached to this one and those above it, newest first. `depth`: how many
-    messages the branch has up to this one; null on those written before it was counted.
+    `branch_file_ids` stands on people's messages: the files attached to this one and those above it, newest
+    first. `depth`: how many messages the branch has up to this one; null on those written before it was
+    counted.
     """
 
     __tablename__ = "message"

@@ -26,8 +26,8 @@ WITH RECURSIVE path AS (
 SELECT m.* FROM path p JOIN message m ON m.chat_id = :chat_id AND m.id = p.id ORDER BY p.depth DESC
 """
 
-# The walk stops where the bytes are spent, so that a long branch is not read to be thrown away. It has two messages at least: a long reply
-# that is continued comes with its question.
+# The walk stops where the bytes are spent, so that a long branch is not read to be thrown away. It has two
+# messages at least: a long reply that is continued comes with its question.
 HISTORY = """
 WITH RECURSIVE path AS (
     SELECT m.parent_id, m.role, m.content, 1 AS depth, octet_length(m.content) AS size_bytes
@@ -37,14 +37,16 @@ WITH RECURSIVE path AS (
     FROM path p JOIN message m ON m.chat_id = :chat_id AND m.id = p.parent_id
     WHERE p.depth < :depth_max AND (p.size_bytes < :bytes_max OR p.depth < 2)
 )
-SELECT role, content, (SELECT m.depth FROM message m WHERE m.chat_id = :chat_id AND m.id = :leaf_id) AS branch_depth
+SELECT role, content, (SELECT m.depth FROM message m WHERE m.chat_id = :chat_id AND m.id = :leaf_id) AS
+branch_depth
 FROM path ORDER BY depth DESC
 """
 
 # For branches that were written before their messages were counted.
 _DEPTH = """
 WITH RECURSIVE up AS (
-    SELECT m.parent_id, m.depth AS known, 1 AS steps FROM message m WHERE m.chat_id = :chat_id AND m.id = :message_id
+    SELECT m.parent_id, m.depth AS known, 1 AS steps FROM message m WHERE m.chat_id = :chat_id AND m.id =
+    :message_id
   UNION ALL
     SELECT m.parent_id, m.depth, u.steps + 1
     FROM up u JOIN message m ON m.chat_id = :chat_id AND m.id = u.parent_id
@@ -76,7 +78,9 @@ async def add(session: AsyncSession, rows: Iterable[Mapping[str, Any]]) -> None:
 # Built once: to build a statement and its cache key takes longer than to run it, and every turn runs these.
 _TABLE = Base.metadata.tables[MessageRow.__tablename__]
 _ADD = insert(_TABLE)
-_GET = select(MessageRow).where(MessageRow.chat_id == bindparam("chat_id"), MessageRow.id == bindparam("message_id"))
+_GET = select(MessageRow).where(
+    MessageRow.chat_id == bindparam("chat_id"), MessageRow.id == bindparam("message_id")
+)
 _GET_LOCKED = _GET.with_for_update()
 _PARENT = text("""
 SELECT m.role, m.status, m.depth, asked.branch_file_ids
@@ -86,13 +90,12 @@ WHERE m.chat_id = :chat_id AND m.id = :message_id
 _HISTORY = text(HISTORY)
 _CLOSE = text("""
 UPDATE message SET
-    status = :status, finish_reason = :finish_reason, error = CAST(:error AS jsonb), stream_to = :stream_to, updated_at = :updated_at,
-    content = CASE WHEN CAST(:said AS text) = '' THEN content ELSE content || CAST(:said AS text) END,
-    reasoning = CASE WHEN CAST(:thought AS text) = '' THEN reasoning ELSE left(reasoning || CAST(:thought AS text), :thought_max) END,
-    steps = coalesce(CAST(:steps AS jsonb), steps),
-    citations = coalesce(CAST(:citations AS jsonb), citations),
-    left_out = coalesce(CAST(:left_out AS jsonb), left_out),
-    prompt_tokens = CASE WHEN CAST(:prompt_tokens AS bigint) IS NULL THEN prompt_tokens
+    status = :status, finish_reason = :finish_reason, error = CAST(:error AS jsonb), stream_to = :stream_to,
+    updated_at = :updated_at, content = CASE WHEN CAST(:said AS text) = '' THEN content ELSE content ||
+    CAST(:said AS text) END, reasoning = CASE WHEN CAST(:thought AS text) = '' THEN reasoning ELSE
+    left(reasoning || CAST(:thought AS text), :thought_max) END, steps = coalesce(CAST(:steps AS jsonb),
+    steps), citations = coalesce(CAST(:citations AS jsonb), citations), left_out = coalesce(CAST(:left_out AS
+    jsonb), left_out), prompt_tokens = CASE WHEN CAST(:prompt_tokens AS bigint) IS NULL THEN prompt_tokens
         ELSE coalesce(prompt_tokens, 0) + CAST(:prompt_tokens AS bigint) END,
     completion_tokens = CASE WHEN CAST(:completion_tokens AS bigint) IS NULL THEN completion_tokens
         ELSE coalesce(completion_tokens, 0) + CAST(:completion_tokens AS bigint) END,
@@ -114,14 +117,20 @@ class Taken:
     remaining_nano: int | None
 
 
-async def get(session: AsyncSession, *, chat_id: UUID, message_id: UUID, lock: bool = False) -> MessageRow | None:
+async def get(
+    session: AsyncSession, *, chat_id: UUID, message_id: UUID, lock: bool = False
+) -> MessageRow | None:
     values, fresh = {"chat_id": chat_id, "message_id": message_id}, {"populate_existing": True}
-    return (await session.execute(_GET_LOCKED if lock else _GET, values, execution_options=fresh)).scalar_one_or_none()
+    return (
+        await session.execute(_GET_LOCKED if lock else _GET, values, execution_options=fresh)
+    ).scalar_one_or_none()
 
 
 @dataclass(frozen=True, slots=True)
 class Parent:
-    """What a new message needs to know of the reply it follows; `branch_file_ids` are those of the message that one answers."""
+    """What a new message needs to know of the reply it follows; `branch_file_ids` are those of the message
+    that one answers.
+    """
 
     role: Role
     status: MessageStatus
@@ -147,7 +156,9 @@ async def count_depth(session: AsyncSession, *, chat_id: UUID, message_id: UUID)
     return (await session.execute(text(_DEPTH), values)).scalar_one()
 
 
-async def path(session: AsyncSession, *, chat_id: UUID, leaf_id: UUID, depth_max: int) -> Sequence[MessageRow]:
+async def path(
+    session: AsyncSession, *, chat_id: UUID, leaf_id: UUID, depth_max: int
+) -> Sequence[MessageRow]:
     """The last `depth_max` messages of the branch that ends in `leaf_id`, root first."""
     query = select(MessageRow).from_statement(text(_PATH)).execution_options(populate_existing=True)
     rows = await session.execute(query, {"chat_id": chat_id, "leaf_id": leaf_id, "depth_max": depth_max})
@@ -157,7 +168,9 @@ async def path(session: AsyncSession, *, chat_id: UUID, leaf_id: UUID, depth_max
 async def history(
     session: AsyncSession, *, chat_id: UUID, leaf_id: UUID, depth_max: int, bytes_max: int
 ) -> Sequence[tuple[Role, str, int | None]]:
-    """Role and content of the newest part of a branch, root first, each with the branch's depth; the oldest row may pass the budget."""
+    """Role and content of the newest part of a branch, root first, each with the branch's depth; the oldest
+    row may pass the budget.
+    """
     values = {"chat_id": chat_id, "leaf_id": leaf_id, "depth_max": depth_max, "bytes_max": bytes_max}
     return [(row.role, row.content, row.branch_depth) for row in await session.execute(_HISTORY, values)]
 
@@ -188,14 +201,28 @@ async def newest_leaf(session: AsyncSession, *, chat_id: UUID, message_id: UUID)
     return (await session.execute(text(_NEWEST_LEAF), values)).scalar_one()
 
 
-async def change(session: AsyncSession, *, chat_id: UUID, message_id: UUID, values: Mapping[str, Any]) -> None:
-    await session.execute(update(MessageRow).where(MessageRow.chat_id == chat_id, MessageRow.id == message_id).values(**values))
+async def change(
+    session: AsyncSession, *, chat_id: UUID, message_id: UUID, values: Mapping[str, Any]
+) -> None:
+    await session.execute(
+        update(MessageRow).where(MessageRow.chat_id == chat_id, MessageRow.id == message_id).values(**values)
+    )
 
 
-async def close(session: AsyncSession, *, chat_id: UUID, message_id: UUID, values: Mapping[str, Any]) -> Taken | None:
-    """Append what a turn wrote, once, add what it took, set the rest: all parameters of _CLOSE. None: the message is gone."""
-    row = (await session.execute(_CLOSE, {"chat_id": chat_id, "message_id": message_id, **values})).one_or_none()
-    return None if row is None else Taken(row.prompt_tokens, row.completion_tokens, row.cost_nano, row.remaining_nano)
+async def close(
+    session: AsyncSession, *, chat_id: UUID, message_id: UUID, values: Mapping[str, Any]
+) -> Taken | None:
+    """Append what a turn wrote, once, add what it took, set the rest: all parameters of _CLOSE. None: the
+    message is gone.
+    """
+    row = (
+        await session.execute(_CLOSE, {"chat_id": chat_id, "message_id": message_id, **values})
+    ).one_or_none()
+    return (
+        None
+        if row is None
+        else Taken(row.prompt_tokens, row.completion_tokens, row.cost_nano, row.remaining_nano)
+    )
 
 
 async def fold(
@@ -207,7 +234,15 @@ async def fold(
     values: Mapping[str, Any],
 ) -> MessageRow | None:
     """Add what a turn took, set the rest; one statement. None: the message is gone."""
-    counted: dict[str, Any] = {name: func.coalesce(getattr(MessageRow, name), 0) + amount for name, amount in added.items()}
-    statement = update(MessageRow).where(MessageRow.chat_id == chat_id, MessageRow.id == message_id).values(**counted, **values)
-    statement = statement.returning(MessageRow).execution_options(synchronize_session=False, populate_existing=True)
+    counted: dict[str, Any] = {
+        name: func.coalesce(getattr(MessageRow, name), 0) + amount for name, amount in added.items()
+    }
+    statement = (
+        update(MessageRow)
+        .where(MessageRow.chat_id == chat_id, MessageRow.id == message_id)
+        .values(**counted, **values)
+    )
+    statement = statement.returning(MessageRow).execution_options(
+        synchronize_session=False, populate_existing=True
+    )
     return (await session.execute(statement)).scalar_one_or_none()

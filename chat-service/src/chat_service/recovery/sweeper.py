@@ -1,4 +1,6 @@
-"""The turns of processes that died: a plain one ends with what its journal holds, a run is taken over and continues."""
+"""The turns of processes that died: a plain one ends with what its journal holds, a run is taken over and
+continues.
+"""
 
 import logging
 from dataclasses import replace
@@ -40,9 +42,11 @@ class DatabaseSlowError(Exception):
 
 
 class Sweeper:
-    """Any number of processes run one. It sees a dead owner by its lock within seconds, one that hangs by its lease.
+    """Any number of processes run one. It sees a dead owner by its lock within seconds, one that hangs by its
+    lease.
 
-    A process never sweeps its own turns, of whatever kind: its heartbeat renews them, or finds that they are another's.
+    A process never sweeps its own turns, of whatever kind: its heartbeat renews them, or finds that they are
+    another's.
     """
 
     def __init__(self, database: Database, runner: TurnRunner, settings: ChatSettings) -> None:
@@ -54,7 +58,9 @@ class Sweeper:
         self._set_aside: dict[UUID, float] = {}
 
     async def run(self) -> None:
-        """See to every turn that nobody writes. After a database failure wait a lease: owners could not renew either."""
+        """See to every turn that nobody writes. After a database failure wait a lease: owners could not renew
+        either.
+        """
         if monotonic_s() < self._blind_until_s:
             return
         try:
@@ -83,12 +89,18 @@ class Sweeper:
             if turn_id is None or is_outage(error):
                 raise
             # One turn that cannot be read must not keep those of everybody from being ended.
-            log.exception("a turn whose process died cannot be ended; it is looked at again later", extra={"turn_id": str(turn_id)})
+            log.exception(
+                "a turn whose process died cannot be ended; it is looked at again later",
+                extra={"turn_id": str(turn_id)},
+            )
             self._set_aside[turn_id] = monotonic_s() + _ASIDE_S
             return True
         if taken is not None:
             spec, known = taken
-            log.warning("a run whose process died is followed again", extra={"turn_id": str(turn.id), "events": len(known)})
+            log.warning(
+                "a run whose process died is followed again",
+                extra={"turn_id": str(turn.id), "events": len(known)},
+            )
             self._runner.resume(spec, known=known, asked=Asked(turn.stop_requested, turn.end_reason))
         return True
 
@@ -103,17 +115,23 @@ class Sweeper:
             silent_s=_SILENT_HEARTBEATS * self._lease_s / HEARTBEATS_A_LEASE,
         )
         if turn is not None and monotonic_s() - asked_at_s > self._lease_s / 2:
-            raise DatabaseSlowError("the look for dead owners took too long to trust; it is made again after a lease")
+            raise DatabaseSlowError(
+                "the look for dead owners took too long to trust; it is made again after a lease"
+            )
         return turn
 
     def _aside(self) -> list[UUID]:
         """Turns that could not be ended a moment ago."""
         now_s = monotonic_s()
-        self._set_aside = {turn_id: until_s for turn_id, until_s in self._set_aside.items() if until_s > now_s}
+        self._set_aside = {
+            turn_id: until_s for turn_id, until_s in self._set_aside.items() if until_s > now_s
+        }
         return list(self._set_aside)
 
     async def _take_over(self, session: AsyncSession, turn: TurnRow) -> tuple[TurnSpec, list[Event]] | None:
-        """The turn and what its journal has, now this process's; None when it cannot be taken over and was ended."""
+        """The turn and what its journal has, now this process's; None when it cannot be taken over and was
+        ended.
+        """
         spec = await spec_of(session, turn, siblings_max=self._settings.siblings_max)
         if spec is None:
             await self._end(session, turn)
@@ -142,7 +160,9 @@ class Sweeper:
             cost_pending=turn.dispatch_id is not None,
         )
         last = last_events(last_id + EVENT_ID_GAP, ending, None)
-        await messages.close(session, chat_id=turn.chat_id, message_id=turn.message_id, ending=ending, stream_to=last[-1].id)
+        await messages.close(
+            session, chat_id=turn.chat_id, message_id=turn.message_id, ending=ending, stream_to=last[-1].id
+        )
         await journal_rows.add(session, chunks_of(turn.id, last))
         log.warning("a reply whose process died is %s", ending.status, extra={"turn_id": str(turn.id)})
 

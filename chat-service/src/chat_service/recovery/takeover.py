@@ -19,7 +19,13 @@ log = logging.getLogger(__name__)
 async def spec_of(session: AsyncSession, turn: TurnRow, *, siblings_max: int) -> TurnSpec | None:
     """The turn as its first process knew it; None when its rows do not say enough."""
     reply = await messages.find(session, turn.chat_id, turn.message_id)
-    if reply is None or reply.parent_id is None or turn.agent_id is None or turn.request is None or turn.principal is None:
+    if (
+        reply is None
+        or reply.parent_id is None
+        or turn.agent_id is None
+        or turn.request is None
+        or turn.principal is None
+    ):
         return None
     try:
         principal = Principal.from_claims(turn.principal)

@@ -1,4 +1,6 @@
-"""What can be refused about ids of other services' objects. Every error names the member of the body it is about."""
+"""What can be refused about ids of other services' objects. Every error names the member of the body it is
+about.
+"""
 
 from uuid import UUID
 
@@ -16,7 +18,10 @@ class ReferenceNotFound(NotFound):
     """What the id names is not there or not the caller's; the two look the same from outside."""
 
     def __init__(self, field: str, kind: str, object_id: UUID) -> None:
-        code, detail = f"{kind.replace(' ', '_')}_not_found", f"{field}: there is no {kind} {object_id} that you may use"
+        code, detail = (
+            f"{kind.replace(' ', '_')}_not_found",
+            f"{field}: there is no {kind} {object_id} that you may use",
+        )
         super().__init__(detail, code=code, errors=_problem(field, code, detail))
 
 
@@ -26,7 +31,10 @@ class DocumentNotReady(Conflict):
     code = "document_not_ready"
 
     def __init__(self, document: DocumentMetadata) -> None:
-        detail = f"attachments: {document.filename} is still being read ({document.stage}); send the message again in a moment"
+        detail = (
+            f"attachments: {document.filename} is still being read ({document.stage}); send the message "
+            "again in a moment"
+        )
         extra = {"file_id": str(document.document_id), "filename": document.filename, "stage": document.stage}
         super().__init__(detail, extra=extra, errors=_problem(ATTACHMENTS, self.code, detail))
 

@@ -1,4 +1,6 @@
-"""Authorises files, knowledge bases and agents as the caller, by asking their owners. No transaction is open meanwhile."""
+"""Authorises files, knowledge bases and agents as the caller, by asking their owners. No transaction is open
+meanwhile.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -40,7 +42,9 @@ class References:
         self._retrieval = retrieval
         self._agents = agents
 
-    async def check_chat(self, principal: Principal, *, knowledge_base_ids: Iterable[UUID], agent_id: UUID | None) -> None:
+    async def check_chat(
+        self, principal: Principal, *, knowledge_base_ids: Iterable[UUID], agent_id: UUID | None
+    ) -> None:
         """What a chat is to use is there for the caller. Raises: ReferenceNotFound and other AppErrors."""
 
         async def check(knowledge_base_id: UUID) -> None:
@@ -62,7 +66,9 @@ class References:
             raise ReferenceNotFound("agent_id", "agent", agent_id) from None
 
     async def attachments(self, principal: Principal, file_ids: Iterable[UUID]) -> list[Attachment]:
-        """The files of a message, all ready. Raises: ReferenceNotFound, DocumentNotReady, DocumentFailed and other AppErrors."""
+        """The files of a message, all ready. Raises: ReferenceNotFound, DocumentNotReady, DocumentFailed and
+        other AppErrors.
+        """
 
         async def attach(file_id: UUID) -> Attachment:
             try:
@@ -74,7 +80,9 @@ class References:
         return await _each(attach, list(dict.fromkeys(file_ids)))
 
     async def still_there(self, principal: Principal, sources: ReplySources) -> ReplySources:
-        """`sources` without what was deleted (or taken from the caller) since it was chosen. Raises: AppError."""
+        """`sources` without what was deleted (or taken from the caller) since it was chosen. Raises:
+        AppError.
+        """
 
         async def knowledge_base(knowledge_base_id: UUID) -> UUID | None:
             try:
@@ -102,7 +110,10 @@ def _ready(document: DocumentMetadata) -> Attachment:
     if document.stage != "ready":
         raise DocumentNotReady(document)
     return Attachment(
-        file_id=document.document_id, filename=document.filename, content_type=document.content_type, size_bytes=document.size_bytes
+        file_id=document.document_id,
+        filename=document.filename,
+        content_type=document.content_type,
+        size_bytes=document.size_bytes,
     )
 
 

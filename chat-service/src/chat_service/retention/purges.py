@@ -4,7 +4,14 @@ from datetime import timedelta
 
 from shared.db import Database
 from shared.metrics import Metrics
-from shared.retention import Retention, old_rows_sql, purge_by_age, purge_erasures, purge_idempotency_keys, purge_outbox
+from shared.retention import (
+    Retention,
+    old_rows_sql,
+    purge_by_age,
+    purge_erasures,
+    purge_idempotency_keys,
+    purge_outbox,
+)
 
 from chat_service.settings import ChatSettings
 

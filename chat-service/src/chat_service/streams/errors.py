@@ -10,5 +10,7 @@ class TooManyStreams(TooManyRequests):
 
     def __init__(self, count_max: int) -> None:
         super().__init__(
-            f"{count_max} reply streams are open already; close a tab and try again", retry_after_s=5, extra={"limit": count_max}
+            f"{count_max} reply streams are open already; close a tab and try again",
+            retry_after_s=5,
+            extra={"limit": count_max},
         )

@@ -1,4 +1,6 @@
-"""What a reply holds after its events: one rule for the live end of a turn, the sweeper and everyone who reads events."""
+"""What a reply holds after its events: one rule for the live end of a turn, the sweeper and everyone who
+reads events.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +15,8 @@ _NOWHERE: Mapping[int, tuple[int, int]] = {}
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """Text, reasoning, steps in order (tool calls as they are now), citations, and what the model did not see.
+    """Text, reasoning, steps in order (tool calls as they are now), citations, and what the model did not
+    see.
 
     `began`: where in `text` and in `reasoning` each step began, by its number.
     """
@@ -29,9 +32,9 @@ class Folded:
 def fold(events: Iterable[Event], start: Folded | None = None) -> Folded:
     """`start` and the events after it. Folding all at once gives what folding piece by piece gives.
 
-    A step that was interrupted begins again with a higher `attempt`: what its earlier attempt thought, wrote and called is
-    void. A tool call comes again with each change under its step and `call_id` (models repeat ids in later steps), a citation
-    with its `n`; the last one counts.
+    A step that was interrupted begins again with a higher `attempt`: what its earlier attempt thought, wrote
+    and called is void. A tool call comes again with each change under its step and `call_id` (models repeat
+    ids in later steps), a citation with its `n`; the last one counts.
     """
     state = _State(start or Folded())
     for event in events:
@@ -79,7 +82,9 @@ class _State:
         self.said = _Written(start.text)
         self.thought = _Written(start.reasoning)
         self.steps: list[Mapping[str, Any]] = list(start.steps)
-        self.citations: dict[int, Mapping[str, Any]] = {int(citation["n"]): citation for citation in start.citations}
+        self.citations: dict[int, Mapping[str, Any]] = {
+            int(citation["n"]): citation for citation in start.citations
+        }
         self.left_out = start.left_out
         self._began = dict(start.began)
 
@@ -91,7 +96,10 @@ class _State:
             self.thought.shorten(earlier[1])
             self.steps = [entry for entry in self.steps if entry["step"] != number]
         said, thought = self.said.chars, self.thought.chars
-        self._began = {other: (min(text, said), min(thoughts, thought)) for other, (text, thoughts) in self._began.items()}
+        self._began = {
+            other: (min(text, said), min(thoughts, thought))
+            for other, (text, thoughts) in self._began.items()
+        }
         self._began[number] = (said, thought)
         self.steps.append(step)
 
@@ -114,8 +122,12 @@ class _State:
 
 
 def body_events(body: Folded, *, event_id: int) -> list[Event]:
-    """The events that give a reader what is stored beside the text again; all carry `event_id`. The text comes with a reset."""
-    events = [data_event(event_id, "tool" if "call_id" in entry else "step", dict(entry)) for entry in body.steps]
+    """The events that give a reader what is stored beside the text again; all carry `event_id`. The text
+    comes with a reset.
+    """
+    events = [
+        data_event(event_id, "tool" if "call_id" in entry else "step", dict(entry)) for entry in body.steps
+    ]
     events += [data_event(event_id, "citation", dict(citation)) for citation in body.citations]
     if body.left_out is not None:
         events.append(data_event(event_id, "left_out", dict(body.left_out)))

@@ -14,7 +14,8 @@ log = logging.getLogger(__name__)
 
 
 class Journal:
-    """Knows the replies that this process streams (`replies`, by message id) and keeps their journal close behind.
+    """Knows the replies that this process streams (`replies`, by message id) and keeps their journal close
+    behind.
 
     `on_lost` hears of a reply that another process ended.
     """
@@ -29,7 +30,8 @@ class Journal:
     async def flush(self) -> None:
         """Store what was shown since the last flush. A failed write is repeated by the next one."""
         async with self._writing:
-            # A run stores its events itself: its reply gets its rows when it ends, for those who resume it then.
+            # A run stores its events itself: its reply gets its rows when it ends, for those who resume it
+            # then.
             open_replies = [live for live in self.replies.values() if not live.sealed and not live.relayed]
             chunks = [chunk for live in open_replies for chunk in live.take_unjournaled()]
             if not chunks:
@@ -42,7 +44,10 @@ class Journal:
                     continue
                 live.note_journaled()
                 if live.turn_id not in owned:
-                    log.warning("a reply was taken from this process; its stream ends here", extra={"turn_id": str(live.turn_id)})
+                    log.warning(
+                        "a reply was taken from this process; its stream ends here",
+                        extra={"turn_id": str(live.turn_id)},
+                    )
                     self.on_lost(live)
 
     async def seal(self, live: LiveReply) -> list[Chunk]:

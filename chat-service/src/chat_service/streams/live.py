@@ -1,4 +1,6 @@
-"""The log of a reply while it streams: its owner appends, any number of readers follow, the journal takes what is new."""
+"""The log of a reply while it streams: its owner appends, any number of readers follow, the journal takes
+what is new.
+"""
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,14 +13,29 @@ import orjson
 from shared.sse import encode
 from shared.wakeups import set_within
 
-Kind = Literal["message", "waiting", "step", "tool", "citation", "left_out", "delta", "reasoning", "usage", "done", "error", "reset"]
+Kind = Literal[
+    "message",
+    "waiting",
+    "step",
+    "tool",
+    "citation",
+    "left_out",
+    "delta",
+    "reasoning",
+    "usage",
+    "done",
+    "error",
+    "reset",
+]
 TEXT_KINDS = frozenset({"delta", "reasoning"})
 _REPLAY_CHARS_MAX = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event. `text` is set for delta and reasoning, `data` (JSON) for the others; `frame` is what goes on the wire."""
+    """One event. `text` is set for delta and reasoning, `data` (JSON) for the others; `frame` is what goes on
+    the wire.
+    """
 
     id: int
     kind: Kind
@@ -29,7 +46,9 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A journal row: neighbouring texts of one kind as a JSON list (one item an id), or the JSON of one other event."""
+    """A journal row: neighbouring texts of one kind as a JSON list (one item an id), or the JSON of one other
+    event.
+    """
 
     turn_id: UUID
     first_id: int
@@ -57,7 +76,9 @@ def _kind_of(event: Event) -> Kind:
 
 
 def coalesced(events: Sequence[Event]) -> bytes:
-    """The frames of a replay: neighbouring texts become one event (up to a bound) that carries the last id."""
+    """The frames of a replay: neighbouring texts become one event (up to a bound) that carries the
+    last id.
+    """
     frames: list[bytes] = []
     for kind, group in groupby(events, key=_kind_of):
         run = list(group)
@@ -79,7 +100,11 @@ def _parts(run: Sequence[Event]) -> Iterator[Sequence[Event]]:
 
 
 def _joined(run: Sequence[Event]) -> Event:
-    return run[0] if len(run) == 1 else text_event(run[-1].id, run[-1].kind, "".join(event.text for event in run))
+    return (
+        run[0]
+        if len(run) == 1
+        else text_event(run[-1].id, run[-1].kind, "".join(event.text for event in run))
+    )
 
 
 def chunks_of(turn_id: UUID, events: Sequence[Event]) -> list[Chunk]:
@@ -96,9 +121,10 @@ def chunks_of(turn_id: UUID, events: Sequence[Event]) -> list[Chunk]:
 
 
 class LiveReply:
-    """One running turn. Ids are contiguous from `first_id`. What the reply held before this turn: `base_text`, and `base_events`
-    with the rest of it. `relayed`: the ids are a run's, so an id that is not here yet will be. `notice` is what is waited for (JSON of a
-    `waiting` event) where that is no event of the reply.
+    """One running turn. Ids are contiguous from `first_id`. What the reply held before this turn:
+    `base_text`, and `base_events`
+    with the rest of it. `relayed`: the ids are a run's, so an id that is not here yet will be. `notice` is
+    what is waited for (JSON of a `waiting` event) where that is no event of the reply.
     """
 
     def __init__(
@@ -131,7 +157,9 @@ class LiveReply:
         return self.first_id + len(self.events) - 1
 
     def begin_again(self) -> list[Event]:
-        """For a reader whose place is unknown: what the reply held before this turn; the turn's events follow (from index 1)."""
+        """For a reader whose place is unknown: what the reply held before this turn; the turn's events follow
+        (from index 1).
+        """
         return reset_events(self.first_id, self.base_text, self.base_events)
 
     def restore(self, events: Sequence[Event]) -> None:
@@ -155,7 +183,9 @@ class LiveReply:
         self._wake()
 
     def tell_waiting(self, reason: str, progress: Mapping[str, Any] | None = None) -> None:
-        """Tell those who read now what is waited for, until the next event: for a relayed reply, whose ids are all its run's."""
+        """Tell those who read now what is waited for, until the next event: for a relayed reply, whose ids
+        are all its run's.
+        """
         self.notice = orjson.dumps({"reason": reason, "progress": progress}).decode()
         self._wake()
 
@@ -178,7 +208,9 @@ class LiveReply:
         return await set_within(self._changed, timeout_s)
 
     def take_unjournaled(self) -> list[Chunk]:
-        """Rows the journal lacks. Rows of a failed write come again unchanged, so that writing them twice is harmless."""
+        """Rows the journal lacks. Rows of a failed write come again unchanged, so that writing them twice is
+        harmless.
+        """
         fresh = self.events[self._journaled :]
         self._journaled = len(self.events)
         self._in_flight += chunks_of(self.turn_id, fresh)

@@ -45,9 +45,19 @@ class _Mirror:
 
 
 class RunMirrors:
-    """One instance per process. A run stores each event before it shows it, so it can be read from any id, by anybody's process."""
+    """One instance per process. A run stores each event before it shows it, so it can be read from any id, by
+    anybody's process.
+    """
 
-    def __init__(self, database: Database, agents: AgentClient, signals: Signals, *, tasks: TaskTracker, settings: ChatSettings) -> None:
+    def __init__(
+        self,
+        database: Database,
+        agents: AgentClient,
+        signals: Signals,
+        *,
+        tasks: TaskTracker,
+        settings: ChatSettings,
+    ) -> None:
         self._database = database
         self._agents = agents
         self._signals = signals
@@ -58,7 +68,8 @@ class RunMirrors:
 
     @asynccontextmanager
     async def following(self, reply: Reply) -> AsyncGenerator[LiveReply | None]:
-        """A live log of the reply for as long as the block lasts; None unless an agent writes it at the moment.
+        """A live log of the reply for as long as the block lasts; None unless an agent writes it at the
+        moment.
 
         It closes when the turn ends, or the run does: how the reply ended is in the journal.
         """
@@ -87,7 +98,13 @@ class RunMirrors:
         run, first = found
         if (known := self._mirrors.get(reply.message_id)) is not None:
             return known  # another reader came first
-        live = LiveReply(turn_id=run.turn_id, message_id=reply.message_id, first_id=run.first_event_id, base_text="", relayed=True)
+        live = LiveReply(
+            turn_id=run.turn_id,
+            message_id=reply.message_id,
+            first_id=run.first_event_id,
+            base_text="",
+            relayed=True,
+        )
         live.emit("message", first)
         mirror = self._mirrors[reply.message_id] = _Mirror(live, run)
         mirror.task = self._tasks.spawn(self._watch(mirror), name=f"mirror of {reply.message_id}")
@@ -135,17 +152,24 @@ class RunMirrors:
 
     async def _read(self, mirror: _Mirror) -> None:
         """Take the run's events until its last one."""
-        left_out = None if mirror.run.left_out is None else LeftOutEventData.model_validate(mirror.run.left_out)
+        left_out = (
+            None if mirror.run.left_out is None else LeftOutEventData.model_validate(mirror.run.left_out)
+        )
         reader = RunReader(mirror.live, left_out=left_out)
         principal = Principal.from_claims(mirror.run.principal)
         while True:
             try:
-                async with aclosing(self._agents.events(principal, mirror.live.message_id, after=reader.after)) as events:
+                async with aclosing(
+                    self._agents.events(principal, mirror.live.message_id, after=reader.after)
+                ) as events:
                     async for event in events:
                         if reader.take(event) is not None:
                             return
             except (UpstreamError, AppError) as error:
-                log.info("the events of a run broke off; they are asked for again", extra={"reason": type(error).__name__})
+                log.info(
+                    "the events of a run broke off; they are asked for again",
+                    extra={"reason": type(error).__name__},
+                )
             except MalformedRunError:
                 return  # whoever writes the reply ends it
             await asyncio.sleep(_AGAIN_S)

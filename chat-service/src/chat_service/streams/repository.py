@@ -15,14 +15,16 @@ from chat_service.streams.models import JournalRow
 JOURNAL_CHANNEL = "atrium_chat_journal"
 
 _ROWS = """unnest(
-    CAST(:turn_ids AS uuid[]), CAST(:first_ids AS bigint[]), CAST(:last_ids AS bigint[]), CAST(:kinds AS text[]), CAST(:payloads AS text[])
+    CAST(:turn_ids AS uuid[]), CAST(:first_ids AS bigint[]), CAST(:last_ids AS bigint[]), CAST(:kinds AS
+    text[]), CAST(:payloads AS text[])
 ) AS c (turn_id, first_id, last_id, kind, payload)"""
 
-# The key-share lock on the turn's row makes the sweeper (FOR UPDATE) wait for this write, and this write miss a turn that was ended:
-# a process that lost its lease can never add to a reply that was folded.
+# The key-share lock on the turn's row makes the sweeper (FOR UPDATE) wait for this write, and this write miss
+# a turn that was ended: a process that lost its lease can never add to a reply that was folded.
 _WRITE = text(f"""
 WITH owned AS (
-    SELECT id FROM turn WHERE id = ANY(CAST(:turns AS uuid[])) AND owner = :owner AND status = 'running' FOR KEY SHARE
+    SELECT id FROM turn WHERE id = ANY(CAST(:turns AS uuid[])) AND owner = :owner AND status = 'running' FOR
+    KEY SHARE
 ), written AS (
     INSERT INTO journal (turn_id, first_id, last_id, kind, payload)
     SELECT c.turn_id, c.first_id, c.last_id, c.kind, c.payload
@@ -42,7 +44,9 @@ SELECT pg_notify('{JOURNAL_CHANNEL}', :turn_id)
 
 
 async def write(session: AsyncSession, chunks: Sequence[Chunk], *, owner: str) -> set[UUID]:
-    """Add rows of any number of turns in one statement and wake their followers; returns the turns that `owner` still owns."""
+    """Add rows of any number of turns in one statement and wake their followers; returns the turns that
+    `owner` still owns.
+    """
     values = {
         "owner": owner,
         "turns": list({chunk.turn_id for chunk in chunks}),
@@ -68,7 +72,12 @@ def _columns(chunks: Sequence[Chunk]) -> dict[str, Any]:
 
 async def read(session: AsyncSession, *, turn_id: UUID, after: int, limit: int) -> list[Chunk]:
     """Rows that hold an id above `after`, in order."""
-    query = select(JournalRow).where(JournalRow.turn_id == turn_id, JournalRow.last_id > after).order_by(JournalRow.first_id).limit(limit)
+    query = (
+        select(JournalRow)
+        .where(JournalRow.turn_id == turn_id, JournalRow.last_id > after)
+        .order_by(JournalRow.first_id)
+        .limit(limit)
+    )
     return [_chunk(row) for row in (await session.execute(query)).scalars()]
 
 
@@ -87,7 +96,9 @@ async def last_id(session: AsyncSession, *, turn_id: UUID) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class RunningReply:
-    """The turn in which an agent writes a reply. `principal`: claims; `left_out`: what chat did not send to the run, JSON."""
+    """The turn in which an agent writes a reply. `principal`: claims; `left_out`: what chat did not send to
+    the run, JSON.
+    """
 
     turn_id: UUID
     first_event_id: int
@@ -98,7 +109,8 @@ class RunningReply:
 _RUNNING_REPLY = text("""
 SELECT turn.id, turn.first_event_id, turn.principal, message.left_out
 FROM turn JOIN message ON message.id = turn.message_id AND message.chat_id = turn.chat_id
-WHERE message.turn_id = turn.id AND turn.message_id = :message_id AND turn.status = 'running' AND turn.kind = 'agent'
+WHERE message.turn_id = turn.id AND turn.message_id = :message_id AND turn.status = 'running' AND turn.kind =
+'agent'
     AND turn.principal IS NOT NULL
 """).columns(principal=JSONB, left_out=JSONB)
 

@@ -1,4 +1,6 @@
-"""The events of a run as those of the reply it writes: the same events, their ids shifted by the first id of the turn."""
+"""The events of a run as those of the reply it writes: the same events, their ids shifted by the first id of
+the turn.
+"""
 
 from collections.abc import Iterable
 from typing import Any, cast
@@ -96,7 +98,11 @@ class RunReader:
 
     def _take(self, event: RunEvent) -> FinalStatus | None:
         match event.root:
-            case StepEvent(event=kind, data=data) | ToolEvent(event=kind, data=data) | CitationEvent(event=kind, data=data):
+            case (
+                StepEvent(event=kind, data=data)
+                | ToolEvent(event=kind, data=data)
+                | CitationEvent(event=kind, data=data)
+            ):
                 self._live.emit(kind, data.model_dump(mode="json"))
             case WaitingEvent(data=data):
                 self._live.emit("waiting", data.model_dump(mode="json"))
@@ -119,7 +125,12 @@ class RunReader:
         before = self.left_out
         if before is None:
             return of_run
-        return of_run.model_copy(update={"messages": of_run.messages + before.messages, "passages": of_run.passages + before.passages})
+        return of_run.model_copy(
+            update={
+                "messages": of_run.messages + before.messages,
+                "passages": of_run.passages + before.passages,
+            }
+        )
 
 
 def _number(event: SseEvent) -> int:
@@ -145,7 +156,10 @@ def _without_nul(value: object) -> object:
     if isinstance(value, list):
         return [_without_nul(item) for item in cast("list[object]", value)]
     if isinstance(value, dict):
-        return {_without_nul(name): _without_nul(item) for name, item in cast("dict[object, object]", value).items()}
+        return {
+            _without_nul(name): _without_nul(item)
+            for name, item in cast("dict[object, object]", value).items()
+        }
     return value
 
 

@@ -1,4 +1,6 @@
-"""Following a reply from any event id: from memory in the process that writes it, else from its run or from the journal."""
+"""Following a reply from any event id: from memory in the process that writes it, else from its run or from
+the journal.
+"""
 
 from collections.abc import AsyncGenerator
 
@@ -19,13 +21,23 @@ from chat_service.streams.mirrors import RunMirrors
 from chat_service.streams.signals import Signals
 
 _AWAY_MAX_S = 15.0
-"""So long a reader waits for a database that is away, without a ping; then its connection is ended, so that it knows to resume."""
+"""So long a reader waits for a database that is away, without a ping; then its connection is ended, so that
+it knows to resume.
+"""
 
 
 class ReplyStreams:
     """Gives the bytes of reply streams. One instance per process."""
 
-    def __init__(self, database: Database, journal: Journal, signals: Signals, *, mirrors: RunMirrors, settings: ChatSettings) -> None:
+    def __init__(
+        self,
+        database: Database,
+        journal: Journal,
+        signals: Signals,
+        *,
+        mirrors: RunMirrors,
+        settings: ChatSettings,
+    ) -> None:
         self._database = database
         self._journal = journal
         self._signals = signals
@@ -40,7 +52,8 @@ class ReplyStreams:
         self._mirrors.close()
 
     async def follow(self, reply: Reply, after: int) -> AsyncGenerator[bytes]:
-        """The events after `after` until the turn's end: the backlog coalesced, then each as it comes. The caller has authorised.
+        """The events after `after` until the turn's end: the backlog coalesced, then each as it comes. The
+        caller has authorised.
 
         Of a reply that is there it never ends without an event, except when the process drains.
         """
@@ -88,7 +101,9 @@ class ReplyStreams:
                 yield comment()
 
     async def _until_reached(self, live: LiveReply, after: int) -> AsyncGenerator[bytes]:
-        """Wait for an id that the reader saw in a process that died before it journaled it: the run sends it again."""
+        """Wait for an id that the reader saw in a process that died before it journaled it: the run sends it
+        again.
+        """
         deadline = monotonic_s() + self._settings.turn_lease_s
         while live.last_id < after and not live.closed and (left_s := deadline - monotonic_s()) > 0:
             if not await live.wait(min(left_s, self._settings.stream_ping_s)):

@@ -13,7 +13,9 @@ from chat_service.streams.repository import JOURNAL_CHANNEL
 
 STOP_CHANNEL = "atrium_chat_stop"
 OWNER_KEY_SQL = "hashtextextended('chat-owner:' || {owner}, 0)"
-"""The advisory lock that an owner of turns holds while it lives. PostgreSQL frees it the moment the process dies."""
+"""The advisory lock that an owner of turns holds while it lives. PostgreSQL frees it the moment the process
+dies.
+"""
 
 _HOLD_OWNER = f"SELECT pg_advisory_lock_shared({OWNER_KEY_SQL.format(owner='$1')})"
 _CHECK_S = 5
@@ -25,7 +27,8 @@ log = logging.getLogger(__name__)
 class Signals:
     """One listening connection a process, which also shows that `owner` lives.
 
-    `wakeups` tells of turns whose journal grew or that ended, `on_stop` gets the turn id of each stop request.
+    `wakeups` tells of turns whose journal grew or that ended, `on_stop` gets the turn id of each stop
+    request.
     """
 
     def __init__(self, url: str, *, owner: str, on_stop: Callable[[UUID], None]) -> None:

@@ -8,7 +8,8 @@ from chat_service.settings import ChatSettings
 from chat_service.streams.service import ReplyStreams
 from chat_service.turns.service import TurnService
 
-# async: FastAPI would send a plain function to a thread on every request, where it waits for the busy loop to let go.
+# async: FastAPI would send a plain function to a thread on every request, where it waits for the busy loop to
+# let go.
 
 
 async def _settings(request: Request) -> ChatSettings:

@@ -44,14 +44,20 @@ deletion_router = APIRouter(prefix="/api/v1/chats", tags=["chats"])
 class _TurnAnswers:
     """How a started turn is answered: as events, or as the finished reply."""
 
-    def __init__(self, request: Request, turns: TurnService, streams: ReplyStreams, settings: ChatSettings) -> None:
+    def __init__(
+        self, request: Request, turns: TurnService, streams: ReplyStreams, settings: ChatSettings
+    ) -> None:
         self._wants_events = "text/event-stream" in request.headers.get("accept", "")
         self._turns = turns
         self._streams = streams
         self._settings = settings
 
-    async def of_turn(self, principal: Principal, start: Callable[[], Awaitable[Started]]) -> Response | Message:
-        """Start the turn and answer with it. Its place is taken first: whoever is refused has stored and started nothing."""
+    async def of_turn(
+        self, principal: Principal, start: Callable[[], Awaitable[Started]]
+    ) -> Response | Message:
+        """Start the turn and answer with it. Its place is taken first: whoever is refused has stored and
+        started nothing.
+        """
         with self._streams.open.place(principal) as place:
             started = await start()
             if self._wants_events:
@@ -75,7 +81,9 @@ class _TurnAnswers:
 
 
 # async: a class as a dependency would be built in a thread.
-async def _answers(request: Request, turns: TurnsDep, streams: StreamsDep, settings: SettingsDep) -> _TurnAnswers:
+async def _answers(
+    request: Request, turns: TurnsDep, streams: StreamsDep, settings: SettingsDep
+) -> _TurnAnswers:
     return _TurnAnswers(request, turns, streams, settings)
 
 
@@ -92,12 +100,25 @@ def _keyed(request: Request, principal: Principal, key: str | None, body: BaseMo
 
 @router.post("", summary="Send a message and get its reply", response_model=Message, responses=_EVENTS)
 async def post_message(
-    chat_id: ChatId, body: MessageCreate, request: Request, principal: Asker, answers: Answers, turns: TurnsDep, key: IdempotencyKey = None
+    chat_id: ChatId,
+    body: MessageCreate,
+    request: Request,
+    principal: Asker,
+    answers: Answers,
+    turns: TurnsDep,
+    key: IdempotencyKey = None,
 ) -> Any:
-    return await answers.of_turn(principal, partial(turns.post, principal, chat_id, body, write=_keyed(request, principal, key, body)))
+    return await answers.of_turn(
+        principal, partial(turns.post, principal, chat_id, body, write=_keyed(request, principal, key, body))
+    )
 
 
-@router.post("/{message_id}/regenerate", summary="Another reply to the same message", response_model=Message, responses=_EVENTS)
+@router.post(
+    "/{message_id}/regenerate",
+    summary="Another reply to the same message",
+    response_model=Message,
+    responses=_EVENTS,
+)
 async def regenerate(
     chat_id: ChatId,
     message_id: UUID,
@@ -110,7 +131,9 @@ async def regenerate(
 ) -> Any:
     options = body or ReplyOptions()
     write = _keyed(request, principal, key, options)
-    return await answers.of_turn(principal, partial(turns.regenerate, principal, chat_id, message_id, options, write=write))
+    return await answers.of_turn(
+        principal, partial(turns.regenerate, principal, chat_id, message_id, options, write=write)
+    )
 
 
 @router.post(
@@ -132,7 +155,9 @@ async def continue_reply(
 ) -> Any:
     options = body or ReplyOptions()
     write = _keyed(request, principal, key, options)
-    return await answers.of_turn(principal, partial(turns.continue_reply, principal, chat_id, message_id, options, write=write))
+    return await answers.of_turn(
+        principal, partial(turns.continue_reply, principal, chat_id, message_id, options, write=write)
+    )
 
 
 @deletion_router.delete("/{chat_id}", status_code=204, summary="Delete a chat with its messages")

@@ -10,7 +10,9 @@ class TooManyTurns(TooManyRequests):
 
     def __init__(self, count_max: int) -> None:
         super().__init__(
-            f"{count_max} of your replies are being written already; wait for one or stop one", retry_after_s=5, extra={"limit": count_max}
+            f"{count_max} of your replies are being written already; wait for one or stop one",
+            retry_after_s=5,
+            extra={"limit": count_max},
         )
 
 
@@ -29,7 +31,9 @@ class ProcessBusy(Unavailable):
     code = "chat_busy"
 
     def __init__(self) -> None:
-        super().__init__("too many replies are being written at the moment; try again shortly", retry_after_s=5)
+        super().__init__(
+            "too many replies are being written at the moment; try again shortly", retry_after_s=5
+        )
 
 
 class Draining(Unavailable):

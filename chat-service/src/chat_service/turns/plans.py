@@ -1,4 +1,6 @@
-"""What each kind of turn writes when it starts: a new message with its reply, another reply, or a reply that continues."""
+"""What each kind of turn writes when it starts: a new message with its reply, another reply, or a reply that
+continues.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -24,10 +26,14 @@ from chat_service.writing.specs import RunOrder, TurnSpec
 
 
 class TurnPlan(Protocol):
-    """Writes the rows of a turn in the caller's transaction; another process may not see them before its end."""
+    """Writes the rows of a turn in the caller's transaction; another process may not see them
+    before its end.
+    """
 
     async def write(self, session: AsyncSession, chat: ChatRow, authorised: AuthorisedReferences) -> TurnSpec:
-        """Raises: ReferencesMissing, WindowMissing: before anything was written; AppError: the turn may not start."""
+        """Raises: ReferencesMissing, WindowMissing: before anything was written; AppError: the turn may not
+        start.
+        """
         ...
 
 
@@ -51,16 +57,29 @@ class MessageWithReply:
         model = _model(self.settings, authorised.agent, body.model, chat.model)
         authorised.check_window(model, self.content)
         above = replace(above, file_ids=self._branch_files(authorised.attachments, above.file_ids))
-        said = messages.user_row(chat.id, parent_id=parent_id, content=self.content, attachments=authorised.attachments, above=above)
+        said = messages.user_row(
+            chat.id,
+            parent_id=parent_id,
+            content=self.content,
+            attachments=authorised.attachments,
+            above=above,
+        )
         reply = messages.reply_row(
-            chat.id, parent_id=said["id"], depth=above.depth + 2, model=model, turn_id=uuid7(), agent_id=chat.agent_id
+            chat.id,
+            parent_id=said["id"],
+            depth=above.depth + 2,
+            model=model,
+            turn_id=uuid7(),
+            agent_id=chat.agent_id,
         )
         await messages.add(session, [said, reply])
         await chats.note_turn(session, chat, leaf_id=reply["id"], model=body.model, first_words=self.content)
         # A message that follows the current leaf is its first child; elsewhere it may have siblings.
         shown = await messages.view_stored(session, said, alone=follows_current, siblings_max=siblings_max)
         sources = ReplySources(tuple(chat.knowledge_base_ids), tuple(above.file_ids))
-        return _new_reply(self.principal, shown, reply, options=_options(body), sources=sources, agent=authorised.agent)
+        return _new_reply(
+            self.principal, shown, reply, options=_options(body), sources=sources, agent=authorised.agent
+        )
 
     def _branch_files(self, attachments: Sequence[Attachment], above: Sequence[UUID]) -> tuple[UUID, ...]:
         """The files of a branch with those of its new message, newest first."""
@@ -79,18 +98,24 @@ class OtherReply:
 
     async def write(self, session: AsyncSession, chat: ChatRow, authorised: AuthorisedReferences) -> TurnSpec:
         old = await messages.get_reply(session, chat.id, self.message_id)
-        await messages.check_versions(session, chat.id, old.parent_id, siblings_max=self.settings.siblings_max)
+        await messages.check_versions(
+            session, chat.id, old.parent_id, siblings_max=self.settings.siblings_max
+        )
         authorised.check(chat)
         parent = await _asked(session, old)
         model = _model(self.settings, authorised.agent, self.body.model, chat.model, old.model)
         authorised.check_window(model, parent.content)
         depth = await messages.depth_of(session, parent) + 1
-        reply = messages.reply_row(chat.id, parent_id=parent.id, depth=depth, model=model, turn_id=uuid7(), agent_id=chat.agent_id)
+        reply = messages.reply_row(
+            chat.id, parent_id=parent.id, depth=depth, model=model, turn_id=uuid7(), agent_id=chat.agent_id
+        )
         await messages.add(session, [reply])
         await chats.note_turn(session, chat, leaf_id=reply["id"], model=None, first_words=None)
         shown = await messages.view_of(session, parent, siblings_max=self.settings.siblings_max)
         sources = ReplySources(tuple(chat.knowledge_base_ids), tuple(parent.branch_file_ids))
-        return _new_reply(self.principal, shown, reply, options=_options(self.body), sources=sources, agent=authorised.agent)
+        return _new_reply(
+            self.principal, shown, reply, options=_options(self.body), sources=sources, agent=authorised.agent
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +135,9 @@ class ContinuedReply:
         turn_id, first_id = uuid7(), (row.stream_to or 0) + 1
         model = _model(self.settings, None, self.body.model, row.model, chat.model)
         await messages.reopen(session, row, turn_id=turn_id, model=model, stream_from=first_id)
-        await chats.note_turn(session, chat, leaf_id=chat.current_message_id or row.id, model=None, first_words=None)
+        await chats.note_turn(
+            session, chat, leaf_id=chat.current_message_id or row.id, model=None, first_words=None
+        )
         shown = await messages.view_of(session, parent, siblings_max=self.settings.siblings_max)
         return TurnSpec(
             turn_id=turn_id,
@@ -125,13 +152,23 @@ class ContinuedReply:
             sources=ReplySources(tuple(chat.knowledge_base_ids), tuple(parent.branch_file_ids)),
             continues=bool(row.content),
             base=Folded(
-                text=row.content, reasoning=row.reasoning, steps=tuple(row.steps), citations=tuple(row.citations), left_out=row.left_out
+                text=row.content,
+                reasoning=row.reasoning,
+                steps=tuple(row.steps),
+                citations=tuple(row.citations),
+                left_out=row.left_out,
             ),
         )
 
 
 def _new_reply(
-    principal: Principal, asked: Message, reply: dict[str, Any], *, options: dict[str, Any], sources: ReplySources, agent: Agent | None
+    principal: Principal,
+    asked: Message,
+    reply: dict[str, Any],
+    *,
+    options: dict[str, Any],
+    sources: ReplySources,
+    agent: Agent | None,
 ) -> TurnSpec:
     """The first turn of `reply` (its row) to `asked`."""
     return TurnSpec(
@@ -145,7 +182,9 @@ def _new_reply(
         message_event=_first_event(asked, reply["id"]),
         options=options,
         sources=sources,
-        run=None if agent is None else RunOrder(agent_id=agent.id, model=None if agent.model else reply["model"]),
+        run=None
+        if agent is None
+        else RunOrder(agent_id=agent.id, model=None if agent.model else reply["model"]),
     )
 
 

@@ -1,4 +1,6 @@
-"""Objects of other services that a turn refers to: authorised before its rows are written, compared when they are."""
+"""Objects of other services that a turn refers to: authorised before its rows are written, compared when they
+are.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +17,9 @@ _SURELY_READ_BYTES = 4096
 """A message of this size fits every model worth the name; its window need not be asked for."""
 
 BYTES_PER_TOKEN_MOST = 4
-"""Text in a language that tokenizers know well. What has fewer bytes a token and passes here is refused by its provider."""
+"""Text in a language that tokenizers know well. What has fewer bytes a token and passes here is refused by
+its provider.
+"""
 
 
 class ReferencesMissing(Exception):
@@ -46,11 +50,14 @@ class AuthorisedReferences:
     def check(self, chat: ChatRow, file_ids: Sequence[UUID] = ()) -> None:
         """Raises: ReferencesMissing unless these are the chat's agent and the files `file_ids`."""
         agent_id = None if self.agent is None else self.agent.id
-        if agent_id != chat.agent_id or {attachment.file_id for attachment in self.attachments} != set(file_ids):
+        if agent_id != chat.agent_id or {attachment.file_id for attachment in self.attachments} != set(
+            file_ids
+        ):
             raise ReferencesMissing(agent_id=chat.agent_id, file_ids=file_ids)
 
     def check_window(self, model: str, content: str) -> None:
-        """A message is refused that the model could not read even alone; only a window that somebody named counts.
+        """A message is refused that the model could not read even alone; only a window that somebody named
+        counts.
 
         Raises: MessageTooLong, WindowMissing.
         """
@@ -60,6 +67,9 @@ class AuthorisedReferences:
         window = self.windows.get(model)
         if window is None:
             raise WindowMissing(model)
-        tokens, tokens_max = size_bytes // BYTES_PER_TOKEN_MOST, window.context_tokens - window.context_tokens // ANSWER_SHARE
+        tokens, tokens_max = (
+            size_bytes // BYTES_PER_TOKEN_MOST,
+            window.context_tokens - window.context_tokens // ANSWER_SHARE,
+        )
         if window.known and tokens > tokens_max:
             raise MessageTooLong(model=model, tokens=tokens, tokens_max=tokens_max)

@@ -1,4 +1,6 @@
-"""Starting, continuing and stopping turns: all rows of a turn in one transaction, then a task that the process owns."""
+"""Starting, continuing and stopping turns: all rows of a turn in one transaction, then a task that the
+process owns.
+"""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -87,31 +89,57 @@ class TurnService:
         self._signals = signals
         self._settings = settings
 
-    async def post(self, principal: Principal, chat_id: UUID, body: MessageCreate, *, write: KeyedWrite | None) -> Started:
+    async def post(
+        self, principal: Principal, chat_id: UUID, body: MessageCreate, *, write: KeyedWrite | None
+    ) -> Started:
         """Store the message with the reply that begins, and start it."""
         if len(body.content.encode("utf-8", "surrogatepass")) > self._settings.message_content_max_bytes:
             raise ContentTooLarge(self._settings.message_content_max_bytes)
         content = body.content.replace("\x00", "")  # PostgreSQL text cannot hold NUL
-        return await self._start(principal, chat_id, MessageWithReply(principal, body, content, self._settings), write=write)
+        return await self._start(
+            principal, chat_id, MessageWithReply(principal, body, content, self._settings), write=write
+        )
 
     async def regenerate(
-        self, principal: Principal, chat_id: UUID, message_id: UUID, body: ReplyOptions, *, write: KeyedWrite | None
+        self,
+        principal: Principal,
+        chat_id: UUID,
+        message_id: UUID,
+        body: ReplyOptions,
+        *,
+        write: KeyedWrite | None,
     ) -> Started:
         """Another reply to the same message, as a sibling."""
-        return await self._start(principal, chat_id, OtherReply(principal, message_id, body, self._settings), write=write)
+        return await self._start(
+            principal, chat_id, OtherReply(principal, message_id, body, self._settings), write=write
+        )
 
     async def continue_reply(
-        self, principal: Principal, chat_id: UUID, message_id: UUID, body: ReplyOptions, *, write: KeyedWrite | None
+        self,
+        principal: Principal,
+        chat_id: UUID,
+        message_id: UUID,
+        body: ReplyOptions,
+        *,
+        write: KeyedWrite | None,
     ) -> Started:
         """A reply that ended early continues in the same message."""
-        return await self._start(principal, chat_id, ContinuedReply(principal, message_id, body, self._settings), write=write)
+        return await self._start(
+            principal, chat_id, ContinuedReply(principal, message_id, body, self._settings), write=write
+        )
 
     async def stop(self, principal: Principal, chat_id: UUID, message_id: UUID) -> Message:
-        """Stop the reply, wherever it is written; its text is kept. Stopping an ended reply changes nothing."""
+        """Stop the reply, wherever it is written; its text is kept. Stopping an ended reply changes
+        nothing.
+        """
         async with self._database.transaction() as session:
             await chats.own_chat(session, principal, chat_id)
             row = await messages.get_reply(session, chat_id, message_id)
-            if row.status == "streaming" and row.turn_id is not None and await repository.request_stop(session, turn_id=row.turn_id):
+            if (
+                row.status == "streaming"
+                and row.turn_id is not None
+                and await repository.request_stop(session, turn_id=row.turn_id)
+            ):
                 await cancellations.note(session, principal, row.id)
         if row.status == "streaming" and row.turn_id is not None:
             self._runner.stop(row.turn_id)
@@ -119,7 +147,9 @@ class TurnService:
         return await self._ended(principal, row, wait_s=self._settings.stop_cost_wait_s + _STOP_GRACE_S)
 
     async def _ended(self, principal: Principal, row: MessageRow, *, wait_s: float) -> Message:
-        """The reply once its turn has ended, or as it is after `wait_s`. The end of a turn wakes, wherever it is written."""
+        """The reply once its turn has ended, or as it is after `wait_s`. The end of a turn wakes, wherever it
+        is written.
+        """
         deadline = monotonic_s() + wait_s
         with self._signals.wakeups.watch(row.turn_id or row.id) as changed:
             shown = await self.read(principal, row.chat_id, row.id)
@@ -150,18 +180,24 @@ class TurnService:
             row = await messages.get_reply(session, chat_id, message_id)
             return await messages.view_of(session, row, siblings_max=self._settings.siblings_max)
 
-    async def _start(self, principal: Principal, chat_id: UUID, plan: TurnPlan, *, write: KeyedWrite | None) -> Started:
+    async def _start(
+        self, principal: Principal, chat_id: UUID, plan: TurnPlan, *, write: KeyedWrite | None
+    ) -> Started:
         """Authorise what the turn refers to, then write its rows and start it.
 
-        What it refers to stands in the chat, so writing is tried first: most turns need nothing authorised. No transaction is open
-        while other services are asked.
+        What it refers to stands in the chat, so writing is tried first: most turns need nothing authorised.
+        No transaction is open while other services are asked.
         """
         authorised = AuthorisedReferences()
         for _ in range(_TRIES_MAX):
             try:
                 spec, history, started = await self._write(principal, chat_id, plan, authorised, write=write)
             except ReferencesMissing as missing:
-                agent = None if missing.agent_id is None else await self._references.agent(principal, missing.agent_id)
+                agent = (
+                    None
+                    if missing.agent_id is None
+                    else await self._references.agent(principal, missing.agent_id)
+                )
                 attachments = await self._references.attachments(principal, missing.file_ids)
                 authorised = replace(authorised, agent=agent, attachments=attachments)
             except WindowMissing as missing:
@@ -174,12 +210,23 @@ class TurnService:
         raise ChatChanging
 
     async def _write(
-        self, principal: Principal, chat_id: UUID, plan: TurnPlan, authorised: AuthorisedReferences, *, write: KeyedWrite | None
+        self,
+        principal: Principal,
+        chat_id: UUID,
+        plan: TurnPlan,
+        authorised: AuthorisedReferences,
+        *,
+        write: KeyedWrite | None,
     ) -> tuple[TurnSpec | None, Read | None, Started]:
-        """All rows of the turn in one transaction; no spec for a repeated write, which attaches to its first turn."""
+        """All rows of the turn in one transaction; no spec for a repeated write, which attaches to its first
+        turn.
+        """
         async with self._database.transaction() as session:
             chat = await chats.own_chat(session, principal, chat_id, lock=True)
-            if write is not None and (first := await idempotency.begin(session, write.operation, body=write.body)) is not None:
+            if (
+                write is not None
+                and (first := await idempotency.begin(session, write.operation, body=write.body)) is not None
+            ):
                 return None, None, _started_before(chat_id, first.body)
             await self._check_room(session, principal)
             spec = await plan.write(session, chat, authorised)
@@ -222,7 +269,12 @@ def _run_values(spec: TurnSpec) -> dict[str, Any]:
     """What another process needs to take a run over; a plain turn ends with its process."""
     if spec.run is None:
         return {"kind": "plain", "dispatch_id": str(spec.dispatch_id)}
-    return {"kind": "agent", "agent_id": spec.run.agent_id, "principal": spec.principal.to_claims(), "request": spec.request()}
+    return {
+        "kind": "agent",
+        "agent_id": spec.run.agent_id,
+        "principal": spec.principal.to_claims(),
+        "request": spec.request(),
+    }
 
 
 def _started_before(chat_id: UUID, answer: bytes) -> Started:

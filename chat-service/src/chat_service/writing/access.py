@@ -10,7 +10,9 @@ from chat_service.writing.specs import NEEDED
 
 
 class AccessEnds:
-    """Hears every loss of access; each process ends its own turns and notes it on all, for processes that do not hear it."""
+    """Hears every loss of access; each process ends its own turns and notes it on all, for processes that do
+    not hear it.
+    """
 
     def __init__(self, database: Database, runner: TurnRunner) -> None:
         self._database = database
@@ -19,7 +21,13 @@ class AccessEnds:
     async def end(self, end: AccessEnd) -> None:
         """End what runs for the person or under the key; to be told again changes nothing."""
         self._runner.end_access(end)
-        kinds: list[TurnKind] = [kind for kind, permissions in NEEDED.items() if any(end.ends(permission) for permission in permissions)]
+        kinds: list[TurnKind] = [
+            kind
+            for kind, permissions in NEEDED.items()
+            if any(end.ends(permission) for permission in permissions)
+        ]
         if kinds:
             async with self._database.transaction() as session:
-                await repository.request_end(session, user_id=end.user_id, key_id=end.key_id, kinds=kinds, reason=end.reason.value)
+                await repository.request_end(
+                    session, user_id=end.user_id, key_id=end.key_id, kinds=kinds, reason=end.reason.value
+                )

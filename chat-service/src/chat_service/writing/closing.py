@@ -17,7 +17,9 @@ from chat_service.writing import repository
 from chat_service.writing.specs import Running
 
 EVENT_ID_GAP = 1_000_000
-"""Readers may have seen ids that were never journaled; later ids start beyond them, so that no id means two things."""
+"""Readers may have seen ids that were never journaled; later ids start beyond them, so that no id means two
+things.
+"""
 
 
 class Closing:
@@ -29,14 +31,18 @@ class Closing:
         self._owner = owner
 
     async def store(self, running: Running, ending: ReplyEnding, chunks: list[Chunk]) -> list[Event]:
-        """Fold the turn into its reply; returns its last events. Nothing is written when the turn was taken away."""
+        """Fold the turn into its reply; returns its last events. Nothing is written when the turn was taken
+        away.
+        """
         async with self._database.transaction() as session:
             last = await self._close(session, running, ending, chunks)
         if _run_continues(running):
             self._cancellations.kick()
         return last
 
-    async def _close(self, session: AsyncSession, running: Running, ending: ReplyEnding, chunks: list[Chunk]) -> list[Event]:
+    async def _close(
+        self, session: AsyncSession, running: Running, ending: ReplyEnding, chunks: list[Chunk]
+    ) -> list[Event]:
         live, spec = running.live, running.spec
         owned = await repository.end(
             session,
@@ -49,7 +55,8 @@ class Closing:
         )
         if not owned:
             if _run_continues(running) and await repository.get(session, turn_id=spec.turn_id) is None:
-                # The chat was deleted, and its deletion may have come to the agent-service before the run began.
+                # The chat was deleted, and its deletion may have come to the agent-service before the run
+                # began.
                 await deletions.note(session, spec.principal, spec.chat_id, [spec.message_id])
             return []
         if _run_continues(running):
@@ -57,7 +64,13 @@ class Closing:
         run_ended = running.run == "ended"
         before_id = live.last_id if spec.run is None or run_ended else live.last_id + EVENT_ID_GAP
         count = 1 if run_ended else 1 + (ending.usage is not None) + (ending.error is not None)
-        total = await messages.close(session, chat_id=spec.chat_id, message_id=spec.message_id, ending=ending, stream_to=before_id + count)
+        total = await messages.close(
+            session,
+            chat_id=spec.chat_id,
+            message_id=spec.message_id,
+            ending=ending,
+            stream_to=before_id + count,
+        )
         last = _done(before_id, ending) if run_ended else last_events(before_id, ending, total)
         await journal_rows.add(session, [*chunks, *chunks_of(spec.turn_id, last)])
         return last
@@ -88,5 +101,7 @@ def last_events(after_id: int, ending: ReplyEnding, total: MessageUsage | None) 
     if ending.usage is not None and total is not None:
         events.append(data_event(after_id + 1, "usage", total.model_dump(mode="json")))
     if ending.error is not None:
-        events.append(data_event(after_id + len(events) + 1, "error", error_data(ending.error.model_dump(mode="json"))))
+        events.append(
+            data_event(after_id + len(events) + 1, "error", error_data(ending.error.model_dump(mode="json")))
+        )
     return events + _done(after_id + len(events), ending)

@@ -5,11 +5,15 @@ from typing import Any
 
 from shared.replies.fitting import Line, joined
 
-CONTINUE_INSTRUCTION = "Your last answer was cut off. Go on exactly where it ends, without repeating or commenting on anything."
+CONTINUE_INSTRUCTION = (
+    "Your last answer was cut off. Go on exactly where it ends, without repeating or commenting on anything."
+)
 
 
 def with_end_of_reply(lines: Sequence[Line], *, bytes_max: int) -> list[Line]:
-    """`lines` of a reply that is continued (the last one): when it does not fit with its question, its end, behind the question's begin."""
+    """`lines` of a reply that is continued (the last one): when it does not fit with its question, its end,
+    behind the question's begin.
+    """
     at = max((index for index, line in enumerate(lines) if line.role == "user"), default=None)
     if at is None or at == len(lines) - 1:
         return list(lines)

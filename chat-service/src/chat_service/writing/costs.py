@@ -1,4 +1,6 @@
-"""What stopped and interrupted replies cost: their stream ended before the price was told, so billing or the run is asked."""
+"""What stopped and interrupted replies cost: their stream ended before the price was told, so billing or the
+run is asked.
+"""
 
 from functools import partial
 from uuid import UUID
@@ -20,9 +22,13 @@ from chat_service.writing.repository import CostCheck
 
 
 class Costs:
-    """Asks billing for the cost of dispatches, agents for that of runs, and adds it to their replies, once."""
+    """Asks billing for the cost of dispatches, agents for that of runs, and adds it to their
+    replies, once.
+    """
 
-    def __init__(self, database: Database, billing: BillingClient, agents: AgentClient, settings: ChatSettings) -> None:
+    def __init__(
+        self, database: Database, billing: BillingClient, agents: AgentClient, settings: ChatSettings
+    ) -> None:
         self._database = database
         self._billing = billing
         self._agents = agents

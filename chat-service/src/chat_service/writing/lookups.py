@@ -28,8 +28,12 @@ class LookUps:
         self._k = settings.rag_k
         self._rerank = settings.rag_rerank
 
-    async def search(self, principal: Principal, queries: Sequence[str], sources: ReplySources) -> list[Passage]:
-        """The best passages of what is left of `sources` by all `queries`, asked at once. Raises: ServiceAwayError, TurnFailedError."""
+    async def search(
+        self, principal: Principal, queries: Sequence[str], sources: ReplySources
+    ) -> list[Passage]:
+        """The best passages of what is left of `sources` by all `queries`, asked at once. Raises:
+        ServiceAwayError, TurnFailedError.
+        """
         try:
             try:
                 return await self._ask(principal, queries, sources)
@@ -38,14 +42,24 @@ class LookUps:
                 left = await self._references.still_there(principal, sources)
                 return await self._ask(principal, queries, left) if left else []
         except Unavailable as error:
-            detail = "the documents cannot be searched at the moment; your message is kept, regenerate tries again"
-            raise ServiceAwayError(TurnFailedError(MessageError(code="retrieval_unavailable", detail=detail, status=503))) from error
+            detail = (
+                "the documents cannot be searched at the moment; your message is kept, regenerate tries again"
+            )
+            raise ServiceAwayError(
+                TurnFailedError(MessageError(code="retrieval_unavailable", detail=detail, status=503))
+            ) from error
         except AppError as error:
             raise TurnFailedError(message_error(error)) from error
 
-    async def _ask(self, principal: Principal, queries: Sequence[str], sources: ReplySources) -> list[Passage]:
-        """By those queries that are answered. Raises: AppError when none is, NotFound when a source is gone."""
-        answers = await asyncio.gather(*(self._ask_one(principal, query, sources) for query in queries), return_exceptions=True)
+    async def _ask(
+        self, principal: Principal, queries: Sequence[str], sources: ReplySources
+    ) -> list[Passage]:
+        """By those queries that are answered. Raises: AppError when none is, NotFound when a source
+        is gone.
+        """
+        answers = await asyncio.gather(
+            *(self._ask_one(principal, query, sources) for query in queries), return_exceptions=True
+        )
         found = [answer for answer in answers if not isinstance(answer, BaseException)]
         for answer in answers:
             if isinstance(answer, BaseException):

@@ -13,12 +13,14 @@ TurnKind = Literal["plain", "agent"]
 
 
 class TurnRow(Base):
-    """One run of the model for one reply. Running: `owner` holds it until `lease_until`, by the database's clock.
+    """One run of the model for one reply. Running: `owner` holds it until `lease_until`, by the database's
+    clock.
 
-    `guarded`: the owner also holds an advisory lock while it lives (streams.signals). `end_reason`: why it must end beside a stop.
+    `guarded`: the owner also holds an advisory lock while it lives (streams.signals). `end_reason`: why it
+    must end beside a stop.
 
-    A turn of kind `agent` relays the run with the id of its message. `principal` (claims) and `request` are what another
-    process needs to take it over.
+    A turn of kind `agent` relays the run with the id of its message. `principal` (claims) and `request` are
+    what another process needs to take it over.
     """
 
     __tablename__ = "turn"

@@ -24,7 +24,14 @@ from chat_service.writing.continuations import to_prompt, with_end_of_reply
 from chat_service.writing.dispatches import DispatchNotes
 from chat_service.writing.histories import Histories
 from chat_service.writing.lookups import LookUps
-from chat_service.writing.prompts import asked_text, numbered, passages_room, question_of, replace_question, with_passages
+from chat_service.writing.prompts import (
+    asked_text,
+    numbered,
+    passages_room,
+    question_of,
+    replace_question,
+    with_passages,
+)
 from chat_service.writing.queries import queries_of
 from chat_service.writing.specs import Running
 
@@ -54,7 +61,9 @@ class PlainWriter:
         sink = _Sink(running, self._dispatches, bytes_max=self._settings.reply_content_max_bytes)
         try:
             body = await self._request_body(running, waits)
-            await converse(self._completions, running.spec.principal, body, answer=running.answer, sink=sink, waits=waits)
+            await converse(
+                self._completions, running.spec.principal, body, answer=running.answer, sink=sink, waits=waits
+            )
         except AnswerTooLongError:
             return ReplyEnding("failed", error=too_long(self._settings.reply_content_max_bytes))
         except CompletionRefusedError as refusal:
@@ -73,7 +82,9 @@ class PlainWriter:
         lines, dropped = history.lines, 0
         if spec.continues and spec.base.citations:
             known = [Citation.model_validate(citation) for citation in spec.base.citations]
-            lines = replace_question(lines, with_passages(asked_text(question_of(lines), spec.filenames), known))
+            lines = replace_question(
+                lines, with_passages(asked_text(question_of(lines), spec.filenames), known)
+            )
         elif spec.sources and not spec.continues:
             lines, dropped = await self._looked_up(running, lines, budget=budget, waits=waits)
         if spec.continues:
@@ -82,12 +93,21 @@ class PlainWriter:
         _show_left_out(running, budget.left_out(messages=history.count - len(sent), passages=dropped))
         return {"model": spec.model, "messages": to_prompt(sent, continues=spec.continues), **spec.options}
 
-    async def _looked_up(self, running: Running, lines: list[Line], *, budget: Budget, waits: Waits) -> tuple[list[Line], int]:
-        """`lines` with passages before the question, each shown as a citation; and how many did not fit. Raises: TurnFailedError."""
+    async def _looked_up(
+        self, running: Running, lines: list[Line], *, budget: Budget, waits: Waits
+    ) -> tuple[list[Line], int]:
+        """`lines` with passages before the question, each shown as a citation; and how many did not fit.
+        Raises: TurnFailedError.
+        """
         spec = running.spec
         asked = asked_text(question_of(lines), spec.filenames)
-        running.live.emit("step", StepEventData(step=1, kind="retrieval", title="Searching documents").model_dump(mode="json"))
-        passages = await waits.through(lambda: self._look_ups.search(spec.principal, queries_of(lines, asked), spec.sources))
+        running.live.emit(
+            "step",
+            StepEventData(step=1, kind="retrieval", title="Searching documents").model_dump(mode="json"),
+        )
+        passages = await waits.through(
+            lambda: self._look_ups.search(spec.principal, queries_of(lines, asked), spec.sources)
+        )
         citations = numbered(passages, bytes_max=passages_room(asked, bytes_max=budget.bytes_max))
         for citation in citations:
             running.live.emit("citation", citation.model_dump(mode="json"))
@@ -151,13 +171,20 @@ def _show_left_out(running: Running, left_out: LeftOutEventData | None) -> None:
 def _ending(reason: str | None) -> ReplyEnding:
     """How a reply ends whose stream came to its end."""
     if reason == "error":
-        detail = "the provider broke the answer off with an error; what it wrote is kept, and it can be continued from there"
-        return ReplyEnding("failed", finish_reason=reason, error=MessageError(code="model_failed", detail=detail, status=502))
+        detail = (
+            "the provider broke the answer off with an error; what it wrote is kept, and it can be "
+            "continued from there"
+        )
+        return ReplyEnding(
+            "failed", finish_reason=reason, error=MessageError(code="model_failed", detail=detail, status=502)
+        )
     return ReplyEnding("complete", finish_reason=reason)
 
 
 def too_long(limit_bytes: int) -> MessageError:
     """The reply passed its bound."""
     return MessageError(
-        code="reply_too_long", detail=f"the reply passed {limit_bytes} bytes and was ended; what it wrote is kept", status=413
+        code="reply_too_long",
+        detail=f"the reply passed {limit_bytes} bytes and was ended; what it wrote is kept",
+        status=413,
     )

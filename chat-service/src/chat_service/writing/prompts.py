@@ -14,12 +14,16 @@ PASSAGES_SHARE = 2
 """Passages get at most half of what the model can read beside its answer; history has the rest."""
 
 _TIGHT = (4, 3)
-"""A long question may take the room that the estimate of three bytes a token keeps free: text has four, and a passage is worth it."""
+"""A long question may take the room that the estimate of three bytes a token keeps free: text has four, and a
+passage is worth it.
+"""
 
 # Without an example of a citation: small models repeat the example instead of answering.
 _TASK = "Use these passages to answer, and cite them by their numbers."
 _FORM = "Answer in full sentences. Say so if the passages do not hold the answer."
-_NOTHING_FOUND = "(A search in the attached documents found nothing about this. Say so if the answer needs them.)"
+_NOTHING_FOUND = (
+    "(A search in the attached documents found nothing about this. Say so if the answer needs them.)"
+)
 
 
 def passages_room(asked: str, *, bytes_max: int) -> int:
@@ -30,7 +34,9 @@ def passages_room(asked: str, *, bytes_max: int) -> int:
 
 def asked_text(content: str, filenames: Sequence[str]) -> str:
     """What was asked: a message without words stands for its files."""
-    return content if content.strip() or not filenames else f"What do these files say: {', '.join(filenames)}?"
+    return (
+        content if content.strip() or not filenames else f"What do these files say: {', '.join(filenames)}?"
+    )
 
 
 def numbered(passages: Sequence[Passage], *, bytes_max: int) -> list[Citation]:

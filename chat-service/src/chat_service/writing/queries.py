@@ -8,16 +8,21 @@ from shared.contracts.retrieval import QUERY_CHARS_MAX, Passage
 from shared.replies.fitting import Line
 
 FOLLOW_UP_CHARS_MAX = 600
-"""Embedding models read the beginning of a text; the message stands last and must be within it. A longer one speaks for itself."""
+"""Embedding models read the beginning of a text; the message stands last and must be within it. A longer one
+speaks for itself.
+"""
 
 _EARLIER_MAX = 2
 
-# Of reciprocal ranks. The usual 60 is for long lists: among the few passages here, to be last in both would beat to be first in one.
+# Of reciprocal ranks. The usual 60 is for long lists: among the few passages here, to be last in both would
+# beat to be first in one.
 _RANK_CONSTANT = 1
 
 
 def queries_of(lines: Sequence[Line], asked: str) -> list[str]:
-    """What was asked alone, and behind the questions before it (`lines`, root first) where there are any: "and why?" names nothing."""
+    """What was asked alone, and behind the questions before it (`lines`, root first) where there are any:
+    "and why?" names nothing.
+    """
     alone = _query(asked) or "summary"
     if len(alone) >= FOLLOW_UP_CHARS_MAX:
         return [alone]
@@ -34,7 +39,9 @@ def _query(text: str) -> str:
 
 
 def fused(rankings: Sequence[Sequence[Passage]], *, k: int) -> list[Passage]:
-    """The best `k` by the sum of their reciprocal ranks; of equals that of the first ranking, which fills at least half."""
+    """The best `k` by the sum of their reciprocal ranks; of equals that of the first ranking, which fills at
+    least half.
+    """
     passages: dict[UUID, Passage] = {}
     merits: defaultdict[UUID, float] = defaultdict(float)
     for ranking in rankings:

@@ -1,4 +1,6 @@
-"""A turn that an agent writes: its run's events become the reply's events, one for one, so that any process can take it over."""
+"""A turn that an agent writes: its run's events become the reply's events, one for one, so that any process
+can take it over.
+"""
 
 import asyncio
 import logging
@@ -41,7 +43,9 @@ log = logging.getLogger(__name__)
 
 
 class _Away:
-    """How long the agent-service has been away, and how long to wait before the next try. The reader is told of it."""
+    """How long the agent-service has been away, and how long to wait before the next try. The reader is told
+    of it.
+    """
 
     def __init__(self, live: LiveReply, wait_max_s: float) -> None:
         self._live = live
@@ -94,9 +98,14 @@ class AgentRelay:
             try:
                 if (status := await self._follow(running, away)) is not None:
                     running.run = "ended"
-                    return ReplyEnding(status, finish_reason=running.reader.finish_reason, error=running.reader.error)
+                    return ReplyEnding(
+                        status, finish_reason=running.reader.finish_reason, error=running.reader.error
+                    )
             except (UpstreamError, Unavailable, TooManyRequests) as error:
-                log.info("the events of a run broke off; they are asked for again", extra={"reason": type(error).__name__})
+                log.info(
+                    "the events of a run broke off; they are asked for again",
+                    extra={"reason": type(error).__name__},
+                )
             except AppError as error:
                 raise TurnFailedError(message_error(error)) from error
             if monotonic_s() - connected_s >= _STEADY_S:
@@ -104,12 +113,16 @@ class AgentRelay:
             if running.stopped:
                 return ReplyEnding("stopped")
             if not await away.wait():
-                return ReplyEnding("interrupted", error=_unavailable("what it wrote is kept, regenerate makes another reply"))
+                return ReplyEnding(
+                    "interrupted", error=_unavailable("what it wrote is kept, regenerate makes another reply")
+                )
 
     async def _begin(self, running: Running, order: RunOrder) -> bool:
         """Start the run, or find it started; False: the turn was stopped first. Raises: TurnFailedError."""
         spec = running.spec
-        body = await Waits(self._settings, partial(_show_waiting, running)).through(lambda: self._body(running, order))
+        body = await Waits(self._settings, partial(_show_waiting, running)).through(
+            lambda: self._body(running, order)
+        )
         away = _Away(running.live, self._settings.agent_wait_max_s)
         filtered = False
         while not running.stopped:
@@ -120,7 +133,11 @@ class AgentRelay:
             except Unavailable as error:
                 busy = error.code == _BUSY
                 if not await away.wait(_BUSY if busy else "service_away"):
-                    failure = message_error(error) if busy else _unavailable("your message is kept, regenerate tries again")
+                    failure = (
+                        message_error(error)
+                        if busy
+                        else _unavailable("your message is kept, regenerate tries again")
+                    )
                     raise TurnFailedError(failure) from None
             except NotFound as error:
                 running.run = "none"
@@ -141,7 +158,8 @@ class AgentRelay:
         asked = asked_text(question_of(history.lines), spec.filenames)
         sent = fit(replace_question(history.lines, asked), bytes_max=budget.bytes_max)
         if (left_out := budget.left_out(messages=history.count - len(sent))) is not None:
-            # The ids of this turn's events are the run's, so it is stored, and joins what the run says of itself.
+            # The ids of this turn's events are the run's, so it is stored, and joins what the run says of
+            # itself.
             running.reader.left_out = left_out
             await self._histories.note_left_out(spec, left_out)
         prompt = to_prompt(sent, continues=False)
@@ -155,20 +173,30 @@ class AgentRelay:
             temperature=spec.options.get("temperature"),
         )
 
-    async def _without_deleted(self, spec: TurnSpec, body: InternalRunCreate, error: NotFound, *, again: bool) -> InternalRunCreate:
-        """The order without files and knowledge that were deleted since they were chosen. Raises: TurnFailedError."""
+    async def _without_deleted(
+        self, spec: TurnSpec, body: InternalRunCreate, error: NotFound, *, again: bool
+    ) -> InternalRunCreate:
+        """The order without files and knowledge that were deleted since they were chosen. Raises:
+        TurnFailedError.
+        """
         try:
             left = await self._references.still_there(spec.principal, spec.sources)
         except AppError as refusal:
             raise TurnFailedError(message_error(refusal)) from refusal
         if again or left == spec.sources:
             raise TurnFailedError(message_error(error)) from error
-        return body.model_copy(update={"knowledge_base_ids": list(left.knowledge_base_ids), "file_ids": list(left.file_ids)})
+        return body.model_copy(
+            update={"knowledge_base_ids": list(left.knowledge_base_ids), "file_ids": list(left.file_ids)}
+        )
 
     async def _follow(self, running: Running, away: _Away) -> FinalStatus | None:
-        """Relay what one connection gives; the run's final status, or None when the connection ended before it."""
+        """Relay what one connection gives; the run's final status, or None when the connection ended before
+        it.
+        """
         spec, reader = running.spec, running.reader
-        async with aclosing(self._agents.events(spec.principal, spec.message_id, after=reader.after)) as events:
+        async with aclosing(
+            self._agents.events(spec.principal, spec.message_id, after=reader.after)
+        ) as events:
             async for event in events:
                 try:
                     status = reader.take(event)
@@ -193,4 +221,6 @@ def _malformed() -> MessageError:
 
 
 def _unavailable(what_now: str) -> MessageError:
-    return MessageError(code="agent_unavailable", detail=f"the agent-service does not answer; {what_now}", status=503)
+    return MessageError(
+        code="agent_unavailable", detail=f"the agent-service does not answer; {what_now}", status=503
+    )

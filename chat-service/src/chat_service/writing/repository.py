@@ -18,7 +18,8 @@ from chat_service.writing.models import TurnKind, TurnRow
 class CostCheck:
     """A turn whose cost is not known yet; `tokens_known`: its reply has the tokens already.
 
-    A plain turn is known to billing by its `dispatch_id`; for a run, the agent-service is asked as `principal` (claims).
+    A plain turn is known to billing by its `dispatch_id`; for a run, the agent-service is asked as
+    `principal` (claims).
     """
 
     turn_id: UUID
@@ -40,8 +41,8 @@ FROM unnest(CAST(:turn_ids AS uuid[]), CAST(:dispatch_ids AS text[])) AS noted (
 WHERE turn.id = noted.turn_id AND turn.status = 'running'
 """)
 _END = text("""
-UPDATE turn SET status = :status, dispatch_id = :dispatch_id, tokens_known = :tokens_known, cost_pending = :cost_pending,
-    cost_check_at = CASE WHEN :cost_pending THEN now() END, ended_at = now()
+UPDATE turn SET status = :status, dispatch_id = :dispatch_id, tokens_known = :tokens_known, cost_pending =
+:cost_pending, cost_check_at = CASE WHEN :cost_pending THEN now() END, ended_at = now()
 WHERE id = :turn_id AND owner = :owner AND status = 'running' RETURNING id
 """)
 
@@ -51,11 +52,20 @@ async def get(session: AsyncSession, *, turn_id: UUID) -> TurnRow | None:
 
 
 async def request_end(
-    session: AsyncSession, *, user_id: UUID | None, key_id: UUID | None, kinds: Sequence[TurnKind], reason: str
+    session: AsyncSession,
+    *,
+    user_id: UUID | None,
+    key_id: UUID | None,
+    kinds: Sequence[TurnKind],
+    reason: str,
 ) -> Sequence[UUID]:
     """Note on the running turns of a person, or of a key, that they must end; returns their ids."""
     whose = TurnRow.user_id == user_id if key_id is None else TurnRow.key_id == key_id
-    statement = update(TurnRow).where(whose, TurnRow.status == "running", TurnRow.kind.in_(kinds)).values(end_reason=reason)
+    statement = (
+        update(TurnRow)
+        .where(whose, TurnRow.status == "running", TurnRow.kind.in_(kinds))
+        .values(end_reason=reason)
+    )
     statement = statement.returning(TurnRow.id).execution_options(synchronize_session=False)
     return (await session.execute(statement)).scalars().all()
 
@@ -68,8 +78,12 @@ class Asked:
     end_reason: str | None
 
 
-async def renew(session: AsyncSession, *, turn_ids: Sequence[UUID], owner: str, lease_s: float) -> dict[UUID, Asked]:
-    """Heartbeat of all turns of a process in one statement: the turns still owned, and what was asked of them."""
+async def renew(
+    session: AsyncSession, *, turn_ids: Sequence[UUID], owner: str, lease_s: float
+) -> dict[UUID, Asked]:
+    """Heartbeat of all turns of a process in one statement: the turns still owned, and what was asked of
+    them.
+    """
     statement = (
         update(TurnRow)
         .where(TurnRow.id.in_(turn_ids), TurnRow.owner == owner, TurnRow.status == "running")
@@ -81,7 +95,9 @@ async def renew(session: AsyncSession, *, turn_ids: Sequence[UUID], owner: str, 
 
 
 async def note_dispatches(session: AsyncSession, noted: Mapping[UUID, str]) -> None:
-    """Remember under which ids billing knows the turns, so that their costs are found even when this process dies."""
+    """Remember under which ids billing knows the turns, so that their costs are found even when this process
+    dies.
+    """
     await session.execute(_NOTE_DISPATCHES, {"turn_ids": list(noted), "dispatch_ids": list(noted.values())})
 
 
@@ -101,7 +117,9 @@ async def end(
     tokens_known: bool,
     cost_pending: bool,
 ) -> bool:
-    """End a turn that still runs and is `owner`'s; False: someone else ended it, so nothing may be written for it."""
+    """End a turn that still runs and is `owner`'s; False: someone else ended it, so nothing may be written
+    for it.
+    """
     values: dict[str, Any] = {
         "turn_id": turn_id,
         "owner": owner,
@@ -115,34 +133,50 @@ async def end(
 
 _CLAIM_COSTS = """
 UPDATE turn SET cost_checks = cost_checks + 1,
-    -- The cost of a stream that broke off is known when its hold ends, half a minute later, or when inference is back:
+    -- The cost of a stream that broke off is known when its hold ends, half a minute later, or when
+    -- inference is back:
     -- until then a look every few seconds.
     cost_check_at = now() + make_interval(
-        secs => least(CASE WHEN ended_at > now() - interval '3 minutes' THEN 2 ELSE 60 END, 0.5 * power(2, least(cost_checks, 7)))
+        secs => least(CASE WHEN ended_at > now() - interval '3 minutes' THEN 2 ELSE 60 END, 0.5 * power(2,
+        least(cost_checks, 7)))
     )
 WHERE id IN (
-    SELECT id FROM turn WHERE cost_pending AND cost_check_at <= now() ORDER BY cost_check_at LIMIT :limit FOR UPDATE SKIP LOCKED
+    SELECT id FROM turn WHERE cost_pending AND cost_check_at <= now() ORDER BY cost_check_at LIMIT :limit FOR
+    UPDATE SKIP LOCKED
 )
 RETURNING id, chat_id, message_id, dispatch_id, principal, tokens_known
 """
 
 
 async def claim_cost_checks(session: AsyncSession, *, limit: int) -> Sequence[CostCheck]:
-    """Turns whose cost is to be asked for now; each comes again later, with growing pauses, until it is settled."""
+    """Turns whose cost is to be asked for now; each comes again later, with growing pauses, until it is
+    settled.
+    """
     rows = await session.execute(text(_CLAIM_COSTS), {"limit": limit})
-    return [CostCheck(row.id, row.chat_id, row.message_id, row.dispatch_id, row.principal, row.tokens_known) for row in rows]
+    return [
+        CostCheck(row.id, row.chat_id, row.message_id, row.dispatch_id, row.principal, row.tokens_known)
+        for row in rows
+    ]
 
 
 async def settle_cost(session: AsyncSession, *, turn_id: UUID) -> bool:
     """Whether the cost was still pending; it no longer is."""
-    statement = update(TurnRow).where(TurnRow.id == turn_id, TurnRow.cost_pending).values(cost_pending=False).returning(TurnRow.id)
+    statement = (
+        update(TurnRow)
+        .where(TurnRow.id == turn_id, TurnRow.cost_pending)
+        .values(cost_pending=False)
+        .returning(TurnRow.id)
+    )
     return (await session.execute(statement.execution_options(synchronize_session=False))).first() is not None
 
 
 async def drop_cost_checks(session: AsyncSession, *, wait_max_s: float) -> None:
     old = TurnRow.ended_at < func.now() - func.make_interval(0, 0, 0, 0, 0, 0, wait_max_s)
     await session.execute(
-        update(TurnRow).where(TurnRow.cost_pending, old).values(cost_pending=False).execution_options(synchronize_session=False)
+        update(TurnRow)
+        .where(TurnRow.cost_pending, old)
+        .values(cost_pending=False)
+        .execution_options(synchronize_session=False)
     )
 
 

@@ -1,4 +1,6 @@
-"""The process's running turns: each a tracked task that outlives every reader, ended by its writer, a stop or a shutdown."""
+"""The process's running turns: each a tracked task that outlives every reader, ended by its writer, a stop or
+a shutdown.
+"""
 
 import asyncio
 import logging
@@ -75,7 +77,9 @@ class TurnRunner:
         self._settings = settings
         self._running: dict[UUID, Running] = {}
         self._ended = metrics.counter("chat_turns", "Turns that ended in this process", ("status",))
-        metrics.gauge("chat_turns_running", "Turns under way in this process").set_function(lambda: len(self._running))
+        metrics.gauge("chat_turns_running", "Turns under way in this process").set_function(
+            lambda: len(self._running)
+        )
         self.owner = journal.owner
         journal.on_lost = self._mark_lost
         self.draining = False
@@ -138,7 +142,9 @@ class TurnRunner:
     def end_access(self, end: AccessEnd) -> None:
         """End this process's turns of a person or key that lost access."""
         for running in list(self._running.values()):
-            if any(end.covers(running.spec.principal, permission) for permission in NEEDED[kind_of(running.spec)]):
+            if any(
+                end.covers(running.spec.principal, permission) for permission in NEEDED[kind_of(running.spec)]
+            ):
                 running.scope.end_access(end.reason)
 
     def _mark_lost(self, live: LiveReply) -> None:
@@ -152,7 +158,9 @@ class TurnRunner:
             return
         asked = list(self._running)
         async with self._database.transaction() as session:
-            owned = await repository.renew(session, turn_ids=asked, owner=self._journal.owner, lease_s=self._settings.turn_lease_s)
+            owned = await repository.renew(
+                session, turn_ids=asked, owner=self._journal.owner, lease_s=self._settings.turn_lease_s
+            )
         for turn_id in asked:
             running = self._running.get(turn_id)
             if running is None or running.live.sealed:
@@ -163,7 +171,9 @@ class TurnRunner:
                 _heed(running, owned[turn_id])
 
     async def drain(self, timeout_s: float) -> None:
-        """Take no more turns, give those that run `timeout_s`, then interrupt them; runs go on and are left to another process."""
+        """Take no more turns, give those that run `timeout_s`, then interrupt them; runs go on and are left
+        to another process.
+        """
         self.draining = True
         deadline = monotonic_s() + timeout_s
         while self._running and monotonic_s() < deadline:  # noqa: ASYNC110 - once a process
@@ -176,8 +186,11 @@ class TurnRunner:
         try:
             ending = await self._write(running)
         finally:
-            # Also after a cancellation at shutdown: what was written must be stored and marked, a run left to another process.
-            is_released = running.scope.cause == "released" or (ending is None and running.spec.run is not None)
+            # Also after a cancellation at shutdown: what was written must be stored and marked, a run left to
+            # another process.
+            is_released = running.scope.cause == "released" or (
+                ending is None and running.spec.run is not None
+            )
             released = is_released and running.run != "ended"
             ending = ending or ReplyEnding("interrupted")
             try:
@@ -224,9 +237,12 @@ class TurnRunner:
             try:
                 stored = await self._closing.store(running, ending, chunks)
             except Exception as error:
-                # What the database refuses it refuses again; while it is away, what was shown since is in this process alone.
+                # What the database refuses it refuses again; while it is away, what was shown since is in
+                # this process alone.
                 if not is_outage(error) or monotonic_s() > deadline:
-                    log.exception("the end of a reply could not be stored; the sweeper ends it from the journal")
+                    log.exception(
+                        "the end of a reply could not be stored; the sweeper ends it from the journal"
+                    )
                     break
                 await asyncio.sleep(_STORE_AGAIN_S)
         self._detach(live, stored or [])

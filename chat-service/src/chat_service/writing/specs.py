@@ -20,7 +20,9 @@ from chat_service.streams.run_events import RunReader
 from chat_service.writing.models import TurnKind
 
 RunState = Literal["none", "started", "ended"]
-"""Of an agent's run: `started`, it may exist; `ended`, its last event is known, so its usage and error were shown already."""
+"""Of an agent's run: `started`, it may exist; `ended`, its last event is known, so its usage and error were
+shown already.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +37,9 @@ class RunOrder:
 class TurnSpec:
     """What one turn needs; `leaf_id` ends the history, `message_event` is the data of its first event.
 
-    `base` is what the reply held before; a turn that `continues` a text answers from its citations instead of looking up again.
-    `left_out`: what an earlier process of this turn did not send to the run. `dispatch_id`: under which billing is to know the first call
-    of a plain turn; it is stored with the turn's row.
+    `base` is what the reply held before; a turn that `continues` a text answers from its citations instead of
+    looking up again. `left_out`: what an earlier process of this turn did not send to the run. `dispatch_id`:
+    under which billing is to know the first call of a plain turn; it is stored with the turn's row.
     """
 
     turn_id: UUID
@@ -59,7 +61,9 @@ class TurnSpec:
     @property
     def filenames(self) -> list[str]:
         """Names of the files that were sent with the message."""
-        return [str(attachment["filename"]) for attachment in self.message_event["message"].get("attachments", ())]
+        return [
+            str(attachment["filename"]) for attachment in self.message_event["message"].get("attachments", ())
+        ]
 
     def request(self) -> dict[str, Any]:
         """What another process needs beside the turn's row to take the turn over; JSON."""
@@ -83,8 +87,8 @@ class Read:
 class Running:
     """A turn under way. `history` is what was read of it when it started, until it is sent.
 
-    `scope` ends it from outside. What a plain reply's model says beside the text is in `answer`; of an agent's reply `run` is how far
-    its run is, and `reader` takes its events.
+    `scope` ends it from outside. What a plain reply's model says beside the text is in `answer`; of an
+    agent's reply `run` is how far its run is, and `reader` takes its events.
     """
 
     spec: TurnSpec

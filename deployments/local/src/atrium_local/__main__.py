@@ -57,11 +57,17 @@ def _parser() -> argparse.ArgumentParser:
     commands_of.add_parser("deps", help="start only the engines and leave them running")
     commands_of.add_parser("status", help="what runs")
     commands_of.add_parser("stop", help="stop everything, keep the data")
-    commands_of.add_parser("restart", help="put new processes in place of the running ones").add_argument("names", nargs="*")
+    commands_of.add_parser("restart", help="put new processes in place of the running ones").add_argument(
+        "names", nargs="*"
+    )
     commands_of.add_parser("logs", help="follow the logs").add_argument("names", nargs="*")
-    commands_of.add_parser("reset", help="delete all data, after asking").add_argument("--yes", action="store_true")
+    commands_of.add_parser("reset", help="delete all data, after asking").add_argument(
+        "--yes", action="store_true"
+    )
     commands_of.add_parser("token", help="print a user token").add_argument("--email", default=None)
-    commands_of.add_parser("admin-password", help="give an administrator a new password").add_argument("--email", default=None)
+    commands_of.add_parser("admin-password", help="give an administrator a new password").add_argument(
+        "--email", default=None
+    )
     commands_of.add_parser("doctor", help="check what a run needs")
     return parser
 

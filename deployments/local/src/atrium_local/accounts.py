@@ -1,4 +1,6 @@
-"""`make token` and `make admin-password`: the gateway's own operator commands, run with the gateway's settings."""
+"""`make token` and `make admin-password`: the gateway's own operator commands, run with the gateway's
+settings.
+"""
 
 import subprocess
 import sys

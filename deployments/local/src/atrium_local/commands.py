@@ -48,7 +48,9 @@ def up(settings: LocalSettings) -> int:
 
 @contextmanager
 def _alone(settings: LocalSettings) -> Generator[Home]:
-    """The home while nobody else may change what runs on it. Raises: LocalError when somebody does already."""
+    """The home while nobody else may change what runs on it. Raises: LocalError when somebody does
+    already.
+    """
     signal.signal(requests.SIGNAL, requests.hold_back)  # before anybody can find us
     home = Home(settings.atrium_home)
     home.prepare()
@@ -78,13 +80,23 @@ def status(settings: LocalSettings) -> int:
     processes = list(state.processes) if state else read_engines(home.engines)
     if supervisor_pid is not None:
         silent_s = home.silent_for_s()
-        frozen = f", which has been silent for {silent_s:.0f} s: `make stop` ends it" if silent_s > _SILENT_MAX_S else ""
-        say(f"{state.address if state else home.root} ({state.phase if state else 'at work'}, supervisor {supervisor_pid}{frozen})")
+        frozen = (
+            f", which has been silent for {silent_s:.0f} s: `make stop` ends it"
+            if silent_s > _SILENT_MAX_S
+            else ""
+        )
+        say(
+            f"{state.address if state else home.root} ({state.phase if state else 'at work'}, supervisor "
+            f"{supervisor_pid}{frozen})"
+        )
     elif not processes:
         say(f"Nothing runs on {home.root}: `make run` starts Atrium.")
         return NOTHING_RUNS
     if supervisor_pid is not None and state is None:
-        say(f"  its notes in {home.state} are not there yet or cannot be read; it writes them as soon as it can")
+        say(
+            f"  its notes in {home.state} are not there yet or cannot be read; it writes them as soon as it "
+            "can"
+        )
     for process in processes:
         say(line_of(process))
     model = read_model_status(home.model_status)
@@ -107,7 +119,10 @@ def line_of(process: ProcessState) -> str:
     pid = str(process.pid) if alive else "-"
     is_gone = bool(process.reason) and process.state != "done"  # a task that is done has no one before it
     reason = f" (the one before {process.reason})" if is_gone else ""
-    return f"  {process.name:<18} {process.state:<10} pid {pid:<8} port {process.port or '-':<6} restarts {process.restarts}{reason}"
+    return (
+        f"  {process.name:<18} {process.state:<10} pid {pid:<8} port {process.port or '-':<6} restarts "
+        f"{process.restarts}{reason}"
+    )
 
 
 def stop(settings: LocalSettings) -> int:
@@ -155,10 +170,14 @@ def _end_left_behind(home: Home) -> bool:
 
 
 def restart(settings: LocalSettings, names: list[str]) -> int:
-    """Put new processes in the place of the named ones, or of all services, one after the other; nobody is refused meanwhile."""
+    """Put new processes in the place of the named ones, or of all services, one after the other; nobody is
+    refused meanwhile.
+    """
     home = Home(settings.atrium_home)
     failed = False
-    for name in names or [service.name for service in reversed(SERVICES) if service.name not in settings.left_out]:
+    for name in names or [
+        service.name for service in reversed(SERVICES) if service.name not in settings.left_out
+    ]:
         answer = ask_restart(home, name, timeout_s=_RESTART_TIMEOUT_S)
         say(answer.text)
         failed = failed or not answer.ok

@@ -44,7 +44,9 @@ def said(line: str) -> tuple[str, bool]:
         return line, False
     fields = cast("dict[str, Any]", entry)
     # Of a traceback the last line says what is wrong.
-    message = next((part.strip() for part in reversed(str(fields["message"]).splitlines()) if part.strip()), "")
+    message = next(
+        (part.strip() for part in reversed(str(fields["message"]).splitlines()) if part.strip()), ""
+    )
     return message, fields.get("level") in {"DEBUG", "INFO"}
 
 

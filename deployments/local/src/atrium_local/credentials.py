@@ -7,7 +7,13 @@ from pathlib import Path
 from typing import cast
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
 from shared.ids import random_secret
 
 from atrium_local.addresses import RolePasswords
@@ -34,7 +40,9 @@ class Credentials:
         try:
             values = cast("dict[str, str]", json.loads(path.read_text())) if path.exists() else {}
         except ValueError as error:
-            raise LocalError(f"{path} is damaged ({error}): restore it from a backup; without it the data cannot be read.") from error
+            raise LocalError(
+                f"{path} is damaged ({error}): restore it from a backup; without it the data cannot be read."
+            ) from error
         credentials = cls(path, values)
         credentials._complete()
         return credentials
@@ -51,7 +59,9 @@ class Credentials:
         if len(self._values) == before:
             return
         try:
-            write_private(self._path, json.dumps(self._values, indent=1), lasting=True)  # the data cannot be read without them
+            write_private(
+                self._path, json.dumps(self._values, indent=1), lasting=True
+            )  # the data cannot be read without them
         except OSError as error:
             raise explain_os_error(error, self._path) from error
 
@@ -84,12 +94,18 @@ class Credentials:
 
     def role_passwords(self, service: Service) -> RolePasswords:
         """Of the service's two database roles."""
-        return RolePasswords(owner=self._values[f"role.{service.owner_role}"], app=self._values[f"role.{service.app_role}"])
+        return RolePasswords(
+            owner=self._values[f"role.{service.owner_role}"], app=self._values[f"role.{service.app_role}"]
+        )
 
     def jwks(self) -> str:
         """The public halves of all signing keys as a JSON Web Key Set (RFC 7517)."""
         prefix = "signing_key."
-        keys = [_public_jwk(pem, name.removeprefix(prefix)) for name, pem in sorted(self._values.items()) if name.startswith(prefix)]
+        keys = [
+            _public_jwk(pem, name.removeprefix(prefix))
+            for name, pem in sorted(self._values.items())
+            if name.startswith(prefix)
+        ]
         return json.dumps({"keys": keys}, separators=(",", ":"))
 
 

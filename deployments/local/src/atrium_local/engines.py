@@ -95,12 +95,19 @@ def _start(spec: Spec) -> ProcessState:
 
 def _run_job(module: str, *arguments: str) -> None:
     """Raises: LocalError when it fails; it has printed why."""
-    if subprocess.run([sys.executable, "-m", module, *arguments], stdin=subprocess.DEVNULL, check=False).returncode != 0:
+    if (
+        subprocess.run(
+            [sys.executable, "-m", module, *arguments], stdin=subprocess.DEVNULL, check=False
+        ).returncode
+        != 0
+    ):
         raise LocalError("The engines are not complete; correct the line above and run `make deps` again.")
 
 
 async def _wait_model(installation: Installation, engine: ProcessState) -> None:
-    following = asyncio.create_task(follow_model(installation.home.model_status, installation.settings.model_id))
+    following = asyncio.create_task(
+        follow_model(installation.home.model_status, installation.settings.model_id)
+    )
     while not following.done():
         if engine.identity is None or not engine.identity.alive():
             following.cancel()

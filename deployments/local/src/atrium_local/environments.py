@@ -1,4 +1,6 @@
-"""The settings each process gets: files that a service started by hand reads too, and the environment of children."""
+"""The settings each process gets: files that a service started by hand reads too, and the environment of
+children.
+"""
 
 import re
 from collections.abc import Mapping
@@ -24,7 +26,9 @@ _DOTENV_LINE = re.compile(r"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*
 class Environments:
     """What every process is told, from the settings and the secrets of this installation."""
 
-    def __init__(self, settings: LocalSettings, home: Home, credentials: Credentials, admin_url: str | None) -> None:
+    def __init__(
+        self, settings: LocalSettings, home: Home, credentials: Credentials, admin_url: str | None
+    ) -> None:
         self._settings = settings
         self._home = home
         self._credentials = credentials
@@ -34,9 +38,14 @@ class Environments:
         """The env files of all services, readable by this user only."""
         for service in SERVICES:
             own = self._home.env / f"{service.name}.local.env"
-            text = _HEADER.format(own=own.name) + _dotenv({**self.service_values(service), **read_dotenv(own)})
+            text = _HEADER.format(own=own.name) + _dotenv(
+                {**self.service_values(service), **read_dotenv(own)}
+            )
             write_private(self._home.env / f"{service.name}.env", text)
-            write_private(self._home.env / f"{service.name}.migrate.env", _dotenv({"DATABASE_URL": self.owner_url(service)}))
+            write_private(
+                self._home.env / f"{service.name}.migrate.env",
+                _dotenv({"DATABASE_URL": self.owner_url(service)}),
+            )
 
     def service_values(self, service: Service) -> dict[str, str]:
         """The settings of one service that follow from this installation."""
@@ -52,12 +61,22 @@ class Environments:
         if service.name == "inference-service":
             values |= self._inference_values()
         if service.name in {"inference-service", "retrieval-service"}:
-            values["EMBEDDING_MODEL_PATH"] = str(self._settings.embedding_model_path or self._home.root / "models" / EMBEDDING_MODEL)
+            values["EMBEDDING_MODEL_PATH"] = str(
+                self._settings.embedding_model_path or self._home.root / "models" / EMBEDDING_MODEL
+            )
         return values
 
     def _gateway_values(self) -> dict[str, str]:
-        token = self._settings.setup_token.get_secret_value() if self._settings.setup_token else self._credentials.setup_token
-        values = {"HOST": self._settings.host, "USER_SIGNING_KEY": self._credentials.user_signing_key, "SETUP_TOKEN": token}
+        token = (
+            self._settings.setup_token.get_secret_value()
+            if self._settings.setup_token
+            else self._credentials.setup_token
+        )
+        values = {
+            "HOST": self._settings.host,
+            "USER_SIGNING_KEY": self._credentials.user_signing_key,
+            "SETUP_TOKEN": token,
+        }
         if any(environment().get(name) for name in _PROVIDER_KEYS):
             values["PAID_PROVIDERS"] = "true"
         if "PUBLIC_URL" in environment() or "WEBUI_URL" in environment():
@@ -92,8 +111,8 @@ class Environments:
     def child_base(self, to: str) -> dict[str, str]:
         """The part of our own environment that `to` gets; see passing.py.
 
-        Where the shell forbids bytecode beside the sources, children keep it in the cache: without any, six processes compile
-        the same libraries at every start, which takes longer than all the rest of it.
+        Where the shell forbids bytecode beside the sources, children keep it in the cache: without any, six
+        processes compile the same libraries at every start, which takes longer than all the rest of it.
         """
         base = passed(environment(), to=to)
         if base.pop("PYTHONDONTWRITEBYTECODE", None) is not None:
@@ -101,12 +120,20 @@ class Environments:
         return base
 
     def for_service(self, service: Service) -> dict[str, str]:
-        """The whole environment of the service's process: ours, less what belongs to one process, plus its own file."""
-        inherited = {name: value for name, value in self.child_base(service.name).items() if name not in _PER_PROCESS}
+        """The whole environment of the service's process: ours, less what belongs to one process, plus its
+        own file.
+        """
+        inherited = {
+            name: value for name, value in self.child_base(service.name).items() if name not in _PER_PROCESS
+        }
         if self._admin_url is not None:
             inherited.pop("DATABASE_URL", None)  # each service has its own role
         own = read_dotenv(self._home.env / f"{service.name}.local.env")
-        fixed = {"ATRIUM_HOME": str(self._home.root), "PORT": str(self._settings.port_of(service)), "PYTHONUNBUFFERED": "1"}
+        fixed = {
+            "ATRIUM_HOME": str(self._home.root),
+            "PORT": str(self._settings.port_of(service)),
+            "PYTHONUNBUFFERED": "1",
+        }
         fixed["HOST"] = self._settings.host if service is GATEWAY else "127.0.0.1"
         return {**inherited, **own, **fixed}
 
@@ -123,7 +150,9 @@ class Environments:
 
 
 def read_dotenv(path: Path) -> dict[str, str]:
-    """NAME=value lines of a file of the operator's own; quotes around a value are dropped. Empty without the file."""
+    """NAME=value lines of a file of the operator's own; quotes around a value are dropped. Empty without the
+    file.
+    """
     try:
         lines = path.read_text().splitlines()
     except OSError:

@@ -5,7 +5,9 @@ from pathlib import Path
 
 
 class LocalError(Exception):
-    """A problem the reader can act on; printed as one line without a traceback. `status`: how the command ends."""
+    """A problem the reader can act on; printed as one line without a traceback. `status`: how the command
+    ends.
+    """
 
     status = 1
 
@@ -19,5 +21,8 @@ class WrongSettingsError(LocalError):
 def explain_os_error(error: OSError, path: Path) -> LocalError:
     """The one line for a failed write below `path`; a full disk is named as such."""
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return LocalError(f"The disk that holds {path} is full: free space there, or put ATRIUM_HOME or XDG_CACHE_HOME elsewhere.")
+        return LocalError(
+            f"The disk that holds {path} is full: free space there, or put ATRIUM_HOME or XDG_CACHE_HOME "
+            "elsewhere."
+        )
     return LocalError(f"Cannot write {path}: {error.strerror or error}.")

@@ -30,7 +30,9 @@ def install_missing(installation: Installation) -> None:
 def _install(installation: Installation, extra: str) -> None:
     uv = shutil.which("uv")
     if uv is None:
-        raise WrongSettingsError(f"VECTOR_DB={extra} needs the library chromadb: run `{sys.executable} -m pip install chromadb`.")
+        raise WrongSettingsError(
+            f"VECTOR_DB={extra} needs the library chromadb: run `{sys.executable} -m pip install chromadb`."
+        )
     say(f"  installing what VECTOR_DB={extra} needs (370 MB, once)")
     command = [uv, "sync", "--quiet", "--locked", "--inexact", "--no-dev", "--extra", extra]
     done = subprocess.run(
@@ -45,5 +47,6 @@ def _install(installation: Installation, extra: str) -> None:
     if done.returncode != 0:
         reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise WrongSettingsError(
-            f"VECTOR_DB={extra} needs a library that could not be installed ({reason}): run `uv sync --extra {extra}`."
+            f"VECTOR_DB={extra} needs a library that could not be installed ({reason}): run `uv sync "
+            f"--extra {extra}`."
         )

@@ -80,7 +80,8 @@ def hold_for_readers(file: IO[str]) -> None:
 
 
 def holder_of(path: Path) -> int | None:
-    """The process that holds the POSIX lock of the file, None when none does; 0 or less: none that this process could signal.
+    """The process that holds the POSIX lock of the file, None when none does; 0 or less: none that this
+    process could signal.
 
     Never ask inside the process that holds it: closing the file here would free its lock.
     """

@@ -12,7 +12,19 @@ from atrium_local.errors import LocalError
 
 _MAGIC = b"GGUF"
 _STRING, _ARRAY = 8, 9
-_SCALARS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
+_SCALARS = {
+    0: "<B",
+    1: "<b",
+    2: "<H",
+    3: "<h",
+    4: "<I",
+    5: "<i",
+    6: "<f",
+    7: "<?",
+    10: "<Q",
+    11: "<q",
+    12: "<d",
+}
 _ENTRIES_MAX = 10_000
 _VOCABULARY_MAX = 2_000_000
 _TOKENS, _TOKEN_TYPES = "tokenizer.ggml.tokens", "tokenizer.ggml.token_type"
@@ -38,12 +50,15 @@ def read_metadata(path: Path) -> dict[str, Scalar]:
             return _Reader(data).entries()
     except _NOT_ONE as error:
         raise LocalError(
-            f"{path} is not a GGUF model file ({error}): correct MODEL_PATH, or delete it so that it is fetched again."
+            f"{path} is not a GGUF model file ({error}): correct MODEL_PATH, or delete it so that it is "
+            "fetched again."
         ) from error
 
 
 def control_tokens(path: Path) -> list[str]:
-    """The texts of the vocabulary that mark where messages begin and end. Raises: LocalError when it is no GGUF file."""
+    """The texts of the vocabulary that mark where messages begin and end. Raises: LocalError when it is no
+    GGUF file.
+    """
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             reader = _Reader(data, kept=frozenset({_TOKENS, _TOKEN_TYPES}))
@@ -51,7 +66,9 @@ def control_tokens(path: Path) -> list[str]:
             texts, kinds = reader.arrays.get(_TOKENS, []), reader.arrays.get(_TOKEN_TYPES, [])
     except _NOT_ONE as error:
         raise LocalError(f"{path} is not a GGUF model file ({error})") from error
-    return [str(text) for text, kind in zip(texts, kinds, strict=False) if kind == _CONTROL][:_CONTROL_TOKENS_MAX]
+    return [str(text) for text, kind in zip(texts, kinds, strict=False) if kind == _CONTROL][
+        :_CONTROL_TOKENS_MAX
+    ]
 
 
 class _Reader:
@@ -94,7 +111,10 @@ class _Reader:
         if count > _VOCABULARY_MAX:
             raise ValueError(f"a vocabulary of {count} tokens")
         if kind == _STRING:
-            return [self._data[start : start + length].decode(errors="replace") for start, length in self._spans(count)]
+            return [
+                self._data[start : start + length].decode(errors="replace")
+                for start, length in self._spans(count)
+            ]
         return [self._number(_SCALARS[kind]) for _ in range(count)]
 
     def _spans(self, count: int) -> Iterator[tuple[int, int]]:

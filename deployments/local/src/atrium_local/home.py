@@ -64,7 +64,9 @@ class Home:
 
     @property
     def pulse(self) -> Path:
-        """A file the supervisor holds a lock on, which names its process, and touches every second, which shows that it works."""
+        """A file the supervisor holds a lock on, which names its process, and touches every second, which
+        shows that it works.
+        """
         return self.run / "supervisor.pulse"
 
     @property
@@ -92,7 +94,8 @@ class Home:
         found = marker.read_text().strip()
         if found != str(LAYOUT):
             raise LocalError(
-                f"{self.root} was laid out by another version of Atrium (layout {found}, this one has {LAYOUT}):"
+                f"{self.root} was laid out by another version of Atrium (layout {found}, this one has "
+                f"{LAYOUT}):"
                 " run that version, or start empty with `make reset`."
             )
 
@@ -104,14 +107,18 @@ class Home:
         """
         lock = self._take_lock()
         if lock is None:
-            raise LocalError(f"Atrium already runs on {self.root} (see `make status`): stop it with `make stop` first.")
+            raise LocalError(
+                f"Atrium already runs on {self.root} (see `make status`): stop it with `make stop` first."
+            )
         with lock, self.pulse.open("a") as pulse:
             hold_for_readers(pulse)
             self.beat()
             yield
 
     def _take_lock(self) -> IO[str] | None:
-        """Tried again in a moment: a command that looks whether we run takes the lock for as long as it looks."""
+        """Tried again in a moment: a command that looks whether we run takes the lock for as long as it
+        looks.
+        """
         for _ in range(_LOCK_TRIES - 1):
             if (lock := try_lock(self.lock_path)) is not None:
                 return lock
@@ -124,7 +131,9 @@ class Home:
 
     @contextmanager
     def beating(self) -> Generator[None]:
-        """Shows that we work while the block does something long, as a download, beside which no event loop runs."""
+        """Shows that we work while the block does something long, as a download, beside which no event loop
+        runs.
+        """
         over = threading.Event()
 
         def beat() -> None:
@@ -146,8 +155,13 @@ class Home:
         Raises: LocalError when it runs where no signal from here reaches it.
         """
         pid = holder_of(self.pulse) if self.is_locked() else None
-        if pid is not None and pid <= 0:  # of another container, or behind a shared file system: to kill(2) these are groups
-            raise LocalError(f"Atrium runs on {self.root} in another container or on another machine: use the command there.")
+        if (
+            pid is not None and pid <= 0
+        ):  # of another container, or behind a shared file system: to kill(2) these are groups
+            raise LocalError(
+                f"Atrium runs on {self.root} in another container or on another machine: use the command "
+                "there."
+            )
         return pid
 
     def silent_for_s(self) -> float:

@@ -1,4 +1,6 @@
-"""Everything about one installation that its commands share: settings, folder, secrets and what runs where."""
+"""Everything about one installation that its commands share: settings, folder, secrets and what
+runs where.
+"""
 
 import signal
 import sys
@@ -124,7 +126,9 @@ class Installation:
         )
 
     def model_spec(self) -> Spec:
-        """How the model server is run. Ready means that its process works; the model's own state is in model.json."""
+        """How the model server is run. Ready means that its process works; the model's own state is in
+        model.json.
+        """
         port = self.settings.model_port
 
         async def ready(_life: Life) -> bool:
@@ -173,10 +177,16 @@ class Installation:
         called = self.called if service is GATEWAY else None
 
         async def ready(life: Life) -> bool:
-            return life.probe_port is not None and await answers_http(life.probe_port, "/readyz", called=called)
+            return life.probe_port is not None and await answers_http(
+                life.probe_port, "/readyz", called=called
+            )
 
         async def health(life: Life) -> Answer:
-            return "bad" if life.probe_port is None else await http_health(life.probe_port, "/healthz", called=called)
+            return (
+                "bad"
+                if life.probe_port is None
+                else await http_health(life.probe_port, "/healthz", called=called)
+            )
 
         return Spec(
             name=service.name,
@@ -201,5 +211,7 @@ class Installation:
         unknown = self.settings.left_out - {service.name for service in SERVICES}
         if unknown:
             names = ", ".join(service.name for service in SERVICES)
-            raise LocalError(f"EXCEPT names {', '.join(sorted(unknown))}, which is no service: the services are {names}.")
+            raise LocalError(
+                f"EXCEPT names {', '.join(sorted(unknown))}, which is no service: the services are {names}."
+            )
         return [service for service in SERVICES if service.name not in self.settings.left_out]

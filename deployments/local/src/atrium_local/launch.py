@@ -1,8 +1,9 @@
-"""Start a program that dies with its parent: run as `python -I -S launch.py PARENT_PID SIGNAL PROGRAM [ARG...]`.
+"""Start a program that dies with its parent: run as `python -I -S launch.py PARENT_PID SIGNAL PROGRAM
+[ARG...]`.
 
-A tiny program of its own instead of a preexec hook: hooks run Python between fork and exec, which can deadlock
-in a process with threads. On Linux the kernel sends SIGNAL when the parent dies, kill -9 included; elsewhere the
-supervisor cleans up at its next start.
+A tiny program of its own instead of a preexec hook: hooks run Python between fork and exec, which can
+deadlock in a process with threads. On Linux the kernel sends SIGNAL when the parent dies, kill -9 included;
+elsewhere the supervisor cleans up at its next start.
 """
 
 import ctypes

@@ -15,7 +15,8 @@ from atrium_local.listeners import Listener, probe_socket
 from atrium_local.processes import ProcessIdentity, bound_command, send_to_group
 
 Answer = Literal["good", "bad", "refused", "silent"]
-"""What a process says when it is asked how it is; `silent`: it took the question and did not answer in time."""
+"""What a process says when it is asked how it is; `silent`: it took the question and did not answer in time.
+"""
 
 # The words of serve.py, which is not imported: it loads the web framework.
 _LOADED, _GO, _LEAVING, _END, _RELEASED = b"L", b"G", b"Q", b"E", b"R"
@@ -48,7 +49,9 @@ class Spec:
 class Life:
     """A process that was started, or one found running (`adopted`)."""
 
-    def __init__(self, spec: Spec, identity: ProcessIdentity | None, *, process: subprocess.Popen[bytes] | None = None) -> None:
+    def __init__(
+        self, spec: Spec, identity: ProcessIdentity | None, *, process: subprocess.Popen[bytes] | None = None
+    ) -> None:
         self.spec = spec
         self.identity = identity
         self.ready_since: float | None = None
@@ -75,7 +78,9 @@ class Life:
             command += ["--probe", str(probe.fileno()), "--line", str(theirs.fileno())]
             command += [] if at_once else ["--successor"]
             try:
-                process = _spawn(spec, command, (*spec.listener.descriptors(), probe.fileno(), theirs.fileno()))
+                process = _spawn(
+                    spec, command, (*spec.listener.descriptors(), probe.fileno(), theirs.fileno())
+                )
             except OSError:
                 ours.close()
                 raise
@@ -158,7 +163,9 @@ class Life:
             send_to_group(self.pid, signal.SIGKILL)
 
     def close(self) -> None:
-        """It has ended: what it started goes too, as a worker without its parent would keep the port or the lock."""
+        """It has ended: what it started goes too, as a worker without its parent would keep the port or the
+        lock.
+        """
         if not self.adopted:
             self.kill()
         if self._line is not None:

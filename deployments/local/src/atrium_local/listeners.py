@@ -1,7 +1,8 @@
-"""The sockets people and services connect to. The supervisor holds them, so that they outlive the processes that serve them.
+"""The sockets people and services connect to. The supervisor holds them, so that they outlive the processes
+that serve them.
 
-Whoever connects while a process is replaced waits in the kernel's queue and is served by the next one. When that takes
-long, the supervisor itself answers 503 at once: better than a client that hangs.
+Whoever connects while a process is replaced waits in the kernel's queue and is served by the next one. When
+that takes long, the supervisor itself answers 503 at once: better than a client that hangs.
 """
 
 import asyncio
@@ -15,7 +16,8 @@ from atrium_local.errors import LocalError
 
 _BACKLOG = 2048
 _SILENT_MAX_S = 5.0  # a connection that asks nothing is closed by the stand-in
-_LEAVE_MAX_S = 2.0  # the rest of a request may still come in; closed with that unread, the answer would be lost too (RST)
+# The rest of a request may still come in; closed with that unread, the answer would be lost too (RST).
+_LEAVE_MAX_S = 2.0
 _MISSING_FAMILY = {errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL}
 
 
@@ -36,7 +38,9 @@ class Listener:
         try:
             found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         except OSError as error:
-            raise LocalError(f"HOST={host} is no address of this machine ({error.strerror}): correct HOST.") from error
+            raise LocalError(
+                f"HOST={host} is no address of this machine ({error.strerror}): correct HOST."
+            ) from error
         opened: list[socket.socket] = []
         try:
             for family, _, _, _, address in dict.fromkeys(found):
@@ -60,7 +64,9 @@ class Listener:
             return
         loop = asyncio.get_running_loop()
         for listening in self.sockets:
-            self._standing_in.append(await loop.create_server(lambda: _StandIn(self.name), sock=listening.dup(), backlog=_BACKLOG))
+            self._standing_in.append(
+                await loop.create_server(lambda: _StandIn(self.name), sock=listening.dup(), backlog=_BACKLOG)
+            )
 
     def hand_back(self) -> None:
         """Leave those who connect to the process, or to the queue until there is one."""
@@ -76,7 +82,9 @@ class Listener:
 
 
 def probe_socket() -> socket.socket:
-    """A bound socket on a free loopback port, where one process alone answers questions about itself. It does not listen yet."""
+    """A bound socket on a free loopback port, where one process alone answers questions about itself. It does
+    not listen yet.
+    """
     bound = socket.socket()
     bound.bind(("127.0.0.1", 0))
     return bound
@@ -96,8 +104,12 @@ def check_port(host: str, port: int, *, owner: str, variable: str) -> None:
 def port_error(error: OSError, *, host: str, port: int, owner: str, variable: str) -> LocalError:
     """Why a port cannot be had, and what to set."""
     if error.errno == errno.EADDRINUSE:
-        return LocalError(f"Port {port} for {owner} is in use: stop the program that has it, or set {variable}.")
-    return LocalError(f"Cannot bind {host}:{port} for {owner} ({error.strerror}): correct HOST or {variable}.")
+        return LocalError(
+            f"Port {port} for {owner} is in use: stop the program that has it, or set {variable}."
+        )
+    return LocalError(
+        f"Cannot bind {host}:{port} for {owner} ({error.strerror}): correct HOST or {variable}."
+    )
 
 
 def _listening(family: int, address: object, *, alone: bool) -> socket.socket | None:
@@ -151,7 +163,13 @@ class _StandIn(asyncio.Protocol):
 
 def _away(name: str) -> bytes:
     detail = f"{name} is being started; try again in a moment"
-    problem = {"type": "about:blank", "title": "Service Unavailable", "status": 503, "code": "service_away", "detail": detail}
+    problem = {
+        "type": "about:blank",
+        "title": "Service Unavailable",
+        "status": 503,
+        "code": "service_away",
+        "detail": detail,
+    }
     openai = {"message": detail, "type": "server_error", "param": None, "code": "service_away"}
     body = json.dumps({**problem, "error": openai}).encode()
     head = (

@@ -8,7 +8,9 @@ _KEPT = 3
 
 
 def rotate_all(folder: Path) -> None:
-    """Rotate every log below `folder` that grew too large. Raises: OSError of the last one that could not be, after all were tried."""
+    """Rotate every log below `folder` that grew too large. Raises: OSError of the last one that could not be,
+    after all were tried.
+    """
     failure: OSError | None = None
     for path in folder.glob("*.log"):
         try:
@@ -21,7 +23,9 @@ def rotate_all(folder: Path) -> None:
 
 
 def rotate(path: Path) -> None:
-    """Copy the log aside and empty it: its writer holds it open, so it cannot be renamed. Lines of that instant are lost."""
+    """Copy the log aside and empty it: its writer holds it open, so it cannot be renamed. Lines of that
+    instant are lost.
+    """
     for number in range(_KEPT, 1, -1):
         older = path.with_name(f"{path.name}.{number - 1}")
         if older.exists():

@@ -1,4 +1,6 @@
-"""The built-in model as a process of its own: fetches its weights, serves them by llama.cpp, tells its state in a file."""
+"""The built-in model as a process of its own: fetches its weights, serves them by llama.cpp, tells its state
+in a file.
+"""
 
 import contextlib
 import os
@@ -42,7 +44,9 @@ def find_weights(settings: LocalSettings, status: StatusFile) -> Path:
     """
     if settings.model_path is not None:
         if not settings.model_path.is_file():
-            raise LocalError(f"MODEL_PATH={settings.model_path} is not a file: point it at a GGUF model, or unset it.")
+            raise LocalError(
+                f"MODEL_PATH={settings.model_path} is not a file: point it at a GGUF model, or unset it."
+            )
         return settings.model_path
     store = Store.of(settings)
     if settings.model_url is not None:
@@ -91,7 +95,9 @@ def serve(settings: ModelServerSettings) -> None:
     model_path = find_weights(settings, StatusFile(settings.status_path, model_id))
     size = model_path.stat().st_size
     tokens = control_tokens(model_path)
-    status = ModelStatus(state="starting", model=model_id, downloaded_bytes=size, total_bytes=size, control_tokens=tokens)
+    status = ModelStatus(
+        state="starting", model=model_id, downloaded_bytes=size, total_bytes=size, control_tokens=tokens
+    )
     status.write(settings.status_path)
     server = start_server(options_for(settings, model_path))
     status.state = "ready"
@@ -102,7 +108,9 @@ def serve(settings: ModelServerSettings) -> None:
 
 
 def _leave(status_path: Path, *_signal: object) -> None:
-    """End at once: the server keeps nothing worth saving, and its threads would hold the process for seconds."""
+    """End at once: the server keeps nothing worth saving, and its threads would hold the process
+    for seconds.
+    """
     with contextlib.suppress(OSError):
         status_path.unlink()
     os._exit(0)

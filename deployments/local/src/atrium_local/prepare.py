@@ -1,6 +1,8 @@
-"""Provision and migrate, in a process of its own: the supervisor stays small, and a Job can run the same thing.
+"""Provision and migrate, in a process of its own: the supervisor stays small, and a Job can run the same
+thing.
 
-`python -m atrium_local.prepare` reads DATABASE_ADMIN_URL, else DATABASE_URL, else the embedded server of ATRIUM_HOME.
+`python -m atrium_local.prepare` reads DATABASE_ADMIN_URL, else DATABASE_URL, else the embedded server of
+ATRIUM_HOME.
 """
 
 import asyncio
@@ -21,7 +23,8 @@ from atrium_local.settings import LocalSettings
 
 
 def prepare(settings: LocalSettings) -> None:
-    """Roles, schemas and extensions where an administrator's address is known, then every service's migrations.
+    """Roles, schemas and extensions where an administrator's address is known, then every service's
+    migrations.
 
     Raises: LocalError.
     """
@@ -30,7 +33,9 @@ def prepare(settings: LocalSettings) -> None:
     admin_url = admin_url_of(settings, credentials)
     environments = Environments(settings, home, credentials, admin_url)
     if admin_url is not None:
-        asyncio.run(provision(admin_url, {service: credentials.role_passwords(service) for service in SERVICES}))
+        asyncio.run(
+            provision(admin_url, {service: credentials.role_passwords(service) for service in SERVICES})
+        )
     for service in SERVICES:
         _migrate(settings, service, environments.owner_url(service))
 
@@ -43,7 +48,9 @@ def _migrate(settings: LocalSettings, service: Service, url: str) -> None:
         upgrade(root, url)
     except (CommandError, SQLAlchemyError) as error:
         reason = str(error).splitlines()[0]
-        raise LocalError(f"The migrations of {service.name} failed: {reason}. The data is as it was before this revision.") from error
+        raise LocalError(
+            f"The migrations of {service.name} failed: {reason}. The data is as it was before this revision."
+        ) from error
 
 
 def main() -> int:

@@ -1,4 +1,6 @@
-"""Asking a local process over HTTP whether it is there, without loading an HTTP library into the supervisor."""
+"""Asking a local process over HTTP whether it is there, without loading an HTTP library into the
+supervisor.
+"""
 
 import asyncio
 import contextlib
@@ -8,7 +10,9 @@ from atrium_local.life import Answer
 
 _TIMEOUT_S = 5.0
 _HEALTH_TIMEOUT_S = 2.0
-_SSL_REQUEST = struct.pack("!ii", 8, 80877103)  # the first message of PostgreSQL's protocol that needs no password
+_SSL_REQUEST = struct.pack(
+    "!ii", 8, 80877103
+)  # the first message of PostgreSQL's protocol that needs no password
 _ANSWER_BYTES_MAX = 64 * 1024
 
 
@@ -18,7 +22,9 @@ async def answers_http(port: int, path: str, *, host: str = "127.0.0.1", called:
     return answer is not None and answer[0] == 200
 
 
-async def get(port: int, path: str, *, host: str = "127.0.0.1", called: str | None = None) -> tuple[int, bytes] | None:
+async def get(
+    port: int, path: str, *, host: str = "127.0.0.1", called: str | None = None
+) -> tuple[int, bytes] | None:
     """Status and body of a GET; None when nothing (complete) comes back in time."""
     try:
         async with asyncio.timeout(_TIMEOUT_S):
@@ -28,7 +34,9 @@ async def get(port: int, path: str, *, host: str = "127.0.0.1", called: str | No
 
 
 async def http_health(port: int, path: str, *, called: str | None = None) -> Answer:
-    """How a process on loopback answers a GET: any answer shows that it is not frozen, only 200 that it is well."""
+    """How a process on loopback answers a GET: any answer shows that it is not frozen, only 200 that it is
+    well.
+    """
     try:
         async with asyncio.timeout(_HEALTH_TIMEOUT_S):
             status, _ = await _exchange("127.0.0.1", port, path, called or f"127.0.0.1:{port}")

@@ -36,7 +36,9 @@ class ProcessIdentity:
 
 
 def raise_open_files() -> int:
-    """Allow this process, and everything it starts, as many open files as the machine lets it: each connection is one. Gives the limit."""
+    """Allow this process, and everything it starts, as many open files as the machine lets it: each
+    connection is one. Gives the limit.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     for wanted in _OPEN_FILES_WANTED:
         limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
@@ -48,12 +50,16 @@ def raise_open_files() -> int:
 
 
 def bound_command(command: Sequence[str], death_signal: signal.Signals) -> list[str]:
-    """The command such that the kernel sends it `death_signal` when this process dies, kill -9 included (Linux)."""
+    """The command such that the kernel sends it `death_signal` when this process dies, kill -9 included
+    (Linux).
+    """
     return [sys.executable, "-I", "-S", str(_LAUNCHER), str(os.getpid()), str(int(death_signal)), *command]
 
 
 def send_to_group(pid: int, number: signal.Signals) -> None:
-    """Signal a process we started in a session of its own, with everything it started; silent when it is gone."""
+    """Signal a process we started in a session of its own, with everything it started; silent when it is
+    gone.
+    """
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, number)
 
@@ -75,7 +81,9 @@ def end(identity: ProcessIdentity, *, first: signal.Signals, patience_s: float) 
 def _start_time(pid: int) -> str | None:
     if sys.platform == "linux":
         return _start_time_from_proc(pid)
-    found = subprocess.run(["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout.strip()
+    found = subprocess.run(
+        ["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
+    ).stdout.strip()
     return None if not found or found.startswith("Z") else found.partition(" ")[2].strip()
 
 

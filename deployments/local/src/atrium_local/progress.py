@@ -1,4 +1,6 @@
-"""How far a download is, as a bar on a terminal and as few lines elsewhere, and as a file other processes read."""
+"""How far a download is, as a bar on a terminal and as few lines elsewhere, and as a file other processes
+read.
+"""
 
 import json
 import time
@@ -26,7 +28,9 @@ class ModelStatus:
     total_bytes: int = 0
     eta_s: int | None = None
     detail: str | None = None
-    control_tokens: list[str] = field(default_factory=list[str])  # marks between messages, which no text may hold
+    control_tokens: list[str] = field(
+        default_factory=list[str]
+    )  # marks between messages, which no text may hold
 
     def write(self, path: Path) -> None:
         """Replace the file."""

@@ -1,4 +1,6 @@
-"""What needs a database administrator: roles, the database, schemas, extensions, privileges. Safe to run again at any time."""
+"""What needs a database administrator: roles, the database, schemas, extensions, privileges. Safe to run
+again at any time.
+"""
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -24,17 +26,21 @@ async def provision(admin_url: str, passwords: Mapping[Service, RolePasswords]) 
         await provision_database(admin_url, database, list(passwords))
     except (OSError, TimeoutError) as error:
         raise LocalError(
-            f"The database server of DATABASE_ADMIN_URL does not answer ({error}): start it or correct the address."
+            f"The database server of DATABASE_ADMIN_URL does not answer ({error}): start it or correct the "
+            "address."
         ) from error
     except SqlError as error:
         raise LocalError(
-            f"The role of DATABASE_ADMIN_URL could not prepare the database: {error}. It must be a superuser or own these rights."
+            f"The role of DATABASE_ADMIN_URL could not prepare the database: {error}. It must be a "
+            "superuser or own these rights."
         ) from error
     return database
 
 
 async def provision_roles(admin_url: str, passwords: Mapping[Service, RolePasswords]) -> None:
-    """The two roles of each service, with exactly these passwords. Roles belong to the server, not to a database."""
+    """The two roles of each service, with exactly these passwords. Roles belong to the server, not to a
+    database.
+    """
     async with admin_connection(admin_url) as connection, connection.transaction():
         await connection.execute(f"SELECT pg_advisory_xact_lock({_LOCK})")
         for service, secrets in passwords.items():
@@ -74,7 +80,9 @@ async def _ensure_role(connection: AdminConnection, role: str, password: str) ->
 async def _provision_schema(connection: AdminConnection, database: str, service: Service) -> None:
     owner, app, schema = service.owner_role, service.app_role, service.schema
     if not await connection.value("SELECT usesuper FROM pg_user WHERE usename = current_user"):
-        await connection.execute(f"GRANT {owner} TO current_user")  # a managed server's administrator may act only for roles it belongs to
+        await connection.execute(
+            f"GRANT {owner} TO current_user"
+        )  # a managed server's administrator may act only for roles it belongs to
     defaults = f"ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA {schema} GRANT"
     for statement in (
         f'GRANT CONNECT ON DATABASE "{database}" TO {owner}, {app}',
@@ -86,7 +94,9 @@ async def _provision_schema(connection: AdminConnection, database: str, service:
     ):
         await connection.execute(statement)
     if service.durable:
-        await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {service.durable_schema} AUTHORIZATION {owner}")
+        await connection.execute(
+            f"CREATE SCHEMA IF NOT EXISTS {service.durable_schema} AUTHORIZATION {owner}"
+        )
 
 
 def _quoted(text: str) -> str:

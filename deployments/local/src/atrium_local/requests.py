@@ -1,4 +1,6 @@
-"""What a command asks of the running supervisor: a file in `run/requests` and a signal, answered by a file beside it."""
+"""What a command asks of the running supervisor: a file in `run/requests` and a signal, answered by a file
+beside it.
+"""
 
 import contextlib
 import json
@@ -44,7 +46,9 @@ class Request:
 
 
 def take_requests(home: Home) -> list[Request]:
-    """What was asked of this process since the last look; each is given once. What was left of others is thrown away."""
+    """What was asked of this process since the last look; each is given once. What was left of others is
+    thrown away.
+    """
     taken: list[Request] = []
     ours = f"{os.getpid()}-"
     for path in sorted(home.requests.glob("*.json")):

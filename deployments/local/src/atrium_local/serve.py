@@ -1,10 +1,10 @@
 """A service as a process of the supervisor: uvicorn on sockets it inherits, and a line to the supervisor.
 
-Run as `python -m atrium_local.serve --listen FD... --probe FD --line FD --drain SECONDS` in the service's folder. On the
-line this process writes `L` when it answers; as a `--successor` it then waits for `G` before it opens anything that only
-one process may own (shared.succession). `Q` says that somebody sent it SIGTERM, `R` that it owns nothing any more, though
-it may still end its answers. The supervisor writes `E` before a SIGTERM of its own; at any other one the process serves
-until its successor is ready and that `E` has come.
+Run as `python -m atrium_local.serve --listen FD... --probe FD --line FD --drain SECONDS` in the service's
+folder. On the line this process writes `L` when it answers; as a `--successor` it then waits for `G` before
+it opens anything that only one process may own (shared.succession). `Q` says that somebody sent it SIGTERM,
+`R` that it owns nothing any more, though it may still end its answers. The supervisor writes `E` before a
+SIGTERM of its own; at any other one the process serves until its successor is ready and that `E` has come.
 """
 
 import argparse
@@ -132,7 +132,9 @@ class InheritedServer(uvicorn.Server):
                 await asyncio.wait_for(self._leaving.wait(), _TICK_S)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """As uvicorn's, without its pauses, in which a successor would wait for what only one process may hold."""
+        """As uvicorn's, without its pauses, in which a successor would wait for what only one process may
+        hold.
+        """
         for server in self.servers:
             server.close()
         for inherited in sockets or ():
@@ -141,11 +143,15 @@ class InheritedServer(uvicorn.Server):
         for connection in list(self.server_state.connections):
             connection.shutdown()
         releasing = asyncio.create_task(self._release())
-        for _ in range(_CLOSING_LOOKS):  # idle connections are gone in a moment; uvicorn looks only each 0.1 s
+        for _ in range(
+            _CLOSING_LOOKS
+        ):  # idle connections are gone in a moment; uvicorn looks only each 0.1 s
             if self.server_state.connections:
                 await asyncio.sleep(_CLOSING_LOOK_S)
         try:
-            await asyncio.wait_for(self._wait_tasks_to_complete(), timeout=self.config.timeout_graceful_shutdown)
+            await asyncio.wait_for(
+                self._wait_tasks_to_complete(), timeout=self.config.timeout_graceful_shutdown
+            )
         except TimeoutError:
             for task in self.server_state.tasks:
                 task.cancel(msg="it took longer than a shutdown waits")
@@ -175,7 +181,9 @@ def _succession_of(app: Any) -> Succession | None:
 
 
 class WrongSettings:
-    """The application, remembering that its start failed because of settings; then no traceback is worth reading."""
+    """The application, remembering that its start failed because of settings; then no traceback is worth
+    reading.
+    """
 
     def __init__(self, app: Any) -> None:
         self._app = app
@@ -218,7 +226,8 @@ def main() -> int:
         timeout_graceful_shutdown=options.drain,
         workers=1,
     )
-    gc.disable()  # next to nothing of what a start makes is garbage, and looking for it takes a tenth of the start
+    # Next to nothing of what a start makes is garbage, and looking for it takes a tenth of the start.
+    gc.disable()
     config.load()
     app = cast("Any", config.loaded_app)  # pyright: ignore[reportUnknownMemberType] - any ASGI callable
     config.loaded_app = watched = WrongSettings(app)

@@ -72,4 +72,6 @@ def service_named(name: str) -> Service:
     for service in SERVICES:
         if service.name == name:
             return service
-    raise LocalError(f"There is no service {name!r}: the services are {', '.join(service.name for service in SERVICES)}.")
+    raise LocalError(
+        f"There is no service {name!r}: the services are {', '.join(service.name for service in SERVICES)}."
+    )

@@ -28,14 +28,23 @@ _READY_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 60.0
 _POLL_S = 0.05
 _HTTP_TIMEOUT_S = 2.0
-_INHERITED_NOT = ("DATABASE_URL", "DATABASE_ADMIN_URL", "LOCAL_MODEL_URL", "MODEL_PATH", "MODEL_URL", "EXCEPT", "HOST", "PORT")
+_INHERITED_NOT = (
+    "DATABASE_URL",
+    "DATABASE_ADMIN_URL",
+    "LOCAL_MODEL_URL",
+    "MODEL_PATH",
+    "MODEL_URL",
+    "EXCEPT",
+    "HOST",
+    "PORT",
+)
 
 
 class Stack:
     """Starts the suite with `start`, or as a context manager.
 
-    `model` is a built-in model's id, or None for no model server. `env` reaches every process, `service_env` one
-    service each. `fsync=False` is for tests that measure nothing and survive no power cut.
+    `model` is a built-in model's id, or None for no model server. `env` reaches every process, `service_env`
+    one service each. `fsync=False` is for tests that measure nothing and survive no power cut.
     """
 
     def __init__(
@@ -72,7 +81,9 @@ class Stack:
         self.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
     def start(self) -> None:
@@ -103,7 +114,11 @@ class Stack:
     def pids(self) -> dict[str, int]:
         """Process ids by name, the supervisor's among them."""
         state = self._state()
-        found = {process.name: process.pid for process in state.processes if process.pid is not None} if state else {}
+        found = (
+            {process.name: process.pid for process in state.processes if process.pid is not None}
+            if state
+            else {}
+        )
         return found | ({SUPERVISOR: self._process.pid} if self._process else {})
 
     def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> int:
@@ -114,7 +129,9 @@ class Stack:
             self._process.wait(_STOP_TIMEOUT_S)
         return pid
 
-    def wait_ready(self, name: str, *, not_pid: int | None = None, timeout_s: float = _READY_TIMEOUT_S) -> None:
+    def wait_ready(
+        self, name: str, *, not_pid: int | None = None, timeout_s: float = _READY_TIMEOUT_S
+    ) -> None:
         """Wait until the process is ready; with `not_pid`, until it is another one than that.
 
         Raises: LocalError when it takes too long.
@@ -172,13 +189,17 @@ class Stack:
         while not condition():
             ended = self._process is None or self._process.poll() is not None
             if ended or time.monotonic() > deadline:
-                raise LocalError(f"{what}; the supervisor {'ended' if ended else 'runs'} and said:\n{self._output_tail()}")
+                raise LocalError(
+                    f"{what}; the supervisor {'ended' if ended else 'runs'} and said:\n{self._output_tail()}"
+                )
             time.sleep(_POLL_S)
 
     def _output_tail(self) -> str:
         return "\n".join(self.output_path.read_text(errors="replace").splitlines()[-30:])
 
-    def _make_environment(self, model: str | None, *, without: tuple[str, ...], fsync: bool) -> dict[str, str]:
+    def _make_environment(
+        self, model: str | None, *, without: tuple[str, ...], fsync: bool
+    ) -> dict[str, str]:
         inherited = {name: value for name, value in environment().items() if name not in _INHERITED_NOT}
         ports = {service.port_variable: str(self.ports[service.name]) for service in SERVICES}
         return {

@@ -1,4 +1,6 @@
-"""The state file: what runs, for `status`, `stop`, `logs` and tests. Written by the supervisor at each change."""
+"""The state file: what runs, for `status`, `stop`, `logs` and tests. Written by the supervisor at each
+change.
+"""
 
 import json
 from collections.abc import Iterable
@@ -27,7 +29,11 @@ class ProcessState:
     @property
     def identity(self) -> ProcessIdentity | None:
         """Which process that is."""
-        return None if self.pid is None or self.started is None else ProcessIdentity(pid=self.pid, started=self.started)
+        return (
+            None
+            if self.pid is None or self.started is None
+            else ProcessIdentity(pid=self.pid, started=self.started)
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,6 @@
-"""One process that is kept running: started, watched, replaced without a gap, started again with growing pauses, stopped politely."""
+"""One process that is kept running: started, watched, replaced without a gap, started again with growing
+pauses, stopped politely.
+"""
 
 import asyncio
 import contextlib
@@ -25,7 +27,9 @@ _HEALTH_INTERVAL_S = 2.0
 _MISSES_MAX = 3
 _OVERSLEPT_S = 1.0  # an answer that is missed while we ourselves stood still is not held against anybody
 _START_GRACE_S = 60.0
-_QUEUE_S = 6.0  # how long those who connect wait for the next life before they are told that the service is away
+_QUEUE_S = (
+    6.0  # how long those who connect wait for the next life before they are told that the service is away
+)
 _REPLACE_TIMEOUT_S = 60.0
 _LOG_TAIL_BYTES = 4096
 
@@ -33,7 +37,9 @@ _LOG_TAIL_BYTES = 4096
 class Supervised:
     """Keeps one process running. `on_change` is called after every change of state."""
 
-    def __init__(self, spec: Spec, on_change: Callable[["Supervised"], None], *, adopt: ProcessIdentity | None = None) -> None:
+    def __init__(
+        self, spec: Spec, on_change: Callable[["Supervised"], None], *, adopt: ProcessIdentity | None = None
+    ) -> None:
         self.spec = spec
         self.state: State = "waiting"
         self.restarts = 0
@@ -116,7 +122,9 @@ class Supervised:
             else:
                 await self._overlap(old)
         if not await self.wait_ready(_REPLACE_TIMEOUT_S):
-            raise LocalError(f"{self.spec.name} did not become ready: {self.last_log_line()} (log: {self.spec.log_path})")
+            raise LocalError(
+                f"{self.spec.name} did not become ready: {self.last_log_line()} (log: {self.spec.log_path})"
+            )
 
     async def stop(self) -> None:
         """End the process; one that was adopted continues without us."""
@@ -204,7 +212,9 @@ class Supervised:
         self._set("ready")
 
     async def _check(self, life: Life) -> None:
-        """Ask how it is; kill it when it has not answered three times in a row. The next life follows as after any death."""
+        """Ask how it is; kill it when it has not answered three times in a row. The next life follows as
+        after any death.
+        """
         asked = time.monotonic()
         self._next_check = asked + _HEALTH_INTERVAL_S
         answer = await self.spec.health(life) if self.spec.health is not None else "good"
@@ -219,13 +229,19 @@ class Supervised:
         if self._misses >= _MISSES_MAX and not self._stopping.is_set():
             self._note(f"did not answer {_MISSES_MAX} health checks")
             life.kill()
-        elif self._misses == _MISSES_MAX - 1 and self.spec.listener is not None and not self._stopping.is_set():
+        elif (
+            self._misses == _MISSES_MAX - 1 and self.spec.listener is not None and not self._stopping.is_set()
+        ):
             self._prepare_spare()
 
     def _prepare_spare(self) -> None:
-        """It is silent: the next life starts before this one is given up, and already answers those who connect."""
+        """It is silent: the next life starts before this one is given up, and already answers those who
+        connect.
+        """
         self._leave_spare()
-        with contextlib.suppress(LocalError):  # without room for a second one, it starts when the first has ended
+        with contextlib.suppress(
+            LocalError
+        ):  # without room for a second one, it starts when the first has ended
             self._spare = self._begin_other(at_once=not self.spec.exclusive)
 
     def _take_spare(self) -> Life | None:
@@ -263,12 +279,18 @@ class Supervised:
         return self.spec.one_shot and self.last_exit == 0
 
     async def _pause(self) -> None:
-        """Wait before the next life: nothing after a good one, longer after each that failed, never longer than seconds.
+        """Wait before the next life: nothing after a good one, longer after each that failed, never longer
+        than seconds.
 
-        The wait ends when what was missing is there again: a database that came back, space on a disk that was full.
+        The wait ends when what was missing is there again: a database that came back, space on a disk that
+        was full.
         """
         self.restarts += 1
-        self._set("failed" if self.last_exit is not None and self.last_exit == self.spec.wrong_settings_status else "restarting")
+        self._set(
+            "failed"
+            if self.last_exit is not None and self.last_exit == self.spec.wrong_settings_status
+            else "restarting"
+        )
         self._wake.clear()
         until = time.monotonic() + _PAUSES_S[min(self._failures, len(_PAUSES_S) - 1)]
         was_full = is_disk_full(self.spec.log_path.parent)
@@ -307,7 +329,9 @@ class Supervised:
             self._spawn_task(self._drop(before))
 
     async def _hand_over(self, old: Life) -> None:
-        """The new process answers when the old one is told to end, and opens what only one may own as soon as that has let go of it."""
+        """The new process answers when the old one is told to end, and opens what only one may own as soon as
+        that has let go of it.
+        """
         new = self._begin_other(at_once=False)
 
         async def loaded() -> bool:
@@ -343,7 +367,9 @@ class Supervised:
         deadline = time.monotonic() + _REPLACE_TIMEOUT_S
         while not await condition():
             if not life.alive() or time.monotonic() > deadline:
-                raise LocalError(f"{self.spec.name} was not replaced: {self.last_log_line()} (log: {self.spec.log_path})")
+                raise LocalError(
+                    f"{self.spec.name} was not replaced: {self.last_log_line()} (log: {self.spec.log_path})"
+                )
             await asyncio.sleep(_POLL_S)
 
     async def _drop(self, life: Life) -> None:

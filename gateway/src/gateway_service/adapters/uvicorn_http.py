@@ -1,7 +1,8 @@
-"""uvicorn's HTTP protocol with deadlines for what a client sends, and without what the gateway does better itself.
+"""uvicorn's HTTP protocol with deadlines for what a client sends, and without what the gateway does better
+itself.
 
-uvicorn has no time-out for the head and the body of a request, and `uvicorn app.main:app` has to be as safe as any other way
-to start it.
+uvicorn has no time-out for the head and the body of a request, and `uvicorn app.main:app` has to be as safe
+as any other way to start it.
 """
 
 import math
@@ -19,7 +20,8 @@ _LATE = (
 )
 _FULL = (
     b'{"type":"urn:atrium:error:too_many_connections","title":"Unavailable","status":503,'
-    b'"detail":"there are too many connections, all or from your address; close some and try again","code":"too_many_connections"}'
+    b'"detail":"there are too many connections, all or from your address; close some and try '
+    b'again","code":"too_many_connections"}'
 )
 
 
@@ -48,9 +50,16 @@ class GuardedProtocol(CorkedProtocol):
         self._on_gone = callback
 
     def body_at_hand(self, scope: Any) -> bytes | None:
-        """The whole body of this request, when it has come already; it is given out once. None: it has to be received."""
+        """The whole body of this request, when it has come already; it is given out once. None: it has to be
+        received.
+        """
         cycle = self.cycle
-        if cycle.scope is not scope or cycle.more_body or cycle.waiting_for_100_continue or cycle.disconnected:
+        if (
+            cycle.scope is not scope
+            or cycle.more_body
+            or cycle.waiting_for_100_continue
+            or cycle.disconnected
+        ):
             return None
         body, cycle.body = bytes(cycle.body), bytearray()
         cycle.message_event.clear()
@@ -60,7 +69,11 @@ class GuardedProtocol(CorkedProtocol):
     def send_whole(self, scope: Any, status: int, headers: RawHeaders, body: bytes) -> bool:
         """Sends a complete answer to this request at once; False when that has to wait."""
         cycle = self.cycle
-        return isinstance(cycle, CorkedAnswer) and cycle.scope is scope and cycle.send_whole(status, headers, body)
+        return (
+            isinstance(cycle, CorkedAnswer)
+            and cycle.scope is scope
+            and cycle.send_whole(status, headers, body)
+        )
 
     # --- for the guard
 

@@ -25,14 +25,20 @@ def build_router() -> APIRouter:
     router = APIRouter(prefix="/api/v1/admin", tags=["admin"])
 
     @router.get("/users", summary="People of the organisation, the last changed first")
-    async def list_users(principal: UsersReader, admin: AdminDep, limit: Limit = 50, after: AfterId = None) -> Page[UserDetail]:
+    async def list_users(
+        principal: UsersReader, admin: AdminDep, limit: Limit = 50, after: AfterId = None
+    ) -> Page[UserDetail]:
         return await admin.users(principal, after=after, limit=limit)
 
     @router.patch("/users/{user_id}", summary="Change a person's role or status")
-    async def change_user(user_id: UUID, form: UserChange, principal: UsersWriter, admin: AdminDep) -> UserDetail:
+    async def change_user(
+        user_id: UUID, form: UserChange, principal: UsersWriter, admin: AdminDep
+    ) -> UserDetail:
         return await admin.change_user(principal, user_id, form)
 
-    @router.delete("/users/{user_id}", summary="Delete a person's account and all that is theirs", status_code=204)
+    @router.delete(
+        "/users/{user_id}", summary="Delete a person's account and all that is theirs", status_code=204
+    )
     async def delete_user(user_id: UUID, principal: UsersWriter, admin: AdminDep) -> None:
         await admin.delete_user(principal, user_id)
 
@@ -41,11 +47,15 @@ def build_router() -> APIRouter:
         return await admin.organisations(principal)
 
     @router.get("/teams", summary="Teams of the organisation")
-    async def list_teams(principal: UsersReader, admin: AdminDep, limit: Limit = 50, after: AfterId = None) -> Page[TeamInfo]:
+    async def list_teams(
+        principal: UsersReader, admin: AdminDep, limit: Limit = 50, after: AfterId = None
+    ) -> Page[TeamInfo]:
         return await admin.teams(principal, after=after, limit=limit)
 
     @router.get("/audit", summary="Administrative acts, newest first")
-    async def list_audit(principal: AuditReader, admin: AdminDep, limit: Limit = 50, after: AfterId = None) -> Page[AuditInfo]:
+    async def list_audit(
+        principal: AuditReader, admin: AdminDep, limit: Limit = 50, after: AfterId = None
+    ) -> Page[AuditInfo]:
         return await admin.audit_log(principal, after=after, limit=limit)
 
     return router

@@ -55,7 +55,9 @@ class Admin:
         if user_id == principal.user_id and form.status is AccountStatus.SUSPENDED:
             raise Forbidden("you cannot suspend yourself; ask another administrator")
         async with self._database.transaction() as db:
-            change = await directory.change_user(db, principal.organisation_id, user_id, role=form.role, status=form.status)
+            change = await directory.change_user(
+                db, principal.organisation_id, user_id, role=form.role, status=form.status
+            )
             _require_within(principal, change)
             await directory.require_an_admin_left(db, change)
             if change.before != change.after:
@@ -75,31 +77,47 @@ class Admin:
             account = await directory.delete_user(db, principal.organisation_id, user_id)
             _require_role_within(principal, account.role)
             await directory.require_an_admin_left_without(db, account)
-            await self._audit(db, principal, user_id, action="user.deleted", detail={"role": account.role.value})
+            await self._audit(
+                db, principal, user_id, action="user.deleted", detail={"role": account.role.value}
+            )
             await self._announce(db, AccessTopic.DELETED, account)
 
     async def _record(self, db: AsyncSession, principal: Principal, change: AccountChange) -> None:
         before, after = change.before, change.after
         if before.role is not after.role:
             await self._audit(
-                db, principal, after.id, action="user.role_changed", detail={"before": before.role.value, "after": after.role.value}
+                db,
+                principal,
+                after.id,
+                action="user.role_changed",
+                detail={"before": before.role.value, "after": after.role.value},
             )
             await self._announce(db, AccessTopic.ROLE_CHANGED, after)
         if before.status is not after.status:
             await self._audit(
-                db, principal, after.id, action="user.status_changed", detail={"before": before.status.value, "after": after.status.value}
+                db,
+                principal,
+                after.id,
+                action="user.status_changed",
+                detail={"before": before.status.value, "after": after.status.value},
             )
             if after.status is AccountStatus.SUSPENDED:
                 await self._announce(db, AccessTopic.SUSPENDED, after)
             else:
                 await self._changes.forget(db, user_subject(after.id))
 
-    async def _audit(self, db: AsyncSession, principal: Principal, user_id: UUID, *, action: str, detail: dict[str, str]) -> None:
+    async def _audit(
+        self, db: AsyncSession, principal: Principal, user_id: UUID, *, action: str, detail: dict[str, str]
+    ) -> None:
         act = Act(action=action, target_type="user", target_id=user_id, detail=detail)
         await audit.record(db, act, organisation_id=principal.organisation_id, actor=principal)
 
     async def _announce(self, db: AsyncSession, topic: AccessTopic, account: Account) -> None:
-        payload = {"user_id": account.id, "organisation_id": account.organisation_id, "role": account.role.value}
+        payload = {
+            "user_id": account.id,
+            "organisation_id": account.organisation_id,
+            "role": account.role.value,
+        }
         await self._changes.publish(db, topic, subject=user_subject(account.id), payload=payload)
 
 
@@ -111,7 +129,9 @@ def _require_within(principal: Principal, change: AccountChange) -> None:
 
 def _require_role_within(principal: Principal, role: Role) -> None:
     if not _role_within(principal, role):
-        raise Forbidden(f"you lack permissions of the role {role.value}; ask an administrator", code="role_exceeds_own")
+        raise Forbidden(
+            f"you lack permissions of the role {role.value}; ask an administrator", code="role_exceeds_own"
+        )
 
 
 def _role_within(principal: Principal, role: Role) -> bool:

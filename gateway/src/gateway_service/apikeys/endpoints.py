@@ -25,21 +25,31 @@ def build_router(limits: CredentialLimits, settings: GatewaySettings, tokens: Us
     """The routes of API keys, with the limit of the swap."""
     router = APIRouter(prefix="/api/v1/auth", tags=["api keys"])
 
-    @router.post("/api-keys", status_code=status.HTTP_201_CREATED, summary="Make an API key; it is shown this once")
-    async def create_key(form: NewKey, principal: KeyManager, keys: ApiKeysDep, response: Response) -> CreatedKey:
+    @router.post(
+        "/api-keys", status_code=status.HTTP_201_CREATED, summary="Make an API key; it is shown this once"
+    )
+    async def create_key(
+        form: NewKey, principal: KeyManager, keys: ApiKeysDep, response: Response
+    ) -> CreatedKey:
         response.headers["Cache-Control"] = "no-store"
         return await keys.create(principal, form)
 
     @router.get("/api-keys", summary="The caller's keys")
-    async def list_keys(principal: KeyManager, keys: ApiKeysDep, limit: Limit = 50, after: AfterKey = None) -> Page[KeyInfo]:
+    async def list_keys(
+        principal: KeyManager, keys: ApiKeysDep, limit: Limit = 50, after: AfterKey = None
+    ) -> Page[KeyInfo]:
         return await keys.page_of(principal, after=after, limit=limit)
 
-    @router.delete("/api-keys/{key_id}", status_code=status.HTTP_204_NO_CONTENT, summary="Revoke a key at once")
+    @router.delete(
+        "/api-keys/{key_id}", status_code=status.HTTP_204_NO_CONTENT, summary="Revoke a key at once"
+    )
     async def delete_key(key_id: UUID, principal: KeyManager, keys: ApiKeysDep) -> None:
         await keys.revoke(principal, key_id)
 
     @router.post("/api-keys/{key_id}/rotate", summary="Give a key a new secret")
-    async def rotate_key(key_id: UUID, form: RotateKey, principal: KeyManager, keys: ApiKeysDep, response: Response) -> CreatedKey:
+    async def rotate_key(
+        key_id: UUID, form: RotateKey, principal: KeyManager, keys: ApiKeysDep, response: Response
+    ) -> CreatedKey:
         response.headers["Cache-Control"] = "no-store"
         return await keys.rotate(principal, key_id, grace_s=form.grace_s)
 

@@ -13,8 +13,8 @@ from gateway_service.people.database import Base
 class ApiKey(Base):
     """A credential of a program. The key itself is not stored; `prefix` lets its owner recognise it.
 
-    `scopes` null: all its owner may do. `models` empty: all models. While `previous_expires_at` lies ahead the key
-    that was rotated away answers too.
+    `scopes` null: all its owner may do. `models` empty: all models. While `previous_expires_at` lies ahead
+    the key that was rotated away answers too.
     """
 
     __tablename__ = "api_key"

@@ -20,8 +20,12 @@ class KeyLimits(BaseModel):
 
 class NewKey(BaseModel):
     name: str = Field(min_length=1, max_length=120)
-    scopes: list[Permission] | None = Field(default=None, min_length=1, max_length=50, description="absent: all its creator may do")
-    models: list[ModelName] = Field(default_factory=list, max_length=MODELS_MAX, description="models it may use; empty: all")
+    scopes: list[Permission] | None = Field(
+        default=None, min_length=1, max_length=50, description="absent: all its creator may do"
+    )
+    models: list[ModelName] = Field(
+        default_factory=list, max_length=MODELS_MAX, description="models it may use; empty: all"
+    )
     expires_in_s: int | None = Field(default=None, ge=60, le=EXPIRY_MAX_S)
     limits: KeyLimits = Field(default_factory=KeyLimits)
 

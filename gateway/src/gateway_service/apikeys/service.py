@@ -29,7 +29,9 @@ class ApiKeys:
         self._changes = changes
 
     async def create(self, principal: Principal, form: NewKey) -> CreatedKey:
-        """A new key of the caller. Raises: Forbidden when it would exceed the caller, Conflict when there are too many."""
+        """A new key of the caller. Raises: Forbidden when it would exceed the caller, Conflict when there are
+        too many.
+        """
         secret, now = new_secret(), utc_now()
         async with self._database.transaction() as db:
             if await repository.count_of_user(db, principal.actor_id) >= _KEYS_MAX:
@@ -100,7 +102,9 @@ class ApiKeys:
         payload = {"key_id": key_id, "user_id": user_id}
         await self._changes.publish(db, AccessTopic.KEY_REVOKED, subject=key_subject(key_id), payload=payload)
 
-    async def _expiry_within(self, db: AsyncSession, principal: Principal, form: NewKey, now: datetime) -> datetime | None:
+    async def _expiry_within(
+        self, db: AsyncSession, principal: Principal, form: NewKey, now: datetime
+    ) -> datetime | None:
         asked = now + timedelta(seconds=form.expires_in_s) if form.expires_in_s else None
         if principal.key_id is None:
             return asked
@@ -113,7 +117,10 @@ def _scopes_within(principal: Principal, form: NewKey) -> list[str] | None:
     if form.scopes is None:
         return None if principal.scopes is None else sorted(principal.scopes)
     if missing := sorted(scope.value for scope in form.scopes if not principal.allows(scope)):
-        raise Forbidden(f"a key cannot hold what you do not have yourself: {', '.join(missing)}", code="scope_exceeds_creator")
+        raise Forbidden(
+            f"a key cannot hold what you do not have yourself: {', '.join(missing)}",
+            code="scope_exceeds_creator",
+        )
     return sorted({scope.value for scope in form.scopes})
 
 
@@ -121,7 +128,10 @@ def _models_within(principal: Principal, form: NewKey) -> list[str]:
     if not principal.models:
         return sorted(set(form.models))
     if extra := sorted(set(form.models) - set(principal.models)):
-        raise Forbidden(f"a key cannot use models you may not use yourself: {', '.join(extra)}", code="models_exceed_creator")
+        raise Forbidden(
+            f"a key cannot use models you may not use yourself: {', '.join(extra)}",
+            code="models_exceed_creator",
+        )
     return sorted(set(form.models) or set(principal.models))
 
 

@@ -13,7 +13,9 @@ async def add(db: AsyncSession, entry: AuditEntry) -> None:
     await db.flush()
 
 
-async def page(db: AsyncSession, organisation_id: UUID, *, after: UUID | None, limit: int) -> list[AuditEntry]:
+async def page(
+    db: AsyncSession, organisation_id: UUID, *, after: UUID | None, limit: int
+) -> list[AuditEntry]:
     """Newest first; ids are UUIDv7, so their order is the order of the acts."""
     statement = select(AuditEntry).where(AuditEntry.organisation_id == organisation_id)
     if after is not None:

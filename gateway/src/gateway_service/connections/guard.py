@@ -34,7 +34,10 @@ class ConnectionGuard:
     """One per process. `upstream_connections` counts those to services, which need a descriptor each too."""
 
     def __init__(
-        self, limits: ConnectionLimits, upstream_connections: Callable[[], int], descriptors: Callable[[], int] = current_limit
+        self,
+        limits: ConnectionLimits,
+        upstream_connections: Callable[[], int],
+        descriptors: Callable[[], int] = current_limit,
     ) -> None:
         self.limits = limits
         self._upstream_connections = upstream_connections
@@ -78,7 +81,9 @@ class ConnectionGuard:
         open_ = len(self._connections) + self._upstream_connections()
         if open_ < self._budget:
             return True
-        waiting = sorted((each for each in self._connections if each.deadline < math.inf), key=lambda each: each.deadline)
+        waiting = sorted(
+            (each for each in self._connections if each.deadline < math.inf), key=lambda each: each.deadline
+        )
         ended = waiting[: max(1, len(waiting) // _ROOM_SHARE)]
         for connection in ended:
             self.forget(connection)
@@ -90,7 +95,9 @@ class ConnectionGuard:
         loop = asyncio.get_running_loop()
         now = loop.time()
         stalled = now - self.limits.write_s
-        for connection in [each for each in self._connections if each.deadline < now or each.writing_since < stalled]:
+        for connection in [
+            each for each in self._connections if each.deadline < now or each.writing_since < stalled
+        ]:
             if connection.deadline < now:
                 connection.expire()
             else:

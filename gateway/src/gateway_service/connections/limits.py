@@ -8,7 +8,9 @@ Network = IPv4Network | IPv6Network
 
 ANY_HOST = "*"
 IP_LITERALS = "<ip>"
-"""Among the hosts: every address is answered. A page of another site reaches us under a name, never under an address."""
+"""Among the hosts: every address is answered. A page of another site reaches us under a name, never under an
+address.
+"""
 
 LOOPBACK: tuple[Network, ...] = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 _IPV6_SITE_BITS = 64
@@ -28,11 +30,14 @@ class ConnectionLimits:
     unbounded: tuple[Network, ...] = LOOPBACK
     """Addresses that stand for many clients: this machine, and the proxies in front of us."""
     descriptors_reserve: int = 100
-    """File descriptors kept for the database, logs, static files and connections to services not yet opened."""
+    """File descriptors kept for the database, logs, static files and connections to services not yet opened.
+    """
 
 
 def parse_address(text: str) -> IPv4Address | IPv6Address | None:
-    """The address; an IPv4 one mapped into IPv6 as itself. None for what is no address, such as a Unix socket's name."""
+    """The address; an IPv4 one mapped into IPv6 as itself. None for what is no address, such as a Unix
+    socket's name.
+    """
     try:
         address = ip_address(text.partition("%")[0])
     except ValueError:
@@ -41,7 +46,9 @@ def parse_address(text: str) -> IPv4Address | IPv6Address | None:
 
 
 def site_of(text: str) -> str:
-    """What counts as one client: an IPv4 address, or an IPv6 network of 64 bits, which every home is given."""
+    """What counts as one client: an IPv4 address, or an IPv6 network of 64 bits, which every home
+    is given.
+    """
     address = parse_address(text)
     if isinstance(address, IPv6Address):
         return str(ip_network((int(address) >> _IPV6_SITE_BITS << _IPV6_SITE_BITS, _IPV6_SITE_BITS)))
@@ -51,4 +58,6 @@ def site_of(text: str) -> str:
 def is_within(text: str, networks: Sequence[Network]) -> bool:
     """Whether the address lies in one of the networks."""
     address = parse_address(text)
-    return address is not None and any(address.version == network.version and address in network for network in networks)
+    return address is not None and any(
+        address.version == network.version and address in network for network in networks
+    )

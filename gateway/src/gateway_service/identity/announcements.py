@@ -19,8 +19,9 @@ _ANNOUNCED_MAX = 1_000
 _BATCH_MAX = 100
 
 _LOCK_SQL = text("SELECT pg_try_advisory_xact_lock(hashtext('announcements:' || current_schema()))")
-# Only what still holds is said again: nobody ends the work of a person who is active again, and of two roles only the one they have
-# now counts. A deletion is said for as long as its row is kept, longer than the day: what it asks for may not be missed.
+# Only what still holds is said again: nobody ends the work of a person who is active again, and of two roles
+# only the one they have now counts. A deletion is said for as long as its row is kept, longer than the day:
+# what it asks for may not be missed.
 _STILL_TRUE_SQL = text("""
 SELECT id, topic, key, payload::text AS payload, created_at FROM (
     SELECT DISTINCT ON (o.topic, o.key) o.id, o.topic, o.key, o.payload, o.created_at
@@ -39,7 +40,9 @@ SELECT id, topic, key, payload::text AS payload, created_at FROM (
 
 
 class Announcements:
-    """The way out of the gateway's outbox. Any number of processes may have one; each job is done by one of them at a time."""
+    """The way out of the gateway's outbox. Any number of processes may have one; each job is done by one of
+    them at a time.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -64,7 +67,10 @@ class Announcements:
             if not await db.scalar(_LOCK_SQL):
                 return 0
             rows = (await db.execute(_STILL_TRUE_SQL, {"since": since, "n": _ANNOUNCED_MAX})).all()
-            events = [OutboxEvent(row.id, row.topic, row.key, orjson.loads(row.payload), row.created_at) for row in reversed(rows)]
+            events = [
+                OutboxEvent(row.id, row.topic, row.key, orjson.loads(row.payload), row.created_at)
+                for row in reversed(rows)
+            ]
             for start in range(0, len(events), _BATCH_MAX):
                 await self._publish(db, events[start : start + _BATCH_MAX])
         return len(events)

@@ -41,8 +41,8 @@ class _Checked:
 class StoredAuthenticator:
     """Asks the database once per credential and remembers the answer until it ends or is revoked.
 
-    Role, teams and status come from the database, not from the token: a token keeps working after its owner's role
-    changed, with the new role.
+    Role, teams and status come from the database, not from the token: a token keeps working after its owner's
+    role changed, with the new role.
     """
 
     def __init__(
@@ -100,24 +100,37 @@ class StoredAuthenticator:
         async with self._database.transaction() as db:
             owner = await repository.owner_of_secret(db, key_secrets.digest(credential), now=now)
         if owner is None:
-            raise Unauthenticated("the API key is unknown, expired or revoked; make a new one", code="invalid_key")
-        good_for_s = KEY_REMEMBERED_S if owner.good_until is None else min(KEY_REMEMBERED_S, (owner.good_until - now).total_seconds())
+            raise Unauthenticated(
+                "the API key is unknown, expired or revoked; make a new one", code="invalid_key"
+            )
+        good_for_s = (
+            KEY_REMEMBERED_S
+            if owner.good_until is None
+            else min(KEY_REMEMBERED_S, (owner.good_until - now).total_seconds())
+        )
         return _of_key(owner, good_for_s)
 
     async def _check_token(self, credential: bytes) -> _Checked:
         if len(credential) > _CREDENTIAL_BYTES_MAX:
-            raise Unauthenticated("the token is too long to be one of ours; sign in again", code="invalid_token")
+            raise Unauthenticated(
+                "the token is too long to be one of ours; sign in again", code="invalid_token"
+            )
         token = credential.decode("latin-1")
         claimed = self._verifier.verify(token)
         if claimed.service is not None or claimed.via_gateway or claimed.user_id is None:
-            raise Unauthenticated("this token is for use between the services; sign in for one of your own", code="invalid_token")
+            raise Unauthenticated(
+                "this token is for use between the services; sign in for one of your own",
+                code="invalid_token",
+            )
         remaining_s = _expires_at_s(token) - utc_now().timestamp()
         if claimed.key_id is not None:
             return await self._check_swapped(claimed.user_id, claimed.key_id, remaining_s)
         if claimed.session_id is None:
             raise Unauthenticated("the token belongs to no session; sign in again", code="invalid_token")
         async with self._database.transaction() as db:
-            account = await repository.account_of_session(db, session_id=claimed.session_id, user_id=claimed.user_id, now=utc_now())
+            account = await repository.account_of_session(
+                db, session_id=claimed.session_id, user_id=claimed.user_id, now=utc_now()
+            )
         if account is None:
             raise Unauthenticated("the session has ended; sign in again", code="session_ended")
         return _of_session(account, claimed.session_id, remaining_s)
@@ -126,12 +139,17 @@ class StoredAuthenticator:
         async with self._database.transaction() as db:
             owner = await repository.owner_of_key(db, key_id=key_id, user_id=user_id, now=utc_now())
         if owner is None:
-            raise Unauthenticated("the API key behind this token was revoked or has expired", code="invalid_key")
+            raise Unauthenticated(
+                "the API key behind this token was revoked or has expired", code="invalid_key"
+            )
         return _of_key(owner, min(remaining_s, KEY_REMEMBERED_S))
 
     def _quotas(self, principal: Principal) -> tuple[Quota, ...]:
         settings = self._settings
-        limits = {f"user:{principal.user_id}": settings.user_rpm, f"org:{principal.organisation_id}": settings.organisation_rpm}
+        limits = {
+            f"user:{principal.user_id}": settings.user_rpm,
+            f"org:{principal.organisation_id}": settings.organisation_rpm,
+        }
         if principal.key_id is not None:
             limits[f"key:{principal.key_id}"] = principal.rpm or settings.key_rpm
         return tuple(Quota(key, rpm) for key, rpm in limits.items())
@@ -151,6 +169,10 @@ def _of_session(account: Account, session_id: UUID, good_for_s: float) -> _Check
 def _of_key(owner: KeyOwner, good_for_s: float) -> _Checked:
     owner.account.require_active()
     principal = owner.account.principal(
-        key=str(owner.key_id), scopes=owner.scopes, models=owner.models or None, rpm=owner.rpm, team=str(owner.team_id)
+        key=str(owner.key_id),
+        scopes=owner.scopes,
+        models=owner.models or None,
+        rpm=owner.rpm,
+        team=str(owner.team_id),
     )
     return _Checked(principal, good_for_s, (user_subject(owner.account.id), key_subject(owner.key_id)))

@@ -22,17 +22,26 @@ class Endings:
 
     def of_subject(self, subject: str, topic: AccessTopic | None) -> None:
         """This process has just committed the end of `subject`; `topic` None: of a session."""
-        self._end_calls(lambda identity: subject in _subjects(identity), _shown(None if topic is None else reason_of(topic)))
+        self._end_calls(
+            lambda identity: subject in _subjects(identity),
+            _shown(None if topic is None else reason_of(topic)),
+        )
 
     async def of_access(self, end: AccessEnd) -> None:
         """Some process has. A changed role is for the services to judge: they know what a route permits."""
         if end.reason is not EndReason.ROLE_CHANGED:
-            self._end_calls(lambda identity: end.covers(identity.principal, Permission.ME_READ), _shown(end.reason))
+            self._end_calls(
+                lambda identity: end.covers(identity.principal, Permission.ME_READ), _shown(end.reason)
+            )
 
 
 def _subjects(identity: Identity) -> set[str]:
     principal = identity.principal
-    ids = ((user_subject, principal.user_id), (key_subject, principal.key_id), (session_subject, principal.session_id))
+    ids = (
+        (user_subject, principal.user_id),
+        (key_subject, principal.key_id),
+        (session_subject, principal.session_id),
+    )
     return {name(found) for name, found in ids if found is not None}
 
 

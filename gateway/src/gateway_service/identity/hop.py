@@ -20,7 +20,9 @@ class HopToken:
 
 
 class HopTokens:
-    """Mints tokens with gw=true, one per principal while it has at least two minutes left: services remember what they verified."""
+    """Mints tokens with gw=true, one per principal while it has at least two minutes left: services remember
+    what they verified.
+    """
 
     def __init__(self, tokens: UserTokens) -> None:
         self._tokens = tokens

@@ -1,4 +1,6 @@
-"""What the gateway remembers of credentials it checked: bounded, by the whole credential, dropped by subject."""
+"""What the gateway remembers of credentials it checked: bounded, by the whole credential, dropped
+by subject.
+"""
 
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -18,7 +20,9 @@ class _Entry:
 
 
 class IdentityMemory:
-    """Credential -> identity. A part of the credential is never a key: two tokens that begin alike are two people."""
+    """Credential -> identity. A part of the credential is never a key: two tokens that begin alike are two
+    people.
+    """
 
     def __init__(self, remembered_max: int = REMEMBERED_MAX) -> None:
         self._entries: OrderedDict[bytes, _Entry] = OrderedDict()
@@ -39,7 +43,15 @@ class IdentityMemory:
         self._remove(credential)
         return None
 
-    def put(self, credential: bytes, identity: Identity, *, good_for_s: float, subjects: tuple[str, ...], epoch: int) -> None:
+    def put(
+        self,
+        credential: bytes,
+        identity: Identity,
+        *,
+        good_for_s: float,
+        subjects: tuple[str, ...],
+        epoch: int,
+    ) -> None:
         """Remembers for `good_for_s`, unless something was dropped since the lookup began in `epoch`."""
         if epoch != self.epoch or good_for_s <= 0:
             return

@@ -18,8 +18,8 @@ class Quota:
 class Identity:
     """Who calls, the credential the services see instead of the caller's own, and the quotas that apply.
 
-    `hop_authorization` is a whole header value, b"Bearer <user token with gw=true>". The authenticator keeps it
-    valid for at least 30 s from the moment it hands the identity out.
+    `hop_authorization` is a whole header value, b"Bearer <user token with gw=true>". The authenticator keeps
+    it valid for at least 30 s from the moment it hands the identity out.
     """
 
     principal: Principal

@@ -13,7 +13,8 @@ from gateway_service.people.account import Account, AccountStatus
 
 _PERSON_SQL = """u.id AS user_id, u.organisation_id, u.email, u.name, u.role, u.status,
     ARRAY(SELECT m.team_id FROM membership m WHERE m.user_id = u.id ORDER BY m.team_id) AS team_ids"""
-_KEY_SQL = """SELECT k.id AS key_id, k.team_id, k.scopes, k.models, k.rpm, k.expires_at, k.previous_expires_at, k.key_sha256, {person}
+_KEY_SQL = """SELECT k.id AS key_id, k.team_id, k.scopes, k.models, k.rpm, k.expires_at,
+k.previous_expires_at, k.key_sha256, {person}
     FROM api_key k JOIN user_account u ON u.id = k.user_id
     WHERE k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > :now) AND {found}"""
 _SESSION_OF_PERSON_SQL = """SELECT {person} FROM session s JOIN user_account u ON u.id = s.user_id
@@ -26,7 +27,10 @@ _KEY_BY_ID_SQL = text(_KEY_SQL.format(person=_PERSON_SQL, found="k.id = :key_id 
 
 _USED_PRECISION = timedelta(minutes=1)
 # A minute is fine enough for "last used" and spares a write per lookup.
-_KEY_USED_SQL = text("UPDATE api_key SET last_used_at = :now WHERE id = :key_id AND (last_used_at IS NULL OR last_used_at < :stale)")
+_KEY_USED_SQL = text(
+    "UPDATE api_key SET last_used_at = :now WHERE id = :key_id AND (last_used_at IS NULL OR last_used_at < "
+    ":stale)"
+)
 
 _KNOWN_SCOPES = frozenset(permission.value for permission in Permission)
 
@@ -44,9 +48,13 @@ class KeyOwner:
     good_until: datetime | None
 
 
-async def account_of_session(db: AsyncSession, *, session_id: UUID, user_id: UUID, now: datetime) -> Account | None:
+async def account_of_session(
+    db: AsyncSession, *, session_id: UUID, user_id: UUID, now: datetime
+) -> Account | None:
     """The person, when the session is live."""
-    row = (await db.execute(_SESSION_SQL, {"session_id": session_id, "user_id": user_id, "now": now})).one_or_none()
+    row = (
+        await db.execute(_SESSION_SQL, {"session_id": session_id, "user_id": user_id, "now": now})
+    ).one_or_none()
     return None if row is None else _account(row)
 
 
@@ -64,7 +72,11 @@ async def owner_of_key(db: AsyncSession, *, key_id: UUID, user_id: UUID, now: da
 
 async def _used(db: AsyncSession, row: Row[Any], now: datetime, *, by_previous: bool) -> KeyOwner:
     await db.execute(_KEY_USED_SQL, {"key_id": row.key_id, "now": now, "stale": now - _USED_PRECISION})
-    ends = [moment for moment in (row.expires_at, row.previous_expires_at if by_previous else None) if moment is not None]
+    ends = [
+        moment
+        for moment in (row.expires_at, row.previous_expires_at if by_previous else None)
+        if moment is not None
+    ]
     return KeyOwner(
         account=_account(row),
         key_id=row.key_id,

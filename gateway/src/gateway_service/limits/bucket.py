@@ -1,4 +1,6 @@
-"""Token buckets of one process: the quota of each user, key and organisation, and of failed credentials per address."""
+"""Token buckets of one process: the quota of each user, key and organisation, and of failed credentials per
+address.
+"""
 
 import math
 import time
@@ -17,7 +19,13 @@ _NO_HEADERS: tuple[tuple[bytes, bytes], ...] = ()
 class BucketLimiter:
     """The Limiter of a gateway that runs as one process."""
 
-    def __init__(self, *, failures_per_minute: int = 30, entries_max: int = 100_000, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        *,
+        failures_per_minute: int = 30,
+        entries_max: int = 100_000,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._clock = clock
         self._failures = Quota(key="", per_minute=failures_per_minute)
         self._by_class = {each: TokenBuckets(entries_max=entries_max, clock=clock) for each in RouteClass}
@@ -74,7 +82,10 @@ def _decision(quota: Quota, tokens: float, *, allowed: bool) -> Decision:
     headers = (
         (b"x-ratelimit-limit", b"%d" % quota.per_minute),
         (b"x-ratelimit-remaining", b"%d" % tokens),
-        (b"x-ratelimit-reset", b"%d" % (math.ceil((quota.per_minute - tokens) / per_second) if per_second else 60)),
+        (
+            b"x-ratelimit-reset",
+            b"%d" % (math.ceil((quota.per_minute - tokens) / per_second) if per_second else 60),
+        ),
     )
     wait_s = 0 if allowed else math.ceil((1.0 - tokens) / per_second) if per_second else 60
     return Decision(allowed, headers, wait_s)

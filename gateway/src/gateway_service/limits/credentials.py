@@ -1,9 +1,9 @@
 """Limits on the routes that take a password, a key or a refresh token.
 
-slowapi's decorators, and only those: its middleware breaks event streams, and its default limits do not reach included
-routers. It logs a malformed limit instead of refusing it and can be switched off by a stray environment variable, so
-both are checked here. Everything proxied is limited by `limits/`.
-Passwords are tried within `limits/tries.py`.
+slowapi's decorators, and only those: its middleware breaks event streams, and its default limits do not reach
+included routers. It logs a malformed limit instead of refusing it and can be switched off by a stray
+environment variable, so both are checked here. Everything proxied is limited by `limits/`. Passwords are
+tried within `limits/tries.py`.
 """
 
 import functools
@@ -43,7 +43,9 @@ class CredentialLimits:
 
     def __init__(self) -> None:
         # slowapi's decorators are untyped; they enter here as what they are used for.
-        self._limiter: Any = Limiter(key_func=client_address, storage_uri="memory://", strategy="moving-window", headers_enabled=False)
+        self._limiter: Any = Limiter(
+            key_func=client_address, storage_uri="memory://", strategy="moving-window", headers_enabled=False
+        )
         self._limiter.enabled = True
         self.guarded: set[str] = set()
 
@@ -52,12 +54,16 @@ class CredentialLimits:
         self._limiter.reset()
 
     def tries(self, *endpoints: str, per_client: str, per_account: str) -> Tries:
-        """The tries of these endpoints, which pass each of them through it. Raises: ValueError on a malformed limit."""
+        """The tries of these endpoints, which pass each of them through it. Raises: ValueError on a malformed
+        limit.
+        """
         self.guarded.update(endpoints)
         return Tries(per_client=windows_of(per_client), per_account=windows_of(per_account))
 
     def guard(self, per_address: str) -> Callable[[Endpoint], Endpoint]:
-        """Decorates an async endpoint that has a `request` and a `response` parameter. Raises: ValueError on a malformed limit."""
+        """Decorates an async endpoint that has a `request` and a `response` parameter. Raises: ValueError on
+        a malformed limit.
+        """
         parse_many(per_address)
 
         def decorate(endpoint: Endpoint) -> Endpoint:
@@ -79,4 +85,6 @@ class CredentialLimits:
         limit, names = request.state.view_rate_limit
         resets_at, _remaining = self._limiter.limiter.get_window_stats(limit, *names)
         wait_s = max(1, math.ceil(resets_at - utc_now().timestamp()))
-        return TooManyRequests(f"too many attempts; try again in {wait_s} s", retry_after_s=wait_s, code="too_many_attempts")
+        return TooManyRequests(
+            f"too many attempts; try again in {wait_s} s", retry_after_s=wait_s, code="too_many_attempts"
+        )

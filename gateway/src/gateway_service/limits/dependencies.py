@@ -19,7 +19,9 @@ def presented_credential(request: Request) -> bytes:
 
 
 async def gateway_principal(request: Request) -> Principal:
-    """Takes the place of shared.auth.current_principal here: API keys work too, and what was revoked stops at once."""
+    """Takes the place of shared.auth.current_principal here: API keys work too, and what was revoked stops at
+    once.
+    """
     authenticator = cast("Authenticator", request.app.state.authenticator)
     credential = presented_credential(request)
     limiter = cast("Limiter", request.app.state.limiter)
@@ -30,9 +32,13 @@ async def gateway_principal(request: Request) -> Principal:
         except (Unauthenticated, Forbidden):
             decision = limiter.count_failure(client_address(request))
             if not decision.allowed:
-                raise TooManyRequests("too many refused credentials from this address", retry_after_s=decision.retry_after_s) from None
+                raise TooManyRequests(
+                    "too many refused credentials from this address", retry_after_s=decision.retry_after_s
+                ) from None
             raise
     decision = limiter.check(identity, RouteClass.REST)
     if not decision.allowed:
-        raise TooManyRequests("you sent more requests than your limit allows", retry_after_s=decision.retry_after_s)
+        raise TooManyRequests(
+            "you sent more requests than your limit allows", retry_after_s=decision.retry_after_s
+        )
     return identity.principal

@@ -16,7 +16,9 @@ class RouteClass(StrEnum):
 
 @dataclass(slots=True)
 class Decision:
-    """`headers` are the X-RateLimit-* fields of the tightest quota, for refused and allowed requests alike."""
+    """`headers` are the X-RateLimit-* fields of the tightest quota, for refused and allowed
+    requests alike.
+    """
 
     allowed: bool
     headers: tuple[tuple[bytes, bytes], ...]
@@ -35,9 +37,13 @@ class Limiter(Protocol):
         ...
 
     def forgive(self, identity: Identity, route_class: RouteClass) -> None:
-        """As refund(), a few times a minute at most: the service refused for lack of money or quota, which cost it work."""
+        """As refund(), a few times a minute at most: the service refused for lack of money or quota, which
+        cost it work.
+        """
         ...
 
     def count_failure(self, address: str) -> Decision:
-        """Records a credential that was refused, and whether its address may be told so once more. Good ones are never asked."""
+        """Records a credential that was refused, and whether its address may be told so once more. Good ones
+        are never asked.
+        """
         ...

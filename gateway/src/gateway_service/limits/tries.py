@@ -1,8 +1,8 @@
 """How often a password may be tried, such that nobody can lock anybody else's account.
 
-Wrong passwords are counted by who tries: an address, or a browser on which the person has signed in before. So a stranger's
-guesses never keep the owner out: they come from elsewhere, or from a known browser. Guessing from one place gets slower with
-each wrong try; guessing from many places costs the guesser as many addresses.
+Wrong passwords are counted by who tries: an address, or a browser on which the person has signed in before.
+So a stranger's guesses never keep the owner out: they come from elsewhere, or from a known browser. Guessing
+from one place gets slower with each wrong try; guessing from many places costs the guesser as many addresses.
 """
 
 import math
@@ -33,17 +33,25 @@ class TryWindow:
 
 @dataclass(slots=True)
 class _Failures:
-    """Wrong tries of one who at one account, or at any; `times` of the last ones, `in_a_row` since the last right one."""
+    """Wrong tries of one who at one account, or at any; `times` of the last ones, `in_a_row` since the last
+    right one.
+    """
 
     times: deque[float] = field(default_factory=deque[float])
     in_a_row: int = 0
 
 
 class Tries:
-    """Of one process. A try counts as wrong from its beginning until it proves right: a thousand at once are a thousand."""
+    """Of one process. A try counts as wrong from its beginning until it proves right: a thousand at once are
+    a thousand.
+    """
 
     def __init__(
-        self, *, per_client: Sequence[TryWindow], per_account: Sequence[TryWindow], clock: Callable[[], float] = time.monotonic
+        self,
+        *,
+        per_client: Sequence[TryWindow],
+        per_account: Sequence[TryWindow],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._per_client = tuple(per_client)
         self._per_account = tuple(per_account)
@@ -52,7 +60,8 @@ class Tries:
 
     @contextmanager
     def one(self, address: str, account: str, *, device: str | None = None) -> Generator[None]:
-        """One try at `account`; leaving the block without an error is the right password, with a failure of ours it is no try.
+        """One try at `account`; leaving the block without an error is the right password, with a failure of
+        ours it is no try.
 
         Raises: TooManyRequests.
         """
@@ -67,7 +76,11 @@ class Tries:
             wait_s = max(wait_s, _until_free(client, self._per_client, now))
         if wait_s > 0:
             seconds = math.ceil(wait_s)
-            raise TooManyRequests(f"too many attempts; try again in {seconds} s", retry_after_s=seconds, code="too_many_attempts")
+            raise TooManyRequests(
+                f"too many attempts; try again in {seconds} s",
+                retry_after_s=seconds,
+                code="too_many_attempts",
+            )
         counted = [entry for entry in (own, client) if entry is not None]
         for entry in counted:
             entry.times.append(now)

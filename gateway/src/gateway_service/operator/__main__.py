@@ -1,4 +1,6 @@
-"""`python -m gateway_service.operator`: what an operator does without being signed in, directly on the database."""
+"""`python -m gateway_service.operator`: what an operator does without being signed in, directly on the
+database.
+"""
 
 import argparse
 import asyncio

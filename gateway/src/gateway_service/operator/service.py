@@ -22,7 +22,9 @@ class NobodyFoundError(Exception):
 
 
 async def reset_password(settings: GatewaySettings, database: Database, email: str | None) -> str:
-    """A new random password for the person, or for the first administrator. Ends their sessions. Returns what to print."""
+    """A new random password for the person, or for the first administrator. Ends their sessions. Returns what
+    to print.
+    """
     accounts, sessions = _services(settings, database)
     account = await _person(accounts, email)
     password = random_secret(_PASSWORD_BYTES)
@@ -46,7 +48,9 @@ async def print_token(settings: GatewaySettings, database: Database, email: str 
 def _services(settings: GatewaySettings, database: Database) -> tuple[Accounts, Sessions]:
     changes = IdentityChanges(IdentityMemory())
     accounts = Accounts(database=database, passwords=Passwords.of(settings), settings=settings)
-    return accounts, Sessions(database=database, tokens=user_tokens(settings), changes=changes, settings=settings)
+    return accounts, Sessions(
+        database=database, tokens=user_tokens(settings), changes=changes, settings=settings
+    )
 
 
 async def _person(accounts: Accounts, email: str | None) -> Account:

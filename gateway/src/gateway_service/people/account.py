@@ -39,10 +39,14 @@ class Account:
     def require_active(self) -> None:
         """Raises: Forbidden when an administrator suspended the account."""
         if self.status is not AccountStatus.ACTIVE:
-            raise Forbidden("this account is suspended; ask an administrator to reactivate it", code="account_suspended")
+            raise Forbidden(
+                "this account is suspended; ask an administrator to reactivate it", code="account_suspended"
+            )
 
     def principal(self, **narrowing: Any) -> Principal:
-        """The person as a principal. `narrowing` holds claims that restrict it: sid, key, scopes, models, rpm, team, gw."""
+        """The person as a principal. `narrowing` holds claims that restrict it: sid, key, scopes, models,
+        rpm, team, gw.
+        """
         claims = {
             "sub": str(self.id),
             "org": str(self.organisation_id),
@@ -50,4 +54,6 @@ class Account:
             "teams": [str(team_id) for team_id in self.team_ids],
             "role": self.role.value,
         }
-        return Principal.from_claims({**claims, **{name: value for name, value in narrowing.items() if value is not None}})
+        return Principal.from_claims(
+            {**claims, **{name: value for name, value in narrowing.items() if value is not None}}
+        )

@@ -9,7 +9,9 @@ from gateway_service.settings import GatewaySettings
 
 
 class Base(SharedBase):
-    """Own metadata: other services have tables of the same names, and tests import them all into one process."""
+    """Own metadata: other services have tables of the same names, and tests import them all into
+    one process.
+    """
 
     __abstract__ = True
     registry = registry(metadata=MetaData(naming_convention=SharedBase.metadata.naming_convention))
@@ -18,4 +20,6 @@ class Base(SharedBase):
 
 def open_database(settings: GatewaySettings) -> Database:
     """The engine over the gateway's schema; it connects on first use."""
-    return Database(settings.database_url.get_secret_value(), schema=settings.service, pool_max=settings.database_pool_max)
+    return Database(
+        settings.database_url.get_secret_value(), schema=settings.service, pool_max=settings.database_pool_max
+    )

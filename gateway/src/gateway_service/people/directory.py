@@ -32,7 +32,9 @@ async def account(db: AsyncSession, user_id: UUID) -> Account:
     return found
 
 
-async def page_of_users(db: AsyncSession, organisation_id: UUID, *, after: UUID | None, limit: int) -> Page[UserDetail]:
+async def page_of_users(
+    db: AsyncSession, organisation_id: UUID, *, after: UUID | None, limit: int
+) -> Page[UserDetail]:
     """Most recently changed first."""
     users = await repository.page_of_users(db, organisation_id, after=after, limit=limit + 1)
     shown = users[:limit]
@@ -85,7 +87,9 @@ async def require_an_admin_left_without(db: AsyncSession, deleted: Account) -> N
 
 async def _require_an_admin(db: AsyncSession, organisation_id: UUID) -> None:
     if await repository.active_admins(db, organisation_id) == 0:
-        raise Conflict("this is the last active administrator; make someone else one first", code="last_admin")
+        raise Conflict(
+            "this is the last active administrator; make someone else one first", code="last_admin"
+        )
 
 
 async def organisation(db: AsyncSession, organisation_id: UUID) -> OrganisationInfo:
@@ -96,9 +100,14 @@ async def organisation(db: AsyncSession, organisation_id: UUID) -> OrganisationI
     return OrganisationInfo.model_validate(found, from_attributes=True)
 
 
-async def page_of_teams(db: AsyncSession, organisation_id: UUID, *, after: UUID | None, limit: int) -> Page[TeamInfo]:
+async def page_of_teams(
+    db: AsyncSession, organisation_id: UUID, *, after: UUID | None, limit: int
+) -> Page[TeamInfo]:
     rows = await repository.page_of_teams(db, organisation_id, after=after, limit=limit + 1)
-    data = [TeamInfo(id=team.id, organisation_id=team.organisation_id, name=team.name, members=members) for team, members in rows[:limit]]
+    data = [
+        TeamInfo(id=team.id, organisation_id=team.organisation_id, name=team.name, members=members)
+        for team, members in rows[:limit]
+    ]
     return Page(data=data, has_more=len(rows) > limit, last_id=str(data[-1].id) if data else None)
 
 

@@ -43,7 +43,9 @@ async def add(db: AsyncSession, account: Account, *, now: datetime) -> None:
         )
     )
     await db.flush()
-    db.add_all(Membership(user_id=account.id, team_id=team_id, created_at=now) for team_id in account.team_ids)
+    db.add_all(
+        Membership(user_id=account.id, team_id=team_id, created_at=now) for team_id in account.team_ids
+    )
     await db.flush()
 
 
@@ -57,7 +59,11 @@ async def account_of(db: AsyncSession, user_id: UUID) -> Account | None:
 
 
 async def team_ids_of(db: AsyncSession, user_id: UUID) -> tuple[UUID, ...]:
-    return tuple(await db.scalars(select(Membership.team_id).where(Membership.user_id == user_id).order_by(Membership.team_id)))
+    return tuple(
+        await db.scalars(
+            select(Membership.team_id).where(Membership.user_id == user_id).order_by(Membership.team_id)
+        )
+    )
 
 
 async def teams_of_users(db: AsyncSession, user_ids: list[UUID]) -> dict[UUID, tuple[UUID, ...]]:
@@ -70,17 +76,27 @@ async def teams_of_users(db: AsyncSession, user_ids: list[UUID]) -> dict[UUID, t
     return {user_id: tuple(teams) for user_id, teams in found.items()}
 
 
-async def page_of_users(db: AsyncSession, organisation_id: UUID, *, after: UUID | None, limit: int) -> list[UserAccount]:
+async def page_of_users(
+    db: AsyncSession, organisation_id: UUID, *, after: UUID | None, limit: int
+) -> list[UserAccount]:
     """Most recently changed first; `after` is the last id already seen."""
     statement = select(UserAccount).where(UserAccount.organisation_id == organisation_id)
     if after is not None:
         seen_at = select(UserAccount.updated_at).where(UserAccount.id == after).scalar_subquery()
         statement = statement.where(tuple_(UserAccount.updated_at, UserAccount.id) < tuple_(seen_at, after))
-    return list(await db.scalars(statement.order_by(UserAccount.updated_at.desc(), UserAccount.id.desc()).limit(limit)))
+    return list(
+        await db.scalars(
+            statement.order_by(UserAccount.updated_at.desc(), UserAccount.id.desc()).limit(limit)
+        )
+    )
 
 
 async def user_for_update(db: AsyncSession, organisation_id: UUID, user_id: UUID) -> UserAccount | None:
-    statement = select(UserAccount).where(UserAccount.id == user_id, UserAccount.organisation_id == organisation_id).with_for_update()
+    statement = (
+        select(UserAccount)
+        .where(UserAccount.id == user_id, UserAccount.organisation_id == organisation_id)
+        .with_for_update()
+    )
     return await db.scalar(statement)
 
 
@@ -99,14 +115,21 @@ async def active_admins(db: AsyncSession, organisation_id: UUID) -> int:
 
 
 async def first_admin_id(db: AsyncSession) -> UUID | None:
-    return await db.scalar(select(UserAccount.id).where(UserAccount.role == Role.ADMIN.value).order_by(UserAccount.created_at).limit(1))
+    return await db.scalar(
+        select(UserAccount.id)
+        .where(UserAccount.role == Role.ADMIN.value)
+        .order_by(UserAccount.created_at)
+        .limit(1)
+    )
 
 
 async def organisation(db: AsyncSession, organisation_id: UUID) -> Organisation | None:
     return await db.get(Organisation, organisation_id)
 
 
-async def page_of_teams(db: AsyncSession, organisation_id: UUID, *, after: UUID | None, limit: int) -> list[Row[Team, int]]:
+async def page_of_teams(
+    db: AsyncSession, organisation_id: UUID, *, after: UUID | None, limit: int
+) -> list[Row[Team, int]]:
     """Teams with their number of members, by id."""
     members = select(func.count()).where(Membership.team_id == Team.id).correlate(Team).scalar_subquery()
     statement = select(Team, members).where(Team.organisation_id == organisation_id)

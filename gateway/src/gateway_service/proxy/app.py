@@ -1,4 +1,6 @@
-"""The outer ASGI callable of port 8000: paths of a service go to its process, everything else to the gateway's own application."""
+"""The outer ASGI callable of port 8000: paths of a service go to its process, everything else to the
+gateway's own application.
+"""
 
 import asyncio
 import re
@@ -52,7 +54,8 @@ from gateway_service.proxy.paths import check_closed, check_raw_path
 from gateway_service.proxy.routes import ANSWER_S, Route
 from gateway_service.web.build import accepted_codings
 
-# What a refusal for lack of money or quota cost. 403 is no accident: whoever asks for what they may not have pays for asking.
+# What a refusal for lack of money or quota cost. 403 is no accident: whoever asks for what they may not have
+# pays for asking.
 _FORGIVEN = frozenset({402, 429})
 _EVENTS = b"text/event-stream"
 _CLIENT_CLOSED = 499
@@ -69,11 +72,14 @@ class _Call:
     """One request on its way through the proxy."""
 
     __slots__ = (
-        "answer", "connection", "cut_by", "headers", "identity", "raw_path", "receive", "request_id", "route", "scope", "started_s", "task",
+        "answer", "connection", "cut_by", "headers", "identity", "raw_path", "receive", "request_id", "route",
+        "scope", "started_s", "task",
         "trace", "watch",
     )  # fmt: skip
 
-    def __init__(self, scope: Scope, receive: Receive, route: Route, headers: RequestHeaders, trace: RequestTrace) -> None:
+    def __init__(
+        self, scope: Scope, receive: Receive, route: Route, headers: RequestHeaders, trace: RequestTrace
+    ) -> None:
         self.scope = scope
         self.receive = receive
         self.route = route
@@ -91,7 +97,9 @@ class _Call:
 
 
 class ProxyApp:
-    """`fallback` answers what no route claims; it also gets the lifespan. The caller owns the pool and closes it."""
+    """`fallback` answers what no route claims; it also gets the lifespan. The caller owns the pool and closes
+    it.
+    """
 
     protocol_class = GuardedProtocol
 
@@ -110,7 +118,11 @@ class ProxyApp:
         self._authenticator = authenticator
         self._limiter = limiter
         self._pool = pool
-        self._metrics, self._telemetry, self._access_log = instruments.metrics, instruments.telemetry, instruments.access_log
+        self._metrics, self._telemetry, self._access_log = (
+            instruments.metrics,
+            instruments.telemetry,
+            instruments.access_log,
+        )
         self._calls: set[_Call] = set()
         self._tasks = TaskTracker()
         self._config = config or ProxyConfig()
@@ -121,9 +133,16 @@ class ProxyApp:
         self._routes = {route.prefix: route for route in routes}
         self._labels = {route.prefix: route.prefix.decode("ascii") for route in routes}
         prefixes = sorted(self._routes, key=len, reverse=True)
-        self._prefix = re.compile(b"(" + b"|".join(map(re.escape, prefixes)) + rb")(?=/|$)") if prefixes else re.compile(rb"(?!)")
+        self._prefix = (
+            re.compile(b"(" + b"|".join(map(re.escape, prefixes)) + rb")(?=/|$)")
+            if prefixes
+            else re.compile(rb"(?!)")
+        )
         self.breakers = Breakers(
-            (route.origin for route in routes), pool, failures_max=self._config.breaker_failures_max, open_s=self._config.breaker_open_s
+            (route.origin for route in routes),
+            pool,
+            failures_max=self._config.breaker_failures_max,
+            open_s=self._config.breaker_open_s,
         )
         self._timeouts: dict[float, Timeouts] = {}
 
@@ -161,7 +180,11 @@ class ProxyApp:
         route = self.route_of(raw_path)
         if route is None:
             answer = self._edge.wrap(send, headers.origin)
-            await self._own(scope, receive, compressing(answer, path, accepted_codings(headers.accept_encoding.decode("latin-1"))))
+            await self._own(
+                scope,
+                receive,
+                compressing(answer, path, accepted_codings(headers.accept_encoding.decode("latin-1"))),
+            )
             return
         trace = self._telemetry.start(scope["method"], headers.traceparent)
         call = _Call(scope, receive, route, headers, trace)
@@ -180,7 +203,9 @@ class ProxyApp:
         status, duration_s = call.answer.status or _CLIENT_CLOSED, time.perf_counter() - call.started_s
         method: str = call.scope["method"]
         self._metrics.observe_request(method, label, status, duration_s)
-        self._access_log.write(request_id=call.request_id, method=method, route=label, status=status, duration_s=duration_s)
+        self._access_log.write(
+            request_id=call.request_id, method=method, route=label, status=status, duration_s=duration_s
+        )
         call.trace.end(failed=status >= 500)
 
     def end_calls(self, ends: Callable[[Identity], bool], reason: AppError) -> None:
@@ -200,7 +225,9 @@ class ProxyApp:
                 begun = True
                 await send(message)
 
-        work = self._tasks.spawn(_run(self._fallback(scope, receive, send_in_time)), "own route", claimed=True)
+        work = self._tasks.spawn(
+            _run(self._fallback(scope, receive, send_in_time)), "own route", claimed=True
+        )
         try:
             await asyncio.wait({work}, timeout=self._config.own_answer_s)
             late = not begun and not work.done()
@@ -209,7 +236,9 @@ class ProxyApp:
         finally:
             work.cancel()
         if late:
-            error = Unavailable("this takes too long just now; try again in a moment", code="too_slow", retry_after_s=2)
+            error = Unavailable(
+                "this takes too long just now; try again in a moment", code="too_slow", retry_after_s=2
+            )
             await self._refuse(error, scope, send)
 
     async def _serve(self, call: _Call) -> None:
@@ -219,10 +248,13 @@ class ProxyApp:
             return
         except ClientGone:
             return
-        except Exception as caught:  # noqa: BLE001 - the process edge of a proxied request; as_app_error() logs the unexpected
+        # The process edge of a proxied request; as_app_error() logs the unexpected.
+        except Exception as caught:  # noqa: BLE001
             error = caught
         except BaseException:
-            if call.watch.gone:  # our own watcher cancelled us: the upstream is closed by now, and nobody is left to answer
+            if (
+                call.watch.gone
+            ):  # our own watcher cancelled us: the upstream is closed by now, and nobody is left to answer
                 return
             if call.cut_by is None:
                 raise
@@ -233,7 +265,9 @@ class ProxyApp:
         if call.watch.gone:
             return
         path = call.scope["path"]
-        shown = as_app_error(error, call.route.service, resumable=call.answer.event_stream and not is_openai_path(path))
+        shown = as_app_error(
+            error, call.route.service, resumable=call.answer.event_stream and not is_openai_path(path)
+        )
         if call.answer.status:
             await call.answer.end_stream(shown, path=path, request_id=call.request_id)
         else:
@@ -242,7 +276,9 @@ class ProxyApp:
     async def _forward(self, call: _Call) -> None:
         scope, headers, route = call.scope, call.headers, call.route
         if headers.upgrade:
-            raise NotImplementedHere("no service behind this address speaks another protocol; use HTTP and event streams")
+            raise NotImplementedHere(
+                "no service behind this address speaks another protocol; use HTTP and event streams"
+            )
         size_max = self._config.body_size_max
         if headers.content_length is not None and int(headers.content_length) > size_max:
             raise too_large(size_max)
@@ -255,24 +291,38 @@ class ProxyApp:
         breaker = self.breakers.of(route.origin)
         if breaker.wait_s() > 0:
             self._limiter.refund(identity, route.route_class)
-            raise Unavailable(f"{route.service} is down; try again shortly", code="upstream_down", retry_after_s=2)
+            raise Unavailable(
+                f"{route.service} is down; try again shortly", code="upstream_down", retry_after_s=2
+            )
         body: bytes | AsyncIterator[bytes] | None = None
         if headers.chunked or (headers.content_length is not None and int(headers.content_length)):
             body = call.connection.body_at_hand(scope)
             if body is None:
-                body = await RequestBody(call.receive, size_max=size_max, idle_s=self._config.body_idle_s, watch=call.watch).open()
+                body = await RequestBody(
+                    call.receive, size_max=size_max, idle_s=self._config.body_idle_s, watch=call.watch
+                ).open()
             elif len(body) > size_max:
                 raise too_large(size_max)
         if body is None or isinstance(body, bytes):
             call.watch.start()
         await self._exchange(call, identity, breaker, body)
 
-    async def _exchange(self, call: _Call, identity: Identity, breaker: CircuitBreaker, body: bytes | AsyncIterator[bytes] | None) -> None:
+    async def _exchange(
+        self,
+        call: _Call,
+        identity: Identity,
+        breaker: CircuitBreaker,
+        body: bytes | AsyncIterator[bytes] | None,
+    ) -> None:
         route, query = call.route, call.scope["query_string"]
         target = call.raw_path + b"?" + query if query else call.raw_path
-        outgoing = self._outgoing_headers(call, identity, streamed=body is not None and not isinstance(body, bytes))
+        outgoing = self._outgoing_headers(
+            call, identity, streamed=body is not None and not isinstance(body, bytes)
+        )
         timeouts = self._timeouts_of(call)
-        exchange = self._pool.request(call.scope["method"], route.origin, target, outgoing, body=body, timeouts=timeouts)
+        exchange = self._pool.request(
+            call.scope["method"], route.origin, target, outgoing, body=body, timeouts=timeouts
+        )
         try:
             response = await exchange.open()
             breaker.succeeded()
@@ -293,7 +343,9 @@ class ProxyApp:
 
     def _timeouts_of(self, call: _Call) -> Timeouts:
         """The patience of the route, less what finding out who calls has used of it."""
-        first_byte_s = call.route.first_byte_s(call.scope["method"], call.raw_path, wants_events=_EVENTS in call.headers.accept)
+        first_byte_s = call.route.first_byte_s(
+            call.scope["method"], call.raw_path, wants_events=_EVENTS in call.headers.accept
+        )
         if first_byte_s <= ANSWER_S:
             spent_s = time.perf_counter() - call.started_s
             if spent_s > _NOTICEABLE_S:
@@ -315,7 +367,9 @@ class ProxyApp:
     async def _authenticate(self, scope: Scope, headers: RequestHeaders) -> Identity:
         credential = bearer_credential(headers)
         if credential is None:
-            raise Unauthenticated("send Authorization: Bearer <token or API key>; POST /api/v1/auth/signin gives a token")
+            raise Unauthenticated(
+                "send Authorization: Bearer <token or API key>; POST /api/v1/auth/signin gives a token"
+            )
         try:
             async with asyncio.timeout(self._config.identity_s):
                 return await self._authenticator.authenticate(credential)
@@ -351,8 +405,17 @@ class ProxyApp:
         if headers.origin is None or headers.preflight_method is None:
             return False
         if not self._edge.allows(headers.origin):
-            raise Forbidden("this origin may not call the API; an operator can add it to CORS_ALLOW_ORIGINS", code="origin_not_allowed")
-        await send({"type": "http.response.start", "status": 204, "headers": self._edge.for_preflight(headers.origin)})
+            raise Forbidden(
+                "this origin may not call the API; an operator can add it to CORS_ALLOW_ORIGINS",
+                code="origin_not_allowed",
+            )
+        await send(
+            {
+                "type": "http.response.start",
+                "status": 204,
+                "headers": self._edge.for_preflight(headers.origin),
+            }
+        )
         await send({"type": "http.response.body", "body": b"", "more_body": False})
         return True
 
@@ -362,7 +425,9 @@ class ProxyApp:
 
     async def _refuse_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()  # the server offers the connection first
-        error = NotImplementedHere("nothing behind this address speaks WebSocket; live events come as server-sent events")
+        error = NotImplementedHere(
+            "nothing behind this address speaks WebSocket; live events come as server-sent events"
+        )
         if "websocket.http.response" not in scope.get("extensions", {}):
             await send({"type": "websocket.close", "code": 1008, "reason": error.detail})
             return
@@ -382,15 +447,21 @@ async def _run(work: Awaitable[None]) -> None:
 
 
 def _says_down(error: UpstreamError, timeouts: Timeouts) -> bool:
-    """Whether the service itself failed. A model or a file may keep a healthy one busy for minutes, an ordinary answer may not."""
+    """Whether the service itself failed. A model or a file may keep a healthy one busy for minutes, an
+    ordinary answer may not.
+    """
     if isinstance(error, UpstreamBusy):
         return False
     if isinstance(error, UpstreamTimeout):
-        return error.phase == "connect" or (error.phase in {"first_byte", "write"} and timeouts.first_byte_s <= ANSWER_S)
+        return error.phase == "connect" or (
+            error.phase in {"first_byte", "write"} and timeouts.first_byte_s <= ANSWER_S
+        )
     return isinstance(error, UpstreamConnectError | UpstreamDisconnected)
 
 
 def _too_many(decision: Decision, detail: str) -> TooManyRequests:
-    error = TooManyRequests(f"{detail}; try again in {decision.retry_after_s} s", retry_after_s=decision.retry_after_s)
+    error = TooManyRequests(
+        f"{detail}; try again in {decision.retry_after_s} s", retry_after_s=decision.retry_after_s
+    )
     error.headers.update({name.decode(): value.decode() for name, value in decision.headers})
     return error

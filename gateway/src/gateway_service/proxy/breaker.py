@@ -15,9 +15,11 @@ _READY = 200
 
 
 class CircuitBreaker:
-    """One per upstream. Closed until `failures_max` failures in a row; then open until a probe or a trial finds it well.
+    """One per upstream. Closed until `failures_max` failures in a row; then open until a probe or a trial
+    finds it well.
 
-    A request may try every `open_s` seconds even so: a service can work although it does not call itself ready.
+    A request may try every `open_s` seconds even so: a service can work although it does not call itself
+    ready.
     """
 
     def __init__(
@@ -40,7 +42,9 @@ class CircuitBreaker:
         return self._failures >= self._failures_max
 
     def wait_s(self) -> float:
-        """0 when a request may go out, else the seconds until one may. Letting one pass while open reserves the trial."""
+        """0 when a request may go out, else the seconds until one may. Letting one pass while open reserves
+        the trial.
+        """
         if self._failures < self._failures_max:
             return 0.0
         now = self._clock()
@@ -62,23 +66,32 @@ class CircuitBreaker:
 
 
 class Breakers:
-    """The breakers of all origins, and the probes that close them: four a second to each origin that is open, none otherwise."""
+    """The breakers of all origins, and the probes that close them: four a second to each origin that is open,
+    none otherwise.
+    """
 
-    def __init__(self, origins: Iterable[str], pool: UpstreamPool, *, failures_max: int, open_s: float) -> None:
+    def __init__(
+        self, origins: Iterable[str], pool: UpstreamPool, *, failures_max: int, open_s: float
+    ) -> None:
         self._pool = pool
         self._opened = asyncio.Event()
         self._by_origin = {
-            origin: CircuitBreaker(failures_max=failures_max, open_s=open_s, on_open=self._opened.set) for origin in set(origins)
+            origin: CircuitBreaker(failures_max=failures_max, open_s=open_s, on_open=self._opened.set)
+            for origin in set(origins)
         }
 
     def of(self, origin: str) -> CircuitBreaker:
         return self._by_origin[origin]
 
     async def probe(self) -> None:
-        """Waits until a breaker is open, then asks those services once whether they are ready. To be called again and again."""
+        """Waits until a breaker is open, then asks those services once whether they are ready. To be called
+        again and again.
+        """
         await self._opened.wait()
         await asyncio.sleep(PROBE_INTERVAL_S)
-        await asyncio.gather(*(self._ask(origin, breaker) for origin, breaker in self._by_origin.items() if breaker.is_open))
+        await asyncio.gather(
+            *(self._ask(origin, breaker) for origin, breaker in self._by_origin.items() if breaker.is_open)
+        )
         if not any(breaker.is_open for breaker in self._by_origin.values()):
             self._opened.clear()
 

@@ -10,7 +10,9 @@ from gateway_service.proxy.headers import RequestHeaders
 
 
 def believe_proxies(scope: Scope, headers: RequestHeaders, trusted: Sequence[Network]) -> None:
-    """Puts client and scheme into `scope` as the trusted proxy in front of us gives them; without one nothing changes."""
+    """Puts client and scheme into `scope` as the trusted proxy in front of us gives them; without one nothing
+    changes.
+    """
     peer = scope.get("client")
     if peer is None or not is_within(peer[0], trusted):
         return
@@ -40,8 +42,11 @@ def check_host(host: bytes, hosts: frozenset[str]) -> None:
     name = host.decode("latin-1").lower()
     if not name.endswith("]"):
         name = name.rpartition(":")[0] or name
-    if name in hosts or (IP_LITERALS in hosts and parse_address(name.removeprefix("[").removesuffix("]")) is not None):
+    if name in hosts or (
+        IP_LITERALS in hosts and parse_address(name.removeprefix("[").removesuffix("]")) is not None
+    ):
         return
     raise BadRequest(
-        "this Host is not served here; set WEBUI_URL to the address people open, or add it to TRUSTED_HOSTS", code="unknown_host"
+        "this Host is not served here; set WEBUI_URL to the address people open, or add it to TRUSTED_HOSTS",
+        code="unknown_host",
     )

@@ -1,4 +1,6 @@
-"""Compresses answers that the gateway makes itself: JSON and pages over a kilobyte. What a service answers passes untouched."""
+"""Compresses answers that the gateway makes itself: JSON and pages over a kilobyte. What a service answers
+passes untouched.
+"""
 
 import asyncio
 import gzip

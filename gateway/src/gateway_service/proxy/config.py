@@ -20,7 +20,9 @@ class ProxyConfig:
     trusted_proxies: tuple[Network, ...] = ()
     """Whose X-Forwarded-For and X-Forwarded-Proto are believed."""
     hosts: frozenset[str] = frozenset({"*"})
-    """Host names (lower case, no port) that are answered; "*" for any. A page of another name cannot reach us by DNS rebinding."""
+    """Host names (lower case, no port) that are answered; "*" for any. A page of another name cannot reach us
+    by DNS rebinding.
+    """
     own_answer_s: float = 9.0
     """Longest wait for an answer of the gateway itself."""
     identity_s: float = 5.0
@@ -29,5 +31,7 @@ class ProxyConfig:
     """The public URL is https: adds Strict-Transport-Security."""
     breaker_failures_max: int = 5
     breaker_open_s: float = 5.0
-    timeouts: Timeouts = field(default_factory=lambda: Timeouts(connect_s=2.0, first_byte_s=600.0, idle_s=120.0, write_s=60.0))
+    timeouts: Timeouts = field(
+        default_factory=lambda: Timeouts(connect_s=2.0, first_byte_s=600.0, idle_s=120.0, write_s=60.0)
+    )
     """`first_byte_s` is the most that a route may ask for."""

@@ -6,8 +6,13 @@ from starlette.types import Message, Send
 from gateway_service.proxy.config import ProxyConfig
 
 _ALLOWED_METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE"
-_ALLOWED_HEADERS = b"authorization, content-type, x-api-key, x-request-id, idempotency-key, last-event-id, accept"
-_EXPOSED_HEADERS = b"x-request-id, retry-after, x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset, x-atrium-cost-nano"
+_ALLOWED_HEADERS = (
+    b"authorization, content-type, x-api-key, x-request-id, idempotency-key, last-event-id, accept"
+)
+_EXPOSED_HEADERS = (
+    b"x-request-id, retry-after, x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset, "
+    b"x-atrium-cost-nano"
+)
 
 
 class EdgeHeaders:
@@ -18,7 +23,11 @@ class EdgeHeaders:
         self._api: RawHeaders = [(b"x-content-type-options", b"nosniff")]
         if config.https:
             self._api.append((b"strict-transport-security", b"max-age=31536000; includeSubDomains"))
-        self._pages: RawHeaders = [*self._api, (b"referrer-policy", b"no-referrer"), (b"x-frame-options", b"DENY")]
+        self._pages: RawHeaders = [
+            *self._api,
+            (b"referrer-policy", b"no-referrer"),
+            (b"x-frame-options", b"DENY"),
+        ]
         self._page_names = frozenset(name for name, _ in self._pages)
 
     def allows(self, origin: bytes) -> bool:
@@ -26,7 +35,9 @@ class EdgeHeaders:
         return origin in self._origins
 
     def for_answer(self, origin: bytes | None) -> RawHeaders:
-        """What a service's answer gets: no sniffing, and CORS for an allowed origin. The rest only matters to pages."""
+        """What a service's answer gets: no sniffing, and CORS for an allowed origin. The rest only matters to
+        pages.
+        """
         return self._api + self._cors(origin)
 
     def _cors(self, origin: bytes | None) -> RawHeaders:
@@ -39,7 +50,9 @@ class EdgeHeaders:
         ]
 
     def for_preflight(self, origin: bytes) -> RawHeaders:
-        """The whole answer to an allowed preflight. Credentials are tokens, never cookies, so none are allowed."""
+        """The whole answer to an allowed preflight. Credentials are tokens, never cookies, so none are
+        allowed.
+        """
         return [
             (b"access-control-allow-origin", origin),
             (b"access-control-allow-methods", _ALLOWED_METHODS),

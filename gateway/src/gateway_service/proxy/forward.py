@@ -5,7 +5,16 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Protocol
 
-from shared.errors import AppError, BadRequest, PayloadTooLarge, Unavailable, UpstreamFailed, UpstreamTimedOut, openai_error, problem_body
+from shared.errors import (
+    AppError,
+    BadRequest,
+    PayloadTooLarge,
+    Unavailable,
+    UpstreamFailed,
+    UpstreamTimedOut,
+    openai_error,
+    problem_body,
+)
 from shared.http import (
     InvalidRequest,
     RawHeaders,
@@ -98,7 +107,9 @@ class RequestBody:
                 async with asyncio.timeout(self._idle_s):
                     message = await self._receive()
             except TimeoutError:
-                raise UploadStalled(f"the upload paused for more than {self._idle_s:g} s; send it again") from None
+                raise UploadStalled(
+                    f"the upload paused for more than {self._idle_s:g} s; send it again"
+                ) from None
             piece = self._piece(message, size)
             size += len(piece)
             more = message.get("more_body", False)
@@ -117,7 +128,10 @@ class RequestBody:
 
 def too_large(size_max: int) -> PayloadTooLarge:
     """The refusal of a body over the limit."""
-    return PayloadTooLarge(f"the body is larger than {size_max} bytes; send less, or a file in parts by POST /api/v1/retrieval/uploads")
+    return PayloadTooLarge(
+        f"the body is larger than {size_max} bytes; send less, or a file in parts by POST "
+        "/api/v1/retrieval/uploads"
+    )
 
 
 class ProxyAnswer:
@@ -176,7 +190,9 @@ class ProxyAnswer:
         await self._send({"type": "http.response.body", "body": body, "more_body": False})
 
     async def end_stream(self, error: AppError, *, path: str, request_id: str) -> None:
-        """Tells a reader of events why they stop. Any other body is left unfinished, which the client sees as a cut."""
+        """Tells a reader of events why they stop. Any other body is left unfinished, which the client sees as
+        a cut.
+        """
         if not self.event_stream:
             return
         if is_openai_path(path):
@@ -193,22 +209,35 @@ def is_openai_path(path: str) -> bool:
 
 
 def as_app_error(error: Exception, service: str, *, resumable: bool = False) -> AppError:
-    """What the client is told about a failed call to `service`. `resumable`: the answer is a stream that can be read on later."""
+    """What the client is told about a failed call to `service`. `resumable`: the answer is a stream that can
+    be read on later.
+    """
     match error:
         case AppError():
             return error
         case UpstreamError() if resumable:
             return UpstreamFailed(
-                f"the connection to {service} broke; what was written is kept. Open the stream again after the last event you have"
+                f"the connection to {service} broke; what was written is kept. Open the stream again after "
+                "the last event you have"
                 " (Last-Event-ID); a reply that was interrupted can be continued",
                 retry_after_s=2,
             )
         case UpstreamBusy():
-            return Unavailable(f"{service} is at its limit of connections; try again in a second", code="upstream_busy", retry_after_s=1)
+            return Unavailable(
+                f"{service} is at its limit of connections; try again in a second",
+                code="upstream_busy",
+                retry_after_s=1,
+            )
         case UpstreamConnectError():
-            return Unavailable(f"{service} does not answer; try again shortly", code="upstream_down", retry_after_s=2)
+            return Unavailable(
+                f"{service} does not answer; try again shortly", code="upstream_down", retry_after_s=2
+            )
         case UpstreamTimeout(phase="queue" | "connect"):
-            return Unavailable(f"{service} does not accept connections; try again shortly", code="upstream_down", retry_after_s=2)
+            return Unavailable(
+                f"{service} does not accept connections; try again shortly",
+                code="upstream_down",
+                retry_after_s=2,
+            )
         case UpstreamTimeout():
             return UpstreamTimedOut(f"{service} did not answer in time; try again", retry_after_s=2)
         case UpstreamError():

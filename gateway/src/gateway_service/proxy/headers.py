@@ -9,14 +9,16 @@ from shared.http import HOP_BY_HOP, RawHeaders
 
 # Set by the proxy itself, or meant for the edge alone. A client that sends them is not believed.
 _NOT_FORWARDED = HOP_BY_HOP | {
-    b"host", b"expect", b"content-length", b"authorization", b"x-api-key", b"cookie", b"forwarded", b"x-real-ip", b"x-request-id",
+    b"host", b"expect", b"content-length", b"authorization", b"x-api-key", b"cookie", b"forwarded",
+    b"x-real-ip", b"x-request-id",
     b"traceparent",
 }  # fmt: skip
 _READ_TOO = frozenset({b"accept", b"accept-encoding", b"origin", b"access-control-request-method"})
 _SPOOFABLE = (b"x-atrium-", b"x-forwarded-")
 # uvicorn writes date; cookies belong to the gateway's own sign-in routes; the edge answers for CORS.
 _NOT_RETURNED = HOP_BY_HOP | {
-    b"date", b"server", b"set-cookie", b"x-request-id", b"access-control-allow-origin", b"access-control-allow-credentials",
+    b"date", b"server", b"set-cookie", b"x-request-id", b"access-control-allow-origin",
+    b"access-control-allow-credentials",
     b"x-content-type-options",
 }  # fmt: skip
 
@@ -38,7 +40,9 @@ class HeadersTooLarge(AppError):
 
 @dataclass(slots=True)
 class RequestHeaders:
-    """The fields of a request sorted by who they are for. `forwarded` is passed on; the rest is for the proxy."""
+    """The fields of a request sorted by who they are for. `forwarded` is passed on; the rest is for the
+    proxy.
+    """
 
     forwarded: RawHeaders
     credential: bytes | None = None
@@ -145,7 +149,9 @@ def _note_read(sorted_: RequestHeaders, name: bytes, value: bytes) -> None:
 
 def _note_of_proxy(sorted_: RequestHeaders, name: bytes, value: bytes) -> None:
     if name == b"x-forwarded-for":
-        sorted_.forwarded_for = value if sorted_.forwarded_for is None else sorted_.forwarded_for + b"," + value
+        sorted_.forwarded_for = (
+            value if sorted_.forwarded_for is None else sorted_.forwarded_for + b"," + value
+        )
     elif name == b"x-forwarded-proto":
         sorted_.forwarded_proto = value
 
@@ -175,7 +181,9 @@ def bearer_credential(sorted_: RequestHeaders) -> bytes | None:
 
 
 def response_headers(headers: RawHeaders, *, status: int, origin: bytes) -> tuple[RawHeaders, bool]:
-    """What of the answer of the service at `origin` reaches the client, and whether it is a stream of events."""
+    """What of the answer of the service at `origin` reaches the client, and whether it is a stream
+    of events.
+    """
     kept: RawHeaders = []
     named: bytes | None = None
     events = False
@@ -190,7 +198,10 @@ def response_headers(headers: RawHeaders, *, status: int, origin: bytes) -> tupl
     if named is not None:
         kept = _without_named(kept, named)
     if status in _REDIRECTS:  # the service names itself by an address that only this process can reach
-        kept = [(name, value.removeprefix(origin)) if name == b"location" else (name, value) for name, value in kept]
+        kept = [
+            (name, value.removeprefix(origin)) if name == b"location" else (name, value)
+            for name, value in kept
+        ]
     elif status in _OUTAGES and not any(name == b"retry-after" for name, _ in kept):
         kept.append(RETRY_SOON)
     if status in {204, 304}:  # no body follows, and uvicorn holds the length against us

@@ -4,8 +4,9 @@ import re
 
 from shared.errors import BadRequest, NotFound
 
-# Two readers of one path must agree on its segments. Encoded slashes and backslashes, dot segments (also encoded, also
-# before a path parameter), NUL and bytes outside visible ASCII are where readers are known to differ.
+# Two readers of one path must agree on its segments. Encoded slashes and backslashes, dot segments (also
+# encoded, also before a path parameter), NUL and bytes outside visible ASCII are where readers are known to
+# differ.
 _AMBIGUOUS = re.compile(
     rb"%2f|%5c|%00|\\|[^\x21-\x7e]|%(?![0-9a-f]{2})|(?:^|/)(?:\.|%2e){1,2}(?=[/;]|%3b|$)",
     re.IGNORECASE,
@@ -20,7 +21,9 @@ def check_raw_path(raw_path: bytes) -> None:
         return  # nearly every path, at a fraction of the regular expression's time
     if _AMBIGUOUS.search(raw_path) or not raw_path.startswith(b"/"):
         raise BadRequest(
-            "the path holds an encoded slash, a backslash, a dot segment or a character that must be percent-encoded", code="ambiguous_path"
+            "the path holds an encoded slash, a backslash, a dot segment or a character that must be "
+            "percent-encoded",
+            code="ambiguous_path",
         )
 
 

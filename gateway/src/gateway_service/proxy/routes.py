@@ -15,7 +15,9 @@ OUTSIDE_S = 60.0
 UPLOAD_S = 120.0
 """From the last byte of a file to the answer: it is written to the object store first."""
 COMPLETION_S = 600.0
-"""Of a model's whole answer, an agent's run, or code; also of every stream, which may wait for the first word."""
+"""Of a model's whole answer, an agent's run, or code; also of every stream, which may wait for the first
+word.
+"""
 
 _READS = frozenset({"GET", "HEAD"})
 
@@ -61,7 +63,9 @@ _RETRIEVAL_SLOW = ((re.compile(rb"/files$|/uploads/"), UPLOAD_S),)
 _USAGE_SLOW = ((re.compile(rb"/sync/"), UPLOAD_S),)
 
 
-def service_routes(*, chat_url: str, inference_url: str, agent_url: str, retrieval_url: str, billing_url: str) -> tuple[Route, ...]:
+def service_routes(
+    *, chat_url: str, inference_url: str, agent_url: str, retrieval_url: str, billing_url: str
+) -> tuple[Route, ...]:
     """The table of the platform; everything else is the gateway's own."""
     models = RouteClass.MODELS
     return (
@@ -76,7 +80,14 @@ def service_routes(*, chat_url: str, inference_url: str, agent_url: str, retriev
         Route(prefix=b"/api/v1/chats", service="chat-service", origin=chat_url, slow=_CHAT_SLOW),
         Route(prefix=b"/api/v1/inference", service="inference-service", origin=inference_url),
         Route(prefix=b"/api/v1/agents", service="agent-service", origin=agent_url, slow=_AGENT_SLOW),
-        Route(prefix=b"/api/v1/retrieval", service="retrieval-service", origin=retrieval_url, slow=_RETRIEVAL_SLOW),
+        Route(
+            prefix=b"/api/v1/retrieval",
+            service="retrieval-service",
+            origin=retrieval_url,
+            slow=_RETRIEVAL_SLOW,
+        ),
         Route(prefix=b"/api/v1/billing", service="billing-service", origin=billing_url),
-        Route(prefix=b"/api/v1/usage-tracking", service="billing-service", origin=billing_url, slow=_USAGE_SLOW),
+        Route(
+            prefix=b"/api/v1/usage-tracking", service="billing-service", origin=billing_url, slow=_USAGE_SLOW
+        ),
     )

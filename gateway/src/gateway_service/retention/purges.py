@@ -4,7 +4,15 @@ from datetime import timedelta
 
 from shared.db import Database
 from shared.metrics import Metrics
-from shared.retention import ROWS_MAX, Purge, Retention, old_rows_sql, purge_by_age, purge_idempotency_keys, purge_outbox
+from shared.retention import (
+    ROWS_MAX,
+    Purge,
+    Retention,
+    old_rows_sql,
+    purge_by_age,
+    purge_idempotency_keys,
+    purge_outbox,
+)
 
 from gateway_service.settings import GatewaySettings
 

@@ -30,7 +30,9 @@ def set_refresh_cookie(response: Response, token: str, settings: GatewaySettings
 
 
 def clear_refresh_cookie(response: Response, settings: GatewaySettings) -> None:
-    response.delete_cookie(COOKIE_NAME, path=COOKIE_PATH, secure=settings.https, httponly=True, samesite="strict")
+    response.delete_cookie(
+        COOKIE_NAME, path=COOKIE_PATH, secure=settings.https, httponly=True, samesite="strict"
+    )
 
 
 def set_device_cookie(response: Response, email: str, settings: GatewaySettings) -> None:
@@ -60,7 +62,8 @@ def _device_proof(nonce: str, email: str, settings: GatewaySettings) -> str:
 
 
 def refuse_other_sites(request: Request, settings: GatewaySettings) -> None:
-    """SameSite=Strict counts all ports and subdomains of a host as one site; Origin and Sec-Fetch-Site tell them apart.
+    """SameSite=Strict counts all ports and subdomains of a host as one site; Origin and Sec-Fetch-Site tell
+    them apart.
 
     Raises:
         CrossSiteRequest

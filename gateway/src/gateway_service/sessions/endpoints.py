@@ -11,7 +11,12 @@ from shared.pagination import Page
 
 from gateway_service.limits.credentials import CredentialLimits
 from gateway_service.people.schemas import User
-from gateway_service.sessions.cookies import COOKIE_NAME, clear_refresh_cookie, refuse_other_sites, set_refresh_cookie
+from gateway_service.sessions.cookies import (
+    COOKIE_NAME,
+    clear_refresh_cookie,
+    refuse_other_sites,
+    set_refresh_cookie,
+)
 from gateway_service.sessions.dependencies import SessionsDep
 from gateway_service.sessions.errors import NoSession
 from gateway_service.sessions.jwks import public_keys
@@ -38,9 +43,13 @@ def build_router(limits: CredentialLimits, settings: GatewaySettings) -> APIRout
         account = await sessions.person(grant)
         set_refresh_cookie(response, grant.token, settings)
         access_token = sessions.access_token(account, grant.session_id)
-        return SignedIn(access_token=access_token, expires_in=settings.access_token_ttl_s, user=User.of(account))
+        return SignedIn(
+            access_token=access_token, expires_in=settings.access_token_ttl_s, user=User.of(account)
+        )
 
-    @router.post("/signout", status_code=status.HTTP_204_NO_CONTENT, summary="End the session of the refresh cookie")
+    @router.post(
+        "/signout", status_code=status.HTTP_204_NO_CONTENT, summary="End the session of the refresh cookie"
+    )
     @limits.guard(settings.refresh_limit)
     async def sign_out(request: Request, response: Response, sessions: SessionsDep) -> None:
         refuse_other_sites(request, settings)
@@ -53,7 +62,9 @@ def build_router(limits: CredentialLimits, settings: GatewaySettings) -> APIRout
         found = await sessions.list_of(principal)
         return Page(data=found, last_id=str(found[-1].id) if found else None)
 
-    @router.delete("/sessions/{session_id}", status_code=status.HTTP_204_NO_CONTENT, summary="End one session")
+    @router.delete(
+        "/sessions/{session_id}", status_code=status.HTTP_204_NO_CONTENT, summary="End one session"
+    )
     async def revoke_session(session_id: UUID, principal: MeWriter, sessions: SessionsDep) -> None:
         await sessions.revoke(principal.actor_id, session_id, reason="revoked_by_user")
 

@@ -23,4 +23,7 @@ class CrossSiteRequest(AppError):
     status, code, title = 403, "cross_site_request", "Not allowed from another site"
 
     def __init__(self) -> None:
-        super().__init__("cookies are accepted from the gateway's own pages only; open the public address of this installation")
+        super().__init__(
+            "cookies are accepted from the gateway's own pages only; open the public address of this "
+            "installation"
+        )

@@ -26,7 +26,9 @@ class UserSession(Base):
 
 
 class RefreshToken(Base):
-    """One link of the chain. A replaced link keeps the nonce from which its successor is derived (sessions/refresh.py)."""
+    """One link of the chain. A replaced link keeps the nonce from which its successor is derived
+    (sessions/refresh.py).
+    """
 
     __tablename__ = "refresh_token"
 

@@ -1,7 +1,8 @@
 """How one refresh token follows another.
 
-A successor is HMAC-SHA256 of its predecessor with a random nonce that only the database holds. So the database never
-stores a token, and a second tab that shows the predecessor within the grace period is given the very same successor.
+A successor is HMAC-SHA256 of its predecessor with a random nonce that only the database holds. So the
+database never stores a token, and a second tab that shows the predecessor within the grace period is given
+the very same successor.
 """
 
 import hmac

@@ -17,7 +17,11 @@ async def add(db: AsyncSession, session: UserSession, *, token_sha256: bytes) ->
 
 
 async def add_token(db: AsyncSession, session: UserSession, *, token_sha256: bytes, now: datetime) -> None:
-    db.add(RefreshToken(token_sha256=token_sha256, session_id=session.id, created_at=now, expires_at=session.expires_at))
+    db.add(
+        RefreshToken(
+            token_sha256=token_sha256, session_id=session.id, created_at=now, expires_at=session.expires_at
+        )
+    )
     await db.flush()
 
 
@@ -53,9 +57,13 @@ async def revoke(db: AsyncSession, session_id: UUID, *, user_id: UUID, reason: s
     return await db.scalar(statement) is not None
 
 
-async def revoke_all(db: AsyncSession, user_id: UUID, *, keep: UUID | None, reason: str, now: datetime) -> list[UUID]:
+async def revoke_all(
+    db: AsyncSession, user_id: UUID, *, keep: UUID | None, reason: str, now: datetime
+) -> list[UUID]:
     """Ends all live sessions of a user but `keep`; returns the ended ones."""
     statement = update(UserSession).where(UserSession.user_id == user_id, UserSession.revoked_at.is_(None))
     if keep is not None:
         statement = statement.where(UserSession.id != keep)
-    return list(await db.scalars(statement.values(revoked_at=now, revoked_reason=reason).returning(UserSession.id)))
+    return list(
+        await db.scalars(statement.values(revoked_at=now, revoked_reason=reason).returning(UserSession.id))
+    )

@@ -38,9 +38,13 @@ class Device:
 
 
 class Sessions:
-    """Starts, continues and ends sessions. Opens its own transactions: a detected theft must be stored although the answer is an error."""
+    """Starts, continues and ends sessions. Opens its own transactions: a detected theft must be stored
+    although the answer is an error.
+    """
 
-    def __init__(self, *, database: Database, tokens: UserTokens, changes: IdentityChanges, settings: GatewaySettings) -> None:
+    def __init__(
+        self, *, database: Database, tokens: UserTokens, changes: IdentityChanges, settings: GatewaySettings
+    ) -> None:
         self._database = database
         self._tokens = tokens
         self._changes = changes
@@ -48,7 +52,9 @@ class Sessions:
 
     def access_token(self, account: Account, session_id: UUID) -> str:
         """A short-lived token of this person in this session."""
-        return self._tokens.sign(account.principal(sid=str(session_id)), ttl_s=self._settings.access_token_ttl_s)
+        return self._tokens.sign(
+            account.principal(sid=str(session_id)), ttl_s=self._settings.access_token_ttl_s
+        )
 
     async def start(self, user_id: UUID, device: Device) -> RefreshGrant:
         """A new session and its first refresh token."""
@@ -72,7 +78,8 @@ class Sessions:
 
         Raises:
             NoSession: unknown, expired or revoked.
-            RefreshTokenReused: replaced longer ago than the grace period, by one that was used; the session is over now.
+            RefreshTokenReused: replaced longer ago than the grace period, by one that was used; the session
+            is over now.
         """
         now = utc_now()
         async with self._database.transaction() as db:
@@ -81,22 +88,33 @@ class Sessions:
                 raise NoSession
             grant = await self._advance(db, session, token, now)
             if grant is None:
-                await repository.revoke(db, session.id, user_id=session.user_id, reason="refresh_token_reused", now=now)
+                await repository.revoke(
+                    db, session.id, user_id=session.user_id, reason="refresh_token_reused", now=now
+                )
                 await self._changes.end(db, session_subject(session.id))
         if grant is None:
-            log.warning("refresh token reuse: session ended", extra={"session_id": str(session.id), "user_id": str(session.user_id)})
+            log.warning(
+                "refresh token reuse: session ended",
+                extra={"session_id": str(session.id), "user_id": str(session.user_id)},
+            )
             raise RefreshTokenReused
         return grant
 
     async def person(self, grant: RefreshGrant) -> Account:
-        """Whose session it is, as stored now. Raises: Unauthenticated when they are gone, Forbidden when suspended."""
+        """Whose session it is, as stored now. Raises: Unauthenticated when they are gone, Forbidden when
+        suspended.
+        """
         async with self._database.transaction() as db:
             account = await directory.account(db, grant.user_id)
         account.require_active()
         return account
 
-    async def _advance(self, db: AsyncSession, session: UserSession, token: str, now: datetime) -> RefreshGrant | None:
-        """Walks from `token` to the live end of the chain, replacing that end only when it was `token` itself. None: reuse."""
+    async def _advance(
+        self, db: AsyncSession, session: UserSession, token: str, now: datetime
+    ) -> RefreshGrant | None:
+        """Walks from `token` to the live end of the chain, replacing that end only when it was `token`
+        itself. None: reuse.
+        """
         for step in range(_CHAIN_MAX):
             stored = await repository.token(db, refresh.digest(token))
             if stored is None:
@@ -115,11 +133,14 @@ class Sessions:
             token = refresh.successor(token, stored.successor_nonce)
         return None
 
-    async def _reissue(self, db: AsyncSession, session: UserSession, token: str, now: datetime) -> RefreshGrant | None:
-        """Another successor for a token whose answer was lost: nobody has used the one it was given. None: reuse.
+    async def _reissue(
+        self, db: AsyncSession, session: UserSession, token: str, now: datetime
+    ) -> RefreshGrant | None:
+        """Another successor for a token whose answer was lost: nobody has used the one it was given. None:
+        reuse.
 
-        The one that was given is void from now on. If somebody has it after all, showing it ends the session: of two
-        holders of one chain never both go on.
+        The one that was given is void from now on. If somebody has it after all, showing it ends the session:
+        of two holders of one chain never both go on.
         """
         stored = await repository.token(db, refresh.digest(token))
         if stored is None or stored.successor_nonce is None:
@@ -128,7 +149,10 @@ class Sessions:
         late = now - session.last_used_at > timedelta(seconds=self._settings.refresh_retry_s)
         if lost is None or lost.replaced_at is not None or late:
             return None
-        lost.replaced_at, lost.successor_nonce = now - timedelta(seconds=self._settings.refresh_grace_s + 1), refresh.new_nonce()
+        lost.replaced_at, lost.successor_nonce = (
+            now - timedelta(seconds=self._settings.refresh_grace_s + 1),
+            refresh.new_nonce(),
+        )
         nonce = refresh.new_nonce()
         stored.replaced_at, stored.successor_nonce = now, nonce
         token = refresh.successor(token, nonce)
@@ -142,7 +166,9 @@ class Sessions:
     async def list_of(self, principal: Principal) -> list[SessionInfo]:
         """The caller's live sessions."""
         async with self._database.transaction() as db:
-            found = await repository.live_of_user(db, principal.actor_id, now=utc_now(), limit=_SESSIONS_LISTED_MAX)
+            found = await repository.live_of_user(
+                db, principal.actor_id, now=utc_now(), limit=_SESSIONS_LISTED_MAX
+            )
         return [
             SessionInfo(
                 id=session.id,
@@ -166,7 +192,9 @@ class Sessions:
     async def revoke_all(self, user_id: UUID, *, keep: UUID | None, reason: str) -> None:
         """Ends all sessions of a user, except `keep`."""
         async with self._database.transaction() as db:
-            for session_id in await repository.revoke_all(db, user_id, keep=keep, reason=reason, now=utc_now()):
+            for session_id in await repository.revoke_all(
+                db, user_id, keep=keep, reason=reason, now=utc_now()
+            ):
                 await self._changes.end(db, session_subject(session_id))
 
     async def sign_out(self, token: str) -> None:
@@ -175,5 +203,7 @@ class Sessions:
             session = await repository.lock_session_of_token(db, refresh.digest(token))
             if session is None:
                 return
-            await repository.revoke(db, session.id, user_id=session.user_id, reason="signed_out", now=utc_now())
+            await repository.revoke(
+                db, session.id, user_id=session.user_id, reason="signed_out", now=utc_now()
+            )
             await self._changes.end(db, session_subject(session.id))

@@ -9,7 +9,9 @@ class SignInRefused(AppError):
     status, code, title = 401, "invalid_credentials", "Sign-in refused"
 
     def __init__(self) -> None:
-        super().__init__("the e-mail address or the password is wrong; an administrator can give you a new password")
+        super().__init__(
+            "the e-mail address or the password is wrong; an administrator can give you a new password"
+        )
 
 
 class EmailTaken(AppError):
@@ -30,4 +32,7 @@ class SetupTokenWrong(AppError):
     status, code, title = 403, "setup_token_required", "Set-up token needed"
 
     def __init__(self) -> None:
-        super().__init__("the first account needs the one-time SETUP_TOKEN; open the set-up link that the start of Atrium printed")
+        super().__init__(
+            "the first account needs the one-time SETUP_TOKEN; open the set-up link that the start of "
+            "Atrium printed"
+        )

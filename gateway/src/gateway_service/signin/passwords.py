@@ -1,4 +1,6 @@
-"""argon2id in threads: hashing takes tens of milliseconds and megabytes, so it never runs on the event loop and never in crowds."""
+"""argon2id in threads: hashing takes tens of milliseconds and megabytes, so it never runs on the event loop
+and never in crowds.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -25,7 +27,8 @@ class Passwords:
         self._hasher = PasswordHasher(time_cost=time_cost, memory_cost=memory_kib, parallelism=1)
         self._threads = ThreadPoolExecutor(max_workers=parallel_max, thread_name_prefix="argon2")
         self._waiting = 0
-        # In a thread: the start of the gateway does not wait for it, and the first sign-in that needs it does.
+        # In a thread: the start of the gateway does not wait for it, and the first sign-in that needs it
+        # does.
         self._nobody = self._threads.submit(self._hasher.hash, random_secret())
 
     @classmethod
@@ -42,7 +45,9 @@ class Passwords:
         return await self._run(self._hasher.hash, normalised(password))
 
     async def matches(self, stored: str | None, password: str) -> bool:
-        """Whether `password` belongs to `stored`. Without a stored hash it takes the same time and is False."""
+        """Whether `password` belongs to `stored`. Without a stored hash it takes the same time and
+        is False.
+        """
         matched = await self._run(self._verify, stored, password)
         return matched and stored is not None
 
@@ -57,7 +62,9 @@ class Passwords:
     def _verify(self, stored: str | None, password: str) -> bool:
         encoded = stored or self._nobody.result()
         # Hashes made before passwords were composed hold whatever the keyboard wrote.
-        return any(self._fits(encoded, spelling) for spelling in dict.fromkeys((normalised(password), password)))
+        return any(
+            self._fits(encoded, spelling) for spelling in dict.fromkeys((normalised(password), password))
+        )
 
     def _fits(self, encoded: str, password: str) -> bool:
         try:

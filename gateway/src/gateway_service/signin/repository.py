@@ -15,7 +15,9 @@ _SIGNUP_LOCK = 4_107_201_126
 
 
 async def lock_signups(db: AsyncSession) -> None:
-    """Until the transaction ends nobody else signs up: two first sign-ups must not both find an empty table."""
+    """Until the transaction ends nobody else signs up: two first sign-ups must not both find an
+    empty table.
+    """
     await db.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SIGNUP_LOCK})
 
 
@@ -32,5 +34,9 @@ async def password_of(db: AsyncSession, user_id: UUID) -> str | None:
 
 async def set_password(db: AsyncSession, user_id: UUID, *, password_hash: str, now: datetime) -> None:
     values = {"hash": password_hash, "changed_at": now}
-    statement = insert(Password).values(user_id=user_id, **values).on_conflict_do_update(index_elements=["user_id"], set_=values)
+    statement = (
+        insert(Password)
+        .values(user_id=user_id, **values)
+        .on_conflict_do_update(index_elements=["user_id"], set_=values)
+    )
     await db.execute(statement)

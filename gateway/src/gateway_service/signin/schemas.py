@@ -9,7 +9,8 @@ from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationInfo
 from gateway_service.people.schemas import User
 from gateway_service.signin.password_rules import PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, accepted
 
-# Company-internal domains such as corp.local are normal here; emptying the list is the library's documented switch.
+# Company-internal domains such as corp.local are normal here; emptying the list is the library's documented
+# switch.
 SPECIAL_USE_DOMAIN_NAMES.clear()
 
 
@@ -25,8 +26,14 @@ def _new_password(password: SecretStr) -> SecretStr:
     return SecretStr(accepted(password.get_secret_value()))
 
 
-Email = Annotated[str, Field(min_length=3, max_length=254, examples=["ada@example.com"]), AfterValidator(_normalised)]
-NewPassword = Annotated[SecretStr, Field(min_length=PASSWORD_CHARS_MIN, max_length=PASSWORD_CHARS_MAX), AfterValidator(_new_password)]
+Email = Annotated[
+    str, Field(min_length=3, max_length=254, examples=["ada@example.com"]), AfterValidator(_normalised)
+]
+NewPassword = Annotated[
+    SecretStr,
+    Field(min_length=PASSWORD_CHARS_MIN, max_length=PASSWORD_CHARS_MAX),
+    AfterValidator(_new_password),
+]
 GivenPassword = Annotated[SecretStr, Field(min_length=1, max_length=PASSWORD_CHARS_MAX)]
 
 
@@ -34,12 +41,17 @@ class SignUp(BaseModel):
     name: str = Field(min_length=1, max_length=120)
     email: Email
     password: NewPassword
-    setup_token: SecretStr | None = Field(default=None, max_length=512, description="only the first account may need it")
+    setup_token: SecretStr | None = Field(
+        default=None, max_length=512, description="only the first account may need it"
+    )
 
     @field_validator("password")
     @classmethod
     def _not_their_own_name(cls, password: SecretStr, info: ValidationInfo) -> SecretStr:
-        accepted(password.get_secret_value(), own_words=tuple(str(info.data.get(name, "")) for name in ("name", "email")))
+        accepted(
+            password.get_secret_value(),
+            own_words=tuple(str(info.data.get(name, "")) for name in ("name", "email")),
+        )
         return password
 
 

@@ -1,4 +1,6 @@
-"""The rules of sign-up, sign-in and passwords. Opens its own transactions, because hashing happens between them."""
+"""The rules of sign-up, sign-in and passwords. Opens its own transactions, because hashing happens between
+them.
+"""
 
 import hmac
 from uuid import UUID
@@ -60,13 +62,23 @@ class Accounts:
             raise EmailTaken from None
 
     async def sign_in(self, form: SignIn) -> Account:
-        """The person whose address and password these are. Raises: SignInRefused, Forbidden when suspended."""
+        """The person whose address and password these are. Raises: SignInRefused, Forbidden when
+        suspended.
+        """
         async with self._database.transaction() as db:
             found = await repository.credential_of(db, form.email)
         user_id, stored = found or (None, None)
-        if not await self._passwords.matches(stored, form.password.get_secret_value()) or user_id is None or stored is None:
+        if (
+            not await self._passwords.matches(stored, form.password.get_secret_value())
+            or user_id is None
+            or stored is None
+        ):
             raise SignInRefused
-        renewed = await self._passwords.hash(form.password.get_secret_value()) if self._passwords.outdated(stored) else None
+        renewed = (
+            await self._passwords.hash(form.password.get_secret_value())
+            if self._passwords.outdated(stored)
+            else None
+        )
         async with self._database.transaction() as db:
             account = await directory.account(db, user_id)
             account.require_active()
@@ -76,7 +88,9 @@ class Accounts:
         return account
 
     async def change_password(self, principal: Principal, form: PasswordChange) -> None:
-        """Replaces the caller's password. Raises: SignInRefused on a wrong current one, Forbidden for API keys."""
+        """Replaces the caller's password. Raises: SignInRefused on a wrong current one, Forbidden for API
+        keys.
+        """
         if principal.key_id is not None:
             raise Forbidden("an API key cannot change a password; sign in")
         async with self._database.transaction() as db:
@@ -99,7 +113,9 @@ class Accounts:
     async def administrator(self, email: str | None) -> Account | None:
         """The person with this address, or the first administrator."""
         async with self._database.transaction() as db:
-            user_id = await (people.first_admin_id(db) if email is None else people.id_of_email(db, email.lower()))
+            user_id = await (
+                people.first_admin_id(db) if email is None else people.id_of_email(db, email.lower())
+            )
             return None if user_id is None else await people.account_of(db, user_id)
 
     async def _admitted_role(self, db: AsyncSession, setup_token: SecretStr | None) -> Role:

@@ -10,7 +10,8 @@ Document = dict[str, Any]
 
 
 def merge(own: Document, others: Mapping[str, Document | None]) -> Document:
-    """The gateway's document with the public paths of all services; schemas get their service's name as prefix.
+    """The gateway's document with the public paths of all services; schemas get their service's name as
+    prefix.
 
     Paths under /internal and the operations routes stay out: they are not reached through the gateway.
     """
@@ -20,14 +21,30 @@ def merge(own: Document, others: Mapping[str, Document | None]) -> Document:
         if document is None:
             continue
         renamed = cast("Document", _with_prefix(document, f"{service}."))
-        public = {path: item for path, item in renamed.get("paths", {}).items() if path.startswith(("/api/", "/v1/"))}
+        public = {
+            path: item
+            for path, item in renamed.get("paths", {}).items()
+            if path.startswith(("/api/", "/v1/"))
+        }
         paths.update({path: item for path, item in public.items() if path not in paths})
-        schemas.update({f"{service}.{name}": schema for name, schema in renamed.get("components", {}).get("schemas", {}).items()})
+        schemas.update(
+            {
+                f"{service}.{name}": schema
+                for name, schema in renamed.get("components", {}).get("schemas", {}).items()
+            }
+        )
     return {
         "openapi": "3.1.0",
-        "info": {**own.get("info", {}), "title": "Atrium", "description": "What all services answer through the gateway."},
+        "info": {
+            **own.get("info", {}),
+            "title": "Atrium",
+            "description": "What all services answer through the gateway.",
+        },
         "paths": {path: item for path, item in sorted(paths.items()) if path not in _OPERATIONS},
-        "components": {"schemas": schemas, "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}},
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+        },
         "x-atrium-missing": sorted(service for service, document in others.items() if document is None),
     }
 

@@ -25,7 +25,9 @@ class MetricsPort:
         if self._server is not None or not self._port:
             return
         try:
-            self._server, _thread = start_http_server(self._port, addr=self._host, registry=self._metrics.registry)
+            self._server, _thread = start_http_server(
+                self._port, addr=self._host, registry=self._metrics.registry
+            )
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise

@@ -44,11 +44,15 @@ class Installation:
         return await self._status.get()
 
     async def document(self) -> dict[str, Any]:
-        """One OpenAPI document of the whole installation; services that are down are named in x-atrium-missing."""
+        """One OpenAPI document of the whole installation; services that are down are named in
+        x-atrium-missing.
+        """
         return await self._document.get()
 
     async def _ask_all(self) -> InstallationStatus:
-        gateway, *others = await asyncio.gather(self._ask_database(), *(self._ask(url) for url in self._services.values()))
+        gateway, *others = await asyncio.gather(
+            self._ask_database(), *(self._ask(url) for url in self._services.values())
+        )
         services = {"gateway": gateway, **dict(zip(self._services, others, strict=True))}
         return InstallationStatus(status=_overall(gateway, others), version=self._version, services=services)
 
@@ -66,7 +70,9 @@ class Installation:
             answer = await self._client.get(f"{url}/readyz", timeout=_ANSWER_MAX_S)
         except httpx.HTTPError:
             return ServiceStatus(status="down", latency_ms=None)
-        return ServiceStatus(status="ok" if answer.status_code == 200 else "down", latency_ms=_ms_since(started_s))
+        return ServiceStatus(
+            status="ok" if answer.status_code == 200 else "down", latency_ms=_ms_since(started_s)
+        )
 
     async def _collect_documents(self) -> dict[str, Any]:
         found = await asyncio.gather(*(self._document_of(url) for url in self._services.values()))

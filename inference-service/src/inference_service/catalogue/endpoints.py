@@ -10,7 +10,14 @@ from shared.clients.windows import CONTEXT_TOKENS_UNKNOWN
 
 from inference_service.catalogue.errors import ModelNotFound
 from inference_service.catalogue.prices import PriceList
-from inference_service.catalogue.schemas import ModelList, ModelView, ModelWindow, ModelWindowList, OpenAIModel, OpenAIModelList
+from inference_service.catalogue.schemas import (
+    ModelList,
+    ModelView,
+    ModelWindow,
+    ModelWindowList,
+    OpenAIModel,
+    OpenAIModelList,
+)
 from inference_service.catalogue.service import Catalogue, Deployment
 
 # What most embedding models read; theirs may stay unknown, so that no bound is built on a guess.
@@ -25,7 +32,9 @@ Reader = Annotated[Principal, Depends(require(Permission.MODELS_READ))]
 
 @router.get("/v1/models", summary="Models the caller may use, as OpenAI lists them")
 async def list_openai_models(request: Request, principal: Reader) -> OpenAIModelList:
-    return OpenAIModelList(data=[_openai(deployment) for deployment in _catalogue(request).visible_to(principal)])
+    return OpenAIModelList(
+        data=[_openai(deployment) for deployment in _catalogue(request).visible_to(principal)]
+    )
 
 
 # Ids may hold slashes: `openai-1/llama`.
@@ -33,11 +42,16 @@ async def list_openai_models(request: Request, principal: Reader) -> OpenAIModel
 async def read_openai_model(model_id: str, request: Request, principal: Reader) -> OpenAIModel:
     deployment = await _catalogue(request).find(model_id)
     if principal.models and deployment.id not in principal.models:
-        raise ModelNotFound(f"the model {model_id!r} does not exist; GET /v1/models lists those that do", extra={"param": "model"})
+        raise ModelNotFound(
+            f"the model {model_id!r} does not exist; GET /v1/models lists those that do",
+            extra={"param": "model"},
+        )
     return _openai(deployment)
 
 
-@router.get("/api/v1/inference/models", summary="Models the caller may use, with status, progress and capabilities")
+@router.get(
+    "/api/v1/inference/models", summary="Models the caller may use, with status, progress and capabilities"
+)
 async def list_models(request: Request, principal: Reader) -> ModelList:
     prices = cast("PriceList", request.app.state.prices)
     await prices.refresh(principal)

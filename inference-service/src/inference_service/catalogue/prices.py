@@ -1,4 +1,6 @@
-"""Which models billing can charge for: asked now and then for the model picker, never needed to serve a request."""
+"""Which models billing can charge for: asked now and then for the model picker, never needed to serve a
+request.
+"""
 
 import time
 
@@ -21,7 +23,9 @@ class PriceList:
         return None if self._names is None else model_id in self._names
 
     async def refresh(self, principal: Principal) -> None:
-        """Ask again when the list is old. A failure keeps the old list: the picker must work without billing."""
+        """Ask again when the list is old. A failure keeps the old list: the picker must work
+        without billing.
+        """
         now_s = time.monotonic()
         if now_s < self._due_s:
             return

@@ -35,9 +35,13 @@ class ModelView(BaseModel):
     name: str
     provider: str
     kind: Literal["chat", "embedding"]
-    context_length: int | None = Field(description="tokens it reads at most; always there, null only in answers of older versions")
+    context_length: int | None = Field(
+        description="tokens it reads at most; always there, null only in answers of older versions"
+    )
     context_source: Literal["provider", "setting", "table", "default"] = Field(
-        description="who says so: its provider, the operator, the table of known models; or nobody, and it is assumed"
+        description=(
+            "who says so: its provider, the operator, the table of known models; or nobody, and it is assumed"
+        )
     )
     output_tokens_max: int | None = Field(description="tokens of one answer at most; null: not known")
     capabilities: list[str]
@@ -46,7 +50,9 @@ class ModelView(BaseModel):
     status: Literal["ready", "loading", "down"]
     progress: Progress | dict[str, Any] | None
     detail: str | None
-    priced: bool | None = Field(description="whether billing knows its price or that it is free; null: not known now")
+    priced: bool | None = Field(
+        description="whether billing knows its price or that it is free; null: not known now"
+    )
 
 
 class ModelList(BaseModel):

@@ -48,14 +48,20 @@ class Catalogue:
 
     def visible_to(self, principal: Principal) -> list[Deployment]:
         """The models `principal` may use, in the order of the providers."""
-        return [deployment for deployment in self._current().values() if not principal.models or deployment.id in principal.models]
+        return [
+            deployment
+            for deployment in self._current().values()
+            if not principal.models or deployment.id in principal.models
+        ]
 
     def everything(self) -> list[Deployment]:
         """All models, in the order of the providers."""
         return list(self._current().values())
 
     async def find(self, model_id: str) -> Deployment:
-        """The deployment of a public id; an unknown one makes us look again at the providers. Raises: ModelNotFound."""
+        """The deployment of a public id; an unknown one makes us look again at the providers. Raises:
+        ModelNotFound.
+        """
         found = self._lookup(model_id)
         if found is None:
             await self._discovery.refresh()
@@ -71,10 +77,16 @@ class Catalogue:
         Raises: ModelNotAllowed, ModelNotFound, WrongKindOfModel, ModelLoading, ProviderUnavailable.
         """
         if principal.models and model_id not in principal.models:
-            raise ModelNotAllowed(f"this key or team may not use the model {model_id!r}; ask an administrator", extra={"param": "model"})
+            raise ModelNotAllowed(
+                f"this key or team may not use the model {model_id!r}; ask an administrator",
+                extra={"param": "model"},
+            )
         deployment = self._lookup(model_id) or await self.find(model_id)
         if deployment.model.kind != kind:
-            text = f"{model_id!r} is a model for {deployment.model.kind}, not for {kind}; choose another in GET /api/v1/inference/models"
+            text = (
+                f"{model_id!r} is a model for {deployment.model.kind}, not for {kind}; choose another in "
+                "GET /api/v1/inference/models"
+            )
             raise WrongKindOfModel(text, extra={"param": "model"})
         require_ready(deployment)
         return deployment
@@ -101,13 +113,21 @@ class Catalogue:
 
 
 def require_ready(deployment: Deployment) -> None:
-    """Raises: ModelLoading with progress for a built-in model on its way, ProviderUnavailable for one that failed."""
+    """Raises: ModelLoading with progress for a built-in model on its way, ProviderUnavailable for one that
+    failed.
+    """
     own = deployment.provider.readiness()
     if own is None or own.status == "ready":
         # Other providers are simply tried: a stale "down" must not refuse what would work.
         return
     extra: dict[str, Any] = {"progress": own.progress}
     if own.status == "loading":
-        text = own.detail or f"the built-in model {deployment.id!r} is being prepared; it answers as soon as it is ready"
+        text = (
+            own.detail
+            or f"the built-in model {deployment.id!r} is being prepared; it answers as soon as it is ready"
+        )
         raise ModelLoading(text, retry_after_s=_LOADING_RETRY_AFTER_S, extra=extra)
-    raise ProviderUnavailable(f"the built-in model {deployment.id!r} could not start: {own.detail or 'see its log'}", retry_after_s=30)
+    raise ProviderUnavailable(
+        f"the built-in model {deployment.id!r} could not start: {own.detail or 'see its log'}",
+        retry_after_s=30,
+    )

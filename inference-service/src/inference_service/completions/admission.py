@@ -28,7 +28,9 @@ class Admission:
     pseudonyms: Pseudonyms
     output_tokens_default: int
 
-    def call(self, request: ChatRequest, deployment: Deployment, principal: Principal, *, traceparent: bytes | None) -> ChatCall:
+    def call(
+        self, request: ChatRequest, deployment: Deployment, principal: Principal, *, traceparent: bytes | None
+    ) -> ChatCall:
         """The call for the provider. Raises: BadRequest for a member that it is not sent."""
         provider = deployment.provider
         _check_content(request, deployment)
@@ -64,7 +66,11 @@ def _check_content(request: ChatRequest, deployment: Deployment) -> None:
     if request.choices > 1:
         raise refusal(f"{name} gives one answer at a time; leave n out", "n", "unsupported_value")
     if is_demanded(request.body):
-        raise refusal(f"{name} cannot be made to call a tool; set tool_choice to auto or none", "tool_choice", "unsupported_value")
+        raise refusal(
+            f"{name} cannot be made to call a tool; set tool_choice to auto or none",
+            "tool_choice",
+            "unsupported_value",
+        )
     if request.has_images and any(not url.startswith("data:") for url in request.image_urls()):
         raise refusal(f"{name} takes images as data: URLs only", "messages", "unsupported_content")
 
@@ -87,10 +93,18 @@ async def fit_input(request: ChatRequest, deployment: Deployment, call: ChatCall
 def _too_long(deployment: Deployment, context: int, tokens: int) -> ContextTooLong:
     # These words are what the clients of LiteLLM and of OpenAI look for.
     text = (
-        f"This model's maximum context length is {context} tokens. However, your messages resulted in at least {tokens} tokens. "
+        f"This model's maximum context length is {context} tokens. However, your messages resulted in at "
+        f"least {tokens} tokens. "
         f"Please reduce the length of the messages for {deployment.id}."
     )
     if deployment.model.context_source == "default":
-        text += " The length is assumed, because nobody states it; an operator sets it in MODEL_CONTEXT_LENGTHS."
-    extra = {"param": "messages", "context_length": context, "context_source": deployment.model.context_source, "input_tokens": tokens}
+        text += (
+            " The length is assumed, because nobody states it; an operator sets it in MODEL_CONTEXT_LENGTHS."
+        )
+    extra = {
+        "param": "messages",
+        "context_length": context,
+        "context_source": deployment.model.context_source,
+        "input_tokens": tokens,
+    }
     return ContextTooLong(text, extra=extra)

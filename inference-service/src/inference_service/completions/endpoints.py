@@ -16,7 +16,11 @@ from inference_service.completions.service import Completions
 from inference_service.providers.protocol import Json
 from inference_service.settings import InferenceSettings
 
-_STREAM_HEADERS: Headers = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
+_STREAM_HEADERS: Headers = [
+    (b"content-type", b"text/event-stream"),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),
+]
 _CHOOSERS = frozenset({"agent-service", "chat-service"})
 _JSON_TYPE = (b"content-type", b"application/json")
 
@@ -35,7 +39,9 @@ class OpenAIDownstream:
         await self._hot.send_bytes(status, body, headers)
 
     async def begin(self, headers: Headers) -> None:
-        await self._hot.send({"type": "http.response.start", "status": 200, "headers": [*_STREAM_HEADERS, *headers]})
+        await self._hot.send(
+            {"type": "http.response.start", "status": 200, "headers": [*_STREAM_HEADERS, *headers]}
+        )
 
     async def write(self, events: bytes) -> None:
         await self._hot.send({"type": "http.response.body", "body": events, "more_body": True})
@@ -54,7 +60,9 @@ class OpenAIDownstream:
 
 
 def _chosen_id(hot: HotRequest) -> UUID | None:
-    """The id that a turn or run has noted for this dispatch, so that its cost is found even when its process dies now."""
+    """The id that a turn or run has noted for this dispatch, so that its cost is found even when its process
+    dies now.
+    """
     if hot.principal.service not in _CHOOSERS:
         return None  # anybody else could name one whose hold is paid for
     chosen = next((value for name, value in hot.scope["headers"] if name == DISPATCH_HEADER), b"")
@@ -71,7 +79,11 @@ async def create_chat_completion(hot: HotRequest) -> None:
     request = parse_chat(await hot.body(settings.request_bytes_max), limits)
     completions = cast("Completions", hot.state.completions)
     exchange = await completions.prepare(
-        request, hot.principal, OpenAIDownstream(hot), traceparent=hot.trace.traceparent, dispatch_id=_chosen_id(hot)
+        request,
+        hot.principal,
+        OpenAIDownstream(hot),
+        traceparent=hot.trace.traceparent,
+        dispatch_id=_chosen_id(hot),
     )
     cast("TaskTracker", hot.state.tasks).spawn(completions.run(exchange), "chat completion")
     try:

@@ -39,7 +39,8 @@ log = logging.getLogger(__name__)
 _BODY_BYTES_MAX = 64 * 1024 * 1024
 # After [DONE] only the end of the body is missing; waiting for it keeps the connection for the next request.
 _TRAILER_TIMEOUT_S = 0.25
-# A client that leaves once the answer has ended pays what the provider reports: this long the report is waited for.
+# A client that leaves once the answer has ended pays what the provider reports: this long the report is
+# waited for.
 _USAGE_WAIT_S = 5.0
 _DONE = b"data: [DONE]\n\n"
 
@@ -63,7 +64,9 @@ class Plan:
     bound: Bound
     answer_s_max: float  # from the dispatch to the end of the answer
     dispatch_id: UUID | None = None  # chosen by the caller
-    drain: bool = False  # read on to the end when the client leaves: the provider bills the whole answer in any case
+    drain: bool = (
+        False  # read on to the end when the client leaves: the provider bills the whole answer in any case
+    )
 
 
 class Exchange:
@@ -87,7 +90,9 @@ class Exchange:
         return self._plan.principal
 
     def leave(self) -> None:
-        """The client is gone: stop the provider at once and settle what came; once it has finished, hear its figures first."""
+        """The client is gone: stop the provider at once and settle what came; once it has finished, hear its
+        figures first.
+        """
         self._left = True
         if self._plan.drain:
             return
@@ -117,7 +122,9 @@ class Exchange:
             await self._downstream.refuse(error)
             return
         if self._left or self._stopped_by is not None:
-            await self._meter.release(dispatch, "client left before dispatch" if self._left else "ended before dispatch")
+            await self._meter.release(
+                dispatch, "client left before dispatch" if self._left else "ended before dispatch"
+            )
             if self._stopped_by is not None:
                 await self._downstream.refuse(self._stopped_by)
             return
@@ -186,7 +193,9 @@ class Exchange:
         report = usage_of(whole.members)
         usage, source = await self._figures.of_report(report, whole.count())
         figures = provider_figures(whole.members.get("id"), report)
-        charge = await self._meter.settle(dispatch, usage, source=source, outcome=Outcome.COMPLETE, figures=figures)
+        charge = await self._meter.settle(
+            dispatch, usage, source=source, outcome=Outcome.COMPLETE, figures=figures
+        )
         if charge.cost_nano is not None:
             headers.append((b"x-atrium-cost-nano", str(charge.cost_nano).encode()))
         await self._downstream.answer(whole.body, headers)
@@ -210,8 +219,12 @@ class Exchange:
             async with asyncio.timeout(_TRAILER_TIMEOUT_S):
                 await response.read(_BODY_BYTES_MAX)
 
-    async def _pump(self, dispatch: Dispatch, response: ProviderResponse, headers: Headers) -> AppError | None:
-        """One write downstream per read upstream, until the provider says that it is done; gives what broke it off."""
+    async def _pump(
+        self, dispatch: Dispatch, response: ProviderResponse, headers: Headers
+    ) -> AppError | None:
+        """One write downstream per read upstream, until the provider says that it is done; gives what broke
+        it off.
+        """
         try:
             async with asyncio.timeout_at(self._deadline_s):
                 await self._relay_events(dispatch, response, headers)
@@ -235,9 +248,15 @@ class Exchange:
 
     def _too_long(self) -> AppError:
         provider, seconds = self._origin().provider, self._plan.answer_s_max
-        text = f"provider {provider} did not end its answer within {seconds:g} s; ask for a shorter one, or try again"
+        text = (
+            f"provider {provider} did not end its answer within {seconds:g} s; ask for a shorter one, or "
+            "try again"
+        )
         setting = "STREAM_TIMEOUT_S" if self._plan.request.stream else "ANSWER_TIMEOUT_S"
-        return told(AnswerTimedOut(text, extra={"provider": provider}), f"{self._origin().address}: longer than {setting}={seconds:g}")
+        return told(
+            AnswerTimedOut(text, extra={"provider": provider}),
+            f"{self._origin().address}: longer than {setting}={seconds:g}",
+        )
 
     async def _pass_on(self, dispatch: Dispatch, events: bytes, headers: Headers) -> None:
         if not events:
@@ -262,7 +281,9 @@ class Exchange:
         if relay.error is not None:
             return error_in_answer(self._origin(), relay.error)
         if relay.broken is not None:
-            return AnswerBroken(f"provider {self._origin().provider} sent a stream that cannot be read: {relay.broken}")
+            return AnswerBroken(
+                f"provider {self._origin().provider} sent a stream that cannot be read: {relay.broken}"
+            )
         if not relay.finished and not relay.cut:
             return AnswerBroken(f"provider {self._origin().provider} ended its answer too early")
         return None
@@ -270,7 +291,9 @@ class Exchange:
     async def _end_complete(self, dispatch: Dispatch, headers: Headers) -> None:
         """Settle, then tell: the figures in the last event are in the ledger before anybody reads them."""
         usage, source = await self._figures.of_stream(self._relay)
-        charge = await self._meter.settle(dispatch, usage, source=source, outcome=Outcome.COMPLETE, figures=self._told())
+        charge = await self._meter.settle(
+            dispatch, usage, source=source, outcome=Outcome.COMPLETE, figures=self._told()
+        )
         if not self._begun:
             self._begun = True
             await self._downstream.begin(headers)
@@ -295,11 +318,15 @@ class Exchange:
     async def _settle_after_leave(self, dispatch: Dispatch) -> None:
         self._phase = Phase.CLOSING
         usage, source = await self._figures.when_left(self._relay, dispatch)
-        await self._meter.settle(dispatch, usage, source=source, outcome=Outcome.STOPPED, figures=self._told())
+        await self._meter.settle(
+            dispatch, usage, source=source, outcome=Outcome.STOPPED, figures=self._told()
+        )
         if self._stopped_by is None:
             return
         if self._begun:
-            await self._downstream.end(b"event: error\n" + _event(self._downstream.error_event(self._stopped_by)))
+            await self._downstream.end(
+                b"event: error\n" + _event(self._downstream.error_event(self._stopped_by))
+            )
         else:
             await self._downstream.refuse(self._stopped_by)
 

@@ -26,7 +26,9 @@ class Figures:
         return await self.of_report(relay.usage, relay.count)
 
     async def of_report(self, report: Json | None, count: Count) -> tuple[Usage, Source]:
-        """The provider's figures; with several choices never below what was seen, since some count one choice only."""
+        """The provider's figures; with several choices never below what was seen, since some count one choice
+        only.
+        """
         usage = from_openai(report) if report is not None else None
         if usage is None:
             return await self.counted(count.tokens)
@@ -35,7 +37,9 @@ class Figures:
         return usage, Source.PROVIDER
 
     async def when_left(self, relay: EventRelay, dispatch: Dispatch) -> tuple[Usage, Source]:
-        """An answer that was left: the provider's figures once it had finished, else not less than what it may bill."""
+        """An answer that was left: the provider's figures once it had finished, else not less than what it
+        may bill.
+        """
         if relay.finish_seen and relay.usage is not None:
             return await self.of_report(relay.usage, relay.count)
         seen = relay.count.when_left() if self.request.stream else tokens_unseen(dispatch.latency_ms() / 1000)
@@ -48,7 +52,9 @@ class Figures:
         counted = await self.provider.count_input_tokens(self.call)
         estimate = min(self.request.input_tokens_estimate, self.bound.input_tokens_max)
         source = Source.PARTIAL if counted is None else Source.TOKENIZER
-        return Usage(input_tokens=estimate if counted is None else counted, output_tokens=output_tokens), source
+        return Usage(
+            input_tokens=estimate if counted is None else counted, output_tokens=output_tokens
+        ), source
 
     async def _at_least(self, report: Json | None, output_tokens: int) -> tuple[Usage, Source]:
         """What was reported so far, raised to what was seen."""

@@ -14,7 +14,13 @@ _NUMBERS: Mapping[str, tuple[float, float]] = {
     "repetition_penalty": (0, 10),
     "repeat_penalty": (0, 10),
 }
-_TEXTS: Mapping[str, int] = {"user": 512, "safety_identifier": 512, "prompt_cache_key": 512, "reasoning_effort": 32, "verbosity": 32}
+_TEXTS: Mapping[str, int] = {
+    "user": 512,
+    "safety_identifier": 512,
+    "prompt_cache_key": 512,
+    "reasoning_effort": 32,
+    "verbosity": 32,
+}
 _STOPS_MAX = 16
 _STOP_CHARS_MAX = 4096
 _TOOL_NAME_CHARS_MAX = 256
@@ -52,7 +58,11 @@ def _check_stop(stop: object) -> None:
         return
     entries = cast("list[object]", stop) if isinstance(stop, list) else [stop]
     if not all(isinstance(entry, str) and len(entry) <= _STOP_CHARS_MAX for entry in entries):
-        raise refusal(f"stop must be a string or a list of strings of at most {_STOP_CHARS_MAX} characters", "stop", "invalid_type")
+        raise refusal(
+            f"stop must be a string or a list of strings of at most {_STOP_CHARS_MAX} characters",
+            "stop",
+            "invalid_type",
+        )
     if len(entries) > _STOPS_MAX:
         raise refusal(f"stop holds more than {_STOPS_MAX} strings", "stop")
 
@@ -68,7 +78,10 @@ def _check_tool_choice(choice: object, tools: object) -> None:
     named = chosen.get("function") if chosen.get("type") in {"function", None} else None
     name = cast("Json", named).get("name") if isinstance(named, dict) else None
     if not isinstance(name, str) or len(name) > _TOOL_NAME_CHARS_MAX:
-        raise refusal('tool_choice must be none, auto, required or {"type": "function", "function": {"name": ...}}', "tool_choice")
+        raise refusal(
+            'tool_choice must be none, auto, required or {"type": "function", "function": {"name": ...}}',
+            "tool_choice",
+        )
     offered = cast("list[Json]", tools) if isinstance(tools, list) else []  # which are well-formed by now
     if all(tool["function"]["name"] != name for tool in offered):
         raise refusal("tool_choice names a tool that is not among tools", "tool_choice")
@@ -78,15 +91,21 @@ def _check_biases(biases: object) -> None:
     if biases is None:
         return
     if not isinstance(biases, dict) or len(cast("Json", biases)) > _BIASES_MAX:
-        raise refusal(f"logit_bias must be an object of at most {_BIASES_MAX} token ids", "logit_bias", "invalid_type")
+        raise refusal(
+            f"logit_bias must be an object of at most {_BIASES_MAX} token ids", "logit_bias", "invalid_type"
+        )
     for token, bias in cast("Json", biases).items():
         is_number = isinstance(bias, int | float) and not isinstance(bias, bool)
         if not token.isdigit() or not is_number or not -_BIAS_MAX <= bias <= _BIAS_MAX:
-            raise refusal(f"logit_bias must give token ids numbers between -{_BIAS_MAX} and {_BIAS_MAX}", "logit_bias")
+            raise refusal(
+                f"logit_bias must give token ids numbers between -{_BIAS_MAX} and {_BIAS_MAX}", "logit_bias"
+            )
 
 
 def _check_metadata(metadata: object) -> None:
     if metadata is None:
         return
     if not isinstance(metadata, dict) or size_of(cast("Json", metadata), "metadata") > _METADATA_BYTES_MAX:
-        raise refusal(f"metadata must be an object of at most {_METADATA_BYTES_MAX} bytes", "metadata", "invalid_type")
+        raise refusal(
+            f"metadata must be an object of at most {_METADATA_BYTES_MAX} bytes", "metadata", "invalid_type"
+        )

@@ -13,7 +13,9 @@ _TEXTS_MAX = 1000
 
 
 class Mender:
-    """One per stream: `mend` changes a chunk so that its texts are whole, and keeps an open half for the next one."""
+    """One per stream: `mend` changes a chunk so that its texts are whole, and keeps an open half for the next
+    one.
+    """
 
     def __init__(self) -> None:
         self._joiners: dict[_Path, SurrogateJoiner] = {}
@@ -33,10 +35,17 @@ class Mender:
             self._join(cast("Json", delta), (index,))
         if not choice.get("finish_reason"):
             return
-        rest = {path[1]: joiner.end() for path, joiner in self._joiners.items() if path[0] == index and len(path) == 2 and joiner.holds}
+        rest = {
+            path[1]: joiner.end()
+            for path, joiner in self._joiners.items()
+            if path[0] == index and len(path) == 2 and joiner.holds
+        }
         if rest:
             texts: Json = cast("Json", delta) if isinstance(delta, dict) else {}
-            choice["delta"] = {**texts, **{str(name): f"{texts.get(str(name)) or ''}{text}" for name, text in rest.items()}}
+            choice["delta"] = {
+                **texts,
+                **{str(name): f"{texts.get(str(name)) or ''}{text}" for name, text in rest.items()},
+            }
 
     def _join(self, holder: Json, path: _Path) -> None:
         for name, value in holder.items():

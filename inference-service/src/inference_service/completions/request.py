@@ -6,7 +6,16 @@ from typing import cast
 
 from inference_service.completions.image_urls import check_image_url
 from inference_service.completions.parameters import check_parameters
-from inference_service.json_fields import Json, boolean, integer, model_name, parse_object, refusal, size_of, utf8_bytes
+from inference_service.json_fields import (
+    Json,
+    boolean,
+    integer,
+    model_name,
+    parse_object,
+    refusal,
+    size_of,
+    utf8_bytes,
+)
 from inference_service.members import unlisted_bytes
 from inference_service.metering.estimate import beyond_bytes
 
@@ -21,7 +30,8 @@ _TOKENS_PER_MESSAGE = 16
 _TOKENS_PER_REQUEST = 64
 # What templates write around tool schemas (Qwen: about 160 tokens).
 _TOKENS_FOR_TOOLS = 512
-# The dearest image of a listed provider: 8 tiles of 5,667 tokens and 2,833 (OpenAI's vision guide, small models).
+# The dearest image of a listed provider: 8 tiles of 5,667 tokens and 2,833 (OpenAI's vision guide, small
+# models).
 _TOKENS_PER_IMAGE = 49_152
 _BYTES_PER_TOKEN = 4
 _ROLE_AND_CONTENT = frozenset({"role", "content"})
@@ -40,7 +50,9 @@ class RequestLimits:
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """A checked request. `body` is what the client sent; the bounds count every token the input can become."""
+    """A checked request. `body` is what the client sent; the bounds count every token the input can
+    become.
+    """
 
     body: Json
     model: str
@@ -55,7 +67,9 @@ class ChatRequest:
     def image_urls(self) -> list[str]:
         """The addresses of all images, as they were sent."""
         contents = [message.get("content") for message in cast("list[Json]", self.body["messages"])]
-        parts = [part for content in contents if isinstance(content, list) for part in cast("list[Json]", content)]
+        parts = [
+            part for content in contents if isinstance(content, list) for part in cast("list[Json]", content)
+        ]
         return [part["image_url"]["url"] for part in parts if part["type"] == "image_url"]
 
 
@@ -67,7 +81,12 @@ def parse_chat(raw: bytes, limits: RequestLimits) -> ChatRequest:
     schema_bytes = _check_tools(body) + _check_response_format(body) + unlisted_bytes(body)
     check_parameters(body)
     stream = boolean(body, "stream")
-    overhead = _TOKENS_PER_REQUEST + messages * _TOKENS_PER_MESSAGE + extra_tokens + (_TOKENS_FOR_TOOLS if body.get("tools") else 0)
+    overhead = (
+        _TOKENS_PER_REQUEST
+        + messages * _TOKENS_PER_MESSAGE
+        + extra_tokens
+        + (_TOKENS_FOR_TOOLS if body.get("tools") else 0)
+    )
     return ChatRequest(
         body=body,
         model=model,
@@ -76,14 +95,20 @@ def parse_chat(raw: bytes, limits: RequestLimits) -> ChatRequest:
         choices=integer(body, "n", least=1, most=limits.choices_max) or 1,
         output_tokens_asked=_output_tokens(body),
         input_tokens_bound=content_bytes + schema_bytes + overhead,
-        input_tokens_estimate=-(-(content_bytes + schema_bytes) // _BYTES_PER_TOKEN) + messages * 4 + 3 + beyond_bytes(body["messages"]),
+        input_tokens_estimate=-(-(content_bytes + schema_bytes) // _BYTES_PER_TOKEN)
+        + messages * 4
+        + 3
+        + beyond_bytes(body["messages"]),
         has_images=extra_tokens > 0,
     )
 
 
 def _output_tokens(body: Json) -> int | None:
     """The smaller of the two names the limit has had."""
-    named = [integer(body, name, least=1, most=_OUTPUT_TOKENS_MAX) for name in ("max_completion_tokens", "max_tokens")]
+    named = [
+        integer(body, name, least=1, most=_OUTPUT_TOKENS_MAX)
+        for name in ("max_completion_tokens", "max_tokens")
+    ]
     given = [value for value in named if value is not None]
     return min(given) if given else None
 
@@ -125,7 +150,9 @@ def _check_tool(entry: object, param: str) -> None:
         raise refusal(f'{param} must be {{"type": "function", "function": {{...}}}}', f"{param}.type")
     name = cast("Json", function).get("name")
     if not isinstance(name, str) or not name:
-        raise refusal(f"{param}.function.name must be a string", f"{param}.function.name", "missing_required_parameter")
+        raise refusal(
+            f"{param}.function.name must be a string", f"{param}.function.name", "missing_required_parameter"
+        )
 
 
 def _check_response_format(body: Json) -> int:
@@ -139,7 +166,11 @@ def _check_response_format(body: Json) -> int:
     if chosen.get("type") not in _FORMATS:
         raise refusal("response_format.type must be text, json_object or json_schema", "response_format.type")
     if chosen["type"] == "json_schema" and not isinstance(chosen.get("json_schema"), dict):
-        raise refusal("response_format.json_schema must be an object", "response_format.json_schema", "missing_required_parameter")
+        raise refusal(
+            "response_format.json_schema must be an object",
+            "response_format.json_schema",
+            "missing_required_parameter",
+        )
     return size_of(chosen, "response_format") if len(chosen) > 1 else 0
 
 
@@ -167,13 +198,23 @@ def _measure_message(entry: object, place: int) -> tuple[int, int]:
     message = cast("Json", entry)
     role = message.get("role")
     if not isinstance(role, str) or role not in _ROLES:
-        raise refusal(f"messages[{place}].role must be one of {', '.join(sorted(_ROLES))}", f"messages[{place}].role")
+        raise refusal(
+            f"messages[{place}].role must be one of {', '.join(sorted(_ROLES))}", f"messages[{place}].role"
+        )
     param = f"messages[{place}]"
     if role == "tool" and not isinstance(message.get("tool_call_id"), str):
-        raise refusal(f"{param}.tool_call_id must name the call this answers", f"{param}.tool_call_id", "missing_required_parameter")
+        raise refusal(
+            f"{param}.tool_call_id must name the call this answers",
+            f"{param}.tool_call_id",
+            "missing_required_parameter",
+        )
     _check_calls(message, param)
     # Whatever stands beside the content can become input: names, calls, reasoning handed back.
-    beside = {name: value for name, value in message.items() if name not in _ROLE_AND_CONTENT} if len(message) > _PLAIN else None
+    beside = (
+        {name: value for name, value in message.items() if name not in _ROLE_AND_CONTENT}
+        if len(message) > _PLAIN
+        else None
+    )
     size_bytes = size_of(beside, param) if beside else 0
     content = message.get("content")
     if isinstance(content, str):
@@ -190,7 +231,11 @@ def _check_calls(message: Json, param: str) -> None:
         return
     entries = cast("list[object]", calls) if isinstance(calls, list) else [None]
     if len(entries) > _CALLS_MAX or not all(isinstance(entry, dict) for entry in entries):
-        raise refusal(f"{param}.tool_calls must be a list of at most {_CALLS_MAX} calls", f"{param}.tool_calls", "invalid_type")
+        raise refusal(
+            f"{param}.tool_calls must be a list of at most {_CALLS_MAX} calls",
+            f"{param}.tool_calls",
+            "invalid_type",
+        )
 
 
 def _measure_parts(content: object, param: str) -> tuple[int, int]:
@@ -204,7 +249,9 @@ def _measure_parts(content: object, param: str) -> tuple[int, int]:
         kind = cast("Json", part).get("type") if isinstance(part, dict) else None
         measure = _PARTS.get(kind) if isinstance(kind, str) else None
         if measure is None:
-            raise refusal(f"{param}[{place}].type must be one of {', '.join(sorted(_PARTS))}", f"{param}[{place}].type")
+            raise refusal(
+                f"{param}[{place}].type must be one of {', '.join(sorted(_PARTS))}", f"{param}[{place}].type"
+            )
         part_bytes, part_tokens = measure(cast("Json", part), f"{param}[{place}]")
         size_bytes += part_bytes + _measure_beside(cast("Json", part), f"{param}[{place}]")
         tokens += part_tokens
@@ -212,13 +259,19 @@ def _measure_parts(content: object, param: str) -> tuple[int, int]:
 
 
 def _measure_beside(part: Json, param: str) -> int:
-    """Bytes of what stands beside the part's own member. Some servers read a part by its members, not by its type."""
+    """Bytes of what stands beside the part's own member. Some servers read a part by its members, not by its
+    type.
+    """
     if len(part) <= _PLAIN:
         return 0
     own = part["type"]
     for name in _PARTS:
         if name != own and part.get(name) is not None:
-            raise refusal(f"{param}.{name} does not belong to a part of type {own}", f"{param}.{name}", "unknown_parameter")
+            raise refusal(
+                f"{param}.{name} does not belong to a part of type {own}",
+                f"{param}.{name}",
+                "unknown_parameter",
+            )
     return size_of({name: value for name, value in part.items() if name not in {"type", own}}, param)
 
 
@@ -237,7 +290,9 @@ def _measure_image(part: Json, param: str) -> tuple[int, int]:
     image = part.get("image_url")
     url = cast("Json", image).get("url") if isinstance(image, dict) else None
     if not isinstance(url, str):
-        raise refusal(f"{param}.image_url.url must be a string", f"{param}.image_url", "missing_required_parameter")
+        raise refusal(
+            f"{param}.image_url.url must be a string", f"{param}.image_url", "missing_required_parameter"
+        )
     check_image_url(url, f"{param}.image_url.url")
     members = cast("Json", image)
     if len(members) == 1:
@@ -245,7 +300,9 @@ def _measure_image(part: Json, param: str) -> tuple[int, int]:
     detail = members.get("detail")
     if detail is not None and (not isinstance(detail, str) or len(detail) > _DETAIL_CHARS_MAX):
         raise refusal(f"{param}.image_url.detail must be low, high or auto", f"{param}.image_url.detail")
-    return size_of({name: value for name, value in members.items() if name != "url"}, f"{param}.image_url"), _TOKENS_PER_IMAGE
+    return size_of(
+        {name: value for name, value in members.items() if name != "url"}, f"{param}.image_url"
+    ), _TOKENS_PER_IMAGE
 
 
 _PARTS: Mapping[str, Callable[[Json, str], tuple[int, int]]] = {

@@ -18,7 +18,10 @@ class ChatMessage(BaseModel):
 
 
 class StreamOptions(BaseModel):
-    include_usage: bool = Field(default=False, description="end the stream with an event that carries usage, cost_nano and remaining_nano")
+    include_usage: bool = Field(
+        default=False,
+        description="end the stream with an event that carries usage, cost_nano and remaining_nano",
+    )
 
 
 class ChatCompletionRequest(BaseModel):

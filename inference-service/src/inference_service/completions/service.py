@@ -18,7 +18,9 @@ from inference_service.metering.meter import Bound, Meter
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeLimits:
-    """How long one answer may take in all. A provider that sends a byte now and then keeps every other time-out from passing."""
+    """How long one answer may take in all. A provider that sends a byte now and then keeps every other
+    time-out from passing.
+    """
 
     stream_s: float
     whole_s: float
@@ -76,5 +78,14 @@ class Completions:
         )
         drain = deployment.provider.kind in self.drain_kinds
         answer_s_max = self.limits.stream_s if request.stream else self.limits.whole_s
-        plan = Plan(principal, request, deployment, call, bound, answer_s_max=answer_s_max, dispatch_id=dispatch_id, drain=drain)
+        plan = Plan(
+            principal,
+            request,
+            deployment,
+            call,
+            bound,
+            answer_s_max=answer_s_max,
+            dispatch_id=dispatch_id,
+            drain=drain,
+        )
         return Exchange(self.meter, downstream, plan)

@@ -1,4 +1,6 @@
-"""Reads a provider's event stream: whole events pass as they came, usage and errors are kept, and what was said is counted."""
+"""Reads a provider's event stream: whole events pass as they came, usage and errors are kept, and what was
+said is counted.
+"""
 
 import re
 from collections.abc import Mapping
@@ -21,10 +23,12 @@ _NAMED_ERROR = re.compile(rb"^event:[ ]?error$", re.MULTILINE)
 
 
 class EventRelay:
-    """Feeds on upstream bytes and gives back what may go downstream: whole events, in groups as they arrived, none joined or split.
+    """Feeds on upstream bytes and gives back what may go downstream: whole events, in groups as they arrived,
+    none joined or split.
 
-    Usage is kept and taken out of the stream. [DONE], an error of the provider, a stream that is not what an OpenAI-compatible server
-    sends (`broken` says how), and more output than `output_tokens_max` (`cut`) end it.
+    Usage is kept and taken out of the stream. [DONE], an error of the provider, a stream that is not what an
+    OpenAI-compatible server sends (`broken` says how), and more output than `output_tokens_max` (`cut`) end
+    it.
     """
 
     def __init__(self) -> None:
@@ -110,7 +114,10 @@ class EventRelay:
     def cut_event(self, model: str) -> Json:
         """The event that ends every choice that was still speaking for its length."""
         nothing: Json = {}
-        ends: list[Json] = [{"index": index, "delta": nothing, "finish_reason": "length"} for index in sorted(self._speaking or {0})]
+        ends: list[Json] = [
+            {"index": index, "delta": nothing, "finish_reason": "length"}
+            for index in sorted(self._speaking or {0})
+        ]
         return self._event(model, ends)
 
     def _event(self, model: str, choices: list[Json]) -> Json:
@@ -182,7 +189,8 @@ class EventRelay:
         if not isinstance(chunk, dict):
             self._break()
             return b""
-        # From here on each event of this stream is looked at: the other half of a character may be in any of them.
+        # From here on each event of this stream is looked at: the other half of a character may be in any of
+        # them.
         self._mender = self._mender or Mender()
         members = cast("Json", chunk)
         return self._take(members, b"data: " + self._mender.mend(members))
@@ -233,13 +241,17 @@ class EventRelay:
     def _note_usage(self, report: Json) -> None:
         """Figures add to what was told before; a late zero takes nothing back."""
         known = self.usage or {}
-        self.usage = {**known, **{name: value for name, value in report.items() if value or name not in known}}
+        self.usage = {
+            **known,
+            **{name: value for name, value in report.items() if value or name not in known},
+        }
 
     def _without_usage(self, chunk: Json) -> bytes:
         if not chunk.get("choices"):
             self.usage_event = chunk
             return b""
-        # Usage beside content (or running totals on every event): the content passes, the figures wait for settlement.
+        # Usage beside content (or running totals on every event): the content passes, the figures wait for
+        # settlement.
         del chunk["usage"]
         return b"data: " + orjson.dumps(chunk)
 

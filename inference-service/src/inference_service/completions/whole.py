@@ -25,7 +25,11 @@ class Whole:
 
     @property
     def choices(self) -> list[Json]:
-        return [cast("Json", choice) for choice in cast("list[object]", self.members["choices"]) if isinstance(choice, dict)]
+        return [
+            cast("Json", choice)
+            for choice in cast("list[object]", self.members["choices"])
+            if isinstance(choice, dict)
+        ]
 
     def count(self) -> Count:
         """What its messages say."""
@@ -37,7 +41,9 @@ class Whole:
         return count
 
     def as_events(self) -> bytes:
-        """The same answer as a stream: one event with what each choice says, one with its end, then usage. Raises: AnswerBroken."""
+        """The same answer as a stream: one event with what each choice says, one with its end, then usage.
+        Raises: AnswerBroken.
+        """
         try:
             return self._as_events()
         except orjson.JSONEncodeError as error:
@@ -50,8 +56,19 @@ class Whole:
         for choice in self.choices:
             place = {"index": choice.get("index") or 0}
             delta: object = choice.get("message") or choice.get("delta")
-            events.append(_event({**head, "choices": [{**place, "delta": _indexed(delta), "finish_reason": None}]}))
-            events.append(_event({**head, "choices": [{**place, "delta": {}, "finish_reason": choice.get("finish_reason") or "stop"}]}))
+            events.append(
+                _event({**head, "choices": [{**place, "delta": _indexed(delta), "finish_reason": None}]})
+            )
+            events.append(
+                _event(
+                    {
+                        **head,
+                        "choices": [
+                            {**place, "delta": {}, "finish_reason": choice.get("finish_reason") or "stop"}
+                        ],
+                    }
+                )
+            )
         if isinstance(self.members.get("usage"), dict):
             events.append(_event({**head, "choices": [], "usage": self.members["usage"]}))
         return b"".join(events) + _DONE
@@ -72,7 +89,10 @@ def read_whole(body: bytes, origin: Origin) -> Whole:
     if (error := error_of(answer)) is not None:
         raise error_in_answer(origin, error)
     if not isinstance(answer.get("choices"), list):
-        text = "the provider's answer is not a chat completion; an administrator should check that its address is right"
+        text = (
+            "the provider's answer is not a chat completion; an administrator should check that its "
+            "address is right"
+        )
         raise AnswerBroken(text, extra={"provider": origin.provider})
     return Whole(answer, body)
 
@@ -93,7 +113,11 @@ def _indexed(message: object) -> object:
     calls = members.get("tool_calls")
     if not isinstance(calls, list):
         return members
-    numbered = [{"index": place, **cast("Json", call)} for place, call in enumerate(cast("list[object]", calls)) if isinstance(call, dict)]
+    numbered = [
+        {"index": place, **cast("Json", call)}
+        for place, call in enumerate(cast("list[object]", calls))
+        if isinstance(call, dict)
+    ]
     return {**members, "tool_calls": numbered}
 
 

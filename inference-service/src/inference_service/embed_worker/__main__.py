@@ -6,11 +6,18 @@ from pathlib import Path
 from typing import BinaryIO
 
 from inference_service.embed_worker.encoder import Encoder
-from inference_service.embed_worker.frames import FRAME_BYTES_MAX, LENGTH, EmbedReply, decode_request, encode_reply
+from inference_service.embed_worker.frames import (
+    FRAME_BYTES_MAX,
+    LENGTH,
+    EmbedReply,
+    decode_request,
+    encode_reply,
+)
 from inference_service.embed_worker.memory import give_back
 from inference_service.embed_worker.scoring import Scorer, TokenCache
 
-# A pause this long means that the work is over: what it left is given back then, and not between two batches that need it again.
+# A pause this long means that the work is over: what it left is given back then, and not between two batches
+# that need it again.
 _IDLE_S = 0.25
 
 
@@ -33,8 +40,12 @@ def _answer(encoder: Encoder, scorer: Scorer, payload: bytes) -> EmbedReply:
         else:
             dimensions, (values, tokens) = 1, scorer.score(request.query, request.texts)
     except Exception as error:  # noqa: BLE001 - the edge of the process: one bad batch must not end it
-        return EmbedReply(id=request.id, dimensions=0, tokens=[], vectors=b"", error=f"{type(error).__name__}: {error}")
-    return EmbedReply(id=request.id, dimensions=dimensions, tokens=tokens, vectors=values.astype("<f4").tobytes())
+        return EmbedReply(
+            id=request.id, dimensions=0, tokens=[], vectors=b"", error=f"{type(error).__name__}: {error}"
+        )
+    return EmbedReply(
+        id=request.id, dimensions=dimensions, tokens=tokens, vectors=values.astype("<f4").tobytes()
+    )
 
 
 def main(folder: str, threads: str) -> None:

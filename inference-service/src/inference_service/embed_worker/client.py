@@ -14,13 +14,21 @@ from shared.background import Periodic
 from shared.errors import TooManyRequests, Unavailable
 from shared.fair_queue import FairQueue, Priority, QueueFullError
 
-from inference_service.embed_worker.frames import FRAME_BYTES_MAX, LENGTH, EmbedReply, EmbedRequest, decode_reply, encode_request
+from inference_service.embed_worker.frames import (
+    FRAME_BYTES_MAX,
+    LENGTH,
+    EmbedReply,
+    EmbedRequest,
+    decode_reply,
+    encode_request,
+)
 
 log = logging.getLogger(__name__)
 
 START_TIMEOUT_S = 60.0
 ANSWER_TIMEOUT_S = 120.0
-# Of one turn: about 0.1 s of a core. A question waits for no more than that, whoever has documents read meanwhile.
+# Of one turn: about 0.1 s of a core. A question waits for no more than that, whoever has documents read
+# meanwhile.
 _TURN_TOKENS_MAX = 512
 _TURN_TEXTS_MAX = 32
 _TEXT_TOKENS_MAX = 256  # what the model reads of a text
@@ -48,17 +56,23 @@ class WorkerDiedError(Exception):
 
 
 class EmbedWorker:
-    """One worker process; small batches go through it one after another, which is all that its cores can do anyway, in fair turns."""
+    """One worker process; small batches go through it one after another, which is all that its cores can do
+    anyway, in fair turns.
+    """
 
     def __init__(self, folder: Path, *, threads: int, idle_s: float) -> None:
         self._folder = folder
         self._threads = threads
         self._idle_s = idle_s
         self._process: asyncio.subprocess.Process | None = None
-        self._queue = FairQueue[UUID | None](places_max=_REQUESTS_MAX, places_per_owner_max=_REQUESTS_PER_OWNER_MAX)
+        self._queue = FairQueue[UUID | None](
+            places_max=_REQUESTS_MAX, places_per_owner_max=_REQUESTS_PER_OWNER_MAX
+        )
         self._next_id = 0
         self._used_at_s = 0.0
-        self._idle_watch = Periodic("embed worker idle watch", min(_IDLE_CHECK_S, idle_s), self._stop_when_idle)
+        self._idle_watch = Periodic(
+            "embed worker idle watch", min(_IDLE_CHECK_S, idle_s), self._stop_when_idle
+        )
 
     @property
     def pid(self) -> int | None:
@@ -83,15 +97,23 @@ class EmbedWorker:
         turns, parts = turns_of(texts), list[EmbedReply]()
         with self._place(owner):
             for turn in turns:
-                parts.append(await self._batch([texts[index] for index in turn], None, owner=owner, priority=priority))
+                parts.append(
+                    await self._batch([texts[index] for index in turn], None, owner=owner, priority=priority)
+                )
         return _in_order(turns, parts)
 
-    async def rerank(self, query: str, documents: list[str], *, owner: UUID | None, priority: Priority) -> EmbedReply:
-        """One score per document in their order; tokens of the query first. Raises: EmbeddingsUnavailable, TooManyEmbeddings."""
+    async def rerank(
+        self, query: str, documents: list[str], *, owner: UUID | None, priority: Priority
+    ) -> EmbedReply:
+        """One score per document in their order; tokens of the query first. Raises: EmbeddingsUnavailable,
+        TooManyEmbeddings.
+        """
         turns, parts, query_tokens = turns_of(documents), list[EmbedReply](), 0
         with self._place(owner):
             for turn in turns:
-                part = await self._batch([documents[index] for index in turn], query, owner=owner, priority=priority)
+                part = await self._batch(
+                    [documents[index] for index in turn], query, owner=owner, priority=priority
+                )
                 query_tokens = part.tokens[0]
                 parts.append(replace(part, tokens=part.tokens[1:]))
         reply = _in_order(turns, parts)
@@ -104,11 +126,18 @@ class EmbedWorker:
                 yield
         except QueueFullError as error:
             if error.own:
-                text = f"{_REQUESTS_PER_OWNER_MAX} of your requests to the embedding model are waiting; send more when some are answered"
+                text = (
+                    f"{_REQUESTS_PER_OWNER_MAX} of your requests to the embedding model are waiting; send "
+                    "more when some are answered"
+                )
                 raise TooManyEmbeddings(text, retry_after_s=2) from None
-            raise EmbeddingsUnavailable("too many texts are waiting to be embedded; try again shortly") from None
+            raise EmbeddingsUnavailable(
+                "too many texts are waiting to be embedded; try again shortly"
+            ) from None
 
-    async def _batch(self, texts: list[str], query: str | None, *, owner: UUID | None, priority: Priority) -> EmbedReply:
+    async def _batch(
+        self, texts: list[str], query: str | None, *, owner: UUID | None, priority: Priority
+    ) -> EmbedReply:
         # A turn per batch, so that a long list does not keep short ones waiting.
         async with self._queue.turn(owner, priority):
             for attempt in (1, 2):
@@ -118,7 +147,9 @@ class EmbedWorker:
                 except WorkerDiedError:
                     log.warning("embed worker died", extra={"attempt": attempt})
             else:
-                raise EmbeddingsUnavailable("the embed worker died twice over the same texts; see the log of the inference-service")
+                raise EmbeddingsUnavailable(
+                    "the embed worker died twice over the same texts; see the log of the inference-service"
+                )
         if reply.error is not None:
             raise EmbeddingsUnavailable(f"the embed worker failed: {reply.error}")
         return reply
@@ -139,9 +170,12 @@ class EmbedWorker:
             raise WorkerDiedError from None
         except TimeoutError:
             await self._stop()
-            raise EmbeddingsUnavailable("the embed worker took too long; send fewer or shorter texts") from None
+            raise EmbeddingsUnavailable(
+                "the embed worker took too long; send fewer or shorter texts"
+            ) from None
         except BaseException:
-            # Cancelled between question and answer: the answer still to come would be taken for the next one's.
+            # Cancelled between question and answer: the answer still to come would be taken for the next
+            # one's.
             await asyncio.shield(self._stop())
             raise
         self._used_at_s = time.monotonic()
@@ -152,9 +186,19 @@ class EmbedWorker:
         if process is not None and process.returncode is None:
             return process
         if (missing := self.missing_file()) is not None:
-            raise EmbeddingsUnavailable(f"{missing.name} is missing in EMBEDDING_MODEL_PATH; `make run` fetches it")
-        command = (sys.executable, "-m", "inference_service.embed_worker", str(self._folder), str(self._threads))
-        process = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE)
+            raise EmbeddingsUnavailable(
+                f"{missing.name} is missing in EMBEDDING_MODEL_PATH; `make run` fetches it"
+            )
+        command = (
+            sys.executable,
+            "-m",
+            "inference_service.embed_worker",
+            str(self._folder),
+            str(self._threads),
+        )
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        )
         self._process = process
         self._used_at_s = time.monotonic()
         try:
@@ -163,7 +207,9 @@ class EmbedWorker:
         except BaseException as error:
             await asyncio.shield(self._stop())
             if isinstance(error, TimeoutError | WorkerDiedError):
-                raise EmbeddingsUnavailable("the embed worker does not start; see the log of the inference-service") from error
+                raise EmbeddingsUnavailable(
+                    "the embed worker does not start; see the log of the inference-service"
+                ) from error
             raise
         return process
 
@@ -195,7 +241,10 @@ class EmbedWorker:
 
 def turns_of(texts: Sequence[str]) -> list[list[int]]:
     """Indexes of the texts of each turn, short texts first: those of similar length are read together."""
-    sizes = [min(len(text.encode("utf-8", "surrogatepass")) // _BYTES_PER_TOKEN_MIN + 2, _TEXT_TOKENS_MAX) for text in texts]
+    sizes = [
+        min(len(text.encode("utf-8", "surrogatepass")) // _BYTES_PER_TOKEN_MIN + 2, _TEXT_TOKENS_MAX)
+        for text in texts
+    ]
     turns: list[list[int]] = []
     room = 0
     for index in sorted(range(len(texts)), key=sizes.__getitem__):

@@ -13,10 +13,12 @@ from inference_service.embed_worker.weights import read_float32_tensors
 
 # What the model was trained on; longer text is cut there, as its authors do.
 TOKENS_MAX = 256
-# What is run together, padding included. Activations beyond that leave the caches and are new memory each time: 32 texts of 256 tokens
-# together took 100 ms of a core a text, two together take 54; short texts are no slower than in large batches.
+# What is run together, padding included. Activations beyond that leave the caches and are new memory each
+# time: 32 texts of 256 tokens together took 100 ms of a core a text, two together take 54; short texts are no
+# slower than in large batches.
 _BATCH_TOKENS_MAX = 512
-# Beyond the first of a text nothing is read: the tokenizer took 0.8 s for a megabyte of which the model sees 1,500 characters.
+# Beyond the first of a text nothing is read: the tokenizer took 0.8 s for a megabyte of which the model sees
+# 1,500 characters.
 _HEAD_CHARS = 4096
 _HEAD_GROWS = 16
 _WORD_CHARS_MAX = 100  # a longer one is a single unknown token
@@ -32,11 +34,17 @@ def _open_tokenizer(path: Path) -> Tokenizer:
 
 
 def batches(lengths: list[int]) -> list[list[int]]:
-    """Indexes of texts to run together: few tokens in all, and of similar lengths, so that less than half of a batch is padding."""
+    """Indexes of texts to run together: few tokens in all, and of similar lengths, so that less than half of
+    a batch is padding.
+    """
     found: list[list[int]] = []
     for index in sorted(range(len(lengths)), key=lengths.__getitem__):
         last = found[-1] if found else None
-        if last is None or (len(last) + 1) * lengths[index] > _BATCH_TOKENS_MAX or lengths[index] > 2 * lengths[last[0]]:
+        if (
+            last is None
+            or (len(last) + 1) * lengths[index] > _BATCH_TOKENS_MAX
+            or lengths[index] > 2 * lengths[last[0]]
+        ):
             found.append([index])
         else:
             last.append(index)
@@ -44,7 +52,9 @@ def batches(lengths: list[int]) -> list[list[int]]:
 
 
 def _is_whole(encoding: Encoding, length: int) -> bool:
-    """Whether more text would change nothing: the tokens are all there, and the word of the last one ends before the cut."""
+    """Whether more text would change nothing: the tokens are all there, and the word of the last one ends
+    before the cut.
+    """
     return len(encoding.ids) == TOKENS_MAX and encoding.offsets[-2][1] + 2 * _WORD_CHARS_MAX < length
 
 
@@ -57,9 +67,11 @@ class Encoder:
         options = _onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
-        # The arena keeps the largest batch ever seen; a lazily started helper should give memory back instead.
+        # The arena keeps the largest batch ever seen; a lazily started helper should give memory back
+        # instead.
         options.enable_cpu_mem_arena = False
-        # Its threads would go on looking for work for 25 ms after each text, on the cores that the answer now needs.
+        # Its threads would go on looking for work for 25 ms after each text, on the cores that the answer now
+        # needs.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         model = build_sentence_encoder(read_float32_tensors(folder / "model.safetensors"), MINILM)
         self._session = _onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
@@ -73,7 +85,9 @@ class Encoder:
         return vectors, [len(encoding.ids) for encoding in encodings]
 
     def encode_tokens(self, texts: list[str]) -> list[Floats]:
-        """Of each text the unit vectors [tokens, dimensions] of what was read of it, its begin and end markers included."""
+        """Of each text the unit vectors [tokens, dimensions] of what was read of it, its begin and end
+        markers included.
+        """
         encodings = self._read(texts)
         found: dict[int, Floats] = {}
         for chosen in batches([len(encoding.ids) for encoding in encodings]):

@@ -1,4 +1,6 @@
-"""Wire format between the service and its embed worker: length-prefixed JSON, vectors as raw little-endian float32."""
+"""Wire format between the service and its embed worker: length-prefixed JSON, vectors as raw little-endian
+float32.
+"""
 
 import struct
 from dataclasses import dataclass
@@ -12,7 +14,9 @@ FRAME_BYTES_MAX = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class EmbedRequest:
-    """One batch of texts; `id` comes back with the answer. With a `query` the texts are scored against it instead of embedded."""
+    """One batch of texts; `id` comes back with the answer. With a `query` the texts are scored against it
+    instead of embedded.
+    """
 
     id: int
     texts: list[str]
@@ -21,7 +25,8 @@ class EmbedRequest:
 
 @dataclass(frozen=True, slots=True)
 class EmbedReply:
-    """The vectors of one batch, concatenated, or the error that stopped it. `tokens` counts what the model read, per text.
+    """The vectors of one batch, concatenated, or the error that stopped it. `tokens` counts what the model
+    read, per text.
 
     Scores are vectors of one dimension; `tokens` then begins with those of the query.
     """
@@ -44,8 +49,15 @@ def decode_request(payload: bytes) -> EmbedRequest:
 
 
 def encode_reply(reply: EmbedReply) -> bytes:
-    head = orjson.dumps({"id": reply.id, "dimensions": reply.dimensions, "tokens": reply.tokens, "error": reply.error})
-    return LENGTH.pack(LENGTH.size + len(head) + len(reply.vectors)) + LENGTH.pack(len(head)) + head + reply.vectors
+    head = orjson.dumps(
+        {"id": reply.id, "dimensions": reply.dimensions, "tokens": reply.tokens, "error": reply.error}
+    )
+    return (
+        LENGTH.pack(LENGTH.size + len(head) + len(reply.vectors))
+        + LENGTH.pack(len(head))
+        + head
+        + reply.vectors
+    )
 
 
 def decode_reply(payload: bytes) -> EmbedReply:

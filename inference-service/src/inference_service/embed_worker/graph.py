@@ -1,6 +1,7 @@
 """Builds the ONNX graph of a BERT sentence encoder (mean pooling, L2 norm) from its weights.
 
-The architecture is the one of "Sentence-BERT" (Reimers and Gurevych, 2019) over BERT (Devlin et al., 2018), post-norm, erf GELU.
+The architecture is the one of "Sentence-BERT" (Reimers and Gurevych, 2019) over BERT (Devlin et al., 2018),
+post-norm, erf GELU.
 """
 
 import math
@@ -87,9 +88,17 @@ class _Graph:
 def _embeddings(graph: _Graph) -> str:
     words = graph.op("Gather", graph.weight("embeddings.word_embeddings.weight"), "input_ids")
     length = graph.op("Gather", graph.op("Shape", "input_ids"), graph.ints(1))
-    places = graph.op("Slice", graph.weight("embeddings.position_embeddings.weight"), graph.ints(0), length, graph.ints(0))
+    places = graph.op(
+        "Slice", graph.weight("embeddings.position_embeddings.weight"), graph.ints(0), length, graph.ints(0)
+    )
     # All texts are single segments: token type 0 everywhere.
-    segment = graph.op("Slice", graph.weight("embeddings.token_type_embeddings.weight"), graph.ints(0), graph.ints(1), graph.ints(0))
+    segment = graph.op(
+        "Slice",
+        graph.weight("embeddings.token_type_embeddings.weight"),
+        graph.ints(0),
+        graph.ints(1),
+        graph.ints(0),
+    )
     total = graph.op("Add", graph.op("Add", words, places), segment)
     return graph.layer_norm(total, "embeddings.LayerNorm")
 
@@ -100,13 +109,18 @@ def _split_heads(graph: _Graph, value: str, shape: BertShape) -> str:
 
 
 def _attention(graph: _Graph, value: str, prefix: str, mask: str, shape: BertShape) -> str:
-    query, key, content = (_split_heads(graph, graph.linear(value, f"{prefix}.self.{part}"), shape) for part in ("query", "key", "value"))
+    query, key, content = (
+        _split_heads(graph, graph.linear(value, f"{prefix}.self.{part}"), shape)
+        for part in ("query", "key", "value")
+    )
     scores = graph.op("MatMul", query, graph.op("Transpose", key, perm=[0, 1, 3, 2]))
     scaled = graph.op("Div", scores, graph.scalar(math.sqrt(shape.head_size)))
     shares = graph.op("Softmax", graph.op("Add", scaled, mask), axis=-1)
     mixed = graph.op("Transpose", graph.op("MatMul", shares, content), perm=[0, 2, 1, 3])
     joined = graph.op("Reshape", mixed, graph.ints(0, 0, shape.hidden))
-    return graph.layer_norm(graph.op("Add", graph.linear(joined, f"{prefix}.output.dense"), value), f"{prefix}.output.LayerNorm")
+    return graph.layer_norm(
+        graph.op("Add", graph.linear(joined, f"{prefix}.output.dense"), value), f"{prefix}.output.LayerNorm"
+    )
 
 
 def _gelu(graph: _Graph, value: str) -> str:
@@ -116,7 +130,9 @@ def _gelu(graph: _Graph, value: str) -> str:
 
 def _feed_forward(graph: _Graph, value: str, prefix: str) -> str:
     inner = _gelu(graph, graph.linear(value, f"{prefix}.intermediate.dense"))
-    return graph.layer_norm(graph.op("Add", graph.linear(inner, f"{prefix}.output.dense"), value), f"{prefix}.output.LayerNorm")
+    return graph.layer_norm(
+        graph.op("Add", graph.linear(inner, f"{prefix}.output.dense"), value), f"{prefix}.output.LayerNorm"
+    )
 
 
 def _pooled(graph: _Graph, value: str, mask: str) -> str:
@@ -127,9 +143,11 @@ def _pooled(graph: _Graph, value: str, mask: str) -> str:
 
 
 def build_sentence_encoder(weights: Tensors, shape: BertShape) -> bytes:
-    """A serialised ONNX model: int64 `input_ids` and `attention_mask` [batch, length] -> `sentence`, unit vectors [batch, hidden].
+    """A serialised ONNX model: int64 `input_ids` and `attention_mask` [batch, length] -> `sentence`, unit
+    vectors [batch, hidden].
 
-    `tokens` [batch, length, hidden], the last layer itself, is there for those who ask for it; its rows are not of unit length.
+    `tokens` [batch, length, hidden], the last layer itself, is there for those who ask for it; its rows are
+    not of unit length.
     """
     graph = _Graph(weights)
     mask = graph.op("Cast", "attention_mask", to=_types.FLOAT)
@@ -141,7 +159,10 @@ def build_sentence_encoder(weights: Tensors, shape: BertShape) -> bytes:
         value = _feed_forward(graph, value, f"encoder.layer.{layer}")
     graph.name(_pooled(graph, value, mask), SENTENCE)
     graph.name(value, TOKENS)
-    ids = [_onnx.make_tensor_value_info(name, _types.INT64, ["batch", "length"]) for name in ("input_ids", "attention_mask")]
+    ids = [
+        _onnx.make_tensor_value_info(name, _types.INT64, ["batch", "length"])
+        for name in ("input_ids", "attention_mask")
+    ]
     sentence = _onnx.make_tensor_value_info(SENTENCE, _types.FLOAT, ["batch", shape.hidden])
     tokens = _onnx.make_tensor_value_info(TOKENS, _types.FLOAT, ["batch", "length", shape.hidden])
     body = _onnx.make_graph(graph.nodes, "sentence-encoder", ids, [sentence, tokens], graph.initializers)

@@ -18,6 +18,8 @@ _trim = _malloc_trim()
 
 
 def give_back() -> None:
-    """Return what was freed: after a large batch the C library keeps a good 150 MB of activations for the next one."""
+    """Return what was freed: after a large batch the C library keeps a good 150 MB of activations for the
+    next one.
+    """
     if _trim is not None:
         _trim(0)

@@ -1,7 +1,8 @@
 """Late interaction: how well a passage answers a question, by the vectors of their tokens.
 
-The score is that of "ColBERT" (Khattab and Zaharia, 2020): each token of the question takes its nearest token of the passage, and the mean
-of those cosines is the score. On the benchmark, leaving out the begin and end markers made no difference beyond chance, so they stay.
+The score is that of "ColBERT" (Khattab and Zaharia, 2020): each token of the question takes its nearest token
+of the passage, and the mean of those cosines is the score. On the benchmark, leaving out the begin and end
+markers made no difference beyond chance, so they stay.
 """
 
 import hashlib
@@ -60,7 +61,9 @@ class Scorer:
         return np.array(scores, dtype=np.float32), [len(asked), *(len(tokens) for tokens in read)]
 
     def _tokens(self, texts: list[str]) -> list[Tokens]:
-        keys = [hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest() for text in texts]
+        keys = [
+            hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest() for text in texts
+        ]
         found = {key: known for key in keys if (known := self._cache.get(key)) is not None}
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
         if missing:

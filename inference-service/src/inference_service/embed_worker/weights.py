@@ -30,6 +30,8 @@ def read_float32_tensors(path: Path) -> Tensors:
             continue
         start, end = entry["data_offsets"]
         if end > data.size:
-            raise ValueError(f"{path} is cut off: tensor {name} ends at byte {end} of {data.size}; fetch it again")
+            raise ValueError(
+                f"{path} is cut off: tensor {name} ends at byte {end} of {data.size}; fetch it again"
+            )
         tensors[name] = data[start:end].view(np.float32).reshape(entry["shape"])
     return tensors

@@ -18,9 +18,13 @@ async def create_embeddings(hot: HotRequest) -> None:
     """The work is short and runs to its end: a client that leaves pays for what was computed."""
     settings = cast("InferenceSettings", hot.state.settings)
     embeddings = cast("Embeddings", hot.state.embeddings)
-    request = parse_embeddings(await hot.body(settings.request_bytes_max), inputs_max=settings.embedding_inputs_max)
+    request = parse_embeddings(
+        await hot.body(settings.request_bytes_max), inputs_max=settings.embedding_inputs_max
+    )
     deployment = await embeddings.prepare(request, hot.principal)
-    work = embeddings.embed(request, deployment, hot.principal, traceparent=hot.trace.traceparent, priority=priority_of(hot))
+    work = embeddings.embed(
+        request, deployment, hot.principal, traceparent=hot.trace.traceparent, priority=priority_of(hot)
+    )
     # To its end: a cancelled request task must not take the settlement with it.
     done = await cast("TaskTracker", hot.state.tasks).complete(work, "embeddings")
     headers = [(DISPATCH_HEADER, done.dispatch_id.encode())]

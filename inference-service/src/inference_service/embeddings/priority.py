@@ -8,7 +8,9 @@ _TRUSTED = "retrieval-service"
 
 
 def priority_of(hot: HotRequest) -> Priority:
-    """What the retrieval-service says of its call; everybody else waits in the background, however they call themselves."""
+    """What the retrieval-service says of its call; everybody else waits in the background, however they call
+    themselves.
+    """
     if hot.principal.service != _TRUSTED:
         return "background"
     asked = next((value for name, value in hot.scope["headers"] if name == PRIORITY_HEADER), b"")

@@ -51,7 +51,9 @@ def _encoding(body: Json) -> Literal["float", "base64"]:
 def _texts(body: Json, inputs_max: int) -> list[str]:
     given = body.get("input")
     if given is None:
-        raise refusal("input is missing; send a string or a list of strings", "input", "missing_required_parameter")
+        raise refusal(
+            "input is missing; send a string or a list of strings", "input", "missing_required_parameter"
+        )
     entries = cast("list[object]", given) if isinstance(given, list) else [given]
     if not 1 <= len(entries) <= inputs_max:
         raise refusal(f"input must hold 1 to {inputs_max} texts, not {len(entries)}", "input")
@@ -60,7 +62,11 @@ def _texts(body: Json, inputs_max: int) -> list[str]:
 
 def _text(entry: object) -> str:
     if isinstance(entry, int | list):
-        raise refusal("input must be text; token ids are not supported, because each model has its own", "input", "invalid_type")
+        raise refusal(
+            "input must be text; token ids are not supported, because each model has its own",
+            "input",
+            "invalid_type",
+        )
     if not isinstance(entry, str):
         raise refusal("input must be a string or a list of strings", "input", "invalid_type")
     if not entry:

@@ -11,7 +11,9 @@ class EmbeddingsBody(BaseModel):
     model: str
     input: str | list[str]
     encoding_format: Literal["float", "base64"] = "float"
-    dimensions: int | None = Field(default=None, ge=1, description="only for models that can shorten their vectors")
+    dimensions: int | None = Field(
+        default=None, ge=1, description="only for models that can shorten their vectors"
+    )
 
 
 class EmbeddingView(BaseModel):

@@ -43,11 +43,24 @@ class Embeddings:
         return deployment
 
     async def embed(
-        self, request: EmbeddingsRequest, deployment: Deployment, principal: Principal, *, traceparent: bytes | None, priority: Priority
+        self,
+        request: EmbeddingsRequest,
+        deployment: Deployment,
+        principal: Principal,
+        *,
+        traceparent: bytes | None,
+        priority: Priority,
     ) -> Embedded:
         """Run in a tracked task: cancelled or not, the hold ends settled or released. Raises: AppError."""
         input_max = _input_bound(request, deployment)
-        bound = Bound(deployment.id, deployment.provider.id, "embedding", input_max, 0, _estimate(input_max).input_tokens)
+        bound = Bound(
+            deployment.id,
+            deployment.provider.id,
+            "embedding",
+            input_max,
+            0,
+            _estimate(input_max).input_tokens,
+        )
         dispatch = await self.meter.reserve(principal, bound, traceparent=traceparent)
         self.meter.begin(dispatch)
         wanted = EmbeddingRequest(

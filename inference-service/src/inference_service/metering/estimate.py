@@ -1,4 +1,6 @@
-"""How many tokens text is, where no tokenizer says: at least, usually, and at most in what is known of tokenizers."""
+"""How many tokens text is, where no tokenizer says: at least, usually, and at most in what is known of
+tokenizers.
+"""
 
 import re
 from typing import Any, cast
@@ -12,21 +14,24 @@ BYTES_PER_TOKEN_MAX = 8
 # One token is rarely longer; a provider that packs several into an event is counted by its bytes instead.
 _TOKEN_BYTES_MAX = 32
 _BYTES_PER_TOKEN_USUAL = 4
-# What is charged when nobody reports the figures of an answer that its reader left: never below what the provider bills.
+# What is charged when nobody reports the figures of an answer that its reader left: never below what the
+# provider bills.
 _BYTES_PER_TOKEN_LEFT = 2
-# An answer that is not streamed shows nothing until its end. This is slower than any model that is worth paying for.
+# An answer that is not streamed shows nothing until its end. This is slower than any model that is worth
+# paying for.
 _TOKENS_PER_S = 25
 _SILENT_S = 1.0
 # A photograph at full detail: 1,105 at OpenAI, about 1,600 at Anthropic.
 _TOKENS_PER_IMAGE = 1_600
-# Known tokenizers need at most so many tokens for a letter: common two-byte alphabets, Chinese, Japanese and Korean; any other script is
-# taken byte by byte.
+# Known tokenizers need at most so many tokens for a letter: common two-byte alphabets, Chinese, Japanese and
+# Korean; any other script is taken byte by byte.
 _ALPHABETS = re.compile("[\u0080-\u052f\u0590-\u06ff\u2000-\u206f\uff00-\uffef]+")
 _EAST_ASIAN = re.compile("[\u3000-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
 _TOKENS_PER_LETTER_ALPHABETS = 1
 _TOKENS_PER_LETTER_EAST_ASIAN = 2
 _NOT_OUTPUT = frozenset(
-    {"role", "type", "id", "index", "format", "object", "signature", "thought_signature", "data", "encrypted_content", "extra_content",
+    {"role", "type", "id", "index", "format", "object", "signature", "thought_signature", "data",
+    "encrypted_content", "extra_content",
      "annotations", "logprobs", "provider_specific_fields"}
 )  # fmt: skip
 _DEPTH_MAX = 6
@@ -64,8 +69,12 @@ class Count:
             self.tokens += words
             return
         # A word is at least one token: tokenizers do not join over spaces.
-        self.least_tokens += max(words, -(-size_bytes // BYTES_PER_TOKEN_MAX)) if size_bytes > _TOKEN_BYTES_MAX else words
-        self.tokens += max(words, -(-size_bytes // _BYTES_PER_TOKEN_USUAL)) if size_bytes > _TOKEN_BYTES_MAX else words
+        self.least_tokens += (
+            max(words, -(-size_bytes // BYTES_PER_TOKEN_MAX)) if size_bytes > _TOKEN_BYTES_MAX else words
+        )
+        self.tokens += (
+            max(words, -(-size_bytes // _BYTES_PER_TOKEN_USUAL)) if size_bytes > _TOKEN_BYTES_MAX else words
+        )
 
     def when_left(self) -> int:
         """Tokens to charge for an answer that was left before its figures came."""
@@ -80,7 +89,9 @@ def count_message(message: Json) -> Count:
 
 
 def text_tokens(text: str) -> int:
-    """Tokens of input text: four bytes of English to one, other scripts by what tokenizers make of them at most."""
+    """Tokens of input text: four bytes of English to one, other scripts by what tokenizers make of them at
+    most.
+    """
     if text.isascii():
         return -(-len(text) // _BYTES_PER_TOKEN_USUAL)
     rest, alphabets = _without(_ALPHABETS, text)
@@ -96,7 +107,9 @@ def text_tokens(text: str) -> int:
 
 
 def beyond_bytes(messages: object) -> int:
-    """Tokens of a request's messages that four bytes to a token leave out: images, and scripts other than Latin."""
+    """Tokens of a request's messages that four bytes to a token leave out: images, and scripts other than
+    Latin.
+    """
     found = 0
     for message in cast("list[object]", messages) if isinstance(messages, list) else []:
         if isinstance(message, dict):
@@ -108,7 +121,9 @@ def _beyond(value: object, depth: int) -> int:
     if isinstance(value, str):
         if value.isascii():
             return 0
-        return max(0, text_tokens(value) - len(value.encode("utf-8", "surrogatepass")) // _BYTES_PER_TOKEN_USUAL)
+        return max(
+            0, text_tokens(value) - len(value.encode("utf-8", "surrogatepass")) // _BYTES_PER_TOKEN_USUAL
+        )
     if depth > _DEPTH_MAX:
         return 0
     if isinstance(value, list):

@@ -1,4 +1,6 @@
-"""How much one person may use models that cost nothing: no budget bounds them, and the machine behind them is shared."""
+"""How much one person may use models that cost nothing: no budget bounds them, and the machine behind them is
+shared.
+"""
 
 from collections import OrderedDict, deque
 from collections.abc import Iterable
@@ -31,7 +33,9 @@ class FreeUse:
             self._free.discard(model)
 
     def take(self, person: UUID | None, running: Iterable[UUID | None]) -> None:
-        """Count one more answer; `running`: whose answers of free models run now. Raises: TooManyRequests, then nothing is counted."""
+        """Count one more answer; `running`: whose answers of free models run now. Raises: TooManyRequests,
+        then nothing is counted.
+        """
         if sum(1 for other in running if other == person) >= self._parallel_max:
             text = f"{self._parallel_max} answers of free models are running for you; wait for one to end"
             raise TooManyRequests(text, code="free_model_limit", retry_after_s=1)
@@ -42,7 +46,10 @@ class FreeUse:
             begun.popleft()
         if len(begun) >= self._per_minute_max:
             wait_s = int(begun[0] + _WINDOW_S - now_s) + 1
-            text = f"free models answer one person {self._per_minute_max} times a minute; try again in {wait_s} s"
+            text = (
+                f"free models answer one person {self._per_minute_max} times a minute; try again in "
+                f"{wait_s} s"
+            )
             raise TooManyRequests(text, code="free_model_limit", retry_after_s=wait_s)
         begun.append(now_s)
         while len(self._begun_s) > _PEOPLE_MAX:

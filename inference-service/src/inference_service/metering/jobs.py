@@ -21,7 +21,8 @@ log = logging.getLogger(__name__)
 
 DELIVERY_INTERVAL_S = 1.0
 _ROWS_MAX = 50
-# Longer than a delivery can take (they run side by side), and no longer: a killed process holds its rows back for this time.
+# Longer than a delivery can take (they run side by side), and no longer: a killed process holds its rows back
+# for this time.
 _LEASE = timedelta(seconds=20)
 _PAUSE_FIRST_S = 1
 _PAUSE_MAX_S = 300
@@ -35,10 +36,17 @@ class Checkpointer:
         self._meter = meter
 
     async def run(self) -> None:
-        holds = {dispatch.id: dispatch.output_tokens for dispatch in self._meter.live.values() if dispatch.begun}
+        holds = {
+            dispatch.id: dispatch.output_tokens for dispatch in self._meter.live.values() if dispatch.begun
+        }
         ids = list(holds)
         for start in range(0, len(ids), HOLDS_PER_CHECKPOINT_MAX):
-            await self._renew({request_id: holds[request_id] for request_id in ids[start : start + HOLDS_PER_CHECKPOINT_MAX]})
+            await self._renew(
+                {
+                    request_id: holds[request_id]
+                    for request_id in ids[start : start + HOLDS_PER_CHECKPOINT_MAX]
+                }
+            )
 
     async def _renew(self, holds: Mapping[UUID, int]) -> None:
         try:
@@ -46,16 +54,24 @@ class Checkpointer:
         except AppError as error:
             log.warning("checkpoint failed", extra={"holds": len(holds), "detail": error.detail})
             return
-        lost = [request_id for request_id in map(UUID, answer.get("lost", ())) if request_id in self._meter.live]
+        lost = [
+            request_id for request_id in map(UUID, answer.get("lost", ())) if request_id in self._meter.live
+        ]
         if lost:
-            # Their streams go on: the late settlement is capped at what was held, the rest is the house's loss.
-            log.warning("holds expired under live dispatches", extra={"dispatch_ids": [str(request_id) for request_id in lost]})
+            # Their streams go on: the late settlement is capped at what was held, the rest is the house's
+            # loss.
+            log.warning(
+                "holds expired under live dispatches",
+                extra={"dispatch_ids": [str(request_id) for request_id in lost]},
+            )
 
 
 class Delivery:
     """Takes due rows of the queue to billing, oldest first, with a growing pause after each failure."""
 
-    def __init__(self, billing: BillingClient, meter: Meter, queue: SettlementQueue, *, refusals: Counter) -> None:
+    def __init__(
+        self, billing: BillingClient, meter: Meter, queue: SettlementQueue, *, refusals: Counter
+    ) -> None:
         self._meter = meter
         self._queue = queue
         self._refusals = refusals
@@ -91,7 +107,9 @@ class Delivery:
             await self._queue.done(entry.request_id)
 
     async def _unknown(self, entry: Pending, error: NotFound) -> None:
-        """Nothing to release is as good as released; a settlement without a hold is an operator's business."""
+        """Nothing to release is as good as released; a settlement without a hold is an operator's
+        business.
+        """
         if entry.action == "release":
             await self._queue.done(entry.request_id)
         else:
@@ -101,5 +119,8 @@ class Delivery:
         """Any refusal is final: billing does not change its mind, so an operator must look."""
         self._refusals.inc()
         reason = error.operator_detail or error.detail
-        log.error("billing refuses a queued settlement", extra={"dispatch_id": str(entry.request_id), "detail": reason, "code": error.code})
+        log.error(
+            "billing refuses a queued settlement",
+            extra={"dispatch_id": str(entry.request_id), "detail": reason, "code": error.code},
+        )
         await self._queue.refuse(entry.request_id, reason)

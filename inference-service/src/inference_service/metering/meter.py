@@ -1,4 +1,6 @@
-"""Every dispatch to a provider passes here: held before, settled or released after, exactly once, whatever breaks in between."""
+"""Every dispatch to a provider passes here: held before, settled or released after, exactly once, whatever
+breaks in between.
+"""
 
 import asyncio
 import logging
@@ -36,7 +38,9 @@ _QUEUE_ERRORS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.Interface
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """The most a dispatch can use. `output_tokens_max` is per choice; `input_tokens_floor` is charged when its end is never heard of."""
+    """The most a dispatch can use. `output_tokens_max` is per choice; `input_tokens_floor` is charged when
+    its end is never heard of.
+    """
 
     model: str
     provider: str
@@ -57,10 +61,11 @@ class Charge:
 
 @dataclass(slots=True, eq=False)
 class Dispatch:
-    """One hold and the request it pays for. `output_tokens` grows while the answer streams and is checkpointed each second.
+    """One hold and the request it pays for. `output_tokens` grows while the answer streams and is
+    checkpointed each second.
 
-    `begun`: bytes may have left for the provider. A hold that billing never heard begun expires free. `ended`: its settlement is on
-    its way.
+    `begun`: bytes may have left for the provider. A hold that billing never heard begun expires free.
+    `ended`: its settlement is on its way.
     """
 
     id: UUID
@@ -81,7 +86,9 @@ class Dispatch:
 class Meter:
     """Knows all live dispatches of the process."""
 
-    def __init__(self, billing: BillingClient, queue: SettlementQueue, tasks: TaskTracker, free_use: FreeUse) -> None:
+    def __init__(
+        self, billing: BillingClient, queue: SettlementQueue, tasks: TaskTracker, free_use: FreeUse
+    ) -> None:
         self.live: dict[UUID, Dispatch] = {}
         self.unwritten: deque[Pending] = deque(maxlen=_UNWRITTEN_MAX)
         self._billing = billing
@@ -92,19 +99,26 @@ class Meter:
         self._beginning: list[Dispatch] = []
 
     async def reserve(
-        self, principal: Principal, bound: Bound, *, traceparent: bytes | None = None, dispatch_id: UUID | None = None
+        self,
+        principal: Principal,
+        bound: Bound,
+        *,
+        traceparent: bytes | None = None,
+        dispatch_id: UUID | None = None,
     ) -> Dispatch:
         """Hold the most this dispatch can cost. `dispatch_id`: a new id that the caller knows already.
 
-        Raises: AppError as billing refused it, or BillingUnavailable: closed, never open; TooManyRequests beyond what one person may use
-        for nothing.
+        Raises: AppError as billing refused it, or BillingUnavailable: closed, never open; TooManyRequests
+        beyond what one person may use for nothing.
         """
         known_free = bound.kind == "chat" and self._free_use.knows(bound.model)
         if known_free:
             self._free_use.take(principal.user_id, self._free_running())
             self._free_reserving.append(principal.user_id)
         try:
-            given_id, answer = await self._reserve_twice(principal, bound, traceparent, dispatch_id or uuid7())
+            given_id, answer = await self._reserve_twice(
+                principal, bound, traceparent, dispatch_id or uuid7()
+            )
         except AppError:
             if known_free:
                 self._free_use.give_back(principal.user_id)
@@ -146,7 +160,9 @@ class Meter:
             raise
 
     def begin(self, dispatch: Dispatch) -> None:
-        """Right before bytes leave: billing hears of it within 20 ms, in one call with others, and nobody waits for that."""
+        """Right before bytes leave: billing hears of it within 20 ms, in one call with others, and nobody
+        waits for that.
+        """
         dispatch.begun = True
         self._beginning.append(dispatch)
         if len(self._beginning) == 1:
@@ -158,17 +174,32 @@ class Meter:
         finally:
             begun, self._beginning = self._beginning, []
         # A settlement says more than its begin.
-        holds = {dispatch.id: dispatch.output_tokens for dispatch in begun if dispatch.id in self.live and not dispatch.ended}
+        holds = {
+            dispatch.id: dispatch.output_tokens
+            for dispatch in begun
+            if dispatch.id in self.live and not dispatch.ended
+        }
         ids = list(holds)
         for start in range(0, len(ids), HOLDS_PER_CHECKPOINT_MAX):
             try:
-                await self._billing.checkpoint({each: holds[each] for each in ids[start : start + HOLDS_PER_CHECKPOINT_MAX]})
+                await self._billing.checkpoint(
+                    {each: holds[each] for each in ids[start : start + HOLDS_PER_CHECKPOINT_MAX]}
+                )
             except AppError as error:
                 # The checkpoint of each second says it again.
-                log.warning("the begin of dispatches was not told", extra={"holds": len(holds), "detail": error.detail})
+                log.warning(
+                    "the begin of dispatches was not told",
+                    extra={"holds": len(holds), "detail": error.detail},
+                )
 
     async def settle(
-        self, dispatch: Dispatch, usage: Usage, *, source: Source, outcome: Outcome, figures: Mapping[str, Any] | None = None
+        self,
+        dispatch: Dispatch,
+        usage: Usage,
+        *,
+        source: Source,
+        outcome: Outcome,
+        figures: Mapping[str, Any] | None = None,
     ) -> Charge:
         """Charge what was used. Never fails: what billing cannot take now is in the queue when this returns.
 
@@ -198,15 +229,21 @@ class Meter:
         self.live.pop(dispatch.id, None)
         await self._release(dispatch.id, reason)
 
-    async def _reserve_once(self, principal: Principal, bound: Bound, traceparent: bytes | None, request_id: UUID) -> dict[str, Any]:
+    async def _reserve_once(
+        self, principal: Principal, bound: Bound, traceparent: bytes | None, request_id: UUID
+    ) -> dict[str, Any]:
         try:
-            return await self._billing.reserve(_reservation(request_id, principal, bound), traceparent=traceparent)
+            return await self._billing.reserve(
+                _reservation(request_id, principal, bound), traceparent=traceparent
+            )
         except asyncio.CancelledError:
             await self._release(request_id, "cancelled while reserving")
             raise
         except BillingUnavailable:
             # The hold may exist although its answer was lost; unused, it must not be charged when it expires.
-            self._tasks.spawn(self._release(request_id, "reservation not answered"), "release of an unanswered reservation")
+            self._tasks.spawn(
+                self._release(request_id, "reservation not answered"), "release of an unanswered reservation"
+            )
             raise
 
     async def _release(self, request_id: UUID, reason: str) -> None:
@@ -215,14 +252,19 @@ class Meter:
         except NotFound:
             return
         except AppError:
-            await self._enqueue(Pending(request_id, "release", orjson.dumps({"reason": reason[:_REASON_CHARS_MAX]}).decode()))
+            await self._enqueue(
+                Pending(request_id, "release", orjson.dumps({"reason": reason[:_REASON_CHARS_MAX]}).decode())
+            )
 
     async def _enqueue(self, entry: Pending) -> None:
         try:
             await self._queue.enqueue(entry)
         except _QUEUE_ERRORS as error:
-            # Both stores are away. Kept in memory and written as soon as one is back; the hold's checkpoint covers a crash.
-            log.exception("settlement kept in memory only", exc_info=error, extra={"dispatch_id": str(entry.request_id)})
+            # Both stores are away. Kept in memory and written as soon as one is back; the hold's checkpoint
+            # covers a crash.
+            log.exception(
+                "settlement kept in memory only", exc_info=error, extra={"dispatch_id": str(entry.request_id)}
+            )
             self.unwritten.append(entry)
 
 

@@ -1,4 +1,6 @@
-"""The queue of settlements in Postgres: claimed with a lease, so that several processes never deliver one row at once."""
+"""The queue of settlements in Postgres: claimed with a lease, so that several processes never deliver one row
+at once.
+"""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,7 +11,8 @@ import asyncpg
 
 Action = Literal["settle", "release"]
 
-# A settlement replaces a release of the same hold: that something was used is the later and stronger knowledge.
+# A settlement replaces a release of the same hold: that something was used is the later and stronger
+# knowledge.
 _ENQUEUE = """
 INSERT INTO pending_settlement (request_id, action, body) VALUES ($1, $2, $3)
 ON CONFLICT (request_id) DO UPDATE SET action = excluded.action, body = excluded.body, next_attempt_at = now()

@@ -1,4 +1,6 @@
-"""What a dispatch used, in exclusive buckets: each token is in exactly one, and they add up to the provider's total."""
+"""What a dispatch used, in exclusive buckets: each token is in exactly one, and they add up to the provider's
+total.
+"""
 
 import math
 import re
@@ -56,7 +58,9 @@ class Usage:
         return self if missing <= 0 else replace(self, output_tokens=self.output_tokens + missing)
 
     def to_wire(self) -> dict[str, int]:
-        """The fields by name; written out, because dataclasses.asdict copies deeply and costs 25 times as much."""
+        """The fields by name; written out, because dataclasses.asdict copies deeply and costs 25 times as
+        much.
+        """
         return {name: getattr(self, name) for name in _BUCKETS}
 
     def to_openai(self) -> dict[str, Any]:
@@ -119,10 +123,12 @@ class _Input:
 
 
 def from_openai(report: Mapping[str, Any]) -> Usage | None:
-    """The buckets of a provider's `usage`: OpenAI's, whose totals include cached and reasoning tokens, and what others make of it.
+    """The buckets of a provider's `usage`: OpenAI's, whose totals include cached and reasoning tokens, and
+    what others make of it.
 
-    Tokens that only the total or the reasoning figure tells of are charged as output: providers bill them. None when the report does
-    not say both totals, or says that nothing was read and written. Embeddings report no completion tokens, which counts as 0.
+    Tokens that only the total or the reasoning figure tells of are charged as output: providers bill them.
+    None when the report does not say both totals, or says that nothing was read and written. Embeddings
+    report no completion tokens, which counts as 0.
     """
     total = _tokens(report, "total_tokens")
     completion = _tokens(report, "completion_tokens", "output_tokens")
@@ -136,7 +142,9 @@ def from_openai(report: Mapping[str, Any]) -> Usage | None:
     completion = _completion(read.prompt, completion, total, reasoning)
     if read.prompt == 0 and completion == 0:
         return None
-    cache_read, cache_write, audio_in, fresh = _shares(read.prompt, read.cache_read, read.cache_write, read.audio)
+    cache_read, cache_write, audio_in, fresh = _shares(
+        read.prompt, read.cache_read, read.cache_write, read.audio
+    )
     thought, audio_out, output = _shares(completion, reasoning, _tokens(outputs, "audio_tokens"))
     return Usage(
         input_tokens=fresh,
@@ -150,7 +158,9 @@ def from_openai(report: Mapping[str, Any]) -> Usage | None:
 
 
 def _completion(prompt: int, completion: int | None, total: int | None, reasoning: int) -> int:
-    """All tokens the model made. Reasoning that does not fit into the figure for the answer stands beside it."""
+    """All tokens the model made. Reasoning that does not fit into the figure for the answer stands
+    beside it.
+    """
     made = completion or 0
     if reasoning > made:
         made += reasoning
@@ -163,12 +173,19 @@ def _input(report: Mapping[str, Any], prompt_by_total: int | None) -> _Input | N
     if prompt is None:
         return None
     details = _details(report, "prompt_tokens_details", "input_tokens_details")
-    hit, miss = _tokens(report, "prompt_cache_hit_tokens"), _tokens(report, "prompt_cache_miss_tokens")  # DeepSeek
-    own_read, own_write = _tokens(report, "cache_read_input_tokens"), _tokens(report, "cache_creation_input_tokens")  # Anthropic
+    hit, miss = (
+        _tokens(report, "prompt_cache_hit_tokens"),
+        _tokens(report, "prompt_cache_miss_tokens"),
+    )  # DeepSeek
+    own_read, own_write = (
+        _tokens(report, "cache_read_input_tokens"),
+        _tokens(report, "cache_creation_input_tokens"),
+    )  # Anthropic
     cache_read = _tokens(details, "cached_tokens") or own_read or hit or _tokens(report, "cached_tokens") or 0
     cache_write = _tokens(details, "cache_creation_tokens", "cache_write_tokens") or own_write or 0
     cached = (own_read or 0) + (own_write or 0)
-    # Anthropic's input_tokens leave out what its cache read or wrote; under OpenAI's name they are mostly within.
+    # Anthropic's input_tokens leave out what its cache read or wrote; under OpenAI's name they are mostly
+    # within.
     beside = cached > prompt or prompt_by_total == prompt + cached or "prompt_tokens" not in report
     if cached and beside:
         prompt += cached
@@ -183,7 +200,9 @@ _KEPT_ID = re.compile(r"gen-[\x21-\x7e]{1,190}")
 
 
 def provider_figures(answer_id: object, report: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What billing compares with the provider's own books later: its id of the call and the cost that it named at once, if any."""
+    """What billing compares with the provider's own books later: its id of the call and the cost that it
+    named at once, if any.
+    """
     if not isinstance(answer_id, str) or _KEPT_ID.fullmatch(answer_id) is None:
         return {}
     cost = (report or {}).get("cost")

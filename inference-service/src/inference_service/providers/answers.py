@@ -1,4 +1,6 @@
-"""Heads of answers that are not quite what was asked for: compressed, moved, or with a wait in another form."""
+"""Heads of answers that are not quite what was asked for: compressed, moved, or with a wait in
+another form.
+"""
 
 import math
 import zlib
@@ -17,7 +19,9 @@ _STEP_BYTES_MAX = 1024 * 1024
 
 
 def retry_after_s(response: UpstreamResponse) -> int | None:
-    """Whole seconds to wait, from seconds with or without a fraction or from a date; None when nothing sensible is said."""
+    """Whole seconds to wait, from seconds with or without a fraction or from a date; None when nothing
+    sensible is said.
+    """
     text = (response.header(b"retry-after") or b"").decode("latin-1").strip()
     if not text:
         return None
@@ -35,7 +39,9 @@ def retry_after_s(response: UpstreamResponse) -> int | None:
 
 
 def redirect_target(origin: str, path: bytes, response: UpstreamResponse) -> bytes | None:
-    """Where the same request is to be sent within its origin; None when it is not asked for or leads to another server."""
+    """Where the same request is to be sent within its origin; None when it is not asked for or leads to
+    another server.
+    """
     location = response.header(b"location")
     if response.status not in _REDIRECTS or location is None:
         return None
@@ -64,7 +70,11 @@ class _Inflated(UpstreamResponse):
 
     def __init__(self, inner: UpstreamResponse) -> None:
         self.status = inner.status
-        self.headers = [(name, value) for name, value in inner.headers if name not in {b"content-encoding", b"content-length"}]
+        self.headers = [
+            (name, value)
+            for name, value in inner.headers
+            if name not in {b"content-encoding", b"content-length"}
+        ]
         self._inner = inner
         self._inflate = zlib.decompressobj(_GZIP_OR_ZLIB)
 

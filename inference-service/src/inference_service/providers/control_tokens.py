@@ -10,7 +10,8 @@ Value = TypeVar("Value")
 _BREAK = "\u200b"
 # The forms in use: <|im_end|>, <|eot_id|>, deepseek's full-width bars, <s>, <end_of_turn>, [INST], <<SYS>>.
 _FORMS = (
-    r"<[|\uff5c]", r"</?s>", r"<(?:bos|eos|pad|unk|mask|sep|cls)>", r"<(?:start|end)_of_turn>", r"<(?:start|end)_of_(?:image|audio)>",
+    r"<[|\uff5c]", r"</?s>", r"<(?:bos|eos|pad|unk|mask|sep|cls)>", r"<(?:start|end)_of_turn>",
+    r"<(?:start|end)_of_(?:image|audio)>",
     r"\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|IMG|IMG_BREAK|IMG_END|PREFIX|SUFFIX|MIDDLE)\]",
     r"<</?SYS>>",
 )  # fmt: skip
@@ -33,7 +34,10 @@ class ControlTokens:
         if isinstance(value, str):
             return self._pattern.sub(_broken, value)
         if isinstance(value, dict):
-            return {self._pattern.sub(_broken, name): self._walk(entry) for name, entry in cast("dict[str, object]", value).items()}
+            return {
+                self._pattern.sub(_broken, name): self._walk(entry)
+                for name, entry in cast("dict[str, object]", value).items()
+            }
         if isinstance(value, list):
             return [self._walk(entry) for entry in cast("list[object]", value)]
         return value

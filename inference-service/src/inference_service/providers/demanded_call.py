@@ -1,7 +1,8 @@
 """A tool call that a client demands of the built-in model.
 
-Its server lets the model say anything before such a call, also so much that there is no room left for it. So the call is asked for as
-an answer in JSON, in which nothing else has a place, and told to the client as the call that it is.
+Its server lets the model say anything before such a call, also so much that there is no room left for it. So
+the call is asked for as an answer in JSON, in which nothing else has a place, and told to the client as the
+call that it is.
 """
 
 from collections.abc import Mapping
@@ -24,7 +25,9 @@ def is_demanded(body: Json) -> bool:
 
 
 def demand(body: Json) -> None:
-    """Turns the request into one for JSON that names one of the tools, or the one that is named, and its arguments."""
+    """Turns the request into one for JSON that names one of the tools, or the one that is named, and its
+    arguments.
+    """
     choice, tools = body.pop("tool_choice"), cast("list[Json]", body["tools"])
     if isinstance(choice, dict):
         name = cast("Json", choice)["function"]["name"]
@@ -37,11 +40,18 @@ def demand(body: Json) -> None:
 def _schema(function: Json) -> Json:
     parameters = function.get("parameters") or _NO_PARAMETERS
     properties = {"name": {"const": function["name"]}, "arguments": parameters}
-    return {"type": "object", "properties": properties, "required": ["name", "arguments"], "additionalProperties": False}
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": ["name", "arguments"],
+        "additionalProperties": False,
+    }
 
 
 class AsCall:
-    """The answer to such a request, with the call where its text was; a ProviderResponse over whole events."""
+    """The answer to such a request, with the call where its text was; a ProviderResponse over whole
+    events.
+    """
 
     def __init__(self, response: ProviderResponse, *, stream: bool) -> None:
         self._response = response
@@ -59,7 +69,9 @@ class AsCall:
         return body if self._stream else _whole(body)
 
     def _event(self, event: bytes) -> bytes:
-        """The event without its text, which is kept; with the end of a choice comes the call that its text was."""
+        """The event without its text, which is kept; with the end of a choice comes the call that its text
+        was.
+        """
         members = _object(event.partition(b"data:")[2])
         if members is None:
             return event + _END
@@ -70,7 +82,9 @@ class AsCall:
             changes = cast("Json", delta)
             self._said[index] = self._said.get(index, "") + str(changes.pop("content", None) or "")
             if choice.get("finish_reason"):
-                choice["finish_reason"] = _tell(changes, self._said.pop(index), choice["finish_reason"], index=0)
+                choice["finish_reason"] = _tell(
+                    changes, self._said.pop(index), choice["finish_reason"], index=0
+                )
         choices = _choices(members)
         if choices and not any(choice.get("delta") or choice.get("finish_reason") for choice in choices):
             return b""
@@ -91,7 +105,9 @@ def _whole(body: bytes) -> bytes:
 
 
 def _tell(message: Json, said: str, reason: Any, *, index: int | None = None) -> Any:
-    """Puts the call into the message and gives the reason of the end; text that was cut before it was a call stays text."""
+    """Puts the call into the message and gives the reason of the end; text that was cut before it was a call
+    stays text.
+    """
     call = _object(said.encode("utf-8", "surrogatepass"))
     if call is None or not isinstance(call.get("name"), str):
         if said:
@@ -106,7 +122,9 @@ def _tell(message: Json, said: str, reason: Any, *, index: int | None = None) ->
 def _choices(members: Json) -> list[Json]:
     choices = members.get("choices")
     return (
-        [cast("Json", choice) for choice in cast("list[object]", choices) if isinstance(choice, dict)] if isinstance(choices, list) else []
+        [cast("Json", choice) for choice in cast("list[object]", choices) if isinstance(choice, dict)]
+        if isinstance(choices, list)
+        else []
     )
 
 

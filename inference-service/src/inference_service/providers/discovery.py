@@ -1,4 +1,6 @@
-"""Keeps track of what each provider serves. One that fails keeps its last list, says why, and holds up no other."""
+"""Keeps track of what each provider serves. One that fails keeps its last list, says why, and holds up no
+other.
+"""
 
 import asyncio
 import logging
@@ -51,7 +53,9 @@ class ProviderState:
 
 
 class Discovery:
-    """Looks at all providers in the background, and on demand when somebody asks for a model that is not listed."""
+    """Looks at all providers in the background, and on demand when somebody asks for a model that is not
+    listed.
+    """
 
     def __init__(self, providers: Sequence[Provider], *, interval_s: float, tasks: TaskTracker) -> None:
         self.states = [ProviderState(provider) for provider in providers]
@@ -87,7 +91,9 @@ class Discovery:
     def _start(self, state: ProviderState) -> asyncio.Task[None]:
         running = self._running.get(state.provider.id)
         if running is None or running.done():
-            running = self._running[state.provider.id] = self._tasks.spawn(self._look(state), f"discovery of {state.provider.id}")
+            running = self._running[state.provider.id] = self._tasks.spawn(
+                self._look(state), f"discovery of {state.provider.id}"
+            )
         return running
 
     async def _look(self, state: ProviderState) -> None:

@@ -13,7 +13,9 @@ _END = b"\n\n"
 
 
 class Discreet:
-    """One answer, as ProviderResponse. Events pass in the groups in which they arrive; only those that tell too much are written again."""
+    """One answer, as ProviderResponse. Events pass in the groups in which they arrive; only those that tell
+    too much are written again.
+    """
 
     def __init__(self, response: ProviderResponse, *, stream: bool) -> None:
         self._response = response
@@ -44,7 +46,9 @@ def _without_traces(events: bytes) -> bytes:
 def _event(event: bytes) -> bytes:
     """One event; llama.cpp writes it as one line of data."""
     head, mark, payload = event.partition(b"data:")
-    return event if not mark or payload.strip() == b"[DONE]" else head + mark + b" " + _discreet(payload.strip())
+    return (
+        event if not mark or payload.strip() == b"[DONE]" else head + mark + b" " + _discreet(payload.strip())
+    )
 
 
 def _discreet(body: bytes) -> bytes:

@@ -8,7 +8,12 @@ import orjson
 from inference_service.providers.control_tokens import ControlTokens
 from inference_service.providers.protocol import Json, Readiness, Status
 
-_STATUS: dict[str, Status] = {"downloading": "loading", "starting": "loading", "ready": "ready", "failed": "down"}
+_STATUS: dict[str, Status] = {
+    "downloading": "loading",
+    "starting": "loading",
+    "ready": "ready",
+    "failed": "down",
+}
 _UNREPORTED = Readiness("loading", "nothing has started the built-in model yet; `make run` does")
 _PROGRESS = ("downloaded_bytes", "total_bytes", "eta_s")
 
@@ -53,5 +58,9 @@ class LocalModelStatus:
         state = str(report.get("state"))
         status = _STATUS.get(state, "down")
         detail = report.get("detail")
-        progress = {"state": state, **{name: report.get(name) for name in _PROGRESS}} if status == "loading" else None
+        progress = (
+            {"state": state, **{name: report.get(name) for name in _PROGRESS}}
+            if status == "loading"
+            else None
+        )
         self._readiness = Readiness(status, detail if isinstance(detail, str) and detail else None, progress)

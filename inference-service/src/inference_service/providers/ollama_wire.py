@@ -1,4 +1,6 @@
-"""Ollama's own chat format, to which and from which OpenAI's is turned: only there the context window can be set."""
+"""Ollama's own chat format, to which and from which OpenAI's is turned: only there the context window can be
+set.
+"""
 
 from collections.abc import Mapping
 from typing import Any, cast
@@ -72,7 +74,10 @@ def _messages(messages: list[Json]) -> list[Json]:
 def _message(message: Json, names: dict[str, str]) -> Json:
     role = message["role"]
     text, images = _content(message.get("content"))
-    sent: Json = {"role": "system" if role == "developer" else "tool" if role == "function" else role, "content": text}
+    sent: Json = {
+        "role": "system" if role == "developer" else "tool" if role == "function" else role,
+        "content": text,
+    }
     if images:
         sent["images"] = images
     thinking = message.get("reasoning_content") or message.get("reasoning")
@@ -93,8 +98,14 @@ def _content(content: Any) -> tuple[str, list[str]]:
     if not isinstance(content, list):
         return content if isinstance(content, str) else "", []
     parts = cast("list[Json]", content)
-    texts = [str(part.get("text") or part.get("refusal") or "") for part in parts if part.get("type") != "image_url"]
-    images = [str(part["image_url"]["url"]).partition(",")[2] for part in parts if part.get("type") == "image_url"]
+    texts = [
+        str(part.get("text") or part.get("refusal") or "")
+        for part in parts
+        if part.get("type") != "image_url"
+    ]
+    images = [
+        str(part["image_url"]["url"]).partition(",")[2] for part in parts if part.get("type") == "image_url"
+    ]
     return "\n".join(texts), images
 
 
@@ -107,7 +118,10 @@ def _call(call: Json) -> Json:
         except orjson.JSONDecodeError:
             arguments = {"arguments": arguments}
     sent = cast("Json", arguments) if isinstance(arguments, dict) else {}
-    return {"id": str(call.get("id") or ""), "function": {"name": str(function.get("name") or ""), "arguments": sent}}
+    return {
+        "id": str(call.get("id") or ""),
+        "function": {"name": str(function.get("name") or ""), "arguments": sent},
+    }
 
 
 class Translated:
@@ -116,7 +130,11 @@ class Translated:
     def __init__(self, response: ProviderResponse, call: ChatCall) -> None:
         self._response = response
         self._call = call
-        self._head: Json = {"id": f"chatcmpl-{uuid7().hex}", "created": int(utc_now().timestamp()), "model": call.model}
+        self._head: Json = {
+            "id": f"chatcmpl-{uuid7().hex}",
+            "created": int(utc_now().timestamp()),
+            "model": call.model,
+        }
         self._tail = b""
         self._calls = 0
         self._begun = False
@@ -147,9 +165,13 @@ class Translated:
             said["reasoning"] = message["thinking"]
         calls = self._tool_calls(message)
         if calls:
-            said["tool_calls"] = [{name: value for name, value in call.items() if name != "index"} for call in calls]
+            said["tool_calls"] = [
+                {name: value for name, value in call.items() if name != "index"} for call in calls
+            ]
         choice = {"index": 0, "message": said, "finish_reason": self._reason(answer)}
-        return orjson.dumps({**self._head, "object": "chat.completion", "choices": [choice], **_usage(answer)})
+        return orjson.dumps(
+            {**self._head, "object": "chat.completion", "choices": [choice], **_usage(answer)}
+        )
 
     def _events(self, line: bytes) -> bytes:
         answer = _object(line)

@@ -71,7 +71,8 @@ class EmbeddingAnswer:
 
 @dataclass(frozen=True, slots=True)
 class ChatCall:
-    """One chat completion for a provider: what of the client's body it is sent, still under the client's names.
+    """One chat completion for a provider: what of the client's body it is sent, still under the client's
+    names.
 
     `person` is who asks, as this provider may know it (providers/pseudonyms.py).
     """
@@ -88,7 +89,9 @@ class ChatCall:
 
 
 class ProviderResponse(Protocol):
-    """An answer with status 200 while it is open; shared.http.UpstreamResponse is one. Both raise UpstreamError."""
+    """An answer with status 200 while it is open; shared.http.UpstreamResponse is one. Both raise
+    UpstreamError.
+    """
 
     async def next_chunk(self) -> bytes:
         """What came with one read; b"" at the end."""
@@ -104,7 +107,9 @@ class Provider(Protocol):
 
     @property
     def id(self) -> str:
-        """Short name, unique among the configured providers: the prefix of a model id that two of them serve."""
+        """Short name, unique among the configured providers: the prefix of a model id that two of
+        them serve.
+        """
         ...
 
     @property
@@ -130,7 +135,8 @@ class Provider(Protocol):
         ...
 
     def open_chat(self, call: ChatCall) -> AbstractAsyncContextManager[ProviderResponse]:
-        """Send the call; the block gets a response with status 200, whose body is OpenAI's JSON or event stream.
+        """Send the call; the block gets a response with status 200, whose body is OpenAI's JSON or event
+        stream.
 
         Leaving the block before the end cancels the work. Entering raises: ProviderError.
         """

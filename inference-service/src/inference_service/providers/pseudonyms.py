@@ -1,4 +1,6 @@
-"""Who asks, as providers are told it: the same person always under the same name, which leads back to nobody."""
+"""Who asks, as providers are told it: the same person always under the same name, which leads back
+to nobody.
+"""
 
 import hashlib
 import hmac
@@ -24,4 +26,6 @@ def cache_key(person: str, given: str | None) -> str:
 
 
 def _hash(key: bytes, text: str) -> str:
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), key=key, digest_size=_SIZE_BYTES).hexdigest()
+    return hashlib.blake2b(
+        text.encode("utf-8", "surrogatepass"), key=key, digest_size=_SIZE_BYTES
+    ).hexdigest()

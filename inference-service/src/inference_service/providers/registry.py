@@ -14,12 +14,22 @@ from inference_service.settings import InferenceSettings
 DISCOVERY_TIMEOUT_S = 10.0
 
 
-def build_providers(settings: InferenceSettings, transport: Transport, embed_worker: EmbedWorkerProvider) -> list[Provider]:
-    """Built-in models first, then OpenAI-compatible servers, then Ollama, each in the order of its setting."""
-    return [*_builtin(settings, transport, embed_worker), *_openai(settings, transport), *_ollama(settings, transport)]
+def build_providers(
+    settings: InferenceSettings, transport: Transport, embed_worker: EmbedWorkerProvider
+) -> list[Provider]:
+    """Built-in models first, then OpenAI-compatible servers, then Ollama, each in the order of its
+    setting.
+    """
+    return [
+        *_builtin(settings, transport, embed_worker),
+        *_openai(settings, transport),
+        *_ollama(settings, transport),
+    ]
 
 
-def _builtin(settings: InferenceSettings, transport: Transport, embed_worker: EmbedWorkerProvider) -> list[Provider]:
+def _builtin(
+    settings: InferenceSettings, transport: Transport, embed_worker: EmbedWorkerProvider
+) -> list[Provider]:
     providers: list[Provider] = []
     if settings.local_model_url is not None:
         key, url = settings.local_model_api_key, settings.local_model_url
@@ -36,8 +46,12 @@ def _openai(settings: InferenceSettings, transport: Transport) -> list[Provider]
     providers: list[Provider] = []
     for place, endpoint in enumerate(settings.openai_endpoints(), start=1):
         name = f"openai-{place}"
-        remote = Remote.of(endpoint.base_url, api_key=endpoint.api_key, provider=name, setting=endpoint.setting)
-        providers.append(OpenAICompatibleProvider(name, remote, transport, person_members=settings.person_members()))
+        remote = Remote.of(
+            endpoint.base_url, api_key=endpoint.api_key, provider=name, setting=endpoint.setting
+        )
+        providers.append(
+            OpenAICompatibleProvider(name, remote, transport, person_members=settings.person_members())
+        )
     return providers
 
 

@@ -14,7 +14,9 @@ class ProviderView(BaseModel):
     address: str | None = Field(description="null for those who do not administer the installation")
     status: Literal["ready", "loading", "down"]
     detail: str | None = Field(description="why it is not ready, and what to do")
-    operator_detail: str | None = Field(default=None, description="address or setting to look at; administrators only")
+    operator_detail: str | None = Field(
+        default=None, description="address or setting to look at; administrators only"
+    )
     models: int = Field(description="models it serves, or served when it last answered")
     checked_at: datetime | None
 

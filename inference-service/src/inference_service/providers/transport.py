@@ -66,7 +66,14 @@ class Remote:
 class Transport:
     """One per process."""
 
-    def __init__(self, pool: UpstreamPool, *, stream_timeouts: Timeouts, answer_timeouts: Timeouts, discovery_timeouts: Timeouts) -> None:
+    def __init__(
+        self,
+        pool: UpstreamPool,
+        *,
+        stream_timeouts: Timeouts,
+        answer_timeouts: Timeouts,
+        discovery_timeouts: Timeouts,
+    ) -> None:
         self._pool = pool
         self._stream_timeouts = stream_timeouts
         self._answer_timeouts = answer_timeouts
@@ -74,11 +81,18 @@ class Transport:
 
     @asynccontextmanager
     async def open(
-        self, remote: Remote, target: bytes, body: bytes, *, stream: bool = False, traceparent: bytes | None = None
+        self,
+        remote: Remote,
+        target: bytes,
+        body: bytes,
+        *,
+        stream: bool = False,
+        traceparent: bytes | None = None,
     ) -> AsyncGenerator[UpstreamResponse]:
         """POST `body`; the block gets a response with status 200 and reads it under `reading`.
 
-        A failed connection is tried once more: nothing was sent, so nothing can be charged twice. Raises: AppError on entering.
+        A failed connection is tried once more: nothing was sent, so nothing can be charged twice. Raises:
+        AppError on entering.
         """
         headers = _headers(remote, traceparent)
         timeouts = self._stream_timeouts if stream else self._answer_timeouts
@@ -104,15 +118,23 @@ class Transport:
                 await exchange.__aexit__(None, None, None)
         raise AnswerBroken(f"provider {remote.named.provider} sends requests round in circles")
 
-    async def post_json(self, remote: Remote, target: bytes, body: bytes, *, traceparent: bytes | None = None) -> Json:
+    async def post_json(
+        self, remote: Remote, target: bytes, body: bytes, *, traceparent: bytes | None = None
+    ) -> Json:
         """Raises: AppError."""
         async with self.open(remote, target, body, traceparent=traceparent) as response:
-            return parse_answer(remote, await read_all(remote, response, within_s=self._answer_timeouts.first_byte_s))
+            return parse_answer(
+                remote, await read_all(remote, response, within_s=self._answer_timeouts.first_byte_s)
+            )
 
     async def get_json(self, remote: Remote, target: bytes) -> Json:
         """For discovery, with its own short time-outs. Raises: AppError."""
         request = self._pool.request(
-            "GET", remote.origin, remote.prefix + target, _headers(remote, None), timeouts=self._discovery_timeouts
+            "GET",
+            remote.origin,
+            remote.prefix + target,
+            _headers(remote, None),
+            timeouts=self._discovery_timeouts,
         )
         try:
             async with request as response:
@@ -148,7 +170,9 @@ async def _enter(remote: Remote, exchange: AbstractAsyncContextManager[UpstreamR
 async def _refusal(remote: Remote, response: UpstreamResponse) -> Exception:
     try:
         async with asyncio.timeout(_REFUSAL_S):
-            body = await (inflated(response) if is_inflatable(response) else response).read(_REFUSAL_BYTES_MAX)
+            body = await (inflated(response) if is_inflatable(response) else response).read(
+                _REFUSAL_BYTES_MAX
+            )
     except (UpstreamError, TimeoutError):
         body = b""
     wait_s = retry_after_s(response)
@@ -162,9 +186,13 @@ async def read_all(remote: Remote, response: UpstreamResponse, *, within_s: floa
             return await response.read(_JSON_BYTES_MAX)
     except TimeoutError as error:
         text = f"provider {remote.named.provider} did not end its answer within {within_s:g} s"
-        raise told(AnswerTimedOut(text, extra={"provider": remote.named.provider}), remote.named.address) from error
+        raise told(
+            AnswerTimedOut(text, extra={"provider": remote.named.provider}), remote.named.address
+        ) from error
     except ResponseTooLarge as error:
-        raise AnswerBroken(f"provider {remote.named.provider} sent an answer above {_JSON_BYTES_MAX} bytes") from error
+        raise AnswerBroken(
+            f"provider {remote.named.provider} sent an answer above {_JSON_BYTES_MAX} bytes"
+        ) from error
     except UpstreamError as error:
         raise error_of_transport(remote.named, error) from error
 

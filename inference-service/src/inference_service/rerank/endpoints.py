@@ -20,7 +20,9 @@ async def create_rerank(hot: HotRequest) -> None:
     reranking = cast("Reranking", hot.state.reranking)
     request = parse_rerank(await hot.body(settings.request_bytes_max))
     deployment = await reranking.prepare(request, hot.principal)
-    work = reranking.rerank(request, deployment, hot.principal, traceparent=hot.trace.traceparent, priority=priority_of(hot))
+    work = reranking.rerank(
+        request, deployment, hot.principal, traceparent=hot.trace.traceparent, priority=priority_of(hot)
+    )
     # To its end: a cancelled request task must not take the settlement with it.
     done = await cast("TaskTracker", hot.state.tasks).complete(work, "rerank")
     headers = [(DISPATCH_HEADER, done.dispatch_id.encode())]

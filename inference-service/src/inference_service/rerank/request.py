@@ -3,7 +3,16 @@
 from dataclasses import dataclass
 from typing import cast
 
-from inference_service.json_fields import Json, boolean, integer, model_name, only, parse_object, refusal, utf8_bytes
+from inference_service.json_fields import (
+    Json,
+    boolean,
+    integer,
+    model_name,
+    only,
+    parse_object,
+    refusal,
+    utf8_bytes,
+)
 
 DOCUMENTS_MAX = 100
 _MEMBERS = frozenset({"model", "query", "documents", "top_n", "return_documents"})
@@ -38,14 +47,17 @@ def parse_rerank(raw: bytes) -> RerankRequest:
         documents=documents,
         top_n=integer(body, "top_n", least=1, most=DOCUMENTS_MAX),
         return_documents=boolean(body, "return_documents"),
-        input_tokens_bound=sum(map(utf8_bytes, [query, *documents])) + _TOKENS_PER_TEXT * (1 + len(documents)),
+        input_tokens_bound=sum(map(utf8_bytes, [query, *documents]))
+        + _TOKENS_PER_TEXT * (1 + len(documents)),
     )
 
 
 def _documents(body: Json) -> list[str]:
     given = body.get("documents")
     if not isinstance(given, list):
-        raise refusal("documents is missing; send a list of strings", "documents", "missing_required_parameter")
+        raise refusal(
+            "documents is missing; send a list of strings", "documents", "missing_required_parameter"
+        )
     entries = cast("list[object]", given)
     if not 1 <= len(entries) <= DOCUMENTS_MAX:
         raise refusal(f"documents must hold 1 to {DOCUMENTS_MAX} texts, not {len(entries)}", "documents")
@@ -58,7 +70,9 @@ def _unwrapped(entry: object) -> object:
 
 def _text(value: object, param: str, bytes_max: int) -> str:
     if not isinstance(value, str):
-        raise refusal(f"{param} must be text", param, "missing_required_parameter" if value is None else "invalid_type")
+        raise refusal(
+            f"{param} must be text", param, "missing_required_parameter" if value is None else "invalid_type"
+        )
     if not value.strip():
         raise refusal(f"{param} holds an empty text", param)
     if utf8_bytes(value) > bytes_max:

@@ -17,7 +17,9 @@ class RerankBody(BaseModel):
     model: str
     query: str
     documents: list[str | RerankDocument] = Field(min_length=1, max_length=DOCUMENTS_MAX)
-    top_n: int | None = Field(default=None, ge=1, le=DOCUMENTS_MAX, description="how many of the best to answer; unset: all")
+    top_n: int | None = Field(
+        default=None, ge=1, le=DOCUMENTS_MAX, description="how many of the best to answer; unset: all"
+    )
     return_documents: bool = Field(default=False, description="repeat each text in its result")
 
 

@@ -46,7 +46,13 @@ class Reranking:
         return deployment
 
     async def rerank(
-        self, request: RerankRequest, deployment: Deployment, principal: Principal, *, traceparent: bytes | None, priority: Priority
+        self,
+        request: RerankRequest,
+        deployment: Deployment,
+        principal: Principal,
+        *,
+        traceparent: bytes | None,
+        priority: Priority,
     ) -> Reranked:
         """Run in a tracked task: cancelled or not, the hold ends settled or released. Raises: AppError."""
         input_max = _input_bound(request, deployment)
@@ -55,7 +61,9 @@ class Reranking:
         dispatch = await self.meter.reserve(principal, bound, traceparent=traceparent)
         self.meter.begin(dispatch)
         try:
-            reply = await self.worker.rerank(request.query, request.documents, owner=principal.user_id, priority=priority)
+            reply = await self.worker.rerank(
+                request.query, request.documents, owner=principal.user_id, priority=priority
+            )
         except AppError as error:
             await self.meter.release(dispatch, error.code)
             raise
@@ -70,7 +78,11 @@ class Reranking:
         charge = await self._settle(dispatch, usage, Source.PROVIDER, Outcome.COMPLETE)
         figures = {"prompt_tokens": usage.prompt_tokens, "total_tokens": usage.prompt_tokens}
         results = _results(request, array("f", reply.vectors))
-        return Reranked({"object": "list", "model": deployment.id, "results": results, "usage": figures}, str(dispatch.id), charge)
+        return Reranked(
+            {"object": "list", "model": deployment.id, "results": results, "usage": figures},
+            str(dispatch.id),
+            charge,
+        )
 
     async def _settle(self, dispatch: Dispatch, usage: Usage, source: Source, outcome: Outcome) -> Charge:
         return await self.meter.settle(dispatch, usage, source=source, outcome=outcome)
@@ -87,7 +99,9 @@ def _input_bound(request: RerankRequest, deployment: Deployment) -> int:
 def _results(request: RerankRequest, scores: "array[float]") -> list[dict[str, Any]]:
     """Best first; equal scores keep their order."""
     best = sorted(range(len(scores)), key=lambda index: -scores[index])[: request.top_n]
-    results: list[dict[str, Any]] = [{"index": index, "relevance_score": round(scores[index], _SCORE_DIGITS)} for index in best]
+    results: list[dict[str, Any]] = [
+        {"index": index, "relevance_score": round(scores[index], _SCORE_DIGITS)} for index in best
+    ]
     if request.return_documents:
         for result in results:
             result["document"] = {"text": request.documents[result["index"]]}

@@ -19,7 +19,9 @@ router = APIRouter(prefix="/api/v1/retrieval/files/{file_id}/chunks", tags=["fil
 
 
 @router.get("", summary="The passages of a file, in reading order")
-async def list_chunks(file_id: UUID, session: SessionDep, principal: Reader, limit: Limit = 50, after: After = None) -> Page[Chunk]:
+async def list_chunks(
+    file_id: UUID, session: SessionDep, principal: Reader, limit: Limit = 50, after: After = None
+) -> Page[Chunk]:
     return await service.list_page(session, principal, file_id, after=after, limit=limit)
 
 

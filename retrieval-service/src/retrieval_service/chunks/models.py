@@ -8,7 +8,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 
 class ChunkRow(Base):
-    """One passage of a file; `ordinal` counts from 0, `page` from 1, offsets are characters of the document's text."""
+    """One passage of a file; `ordinal` counts from 0, `page` from 1, offsets are characters of the document's
+    text.
+    """
 
     __tablename__ = "chunk"
 

@@ -23,13 +23,23 @@ async def by_ids(session: AsyncSession, *, ids: Sequence[UUID]) -> Sequence[Chun
 
 async def stretch(session: AsyncSession, *, file_id: UUID, first: int, limit: int) -> Sequence[ChunkRow]:
     """In order, from the ordinal `first`."""
-    query = select(ChunkRow).where(ChunkRow.file_id == file_id, ChunkRow.ordinal >= first).order_by(ChunkRow.ordinal).limit(limit)
+    query = (
+        select(ChunkRow)
+        .where(ChunkRow.file_id == file_id, ChunkRow.ordinal >= first)
+        .order_by(ChunkRow.ordinal)
+        .limit(limit)
+    )
     return (await session.execute(query)).scalars().all()
 
 
 async def first_of(session: AsyncSession, *, file_ids: Sequence[UUID], limit: int) -> Sequence[ChunkRow]:
     """Of several files, file by file in order."""
-    query = select(ChunkRow).where(ChunkRow.file_id.in_(file_ids)).order_by(ChunkRow.file_id, ChunkRow.ordinal).limit(limit)
+    query = (
+        select(ChunkRow)
+        .where(ChunkRow.file_id.in_(file_ids))
+        .order_by(ChunkRow.file_id, ChunkRow.ordinal)
+        .limit(limit)
+    )
     return (await session.execute(query)).scalars().all()
 
 
@@ -40,7 +50,9 @@ async def get(session: AsyncSession, *, file_id: UUID, chunk_id: UUID) -> ChunkR
 
 async def totals(session: AsyncSession, *, file_id: UUID) -> tuple[int, int]:
     """Chunks and tokens of a file."""
-    query = select(func.count(), func.coalesce(func.sum(ChunkRow.token_count), 0)).where(ChunkRow.file_id == file_id)
+    query = select(func.count(), func.coalesce(func.sum(ChunkRow.token_count), 0)).where(
+        ChunkRow.file_id == file_id
+    )
     count, tokens = (await session.execute(query)).one()
     return count, int(tokens)
 
@@ -52,7 +64,12 @@ async def first_id(session: AsyncSession, *, file_id: UUID) -> UUID | None:
 
 async def counts_by_file(session: AsyncSession, *, after: UUID | None, limit: int) -> list[tuple[UUID, int]]:
     """(file, chunks), by file id, from the one after `after`."""
-    query = select(ChunkRow.file_id, func.count()).group_by(ChunkRow.file_id).order_by(ChunkRow.file_id).limit(limit)
+    query = (
+        select(ChunkRow.file_id, func.count())
+        .group_by(ChunkRow.file_id)
+        .order_by(ChunkRow.file_id)
+        .limit(limit)
+    )
     if after is not None:
         query = query.where(ChunkRow.file_id > after)
     return [(row[0], row[1]) for row in await session.execute(query)]

@@ -37,9 +37,13 @@ class StoredChunk:
 
     @property
     def search_text(self) -> str:
-        """What is embedded and indexed: the passage under its nearest heading, when it does not begin with that."""
+        """What is embedded and indexed: the passage under its nearest heading, when it does not begin with
+        that.
+        """
         nearest = (self.heading or "").rpartition(HEADING_SEPARATOR)[2]
-        return self.text if nearest in self.text[: len(nearest) + _HEADING_MARKS] else f"{nearest}\n{self.text}"
+        return (
+            self.text if nearest in self.text[: len(nearest) + _HEADING_MARKS] else f"{nearest}\n{self.text}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,9 @@ async def remove(session: AsyncSession, file_id: UUID) -> None:
 
 async def stretch(session: AsyncSession, file_id: UUID, *, first: int, limit: int) -> list[StoredChunk]:
     """In order, from the ordinal `first`."""
-    return [_stored(row) for row in await repository.stretch(session, file_id=file_id, first=first, limit=limit)]
+    return [
+        _stored(row) for row in await repository.stretch(session, file_id=file_id, first=first, limit=limit)
+    ]
 
 
 async def first_of(session: AsyncSession, file_ids: Sequence[UUID], *, limit: int) -> list[StoredChunk]:
@@ -109,11 +115,15 @@ async def totals(session: AsyncSession, file_id: UUID) -> Totals:
 
 
 async def counts_by_file(session: AsyncSession, *, after: UUID | None, limit: int) -> list[tuple[UUID, int]]:
-    """(file, chunks) of all files that have some, a page at a time: what is compared with the vector store."""
+    """(file, chunks) of all files that have some, a page at a time: what is compared with the
+    vector store.
+    """
     return await repository.counts_by_file(session, after=after, limit=limit)
 
 
-async def list_page(session: AsyncSession, principal: Principal, file_id: UUID, *, after: str | None, limit: int) -> Page[Chunk]:
+async def list_page(
+    session: AsyncSession, principal: Principal, file_id: UUID, *, after: str | None, limit: int
+) -> Page[Chunk]:
     """One page in reading order; none before the file is ready. Raises: FileNotFound, CursorInvalid."""
     file = await files.visible_file(session, principal, file_id)
     if file.stage != "ready":
@@ -123,7 +133,9 @@ async def list_page(session: AsyncSession, principal: Principal, file_id: UUID, 
     rows = await repository.stretch(session, file_id=file_id, first=first, limit=limit + 1)
     shown = rows[:limit]
     last_id = str(shown[-1].id) if shown else None
-    return Page[Chunk](data=[Chunk(**_members(row)) for row in shown], has_more=len(rows) > limit, last_id=last_id)
+    return Page[Chunk](
+        data=[Chunk(**_members(row)) for row in shown], has_more=len(rows) > limit, last_id=last_id
+    )
 
 
 async def read(session: AsyncSession, principal: Principal, file_id: UUID, chunk_id: UUID) -> ChunkInContext:

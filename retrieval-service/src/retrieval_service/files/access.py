@@ -1,4 +1,6 @@
-"""Ends what is read for people and keys that lost access. Whoever has it back tries the file again, from its start."""
+"""Ends what is read for people and keys that lost access. Whoever has it back tries the file again, from its
+start.
+"""
 
 import logging
 
@@ -12,7 +14,9 @@ log = logging.getLogger(__name__)
 
 
 class AccessEnds:
-    """One per process; the rows tell all processes, whichever of them reads the file, within half a second."""
+    """One per process; the rows tell all processes, whichever of them reads the file, within half a
+    second.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -26,4 +30,6 @@ class AccessEnds:
                 session, user_id=end.user_id, key_id=end.key_id, code=end.reason.value, detail=end.detail
             )
         if ended:
-            log.info("ingestions ended: access was lost", extra={"reason": end.reason.value, "files": len(ended)})
+            log.info(
+                "ingestions ended: access was lost", extra={"reason": end.reason.value, "files": len(ended)}
+            )

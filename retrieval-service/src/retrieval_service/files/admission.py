@@ -51,7 +51,9 @@ async def admit(
         size_bytes=taken.size_bytes,
         sha256=taken.sha256,
         s3_key=taken.key,
-        collection=knowledge.collection_of(knowledge_base_id) if knowledge_base_id else f"u-{principal.actor_id}",
+        collection=knowledge.collection_of(knowledge_base_id)
+        if knowledge_base_id
+        else f"u-{principal.actor_id}",
         stage="queued",
         attempt=FIRST_ATTEMPT,
         enqueued_attempt=0,

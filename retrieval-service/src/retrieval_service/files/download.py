@@ -21,7 +21,10 @@ class RangeUnsatisfiable(AppError):
     title: ClassVar[str] = "Range not satisfiable"
 
     def __init__(self, size_bytes: int) -> None:
-        super().__init__(f"the file has {size_bytes} bytes; ask for a range within", headers={"Content-Range": f"bytes */{size_bytes}"})
+        super().__init__(
+            f"the file has {size_bytes} bytes; ask for a range within",
+            headers={"Content-Range": f"bytes */{size_bytes}"},
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,8 @@ class Span:
 
 
 def span_of(range_header: str | None, if_range: str | None, *, size_bytes: int, etag: str) -> Span:
-    """What to send. A range of a form that we do not serve, or of an older file, means the whole (RFC 9110 section 14.2).
+    """What to send. A range of a form that we do not serve, or of an older file, means the whole (RFC 9110
+    section 14.2).
 
     Raises: RangeUnsatisfiable.
     """
@@ -56,8 +60,12 @@ def span_of(range_header: str | None, if_range: str | None, *, size_bytes: int, 
     return Span(start, end, whole=False)
 
 
-def headers_of(filename: str, content_type: str, *, span: Span, size_bytes: int, etag: str, inline: bool) -> Mapping[str, str]:
-    """Nothing of a person's file may run on our origin: it is saved, or shown where browsers show inert types."""
+def headers_of(
+    filename: str, content_type: str, *, span: Span, size_bytes: int, etag: str, inline: bool
+) -> Mapping[str, str]:
+    """Nothing of a person's file may run on our origin: it is saved, or shown where browsers show inert
+    types.
+    """
     shown = inline and content_type in _SHOWN_INLINE
     plain = _UNSAFE_IN_HEADER.sub("_", filename)
     kind = "inline" if shown else "attachment"
@@ -69,7 +77,9 @@ def headers_of(filename: str, content_type: str, *, span: Span, size_bytes: int,
         "cache-control": "private, no-store",
         "etag": etag,
         "x-content-type-options": "nosniff",
-        "content-security-policy": "default-src 'none'; sandbox" if content_type != "application/pdf" else "default-src 'none'",
+        "content-security-policy": "default-src 'none'; sandbox"
+        if content_type != "application/pdf"
+        else "default-src 'none'",
     }
     if not span.whole:
         headers["content-range"] = f"bytes {span.start}-{span.end - 1}/{size_bytes}"

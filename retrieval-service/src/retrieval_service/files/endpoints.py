@@ -32,7 +32,11 @@ _FORM = {
     "required": ["file"],
     "properties": {
         "file": {"type": "string", "format": "binary"},
-        "knowledge_base_id": {"type": "string", "format": "uuid", "description": "one of your own; the file is put in"},
+        "knowledge_base_id": {
+            "type": "string",
+            "format": "uuid",
+            "description": "one of your own; the file is put in",
+        },
     },
 }
 
@@ -41,12 +45,14 @@ _FORM = {
     "/files",
     status_code=201,
     summary="Upload a file",
-    description="PDF, DOCX, Markdown, HTML or plain text. Through the gateway a body may have 32 MiB; send larger files by"
-    " `POST /api/v1/retrieval/uploads`, in chunks.",
+    description="PDF, DOCX, Markdown, HTML or plain text. Through the gateway a body may have 32 MiB; send"
+    " larger files by `POST /api/v1/retrieval/uploads`, in chunks.",
     response_model=DocumentMetadata,
     openapi_extra={"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": _FORM}}}},
 )
-async def upload_file(request: Request, principal: Writer, receiver: ReceiverDep, key: IdempotencyKey = None) -> Response:
+async def upload_file(
+    request: Request, principal: Writer, receiver: ReceiverDep, key: IdempotencyKey = None
+) -> Response:
     length = request.headers.get("content-length")
     try:
         answer = await receiver.receive(
@@ -54,7 +60,9 @@ async def upload_file(request: Request, principal: Writer, receiver: ReceiverDep
             aiter(request.stream()),
             content_type=request.headers.get("content-type"),
             length=int(length) if length and length.isdigit() else None,
-            operation=Operation(str(principal.actor_id), "POST", "/api/v1/retrieval/files", key) if key else None,
+            operation=Operation(str(principal.actor_id), "POST", "/api/v1/retrieval/files", key)
+            if key
+            else None,
         )
     except ClientDisconnect:
         raise BadRequest("the connection ended before the file was complete; send it again") from None
@@ -67,10 +75,14 @@ async def list_files(
     principal: Reader,
     limit: Limit = 50,
     after: After = None,
-    knowledge_base_id: Annotated[UUID | None, Query(description="files of this knowledge base instead")] = None,
+    knowledge_base_id: Annotated[
+        UUID | None, Query(description="files of this knowledge base instead")
+    ] = None,
     stage: Annotated[Stage | None, Query(description="only files at this stage")] = None,
 ) -> Page[DocumentMetadata]:
-    return await service.list_page(session, principal, knowledge_base_id=knowledge_base_id, stage=stage, after=after, limit=limit)
+    return await service.list_page(
+        session, principal, knowledge_base_id=knowledge_base_id, stage=stage, after=after, limit=limit
+    )
 
 
 @router.get("/files/{file_id}", summary="One file and how far its ingestion is")
@@ -102,7 +114,9 @@ async def read_content(
     except ObjectMissing:
         # Deleted between the two looks.
         raise FileNotFound from None
-    headers = headers_of(row.filename, row.content_type, span=span, size_bytes=row.size_bytes, etag=etag, inline=inline)
+    headers = headers_of(
+        row.filename, row.content_type, span=span, size_bytes=row.size_bytes, etag=etag, inline=inline
+    )
     return StreamingResponse(chunks, status_code=200 if span.whole else 206, headers=headers)
 
 
@@ -117,7 +131,9 @@ async def cancel_file(file_id: UUID, session: SessionDep, principal: Writer) -> 
 
 
 @router.post("/files/{file_id}/retry", summary="Ingest a failed or cancelled file again")
-async def retry_file(file_id: UUID, database: DatabaseDep, principal: Writer, enqueuer: EnqueuerDep) -> DocumentMetadata:
+async def retry_file(
+    file_id: UUID, database: DatabaseDep, principal: Writer, enqueuer: EnqueuerDep
+) -> DocumentMetadata:
     async with database.transaction() as session:
         row = await service.retry(session, principal, file_id)
         shown = await service.view(session, principal, row)

@@ -1,6 +1,8 @@
-"""Files that wait get their ingestion, person by person, whatever ended between the commit of the row and the start of the workflow.
+"""Files that wait get their ingestion, person by person, whatever ended between the commit of the row and the
+start of the workflow.
 
-The queue is the table of files itself: what waits there is durable, and whose turn it is gets decided as a place becomes free.
+The queue is the table of files itself: what waits there is durable, and whose turn it is gets decided as a
+place becomes free.
 """
 
 import asyncio
@@ -29,7 +31,9 @@ log = logging.getLogger(__name__)
 class Enqueuer:
     """One per process. Several processes take turns at the rows, each for its own places."""
 
-    def __init__(self, database: Database, begin: Begin, running: Running, *, concurrency: int, interval_s: float) -> None:
+    def __init__(
+        self, database: Database, begin: Begin, running: Running, *, concurrency: int, interval_s: float
+    ) -> None:
         self._database = database
         self._begin = begin
         self._running = running
@@ -64,7 +68,8 @@ class Enqueuer:
         running = self._running()
         self._places.leave_all_but(running, taken_before_s=monotonic_s() - _STARTED_WITHIN_S)
         if len(running) > self._concurrency:
-            return False  # what went on after a crash is in every place; behind it nothing begun would get anywhere
+            # What went on after a crash is in every place; behind it nothing begun would get anywhere.
+            return False
         chosen = await self._choose() if self._places.free() or self._places.express_free() else None
         if chosen is None:
             return False
@@ -73,8 +78,11 @@ class Enqueuer:
         try:
             await self._begin_one(file, express=express)
         except Exception:
-            # The edge of a job: one file must not keep the others waiting. Its owner is served last from now on.
-            log.exception("an ingestion could not begin; it is tried again", extra={"file_id": str(file.file_id)})
+            # The edge of a job: one file must not keep the others waiting. Its owner is served last from now
+            # on.
+            log.exception(
+                "an ingestion could not begin; it is tried again", extra={"file_id": str(file.file_id)}
+            )
             return False
         return True
 
@@ -90,9 +98,12 @@ class Enqueuer:
         return chosen
 
     async def _begin_one(self, file: WaitingFile, *, express: bool) -> None:
-        """Begin and note it, in this order: a crash between the two begins it again, which changes nothing."""
+        """Begin and note it, in this order: a crash between the two begins it again, which changes
+        nothing.
+        """
         async with self._database.transaction() as session:
-            # Locked against other processes; the engine's own tables are in the same database, so this ends as soon as they answer.
+            # Locked against other processes; the engine's own tables are in the same database, so this ends
+            # as soon as they answer.
             if not await repository.lock_waiting(session, file_id=file.file_id, attempt=file.attempt):
                 return
             # Taken first: a workflow may have ended, and left its place, before its begin has been told.

@@ -36,7 +36,9 @@ class FileTooLarge(PayloadTooLarge):
     code = "file_too_large"
 
     def __init__(self, size_max: int) -> None:
-        super().__init__(f"the file is larger than the {size_max} bytes one file may have; split it, or ask your operator")
+        super().__init__(
+            f"the file is larger than the {size_max} bytes one file may have; split it, or ask your operator"
+        )
 
 
 class QuotaExceeded(PayloadTooLarge):
@@ -63,4 +65,6 @@ class ScopeTooLarge(Invalid):
     code = "scope_too_large"
 
     def __init__(self, files_max: int) -> None:
-        super().__init__(f"this would search more than {files_max} files at once; name fewer knowledge bases or files")
+        super().__init__(
+            f"this would search more than {files_max} files at once; name fewer knowledge bases or files"
+        )

@@ -14,8 +14,12 @@ from retrieval_service.files.errors import FormInvalid
 
 FILE_FIELD = "file"
 _FIELD_BYTES_MAX = 1000
-# RFC 5987, section 3.2: charset, an optional language, the percent-encoded name. Outside of quotation marks only.
-_EXTENDED = re.compile(rb"""^(?:[^"]|"(?:[^"\\]|\\.)*")*?;\s*filename\*\s*=\s*(utf-8|iso-8859-1)'[^';]*'([^\s;"]*)""", re.IGNORECASE)
+# RFC 5987, section 3.2: charset, an optional language, the percent-encoded name. Outside of quotation marks
+# only.
+_EXTENDED = re.compile(
+    rb"""^(?:[^"]|"(?:[^"\\]|\\.)*")*?;\s*filename\*\s*=\s*(utf-8|iso-8859-1)'[^';]*'([^\s;"]*)""",
+    re.IGNORECASE,
+)
 _PARTS_MAX = 10
 
 T = TypeVar("T")
@@ -105,7 +109,11 @@ class _Events:
 
 
 async def read_form(
-    body: AsyncIterator[bytes], *, content_type: str | None, fields: frozenset[str], take: Callable[[IncomingFile], Awaitable[T]]
+    body: AsyncIterator[bytes],
+    *,
+    content_type: str | None,
+    fields: frozenset[str],
+    take: Callable[[IncomingFile], Awaitable[T]],
 ) -> Form[T]:
     """Read a form with one part `file` and some of `fields`, in any order.
 
@@ -127,7 +135,12 @@ async def read_form(
 
 
 async def _read_part(
-    events: _Events, part: _Part, form: Form[T], *, fields: frozenset[str], take: Callable[[IncomingFile], Awaitable[T]]
+    events: _Events,
+    part: _Part,
+    form: Form[T],
+    *,
+    fields: frozenset[str],
+    take: Callable[[IncomingFile], Awaitable[T]],
 ) -> None:
     _, disposition = parse_options_header(part.headers.get(b"content-disposition"))
     name = _text(disposition.get(b"name", b""))
@@ -142,7 +155,8 @@ async def _read_part(
     if name not in fields or name in form.fields:
         known = ", ".join(sorted({FILE_FIELD, *fields}))
         raise FormInvalid(
-            f"the form has a part {name[:40]!r} that is not expected; it takes each of {known} once, the file with a filename"
+            f"the form has a part {name[:40]!r} that is not expected; it takes each of {known} once, the "
+            "file with a filename"
         )
     value = b""
     async for chunk in events.data():
@@ -153,13 +167,17 @@ async def _read_part(
 
 
 def _filename(header: bytes, disposition: dict[bytes, bytes]) -> str | None:
-    """Its name; None when the part is no file. `filename*` says it in full where both are there (RFC 6266, section 4.3)."""
+    """Its name; None when the part is no file. `filename*` says it in full where both are there (RFC 6266,
+    section 4.3).
+    """
     if (extended := _EXTENDED.search(header)) is not None:
         charset, raw = extended[1].decode("ascii").lower(), unquote_to_bytes(extended[2])
         try:
             return raw.decode("utf-8" if charset == "utf-8" else "latin-1")
         except UnicodeDecodeError:
-            raise FormInvalid("filename* is not the UTF-8 that it says to be; send the name in UTF-8") from None
+            raise FormInvalid(
+                "filename* is not the UTF-8 that it says to be; send the name in UTF-8"
+            ) from None
     if b"filename" not in disposition:
         return None
     return _text(disposition[b"filename"]).replace("%22", '"')  # how browsers write a quotation mark here

@@ -20,7 +20,13 @@ class TakenFile:
 
 
 async def take_in(
-    store: ObjectStore, key: str, chunks: AsyncIterable[bytes], *, filename: str, claimed_type: str | None, size_max: int
+    store: ObjectStore,
+    key: str,
+    chunks: AsyncIterable[bytes],
+    *,
+    filename: str,
+    claimed_type: str | None,
+    size_max: int,
 ) -> TakenFile:
     """Store a file. When this raises, nothing of it is left.
 

@@ -49,7 +49,17 @@ async def known_keys(session: AsyncSession, keys: Sequence[str]) -> set[str]:
 
 
 async def ingest_again(session: AsyncSession, claim: Claim) -> bool:
-    """A new attempt at a ready file whose passages are not what they should be. False: it has changed since."""
-    values = {"stage": "queued", "attempt": claim.attempt + 1, "chunk_count": None, "token_count": None, "first_point_id": None}
-    changed = await repository.change_attempt(session, file_id=claim.id, attempt=claim.attempt, stages=("ready",), values=values)
+    """A new attempt at a ready file whose passages are not what they should be. False: it has
+    changed since.
+    """
+    values = {
+        "stage": "queued",
+        "attempt": claim.attempt + 1,
+        "chunk_count": None,
+        "token_count": None,
+        "first_point_id": None,
+    }
+    changed = await repository.change_attempt(
+        session, file_id=claim.id, attempt=claim.attempt, stages=("ready",), values=values
+    )
     return changed is not None

@@ -22,12 +22,18 @@ Writer = Annotated[Principal, Depends(require(Permission.FILES_WRITE))]
 router = APIRouter(prefix="/api/v1/retrieval/knowledge-bases", tags=["knowledge bases"])
 
 
-@router.delete("/{knowledge_base_id}", status_code=204, summary="Delete a knowledge base; its files stay unless asked otherwise")
+@router.delete(
+    "/{knowledge_base_id}",
+    status_code=204,
+    summary="Delete a knowledge base; its files stay unless asked otherwise",
+)
 async def delete_knowledge_base(
     knowledge_base_id: UUID,
     session: SessionDep,
     principal: Writer,
-    delete_files: Annotated[bool, Query(description="delete its files too, also from other knowledge bases")] = False,
+    delete_files: Annotated[
+        bool, Query(description="delete its files too, also from other knowledge bases")
+    ] = False,
 ) -> None:
     if delete_files:
         await service.delete_own_in(session, principal, knowledge_base_id)
@@ -43,17 +49,25 @@ async def list_knowledge_base_files(
     after: After = None,
     stage: Annotated[Stage | None, Query(description="only files at this stage")] = None,
 ) -> Page[DocumentMetadata]:
-    return await service.list_page(session, principal, knowledge_base_id=knowledge_base_id, stage=stage, after=after, limit=limit)
+    return await service.list_page(
+        session, principal, knowledge_base_id=knowledge_base_id, stage=stage, after=after, limit=limit
+    )
 
 
-@router.post("/{knowledge_base_id}/files", summary="Put one of your files in; putting it in twice changes nothing")
-async def link_file(knowledge_base_id: UUID, body: FileLink, session: SessionDep, principal: Writer) -> DocumentMetadata:
+@router.post(
+    "/{knowledge_base_id}/files", summary="Put one of your files in; putting it in twice changes nothing"
+)
+async def link_file(
+    knowledge_base_id: UUID, body: FileLink, session: SessionDep, principal: Writer
+) -> DocumentMetadata:
     row = await service.own_file(session, principal, body.file_id, lock=True)
     await knowledge.link(session, principal, knowledge_base_id, body.file_id)
     return await service.view(session, principal, row)
 
 
-@router.delete("/{knowledge_base_id}/files/{file_id}", status_code=204, summary="Take a file out; the file itself stays")
+@router.delete(
+    "/{knowledge_base_id}/files/{file_id}", status_code=204, summary="Take a file out; the file itself stays"
+)
 async def unlink_file(knowledge_base_id: UUID, file_id: UUID, session: SessionDep, principal: Writer) -> None:
     if not await knowledge.unlink(session, principal, knowledge_base_id, file_id):
         raise FileNotFound

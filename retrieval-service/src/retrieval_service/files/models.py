@@ -11,7 +11,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 
 class FileRow(Base):
-    """One uploaded file. `deleted_at` set: a tombstone that no reader sees. `attempt` counts ingestions from 1."""
+    """One uploaded file. `deleted_at` set: a tombstone that no reader sees. `attempt` counts ingestions from
+    1.
+    """
 
     __tablename__ = "file"
 

@@ -5,7 +5,9 @@ import unicodedata
 from retrieval_service.files.errors import FilenameInvalid
 
 FILENAME_BYTES_MAX = 240
-_UNSHOWN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})  # controls, direction overrides, lone surrogates, line separators
+_UNSHOWN = frozenset(
+    {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+)  # controls, direction overrides, lone surrogates, line separators
 
 
 def clean_filename(name: str) -> str:

@@ -1,4 +1,5 @@
-"""How an ingestion moves its file on. Each call is conditional on the attempt, so that a file that was deleted, cancelled or tried
+"""How an ingestion moves its file on. Each call is conditional on the attempt, so that a file that was
+deleted, cancelled or tried
 again meanwhile is never brought back. The caller owns the transaction.
 
 queued -> parsing -> embedding -> ready, or failed; a cancelled or deleted one ends by `acknowledge`.
@@ -54,7 +55,9 @@ def _work(row: FileRow) -> FileWork:
 async def claim(session: AsyncSession, file_id: UUID, attempt: int) -> FileWork | None:
     """Begin parsing, or go on with this attempt after a crash. None: leave it (and call `acknowledge`)."""
     values = {"stage": "parsing", "progress_done": None, "progress_total": None, "progress_unit": None}
-    row = await repository.change_attempt(session, file_id=file_id, attempt=attempt, stages=("queued", "parsing"), values=values)
+    row = await repository.change_attempt(
+        session, file_id=file_id, attempt=attempt, stages=("queued", "parsing"), values=values
+    )
     row = row or await repository.get_attempt(session, file_id=file_id, attempt=attempt)
     return None if row is None else _work(row)
 
@@ -77,11 +80,21 @@ async def advance(
     page_count: int | None = None,
 ) -> bool:
     """Note progress; stages only go forward. False: stop, as for `wanted`."""
-    values: dict[str, Any] = {"stage": stage, "progress_done": done, "progress_total": total, "progress_unit": unit}
+    values: dict[str, Any] = {
+        "stage": stage,
+        "progress_done": done,
+        "progress_total": total,
+        "progress_unit": unit,
+    }
     if page_count is not None:
         values["page_count"] = page_count
     stages = ("parsing",) if stage == "parsing" else ("parsing", "embedding")
-    return await repository.change_attempt(session, file_id=file_id, attempt=attempt, stages=stages, values=values) is not None
+    return (
+        await repository.change_attempt(
+            session, file_id=file_id, attempt=attempt, stages=stages, values=values
+        )
+        is not None
+    )
 
 
 async def finish(
@@ -108,7 +121,12 @@ async def finish(
         "error_detail": None,
     }
     stages = ("parsing", "embedding", "ready")
-    return await repository.change_attempt(session, file_id=file_id, attempt=attempt, stages=stages, values=values) is not None
+    return (
+        await repository.change_attempt(
+            session, file_id=file_id, attempt=attempt, stages=stages, values=values
+        )
+        is not None
+    )
 
 
 async def fail(session: AsyncSession, file_id: UUID, attempt: int, *, code: str, detail: str) -> bool:
@@ -116,20 +134,33 @@ async def fail(session: AsyncSession, file_id: UUID, attempt: int, *, code: str,
     values = {"stage": "failed", "error_code": code, "error_detail": detail[:ERROR_DETAIL_CHARS_MAX]}
     values |= dict.fromkeys(("progress_done", "progress_total", "progress_unit"))
     stages = ("queued", "parsing", "embedding", "failed")
-    return await repository.change_attempt(session, file_id=file_id, attempt=attempt, stages=stages, values=values) is not None
+    return (
+        await repository.change_attempt(
+            session, file_id=file_id, attempt=attempt, stages=stages, values=values
+        )
+        is not None
+    )
 
 
 async def begun(session: AsyncSession, file_id: UUID, attempt: int) -> FileWork | None:
-    """The file this attempt has begun and not ended, even when it should stop: whose passages and vectors are the attempt's to remove."""
+    """The file this attempt has begun and not ended, even when it should stop: whose passages and vectors are
+    the attempt's to remove.
+    """
     row = await repository.get_active(session, file_id=file_id, attempt=attempt)
     return None if row is None else _work(row)
 
 
-async def unfinished(session: AsyncSession, *, quiet_before: datetime, limit: int) -> list[tuple[UUID, int, datetime]]:
-    """(file, attempt, last change) of ingestions that were begun and have said nothing since `quiet_before`, oldest first."""
+async def unfinished(
+    session: AsyncSession, *, quiet_before: datetime, limit: int
+) -> list[tuple[UUID, int, datetime]]:
+    """(file, attempt, last change) of ingestions that were begun and have said nothing since `quiet_before`,
+    oldest first.
+    """
     return await repository.unfinished(session, quiet_before=quiet_before, limit=limit)
 
 
 async def acknowledge(session: AsyncSession, file_id: UUID, attempt: int) -> bool:
-    """An attempt that is not wanted any more has stopped and has removed what it wrote: the file is cancelled, or its tombstone free."""
+    """An attempt that is not wanted any more has stopped and has removed what it wrote: the file is
+    cancelled, or its tombstone free.
+    """
     return await repository.end_unwanted(session, file_id=file_id, attempt=attempt)

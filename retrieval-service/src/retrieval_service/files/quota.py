@@ -39,8 +39,11 @@ class FileQuota:
         await repository.lock_quota(session, user_id=user_id)
         held = await self.view(session, user_id)
         if held.files >= self._files_max:
-            raise QuotaExceeded(f"you keep {held.files} files of at most {self._files_max}; delete some first")
+            raise QuotaExceeded(
+                f"you keep {held.files} files of at most {self._files_max}; delete some first"
+            )
         if held.bytes + size_bytes > self._bytes_max:
             raise QuotaExceeded(
-                f"your files hold {held.bytes} of {self._bytes_max} bytes, so {size_bytes} more do not fit; delete some first"
+                f"your files hold {held.bytes} of {self._bytes_max} bytes, so {size_bytes} more do not fit; "
+                "delete some first"
             )

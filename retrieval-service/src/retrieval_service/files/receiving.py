@@ -60,7 +60,8 @@ class FileReceiver:
     ) -> StoredAnswer:
         """Take the file of a form in; `length` is what the client declared of the body.
 
-        Raises: FileTooLarge, QuotaExceeded, TypeRefused, FormInvalid, FilenameInvalid, KnowledgeBaseNotFound, Unavailable.
+        Raises: FileTooLarge, QuotaExceeded, TypeRefused, FormInvalid, FilenameInvalid, KnowledgeBaseNotFound,
+        Unavailable.
         """
         await self._refuse_early(principal, length, repeats=operation is not None)
         arrived: list[_Arrived] = []
@@ -70,7 +71,9 @@ class FileReceiver:
             return arrived[0]
 
         try:
-            form = await read_form(body, content_type=content_type, fields=frozenset({_KNOWLEDGE_BASE_FIELD}), take=take)
+            form = await read_form(
+                body, content_type=content_type, fields=frozenset({_KNOWLEDGE_BASE_FIELD}), take=take
+            )
             return await self._admit(principal, form, operation)
         except _Repeated as repeated:
             await self._store.delete(arrived[0].taken.key)
@@ -87,7 +90,9 @@ class FileReceiver:
         if repeats:
             return  # the first answer comes again even when the quota is full by now
         async with self._database.transaction() as session:
-            await self._quota.require_room(session, principal.actor_id, max(0, (length or 0) - FORM_BYTES_MAX))
+            await self._quota.require_room(
+                session, principal.actor_id, max(0, (length or 0) - FORM_BYTES_MAX)
+            )
 
     async def _take(self, principal: Principal, incoming: IncomingFile) -> _Arrived:
         file_id = uuid7()
@@ -102,7 +107,9 @@ class FileReceiver:
         )
         return _Arrived(file_id, filename, taken)
 
-    async def _admit(self, principal: Principal, form: Form[_Arrived], operation: Operation | None) -> StoredAnswer:
+    async def _admit(
+        self, principal: Principal, form: Form[_Arrived], operation: Operation | None
+    ) -> StoredAnswer:
         if form.file is None:
             raise FileMissing("the form has no file; add a part named file with a filename")
         file, knowledge_base_id = form.file, _knowledge_base_id(form)
@@ -120,7 +127,9 @@ class FileReceiver:
                 knowledge_base_id=knowledge_base_id,
                 quota=self._quota,
             )
-            answer = StoredAnswer(201, (await service.view(session, principal, row)).model_dump_json().encode())
+            answer = StoredAnswer(
+                201, (await service.view(session, principal, row)).model_dump_json().encode()
+            )
             if operation:
                 await idempotency.finish(session, operation, status=answer.status, body=answer.body)
         self._enqueuer.look_soon()

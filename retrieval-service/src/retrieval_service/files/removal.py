@@ -40,13 +40,18 @@ class Remover:
     async def run(self) -> None:
         """Finish tombstones whose ingestion has stopped, or never said that it did."""
         async with self._database.transaction() as session:
-            rows = await repository.tombstones(session, stuck_before=utc_now() - _STUCK_AFTER, limit=_BATCH_MAX)
+            rows = await repository.tombstones(
+                session, stuck_before=utc_now() - _STUCK_AFTER, limit=_BATCH_MAX
+            )
         for file_id, collection, s3_key in rows:
             try:
                 await self._remove(DeletedFile(file_id, collection, s3_key))
             except Exception:
                 # The edge of a job: one file must not keep the others' remains.
-                log.exception("a deleted file could not be removed yet; it is tried again", extra={"file_id": str(file_id)})
+                log.exception(
+                    "a deleted file could not be removed yet; it is tried again",
+                    extra={"file_id": str(file_id)},
+                )
 
     async def _remove(self, file: DeletedFile) -> None:
         for removal in self._removals:

@@ -6,7 +6,13 @@ from uuid import UUID
 
 from shared.auth.principal import Principal
 from shared.clock import utc_now
-from shared.contracts.retrieval import DocumentError, DocumentMetadata, DocumentProgress, EmbeddingStatus, Stage
+from shared.contracts.retrieval import (
+    DocumentError,
+    DocumentMetadata,
+    DocumentProgress,
+    EmbeddingStatus,
+    Stage,
+)
 from shared.pagination import Page, cursor
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -20,8 +26,11 @@ SCOPE_FILES_MAX = 10_000
 _STATUS: dict[Stage, EmbeddingStatus] = {"ready": "completed", "failed": "failed", "cancelled": "failed"}
 
 
-async def visible_files(session: AsyncSession, principal: Principal, file_ids: Sequence[UUID]) -> Sequence[FileRow]:
-    """All of `file_ids`, if the caller may see every one of them: own files, and ready ones in readable knowledge bases.
+async def visible_files(
+    session: AsyncSession, principal: Principal, file_ids: Sequence[UUID]
+) -> Sequence[FileRow]:
+    """All of `file_ids`, if the caller may see every one of them: own files, and ready ones in readable
+    knowledge bases.
 
     Whatever shows or searches files goes through here; whatever changes one goes through `own_file`.
 
@@ -47,10 +56,16 @@ async def visible_file(session: AsyncSession, principal: Principal, file_id: UUI
     return (await visible_files(session, principal, [file_id]))[0]
 
 
-async def own_file(session: AsyncSession, principal: Principal, file_id: UUID, *, lock: bool = False) -> FileRow:
+async def own_file(
+    session: AsyncSession, principal: Principal, file_id: UUID, *, lock: bool = False
+) -> FileRow:
     """The file, if the caller may change it. Raises: FileNotFound."""
     row = await repository.get_own(
-        session, file_id=file_id, user_id=principal.actor_id, organisation_id=principal.organisation_id, lock=lock
+        session,
+        file_id=file_id,
+        user_id=principal.actor_id,
+        organisation_id=principal.organisation_id,
+        lock=lock,
     )
     if row is None:
         raise FileNotFound
@@ -62,7 +77,8 @@ async def readable_selection(
 ) -> Scope:
     """What a search may look into: the ready files of all that was named; without names, the caller's own.
 
-    Of more than SCOPE_FILES_MAX own files the whole collections, which hold nobody else's: `ready_names` then says what may be shown.
+    Of more than SCOPE_FILES_MAX own files the whole collections, which hold nobody else's: `ready_names` then
+    says what may be shown.
 
     Raises:
         KnowledgeBaseNotFound, FileNotFound: a name the caller may not see.
@@ -77,16 +93,24 @@ async def readable_selection(
             session, organisation_id=principal.organisation_id, file_ids=file_ids, linked=linked, limit=limit
         )
     else:
-        places = await repository.ready_own(session, user_id=principal.actor_id, organisation_id=principal.organisation_id, limit=limit)
+        places = await repository.ready_own(
+            session, user_id=principal.actor_id, organisation_id=principal.organisation_id, limit=limit
+        )
     if len(places) > SCOPE_FILES_MAX:
         if knowledge_base_ids or file_ids:
             raise ScopeTooLarge(SCOPE_FILES_MAX)
-        collections = await repository.own_collections(session, user_id=principal.actor_id, organisation_id=principal.organisation_id)
-        return Scope(principal.organisation_id, tuple(Selection(collection, None) for collection in collections))
+        collections = await repository.own_collections(
+            session, user_id=principal.actor_id, organisation_id=principal.organisation_id
+        )
+        return Scope(
+            principal.organisation_id, tuple(Selection(collection, None) for collection in collections)
+        )
     by_collection: dict[str, set[UUID]] = {}
     for file_id, collection in places:
         by_collection.setdefault(collection, set()).add(file_id)
-    selections = tuple(Selection(collection, frozenset(ids)) for collection, ids in sorted(by_collection.items()))
+    selections = tuple(
+        Selection(collection, frozenset(ids)) for collection, ids in sorted(by_collection.items())
+    )
     return Scope(principal.organisation_id, selections)
 
 
@@ -95,9 +119,13 @@ async def names_of(session: AsyncSession, file_ids: Sequence[UUID]) -> dict[UUID
     return await repository.names_of(session, file_ids=file_ids)
 
 
-async def ready_names(session: AsyncSession, principal: Principal, file_ids: Sequence[UUID]) -> dict[UUID, str]:
+async def ready_names(
+    session: AsyncSession, principal: Principal, file_ids: Sequence[UUID]
+) -> dict[UUID, str]:
     """Names by file, of those that are the caller's own and ready."""
-    return await repository.ready_names(session, file_ids=file_ids, user_id=principal.actor_id, organisation_id=principal.organisation_id)
+    return await repository.ready_names(
+        session, file_ids=file_ids, user_id=principal.actor_id, organisation_id=principal.organisation_id
+    )
 
 
 async def view(session: AsyncSession, principal: Principal, row: FileRow) -> DocumentMetadata:
@@ -105,7 +133,9 @@ async def view(session: AsyncSession, principal: Principal, row: FileRow) -> Doc
     return (await views(session, principal, [row]))[0]
 
 
-async def views(session: AsyncSession, principal: Principal, rows: Sequence[FileRow]) -> list[DocumentMetadata]:
+async def views(
+    session: AsyncSession, principal: Principal, rows: Sequence[FileRow]
+) -> list[DocumentMetadata]:
     """As `view`, of several files; knowledge bases that the person may not read are left out."""
     links = await knowledge.readable_links(session, principal, [row.id for row in rows])
     return [_view(row, links.get(row.id, [])) for row in rows]
@@ -115,7 +145,9 @@ def _view(row: FileRow, knowledge_base_ids: list[UUID]) -> DocumentMetadata:
     stage = cast("Stage", row.stage)
     progress = None
     if row.progress_unit is not None:
-        progress = DocumentProgress.model_validate({"done": row.progress_done or 0, "total": row.progress_total, "unit": row.progress_unit})
+        progress = DocumentProgress.model_validate(
+            {"done": row.progress_done or 0, "total": row.progress_total, "unit": row.progress_unit}
+        )
     return DocumentMetadata(
         document_id=row.id,
         customer_id=row.organisation_id,
@@ -140,7 +172,13 @@ def _view(row: FileRow, knowledge_base_ids: list[UUID]) -> DocumentMetadata:
 
 
 async def list_page(
-    session: AsyncSession, principal: Principal, *, knowledge_base_id: UUID | None, stage: Stage | None, after: str | None, limit: int
+    session: AsyncSession,
+    principal: Principal,
+    *,
+    knowledge_base_id: UUID | None,
+    stage: Stage | None,
+    after: str | None,
+    limit: int,
 ) -> Page[DocumentMetadata]:
     """One page, newest first: the caller's own files, or the visible ones of a readable knowledge base.
 
@@ -150,16 +188,29 @@ async def list_page(
     user_id, organisation_id = principal.actor_id, principal.organisation_id
     if knowledge_base_id is None:
         rows = await repository.list_own(
-            session, user_id=user_id, organisation_id=organisation_id, stage=stage, before=before, limit=limit + 1
+            session,
+            user_id=user_id,
+            organisation_id=organisation_id,
+            stage=stage,
+            before=before,
+            limit=limit + 1,
         )
     else:
         await knowledge.require_readable(session, principal, [knowledge_base_id])
         linked = knowledge.linked_files([knowledge_base_id])
         rows = await repository.list_linked(
-            session, user_id=user_id, organisation_id=organisation_id, linked=linked, stage=stage, before=before, limit=limit + 1
+            session,
+            user_id=user_id,
+            organisation_id=organisation_id,
+            linked=linked,
+            stage=stage,
+            before=before,
+            limit=limit + 1,
         )
     shown = await views(session, principal, rows[:limit])
-    return Page[DocumentMetadata](data=shown, has_more=len(rows) > limit, last_id=str(shown[-1].document_id) if shown else None)
+    return Page[DocumentMetadata](
+        data=shown, has_more=len(rows) > limit, last_id=str(shown[-1].document_id) if shown else None
+    )
 
 
 async def delete(session: AsyncSession, principal: Principal, file_id: UUID) -> None:
@@ -169,10 +220,14 @@ async def delete(session: AsyncSession, principal: Principal, file_id: UUID) -> 
 
 
 async def delete_own_in(session: AsyncSession, principal: Principal, knowledge_base_id: UUID) -> None:
-    """Delete the caller's files in a knowledge base that is the caller's own. Raises: KnowledgeBaseNotFound."""
+    """Delete the caller's files in a knowledge base that is the caller's own. Raises:
+    KnowledgeBaseNotFound.
+    """
     await knowledge.own(session, principal, knowledge_base_id, lock=True)
     linked = knowledge.linked_files([knowledge_base_id])
-    ids = await repository.own_in(session, user_id=principal.actor_id, organisation_id=principal.organisation_id, linked=linked)
+    ids = await repository.own_in(
+        session, user_id=principal.actor_id, organisation_id=principal.organisation_id, linked=linked
+    )
     await _mark_deleted(session, ids)
 
 
@@ -182,7 +237,9 @@ async def _mark_deleted(session: AsyncSession, file_ids: Sequence[UUID]) -> None
 
 
 async def cancel(session: AsyncSession, principal: Principal, file_id: UUID) -> FileRow:
-    """Stop the ingestion: at once when it waits, else at its next step. Raises: FileNotFound, StageConflict."""
+    """Stop the ingestion: at once when it waits, else at its next step. Raises: FileNotFound,
+    StageConflict.
+    """
     row = await own_file(session, principal, file_id, lock=True)
     match row.stage:
         case "queued":

@@ -1,7 +1,8 @@
 """Whose file is read next. Pure.
 
-A process has places for `concurrency` files of any kind, of which one person never has all when there are several, and one more place
-for a small file of somebody who has none under way: a large file, or the thousand of another, is nothing it has to wait for.
+A process has places for `concurrency` files of any kind, of which one person never has all when there are
+several, and one more place for a small file of somebody who has none under way: a large file, or the thousand
+of another, is nothing it has to wait for.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -44,7 +45,11 @@ class Places:
 
     def leave_all_but(self, running: frozenset[UUID], *, taken_before_s: float) -> None:
         """Of what was taken before: another process may have been quicker to begin it."""
-        gone = [file_id for file_id, held in self._held.items() if file_id not in running and held.since_s < taken_before_s]
+        gone = [
+            file_id
+            for file_id, held in self._held.items()
+            if file_id not in running and held.since_s < taken_before_s
+        ]
         for file_id in gone:
             del self._held[file_id]
 
@@ -52,19 +57,27 @@ class Places:
         return sum(not held.express for held in self._held.values()) < self._concurrency
 
     def free_for(self, user_id: UUID) -> bool:
-        return sum(held.user_id == user_id and not held.express for held in self._held.values()) < self._of_one_max
+        return (
+            sum(held.user_id == user_id and not held.express for held in self._held.values())
+            < self._of_one_max
+        )
 
     def express_free(self) -> bool:
         return not any(held.express for held in self._held.values())
 
 
 def next_file(
-    first: Sequence[WaitingFile], small: Sequence[WaitingFile], *, places: Places, active: Mapping[UUID, int], served: Callable[[UUID], int]
+    first: Sequence[WaitingFile],
+    small: Sequence[WaitingFile],
+    *,
+    places: Places,
+    active: Mapping[UUID, int],
+    served: Callable[[UUID], int],
 ) -> tuple[WaitingFile, bool] | None:
     """The file that is begun now, and whether in the place of the small ones.
 
-    `first` and `small`: of each person the first file, and the first small one. `active`: files under way by person, of all processes.
-    `served`: larger for who was served later.
+    `first` and `small`: of each person the first file, and the first small one. `active`: files under way by
+    person, of all processes. `served`: larger for who was served later.
     """
 
     def order(file: WaitingFile) -> tuple[int, int, UUID]:

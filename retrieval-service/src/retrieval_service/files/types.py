@@ -28,7 +28,21 @@ _TEXT_TYPES = {
 _IMAGES = {"png", "jpg", "jpeg", "gif", "webp", "bmp", "tif", "tiff", "ico", "heic", "avif"}
 _SOUND_AND_FILM = {"mp3", "wav", "ogg", "flac", "m4a", "mp4", "mov", "avi", "mkv", "webm"}
 _ARCHIVES = {"zip", "gz", "bz2", "xz", "zst", "tar", "7z", "rar", "jar", "iso", "dmg"}
-_PROGRAMS_AND_DATA = {"exe", "dll", "so", "dylib", "bin", "ttf", "otf", "woff", "woff2", "sqlite", "db", "parquet", "pkl"}
+_PROGRAMS_AND_DATA = {
+    "exe",
+    "dll",
+    "so",
+    "dylib",
+    "bin",
+    "ttf",
+    "otf",
+    "woff",
+    "woff2",
+    "sqlite",
+    "db",
+    "parquet",
+    "pkl",
+}
 _OFFICE = {"doc", "dot", "xls", "xlsx", "xlsb", "ppt", "pptx", "odt", "ods", "odp", "rtf", "epub", "mobi"}
 _NOT_TEXT = frozenset(_IMAGES | _SOUND_AND_FILM | _ARCHIVES | _PROGRAMS_AND_DATA | _OFFICE)
 _BYTE_ORDER_MARKS = (b"\xff\xfe", b"\xfe\xff")
@@ -81,10 +95,16 @@ class TypeCheck:
     def _require_agreement(self, family: Family) -> None:
         named = _family_of_extension(self._extension)
         if named is not None and named != family:
-            raise TypeRefused(f"the file is named .{self._extension} but its content is {_SHOWN[family]}; give it its right name")
+            raise TypeRefused(
+                f"the file is named .{self._extension} but its content is {_SHOWN[family]}; give it its "
+                "right name"
+            )
         claimed = _family_of_claim(self._claimed, extension=self._extension)
         if claimed is not None and claimed != family:
-            raise TypeRefused(f"the file is sent as {self._claimed[:80]} but its content is {_SHOWN[family]}; send its right content type")
+            raise TypeRefused(
+                f"the file is sent as {self._claimed[:80]} but its content is {_SHOWN[family]}; send its "
+                "right content type"
+            )
 
     def _content_type(self, family: Family, head: bytes) -> str:
         match family:
@@ -93,7 +113,9 @@ class TypeCheck:
             case "docx":
                 return DOCX
             case "text":
-                return _TEXT_TYPES.get(self._extension) or _text_type(head, has_extension=bool(self._extension), claimed=self._claimed)
+                return _TEXT_TYPES.get(self._extension) or _text_type(
+                    head, has_extension=bool(self._extension), claimed=self._claimed
+                )
 
 
 def _family(head: bytes, *, extension: str) -> Family:
@@ -158,6 +180,8 @@ def check_docx(tail: bytes) -> None:
         with zipfile.ZipFile(io.BytesIO(tail)) as archive:
             names = set(archive.namelist())
     except (zipfile.BadZipFile, ValueError, NotImplementedError, UnicodeDecodeError):
-        raise TypeRefused("the file begins as a Word document but cannot be opened; save it again and upload that") from None
+        raise TypeRefused(
+            "the file begins as a Word document but cannot be opened; save it again and upload that"
+        ) from None
     if not {"[Content_Types].xml", "word/document.xml"} <= names:
         raise _unreadable("is an archive but no Word document; unpack it and upload its files")

@@ -31,7 +31,14 @@ class Embedder:
     """One per process."""
 
     def __init__(
-        self, database: Database, client: InferenceClient, *, model: str, wait_max_s: float, cache_rows_max: int, cache_days: int
+        self,
+        database: Database,
+        client: InferenceClient,
+        *,
+        model: str,
+        wait_max_s: float,
+        cache_rows_max: int,
+        cache_days: int,
     ) -> None:
         self._database = database
         self._client = client
@@ -72,8 +79,14 @@ class Embedder:
         async with self._database.transaction() as session:
             found = await repository.cached(session, hashes=hashes)
             if found:
-                await repository.touch(session, hashes=list(found), now=now, unless_since=now - _USE_NOTED_AFTER)
-        return {key: np.frombuffer(raw, dtype="<f4").astype(np.float32) for key, raw in found.items() if len(raw) == 4 * DIMENSIONS}
+                await repository.touch(
+                    session, hashes=list(found), now=now, unless_since=now - _USE_NOTED_AFTER
+                )
+        return {
+            key: np.frombuffer(raw, dtype="<f4").astype(np.float32)
+            for key, raw in found.items()
+            if len(raw) == 4 * DIMENSIONS
+        }
 
     async def _keep(self, vectors: dict[bytes, Vector]) -> None:
         raw = {key: vector.astype("<f4").tobytes() for key, vector in vectors.items()}
@@ -94,7 +107,8 @@ class Embedder:
                 if len(rows) != len(texts) or any(len(row) != DIMENSIONS for row in rows):
                     raise IngestionFailed(
                         "embedding_invalid",
-                        f"the model {self._model} does not give {DIMENSIONS} numbers a text; ask your operator to change it",
+                        f"the model {self._model} does not give {DIMENSIONS} numbers a text; ask your "
+                        "operator to change it",
                     )
                 return rows
             await asyncio.sleep(pause_s)
@@ -105,11 +119,19 @@ class Embedder:
             case PaymentRequired():
                 return IngestionFailed("embedding_unpaid", f"{error.detail} - then try this file again")
             case Unavailable() | TooManyRequests():
-                return IngestionFailed("embedding_unavailable", "the embedding model did not answer in time; try this file again later")
+                return IngestionFailed(
+                    "embedding_unavailable",
+                    "the embedding model did not answer in time; try this file again later",
+                )
             case NotFound():
-                return IngestionFailed("embedding_model_unknown", f"nobody serves the embedding model {self._model}; ask your operator")
+                return IngestionFailed(
+                    "embedding_model_unknown",
+                    f"nobody serves the embedding model {self._model}; ask your operator",
+                )
             case _:
-                return IngestionFailed("embedding_refused", f"the embedding model refused this file: {error.detail}")
+                return IngestionFailed(
+                    "embedding_refused", f"the embedding model refused this file: {error.detail}"
+                )
 
 
 def _patience_s(error: AppError) -> float:
@@ -123,5 +145,7 @@ def _unit(row: Sequence[float]) -> Vector:
     vector = np.asarray(row, dtype=np.float32)
     length = float(np.linalg.norm(vector))
     if not np.isfinite(length) or length == 0:
-        raise IngestionFailed("embedding_invalid", "the embedding model gave a vector that points nowhere; try this file again")
+        raise IngestionFailed(
+            "embedding_invalid", "the embedding model gave a vector that points nowhere; try this file again"
+        )
     return vector / np.float32(length)

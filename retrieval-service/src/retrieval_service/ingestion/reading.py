@@ -26,7 +26,8 @@ from retrieval_service.parsing.process import parse
 from retrieval_service.settings import RetrievalSettings
 
 _TOKENIZER_LOOK_S = 1.0
-# What reading takes at most, with much to spare: 2.5 s for a million characters without a blank, 10 s for a PDF of 2,000 pages.
+# What reading takes at most, with much to spare: 2.5 s for a million characters without a blank, 10 s for a
+# PDF of 2,000 pages.
 _CPU_BASE_S = 30
 _CPU_S_PER_MB = 10
 _WALL_PER_CPU = 4
@@ -57,7 +58,9 @@ class DocumentReader:
         except DocumentRefused as refusal:
             raise IngestionFailed(refusal.code, refusal.detail) from refusal
         except ObjectMissing as error:
-            raise IngestionFailed("content_missing", "the content of this file is gone from the object store; upload it again") from error
+            raise IngestionFailed(
+                "content_missing", "the content of this file is gone from the object store; upload it again"
+            ) from error
 
     async def _read(self, work: FileWork, watch: Watch) -> ReadDocument:
         self._check_size(work)
@@ -110,13 +113,17 @@ class DocumentReader:
         folder = self._settings.embedding_model_path
         if folder is None:
             raise IngestionFailed(
-                "embedding_model_missing", "this installation has no embedding model; ask your operator to set EMBEDDING_MODEL_PATH"
+                "embedding_model_missing",
+                "this installation has no embedding model; ask your operator to set EMBEDDING_MODEL_PATH",
             )
         path = folder / "tokenizer.json"
         deadline_s = monotonic_s() + self._settings.embedding_wait_max_s
         while not await asyncio.to_thread(path.is_file):
             if monotonic_s() > deadline_s:
-                raise IngestionFailed("embedding_model_missing", "the embedding model is not there yet; try this file again later")
+                raise IngestionFailed(
+                    "embedding_model_missing",
+                    "the embedding model is not there yet; try this file again later",
+                )
             await asyncio.sleep(_TOKENIZER_LOOK_S)
         return path
 
@@ -133,7 +140,10 @@ class DocumentReader:
                         break
                     await asyncio.to_thread(file.write, piece)
             if size_bytes != work.size_bytes:
-                raise IngestionFailed("content_changed", "the object store holds another content than was uploaded; upload the file again")
+                raise IngestionFailed(
+                    "content_changed",
+                    "the object store holds another content than was uploaded; upload the file again",
+                )
             await asyncio.to_thread(file.seek, 0)
             yield file
 

@@ -11,12 +11,18 @@ from retrieval_service.ingestion.models import CachedVectorRow
 
 
 async def cached(session: AsyncSession, *, hashes: Sequence[bytes]) -> dict[bytes, bytes]:
-    rows = await session.execute(select(CachedVectorRow.hash, CachedVectorRow.vector).where(CachedVectorRow.hash.in_(hashes)))
+    rows = await session.execute(
+        select(CachedVectorRow.hash, CachedVectorRow.vector).where(CachedVectorRow.hash.in_(hashes))
+    )
     return {row[0]: row[1] for row in rows}
 
 
-async def touch(session: AsyncSession, *, hashes: Sequence[bytes], now: datetime, unless_since: datetime) -> None:
-    """Note the use of those that were not used lately; rows that another one touches right now are as good as touched."""
+async def touch(
+    session: AsyncSession, *, hashes: Sequence[bytes], now: datetime, unless_since: datetime
+) -> None:
+    """Note the use of those that were not used lately; rows that another one touches right now are as good as
+    touched.
+    """
     stale = (
         select(CachedVectorRow.hash)
         .where(CachedVectorRow.hash.in_(hashes), CachedVectorRow.used_at < unless_since)
@@ -31,11 +37,17 @@ async def keep(session: AsyncSession, *, model: str, vectors: Mapping[bytes, byt
 
 
 async def purge(session: AsyncSession, *, unused_since: datetime, rows_max: int, limit: int) -> int:
-    """Remove what was not used since, and the longest unused beyond `rows_max`. Returns how many went, `limit` at most of each."""
+    """Remove what was not used since, and the longest unused beyond `rows_max`. Returns how many went,
+    `limit` at most of each.
+    """
     old = select(CachedVectorRow.hash).where(CachedVectorRow.used_at < unused_since).limit(limit)
-    spare = select(CachedVectorRow.hash).order_by(CachedVectorRow.used_at.desc()).offset(rows_max).limit(limit)
+    spare = (
+        select(CachedVectorRow.hash).order_by(CachedVectorRow.used_at.desc()).offset(rows_max).limit(limit)
+    )
     gone = 0
     for chosen in (old, spare):
-        found = await session.execute(delete(CachedVectorRow).where(CachedVectorRow.hash.in_(chosen)).returning(CachedVectorRow.hash))
+        found = await session.execute(
+            delete(CachedVectorRow).where(CachedVectorRow.hash.in_(chosen)).returning(CachedVectorRow.hash)
+        )
         gone += len(found.all())
     return gone

@@ -1,4 +1,6 @@
-"""While something long runs for a file: its progress reaches the file's row, and it stops when the file is not wanted any more."""
+"""While something long runs for a file: its progress reaches the file's row, and it stops when the file is
+not wanted any more.
+"""
 
 import asyncio
 import logging
@@ -24,7 +26,9 @@ log = logging.getLogger(__name__)
 
 
 class Watch:
-    """Of one stage of one attempt. Whoever works sets `done`, `total` and `unit`; the row follows twice a second at most."""
+    """Of one stage of one attempt. Whoever works sets `done`, `total` and `unit`; the row follows twice a
+    second at most.
+    """
 
     def __init__(self, database: Database, file_id: UUID, attempt: int, *, stage: Stage) -> None:
         self.done = 0
@@ -66,7 +70,9 @@ class Watch:
                 if not await self._look():
                     return
             except (SQLAlchemyError, OSError, TimeoutError) as error:
-                log.warning("the progress of a file could not be noted", extra={"error": type(error).__name__})
+                log.warning(
+                    "the progress of a file could not be noted", extra={"error": type(error).__name__}
+                )
 
     async def _look(self) -> bool:
         """Whether to go on."""
@@ -79,4 +85,12 @@ class Watch:
             return await self._note(session, self._stage) or await self._note(session, "embedding")
 
     async def _note(self, session: AsyncSession, stage: Stage) -> bool:
-        return await progress.advance(session, self._file_id, self._attempt, stage=stage, done=self.done, total=self.total, unit=self.unit)
+        return await progress.advance(
+            session,
+            self._file_id,
+            self._attempt,
+            stage=stage,
+            done=self.done,
+            total=self.total,
+            unit=self.unit,
+        )

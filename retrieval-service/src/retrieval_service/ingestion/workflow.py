@@ -1,8 +1,8 @@
 """The durable workflow of one attempt at one file: read, embed batch by batch, show to readers.
 
-A step that was cut by a crash runs again, and after an upgrade all of them may, so each first removes or overwrites what it may have
-written before. Whether the attempt should go on is read from the file's row in every step; when it should not, what it wrote is removed
-and the row says so.
+A step that was cut by a crash runs again, and after an upgrade all of them may, so each first removes or
+overwrites what it may have written before. Whether the attempt should go on is read from the file's row in
+every step; when it should not, what it wrote is removed and the row says so.
 """
 
 import asyncio
@@ -25,7 +25,8 @@ from retrieval_service.ingestion.watch import Watch
 from retrieval_service.vectors.port import Point, VectorStore
 
 KIND = "ingestion"
-# Nothing is put here: it takes what earlier code left waiting in it, and what is taken over from another version.
+# Nothing is put here: it takes what earlier code left waiting in it, and what is taken over from another
+# version.
 _OLD_QUEUE = "ingestion"
 _OLD_QUEUE_POLL_S = 10.0
 _ATTEMPTS = 8  # about a minute: a store that is away for longer ends the attempt, not the file
@@ -60,7 +61,8 @@ class Ingestion:
         self._vectors = vectors
         self._batch_chunks = batch_chunks
         self._concurrency = concurrency
-        # One more than there are places of any kind: the place for small files. It bounds what continues after a crash as well.
+        # One more than there are places of any kind: the place for small files. It bounds what continues
+        # after a crash as well.
         self._slots = asyncio.Semaphore(concurrency + 1)
         self._running: dict[asyncio.Task[Any], UUID] = {}
         self._closing = False
@@ -80,7 +82,9 @@ class Ingestion:
         return frozenset(self._running.values())
 
     async def close(self) -> None:
-        """Let go of what runs, before the engine and the stores close: it is left unfinished, and continues at the next start."""
+        """Let go of what runs, before the engine and the stores close: it is left unfinished, and continues
+        at the next start.
+        """
         self._closing = True
         running = set(self._running)
         for task in running:
@@ -112,17 +116,25 @@ class Ingestion:
         except Exception as error:
             # The edge of the workflow: whatever broke, the file must say so, and its owner can try again.
             kind = error.kind if isinstance(error, StepFailedError) else type(error).__name__
-            log.exception("an ingestion broke", extra={"file_id": str(file_id), "attempt": attempt, "error": kind})
+            log.exception(
+                "an ingestion broke", extra={"file_id": str(file_id), "attempt": attempt, "error": kind}
+            )
             outcome = {
                 "end": _FAILED,
                 "code": "internal_error",
-                "detail": "reading this file broke off; try it again, and ask your operator if that does not help",
+                "detail": (
+                    "reading this file broke off; try it again, and ask your operator if that does not help"
+                ),
             }
         if outcome["end"] != _GOES_ON:
-            await step("end", lambda: self._end(file_id, attempt, outcome), attempts=_ATTEMPTS, pause_s=_PAUSE_S)
+            await step(
+                "end", lambda: self._end(file_id, attempt, outcome), attempts=_ATTEMPTS, pause_s=_PAUSE_S
+            )
 
     async def _ingest(self, file_id: UUID, attempt: int) -> Outcome:
-        read = await step("read", lambda: _told(lambda: self._read(file_id, attempt)), attempts=_ATTEMPTS, pause_s=_PAUSE_S)
+        read = await step(
+            "read", lambda: _told(lambda: self._read(file_id, attempt)), attempts=_ATTEMPTS, pause_s=_PAUSE_S
+        )
         if read["end"] != _GOES_ON:
             return read
         total: int = read["chunks"]
@@ -135,11 +147,17 @@ class Ingestion:
             )
             if embedded["end"] != _GOES_ON:
                 return embedded
-        return await step("finish", lambda: _told(lambda: self._finish(file_id, attempt, read)), attempts=_ATTEMPTS, pause_s=_PAUSE_S)
+        return await step(
+            "finish",
+            lambda: _told(lambda: self._finish(file_id, attempt, read)),
+            attempts=_ATTEMPTS,
+            pause_s=_PAUSE_S,
+        )
 
     @staticmethod
     def _batch_of(read: Outcome) -> int:
-        # As it was when the file was read: with another setting, a workflow that continues would take its recorded steps for others.
+        # As it was when the file was read: with another setting, a workflow that continues would take its
+        # recorded steps for others.
         return read["batch_chunks"]
 
     async def _read(self, file_id: UUID, attempt: int) -> Outcome:
@@ -164,7 +182,14 @@ class Ingestion:
         async with self._database.transaction() as session:
             done = min(first + len(batch), read["chunks"])
             if not await progress.advance(
-                session, file_id, attempt, stage="embedding", done=done, total=read["chunks"], unit="chunks", page_count=read["pages"]
+                session,
+                file_id,
+                attempt,
+                stage="embedding",
+                done=done,
+                total=read["chunks"],
+                unit="chunks",
+                page_count=read["pages"],
             ):
                 raise Unwanted
         return {}
@@ -201,13 +226,17 @@ class Ingestion:
         return {}
 
     async def _end(self, file_id: UUID, attempt: int, outcome: Outcome) -> None:
-        """Remove what the attempt wrote, then say how it ended: in this order, so that the next attempt finds nothing of this one."""
+        """Remove what the attempt wrote, then say how it ended: in this order, so that the next attempt finds
+        nothing of this one.
+        """
         async with self._database.transaction() as session:
             work = await progress.begun(session, file_id, attempt)
         if work is not None:
             await self.remove(work.collection, file_id)
         async with self._database.transaction() as session:
-            if outcome["end"] == _FAILED and await progress.fail(session, file_id, attempt, code=outcome["code"], detail=outcome["detail"]):
+            if outcome["end"] == _FAILED and await progress.fail(
+                session, file_id, attempt, code=outcome["code"], detail=outcome["detail"]
+            ):
                 return
             await progress.acknowledge(session, file_id, attempt)
 

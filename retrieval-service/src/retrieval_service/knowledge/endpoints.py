@@ -23,11 +23,17 @@ router = APIRouter(prefix="/api/v1/retrieval/knowledge-bases", tags=["knowledge 
 
 
 @router.post("", status_code=201, summary="Make a knowledge base", response_model=KnowledgeBase)
-async def create_knowledge_base(body: KnowledgeBaseCreate, session: SessionDep, principal: Writer, key: IdempotencyKey = None) -> Response:
+async def create_knowledge_base(
+    body: KnowledgeBaseCreate, session: SessionDep, principal: Writer, key: IdempotencyKey = None
+) -> Response:
     operation = Operation(str(principal.actor_id), "POST", router.prefix, key) if key else None
-    if operation and (first := await idempotency.begin(session, operation, body=body.model_dump_json().encode())):
+    if operation and (
+        first := await idempotency.begin(session, operation, body=body.model_dump_json().encode())
+    ):
         return Response(first.body, status_code=first.status, media_type="application/json")
-    made = await service.create(session, principal, name=body.name, description=body.description, access=body.access)
+    made = await service.create(
+        session, principal, name=body.name, description=body.description, access=body.access
+    )
     answer = made.model_dump_json().encode()
     if operation:
         await idempotency.finish(session, operation, status=201, body=answer)
@@ -35,15 +41,23 @@ async def create_knowledge_base(body: KnowledgeBaseCreate, session: SessionDep, 
 
 
 @router.get("", summary="Knowledge bases you may read, newest first")
-async def list_knowledge_bases(session: SessionDep, principal: Reader, limit: Limit = 50, after: After = None) -> Page[KnowledgeBase]:
+async def list_knowledge_bases(
+    session: SessionDep, principal: Reader, limit: Limit = 50, after: After = None
+) -> Page[KnowledgeBase]:
     return await service.list_page(session, principal, after=after, limit=limit)
 
 
 @router.get("/{knowledge_base_id}", summary="One knowledge base")
-async def read_knowledge_base(knowledge_base_id: UUID, session: SessionDep, principal: Reader) -> KnowledgeBase:
+async def read_knowledge_base(
+    knowledge_base_id: UUID, session: SessionDep, principal: Reader
+) -> KnowledgeBase:
     return await service.read(session, principal, knowledge_base_id)
 
 
 @router.patch("/{knowledge_base_id}", summary="Rename, describe, open or close a knowledge base of your own")
-async def patch_knowledge_base(knowledge_base_id: UUID, body: KnowledgeBasePatch, session: SessionDep, principal: Writer) -> KnowledgeBase:
-    return await service.patch(session, principal, knowledge_base_id, {name: getattr(body, name) for name in body.model_fields_set})
+async def patch_knowledge_base(
+    knowledge_base_id: UUID, body: KnowledgeBasePatch, session: SessionDep, principal: Writer
+) -> KnowledgeBase:
+    return await service.patch(
+        session, principal, knowledge_base_id, {name: getattr(body, name) for name in body.model_fields_set}
+    )

@@ -18,7 +18,9 @@ class TooManyKnowledgeBases(Invalid):
     code = "too_many_knowledge_bases"
 
     def __init__(self, bases_max: int) -> None:
-        super().__init__(f"you have {bases_max} knowledge bases, the most one person may have; delete one first")
+        super().__init__(
+            f"you have {bases_max} knowledge bases, the most one person may have; delete one first"
+        )
 
 
 class KnowledgeBaseFull(Invalid):

@@ -23,15 +23,23 @@ async def add(session: AsyncSession, row: KnowledgeBaseRow) -> None:
     await session.flush()
 
 
-async def readable(session: AsyncSession, *, ids: Sequence[UUID], user_id: UUID, organisation_id: UUID) -> Sequence[KnowledgeBaseRow]:
+async def readable(
+    session: AsyncSession, *, ids: Sequence[UUID], user_id: UUID, organisation_id: UUID
+) -> Sequence[KnowledgeBaseRow]:
     """Those of `ids` that this person may read."""
-    query = select(KnowledgeBaseRow).where(KnowledgeBaseRow.id.in_(ids), _readable(user_id=user_id, organisation_id=organisation_id))
+    query = select(KnowledgeBaseRow).where(
+        KnowledgeBaseRow.id.in_(ids), _readable(user_id=user_id, organisation_id=organisation_id)
+    )
     return (await session.execute(query)).scalars().all()
 
 
-async def get_own(session: AsyncSession, *, id: UUID, user_id: UUID, organisation_id: UUID, lock: bool) -> KnowledgeBaseRow | None:
+async def get_own(
+    session: AsyncSession, *, id: UUID, user_id: UUID, organisation_id: UUID, lock: bool
+) -> KnowledgeBaseRow | None:
     query = select(KnowledgeBaseRow).where(
-        KnowledgeBaseRow.id == id, KnowledgeBaseRow.user_id == user_id, KnowledgeBaseRow.organisation_id == organisation_id
+        KnowledgeBaseRow.id == id,
+        KnowledgeBaseRow.user_id == user_id,
+        KnowledgeBaseRow.organisation_id == organisation_id,
     )
     return (await session.execute(query.with_for_update() if lock else query)).scalar_one_or_none()
 
@@ -52,7 +60,9 @@ async def count_own(session: AsyncSession, *, user_id: UUID) -> int:
 
 
 async def change(session: AsyncSession, *, id: UUID, values: Mapping[str, Any]) -> None:
-    await session.execute(update(KnowledgeBaseRow).where(KnowledgeBaseRow.id == id).values(**values, updated_at=utc_now()))
+    await session.execute(
+        update(KnowledgeBaseRow).where(KnowledgeBaseRow.id == id).values(**values, updated_at=utc_now())
+    )
 
 
 async def remove(session: AsyncSession, *, id: UUID) -> None:
@@ -66,7 +76,9 @@ def linked_files(*, ids: Sequence[UUID]) -> Select[UUID]:
 
 def readable_files(*, user_id: UUID, organisation_id: UUID) -> Select[UUID]:
     """A query of the file ids in every knowledge base this person may read."""
-    query = select(KnowledgeBaseFileRow.file_id).join(KnowledgeBaseRow, KnowledgeBaseRow.id == KnowledgeBaseFileRow.knowledge_base_id)
+    query = select(KnowledgeBaseFileRow.file_id).join(
+        KnowledgeBaseRow, KnowledgeBaseRow.id == KnowledgeBaseFileRow.knowledge_base_id
+    )
     return query.where(_readable(user_id=user_id, organisation_id=organisation_id))
 
 
@@ -77,7 +89,10 @@ async def readable_links(
     query = (
         select(KnowledgeBaseFileRow.file_id, KnowledgeBaseFileRow.knowledge_base_id)
         .join(KnowledgeBaseRow, KnowledgeBaseRow.id == KnowledgeBaseFileRow.knowledge_base_id)
-        .where(KnowledgeBaseFileRow.file_id.in_(file_ids), _readable(user_id=user_id, organisation_id=organisation_id))
+        .where(
+            KnowledgeBaseFileRow.file_id.in_(file_ids),
+            _readable(user_id=user_id, organisation_id=organisation_id),
+        )
         .order_by(KnowledgeBaseFileRow.created_at, KnowledgeBaseFileRow.knowledge_base_id)
     )
     return [(row[0], row[1]) for row in await session.execute(query)]
@@ -101,8 +116,12 @@ async def link(session: AsyncSession, *, id: UUID, file_id: UUID) -> None:
 
 async def unlink(session: AsyncSession, *, id: UUID, file_id: UUID) -> bool:
     """Whether it was linked."""
-    statement = delete(KnowledgeBaseFileRow).where(KnowledgeBaseFileRow.knowledge_base_id == id, KnowledgeBaseFileRow.file_id == file_id)
-    return (await session.execute(statement.returning(KnowledgeBaseFileRow.file_id))).scalar_one_or_none() is not None
+    statement = delete(KnowledgeBaseFileRow).where(
+        KnowledgeBaseFileRow.knowledge_base_id == id, KnowledgeBaseFileRow.file_id == file_id
+    )
+    return (
+        await session.execute(statement.returning(KnowledgeBaseFileRow.file_id))
+    ).scalar_one_or_none() is not None
 
 
 async def unlink_everywhere(session: AsyncSession, *, file_ids: Sequence[UUID]) -> None:

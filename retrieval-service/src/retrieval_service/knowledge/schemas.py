@@ -7,7 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from shared.contracts.retrieval import Access
 
 _NO_NUL = "^[^\\x00]*$"
-Name = Annotated[str, Field(min_length=1, max_length=100, pattern="^[^\\x00-\\x1f\\x7f]*\\S[^\\x00-\\x1f\\x7f]*$")]
+Name = Annotated[
+    str, Field(min_length=1, max_length=100, pattern="^[^\\x00-\\x1f\\x7f]*\\S[^\\x00-\\x1f\\x7f]*$")
+]
 Description = Annotated[str, Field(max_length=2000, pattern=_NO_NUL)]
 
 
@@ -18,7 +20,9 @@ class KnowledgeBaseCreate(BaseModel):
 
     name: Name
     description: Description = ""
-    access: Access = Field(default="private", description="organisation: everyone there may read and search it")
+    access: Access = Field(
+        default="private", description="organisation: everyone there may read and search it"
+    )
 
 
 class KnowledgeBasePatch(BaseModel):

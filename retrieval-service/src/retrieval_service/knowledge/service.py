@@ -25,7 +25,9 @@ def collection_of(knowledge_base_id: UUID) -> str:
     return f"kb-{knowledge_base_id}"
 
 
-async def require_readable(session: AsyncSession, principal: Principal, ids: Sequence[UUID]) -> Sequence[KnowledgeBaseRow]:
+async def require_readable(
+    session: AsyncSession, principal: Principal, ids: Sequence[UUID]
+) -> Sequence[KnowledgeBaseRow]:
     """All of `ids`, if the caller may read every one of them.
 
     Raises:
@@ -33,15 +35,21 @@ async def require_readable(session: AsyncSession, principal: Principal, ids: Seq
     """
     if not ids:
         return []
-    rows = await repository.readable(session, ids=ids, user_id=principal.actor_id, organisation_id=principal.organisation_id)
+    rows = await repository.readable(
+        session, ids=ids, user_id=principal.actor_id, organisation_id=principal.organisation_id
+    )
     if len(rows) < len(set(ids)):
         raise KnowledgeBaseNotFound
     return rows
 
 
-async def own(session: AsyncSession, principal: Principal, id: UUID, *, lock: bool = False) -> KnowledgeBaseRow:
+async def own(
+    session: AsyncSession, principal: Principal, id: UUID, *, lock: bool = False
+) -> KnowledgeBaseRow:
     """The knowledge base, if the caller may change it. Raises: KnowledgeBaseNotFound."""
-    row = await repository.get_own(session, id=id, user_id=principal.actor_id, organisation_id=principal.organisation_id, lock=lock)
+    row = await repository.get_own(
+        session, id=id, user_id=principal.actor_id, organisation_id=principal.organisation_id, lock=lock
+    )
     if row is None:
         raise KnowledgeBaseNotFound
     return row
@@ -53,16 +61,24 @@ async def read(session: AsyncSession, principal: Principal, id: UUID) -> Knowled
     return (await _views(session, principal, rows))[0]
 
 
-async def list_page(session: AsyncSession, principal: Principal, *, after: str | None, limit: int) -> Page[KnowledgeBase]:
+async def list_page(
+    session: AsyncSession, principal: Principal, *, after: str | None, limit: int
+) -> Page[KnowledgeBase]:
     """One page, newest first. Raises: CursorInvalid."""
     rows = await repository.list_readable(
-        session, user_id=principal.actor_id, organisation_id=principal.organisation_id, before=cursor(after), limit=limit + 1
+        session,
+        user_id=principal.actor_id,
+        organisation_id=principal.organisation_id,
+        before=cursor(after),
+        limit=limit + 1,
     )
     shown = await _views(session, principal, rows[:limit])
     return page_of(shown, limit=limit, found=len(rows))
 
 
-async def create(session: AsyncSession, principal: Principal, *, name: str, description: str, access: Access) -> KnowledgeBase:
+async def create(
+    session: AsyncSession, principal: Principal, *, name: str, description: str, access: Access
+) -> KnowledgeBase:
     """Raises: TooManyKnowledgeBases."""
     if await repository.count_own(session, user_id=principal.actor_id) >= BASES_PER_USER_MAX:
         raise TooManyKnowledgeBases(BASES_PER_USER_MAX)
@@ -81,7 +97,9 @@ async def create(session: AsyncSession, principal: Principal, *, name: str, desc
     return (await _views(session, principal, [row]))[0]
 
 
-async def patch(session: AsyncSession, principal: Principal, id: UUID, values: Mapping[str, Any]) -> KnowledgeBase:
+async def patch(
+    session: AsyncSession, principal: Principal, id: UUID, values: Mapping[str, Any]
+) -> KnowledgeBase:
     """Raises: KnowledgeBaseNotFound."""
     row = await own(session, principal, id, lock=True)
     if values:
@@ -97,7 +115,9 @@ async def delete(session: AsyncSession, principal: Principal, id: UUID) -> None:
 
 
 async def link(session: AsyncSession, principal: Principal, id: UUID, file_id: UUID) -> None:
-    """Put a file in, which the caller has locked as its owner. Raises: KnowledgeBaseNotFound, KnowledgeBaseFull."""
+    """Put a file in, which the caller has locked as its owner. Raises: KnowledgeBaseNotFound,
+    KnowledgeBaseFull.
+    """
     await own(session, principal, id, lock=True)
     if (await repository.file_counts(session, ids=[id])).get(id, 0) >= FILES_PER_BASE_MAX:
         raise KnowledgeBaseFull(FILES_PER_BASE_MAX)
@@ -125,7 +145,9 @@ def readable_files(principal: Principal) -> "Select[UUID]":
     return repository.readable_files(user_id=principal.actor_id, organisation_id=principal.organisation_id)
 
 
-async def readable_links(session: AsyncSession, principal: Principal, file_ids: Sequence[UUID]) -> dict[UUID, list[UUID]]:
+async def readable_links(
+    session: AsyncSession, principal: Principal, file_ids: Sequence[UUID]
+) -> dict[UUID, list[UUID]]:
     """Knowledge bases by file, of those the caller may read."""
     links: dict[UUID, list[UUID]] = {}
     if not file_ids:
@@ -138,7 +160,9 @@ async def readable_links(session: AsyncSession, principal: Principal, file_ids: 
     return links
 
 
-async def _views(session: AsyncSession, principal: Principal, rows: Sequence[KnowledgeBaseRow]) -> list[KnowledgeBase]:
+async def _views(
+    session: AsyncSession, principal: Principal, rows: Sequence[KnowledgeBaseRow]
+) -> list[KnowledgeBase]:
     counts = await repository.file_counts(session, ids=[row.id for row in rows])
     return [
         KnowledgeBase(

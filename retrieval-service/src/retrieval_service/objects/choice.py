@@ -30,7 +30,10 @@ def open_object_store(
         return LocalObjects(default_folder)
     parts = urlsplit(url)
     if "@" in parts.netloc or parts.query or parts.fragment:
-        raise SettingsError(f"OBJECT_STORE_URL must be {_FORMS} and nothing else; keys go into S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY")
+        raise SettingsError(
+            f"OBJECT_STORE_URL must be {_FORMS} and nothing else; keys go into S3_ACCESS_KEY_ID and "
+            "S3_SECRET_ACCESS_KEY"
+        )
     if parts.scheme == "file" and not parts.netloc and parts.path.startswith("/"):
         return LocalObjects(Path(parts.path))
     if parts.scheme != "s3" or not parts.netloc:
@@ -51,7 +54,14 @@ def open_object_store(
 
 def _check_endpoint(endpoint: str) -> None:
     parts = urlsplit(endpoint)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc or parts.query or parts.fragment:
+    if (
+        parts.scheme not in {"http", "https"}
+        or not parts.hostname
+        or "@" in parts.netloc
+        or parts.query
+        or parts.fragment
+    ):
         raise SettingsError(
-            "S3_ENDPOINT_URL must be http://host:port or https://host; keys go into S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY"
+            "S3_ENDPOINT_URL must be http://host:port or https://host; keys go into S3_ACCESS_KEY_ID and "
+            "S3_SECRET_ACCESS_KEY"
         )

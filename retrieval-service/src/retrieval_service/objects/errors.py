@@ -10,5 +10,6 @@ class StorageFull(AppError):
 
     def __init__(self) -> None:
         super().__init__(
-            "the disk that files are kept on is full; make room on it, or ask an administrator to", headers={"Retry-After": "60"}
+            "the disk that files are kept on is full; make room on it, or ask an administrator to",
+            headers={"Retry-After": "60"},
         )

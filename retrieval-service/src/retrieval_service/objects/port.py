@@ -23,7 +23,9 @@ class StoredObject:
 
 
 class ObjectStore(Protocol):
-    """One per process. An object appears whole or not at all; when a write returns, it survives the end of this process."""
+    """One per process. An object appears whole or not at all; when a write returns, it survives the end of
+    this process.
+    """
 
     async def put(self, key: str, chunks: AsyncIterable[bytes]) -> int:
         """Store what `chunks` yields, a bounded part of it in memory at a time; returns its size in bytes.
@@ -33,7 +35,8 @@ class ObjectStore(Protocol):
         ...
 
     async def open(self, key: str, *, start: int = 0, end: int | None = None) -> AsyncGenerator[bytes]:
-        """The bytes from `start` to before `end` (None: to the end), in chunks; the object is there when this returns.
+        """The bytes from `start` to before `end` (None: to the end), in chunks; the object is there when this
+        returns.
 
         Raises: ObjectMissing, Unavailable.
         """
@@ -48,7 +51,9 @@ class ObjectStore(Protocol):
         ...
 
     async def sweep(self, before: datetime) -> None:
-        """Remove what writes left that were cut before that time and that no listing shows; a bucket does so by a rule of its own."""
+        """Remove what writes left that were cut before that time and that no listing shows; a bucket does so
+        by a rule of its own.
+        """
         ...
 
     async def check(self) -> None:

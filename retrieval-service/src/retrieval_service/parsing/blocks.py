@@ -1,4 +1,6 @@
-"""The text of a document as its readers give it: block by block, each with its page and the headings it stands under."""
+"""The text of a document as its readers give it: block by block, each with its page and the headings it
+stands under.
+"""
 
 import re
 import unicodedata
@@ -11,8 +13,11 @@ BETWEEN_BLOCKS: Final = "\n\n"
 _HEADINGS_MAX = 6
 _HEADING_CHARS_MAX = 120
 
-# Control and format characters that carry no text; tab and line feed stay. A soft hyphen only says where a word may break.
-_DROPPED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u200b\u2060\ufeff\ufff9-\ufffb\ufffe\uffff\ud800-\udfff]")
+# Control and format characters that carry no text; tab and line feed stay. A soft hyphen only says where a
+# word may break.
+_DROPPED = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u200b\u2060\ufeff\ufff9-\ufffb\ufffe\uffff\ud800-\udfff]"
+)
 _LINE_ENDS = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _SPACES = re.compile("[\u00a0\u2000-\u200a\u202f\u205f\u3000]")
 _TRAILING = re.compile(r"[ \t]+(?=\n|$)")
@@ -40,7 +45,9 @@ class Section:
 
 
 def clean(text: str) -> str:
-    """NFC, line feeds only, no control characters, no spaces at the end of lines, one blank line at a time, none around it."""
+    """NFC, line feeds only, no control characters, no spaces at the end of lines, one blank line at a time,
+    none around it.
+    """
     text = _SPACES.sub(" ", _LINE_ENDS.sub("\n", text))
     text = unicodedata.normalize("NFC", _DROPPED.sub("", text))
     return _BLANK_LINES.sub(BETWEEN_BLOCKS, _TRAILING.sub("", text)).strip("\n")

@@ -1,4 +1,6 @@
-"""Columns of a page that was drawn row by row: the text of each column, where the page itself would fuse their lines. Pure."""
+"""Columns of a page that was drawn row by row: the text of each column, where the page itself would fuse
+their lines. Pure.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +16,9 @@ _CELL_HEIGHTS_MIN: Final = 9.0
 
 @dataclass(frozen=True, slots=True)
 class TextRun:
-    """A stretch of text on one line, in points from the left and the bottom of the page; `index` is its place on the page."""
+    """A stretch of text on one line, in points from the left and the bottom of the page; `index` is its place
+    on the page.
+    """
 
     index: int
     left: float
@@ -72,7 +76,9 @@ def _columns(lines: Sequence[Line], gutter: float) -> Iterator[Line]:
 
 
 def _block(lines: Sequence[Line], at: int) -> tuple[int, float | None]:
-    """(end, middle of the gutter) of the longest stretch from `at` whose lines keep one gutter free; None: too short, or a table."""
+    """(end, middle of the gutter) of the longest stretch from `at` whose lines keep one gutter free; None:
+    too short, or a table.
+    """
     gutter: tuple[float, float] | None = None
     both, end = 0, at
     for index in range(at, len(lines)):
@@ -84,7 +90,11 @@ def _block(lines: Sequence[Line], at: int) -> tuple[int, float | None]:
             break
         elif index == end and _is_next(lines[index - 1][0], line[0]):
             end = index + 1  # the longer column continues alone
-    if gutter is None or both < _LINES_MIN or not _is_prose(lines[at:end], middle := (gutter[0] + gutter[1]) / 2):
+    if (
+        gutter is None
+        or both < _LINES_MIN
+        or not _is_prose(lines[at:end], middle := (gutter[0] + gutter[1]) / 2)
+    ):
         return at, None
     return end, middle
 

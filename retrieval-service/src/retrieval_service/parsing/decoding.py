@@ -17,7 +17,10 @@ _BOMS: Final = (
 )
 _PIECE_BYTES = 1024 * 1024
 _META_BYTES = 4096
-_META = re.compile(rb"<(?:meta[^>]{0,200}?charset\s*=|\?xml[^>]{0,100}?encoding\s*=)\s*[\"']?([A-Za-z0-9_:.\-]{1,40})", re.IGNORECASE)
+_META = re.compile(
+    rb"<(?:meta[^>]{0,200}?charset\s*=|\?xml[^>]{0,100}?encoding\s*=)\s*[\"']?([A-Za-z0-9_:.\-]{1,40})",
+    re.IGNORECASE,
+)
 
 
 def read_bytes(path: Path, *, kind: str, bytes_max: int) -> bytes:

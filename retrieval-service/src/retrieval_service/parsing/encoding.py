@@ -1,6 +1,7 @@
 """Which encoding a text is in that does not say it: found with confidence, or not at all.
 
-A text in the wrong encoding is read without an error and is garbage that nobody finds anything in, so a guess is worse than a refusal.
+A text in the wrong encoding is read without an error and is garbage that nobody finds anything in, so a guess
+is worse than a refusal.
 """
 
 import re
@@ -8,9 +9,20 @@ from typing import Any, Final, cast
 
 import charset_normalizer
 
-# What people's files are in. Larger sets contain smaller ones: GB18030 is GBK and GB2312, cp949 is EUC-KR, cp932 is Shift-JIS.
+# What people's files are in. Larger sets contain smaller ones: GB18030 is GBK and GB2312, cp949 is EUC-KR,
+# cp932 is Shift-JIS.
 _EAST_ASIAN: Final = ("gb18030", "big5", "cp932", "euc_jp", "cp949")
-_OTHER_SCRIPTS: Final = ("cp1251", "koi8_r", "koi8_u", "cp866", "iso8859_5", "cp1253", "cp1255", "cp1256", "cp874")
+_OTHER_SCRIPTS: Final = (
+    "cp1251",
+    "koi8_r",
+    "koi8_u",
+    "cp866",
+    "iso8859_5",
+    "cp1253",
+    "cp1255",
+    "cp1256",
+    "cp874",
+)
 _WESTERN: Final = "cp1252"
 _LATIN: Final = (_WESTERN, "cp1250", "iso8859_2", "cp1254", "cp1257")
 _SAMPLE_BYTES: Final = 128 * 1024
@@ -23,7 +35,9 @@ _HIGH: Final = re.compile(rb"[\x80-\xff]")
 _ISO_2022_JP: Final = re.compile(rb"\x1b\$[@B]")
 _KANA: Final = re.compile("[\u3041-\u30ff]")
 _HALF_KANA: Final = re.compile("[\uff61-\uff9f]")
-_EAST: Final = re.compile("[\u2e80-\u30ff\u3130-\u318f\u3400-\u9fff\uac00-\ud7a3\uff01-\uffee\U00020000-\U0003ffff]")
+_EAST: Final = re.compile(
+    "[\u2e80-\u30ff\u3130-\u318f\u3400-\u9fff\uac00-\ud7a3\uff01-\uffee\U00020000-\U0003ffff]"
+)
 # And capitals behind small letters, which is what quotation marks of old Macs become.
 _SIGN_IN_WORD: Final = re.compile(
     "(?<=[^\\W\\d_])[\u0080-\u00bf\u00d7\u00f7\u0192\u02c6-\u02dd\u2013-\u2018\u201a-\u203a\u20ac\u2122](?=[^\\W\\d_])"
@@ -50,7 +64,9 @@ _LETTERS_MIN: Final = 6
 _WORD: Final = re.compile(r"[^\W\d_]+")
 _MIXED: Final = re.compile("[A-Za-z][\u0400-\u04ff]|[\u0400-\u04ff][A-Za-z]")
 _WESTERN_SIGN: Final = re.compile("[\u2018-\u2026\u2013\u2014\u20ac\u2122£§©®°·«»\u00a0]")
-_WESTERN_LETTER: Final = re.compile("[\u00a1-\u00bf\u00c0-\u00ff\u0152\u0153\u0160\u0161\u017d\u017e\u0178\u20ac\u2013-\u2026\u2122\u00a0]")
+_WESTERN_LETTER: Final = re.compile(
+    "[\u00a1-\u00bf\u00c0-\u00ff\u0152\u0153\u0160\u0161\u017d\u017e\u0178\u20ac\u2013-\u2026\u2122\u00a0]"
+)
 
 
 def decode_unmarked(raw: bytes) -> str | None:
@@ -79,12 +95,18 @@ def _damaged_utf8(raw: bytes) -> str | None:
 
 
 def _sample(raw: bytes) -> bytes:
-    """Lines that are not all ASCII, up to a size. No byte of a longer character is a line feed, or a blank."""
+    """Lines that are not all ASCII, up to a size. No byte of a longer character is a line feed, or
+    a blank.
+    """
     lines: list[bytes] = []
     size = 0
     for line in raw[: 64 * _SAMPLE_BYTES].splitlines(keepends=True):
         if _HIGH.search(line):
-            lines.append(line if len(line) <= _SAMPLE_BYTES else line[: line.rfind(b" ", 0, _SAMPLE_BYTES) + 1] or line[:_SAMPLE_BYTES])
+            lines.append(
+                line
+                if len(line) <= _SAMPLE_BYTES
+                else line[: line.rfind(b" ", 0, _SAMPLE_BYTES) + 1] or line[:_SAMPLE_BYTES]
+            )
             size += len(lines[-1])
             if size >= _SAMPLE_BYTES:
                 break
@@ -94,7 +116,9 @@ def _sample(raw: bytes) -> bytes:
 def _encoding(sample: bytes) -> str | None:
     # A line that is cut may end inside a character.
     for end in range(len(sample), max(len(sample) - 4, 0), -1):
-        if (name := _by_language(sample[:end]) or _by_bytes(sample[:end]) or _by_words(sample[:end])) is not None:
+        if (
+            name := _by_language(sample[:end]) or _by_bytes(sample[:end]) or _by_words(sample[:end])
+        ) is not None:
             return name
     return _WESTERN if _looks_western(sample) else None
 
@@ -117,7 +141,9 @@ def _by_language(sample: bytes) -> str | None:
 
 
 def _is_cased(text: str) -> bool:
-    """Whether capitals stand where they do in words: Greek becomes frequent Cyrillic letters, but in wORDS lIKE tHESE."""
+    """Whether capitals stand where they do in words: Greek becomes frequent Cyrillic letters, but in wORDS
+    lIKE tHESE.
+    """
     words = [word for word in _WORD.findall(text) if not word.isascii()]
     return sum(_has_sound_case(word) for word in words) >= _SOUND_CASE_SHARE_MIN * len(words)
 
@@ -127,7 +153,9 @@ def _has_sound_case(word: str) -> bool:
 
 
 def _best_latin(found: dict[str, Any]) -> str | None:
-    """The one whose letters are letters: the others put signs into words. Western when that leaves several."""
+    """The one whose letters are letters: the others put signs into words. Western when that leaves
+    several.
+    """
     matches = [found[name] for name in _LATIN if name in found]
     signs = {match.encoding: len(_SIGN_IN_WORD.findall(str(match))) for match in matches}
     fewest = min(signs.values())
@@ -145,11 +173,18 @@ def _best_latin(found: dict[str, Any]) -> str | None:
 
 
 def _behind_western(text: str) -> str | None:
-    """The encoding of a language that looks Western but for a few letters: Turkish has its own in the places of the Icelandic ones,
+    """The encoding of a language that looks Western but for a few letters: Turkish has its own in the places
+    of the Icelandic ones,
     Hungarian in those of the Portuguese and the French one. What stands beside them tells."""
-    if _share(_ICELANDIC, text) >= _ICELANDIC_SHARE_MIN and len(_TURKISH_BESIDE.findall(text)) > len(_ICELANDIC_BESIDE.findall(text)):
+    if _share(_ICELANDIC, text) >= _ICELANDIC_SHARE_MIN and len(_TURKISH_BESIDE.findall(text)) > len(
+        _ICELANDIC_BESIDE.findall(text)
+    ):
         return _TURKISH
-    if _LIKE_HUNGARIAN.search(text) and all(mark.search(text) for mark in _HUNGARIAN_BESIDE) and not _NEVER_HUNGARIAN.search(text):
+    if (
+        _LIKE_HUNGARIAN.search(text)
+        and all(mark.search(text) for mark in _HUNGARIAN_BESIDE)
+        and not _NEVER_HUNGARIAN.search(text)
+    ):
         return _CENTRAL
     return None
 
@@ -159,7 +194,9 @@ def _is_japanese(text: str) -> bool:
 
 
 def _by_bytes(sample: bytes) -> str | None:
-    """Short Chinese: its frequent characters come first in GB 2312 and in Big5, and only there do so many follow each other."""
+    """Short Chinese: its frequent characters come first in GB 2312 and in Big5, and only there do so many
+    follow each other.
+    """
     high = _PAIR.findall(sample)
     if sum(map(len, high)) < _PAIRS_MIN * 2 or _HIGH.search(_PAIR.sub(b"", sample)):
         return None
@@ -171,7 +208,11 @@ def _by_bytes(sample: bytes) -> str | None:
         # Up to 0xC8 it could as well be Korean.
         common = sum(0xB0 <= lead <= 0xD7 for lead, _ in words) >= 0.9 * len(words)
         return "gb18030" if common and any(0xC9 <= lead <= 0xD7 for lead, _ in words) else None
-    return "big5" if sum(lead <= 0xC6 for lead, _ in words) >= 0.95 * len(words) and _decodes(sample, "big5") else None
+    return (
+        "big5"
+        if sum(lead <= 0xC6 for lead, _ in words) >= 0.95 * len(words) and _decodes(sample, "big5")
+        else None
+    )
 
 
 def _decodes(sample: bytes, name: str) -> bool:
@@ -193,12 +234,16 @@ def _is_cyrillic(text: str) -> bool:
     if letters < _LETTERS_MIN or _share(_CYRILLIC_TEXT, text) < 1:
         return False
     words = _WORD.findall(text)
-    return all(_has_sound_case(word) for word in words if not word.isascii()) and not any(map(_MIXED.search, words))
+    return all(_has_sound_case(word) for word in words if not word.isascii()) and not any(
+        map(_MIXED.search, words)
+    )
 
 
 def _matches(sample: bytes) -> list[Any]:
     wanted = [*_EAST_ASIAN, *_OTHER_SCRIPTS, *_LATIN]
-    found = cast("Any", charset_normalizer).from_bytes(sample, cp_isolation=wanted, preemptive_behaviour=False, enable_fallback=False)
+    found = cast("Any", charset_normalizer).from_bytes(
+        sample, cp_isolation=wanted, preemptive_behaviour=False, enable_fallback=False
+    )
     # Encodings that read the same text are folded into one match; each name counts.
     return list(found) + [_Named(name, match) for match in found for name in match.could_be_from_charset]
 
@@ -225,7 +270,9 @@ def _foreign(text: str) -> int:
 
 
 def _looks_western(sample: bytes) -> bool:
-    """Letters with accents among plain ones in the same words, and the quotation marks of an office program."""
+    """Letters with accents among plain ones in the same words, and the quotation marks of an office
+    program.
+    """
     if not _decodes(sample, _WESTERN):
         return False
     text = sample.decode(_WESTERN)
@@ -236,5 +283,9 @@ def _looks_western(sample: bytes) -> bool:
     words = _WORD.findall(text)
     mixed = [word for word in words if not word.isascii() and _foreign(word) < len(word)]
     alone = [word for word in words if _foreign(word) == len(word)]
-    plain = all(len(word) == 1 for word in alone) and len(alone) <= len(mixed) and all(_foreign(word) <= len(word) / 2 for word in mixed)
+    plain = (
+        all(len(word) == 1 for word in alone)
+        and len(alone) <= len(mixed)
+        and all(_foreign(word) <= len(word) / 2 for word in mixed)
+    )
     return bool(mixed) and plain and _share(_WESTERN_LETTER, text) >= 0.97 and not _SIGN_IN_WORD.search(text)

@@ -14,7 +14,13 @@ _BY_TYPE: dict[str, Format] = {
     "text/markdown": "markdown",
     "text/x-markdown": "markdown",
 }
-_BY_SUFFIX: dict[str, Format] = {".md": "markdown", ".markdown": "markdown", ".html": "html", ".htm": "html", ".xhtml": "html"}
+_BY_SUFFIX: dict[str, Format] = {
+    ".md": "markdown",
+    ".markdown": "markdown",
+    ".html": "html",
+    ".htm": "html",
+    ".xhtml": "html",
+}
 _TEXT_TYPES = frozenset(
     {
         "application/json",
@@ -43,4 +49,7 @@ def format_of(content_type: str, filename: str) -> Format:
     if kind.startswith("text/") or kind in _TEXT_TYPES:
         dot = filename.rfind(".")
         return _BY_SUFFIX.get(filename[dot:].lower(), "plain") if dot >= 0 else "plain"
-    raise DocumentRefused("unsupported_type", "no text can be read from this type of file; upload PDF, DOCX, HTML, Markdown or plain text")
+    raise DocumentRefused(
+        "unsupported_type",
+        "no text can be read from this type of file; upload PDF, DOCX, HTML, Markdown or plain text",
+    )

@@ -1,4 +1,6 @@
-"""Wire format of a parsing process: length-prefixed JSON on its standard output, each frame one of four kinds."""
+"""Wire format of a parsing process: length-prefixed JSON on its standard output, each frame one of four
+kinds.
+"""
 
 import struct
 from dataclasses import asdict, dataclass
@@ -23,7 +25,9 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class TextChunk:
-    """A passage: `text` is the document's text from character `start` to `end`; `page` is that of its first character, from 1."""
+    """A passage: `text` is the document's text from character `start` to `end`; `page` is that of its first
+    character, from 1.
+    """
 
     text: str
     page: int | None
@@ -86,6 +90,10 @@ def decode(payload: bytes) -> Frame:
 
 def _chunk(members: dict[str, Any]) -> TextChunk:
     chunk = TextChunk(**members)
-    if not 0 < len(chunk.text) <= _CHUNK_CHARS_MAX or "\x00" in chunk.text or len(chunk.heading or "") > _HEADING_CHARS_MAX:
+    if (
+        not 0 < len(chunk.text) <= _CHUNK_CHARS_MAX
+        or "\x00" in chunk.text
+        or len(chunk.heading or "") > _HEADING_CHARS_MAX
+    ):
         raise BadFrameError("a chunk out of bounds")
     return chunk

@@ -1,7 +1,8 @@
 """The headings of a Markdown text that stand at its top level: not inside a list, a quote or code. Pure.
 
-After CommonMark 0.31, and tables as GitHub has them, but only as far as this question goes: what lies inside a list item or a quote is
-skipped, however deep it is nested, so every line is looked at once. A whole parser took four minutes over 4 MB of nested lists.
+After CommonMark 0.31, and tables as GitHub has them, but only as far as this question goes: what lies inside
+a list item or a quote is skipped, however deep it is nested, so every line is looked at once. A whole parser
+took four minutes over 4 MB of nested lists.
 """
 
 import re
@@ -16,7 +17,8 @@ _BREAK: Final = re.compile(r"(?:(?:\*[ \t]*){3,}|(?:-[ \t]*){3,}|(?:_[ \t]*){3,}
 _FENCE: Final = re.compile(r"(`{3,}(?=[^`]*$)|~{3,})")
 _MARKER: Final = re.compile(r"(?:[-+*]|(\d{1,9})[.)])(?=[ \t]|$)")
 _DELIMITERS: Final = re.compile(r"\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?$")
-# Begin and end of HTML that is taken as it stands, after section 4.6 of the specification; None: it ends with a blank line.
+# Begin and end of HTML that is taken as it stands, after section 4.6 of the specification; None: it ends with
+# a blank line.
 _RAW: Final = (
     (
         re.compile(r"<(?:script|pre|style|textarea)(?=[\s>]|$)", re.IGNORECASE),
@@ -127,7 +129,9 @@ class _Scan:
             self._close()
             self._fence = fence[1]
         elif self._paragraph and (underline := _SETEXT.match(rest)) is not None:
-            heading = Heading(1 if underline[1][0] == "=" else 2, "\n".join(self._paragraph).strip(), self._begun)
+            heading = Heading(
+                1 if underline[1][0] == "=" else 2, "\n".join(self._paragraph).strip(), self._begun
+            )
             self._close()
             return heading
         elif _BREAK.match(rest):
@@ -188,7 +192,12 @@ class _Scan:
     def _text(self, number: int, rest: str) -> None:
         if self._table:
             return
-        if self._paragraph and "|" in rest and _DELIMITERS.match(rest.rstrip()) and _columns(self._paragraph[-1]) == _columns(rest):
+        if (
+            self._paragraph
+            and "|" in rest
+            and _DELIMITERS.match(rest.rstrip())
+            and _columns(self._paragraph[-1]) == _columns(rest)
+        ):
             self._close()
             self._table = True
             return
@@ -199,7 +208,9 @@ class _Scan:
 
 
 class _Inner:
-    """Inside a list item or a quote: only whether its last line was that of a paragraph, which the next line may continue."""
+    """Inside a list item or a quote: only whether its last line was that of a paragraph, which the next line
+    may continue.
+    """
 
     def __init__(self) -> None:
         self.paragraph = False
@@ -233,7 +244,9 @@ class _Inner:
 
 
 def _indent(line: str, *, at: int = 0) -> tuple[int, str]:
-    """Columns of white space, tabs counted to the next multiple of four from column `at`, and what follows without its end."""
+    """Columns of white space, tabs counted to the next multiple of four from column `at`, and what follows
+    without its end.
+    """
     rest = line.lstrip(" \t")
     blank = line[: len(line) - len(rest)]
     if "\t" not in blank:

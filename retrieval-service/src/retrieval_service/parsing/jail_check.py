@@ -1,6 +1,7 @@
 """Whether this machine can shut the reader of files in: a process that is shut in as it is tries to get out.
 
-`python -m retrieval_service.parsing.jail_check CANARY DOCUMENT` is that process; `JailCheck` is the service's side.
+`python -m retrieval_service.parsing.jail_check CANARY DOCUMENT` is that process; `JailCheck` is the service's
+side.
 """
 
 import asyncio
@@ -30,8 +31,11 @@ class JailCheck:
     def __init__(self, *, folder: Path, confined: bool) -> None:
         self._folder = folder
         self._holds = not confined
-        self.reason = None if confined else "PARSER_CONFINEMENT=limits: files are read by a process that is not shut in"
-        """Why files are not read here, or less safely; None: the reader is shut in, or nobody has asked yet."""
+        self.reason = (
+            None if confined else "PARSER_CONFINEMENT=limits: files are read by a process that is not shut in"
+        )
+        """Why files are not read here, or less safely; None: the reader is shut in, or nobody has asked yet.
+        """
 
     async def look(self) -> None:
         """Call at start and now and then: a machine may have been short of something."""
@@ -46,7 +50,9 @@ class JailCheck:
     async def _ask(self) -> str | None:
         with contextlib.ExitStack() as stack:
             await asyncio.to_thread(self._folder.mkdir, 0o700, True, True)
-            canary, document = (stack.enter_context(tempfile.NamedTemporaryFile(dir=self._folder)) for _ in range(2))
+            canary, document = (
+                stack.enter_context(tempfile.NamedTemporaryFile(dir=self._folder)) for _ in range(2)
+            )
             process = await asyncio.create_subprocess_exec(
                 *command("retrieval_service.parsing.jail_check"),
                 canary.name,

@@ -21,7 +21,9 @@ class ParseLimits:
 
 @dataclass(frozen=True, slots=True)
 class ParseJob:
-    """One document. `chunk_tokens_max` and `chunk_overlap_tokens` count tokens of the tokenizer in `tokenizer_path`."""
+    """One document. `chunk_tokens_max` and `chunk_overlap_tokens` count tokens of the tokenizer in
+    `tokenizer_path`.
+    """
 
     path: str
     content_type: str

@@ -20,13 +20,20 @@ _REASON_CHARS_MAX = 200
 # Progress is per page; every other frame carries chunks, which are counted themselves.
 _SPARE_FRAMES = 16
 # Nothing of the service's own environment: that holds its keys and addresses.
-ENVIRONMENT = {"LANG": "C.UTF-8", "TOKENIZERS_PARALLELISM": "false", "RAYON_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+ENVIRONMENT = {
+    "LANG": "C.UTF-8",
+    "TOKENIZERS_PARALLELISM": "false",
+    "RAYON_NUM_THREADS": "1",
+    "MALLOC_ARENA_MAX": "2",
+}
 
 
 async def parse(job: ParseJob, *, fd: int, wall_s_max: float) -> AsyncGenerator[Progress | Chunks | Done]:
-    """The frames of the document as they come; `Done` is the last. Close the generator to end the process early.
+    """The frames of the document as they come; `Done` is the last. Close the generator to end the process
+    early.
 
-    The process inherits `fd`, which `job.path` names as /dev/fd/<fd>; nothing else of the service's is open in it.
+    The process inherits `fd`, which `job.path` names as /dev/fd/<fd>; nothing else of the service's is open
+    in it.
 
     Raises:
         DocumentRefused: the document cannot be read, or not within its limits.
@@ -43,7 +50,11 @@ async def parse(job: ParseJob, *, fd: int, wall_s_max: float) -> AsyncGenerator[
                 raise await _died(process, error) from None
             if isinstance(frame, Refused):
                 level = logging.ERROR if frame.code == not_confined().code else logging.INFO
-                log.log(level, "document refused", extra={"code": frame.code, "reason": frame.reason[:_REASON_CHARS_MAX]})
+                log.log(
+                    level,
+                    "document refused",
+                    extra={"code": frame.code, "reason": frame.reason[:_REASON_CHARS_MAX]},
+                )
                 raise DocumentRefused(frame.code, frame.detail)
             yield frame
             if isinstance(frame, Done):
@@ -76,7 +87,9 @@ async def _running(job: ParseJob, fd: int) -> AsyncGenerator[asyncio.subprocess.
 
 
 def command(module: str) -> list[str]:
-    """Runs `module` isolated from the environment and the working folder; compiled modules go where the service keeps its own."""
+    """Runs `module` isolated from the environment and the working folder; compiled modules go where the
+    service keeps its own.
+    """
     options = ["-I"]
     if sys.pycache_prefix is not None:
         options += ["-X", f"pycache_prefix={sys.pycache_prefix}"]
@@ -84,7 +97,9 @@ def command(module: str) -> list[str]:
 
 
 async def _frames(process: asyncio.subprocess.Process, job: ParseJob) -> AsyncGenerator[Frame]:
-    """Decoded frames, within what `job` allows. Raises: BadFrameError, IncompleteReadError, DocumentRefused."""
+    """Decoded frames, within what `job` allows. Raises: BadFrameError, IncompleteReadError,
+    DocumentRefused.
+    """
     stdout = process.stdout
     if stdout is None:
         return
@@ -111,11 +126,15 @@ async def _frames(process: asyncio.subprocess.Process, job: ParseJob) -> AsyncGe
 async def _died(process: asyncio.subprocess.Process, error: Exception) -> DocumentRefused:
     """What the end of the process means for its document."""
     status, words = await _last_words(process)
-    log.warning("parsing process died", extra={"status": status, "error": type(error).__name__, "stderr": words})
+    log.warning(
+        "parsing process died", extra={"status": status, "error": type(error).__name__, "stderr": words}
+    )
     if status in (-signal.SIGXCPU, -signal.SIGKILL):
         return _too_slow()
     return DocumentRefused(
-        "unreadable", "reading this file took more memory than one file may use, or broke the reader; save it again or split it"
+        "unreadable",
+        "reading this file took more memory than one file may use, or broke the reader; save it again or "
+        "split it",
     )
 
 
@@ -131,4 +150,7 @@ async def _last_words(process: asyncio.subprocess.Process) -> tuple[int | None, 
 
 
 def _too_slow() -> DocumentRefused:
-    return DocumentRefused("too_slow", "reading this file took longer than one file may take; save it again or split it into several files")
+    return DocumentRefused(
+        "too_slow",
+        "reading this file took longer than one file may take; save it again or split it into several files",
+    )

@@ -1,8 +1,10 @@
-"""Cuts a document's text into passages that the embedding model reads whole. Pure: runs in the parsing process and in tests.
+"""Cuts a document's text into passages that the embedding model reads whole. Pure: runs in the parsing
+process and in tests.
 
-A passage is a stretch of the text. It ends at a paragraph when one is near, else at a sentence or line, and inside a sentence only
-when that alone is too long. It never leaves its page, and not its heading either, except that small neighbours under the same top
-heading share one, and a heading with hardly any text of its own goes with what follows it. Passages cut from one such group overlap.
+A passage is a stretch of the text. It ends at a paragraph when one is near, else at a sentence or line, and
+inside a sentence only when that alone is too long. It never leaves its page, and not its heading either,
+except that small neighbours under the same top heading share one, and a heading with hardly any text of its
+own goes with what follows it. Passages cut from one such group overlap.
 """
 
 import re
@@ -39,7 +41,9 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class _Atom:
-    """What is not cut further. `glued`: no white space before it, so tokens of it and its neighbour may not add up."""
+    """What is not cut further. `glued`: no white space before it, so tokens of it and its neighbour may not
+    add up.
+    """
 
     start: int
     end: int
@@ -157,7 +161,9 @@ class Splitter:
     def _measured(
         self, text: str, atoms: Sequence[_Atom], at: int, end: int, carried_start: int, carried_tokens: int
     ) -> tuple[int, int, int]:
-        """(start, end index, tokens), counted again where the sum of the atoms may not be what the model reads."""
+        """(start, end index, tokens), counted again where the sum of the atoms may not be what the model
+        reads.
+        """
         start = carried_start
         while _has_glue(atoms, start, end):
             (tokens,) = self._count([text[start : atoms[end - 1].end]])
@@ -172,7 +178,9 @@ class Splitter:
         return start, end, carried_tokens + sum(atom.tokens for atom in atoms[at:end])
 
     def _overlap_before(self, text: str, atoms: Sequence[_Atom], at: int, end: int) -> tuple[int, int]:
-        """(start, tokens) of what the next passage repeats: whole sentences, else the last words of a long one."""
+        """(start, tokens) of what the next passage repeats: whole sentences, else the last words of a long
+        one.
+        """
         stop = atoms[end - 1].end
         start, tokens, total = stop, 0, 0
         for atom in reversed(atoms[at + 1 : end]):

@@ -14,7 +14,8 @@ _WORDS_MAX = 200_000
 def token_counter(path: Path) -> CountTokens:
     """Counts tokens as the embedding model does, without the two that frame every text.
 
-    Its tokenizer looks at one word at a time, and most words of a document were seen before: remembering them is ten times faster.
+    Its tokenizer looks at one word at a time, and most words of a document were seen before: remembering them
+    is ten times faster.
     """
     tokenizer = cast("Any", Tokenizer).from_file(str(path))
     tokenizer.no_truncation()
@@ -27,7 +28,9 @@ def token_counter(path: Path) -> CountTokens:
         if len(known) > _WORDS_MAX:
             known.clear()
         new = list({word for words in split for word in words if word not in known})
-        for word, encoding in zip(new, tokenizer.encode_batch_fast(new, add_special_tokens=False), strict=True):
+        for word, encoding in zip(
+            new, tokenizer.encode_batch_fast(new, add_special_tokens=False), strict=True
+        ):
             known[word] = len(encoding.ids)
         return [sum(map(known.__getitem__, words)) for words in split]
 

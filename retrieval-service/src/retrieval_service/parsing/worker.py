@@ -1,7 +1,8 @@
 """`python -m retrieval_service.parsing.worker`: reads one job from standard input, answers in frames, ends.
 
-Everything that reads what strangers wrote runs here, in the jail of `shared.jail`, put on before the first byte of it: no file but
-the document and the Python installation can be opened, no process started, nothing connected to.
+Everything that reads what strangers wrote runs here, in the jail of `shared.jail`, put on before the first
+byte of it: no file but the document and the Python installation can be opened, no process started, nothing
+connected to.
 """
 
 import importlib
@@ -32,11 +33,15 @@ _PACKAGE = "retrieval_service"
 _NICE = 10
 _FILES_MAX = 64
 _FILE_BYTES_MAX = 4 * 1024 * 1024  # compiled modules of the libraries; no document needs to write
-_TOO_COMPLEX = DocumentRefused("too_complex", "this file needs more memory than one file may use; split it into several files")
+_TOO_COMPLEX = DocumentRefused(
+    "too_complex", "this file needs more memory than one file may use; split it into several files"
+)
 
 
 def main() -> None:
-    """Whatever happens, the last frame says how it ended; without one the service concludes that the process died."""
+    """Whatever happens, the last frame says how it ended; without one the service concludes that the process
+    died.
+    """
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     (size_bytes,) = frames.LENGTH.unpack(source.read(frames.LENGTH.size))
     job = ParseJob.decode(source.read(size_bytes))
@@ -54,8 +59,13 @@ def main() -> None:
 
 
 def _run(job: ParseJob, source: BinaryIO, sink: BinaryIO) -> frames.Frame:
-    """Load what reading takes, shut this process in, read. Raises: DocumentRefused, and whatever a library makes of the document."""
-    reader = cast("FormatReader", importlib.import_module(f"{_PACKAGE}.parsing.adapters.{format_of(job.content_type, job.filename)}"))
+    """Load what reading takes, shut this process in, read. Raises: DocumentRefused, and whatever a library
+    makes of the document.
+    """
+    reader = cast(
+        "FormatReader",
+        importlib.import_module(f"{_PACKAGE}.parsing.adapters.{format_of(job.content_type, job.filename)}"),
+    )
     count = token_counter(Path(job.tokenizer_path))
     try:
         shut_in(job)
@@ -68,12 +78,16 @@ def _run(job: ParseJob, source: BinaryIO, sink: BinaryIO) -> frames.Frame:
 
 
 def shut_in(job: ParseJob) -> None:
-    """Put the restrictions on this process, before the first byte of the document. Raises: OSError, RuntimeError, ValueError."""
+    """Put the restrictions on this process, before the first byte of the document. Raises: OSError,
+    RuntimeError, ValueError.
+    """
     if not job.confined:
         _limit(job.limits)
         return
     if sys.platform != "linux":
-        raise RuntimeError("files are read on Linux only: what shuts the reader in is made of Landlock and seccomp")
+        raise RuntimeError(
+            "files are read on Linux only: what shuts the reader in is made of Landlock and seccomp"
+        )
     limits = Rlimits(job.limits.memory_bytes_max, job.limits.cpu_s_max, 0, _FILES_MAX, None)
     own = importlib.util.find_spec(_PACKAGE)
     sources = [] if own is None or own.origin is None else [Path(own.origin).parent]
@@ -108,7 +122,9 @@ def _answer(job: ParseJob, reader: FormatReader, count: CountTokens, sink: Binar
     text = document.text
     splitter = Splitter(count, tokens_max=job.chunk_tokens_max, overlap_tokens=job.chunk_overlap_tokens)
     chunks = (
-        frames.TextChunk(text[piece.start : piece.end], piece.page, piece.heading, piece.start, piece.end, piece.tokens)
+        frames.TextChunk(
+            text[piece.start : piece.end], piece.page, piece.heading, piece.start, piece.end, piece.tokens
+        )
         for piece in splitter.split(text, document.sections)
     )
     total = 0

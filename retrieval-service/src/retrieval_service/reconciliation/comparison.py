@@ -20,7 +20,18 @@ class Differences:
 
     @property
     def count(self) -> int:
-        return sum(map(len, (self.stray_vectors, self.stray_passages, self.stray_objects, self.incomplete, self.without_object)))
+        return sum(
+            map(
+                len,
+                (
+                    self.stray_vectors,
+                    self.stray_passages,
+                    self.stray_objects,
+                    self.incomplete,
+                    self.without_object,
+                ),
+            )
+        )
 
 
 def compare(seen: Snapshot) -> Differences:
@@ -28,14 +39,18 @@ def compare(seen: Snapshot) -> Differences:
     return Differences(
         stray_vectors=[place for place in seen.points if ownerless(seen.owners.get(place[1]), place[0])],
         stray_passages=[file_id for file_id in seen.passages if ownerless(seen.owners.get(file_id))],
-        stray_objects={key: item.modified_at for key, item in seen.objects.items() if key not in seen.owned_keys},
+        stray_objects={
+            key: item.modified_at for key, item in seen.objects.items() if key not in seen.owned_keys
+        },
         incomplete=[claim for claim in ready if not _complete(claim, seen)],
         without_object=[claim for claim in ready if claim.s3_key not in seen.objects],
     )
 
 
 def ownerless(owner: Claim | None, collection: str | None = None) -> bool:
-    """Whether nobody will ever use or remove it: of deleted files the remover does, of busy ones their attempt."""
+    """Whether nobody will ever use or remove it: of deleted files the remover does, of busy ones their
+    attempt.
+    """
     if owner is None or (collection is not None and owner.collection != collection):
         return True
     return owner.standing == "ended"

@@ -7,11 +7,19 @@ from pydantic import BaseModel, Field
 
 EXAMPLES_MAX = 10
 
-Kind = Literal["vectors_without_file", "passages_without_file", "objects_without_file", "file_without_passages", "file_without_object"]
+Kind = Literal[
+    "vectors_without_file",
+    "passages_without_file",
+    "objects_without_file",
+    "file_without_passages",
+    "file_without_object",
+]
 
 
 class Finding(BaseModel):
-    """One kind of disagreement. What is not healed yet is younger than the grace time, or cannot be healed."""
+    """One kind of disagreement. What is not healed yet is younger than the grace time, or cannot be
+    healed.
+    """
 
     kind: Kind
     count: int = Field(description="files or objects it concerns")

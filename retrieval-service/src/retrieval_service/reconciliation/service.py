@@ -27,9 +27,13 @@ log = logging.getLogger(__name__)
 
 
 class Reconciler:
-    """One per process. Vectors and passages carry no time, so the grace of theirs begins when they are first seen."""
+    """One per process. Vectors and passages carry no time, so the grace of theirs begins when they are first
+    seen.
+    """
 
-    def __init__(self, database: Database, vectors: VectorStore, objects: ObjectStore, *, grace_s: float) -> None:
+    def __init__(
+        self, database: Database, vectors: VectorStore, objects: ObjectStore, *, grace_s: float
+    ) -> None:
         self._database = database
         self._vectors = vectors
         self._objects = objects
@@ -53,7 +57,8 @@ class Reconciler:
             self._last = _report(seen, findings, started_at=started_at, finished_at=utc_now())
         if findings:
             log.warning(
-                "files, passages and vectors do not agree", extra={one.kind: f"{one.count}, healed {one.healed}" for one in findings}
+                "files, passages and vectors do not agree",
+                extra={one.kind: f"{one.count}, healed {one.healed}" for one in findings},
             )
         return self._last
 
@@ -70,7 +75,9 @@ class Reconciler:
             now = await inventory.of(session, list(named))
         return replace(
             found,
-            stray_vectors=[(name, file_id) for name, file_id in found.stray_vectors if ownerless(now.get(file_id), name)],
+            stray_vectors=[
+                (name, file_id) for name, file_id in found.stray_vectors if ownerless(now.get(file_id), name)
+            ],
             stray_passages=[file_id for file_id in found.stray_passages if ownerless(now.get(file_id))],
             incomplete=[claim for claim in found.incomplete if now.get(claim.id) == claim],
             without_object=[claim for claim in found.without_object if now.get(claim.id) == claim],
@@ -89,7 +96,11 @@ class Reconciler:
         readable = [claim for claim in different.incomplete if claim not in different.without_object]
         queued = [claim for claim in readable[:_HEALED_MAX] if await self._ingest_again(claim)]
         return [
-            _finding("vectors_without_file", [str(file_id) for _, file_id in different.stray_vectors], len(old_vectors)),
+            _finding(
+                "vectors_without_file",
+                [str(file_id) for _, file_id in different.stray_vectors],
+                len(old_vectors),
+            ),
             _finding("passages_without_file", map(str, different.stray_passages), len(old_passages)),
             _finding("objects_without_file", different.stray_objects, len(old_objects)),
             _finding("file_without_passages", [str(claim.id) for claim in different.incomplete], len(queued)),
@@ -103,12 +114,16 @@ class Reconciler:
         self._first_seen_s = {one: self._first_seen_s.get(one, now_s) for one in seen}
         old = {one for one, first_s in self._first_seen_s.items() if now_s - first_s >= self._grace_s}
         vectors = [place for place in different.stray_vectors if place in old]
-        return vectors[:_HEALED_MAX], [file_id for file_id in different.stray_passages if file_id in old][:_HEALED_MAX]
+        return vectors[:_HEALED_MAX], [file_id for file_id in different.stray_passages if file_id in old][
+            :_HEALED_MAX
+        ]
 
     def _old_objects(self, different: Differences) -> list[str]:
         """An object is written before its row, so a young one may still get one."""
         before = utc_now() - timedelta(seconds=self._grace_s)
-        return [key for key, written_at in different.stray_objects.items() if written_at <= before][:_HEALED_MAX]
+        return [key for key, written_at in different.stray_objects.items() if written_at <= before][
+            :_HEALED_MAX
+        ]
 
     async def _ingest_again(self, claim: Claim) -> bool:
         async with self._database.transaction() as session:
@@ -120,7 +135,9 @@ def _finding(kind: Kind, concerned: Iterable[str], healed: int) -> Finding:
     return Finding(kind=kind, count=len(names), healed=healed, examples=names[:EXAMPLES_MAX])
 
 
-def _report(seen: Snapshot, findings: list[Finding], *, started_at: datetime, finished_at: datetime) -> Report:
+def _report(
+    seen: Snapshot, findings: list[Finding], *, started_at: datetime, finished_at: datetime
+) -> Report:
     return Report(
         started_at=started_at,
         finished_at=finished_at,

@@ -1,7 +1,8 @@
 """One look at all places, in the order that makes differences mean something.
 
-A file's row is written before anything else of it and removed after everything else, and passages and vectors are there before the row
-says ready. So what rows claim is read before the stores are listed, and what seems to have no owner is looked up again afterwards.
+A file's row is written before anything else of it and removed after everything else, and passages and vectors
+are there before the row says ready. So what rows claim is read before the stores are listed, and what seems
+to have no owner is looked up again afterwards.
 """
 
 from dataclasses import dataclass
@@ -31,13 +32,17 @@ class Snapshot:
 
 
 async def take(database: Database, vectors: VectorStore, objects: ObjectStore) -> Snapshot:
-    """Raises: Unavailable when a store does not answer: then nothing is known, and nothing must be removed."""
+    """Raises: Unavailable when a store does not answer: then nothing is known, and nothing must be
+    removed.
+    """
     claims = await _claims(database)
     passages = await _passages(database)
     points = await vectors.list_files()
     stored = {item.key: item async for item in objects.list(FILES_PREFIX)}
     named = {file_id for _, file_id in points} | set(passages)
-    return Snapshot(claims, passages, points, stored, await _owners(database, named), await _owned(database, list(stored)))
+    return Snapshot(
+        claims, passages, points, stored, await _owners(database, named), await _owned(database, list(stored))
+    )
 
 
 async def _claims(database: Database) -> dict[UUID, Claim]:

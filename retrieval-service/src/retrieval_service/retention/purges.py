@@ -1,4 +1,6 @@
-"""What ends by age in the retrieval-service. Files stay until a person deletes them; what those leave behind has jobs of its own."""
+"""What ends by age in the retrieval-service. Files stay until a person deletes them; what those leave behind
+has jobs of its own.
+"""
 
 from datetime import timedelta
 
@@ -10,7 +12,9 @@ from shared.retention import Retention, purge_erasures, purge_idempotency_keys, 
 from retrieval_service.settings import RetrievalSettings
 
 
-def retention(database: Database, engine: DurableEngine, settings: RetrievalSettings, metrics: Metrics) -> Retention:
+def retention(
+    database: Database, engine: DurableEngine, settings: RetrievalSettings, metrics: Metrics
+) -> Retention:
     purges = (
         purge_idempotency_keys(database),
         purge_erasures(database),

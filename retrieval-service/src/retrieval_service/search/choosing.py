@@ -7,7 +7,8 @@ from uuid import UUID
 from retrieval_service.chunks.service import StoredChunk
 from retrieval_service.search.fusion import Hit
 
-# Neighbouring passages share up to a fifth of their tokens on purpose; beyond this share they are one passage said twice.
+# Neighbouring passages share up to a fifth of their tokens on purpose; beyond this share they are one passage
+# said twice.
 _SAME_SHARE = 0.5
 
 
@@ -33,14 +34,18 @@ def choose(found: Sequence[tuple[Hit, StoredChunk]], k: int) -> list[Choice]:
             used.add(chunk)
             choices.append(Choice(hit, chunk, True, _merit(hit, len(used))))
         elif reranked and hit.rerank_score is None:
-            choices.append(Choice(hit, chunk, False, f"below the {reranked} that were reranked, at place {place}"))
+            choices.append(
+                Choice(hit, chunk, False, f"below the {reranked} that were reranked, at place {place}")
+            )
         else:
             choices.append(Choice(hit, chunk, False, f"outside the first {k}"))
     return choices
 
 
 class _Used:
-    """What was chosen so far. Words are compared once per passage: joining them for each pair cost 30 ms a search."""
+    """What was chosen so far. Words are compared once per passage: joining them for each pair cost 30 ms a
+    search.
+    """
 
     def __init__(self) -> None:
         self._texts: set[str] = set()
@@ -58,7 +63,9 @@ class _Used:
     def holds(self, chunk: StoredChunk) -> bool:
         """Whether the same words, or most of the same stretch of the file, are among them."""
         for start, end in self._stretches.get(chunk.file_id, ()):
-            if min(chunk.end, end) - max(chunk.start, start) > _SAME_SHARE * min(chunk.end - chunk.start, end - start):
+            if min(chunk.end, end) - max(chunk.start, start) > _SAME_SHARE * min(
+                chunk.end - chunk.start, end - start
+            ):
                 return True
         return _words(chunk) in self._texts
 
@@ -70,5 +77,9 @@ def _words(chunk: StoredChunk) -> str:
 def _merit(hit: Hit, place: int) -> str:
     if hit.rerank_score is not None:
         return f"place {place} after reranking"
-    by = [f"{rank}. by {name}" for rank, name in ((hit.dense_rank, "meaning"), (hit.bm25_rank, "words")) if rank is not None]
+    by = [
+        f"{rank}. by {name}"
+        for rank, name in ((hit.dense_rank, "meaning"), (hit.bm25_rank, "words"))
+        if rank is not None
+    ]
     return f"place {place}: {' and '.join(by)}"

@@ -16,6 +16,8 @@ Reader = Annotated[Principal, Depends(require(Permission.FILES_READ))]
 router = APIRouter(prefix="/api/v1/retrieval", tags=["search"])
 
 
-@router.post("/search", summary="Find passages in your files and knowledge bases", dependencies=[Depends(uses_vectors)])
+@router.post(
+    "/search", summary="Find passages in your files and knowledge bases", dependencies=[Depends(uses_vectors)]
+)
 async def search(body: SearchRequest, searcher: SearcherDep, principal: Reader) -> SearchResponse:
     return await searcher.search(principal, body)

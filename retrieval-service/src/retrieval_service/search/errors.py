@@ -18,4 +18,7 @@ class MeaningUnavailable(Unavailable):
     code = "embedding_unavailable"
 
     def __init__(self) -> None:
-        super().__init__("the embedding model does not answer, so nothing can be found by meaning; try again, or search with mode bm25")
+        super().__init__(
+            "the embedding model does not answer, so nothing can be found by meaning; try again, or search "
+            "with mode bm25"
+        )

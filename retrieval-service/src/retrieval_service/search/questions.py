@@ -24,7 +24,9 @@ class Questions:
         self._vectors: OrderedDict[str, Vector] = OrderedDict()
 
     async def vector(self, principal: Principal, query: str) -> Vector:
-        """Of unit length. Raises: MeaningUnavailable; PaymentRequired, Forbidden and TooManyRequests as they were refused."""
+        """Of unit length. Raises: MeaningUnavailable; PaymentRequired, Forbidden and TooManyRequests as they
+        were refused.
+        """
         if (known := self._vectors.get(query)) is not None:
             self._vectors.move_to_end(query)
             return known

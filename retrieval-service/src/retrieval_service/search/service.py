@@ -9,7 +9,14 @@ from uuid import UUID
 from shared.auth.principal import Principal
 from shared.background import beside
 from shared.clock import monotonic_s
-from shared.contracts.retrieval import Candidate, Passage, SearchMode, SearchRequest, SearchResponse, SearchTrace
+from shared.contracts.retrieval import (
+    Candidate,
+    Passage,
+    SearchMode,
+    SearchRequest,
+    SearchResponse,
+    SearchTrace,
+)
 from shared.db import Database
 from shared.errors import AppError
 
@@ -53,7 +60,9 @@ class _Run:
 class Searcher:
     """One per process."""
 
-    def __init__(self, database: Database, store: VectorStore, questions: Questions, *, default_mode: SearchMode) -> None:
+    def __init__(
+        self, database: Database, store: VectorStore, questions: Questions, *, default_mode: SearchMode
+    ) -> None:
         self._database = database
         self._store = store
         self._questions = questions
@@ -82,13 +91,17 @@ class Searcher:
         """What was found, and in how many files; of more than SCOPE_FILES_MAX that number and one."""
         scope = await self._scope(run)
         file_ids = _file_ids(scope)
-        return await self._choices(run, scope, file_ids), SCOPE_FILES_MAX + 1 if file_ids is None else len(file_ids)
+        return await self._choices(run, scope, file_ids), SCOPE_FILES_MAX + 1 if file_ids is None else len(
+            file_ids
+        )
 
     async def _scope(self, run: _Run) -> Scope:
         request = run.request
         with run.phase("access"):
             async with self._database.transaction() as session:
-                return await files.readable_selection(session, run.principal, request.knowledge_base_ids, request.file_ids)
+                return await files.readable_selection(
+                    session, run.principal, request.knowledge_base_ids, request.file_ids
+                )
 
     async def _ask(self, run: _Run) -> Vector | AppError:
         """The question's vector, or why there is none: who needs it decides what that means."""
@@ -120,7 +133,9 @@ class Searcher:
         return choose(await self._loaded(run, hits, allowed), k)
 
     async def _everything(self, run: _Run, file_ids: frozenset[UUID]) -> list[StoredChunk] | None:
-        """All passages in reading order when they are no more than what was asked for: then none is left out."""
+        """All passages in reading order when they are no more than what was asked for: then none is
+        left out.
+        """
         k = run.request.k
         if len(file_ids) > k:
             return None
@@ -137,7 +152,9 @@ class Searcher:
             case "bm25":
                 return fusion.fuse(None, await self._by_words(run, scope))
             case "hybrid":
-                dense, bm25 = await asyncio.gather(self._by_meaning_if_possible(run, scope), self._by_words(run, scope))
+                dense, bm25 = await asyncio.gather(
+                    self._by_meaning_if_possible(run, scope), self._by_words(run, scope)
+                )
                 return fusion.fuse(dense, bm25)
 
     async def _by_meaning(self, run: _Run, scope: Scope) -> list[Scored]:
@@ -161,8 +178,12 @@ class Searcher:
         with run.phase("bm25"):
             return await self._store.search_bm25(scope, run.request.query, CANDIDATES)
 
-    async def _loaded(self, run: _Run, hits: Sequence[Hit], allowed: frozenset[UUID] | None) -> list[tuple[Hit, StoredChunk]]:
-        """With their texts; what is gone, of a file that was deleted meanwhile, or of one that was not allowed is dropped."""
+    async def _loaded(
+        self, run: _Run, hits: Sequence[Hit], allowed: frozenset[UUID] | None
+    ) -> list[tuple[Hit, StoredChunk]]:
+        """With their texts; what is gone, of a file that was deleted meanwhile, or of one that was not
+        allowed is dropped.
+        """
         with run.phase("passages"):
             async with self._database.transaction() as session:
                 stored = await chunks.passages(session, [hit.id for hit in hits])
@@ -172,16 +193,24 @@ class Searcher:
                 else:
                     run.names |= await files.names_of(session, found_in)
         shown = run.names.keys() if allowed is None else allowed & run.names.keys()
-        return [(hit, chunk) for hit in hits if (chunk := stored.get(hit.id)) is not None and chunk.file_id in shown]
+        return [
+            (hit, chunk)
+            for hit in hits
+            if (chunk := stored.get(hit.id)) is not None and chunk.file_id in shown
+        ]
 
-    async def _reranked(self, run: _Run, found: list[tuple[Hit, StoredChunk]]) -> list[tuple[Hit, StoredChunk]]:
+    async def _reranked(
+        self, run: _Run, found: list[tuple[Hit, StoredChunk]]
+    ) -> list[tuple[Hit, StoredChunk]]:
         """The first of them in a new order; all as they were when the model cannot be asked."""
         first = found[: max(RERANKED, run.request.k)]
         if not first:
             return found
         with run.phase("rerank"):
             try:
-                scores = await self._questions.scores(run.principal, run.request.query, [chunk.search_text for _, chunk in first])
+                scores = await self._questions.scores(
+                    run.principal, run.request.query, [chunk.search_text for _, chunk in first]
+                )
             except AppError as error:
                 run.notes.append(f"not reranked: the embedding model was not used, {in_words(error)}")
                 return found
@@ -210,7 +239,13 @@ def _response(run: _Run, choices: Sequence[Choice], *, files_searched: int) -> S
     if not run.request.trace:
         return SearchResponse(data=data)
     candidates = [_candidate(choice, names) for choice in choices]
-    trace = SearchTrace(mode=run.mode, notes=run.notes, files_searched=files_searched, took_ms=run.took_ms, candidates=candidates)
+    trace = SearchTrace(
+        mode=run.mode,
+        notes=run.notes,
+        files_searched=files_searched,
+        took_ms=run.took_ms,
+        candidates=candidates,
+    )
     return SearchResponse(data=data, trace=trace)
 
 

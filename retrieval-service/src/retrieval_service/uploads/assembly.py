@@ -43,7 +43,8 @@ class Assembler:
         return upload_id in self._busy
 
     async def finish(self, upload: UploadRow) -> None:
-        """Make the file of an upload that is complete; nothing when it was made, refused or given up meanwhile.
+        """Make the file of an upload that is complete; nothing when it was made, refused or given up
+        meanwhile.
 
         Raises: AppError that refuses the file, which is then noted; Unavailable, to be tried again.
         """
@@ -129,7 +130,9 @@ class Assembler:
         values = {"error_status": refusal.status, "error_code": refusal.code, "error_detail": refusal.detail}
         async with self._database.transaction() as session:
             if await repository.lock_open(session, id=upload_id, now=utc_now()) is not None:
-                await repository.change(session, id=upload_id, values={**values, "expires_at": utc_now() + _KEPT_AFTER_END})
+                await repository.change(
+                    session, id=upload_id, values={**values, "expires_at": utc_now() + _KEPT_AFTER_END}
+                )
 
     async def _delete(self, keys: Sequence[str]) -> None:
         for key in keys:

@@ -24,7 +24,11 @@ _CHUNK = {"application/octet-stream": {"schema": {"type": "string", "format": "b
 
 @router.post("", status_code=201, summary="Begin a resumable upload", response_model=UploadView)
 async def create_upload(
-    body: UploadCreate, session: SessionDep, principal: Writer, uploads: UploadsDep, key: IdempotencyKey = None
+    body: UploadCreate,
+    session: SessionDep,
+    principal: Writer,
+    uploads: UploadsDep,
+    key: IdempotencyKey = None,
 ) -> Response:
     once = Once(session, key, principal=principal.actor_id, route=router.prefix, body=body)
     if first := await once.first():
@@ -40,8 +44,8 @@ async def read_upload(upload_id: UUID, principal: Writer, uploads: UploadsDep) -
 @router.patch(
     "/{upload_id}",
     summary="Send the next chunk",
-    description="The body is the chunk. Repeating a chunk changes nothing; another offset is answered 409 with the right one."
-    " The answer to the last chunk holds the document.",
+    description="The body is the chunk. Repeating a chunk changes nothing; another offset is answered 409"
+    " with the right one. The answer to the last chunk holds the document.",
     openapi_extra={"requestBody": {"required": True, "content": _CHUNK}},
 )
 async def append_chunk(
@@ -49,7 +53,9 @@ async def append_chunk(
     request: Request,
     principal: Writer,
     uploads: UploadsDep,
-    upload_offset: Annotated[int, Header(ge=0, le=SIZE_BYTES_MAX, description="where in the file the chunk begins")],
+    upload_offset: Annotated[
+        int, Header(ge=0, le=SIZE_BYTES_MAX, description="where in the file the chunk begins")
+    ],
 ) -> UploadView:
     try:
         return await uploads.append(principal, upload_id, offset=upload_offset, body=aiter(request.stream()))

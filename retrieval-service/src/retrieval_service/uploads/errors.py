@@ -11,7 +11,9 @@ class UploadNotFound(NotFound):
     code = "upload_not_found"
 
     def __init__(self) -> None:
-        super().__init__("there is no such upload; it may have expired, so begin again at POST /api/v1/retrieval/uploads")
+        super().__init__(
+            "there is no such upload; it may have expired, so begin again at POST /api/v1/retrieval/uploads"
+        )
 
 
 class OffsetConflict(Conflict):
@@ -20,7 +22,10 @@ class OffsetConflict(Conflict):
     code = "offset_conflict"
 
     def __init__(self, offset: int) -> None:
-        super().__init__(f"the next chunk of this upload begins at {offset}; send Upload-Offset: {offset}", extra={"offset": offset})
+        super().__init__(
+            f"the next chunk of this upload begins at {offset}; send Upload-Offset: {offset}",
+            extra={"offset": offset},
+        )
 
 
 class ChunkInvalid(Invalid):

@@ -20,9 +20,14 @@ async def add(session: AsyncSession, row: UploadRow) -> None:
     await session.flush()
 
 
-async def get_own(session: AsyncSession, *, id: UUID, user_id: UUID, organisation_id: UUID, now: datetime, lock: bool) -> UploadRow | None:
+async def get_own(
+    session: AsyncSession, *, id: UUID, user_id: UUID, organisation_id: UUID, now: datetime, lock: bool
+) -> UploadRow | None:
     query = select(UploadRow).where(
-        UploadRow.id == id, UploadRow.user_id == user_id, UploadRow.organisation_id == organisation_id, UploadRow.expires_at > now
+        UploadRow.id == id,
+        UploadRow.user_id == user_id,
+        UploadRow.organisation_id == organisation_id,
+        UploadRow.expires_at > now,
     )
     return (await session.execute(query.with_for_update() if lock else query)).scalar_one_or_none()
 
@@ -33,7 +38,9 @@ async def get_part(session: AsyncSession, *, upload_id: UUID, offset: int) -> Up
 
 async def parts(session: AsyncSession, *, upload_id: UUID) -> Sequence[UploadPartRow]:
     """In the order of the file."""
-    query = select(UploadPartRow).where(UploadPartRow.upload_id == upload_id).order_by(UploadPartRow.offset_bytes)
+    query = (
+        select(UploadPartRow).where(UploadPartRow.upload_id == upload_id).order_by(UploadPartRow.offset_bytes)
+    )
     return (await session.execute(query)).scalars().all()
 
 
@@ -42,7 +49,11 @@ async def add_part(session: AsyncSession, part: UploadPartRow, *, expires_at: da
     session.add(part)
     await session.flush()
     end = part.offset_bytes + part.size_bytes
-    await session.execute(update(UploadRow).where(UploadRow.id == part.upload_id).values(offset_bytes=end, expires_at=expires_at))
+    await session.execute(
+        update(UploadRow)
+        .where(UploadRow.id == part.upload_id)
+        .values(offset_bytes=end, expires_at=expires_at)
+    )
 
 
 async def change(session: AsyncSession, *, id: UUID, values: dict[str, Any]) -> None:
@@ -51,7 +62,9 @@ async def change(session: AsyncSession, *, id: UUID, values: dict[str, Any]) -> 
 
 async def reserved(session: AsyncSession, *, user_id: UUID, now: datetime) -> tuple[int, int]:
     """Unfinished uploads of a person and the bytes they announced."""
-    query = select(func.count(), func.coalesce(func.sum(UploadRow.size_bytes), 0)).where(UploadRow.user_id == user_id, _unfinished(now))
+    query = select(func.count(), func.coalesce(func.sum(UploadRow.size_bytes), 0)).where(
+        UploadRow.user_id == user_id, _unfinished(now)
+    )
     count, size_bytes = (await session.execute(query)).one()
     return count, int(size_bytes)
 
@@ -63,7 +76,9 @@ async def complete(session: AsyncSession, *, now: datetime, limit: int) -> Seque
 
 
 async def expired(session: AsyncSession, *, now: datetime, limit: int) -> Sequence[UUID]:
-    query = select(UploadRow.id).where(UploadRow.expires_at <= now).order_by(UploadRow.expires_at).limit(limit)
+    query = (
+        select(UploadRow.id).where(UploadRow.expires_at <= now).order_by(UploadRow.expires_at).limit(limit)
+    )
     return (await session.execute(query)).scalars().all()
 
 

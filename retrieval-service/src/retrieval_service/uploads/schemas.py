@@ -27,7 +27,9 @@ class UploadCreate(BaseModel):
 
 
 class UploadView(BaseModel):
-    """An upload. `offset` is where the next chunk begins; `document` is there when all has arrived, `error` when it was refused."""
+    """An upload. `offset` is where the next chunk begins; `document` is there when all has arrived, `error`
+    when it was refused.
+    """
 
     id: UUID
     filename: str

@@ -1,4 +1,6 @@
-"""Rules about resumable uploads: a chunk counts once its bytes are in the object store, and its offset is moved after that."""
+"""Rules about resumable uploads: a chunk counts once its bytes are in the object store, and its offset is
+moved after that.
+"""
 
 import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -49,10 +51,17 @@ async def reserved(session: AsyncSession, user_id: UUID) -> tuple[int, int]:
     return await repository.reserved(session, user_id=user_id, now=utc_now())
 
 
-async def own_upload(session: AsyncSession, principal: Principal, id: UUID, *, lock: bool = False) -> UploadRow:
+async def own_upload(
+    session: AsyncSession, principal: Principal, id: UUID, *, lock: bool = False
+) -> UploadRow:
     """The upload, if it is the caller's and has not expired. Raises: UploadNotFound."""
     row = await repository.get_own(
-        session, id=id, user_id=principal.actor_id, organisation_id=principal.organisation_id, now=utc_now(), lock=lock
+        session,
+        id=id,
+        user_id=principal.actor_id,
+        organisation_id=principal.organisation_id,
+        now=utc_now(),
+        lock=lock,
     )
     if row is None:
         raise UploadNotFound
@@ -62,7 +71,14 @@ async def own_upload(session: AsyncSession, principal: Principal, id: UUID, *, l
 class UploadService:
     """One per process."""
 
-    def __init__(self, database: Database, store: ObjectStore, quota: FileQuota, assembler: Assembler, limits: UploadLimits) -> None:
+    def __init__(
+        self,
+        database: Database,
+        store: ObjectStore,
+        quota: FileQuota,
+        assembler: Assembler,
+        limits: UploadLimits,
+    ) -> None:
         self._database = database
         self._store = store
         self._quota = quota
@@ -77,7 +93,10 @@ class UploadService:
         await self._quota.require_room(session, principal.actor_id, body.size_bytes)
         unfinished, _ = await reserved(session, principal.actor_id)
         if unfinished >= self._limits.open_per_user_max:
-            raise TooManyUploads(f"you have {unfinished} unfinished uploads, the most one person may have; finish or delete one first")
+            raise TooManyUploads(
+                f"you have {unfinished} unfinished uploads, the most one person may have; finish or delete "
+                "one first"
+            )
         if body.knowledge_base_id is not None:
             await knowledge.own(session, principal, body.knowledge_base_id)
         now = utc_now()
@@ -104,7 +123,9 @@ class UploadService:
         document = None
         if row.file_id is not None:
             try:
-                document = await files.view(session, principal, await files.own_file(session, principal, row.file_id))
+                document = await files.view(
+                    session, principal, await files.own_file(session, principal, row.file_id)
+                )
             except FileNotFound:
                 document = None  # deleted since
         return UploadView(
@@ -116,7 +137,9 @@ class UploadService:
             chunk_bytes_max=self._limits.chunk_bytes_max,
             expires_at=row.expires_at,
             document=document,
-            error=DocumentError(code=row.error_code, detail=row.error_detail or "") if row.error_code else None,
+            error=DocumentError(code=row.error_code, detail=row.error_detail or "")
+            if row.error_code
+            else None,
         )
 
     async def read(self, principal: Principal, id: UUID) -> UploadView:
@@ -124,15 +147,21 @@ class UploadService:
         async with self._database.transaction() as session:
             return await self.view(session, principal, await own_upload(session, principal, id))
 
-    async def append(self, principal: Principal, id: UUID, *, offset: int, body: AsyncIterator[bytes]) -> UploadView:
+    async def append(
+        self, principal: Principal, id: UUID, *, offset: int, body: AsyncIterator[bytes]
+    ) -> UploadView:
         """Take one chunk in; the last one makes the file. A repeated chunk changes nothing.
 
-        Raises: UploadNotFound, OffsetConflict, ChunkInvalid, ChunkTooLarge, UploadRefused; what refuses the whole file; Unavailable.
+        Raises: UploadNotFound, OffsetConflict, ChunkInvalid, ChunkTooLarge, UploadRefused; what refuses the
+        whole file; Unavailable.
         """
         async with self._database.transaction() as session:
             row = await own_upload(session, principal, id)
             _require_open(row)
-            if offset != row.offset_bytes and await repository.get_part(session, upload_id=id, offset=offset) is None:
+            if (
+                offset != row.offset_bytes
+                and await repository.get_part(session, upload_id=id, offset=offset) is None
+            ):
                 raise OffsetConflict(row.offset_bytes)
         part = await self._store_part(row, offset, body)
         try:
@@ -161,12 +190,20 @@ class UploadService:
         # A key of its own for each attempt: two at once never write over one another.
         key = f"{UPLOADS_PREFIX}/{row.id}/{offset:016d}-{uuid7()}"
         size_bytes = await self._store.put(key, watched())
-        return UploadPartRow(upload_id=row.id, offset_bytes=offset, size_bytes=size_bytes, sha256=digest.hexdigest(), s3_key=key)
+        return UploadPartRow(
+            upload_id=row.id,
+            offset_bytes=offset,
+            size_bytes=size_bytes,
+            sha256=digest.hexdigest(),
+            s3_key=key,
+        )
 
     async def _add_part(self, principal: Principal, part: UploadPartRow, *, is_last: bool) -> bool:
         """Whether the chunk is new; False when it was there already."""
         if part.size_bytes == 0 or (part.size_bytes < CHUNK_BYTES_MIN and not is_last):
-            raise ChunkInvalid(f"a chunk has at least {CHUNK_BYTES_MIN} bytes, unless it is the last; send more")
+            raise ChunkInvalid(
+                f"a chunk has at least {CHUNK_BYTES_MIN} bytes, unless it is the last; send more"
+            )
         async with self._database.transaction() as session:
             row = await own_upload(session, principal, part.upload_id, lock=True)
             _require_open(row)

@@ -38,7 +38,9 @@ class UploadSweeper:
             try:
                 await self._assembler.finish(row)
             except AppError as error:
-                log.info("an upload did not become a file", extra={"upload_id": str(row.id), "code": error.code})
+                log.info(
+                    "an upload did not become a file", extra={"upload_id": str(row.id), "code": error.code}
+                )
 
     async def purge_expired(self) -> None:
         """Remove expired and deleted uploads, the row last."""

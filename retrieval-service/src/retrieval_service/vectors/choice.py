@@ -10,7 +10,12 @@ from retrieval_service.vectors.port import VectorStore
 
 
 def open_vector_store(
-    *, name: str, folder: Path, qdrant_url: str | None, qdrant_api_key: SecretStr | None, chroma_url: str | None
+    *,
+    name: str,
+    folder: Path,
+    qdrant_url: str | None,
+    qdrant_api_key: SecretStr | None,
+    chroma_url: str | None,
 ) -> VectorStore:
     """The store, not yet opened; `folder` is where embedded ones keep their data.
 
@@ -19,11 +24,17 @@ def open_vector_store(
     """
     match name:
         case "qdrant":
-            return connect.edge(folder) if qdrant_url is None else connect.qdrant_server(qdrant_url, qdrant_api_key)
+            return (
+                connect.edge(folder)
+                if qdrant_url is None
+                else connect.qdrant_server(qdrant_url, qdrant_api_key)
+            )
         case "chroma":
             return connect.chroma(folder, chroma_url)
         case _:
             plugged = connect.plugged_in(name)
     if plugged is None:
-        raise SettingsError(f"VECTOR_DB={name} is unknown: choose qdrant (embedded, or a server by QDRANT_URL) or chroma")
+        raise SettingsError(
+            f"VECTOR_DB={name} is unknown: choose qdrant (embedded, or a server by QDRANT_URL) or chroma"
+        )
     return plugged

@@ -8,7 +8,9 @@ from shared.succession import Succession
 
 
 async def uses_vectors(request: Request) -> AsyncGenerator[None]:
-    """For endpoints that read or write vectors: the store is this process's while they run. Raises: HandedOver."""
+    """For endpoints that read or write vectors: the store is this process's while they run. Raises:
+    HandedOver.
+    """
     succession = cast("Succession", request.app.state.succession)
     async with succession.using():
         yield

@@ -8,7 +8,10 @@ class VectorStoreUnavailable(Unavailable):
 
     code = "vector_store_unavailable"
 
-    def __init__(self, detail: str = "the vector store does not answer; try again, and if it stays so ask an administrator") -> None:
+    def __init__(
+        self,
+        detail: str = "the vector store does not answer; try again, and if it stays so ask an administrator",
+    ) -> None:
         super().__init__(detail)
 
 

@@ -2,7 +2,8 @@
 
 import re
 
-# Parameters of BM25; the length is that of a passage of about 200 tokens of the embedding model, without stop words.
+# Parameters of BM25; the length is that of a passage of about 200 tokens of the embedding model, without stop
+# words.
 SATURATION = 1.2
 LENGTH_SHARE = 0.75
 LENGTH_WORDS = 120.0
@@ -12,9 +13,11 @@ _RUN = re.compile(f"[{_NO_SPACES}]+")
 
 
 def spaced(text: str) -> str:
-    """The text with scripts that put no spaces between words (Chinese, Japanese, Thai) cut into overlapping pairs of characters.
+    """The text with scripts that put no spaces between words (Chinese, Japanese, Thai) cut into overlapping
+    pairs of characters.
 
-    Pairs are what a search without a dictionary of those languages goes by; a character that stands alone stays alone.
+    Pairs are what a search without a dictionary of those languages goes by; a character that stands alone
+    stays alone.
     """
     return _RUN.sub(_pairs, text)
 

@@ -14,7 +14,9 @@ _FILE = "owner.lock"
 
 
 class FolderOwner:
-    """Holds the lock of a folder until released; the kernel releases it when the process dies, however it dies."""
+    """Holds the lock of a folder until released; the kernel releases it when the process dies, however it
+    dies.
+    """
 
     def __init__(self, folder: Path, *, wait_s: float = WAIT_S) -> None:
         self._folder = folder
@@ -30,7 +32,8 @@ class FolderOwner:
             if time.monotonic() > deadline_s:
                 file.close()
                 raise VectorStoreTakenError(
-                    f"another process owns the vector store in {self._folder}: an embedded store serves one process."
+                    f"another process owns the vector store in {self._folder}: an embedded store serves one "
+                    "process."
                     " Stop the other one, or run a Qdrant server and set QDRANT_URL to have several replicas"
                 )
             await asyncio.sleep(_PAUSE_S)

@@ -1,4 +1,6 @@
-"""What a vector store must do. A file lives in one collection: that of the knowledge base it was uploaded into, else its owner's."""
+"""What a vector store must do. A file lives in one collection: that of the knowledge base it was uploaded
+into, else its owner's.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -50,7 +52,9 @@ class Scored:
 
 
 class VectorStore(Protocol):
-    """One per process. Writes are on disk (or acknowledged by the server) when they return, and repeating them changes nothing."""
+    """One per process. Writes are on disk (or acknowledged by the server) when they return, and repeating
+    them changes nothing.
+    """
 
     async def open(self) -> None: ...
 
@@ -69,5 +73,7 @@ class VectorStore(Protocol):
     async def search_bm25(self, scope: Scope, query: str, limit: int) -> list[Scored]: ...
 
     async def list_files(self) -> dict[tuple[str, UUID], int]:
-        """(collection, file) of everything stored, with the number of points: what the reconciler compares with SQL."""
+        """(collection, file) of everything stored, with the number of points: what the reconciler compares
+        with SQL.
+        """
         ...

@@ -1,4 +1,6 @@
-"""The OpenTelemetry SDK with an OTLP/HTTP exporter, loaded only when a collector is configured (it costs 20 MB)."""
+"""The OpenTelemetry SDK with an OTLP/HTTP exporter, loaded only when a collector is configured (it costs 20
+MB).
+"""
 
 from opentelemetry.trace import Tracer
 
@@ -12,8 +14,12 @@ class Tracing:
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-        self._provider = TracerProvider(resource=Resource.create({"service.name": service, "service.namespace": "atrium"}))
-        self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces")))
+        self._provider = TracerProvider(
+            resource=Resource.create({"service.name": service, "service.namespace": "atrium"})
+        )
+        self._provider.add_span_processor(
+            BatchSpanProcessor(OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces"))
+        )
         self.tracer: Tracer = self._provider.get_tracer("atrium")
 
     def shutdown(self) -> None:

@@ -1,7 +1,9 @@
-"""uvicorn's HTTP protocol with answers that are written together, and without what no service of the platform uses.
+"""uvicorn's HTTP protocol with answers that are written together, and without what no service of the platform
+uses.
 
-An application cannot choose its protocol class: uvicorn picks it before the application is loaded. So `install()` teaches
-uvicorn's class to make the one that an application names as its `protocol_class`; however uvicorn is started, it serves that.
+An application cannot choose its protocol class: uvicorn picks it before the application is loaded. So
+`install()` teaches uvicorn's class to make the one that an application names as its `protocol_class`; however
+uvicorn is started, it serves that.
 """
 
 import asyncio
@@ -21,7 +23,8 @@ _FRAMING = frozenset({b"content-length", b"transfer-encoding", b"connection"})
 _BODILESS = frozenset({204, 304})
 
 HEAD_BYTES_MAX = 128 * 1024
-"""What may come in a row that is no body: a head, the fields after a body, the lengths of pieces. The parser has no bound of its own and
+"""What may come in a row that is no body: a head, the fields after a body, the lengths of pieces. The parser
+has no bound of its own and
 copies what it has with every read, so that one endless head would take all of the process's time."""
 _TOO_LARGE = (
     b'{"type":"urn:atrium:error:headers_too_large","title":"Request header fields too large","status":431,'
@@ -30,9 +33,16 @@ _TOO_LARGE = (
 _UNREADABLE = b"Invalid HTTP request received."
 
 
-def closing_answer(status_line: bytes, body: bytes, *extra: bytes, content_type: bytes = b"application/problem+json") -> bytes:
+def closing_answer(
+    status_line: bytes, body: bytes, *extra: bytes, content_type: bytes = b"application/problem+json"
+) -> bytes:
     """A whole answer after which the connection closes."""
-    fields = (b"content-type: " + content_type, b"content-length: %d" % len(body), b"connection: close", *extra)
+    fields = (
+        b"content-type: " + content_type,
+        b"content-length: %d" % len(body),
+        b"connection: close",
+        *extra,
+    )
     return b"HTTP/1.1 " + status_line + b"\r\n" + b"\r\n".join(fields) + b"\r\n\r\n" + body
 
 
@@ -40,7 +50,11 @@ _TOO_LARGE_ANSWER = closing_answer(b"431 Request Header Fields Too Large", _TOO_
 
 
 async def _refuse_unreadable(_scope: Any, _receive: Any, send: Any) -> None:
-    fields = [(b"content-type", b"text/plain"), (b"content-length", b"%d" % len(_UNREADABLE)), (b"connection", b"close")]
+    fields = [
+        (b"content-type", b"text/plain"),
+        (b"content-length", b"%d" % len(_UNREADABLE)),
+        (b"connection", b"close"),
+    ]
     await send({"type": "http.response.start", "status": 400, "headers": fields})
     await send({"type": "http.response.body", "body": _UNREADABLE})
 
@@ -107,7 +121,9 @@ class CorkedAnswer(RequestResponseCycle):
             raise RuntimeError("the answer is complete; nothing can follow")
 
     def send_whole(self, status: int, headers: RawHeaders, body: bytes) -> bool:
-        """Sends a complete answer at once; False when it would have to wait, or nobody is there to take it."""
+        """Sends a complete answer at once; False when it would have to wait, or nobody is there to
+        take it.
+        """
         if self.flow.write_paused or self.disconnected or self.response_started:
             return False
         self.transport.write(self._head_of(status, headers))
@@ -133,7 +149,9 @@ class CorkedAnswer(RequestResponseCycle):
         if not self.keep_alive and not closes:
             lines.append(b"connection: close\r\n")
         if self.chunked_encoding is None and self.scope["method"] != "HEAD" and status not in _BODILESS:
-            if self.scope["http_version"] == "1.0":  # such a client reads no chunks: the body lasts until the connection closes
+            if (
+                self.scope["http_version"] == "1.0"
+            ):  # such a client reads no chunks: the body lasts until the connection closes
                 self.ends_at_close = True
             else:
                 self.chunked_encoding = True
@@ -142,7 +160,9 @@ class CorkedAnswer(RequestResponseCycle):
         return b"".join(lines)
 
     def _send_body(self, body: bytes, *, more: bool) -> None:
-        if type(body) is not bytes:  # it is written later than now: its owner may have put something else into it by then
+        if (
+            type(body) is not bytes
+        ):  # it is written later than now: its owner may have put something else into it by then
             body = bytes(body)
         if self.scope["method"] == "HEAD":
             self.expected_content_length, body = 0, b""
@@ -173,7 +193,8 @@ class CorkedProtocol(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        # uvicorn's middleware believes forwarding headers from this machine; only the gateway looks at them, and decides that itself.
+        # uvicorn's middleware believes forwarding headers from this machine; only the gateway looks at them,
+        # and decides that itself.
         self.app = _without_proxy_headers(self.config)
         self.application = _application(self.config)
         self._cork: Cork = self.application.cork
@@ -222,7 +243,9 @@ class CorkedProtocol(HttpToolsProtocol):
             super().send_400_response(msg)
 
     def between_answers(self) -> bool:
-        """Whether the client is in the middle of a request and nothing has been sent that an answer to it would break."""
+        """Whether the client is in the middle of a request and nothing has been sent that an answer to it
+        would break.
+        """
         cycle = cast("RequestResponseCycle | None", self.cycle)
         if cast("object", self.scope) is None:
             return False
@@ -244,7 +267,8 @@ class CorkedProtocol(HttpToolsProtocol):
             self.scope["headers"] = list(self.headers)
         else:
             self._begin(url, cast("Any", self.parser))
-            self.headers = []  # the fields after a body are nobody's: they were not sent where a proxy before us looks
+            # The fields after a body are nobody's: they were not sent where a proxy before us looks.
+            self.headers = []
 
     def on_body(self, body: bytes) -> None:
         self._unplaced = 0
@@ -261,7 +285,9 @@ class CorkedProtocol(HttpToolsProtocol):
         scope["raw_path"] = raw_path
         scope["query_string"] = query
         former = self.cycle
-        cycle = self.cycle = self._answer_to(scope, keep_alive=version != "1.0" and parser.should_keep_alive())
+        cycle = self.cycle = self._answer_to(
+            scope, keep_alive=version != "1.0" and parser.should_keep_alive()
+        )
         if cast("object", former) is None or former.response_complete:
             self._start_asgi_task(cycle, self.app)
         else:
@@ -309,9 +335,11 @@ _stood_in_for: set[type[asyncio.Protocol]] = {HttpToolsProtocol}
 
 
 def install() -> None:
-    """From now on uvicorn serves applications by the `protocol_class` that they name, also when it was told to use h11.
+    """From now on uvicorn serves applications by the `protocol_class` that they name, also when it was told
+    to use h11.
 
-    To be called when the application is made, and again when it starts: which comes first, uvicorn's class or the application, differs.
+    To be called when the application is made, and again when it starts: which comes first, uvicorn's class or
+    the application, differs.
     """
     HttpToolsProtocol.__new__ = cast("Any", _make)
     h11: Any = sys.modules.get("uvicorn.protocols.http.h11_impl")  # loaded only when it is to be used

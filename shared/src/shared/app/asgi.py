@@ -1,4 +1,6 @@
-"""The outer ASGI callable of a service: ids, traces, limits of bodies, hot routes, one access line for each request."""
+"""The outer ASGI callable of a service: ids, traces, limits of bodies, hot routes, one access line for each
+request.
+"""
 
 import random
 import re
@@ -117,7 +119,9 @@ class ServiceApp:
         except Exception as error:  # noqa: BLE001 - the process edge of a hot route: it is logged, the client gets no exception text
             await exchange.send_error(answer_to(error, f"hot route {route.path}"), incoming.scope["path"])
 
-    async def _run_api(self, scope: Scope, receive: Receive, exchange: "_Exchange", headers: Mapping[bytes, bytes]) -> None:
+    async def _run_api(
+        self, scope: Scope, receive: Receive, exchange: "_Exchange", headers: Mapping[bytes, bytes]
+    ) -> None:
         declared = headers.get(b"content-length", b"0")
         size_max = self._body_limit(scope["path"])
         if not declared.isdigit() or int(declared) > size_max:
@@ -130,7 +134,8 @@ class ServiceApp:
             message = await receive()
             size += len(message.get("body", b""))
             if size > size_max:
-                # FastAPI turns what is raised while it reads a body into a 400; _on_http_exception finds this instead.
+                # FastAPI turns what is raised while it reads a body into a 400; _on_http_exception finds this
+                # instead.
                 scope["atrium.body_error"] = _body_too_large(size_max)
                 raise scope["atrium.body_error"]
             return message
@@ -143,18 +148,28 @@ class ServiceApp:
                 return size_max
         return self._body_bytes_max
 
-    def _finish(self, method: str, route: str, exchange: "_Exchange", trace: RequestTrace, duration_s: float) -> None:
+    def _finish(
+        self, method: str, route: str, exchange: "_Exchange", trace: RequestTrace, duration_s: float
+    ) -> None:
         status = exchange.status
         self.metrics.observe_request(method, route, status, duration_s)
         trace.annotate({"http.route": route, "http.response.status_code": status})
         trace.end(failed=status >= 500)
         if route not in _QUIET_ROUTES:
-            self._access_log.write(request_id=exchange.request_id, method=method, route=route, status=status, duration_s=duration_s)
+            self._access_log.write(
+                request_id=exchange.request_id,
+                method=method,
+                route=route,
+                status=status,
+                duration_s=duration_s,
+            )
 
 
 def _encoded_body(headers: Mapping[bytes, bytes]) -> UnsupportedMediaType:
     encoding = headers[b"content-encoding"].decode("latin-1")[:40]
-    return UnsupportedMediaType(f"a body with content-encoding {encoding} is not read; send it as it is", code="content_encoding")
+    return UnsupportedMediaType(
+        f"a body with content-encoding {encoding} is not read; send it as it is", code="content_encoding"
+    )
 
 
 def _body_too_large(size_max: int) -> PayloadTooLarge:
@@ -167,7 +182,13 @@ class _Incoming:
     __slots__ = ("exchange", "headers", "receive", "request_id", "scope", "trace")
 
     def __init__(
-        self, scope: Scope, receive: Receive, exchange: "_Exchange", headers: Mapping[bytes, bytes], request_id: str, trace: RequestTrace
+        self,
+        scope: Scope,
+        receive: Receive,
+        exchange: "_Exchange",
+        headers: Mapping[bytes, bytes],
+        request_id: str,
+        trace: RequestTrace,
     ) -> None:
         self.scope = scope
         self.receive = receive

@@ -25,7 +25,9 @@ def handle_errors(api: FastAPI) -> None:
 
 
 def _error_response(request: Request, error: AppError) -> Response:
-    status, headers, body = render_for_path(error, path=request.url.path, request_id=request.scope.get("atrium.request_id", ""))
+    status, headers, body = render_for_path(
+        error, path=request.url.path, request_id=request.scope.get("atrium.request_id", "")
+    )
     response = Response(content=body, status_code=status)
     response.raw_headers = [*headers, (b"content-length", str(len(body)).encode())]
     return response
@@ -64,4 +66,6 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
 
 async def _on_unexpected(request: Request, error: Exception) -> Response:
     log.error("request failed", exc_info=error)
-    return _error_response(request, AppError("something went wrong on our side; quote the request id to your operator"))
+    return _error_response(
+        request, AppError("something went wrong on our side; quote the request id to your operator")
+    )

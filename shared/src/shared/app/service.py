@@ -45,9 +45,10 @@ def create_service_app(
 ) -> ServiceApp:
     """A service's outer ASGI callable.
 
-    `lifespan` opens what the service owns; when it starts, `state` already has settings, verifier, service_tokens, tasks (TaskTracker),
-    metrics, telemetry and succession. `readiness` maps a dependency's name to a check that raises when it does not answer.
-    `body_bytes_max_below` maps the beginning of a path to a limit of its own, for routes that read their body as a stream.
+    `lifespan` opens what the service owns; when it starts, `state` already has settings, verifier,
+    service_tokens, tasks (TaskTracker), metrics, telemetry and succession. `readiness` maps a dependency's
+    name to a check that raises when it does not answer. `body_bytes_max_below` maps the beginning of a path
+    to a limit of its own, for routes that read their body as a stream.
     """
     metrics = Metrics(service=settings.service)
     telemetry = Telemetry(service=settings.service, endpoint=settings.otel_exporter_otlp_endpoint)
@@ -56,7 +57,8 @@ def create_service_app(
         version=VERSION,
         lifespan=_with_drain(lifespan),
         default_response_class=JSONResponse,
-        docs_url=None,  # the framework's page loads its scripts from another site; operations.py has one that does not
+        # The framework's page loads its scripts from another site; operations.py has one that does not.
+        docs_url=None,
         redoc_url=None,
         redirect_slashes=False,  # it would send a client of the gateway to this service's own address
     )
@@ -69,7 +71,9 @@ def create_service_app(
     api.state.direct_limits = DirectLimits(per_minute=settings.direct_calls_per_minute)
     api.state.access_log = AccessLog(settings.service)
     api.state.verifier = _verifier(settings)
-    api.state.service_tokens = ServiceTokens(signing_key_pem=settings.service_signing_key.get_secret_value(), service=settings.service)
+    api.state.service_tokens = ServiceTokens(
+        signing_key_pem=settings.service_signing_key.get_secret_value(), service=settings.service
+    )
     handle_errors(api)
     api.include_router(operations_router(settings, metrics, readiness or {}))
     for router in routers:
@@ -87,10 +91,12 @@ def create_service_app(
 
 
 def settle_memory() -> None:
-    """Call once when a process has started: what exists then lives for good, and the collector need not walk it.
+    """Call once when a process has started: what exists then lives for good, and the collector need not walk
+    it.
 
-    Walking it cost 28 of 34 ms at the 99th percentile of the gateway's hop. Nor is it walked once before: half a megabyte of garbage is
-    kept for good, and people wait a tenth of a second less for a service that was killed.
+    Walking it cost 28 of 34 ms at the 99th percentile of the gateway's hop. Nor is it walked once before:
+    half a megabyte of garbage is kept for good, and people wait a tenth of a second less for a service that
+    was killed.
     """
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
@@ -107,7 +113,11 @@ def _with_drain(lifespan: Lifespan) -> Lifespan:
             api.state.draining = True
             cancelled = await cast("TaskTracker", api.state.tasks).drain(settings.drain_timeout_s)
             if cancelled:
-                log.warning("%d background tasks did not end within DRAIN_TIMEOUT_S=%s", cancelled, settings.drain_timeout_s)
+                log.warning(
+                    "%d background tasks did not end within DRAIN_TIMEOUT_S=%s",
+                    cancelled,
+                    settings.drain_timeout_s,
+                )
         cast("Telemetry", api.state.telemetry).shutdown()
         cast("AccessLog", api.state.access_log).flush()
 

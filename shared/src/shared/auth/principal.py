@@ -15,7 +15,9 @@ _NO_PERMISSION: frozenset[Permission] = frozenset()
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who a request acts for. `models` empty means all models; `service` names the calling service of a service token."""
+    """Who a request acts for. `models` empty means all models; `service` names the calling service of a
+    service token.
+    """
 
     user_id: UUID | None
     organisation_id: UUID
@@ -37,7 +39,10 @@ class Principal:
     def require(self, permission: Permission) -> None:
         """Raises: Forbidden naming the missing permission."""
         if permission not in self.permissions:
-            raise Forbidden(f"this needs the permission {permission.value}; ask an administrator for a role or key that has it")
+            raise Forbidden(
+                f"this needs the permission {permission.value}; ask an administrator for a role or key that "
+                "has it"
+            )
 
     @property
     def actor_id(self) -> UUID:

@@ -31,18 +31,26 @@ _REQUIRED_CLAIMS: Options = {"require": ["exp", "iat", "sub", "aud", "iss"]}
 
 
 class TokenVerifier:
-    """Verifies user and service tokens offline; remembers what it verified by the whole token until it expires.
+    """Verifies user and service tokens offline; remembers what it verified by the whole token until it
+    expires.
 
-    `callers` names the services whose tokens count here (none: user tokens only), and the most each may be permitted for a person it
-    acts for.
+    `callers` names the services whose tokens count here (none: user tokens only), and the most each may be
+    permitted for a person it acts for.
     """
 
     def __init__(
-        self, *, jwks: str, audience: str, callers: Mapping[str, frozenset[Permission]] | None = None, hs256_secret: str | None = None
+        self,
+        *,
+        jwks: str,
+        audience: str,
+        callers: Mapping[str, frozenset[Permission]] | None = None,
+        hs256_secret: str | None = None,
     ) -> None:
         self._callers = dict(callers or {})
         known = {USER_KEY_ID, *self._callers}
-        self._keys = {key["kid"]: jwt.PyJWK(key).key for key in json.loads(jwks)["keys"] if key["kid"] in known}
+        self._keys = {
+            key["kid"]: jwt.PyJWK(key).key for key in json.loads(jwks)["keys"] if key["kid"] in known
+        }
         self._audience = audience
         self._hs256_secret = hs256_secret
         self._remembered: OrderedDict[str, tuple[float, Principal]] = OrderedDict()
@@ -74,14 +82,24 @@ class TokenVerifier:
             claims = self._claims(token, kid)
             return float(claims["exp"]), self._principal(claims, kid)
         except (jwt.PyJWTError, KeyError, ValueError, TypeError):
-            raise Unauthenticated("the token is not valid or has expired; sign in again or refresh it", code="invalid_token") from None
+            raise Unauthenticated(
+                "the token is not valid or has expired; sign in again or refresh it", code="invalid_token"
+            ) from None
 
     def _claims(self, token: str, kid: str | None) -> dict[str, Any]:
         key, algorithm = self._keys[str(kid)], "EdDSA"
         audience, issuer = (USER_AUDIENCE, USER_ISSUER) if kid == USER_KEY_ID else (self._audience, str(kid))
         if kid == USER_KEY_ID and self._hs256_secret is not None:
             key, algorithm = self._hs256_secret, "HS256"
-        return jwt.decode(token, key, algorithms=[algorithm], audience=audience, issuer=issuer, options=_REQUIRED_CLAIMS, leeway=_LEEWAY_S)
+        return jwt.decode(
+            token,
+            key,
+            algorithms=[algorithm],
+            audience=audience,
+            issuer=issuer,
+            options=_REQUIRED_CLAIMS,
+            leeway=_LEEWAY_S,
+        )
 
     def _principal(self, claims: dict[str, Any], kid: str | None) -> Principal:
         if kid == USER_KEY_ID:
@@ -91,7 +109,12 @@ class TokenVerifier:
             return service_principal(str(kid))
         acting = Principal.from_claims(act)
         # via_gateway: the limits were applied where the person's request came in.
-        return replace(acting, permissions=acting.permissions & self._callers[str(kid)], service=str(kid), via_gateway=True)
+        return replace(
+            acting,
+            permissions=acting.permissions & self._callers[str(kid)],
+            service=str(kid),
+            via_gateway=True,
+        )
 
 
 class UserTokens:
@@ -104,7 +127,13 @@ class UserTokens:
     def sign(self, principal: Principal, *, ttl_s: int = USER_TOKEN_TTL_S) -> str:
         """A token of `principal`, valid for `ttl_s` seconds."""
         now = int(utc_now().timestamp())
-        claims = {**principal.to_claims(), "iss": USER_ISSUER, "aud": USER_AUDIENCE, "iat": now, "exp": now + ttl_s}
+        claims = {
+            **principal.to_claims(),
+            "iss": USER_ISSUER,
+            "aud": USER_AUDIENCE,
+            "iat": now,
+            "exp": now + ttl_s,
+        }
         headers = {"kid": USER_KEY_ID}
         if self._hs256_secret is not None:
             return jwt.encode(claims, self._hs256_secret, algorithm="HS256", headers=headers)
@@ -162,7 +191,9 @@ def bearer_token(authorization: str | None) -> str:
 
 
 def presented_token(headers: Mapping[bytes, bytes]) -> str:
-    """The token of a request's headers. Raises: Unauthenticated when there is none, naming the way for an API key."""
+    """The token of a request's headers. Raises: Unauthenticated when there is none, naming the way for an API
+    key.
+    """
     authorization = headers.get(b"authorization")
     if authorization is None and b"x-api-key" in headers:
         raise Unauthenticated(_KEY_HINT)

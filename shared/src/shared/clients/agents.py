@@ -17,8 +17,17 @@ _ANSWER_BYTES_MAX = 8 * 1024 * 1024
 class AgentClient:
     """One per process. `timeouts.idle_s` must be above the pings of a quiet run (15 s)."""
 
-    def __init__(self, pool: UpstreamPool, tokens: ServiceTokens, *, base_url: str, timeouts: Timeouts) -> None:
-        self._calls = ServiceCalls(pool, tokens, service=SERVICE, base_url=base_url, timeouts=timeouts, answer_bytes_max=_ANSWER_BYTES_MAX)
+    def __init__(
+        self, pool: UpstreamPool, tokens: ServiceTokens, *, base_url: str, timeouts: Timeouts
+    ) -> None:
+        self._calls = ServiceCalls(
+            pool,
+            tokens,
+            service=SERVICE,
+            base_url=base_url,
+            timeouts=timeouts,
+            answer_bytes_max=_ANSWER_BYTES_MAX,
+        )
 
     async def agent(self, principal: Principal, agent_id: UUID) -> Agent:
         """Raises: NotFound and other AppErrors."""
@@ -41,13 +50,16 @@ class AgentClient:
         return await self._calls.call_for(Run, "GET", f"/api/v1/agents/runs/{run_id}", principal)
 
     async def events(self, principal: Principal, run_id: UUID, *, after: int) -> AsyncGenerator[SseEvent]:
-        """The events of a run above `after`, each id once and in order, until the run has ended or the connection breaks.
+        """The events of a run above `after`, each id once and in order, until the run has ended or the
+        connection breaks.
 
         Raises:
             AppError: refused.
             UpstreamError: it did not answer, or broke off; ask again with the last id.
         """
-        async with self._calls.stream("GET", f"/api/v1/agents/runs/{run_id}/events?after={after}", principal) as response:
+        async with self._calls.stream(
+            "GET", f"/api/v1/agents/runs/{run_id}/events?after={after}", principal
+        ) as response:
             if response.status != 200:
                 raise self._calls.refusal(response.status, await response.read(_ANSWER_BYTES_MAX))
             parser = SseParser()

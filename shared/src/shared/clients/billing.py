@@ -1,4 +1,6 @@
-"""Calls to billing-service: entitlement before, settlement after. JSON by hand, because every model request passes here twice."""
+"""Calls to billing-service: entitlement before, settlement after. JSON by hand, because every model request
+passes here twice.
+"""
 
 import asyncio
 from collections.abc import Mapping
@@ -27,7 +29,8 @@ _PRICE_PAGES_MAX = 20
 _PRICES_BYTES_MAX = 4 * 1024 * 1024
 _RESERVATIONS = b"/internal/v1/reservations"
 _BATCH = _RESERVATIONS + b"/batch"
-# What is larger goes alone, as everything does to a billing-service of the version before batches, which is asked again after a while.
+# What is larger goes alone, as everything does to a billing-service of the version before batches, which is
+# asked again after a while.
 _ENTRY_BYTES_MAX = 60 * 1024
 _ALONE_S = 30.0
 
@@ -43,32 +46,59 @@ class BillingRefused(UpstreamFailed):
 
 
 class BillingClient:
-    """One per process. Raises what billing refuses as the same AppError, and BillingUnavailable when it does not answer."""
+    """One per process. Raises what billing refuses as the same AppError, and BillingUnavailable when it does
+    not answer.
+    """
 
-    def __init__(self, pool: UpstreamPool, tokens: ServiceTokens, *, base_url: str, timeouts: Timeouts) -> None:
-        self._calls = ServiceCalls(pool, tokens, service=SERVICE, base_url=base_url, timeouts=timeouts, answer_bytes_max=_ANSWER_BYTES_MAX)
-        self._gathering = Gathering[_Entry](self._send_batch, entries_max=BATCH_ENTRIES_MAX, bytes_max=BATCH_BYTES_MAX // 2)
+    def __init__(
+        self, pool: UpstreamPool, tokens: ServiceTokens, *, base_url: str, timeouts: Timeouts
+    ) -> None:
+        self._calls = ServiceCalls(
+            pool,
+            tokens,
+            service=SERVICE,
+            base_url=base_url,
+            timeouts=timeouts,
+            answer_bytes_max=_ANSWER_BYTES_MAX,
+        )
+        self._gathering = Gathering[_Entry](
+            self._send_batch, entries_max=BATCH_ENTRIES_MAX, bytes_max=BATCH_BYTES_MAX // 2
+        )
         self._alone_until_s = 0.0
 
     async def reserve(self, body: Mapping[str, Any], *, traceparent: bytes | None = None) -> dict[str, Any]:
-        """`body` is a contracts.billing.ReserveRequest, the answer a Reservation. Cancelled: billing may decide all the same."""
+        """`body` is a contracts.billing.ReserveRequest, the answer a Reservation. Cancelled: billing may
+        decide all the same.
+        """
         return await self._together(_Entry.of(b'"reserve"', _RESERVATIONS, body, traceparent))
 
-    async def settle(self, dispatch_id: UUID, body: Mapping[str, Any], *, traceparent: bytes | None = None) -> dict[str, Any]:
+    async def settle(
+        self, dispatch_id: UUID, body: Mapping[str, Any], *, traceparent: bytes | None = None
+    ) -> dict[str, Any]:
         """`body` is a SettleRequest, the answer a Settlement. Safe to repeat."""
         key = str(dispatch_id).encode()
-        entry = _Entry.of(b'"settle","dispatch_id":"%s"' % key, b"%s/%s/settle" % (_RESERVATIONS, key), body, traceparent)
+        entry = _Entry.of(
+            b'"settle","dispatch_id":"%s"' % key, b"%s/%s/settle" % (_RESERVATIONS, key), body, traceparent
+        )
         return await self._together(entry)
 
-    async def release(self, dispatch_id: UUID, *, reason: str, traceparent: bytes | None = None) -> dict[str, Any]:
+    async def release(
+        self, dispatch_id: UUID, *, reason: str, traceparent: bytes | None = None
+    ) -> dict[str, Any]:
         """Give the hold back. Safe to repeat."""
         key, body = str(dispatch_id).encode(), {"reason": reason}
-        entry = _Entry.of(b'"release","dispatch_id":"%s"' % key, b"%s/%s/release" % (_RESERVATIONS, key), body, traceparent)
+        entry = _Entry.of(
+            b'"release","dispatch_id":"%s"' % key, b"%s/%s/release" % (_RESERVATIONS, key), body, traceparent
+        )
         return await self._together(entry)
 
     async def checkpoint(self, holds: Mapping[UUID, int]) -> dict[str, Any]:
         """Output tokens so far of live holds; the answer is a Checkpoint."""
-        body = {"holds": [{"request_id": dispatch_id, "output_tokens": tokens} for dispatch_id, tokens in holds.items()]}
+        body = {
+            "holds": [
+                {"request_id": dispatch_id, "output_tokens": tokens} for dispatch_id, tokens in holds.items()
+            ]
+        }
         return await self._call("POST", _RESERVATIONS + b"/checkpoint", body)
 
     async def usage(self, dispatch_id: UUID) -> dict[str, Any]:
@@ -163,7 +193,9 @@ class BillingClient:
 
 @dataclass(slots=True, eq=False)
 class _Entry:
-    """A call that may travel with others: `payload` is its contracts.billing.BatchEntry, `target` and `body` are those of its own call."""
+    """A call that may travel with others: `payload` is its contracts.billing.BatchEntry, `target` and `body`
+    are those of its own call.
+    """
 
     target: bytes
     body: bytes
@@ -222,7 +254,9 @@ def _refusal(status: int, answer: dict[str, Any]) -> AppError:
     if status in _OF_THE_PERSON:
         headers = {"x-should-retry": "false"} if status in {402, 429} else {}
         kind = REFUSALS[status]
-        return kind(refusal.detail or "refused by billing", code=refusal.code, extra=refusal.extra, headers=headers)
+        return kind(
+            refusal.detail or "refused by billing", code=refusal.code, extra=refusal.extra, headers=headers
+        )
     if 400 <= status < 500:
         refused = BillingRefused(f"billing refused the call with status {status}; tell an operator")
         refused.operator_detail = (refusal.detail or "")[:500]

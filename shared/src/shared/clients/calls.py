@@ -1,4 +1,6 @@
-"""How one service calls another: who it is, for which request, and what is refused as the error that it was."""
+"""How one service calls another: who it is, for which request, and what is refused as the error
+that it was.
+"""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -40,19 +42,24 @@ REFUSALS: Mapping[int, type[AppError]] = {
         TooManyRequests,
     )
 }
-"""What a refusal means to the caller. 401 is not among them: it is the calling service that was refused, not the person. What failed
+"""What a refusal means to the caller. 401 is not among them: it is the calling service that was refused, not
+the person. What failed
 on the other side (5xx) is Unavailable, under the code that it was given there.
 """
 _NO_REASON = frozenset({None, AppError.code, Unavailable.code})
 # Everything in a refusal that is not one of these is an extra member of its error.
-_MEMBERS = frozenset({"type", "title", "status", "detail", "instance", "code", "request_id", "errors", "message"})
+_MEMBERS = frozenset(
+    {"type", "title", "status", "detail", "instance", "code", "request_id", "errors", "message"}
+)
 
 M = TypeVar("M", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A refusal as it was written: problem+json or OpenAI's envelope. What it does not say is None or empty. `kind`: its `type`."""
+    """A refusal as it was written: problem+json or OpenAI's envelope. What it does not say is None or empty.
+    `kind`: its `type`.
+    """
 
     code: str | None
     kind: str | None
@@ -78,7 +85,11 @@ def read_refusal(body: object) -> Refusal:
         detail=_text(members.get("detail") or members.get("message")),
         request_id=_text(members.get("request_id")),
         errors=cast("list[dict[str, Any]]", errors) if isinstance(errors, list) else (),
-        extra={name: value for name, value in members.items() if name not in _MEMBERS and (name, value) != ("param", None)},
+        extra={
+            name: value
+            for name, value in members.items()
+            if name not in _MEMBERS and (name, value) != ("param", None)
+        },
     )
 
 
@@ -95,7 +106,8 @@ def parsed(raw: bytes) -> object:
 
 
 class ServiceCalls:
-    """Calls to one service, each with the identity of the caller and the id and trace of the request that it is made for.
+    """Calls to one service, each with the identity of the caller and the id and trace of the request that it
+    is made for.
 
     Raises what the service refuses as the same AppError, and Unavailable when it does not answer.
     """
@@ -120,15 +132,28 @@ class ServiceCalls:
         self._answer_bytes_max = answer_bytes_max
         self._headers = list(headers)
 
-    async def call(self, method: str, target: str, principal: Principal | None, body: Mapping[str, Any] | BaseModel | None = None) -> Any:
+    async def call(
+        self,
+        method: str,
+        target: str,
+        principal: Principal | None,
+        body: Mapping[str, Any] | BaseModel | None = None,
+    ) -> Any:
         """The parsed answer; None when it is empty."""
         raw = await self.call_raw(method, target, principal, body)
         return orjson.loads(raw) if raw else None
 
     async def call_for(
-        self, answer: type[M], method: str, target: str, principal: Principal | None, body: Mapping[str, Any] | BaseModel | None = None
+        self,
+        answer: type[M],
+        method: str,
+        target: str,
+        principal: Principal | None,
+        body: Mapping[str, Any] | BaseModel | None = None,
     ) -> M:
-        """The answer in the words of its contract. Raises: AppError; Unavailable also for an answer that is not of the contract."""
+        """The answer in the words of its contract. Raises: AppError; Unavailable also for an answer that is
+        not of the contract.
+        """
         raw = await self.call_raw(method, target, principal, body)
         try:
             return answer.model_validate_json(raw)
@@ -136,7 +161,11 @@ class ServiceCalls:
             raise self.unavailable() from error
 
     async def call_raw(
-        self, method: str, target: str, principal: Principal | None, body: Mapping[str, Any] | BaseModel | None = None
+        self,
+        method: str,
+        target: str,
+        principal: Principal | None,
+        body: Mapping[str, Any] | BaseModel | None = None,
     ) -> bytes:
         """The answer's bytes. Raises: AppError."""
         status, raw = await self.exchange(method, target.encode("ascii"), _payload(body), principal=principal)
@@ -154,13 +183,16 @@ class ServiceCalls:
         context: RawHeaders | None = None,
         answer_bytes_max: int | None = None,
     ) -> tuple[int, bytes]:
-        """Status and bytes of an answer, whatever it says. `context`: id and trace, when they are not those of the request under way.
+        """Status and bytes of an answer, whatever it says. `context`: id and trace, when they are not those
+        of the request under way.
 
         Raises: Unavailable.
         """
         headers = self._head(principal, b"application/json", context)
         try:
-            async with self._pool.request(method, self._origin, target, headers, body=payload, timeouts=self._timeouts) as response:
+            async with self._pool.request(
+                method, self._origin, target, headers, body=payload, timeouts=self._timeouts
+            ) as response:
                 return response.status, await response.read(answer_bytes_max or self._answer_bytes_max)
         except UpstreamError as error:
             raise self.unavailable() from error
@@ -175,7 +207,9 @@ class ServiceCalls:
         *,
         headers: Sequence[tuple[bytes, bytes]] = (),
     ) -> AsyncGenerator[UpstreamResponse]:
-        """An event stream while the block runs, whatever its status. Raises: UpstreamError when it breaks off or does not begin."""
+        """An event stream while the block runs, whatever its status. Raises: UpstreamError when it breaks off
+        or does not begin.
+        """
         sent = [*self._head(principal, b"text/event-stream", None), *headers]
         async with self._pool.request(
             method, self._origin, target.encode("ascii"), sent, body=_payload(body), timeouts=self._timeouts
@@ -184,16 +218,25 @@ class ServiceCalls:
 
     def unavailable(self) -> Unavailable:
         stem = self.service.removesuffix("-service")
-        return Unavailable(f"the {self.service} does not answer; try again shortly", code=f"{stem}_unavailable")
+        return Unavailable(
+            f"the {self.service} does not answer; try again shortly", code=f"{stem}_unavailable"
+        )
 
     def refusal(self, status: int, raw: bytes) -> AppError:
         """The error that an answer other than 2xx was, with its code and its extra members."""
         answer = parsed(raw)
         kind = Unavailable if status >= 500 else REFUSALS.get(status)
         refusal = read_refusal(answer)
-        if kind is None or not isinstance(answer, dict) or not answer or (status >= 500 and refusal.code in _NO_REASON):
+        if (
+            kind is None
+            or not isinstance(answer, dict)
+            or not answer
+            or (status >= 500 and refusal.code in _NO_REASON)
+        ):
             return self.unavailable()
-        return kind(refusal.detail or "refused", code=refusal.code, extra=refusal.extra, errors=refusal.errors)
+        return kind(
+            refusal.detail or "refused", code=refusal.code, extra=refusal.extra, errors=refusal.errors
+        )
 
     def _head(self, principal: Principal | None, accept: bytes, context: RawHeaders | None) -> RawHeaders:
         return [

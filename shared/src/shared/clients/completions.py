@@ -10,7 +10,16 @@ from shared.auth.tokens import ServiceTokens
 from shared.clients.calls import ServiceCalls, parsed, read_refusal
 from shared.contracts.billing import DISPATCH_HEADER
 from shared.contracts.chat import LoadProgress, MessageError, MessageUsage
-from shared.deltas import Delta, DeltaReader, Finished, RefusalText, Text, ToolCallPiece, UsageReport, error_of
+from shared.deltas import (
+    Delta,
+    DeltaReader,
+    Finished,
+    RefusalText,
+    Text,
+    ToolCallPiece,
+    UsageReport,
+    error_of,
+)
 from shared.http import Timeouts, UpstreamPool, UpstreamResponse
 from shared.sse import SseEvent, SseParser
 from shared.surrogates import parse_json, storable
@@ -63,7 +72,9 @@ class CompletionRefusedError(Exception):
 
 
 class ModelNotReadyError(Exception):
-    """Nothing was dispatched; ask again in `retry_after_s`. `reason`: `model_loading`, `model_busy`, `service_away`."""
+    """Nothing was dispatched; ask again in `retry_after_s`. `reason`: `model_loading`, `model_busy`,
+    `service_away`.
+    """
 
     def __init__(self, reason: str, *, retry_after_s: float, progress: LoadProgress | None) -> None:
         super().__init__(reason)
@@ -75,13 +86,25 @@ class ModelNotReadyError(Exception):
 class Completions:
     """Streams completions for a principal; one per process."""
 
-    def __init__(self, pool: UpstreamPool, tokens: ServiceTokens, *, base_url: str, timeouts: Timeouts) -> None:
-        self._calls = ServiceCalls(pool, tokens, service=SERVICE, base_url=base_url, timeouts=timeouts, answer_bytes_max=_ERROR_BYTES_MAX)
+    def __init__(
+        self, pool: UpstreamPool, tokens: ServiceTokens, *, base_url: str, timeouts: Timeouts
+    ) -> None:
+        self._calls = ServiceCalls(
+            pool,
+            tokens,
+            service=SERVICE,
+            base_url=base_url,
+            timeouts=timeouts,
+            answer_bytes_max=_ERROR_BYTES_MAX,
+        )
 
-    async def stream(self, principal: Principal, body: dict[str, Any], *, dispatch_id: UUID | None = None) -> AsyncGenerator[Part]:
+    async def stream(
+        self, principal: Principal, body: dict[str, Any], *, dispatch_id: UUID | None = None
+    ) -> AsyncGenerator[Part]:
         """The parts of one completion as they arrive. Closing the generator cancels the provider's work.
 
-        `dispatch_id`: a new id under which billing is to know the call; inference may choose another one, which `Dispatched` tells.
+        `dispatch_id`: a new id under which billing is to know the call; inference may choose another one,
+        which `Dispatched` tells.
 
         Raises:
             ModelNotReadyError, CompletionRefusedError: what inference said.
@@ -106,7 +129,9 @@ async def _refusal(response: UpstreamResponse) -> Exception:
     error = _error_of(parsed(await response.read(_ERROR_BYTES_MAX)), status=response.status)
     if response.status == 503 and (reason := _WAITING_REASONS.get(error.code)) is not None:
         return ModelNotReadyError(
-            reason, retry_after_s=_seconds(response.header(b"retry-after")), progress=_progress(error.extra.get("progress"))
+            reason,
+            retry_after_s=_seconds(response.header(b"retry-after")),
+            progress=_progress(error.extra.get("progress")),
         )
     return CompletionRefusedError(error)
 
@@ -131,7 +156,9 @@ def _progress(value: object) -> LoadProgress | None:
         return None
     members = cast("dict[str, Any]", value)
     numbers = {name: members.get(name) for name in ("downloaded_bytes", "total_bytes", "eta_s")}
-    return LoadProgress.model_validate({name: number for name, number in numbers.items() if isinstance(number, int | float)})
+    return LoadProgress.model_validate(
+        {name: number for name, number in numbers.items() if isinstance(number, int | float)}
+    )
 
 
 def _seconds(value: bytes | None) -> float:
@@ -164,7 +191,9 @@ def _known(deltas: Iterable[Delta]) -> list[Part]:
 
 def _usage(members: dict[str, Any]) -> MessageUsage:
     names = ("prompt_tokens", "completion_tokens", "cost_nano", "remaining_nano")
-    return MessageUsage.model_validate({name: members[name] for name in names if _is_figure(members.get(name))})
+    return MessageUsage.model_validate(
+        {name: members[name] for name in names if _is_figure(members.get(name))}
+    )
 
 
 def _is_figure(value: object) -> bool:

@@ -5,7 +5,9 @@ from shared.telemetry import traceparent_var
 
 
 def context_headers(traceparent: bytes | None = None) -> list[tuple[bytes, bytes]]:
-    """x-request-id and traceparent of the request under way, as far as there is one; `traceparent` replaces the latter."""
+    """x-request-id and traceparent of the request under way, as far as there is one; `traceparent` replaces
+    the latter.
+    """
     headers: list[tuple[bytes, bytes]] = []
     if (request_id := request_id_var.get()) is not None:
         headers.append((b"x-request-id", request_id.encode("ascii")))

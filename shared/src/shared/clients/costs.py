@@ -16,7 +16,8 @@ _NOTHING = MessageUsage(prompt_tokens=0, completion_tokens=0, cost_nano=0)
 async def cost_of(billing: BillingClient, dispatch_id: str) -> MessageUsage | None:
     """What the dispatch took; None while billing has not settled it or does not answer.
 
-    The id is noted before the call leaves: one that billing does not know after a while never became a dispatch.
+    The id is noted before the call leaves: one that billing does not know after a while never became a
+    dispatch.
     """
     try:
         usage = RecordedUsage.model_validate(await billing.usage(UUID(dispatch_id)))
@@ -26,7 +27,9 @@ async def cost_of(billing: BillingClient, dispatch_id: str) -> MessageUsage | No
         return None
     if usage.state == "held":
         return None
-    return MessageUsage(prompt_tokens=usage.input_tokens, completion_tokens=usage.output_tokens, cost_nano=usage.cost_nano)
+    return MessageUsage(
+        prompt_tokens=usage.input_tokens, completion_tokens=usage.output_tokens, cost_nano=usage.cost_nano
+    )
 
 
 def _is_old(dispatch_id: UUID) -> bool:

@@ -1,4 +1,6 @@
-"""Calls that leave together: those that come while one is on its way wait for it, a little, and make up the next one."""
+"""Calls that leave together: those that come while one is on its way wait for it, a little, and make up the
+next one.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -27,11 +29,13 @@ E = TypeVar("E", bound=Entry)
 class Gathering(Generic[E]):
     """`send` answers each entry of a batch and never raises.
 
-    A lone call leaves at once. While one is on its way others gather until it returns, until they are `entries_max` or `bytes_max`,
-    or for 20 ms: one that hangs holds nobody back.
+    A lone call leaves at once. While one is on its way others gather until it returns, until they are
+    `entries_max` or `bytes_max`, or for 20 ms: one that hangs holds nobody back.
     """
 
-    def __init__(self, send: Callable[[list[E]], Awaitable[None]], *, entries_max: int, bytes_max: int) -> None:
+    def __init__(
+        self, send: Callable[[list[E]], Awaitable[None]], *, entries_max: int, bytes_max: int
+    ) -> None:
         self._send = send
         self._entries_max = entries_max
         self._bytes_max = bytes_max
@@ -52,7 +56,11 @@ class Gathering(Generic[E]):
         elif self._leaving is None:
             loop = asyncio.get_running_loop()
             # Not before the others of this turn of the loop have come.
-            self._leaving = loop.call_later(_WAIT_S_MAX, self._leave) if self._on_their_way else loop.call_soon(self._leave)
+            self._leaving = (
+                loop.call_later(_WAIT_S_MAX, self._leave)
+                if self._on_their_way
+                else loop.call_soon(self._leave)
+            )
 
     def _leave(self) -> None:
         if self._leaving is not None:

@@ -18,7 +18,13 @@ class InferenceClient:
     """One per process and priority: `interactive` when a person waits for each answer."""
 
     def __init__(
-        self, pool: UpstreamPool, tokens: ServiceTokens, *, base_url: str, timeouts: Timeouts, priority: Priority = "background"
+        self,
+        pool: UpstreamPool,
+        tokens: ServiceTokens,
+        *,
+        base_url: str,
+        timeouts: Timeouts,
+        priority: Priority = "background",
     ) -> None:
         self._calls = ServiceCalls(
             pool,
@@ -37,7 +43,9 @@ class InferenceClient:
         rows = sorted(answer["data"], key=_index)
         return [_floats(row["embedding"]) for row in rows]
 
-    async def rerank(self, principal: Principal, model: str, query: str, documents: Sequence[str]) -> list[float]:
+    async def rerank(
+        self, principal: Principal, model: str, query: str, documents: Sequence[str]
+    ) -> list[float]:
         """One score per document, in their order; higher is better. Raises: AppError."""
         body = {"model": model, "query": query, "documents": list(documents)}
         answer = await self._calls.call("POST", "/v1/rerank", principal, body)

@@ -26,7 +26,9 @@ ANSWER_SHARE = 4
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What a model reads and writes in all, and the part of it for the prompt. `known`: somebody said so; else it is a guess."""
+    """What a model reads and writes in all, and the part of it for the prompt. `known`: somebody said so;
+    else it is a guess.
+    """
 
     context_tokens: int
     prompt_tokens: int
@@ -40,24 +42,47 @@ class _Length:
 
 
 class ModelWindows:
-    """Context lengths by model, asked of the inference-service once a minute; `tokens_max` bounds what is sent to any of them.
+    """Context lengths by model, asked of the inference-service once a minute; `tokens_max` bounds what is
+    sent to any of them.
 
-    They are asked for by the service itself: what one person's key may not see is no reason to forget it for everybody.
+    They are asked for by the service itself: what one person's key may not see is no reason to forget it for
+    everybody.
     """
 
-    def __init__(self, pool: UpstreamPool, tokens: ServiceTokens, *, base_url: str, connect_timeout_s: float, tokens_max: int) -> None:
+    def __init__(
+        self,
+        pool: UpstreamPool,
+        tokens: ServiceTokens,
+        *,
+        base_url: str,
+        connect_timeout_s: float,
+        tokens_max: int,
+    ) -> None:
         timeouts = Timeouts(connect_s=connect_timeout_s, first_byte_s=5, idle_s=5)
-        self._calls = ServiceCalls(pool, tokens, service=SERVICE, base_url=base_url, timeouts=timeouts, answer_bytes_max=_ANSWER_BYTES_MAX)
+        self._calls = ServiceCalls(
+            pool,
+            tokens,
+            service=SERVICE,
+            base_url=base_url,
+            timeouts=timeouts,
+            answer_bytes_max=_ANSWER_BYTES_MAX,
+        )
         self._tokens_max = tokens_max
         self._lengths: Mapping[str, _Length] = {}
         self._due_s = 0.0
         self._asking = asyncio.Lock()
 
-    async def prompt_tokens(self, principal: Principal, model: str, *, answer_tokens_max: int | None = None) -> int:
-        """Tokens of prompt that leave room for the answer; never fails, a model of which nothing is known counts as a large one."""
+    async def prompt_tokens(
+        self, principal: Principal, model: str, *, answer_tokens_max: int | None = None
+    ) -> int:
+        """Tokens of prompt that leave room for the answer; never fails, a model of which nothing is known
+        counts as a large one.
+        """
         return (await self.window(principal, model, answer_tokens_max=answer_tokens_max)).prompt_tokens
 
-    async def window(self, principal: Principal, model: str, *, answer_tokens_max: int | None = None) -> Window:
+    async def window(
+        self, principal: Principal, model: str, *, answer_tokens_max: int | None = None
+    ) -> Window:
         """As `prompt_tokens`, with the whole window beside it."""
         await self._refresh(principal, model)
         length = self._lengths.get(model, _UNKNOWN)

@@ -6,7 +6,15 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
-from shared.contracts.chat import DoneEventData, ErrorEventData, LeftOutEventData, MessageError, ModelId, TextEventData, WaitingEventData
+from shared.contracts.chat import (
+    DoneEventData,
+    ErrorEventData,
+    LeftOutEventData,
+    MessageError,
+    ModelId,
+    TextEventData,
+    WaitingEventData,
+)
 from shared.contracts.chat import MessageUsage as RunUsage
 from shared.contracts.runs import Citation, RunFile, StepEventData, ToolEventData
 
@@ -37,8 +45,12 @@ class RunLimits(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     steps_max: int = Field(default=10, ge=1, le=50)
-    tokens_max: int = Field(default=100_000, ge=1, le=10_000_000, description="prompt and completion tokens of all steps")
-    cost_nano_max: int | None = Field(default=None, ge=0, description="nano-USD; null: only the budgets of billing")
+    tokens_max: int = Field(
+        default=100_000, ge=1, le=10_000_000, description="prompt and completion tokens of all steps"
+    )
+    cost_nano_max: int | None = Field(
+        default=None, ge=0, description="nano-USD; null: only the budgets of billing"
+    )
     duration_s_max: int = Field(default=600, ge=1, le=86_400)
 
 
@@ -110,7 +122,9 @@ class RunCreate(BaseModel):
 
 
 class InternalRunCreate(RunCreate):
-    """Body of POST /internal/v1/runs: chat begins a run under the id of the reply it writes. Safe to repeat."""
+    """Body of POST /internal/v1/runs: chat begins a run under the id of the reply it writes. Safe
+    to repeat.
+    """
 
     run_id: UUID
     agent_id: UUID
@@ -146,12 +160,15 @@ class Run(BaseModel):
     output: str
     finish_reason: str | None = Field(
         default=None,
-        description="why the last answer ended, in the provider's word: `stop`, `length`, `content_filter`, `refusal` (the output is the"
-        " refusal), `reasoning_only` (it thought and wrote nothing); `account_suspended`, `key_revoked` and the like when its person may"
-        " no longer run anything; null while it is not known",
+        description="why the last answer ended, in the provider's word: `stop`, `length`, `content_filter`,"
+        " `refusal` (the output is the refusal), `reasoning_only` (it thought and wrote nothing);"
+        " `account_suspended`, `key_revoked` and the like when its person may no longer run anything; null"
+        " while it is not known",
     )
     reasoning: str = Field(default="", description="what the models of its steps thought; empty in lists")
-    left_out: LeftOutEventData | None = Field(default=None, description="what the model did not see; null when it saw all")
+    left_out: LeftOutEventData | None = Field(
+        default=None, description="what the model did not see; null when it saw all"
+    )
     error: MessageError | None = None
     usage: RunUsage | None = None
     citations: list[Citation] = Field(default_factory=list[Citation])
@@ -162,7 +179,9 @@ class Run(BaseModel):
 
 
 class _Event(BaseModel):
-    id: int = Field(description="the SSE id: 1, 2, 3 ... within a run, each stored before it is shown, never changed")
+    id: int = Field(
+        description="the SSE id: 1, 2, 3 ... within a run, each stored before it is shown, never changed"
+    )
 
 
 class StepEvent(_Event):
@@ -208,7 +227,9 @@ class WaitingEvent(_Event):
 
 
 class LeftOutEvent(_Event):
-    """What the model does not see of the conversation; comes before the text, and only when something was left out."""
+    """What the model does not see of the conversation; comes before the text, and only when something was
+    left out.
+    """
 
     event: Literal["left_out"]
     data: LeftOutEventData
@@ -286,7 +307,9 @@ CodeStatus = Literal["ok", "error", "timeout", "memory_exceeded", "output_exceed
 
 
 class CodeResult(BaseModel):
-    """What a run of code gave. `result` is the repr of a last bare expression; `files` are those it wrote, plots among them."""
+    """What a run of code gave. `result` is the repr of a last bare expression; `files` are those it wrote,
+    plots among them.
+    """
 
     status: CodeStatus
     stdout: str

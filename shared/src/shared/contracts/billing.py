@@ -1,6 +1,7 @@
 """What inference-service and chat-service say to billing-service, and what it answers.
 
-`request_id` is the wire's name of a dispatch's id, except in the entries of a batch, where it is that of the HTTP request.
+`request_id` is the wire's name of a dispatch's id, except in the entries of a batch, where it is that of the
+HTTP request.
 """
 
 from datetime import datetime
@@ -14,7 +15,9 @@ HOLDS_PER_CHECKPOINT_MAX = 1000
 BATCH_ENTRIES_MAX = 64
 BATCH_BYTES_MAX = 1024 * 1024
 DISPATCH_HEADER = b"x-atrium-dispatch-id"
-"""Under which id billing knows a dispatch: in every answer of inference, and in calls of chat and agents, which choose their own."""
+"""Under which id billing knows a dispatch: in every answer of inference, and in calls of chat and agents,
+which choose their own.
+"""
 CHECKPOINT_INTERVAL_S = 1.0
 """How often a dispatcher renews the holds of what it has begun."""
 
@@ -26,7 +29,11 @@ class PrincipalChain(BaseModel):
     organisation_id: UUID
     team_id: UUID
     key_id: UUID | None = None
-    role: str | None = Field(default=None, max_length=40, description="what a refusal may offer depends on it; absent: as for anybody")
+    role: str | None = Field(
+        default=None,
+        max_length=40,
+        description="what a refusal may offer depends on it; absent: as for anybody",
+    )
     models: list[str] = Field(default_factory=list, max_length=1000)
 
 
@@ -40,7 +47,10 @@ class ReserveRequest(BaseModel):
     kind: Literal["chat", "embedding"] = "chat"
     input_tokens_max: int = Field(ge=0, le=TOKENS_MAX)
     input_tokens_floor: int | None = Field(
-        default=None, ge=0, le=TOKENS_MAX, description="input charged if nobody ever settles; a quarter of input_tokens_max when absent"
+        default=None,
+        ge=0,
+        le=TOKENS_MAX,
+        description="input charged if nobody ever settles; a quarter of input_tokens_max when absent",
     )
     output_tokens_max: int = Field(ge=0, le=TOKENS_MAX)
     n: int = Field(default=1, ge=1, le=128)
@@ -83,9 +93,14 @@ class SettleRequest(BaseModel):
     occurred_at: datetime
     latency_ms: int = Field(default=0, ge=0)
     provider_request_id: str | None = Field(
-        default=None, max_length=200, pattern=r"^[\x21-\x7e]+$", description="the provider's own id, when it keeps figures under it"
+        default=None,
+        max_length=200,
+        pattern=r"^[\x21-\x7e]+$",
+        description="the provider's own id, when it keeps figures under it",
     )
-    provider_cost_nano: int | None = Field(default=None, ge=0, le=10**18, description="what the provider said at once that it billed")
+    provider_cost_nano: int | None = Field(
+        default=None, ge=0, le=10**18, description="what the provider said at once that it billed"
+    )
 
 
 class Settlement(BaseModel):

@@ -24,7 +24,9 @@ def _one_line(title: object) -> object:
     return " ".join(title.split()) if isinstance(title, str) else title
 
 
-Title = Annotated[str, BeforeValidator(_one_line), Field(min_length=1, max_length=TITLE_CHARS_MAX, pattern=_NO_NUL)]
+Title = Annotated[
+    str, BeforeValidator(_one_line), Field(min_length=1, max_length=TITLE_CHARS_MAX, pattern=_NO_NUL)
+]
 """One trimmed line; line breaks and runs of spaces become one space."""
 
 KnowledgeBaseIds = Annotated[list[UUID], Field(max_length=20)]
@@ -50,9 +52,15 @@ class ChatPatch(BaseModel):
     title: Title | None = None
     model: ModelId | None = None
     archived: bool | None = None
-    knowledge_base_ids: KnowledgeBaseIds | None = Field(default=None, description="what replies are to be looked up in")
-    agent_id: UUID | None = Field(default=None, description="who writes replies from now on; null: the bare model")
-    current_message_id: UUID | None = Field(default=None, description="any message of the chat: its newest leaf becomes current")
+    knowledge_base_ids: KnowledgeBaseIds | None = Field(
+        default=None, description="what replies are to be looked up in"
+    )
+    agent_id: UUID | None = Field(
+        default=None, description="who writes replies from now on; null: the bare model"
+    )
+    current_message_id: UUID | None = Field(
+        default=None, description="any message of the chat: its newest leaf becomes current"
+    )
 
 
 class Chat(BaseModel):
@@ -83,7 +91,9 @@ class LeftOutEventData(BaseModel):
 
     messages: int = Field(ge=0, description="older messages of the branch that the model did not see")
     passages: int = Field(ge=0, description="passages that were found and did not fit")
-    window_tokens: int = Field(ge=0, description="what the model can read and write in all, or the installation's cap below that")
+    window_tokens: int = Field(
+        ge=0, description="what the model can read and write in all, or the installation's cap below that"
+    )
 
 
 class MessageUsage(BaseModel):
@@ -92,7 +102,9 @@ class MessageUsage(BaseModel):
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     cost_nano: int | None = Field(default=None, description="nano-USD")
-    remaining_nano: int | None = Field(default=None, description="nano-USD left to the payer after this reply; null when billing is away")
+    remaining_nano: int | None = Field(
+        default=None, description="nano-USD left to the payer after this reply; null when billing is away"
+    )
 
 
 class Attachment(BaseModel):
@@ -105,7 +117,9 @@ class Attachment(BaseModel):
 
 
 class Message(BaseModel):
-    """One message. While `status` is `streaming`, `content` is what was there before the running turn; its stream has the rest."""
+    """One message. While `status` is `streaming`, `content` is what was there before the running turn; its
+    stream has the rest.
+    """
 
     id: UUID
     chat_id: UUID
@@ -120,30 +134,45 @@ class Message(BaseModel):
     citations: list[Citation] = Field(default_factory=list[Citation])
     finish_reason: str | None = Field(
         default=None,
-        description="why the reply ended, in the provider's word: `stop`, `length` (it can be continued), `content_filter`, `refusal`"
-        " (the content is the refusal), `reasoning_only` (it thought and wrote nothing), `account_suspended`, `key_revoked`;"
-        " null while it is not known",
+        description="why the reply ended, in the provider's word: `stop`, `length` (it can be continued),"
+        " `content_filter`, `refusal` (the content is the refusal), `reasoning_only` (it thought and wrote"
+        " nothing), `account_suspended`, `key_revoked`; null while it is not known",
     )
-    reasoning: str = Field(default="", description="what the model thought before it wrote, cut at the installation's bound")
-    left_out: LeftOutEventData | None = Field(default=None, description="what the model did not see; null when it saw all")
+    reasoning: str = Field(
+        default="", description="what the model thought before it wrote, cut at the installation's bound"
+    )
+    left_out: LeftOutEventData | None = Field(
+        default=None, description="what the model did not see; null when it saw all"
+    )
     steps: list[StepEventData | ToolEventData] = Field(
-        default_factory=list[StepEventData | ToolEventData], description="what was done for the reply, in order; tool calls as they ended"
+        default_factory=list[StepEventData | ToolEventData],
+        description="what was done for the reply, in order; tool calls as they ended",
     )
-    agent_id: UUID | None = Field(default=None, description="the agent that wrote the reply; its run has the id of this message")
-    sibling_ids: list[UUID] = Field(description="the messages with the same parent, this one included, oldest first")
+    agent_id: UUID | None = Field(
+        default=None, description="the agent that wrote the reply; its run has the id of this message"
+    )
+    sibling_ids: list[UUID] = Field(
+        description="the messages with the same parent, this one included, oldest first"
+    )
     created_at: datetime
     updated_at: datetime
 
 
 class MessageCreate(BaseModel):
-    """Body of POST /api/v1/chats/{id}/messages. To edit a message, post with the parent_id of the edited one."""
+    """Body of POST /api/v1/chats/{id}/messages. To edit a message, post with the parent_id of the
+    edited one.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     content: Annotated[str, Field(min_length=1, max_length=CONTENT_CHARS_MAX)]
-    parent_id: UUID | None = Field(default=None, description="reply this follows; absent: the current leaf; null: a new first message")
+    parent_id: UUID | None = Field(
+        default=None, description="reply this follows; absent: the current leaf; null: a new first message"
+    )
     model: ModelId | None = None
-    attachments: Annotated[list[UUID], Field(max_length=20)] = Field(default_factory=list[UUID], description="ids of own files")
+    attachments: Annotated[list[UUID], Field(max_length=20)] = Field(
+        default_factory=list[UUID], description="ids of own files"
+    )
     max_tokens: int | None = Field(default=None, ge=1, le=1_000_000)
     temperature: float | None = Field(default=None, ge=0, le=2)
 
@@ -174,7 +203,8 @@ class LoadProgress(BaseModel):
 
 
 class WaitingEventData(BaseModel):
-    """The reply cannot be written yet; the turn continues by itself. `service_away`: a service restarts, nothing was dispatched yet.
+    """The reply cannot be written yet; the turn continues by itself. `service_away`: a service restarts,
+    nothing was dispatched yet.
     `agents_busy`: as many agents are at work as may be.
     """
 
@@ -189,7 +219,9 @@ class TextEventData(BaseModel):
 
 
 class ResetEventData(BaseModel):
-    """The text so far: it replaces all the reader has of the reply. Steps, citations, reasoning and what was left out follow as events."""
+    """The text so far: it replaces all the reader has of the reply. Steps, citations, reasoning and what was
+    left out follow as events.
+    """
 
     text: str
 
@@ -202,7 +234,9 @@ class DoneEventData(BaseModel):
 
 
 class ErrorEventData(BaseModel):
-    """A problem after the stream began; further members are those of the problem (limit, resets_at, action ...)."""
+    """A problem after the stream began; further members are those of the problem (limit, resets_at, action
+    ...).
+    """
 
     model_config = ConfigDict(extra="allow")
 

@@ -43,7 +43,9 @@ class DocumentMetadata(BaseModel):
     upload_timestamp: datetime
     embedding_status: EmbeddingStatus
     qdrant_collection: str
-    qdrant_point_id: str | None = Field(description="point of the first chunk; null until the document is ready")
+    qdrant_point_id: str | None = Field(
+        description="point of the first chunk; null until the document is ready"
+    )
     stage: Stage
     progress: DocumentProgress | None = None
     error: DocumentError | None = None
@@ -77,7 +79,9 @@ class SearchRequest(BaseModel):
     knowledge_base_ids: list[UUID] = Field(default_factory=list[UUID], max_length=20)
     file_ids: list[UUID] = Field(default_factory=list[UUID], max_length=200)
     k: int = Field(default=8, ge=1, le=PASSAGES_MAX)
-    mode: SearchMode | None = Field(default=None, description="unset: hybrid, or dense where ENABLE_RAG_HYBRID_SEARCH is false")
+    mode: SearchMode | None = Field(
+        default=None, description="unset: hybrid, or dense where ENABLE_RAG_HYBRID_SEARCH is false"
+    )
     rerank: bool = False
     trace: bool = False
 
@@ -114,7 +118,9 @@ class Candidate(BaseModel):
 
 
 class SearchTrace(BaseModel):
-    """How the answer came about; durations in milliseconds by phase. `mode` is the one used; `notes` say why it is another."""
+    """How the answer came about; durations in milliseconds by phase. `mode` is the one used; `notes` say why
+    it is another.
+    """
 
     mode: SearchMode
     notes: list[str] = Field(default_factory=list[str])

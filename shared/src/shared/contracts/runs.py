@@ -1,4 +1,6 @@
-"""What a reply is made of beside its text: steps, tool calls, files they made, citations. Chat and agents use the same words."""
+"""What a reply is made of beside its text: steps, tool calls, files they made, citations. Chat and agents use
+the same words.
+"""
 
 from typing import Any, Literal
 from uuid import UUID
@@ -26,7 +28,9 @@ class Citation(BaseModel):
 
 
 class StepEventData(BaseModel):
-    """A step begins. `attempt` above 1: the step was cut and runs again, so the text of its earlier attempt is void."""
+    """A step begins. `attempt` above 1: the step was cut and runs again, so the text of its earlier attempt
+    is void.
+    """
 
     step: int = Field(ge=1)
     attempt: int = Field(default=1, ge=1)
@@ -53,6 +57,8 @@ class ToolEventData(BaseModel):
     title: str
     status: ToolStatus
     arguments: dict[str, Any] = Field(default_factory=dict[str, Any])
-    result: str | None = Field(default=None, max_length=TOOL_RESULT_CHARS_MAX, description="what the model gets to read")
+    result: str | None = Field(
+        default=None, max_length=TOOL_RESULT_CHARS_MAX, description="what the model gets to read"
+    )
     files: list[RunFile] = Field(default_factory=list[RunFile])
     duration_ms: int | None = None

@@ -15,7 +15,8 @@ def make_client(
     headers: dict[str, str] | None = None,
     auth: httpx.Auth | None = None,
 ) -> httpx.AsyncClient:
-    """A client with a time-out for each phase, a bounded pool, no redirects and no proxy from the environment.
+    """A client with a time-out for each phase, a bounded pool, no redirects and no proxy from the
+    environment.
 
     httpx has one read time-out for head and body: the longer of the two phases. The caller closes the client.
     """
@@ -27,7 +28,9 @@ def make_client(
             write=timeouts.write_s,
             pool=timeouts.connect_s,
         ),
-        limits=httpx.Limits(max_connections=connections_max, max_keepalive_connections=connections_max, keepalive_expiry=4.0),
+        limits=httpx.Limits(
+            max_connections=connections_max, max_keepalive_connections=connections_max, keepalive_expiry=4.0
+        ),
         headers=headers,
         auth=auth,
         follow_redirects=False,

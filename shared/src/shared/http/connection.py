@@ -1,4 +1,6 @@
-"""One HTTP/1.1 client connection: a protocol that carries one exchange at a time and checks every byte of the answer."""
+"""One HTTP/1.1 client connection: a protocol that carries one exchange at a time and checks every byte of the
+answer.
+"""
 
 import asyncio
 import math
@@ -10,7 +12,13 @@ from typing import cast
 import httptools
 
 from shared.corking import Cork
-from shared.http.errors import Phase, UpstreamDisconnected, UpstreamError, UpstreamProtocolError, UpstreamTimeout
+from shared.http.errors import (
+    Phase,
+    UpstreamDisconnected,
+    UpstreamError,
+    UpstreamProtocolError,
+    UpstreamTimeout,
+)
 from shared.http.headers import RawHeaders, has_control_bytes
 from shared.http.limits import PoolLimits
 
@@ -21,7 +29,9 @@ _VERSIONS = frozenset({"1.1", "1.0"})
 class Connection(asyncio.Protocol):
     """Owned by the pool. `deadline` is a time.monotonic() value that the pool's ticker compares with now."""
 
-    def __init__(self, origin: str, limits: PoolLimits, on_lost: Callable[["Connection"], None], cork: Cork) -> None:
+    def __init__(
+        self, origin: str, limits: PoolLimits, on_lost: Callable[["Connection"], None], cork: Cork
+    ) -> None:
         self.origin = origin
         self.deadline = math.inf
         self.idle_since = 0.0
@@ -73,7 +83,9 @@ class Connection(asyncio.Protocol):
         self._busy = False
         self._waiter = None
         self.deadline = math.inf
-        return self.complete and self.request_sent and not self._chunks and self._error is None and self.usable
+        return (
+            self.complete and self.request_sent and not self._chunks and self._error is None and self.usable
+        )
 
     async def send(self, data: bytes, write_s: float) -> None:
         """Writes with back-pressure; returns early when the upstream has answered already."""
@@ -90,7 +102,12 @@ class Connection(asyncio.Protocol):
 
     def send_now(self, data: bytes) -> bool:
         """As send(), for a few bytes that need not wait; False when they would have to."""
-        if self._write_paused or self._error is not None or self._transport is None or len(data) > _WRITE_SLICE:
+        if (
+            self._write_paused
+            or self._error is not None
+            or self._transport is None
+            or len(data) > _WRITE_SLICE
+        ):
             return False
         self._cork.write(self._transport, data)
         return True
@@ -135,7 +152,9 @@ class Connection(asyncio.Protocol):
         self.abort(UpstreamTimeout(self._phase, self.origin))
 
     def _woken(self, phase: Phase, seconds: float) -> asyncio.Future[None]:
-        """To be awaited at once: done when something has happened on the connection, which is cut when nothing does in time."""
+        """To be awaited at once: done when something has happened on the connection, which is cut when
+        nothing does in time.
+        """
         self._phase = phase
         self.deadline = time.monotonic() + seconds
         self._waiter = waiter = asyncio.get_running_loop().create_future()
@@ -196,7 +215,9 @@ class Connection(asyncio.Protocol):
             if exc is None and self.head_complete and self._ends_at_eof:
                 self.complete = True
             else:
-                self._error = UpstreamDisconnected(f"{self.origin} closed the connection before the end of its answer")
+                self._error = UpstreamDisconnected(
+                    f"{self.origin} closed the connection before the end of its answer"
+                )
         self._transport = None
         self._parser = None  # it holds our bound methods: a cycle that only the collector would free
         self._wake()

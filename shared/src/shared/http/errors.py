@@ -28,7 +28,9 @@ class UpstreamTimeout(UpstreamError):
     """A phase took longer than its time-out."""
 
     def __init__(self, phase: Phase, origin: str) -> None:
-        super().__init__(f"{origin} exceeded the time-out of phase {phase}", sent=phase not in {"queue", "connect"})
+        super().__init__(
+            f"{origin} exceeded the time-out of phase {phase}", sent=phase not in {"queue", "connect"}
+        )
         self.phase: Phase = phase
 
 
@@ -41,4 +43,6 @@ class UpstreamDisconnected(UpstreamProtocolError):
 
 
 class InvalidRequest(ValueError):
-    """The request itself could not be written safely, e.g. a line break in a header value. A caller's bug or an attack."""
+    """The request itself could not be written safely, e.g. a line break in a header value. A caller's bug or
+    an attack.
+    """

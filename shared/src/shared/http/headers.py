@@ -69,10 +69,11 @@ def _check_headers(headers: RawHeaders) -> bytes | None:
 def request_head(
     method: bytes, target: bytes, headers: RawHeaders, *, host: bytes, body_size: int | None, streamed: bool
 ) -> tuple[bytes, int | None]:
-    """The request line and fields up to the empty line, and the bytes a streamed body must have (None = chunked).
+    """The request line and fields up to the empty line, and the bytes a streamed body must have (None =
+    chunked).
 
-    `body_size` is the size of a body at hand, None without one. With `streamed` a content-length among the headers
-    sets the framing; without one the body goes out chunked.
+    `body_size` is the size of a body at hand, None without one. With `streamed` a content-length among the
+    headers sets the framing; without one the body goes out chunked.
 
     Raises:
         InvalidRequest: anything that could be read as a second request.

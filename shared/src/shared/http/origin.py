@@ -30,4 +30,6 @@ def parse_origin(text: str) -> Origin:
     if not 0 < port < 65536:
         raise InvalidRequest(f"{port} is no port number")
     header = host if port == _DEFAULT_PORTS[scheme] else f"{host}:{port}"
-    return Origin(text=text, tls=scheme == "https", host=host.strip("[]"), port=port, host_header=header.encode("ascii"))
+    return Origin(
+        text=text, tls=scheme == "https", host=host.strip("[]"), port=port, host_header=header.encode("ascii")
+    )

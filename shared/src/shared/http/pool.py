@@ -10,7 +10,13 @@ from types import TracebackType
 
 from shared.corking import Cork
 from shared.http.connection import Connection
-from shared.http.errors import InvalidRequest, UpstreamBusy, UpstreamConnectError, UpstreamDisconnected, UpstreamTimeout
+from shared.http.errors import (
+    InvalidRequest,
+    UpstreamBusy,
+    UpstreamConnectError,
+    UpstreamDisconnected,
+    UpstreamTimeout,
+)
 from shared.http.headers import RawHeaders, request_head
 from shared.http.limits import PoolLimits, Timeouts
 from shared.http.origin import Origin, parse_origin
@@ -39,7 +45,9 @@ class _Slot:
 class UpstreamPool:
     """One per process. Certificates are verified unless an own `ssl_context` says otherwise."""
 
-    def __init__(self, limits: PoolLimits | None = None, *, ssl_context: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, limits: PoolLimits | None = None, *, ssl_context: ssl.SSLContext | None = None
+    ) -> None:
         self._limits = limits or PoolLimits()
         self._ssl_context = ssl_context
         self._cork = Cork()
@@ -50,13 +58,21 @@ class UpstreamPool:
         self._drained: asyncio.Event = asyncio.Event()
 
     def request(
-        self, method: str, origin: str, target: bytes, headers: RawHeaders, *, body: Body = None, timeouts: Timeouts = _DEFAULT_TIMEOUTS
+        self,
+        method: str,
+        origin: str,
+        target: bytes,
+        headers: RawHeaders,
+        *,
+        body: Body = None,
+        timeouts: Timeouts = _DEFAULT_TIMEOUTS,
     ) -> "Exchange":
-        """`async with pool.request(...) as response`. Header names are lower-case; host and framing are the pool's.
+        """`async with pool.request(...) as response`. Header names are lower-case; host and framing are the
+        pool's.
 
-        Leaving the block before the end of the body closes the connection, which cancels the work upstream. A request
-        is sent a second time only when a kept connection turned out dead, nothing was received, and the method is
-        idempotent with its body at hand.
+        Leaving the block before the end of the body closes the connection, which cancels the work upstream. A
+        request is sent a second time only when a kept connection turned out dead, nothing was received, and
+        the method is idempotent with its body at hand.
 
         Raises:
             UpstreamError: and its subclasses, on entering and while reading.
@@ -93,7 +109,9 @@ class UpstreamPool:
     # --- used by Exchange
 
     def slot(self, origin: str) -> _Slot:
-        """The entry of an origin, made when there is none. Good until the next await: the last connection lost removes it."""
+        """The entry of an origin, made when there is none. Good until the next await: the last connection
+        lost removes it.
+        """
         slot = self._slots.get(origin)
         if slot is None:
             slot = self._slots[origin] = _Slot(parse_origin(origin))
@@ -108,7 +126,9 @@ class UpstreamPool:
         return None if connection is None else (slot, self._activate(connection), True)
 
     async def acquire(self, origin: str, connect_s: float) -> tuple[_Slot, Connection, bool]:
-        """A connection for one exchange and whether it was used before. Raises UpstreamConnectError, UpstreamTimeout."""
+        """A connection for one exchange and whether it was used before. Raises UpstreamConnectError,
+        UpstreamTimeout.
+        """
         while True:
             if self._closing:
                 raise UpstreamBusy("the connection pool is closing")
@@ -172,7 +192,10 @@ class UpstreamPool:
     async def _queue(self, slot: _Slot, connect_s: float) -> Connection | None:
         """A connection handed over, or None for the right to open one."""
         if len(slot.waiters) >= self._limits.queue_max:
-            raise UpstreamBusy(f"all {self._limits.connections_max} connections to {slot.origin.text} are in use and the queue is full")
+            raise UpstreamBusy(
+                f"all {self._limits.connections_max} connections to {slot.origin.text} are in use and the "
+                "queue is full"
+            )
         waiter: asyncio.Future[Connection | None] = asyncio.get_running_loop().create_future()
         slot.waiters.append(waiter)
         try:
@@ -258,10 +281,28 @@ class UpstreamPool:
 class Exchange:
     """One request and its answer; see UpstreamPool.request()."""
 
-    __slots__ = ("_body", "_connection", "_headers", "_method", "_origin", "_pool", "_response", "_slot", "_target", "_timeouts")
+    __slots__ = (
+        "_body",
+        "_connection",
+        "_headers",
+        "_method",
+        "_origin",
+        "_pool",
+        "_response",
+        "_slot",
+        "_target",
+        "_timeouts",
+    )
 
     def __init__(
-        self, pool: UpstreamPool, method: bytes, origin: str, target: bytes, headers: RawHeaders, body: Body, timeouts: Timeouts
+        self,
+        pool: UpstreamPool,
+        method: bytes,
+        origin: str,
+        target: bytes,
+        headers: RawHeaders,
+        body: Body,
+        timeouts: Timeouts,
     ) -> None:
         self._pool = pool
         self._method = method
@@ -277,11 +318,15 @@ class Exchange:
     async def __aenter__(self) -> UpstreamResponse:
         return await self.open()
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     async def open(self) -> UpstreamResponse:
-        """Send the request and wait for the head of its answer. For the hottest path; `close` has to follow, as after `async with`."""
+        """Send the request and wait for the head of its answer. For the hottest path; `close` has to follow,
+        as after `async with`.
+        """
         body = self._body
         at_hand = body is None or isinstance(body, bytes)
         head, body_size = request_head(
@@ -296,17 +341,25 @@ class Exchange:
         patience_s = self._timeouts.first_byte_s
         while True:
             began = time.monotonic()
-            slot, connection, reused = self._pool.kept(self._origin) or await self._pool.acquire(self._origin, self._timeouts.connect_s)
+            slot, connection, reused = self._pool.kept(self._origin) or await self._pool.acquire(
+                self._origin, self._timeouts.connect_s
+            )
             try:
                 if not self._sent_at_once(connection, head):
                     await self._send(connection, head, body_size)
                 await connection.wait_head(patience_s)
             except BaseException as error:
                 self._pool.release(slot, connection)
-                if isinstance(error, UpstreamDisconnected) and reused and repeatable and not connection.received:
+                if (
+                    isinstance(error, UpstreamDisconnected)
+                    and reused
+                    and repeatable
+                    and not connection.received
+                ):
                     repeatable = False
                     self._pool.close_idle(slot)
-                    # Who waits for the answer does not begin again: both times together get what one would have had.
+                    # Who waits for the answer does not begin again: both times together get what one would
+                    # have had.
                     patience_s = max(0.0, patience_s - (time.monotonic() - began))
                     continue
                 raise
@@ -350,7 +403,9 @@ class Exchange:
         connection.request_sent = True
 
 
-async def _send_stream(connection: Connection, head: bytes, body: AsyncIterator[bytes], *, body_size: int | None, write_s: float) -> bool:
+async def _send_stream(
+    connection: Connection, head: bytes, body: AsyncIterator[bytes], *, body_size: int | None, write_s: float
+) -> bool:
     """True when the whole body went out; False when the upstream answered before it had read it all."""
     await connection.send(head, write_s)
     left = body_size

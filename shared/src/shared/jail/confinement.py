@@ -1,6 +1,7 @@
 """All restrictions of a process in their order.
 
-`prepare` and `confine` are for a zygote and its children; `confine_reader` is for a process that reads one open file and answers.
+`prepare` and `confine` are for a zygote and its children; `confine_reader` is for a process that reads one
+open file and answers.
 """
 
 import contextlib
@@ -38,7 +39,9 @@ class Confinement:
 
 
 def readable_paths(extra: Sequence[Path]) -> list[Path]:
-    """The Python installation, the folders of libraries that are mapped now, fonts, time zones and `extra`."""
+    """The Python installation, the folders of libraries that are mapped now, fonts, time zones and
+    `extra`.
+    """
     wanted = [Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
     wanted += _mapped_libraries()
     wanted += [Path(name) for name in _SYSTEM_FILES]
@@ -50,13 +53,20 @@ def readable_paths(extra: Sequence[Path]) -> list[Path]:
 
 
 def _mapped_libraries() -> list[Path]:
-    mapped = {Path(line.split(maxsplit=5)[5]) for line in Path("/proc/self/maps").read_text().splitlines() if "/" in line}
+    mapped = {
+        Path(line.split(maxsplit=5)[5])
+        for line in Path("/proc/self/maps").read_text().splitlines()
+        if "/" in line
+    }
     libraries = [path for path in mapped if ".so" in path.name]
     return [path.parent if len(path.parts) > _SHALLOW + 1 else path for path in libraries]
 
 
-def prepare(base: Path, *, uid_first: int | None, extra: Sequence[Path], own_tree: bool = True) -> Confinement:
-    """Confine this process as far as its work allows, and get its children's restrictions ready. Call once, after all imports.
+def prepare(
+    base: Path, *, uid_first: int | None, extra: Sequence[Path], own_tree: bool = True
+) -> Confinement:
+    """Confine this process as far as its work allows, and get its children's restrictions ready. Call once,
+    after all imports.
 
     Args:
         base: the folder with the work folders of the runs, and an empty folder `root`.
@@ -76,7 +86,11 @@ def prepare(base: Path, *, uid_first: int | None, extra: Sequence[Path], own_tre
     if uid_first is not None:
         layers.append("own users")
     may_mount = mounts.supported() and privileges.has_capability(privileges.CAP_SYS_ADMIN)
-    if may_mount and (own_tree or uid_first is not None) and _enter_tree(base, readable, needed=uid_first is not None):
+    if (
+        may_mount
+        and (own_tree or uid_first is not None)
+        and _enter_tree(base, readable, needed=uid_first is not None)
+    ):
         layers += ["own file tree", "no network device"]
     found = [landlock.rule(path, landlock.READ) for path in readable]
     found += [landlock.rule(path, landlock.READ_WRITE_FILE) for path in mounts.DEVICES]
@@ -89,7 +103,8 @@ def prepare(base: Path, *, uid_first: int | None, extra: Sequence[Path], own_tre
 def _enter_tree(base: Path, readable: Sequence[Path], *, needed: bool) -> bool:
     """Go to a file tree that holds nothing else. Raises: OSError when it is `needed` and cannot be made.
 
-    A plain user has the right to make one in a user namespace of its own, where the system allows that; some allow the namespace alone.
+    A plain user has the right to make one in a user namespace of its own, where the system allows that; some
+    allow the namespace alone.
     """
     try:
         mounts.enter(base / "root", readable=readable, writable=[base])
@@ -115,7 +130,9 @@ def _be_first_to_die() -> None:
         sys.stderr.write("jail: oom_score_adj cannot be set\n")
 
 
-def confine(confinement: Confinement, *, work: Path, uid: int | None, limits: Rlimits, parent: int, kept: int = 3) -> None:
+def confine(
+    confinement: Confinement, *, work: Path, uid: int | None, limits: Rlimits, parent: int, kept: int = 3
+) -> None:
     """Put everything on this process, a fresh child of the zygote; descriptors above `kept` are closed.
 
     Raises: OSError; the child must end then.
@@ -132,7 +149,8 @@ def confine(confinement: Confinement, *, work: Path, uid: int | None, limits: Rl
         raise OSError("the work folder is gone")
     privileges.die_with(parent)
     if uid is not None:
-        # Under the service's own user it stays open to the service, which counts what the run holds; runs have no /proc and no tracing.
+        # Under the service's own user it stays open to the service, which counts what the run holds; runs
+        # have no /proc and no tracing.
         privileges.close_to_tracing()
     landlock.restrict((*confinement.rules, own))
     os.closerange(kept + 1, 1 << 20)
@@ -140,10 +158,12 @@ def confine(confinement: Confinement, *, work: Path, uid: int | None, limits: Rl
 
 
 def confine_reader(limits: Rlimits, *, document: int, readable: Sequence[Path]) -> None:
-    """Put everything on this process for good: it reads the open file `document`, the Python installation and `readable`.
+    """Put everything on this process for good: it reads the open file `document`, the Python installation and
+    `readable`.
 
-    It opens no other file, makes and writes none, starts neither process nor program, and opens no socket; what it says leaves by its
-    standard streams. Call with one thread, when all that is imported by name has been imported.
+    It opens no other file, makes and writes none, starts neither process nor program, and opens no socket;
+    what it says leaves by its standard streams. Call with one thread, when all that is imported by name has
+    been imported.
 
     Raises:
         OSError: the kernel refuses; the process must end then.
@@ -156,7 +176,8 @@ def confine_reader(limits: Rlimits, *, document: int, readable: Sequence[Path]) 
     _be_first_to_die()
     os.umask(_PRIVATE)
     os.chdir("/")
-    # No network device and no names of others where a plain user may have this; the layers below hold without it.
+    # No network device and no names of others where a plain user may have this; the layers below hold without
+    # it.
     with contextlib.suppress(OSError):
         mounts.leave_namespaces()
     privileges.limit(limits)

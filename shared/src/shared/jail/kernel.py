@@ -21,7 +21,10 @@ def check(result: int, what: str) -> int:
 
 def prctl(option: int, value: int, what: str) -> None:
     """Raises: OSError."""
-    check(LIBC.prctl(option, ctypes.c_ulong(value), ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0)), what)
+    check(
+        LIBC.prctl(option, ctypes.c_ulong(value), ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0)),
+        what,
+    )
 
 
 def syscall(number: int, *arguments: object) -> int:

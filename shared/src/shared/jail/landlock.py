@@ -1,4 +1,6 @@
-"""Landlock: which files a process can open, from kernel 5.13 on (Documentation/userspace-api/landlock.rst)."""
+"""Landlock: which files a process can open, from kernel 5.13 on
+(Documentation/userspace-api/landlock.rst).
+"""
 
 import ctypes
 import os
@@ -55,7 +57,9 @@ def abi() -> int:
 
 
 def rule(path: Path, rights: int) -> Rule | None:
-    """A rule for `path`, None when there is no such path. The descriptor stays open for the life of the process."""
+    """A rule for `path`, None when there is no such path. The descriptor stays open for the life of the
+    process.
+    """
     try:
         descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except OSError:
@@ -74,12 +78,18 @@ def restrict(rules: Sequence[Rule]) -> None:
     attributes = _Ruleset(handled, _NET_TCP if version >= 4 else 0, _SCOPE if version >= 6 else 0)
     size = 24 if version >= 6 else 16 if version >= 4 else 8
     ruleset = check(
-        syscall(_CREATE_RULESET, ctypes.byref(attributes), ctypes.c_size_t(size), ctypes.c_uint32(0)), "landlock_create_ruleset"
+        syscall(_CREATE_RULESET, ctypes.byref(attributes), ctypes.c_size_t(size), ctypes.c_uint32(0)),
+        "landlock_create_ruleset",
     )
     try:
         for each in rules:
             beneath = _PathBeneath(each.rights & handled, each.descriptor)
-            arguments = (ctypes.c_int(ruleset), ctypes.c_int(_PATH_BENEATH), ctypes.byref(beneath), ctypes.c_uint32(0))
+            arguments = (
+                ctypes.c_int(ruleset),
+                ctypes.c_int(_PATH_BENEATH),
+                ctypes.byref(beneath),
+                ctypes.c_uint32(0),
+            )
             check(syscall(_ADD_RULE, *arguments), "landlock_add_rule")
         prctl(PR_SET_NO_NEW_PRIVS, 1, "no_new_privs")
         check(syscall(_RESTRICT_SELF, ctypes.c_int(ruleset), ctypes.c_uint32(0)), "landlock_restrict_self")

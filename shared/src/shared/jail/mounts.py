@@ -1,4 +1,6 @@
-"""A file tree that holds only what a run may read, no network device, no /proc: for a zygote that may mount, as root or in a namespace."""
+"""A file tree that holds only what a run may read, no network device, no /proc: for a zygote that may mount,
+as root or in a namespace.
+"""
 
 import ctypes
 import os
@@ -11,7 +13,9 @@ from shared.jail.kernel import LIBC, check, syscall
 _MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 1, 2, 4, 8
 _MS_REMOUNT, _MS_BIND, _MS_REC, _MS_PRIVATE = 32, 4096, 16384, 1 << 18
 _MNT_DETACH = 2
-_NEW_NAMESPACES = 0x00020000 | 0x40000000 | 0x08000000 | 0x04000000  # mounts, network, System V IPC, host name
+_NEW_NAMESPACES = (
+    0x00020000 | 0x40000000 | 0x08000000 | 0x04000000
+)  # mounts, network, System V IPC, host name
 _PIVOT_ROOT = {"x86_64": 155, "aarch64": 41, "riscv64": 41}
 _NEW_USER, _NEW_NET, _NEW_IPC, _NEW_UTS = 0x10000000, 0x40000000, 0x08000000, 0x04000000
 _HOST_NAME = b"sandbox"
@@ -24,26 +28,36 @@ def supported() -> bool:
 
 
 def hide_host_name(*, own_user: bool) -> None:
-    """Give this process another host name, where the kernel lets it: as root, else in a user namespace where plain users may have one.
+    """Give this process another host name, where the kernel lets it: as root, else in a user namespace where
+    plain users may have one.
 
-    `own_user`: this process never becomes another user, which such a namespace would not let it. For a process with one thread.
+    `own_user`: this process never becomes another user, which such a namespace would not let it. For a
+    process with one thread.
     """
     if LIBC.unshare(ctypes.c_int(_NEW_UTS)) < 0:
         uid, gid = os.getuid(), os.getgid()
         if not own_user or LIBC.unshare(ctypes.c_int(_NEW_USER | _NEW_UTS | _NEW_NET | _NEW_IPC)) < 0:
             return
-        for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+        for name, text in (
+            ("setgroups", "deny"),
+            ("uid_map", f"{uid} {uid} 1"),
+            ("gid_map", f"{gid} {gid} 1"),
+        ):
             Path("/proc/self", name).write_text(text)
     LIBC.sethostname(_HOST_NAME, ctypes.c_size_t(len(_HOST_NAME)))
 
 
 def leave_namespaces() -> None:
-    """A network, System V IPC and host name of its own, without any privilege. For a process with one thread. Raises: OSError."""
+    """A network, System V IPC and host name of its own, without any privilege. For a process with one thread.
+    Raises: OSError.
+    """
     check(LIBC.unshare(ctypes.c_int(_NEW_USER | _NEW_NET | _NEW_IPC | _NEW_UTS)), "unshare")
 
 
 def enter(stage: Path, *, readable: Sequence[Path], writable: Sequence[Path]) -> None:
-    """Make a tree under the empty folder `stage` and go there for good. Paths keep their names. Raises: OSError."""
+    """Make a tree under the empty folder `stage` and go there for good. Paths keep their names. Raises:
+    OSError.
+    """
     check(LIBC.unshare(ctypes.c_int(_NEW_NAMESPACES)), "unshare")
     _mount(None, Path("/"), _MS_REC | _MS_PRIVATE)
     _mount("tmpfs", stage, _MS_NOSUID | _MS_NODEV | _MS_NOEXEC, kind="tmpfs", options="mode=0755,size=1m")
@@ -80,7 +94,9 @@ def _bind(path: Path, stage: Path, flags: int) -> None:
         _mount(None, target, _MS_REMOUNT | _MS_BIND | flags)
 
 
-def _mount(source: str | None, target: Path, flags: int, *, kind: str | None = None, options: str | None = None) -> None:
+def _mount(
+    source: str | None, target: Path, flags: int, *, kind: str | None = None, options: str | None = None
+) -> None:
     encoded = [None if each is None else each.encode() for each in (source, str(target), kind, options)]
     result = LIBC.mount(encoded[0], encoded[1], encoded[2], ctypes.c_ulong(flags), encoded[3])
     check(result, f"mount {target}")

@@ -22,7 +22,11 @@ class _Header(ctypes.Structure):
 
 
 class _Caps(ctypes.Structure):
-    _fields_ = (("effective", ctypes.c_uint32), ("permitted", ctypes.c_uint32), ("inheritable", ctypes.c_uint32))
+    _fields_ = (
+        ("effective", ctypes.c_uint32),
+        ("permitted", ctypes.c_uint32),
+        ("inheritable", ctypes.c_uint32),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,13 @@ def keep_few_capabilities() -> None:
     """What remains to root: to change user and group and to end its children."""
     for number in range(_CAPS_MAX):
         if not _KEPT >> number & 1:
-            LIBC.prctl(PR_CAPBSET_DROP, ctypes.c_ulong(number), ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0))
+            LIBC.prctl(
+                PR_CAPBSET_DROP,
+                ctypes.c_ulong(number),
+                ctypes.c_ulong(0),
+                ctypes.c_ulong(0),
+                ctypes.c_ulong(0),
+            )
     _set_capabilities(_KEPT)
 
 

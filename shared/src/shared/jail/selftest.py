@@ -1,4 +1,6 @@
-"""What a confined process tries once before any code of a person runs: everything here must fail, or pass, as it says."""
+"""What a confined process tries once before any code of a person runs: everything here must fail, or pass, as
+it says.
+"""
 
 import errno
 import os
@@ -58,7 +60,10 @@ def _forks() -> bool:
 
 
 _WRITES: tuple[str, Callable[[], bool]] = ("the work folder cannot be used", lambda: _fails(_make_probe))
-_WRITES_NOT: tuple[str, Callable[[], bool]] = ("files can be made where it stands", lambda: not _fails(_make_probe))
+_WRITES_NOT: tuple[str, Callable[[], bool]] = (
+    "files can be made where it stands",
+    lambda: not _fails(_make_probe),
+)
 
 
 def _start_thread() -> None:

@@ -1,1 +1,3 @@
-"""How a reply is written, whoever writes it: asking the model, waiting for it, fitting its window, ending early, late costs."""
+"""How a reply is written, whoever writes it: asking the model, waiting for it, fitting its window, ending
+early, late costs.
+"""

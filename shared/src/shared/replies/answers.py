@@ -11,9 +11,11 @@ _SAYS_MORE = frozenset({"length", "content_filter"})
 
 @dataclass(slots=True)
 class ModelAnswer:
-    """One answer. `dispatch_id`: under which billing may know the call; None when the call cannot have cost anything.
+    """One answer. `dispatch_id`: under which billing may know the call; None when the call cannot have cost
+    anything.
 
-    `dispatched`: a provider was called. `wrote`: there is text other than white space; `thought`, `called`, `refused` likewise.
+    `dispatched`: a provider was called. `wrote`: there is text other than white space; `thought`, `called`,
+    `refused` likewise.
     """
 
     dispatch_id: str | None = None

@@ -1,4 +1,6 @@
-"""Asking inference-service for one answer: each call under an id that is noted before it leaves, repeated until one is dispatched."""
+"""Asking inference-service for one answer: each call under an id that is noted before it leaves, repeated
+until one is dispatched.
+"""
 
 from contextlib import aclosing
 from typing import Any, Protocol
@@ -29,11 +31,15 @@ class AnswerSink(Protocol):
     """Where an answer goes and where the ids of its calls are noted."""
 
     async def next_dispatch_id(self) -> UUID:
-        """The id of the next call, noted where it outlives this process: whatever dies then, billing can be asked for the cost."""
+        """The id of the next call, noted where it outlives this process: whatever dies then, billing can be
+        asked for the cost.
+        """
         ...
 
     async def note_dispatch(self, dispatch_id: str) -> None:
-        """Inference knows the call by this other id. A database that is away must not end a call that is paid for."""
+        """Inference knows the call by this other id. A database that is away must not end a call that is paid
+        for.
+        """
         ...
 
     def take(self, part: AnswerPart) -> None:
@@ -42,7 +48,13 @@ class AnswerSink(Protocol):
 
 
 async def converse(
-    completions: Completions, principal: Principal, body: dict[str, Any], *, answer: ModelAnswer, sink: AnswerSink, waits: Waits
+    completions: Completions,
+    principal: Principal,
+    body: dict[str, Any],
+    *,
+    answer: ModelAnswer,
+    sink: AnswerSink,
+    waits: Waits,
 ) -> None:
     """Stream one answer into `sink`. What was not dispatched is asked for again, what was is not.
 
@@ -61,7 +73,14 @@ async def converse(
             await waits.service_away(error)
 
 
-async def _ask(completions: Completions, principal: Principal, body: dict[str, Any], *, answer: ModelAnswer, sink: AnswerSink) -> None:
+async def _ask(
+    completions: Completions,
+    principal: Principal,
+    body: dict[str, Any],
+    *,
+    answer: ModelAnswer,
+    sink: AnswerSink,
+) -> None:
     dispatch_id = await sink.next_dispatch_id()
     answer.dispatch_id = str(dispatch_id)
     try:

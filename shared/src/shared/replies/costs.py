@@ -20,7 +20,8 @@ T = TypeVar("T")
 class PendingCosts(Generic[C]):
     """Asks for the costs of rows that miss theirs (`C`). No transaction is open while others are asked.
 
-    `claim` gives the rows that are due, `ask` a row's usage once it is known, `settle` stores it, unless that was done before.
+    `claim` gives the rows that are due, `ask` a row's usage once it is known, `settle` stores it, unless that
+    was done before.
     """
 
     def __init__(
@@ -54,8 +55,11 @@ class PendingCosts(Generic[C]):
 
 
 async def until_known(ask: Callable[[], Awaitable[T | None]], *, wait_s: float) -> T | None:
-    """What `ask` gives, asked again for up to `wait_s`: inference settles a cancelled stream within moments."""
+    """What `ask` gives, asked again for up to `wait_s`: inference settles a cancelled stream within
+    moments.
+    """
     deadline_s = monotonic_s() + wait_s
-    while (known := await ask()) is None and monotonic_s() < deadline_s:  # noqa: ASYNC110 - billing has no event to wait for
+    # Billing has no event to wait for.
+    while (known := await ask()) is None and monotonic_s() < deadline_s:  # noqa: ASYNC110
         await asyncio.sleep(_ASK_AGAIN_S)
     return known

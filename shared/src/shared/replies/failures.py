@@ -15,7 +15,10 @@ def model_not_ready(reason: str, *, waited_s: float) -> MessageError:
 
 
 def service_away() -> MessageError:
-    detail = "a service that models need does not answer; nothing was sent to the model and nothing charged, try again shortly"
+    detail = (
+        "a service that models need does not answer; nothing was sent to the model and nothing charged, "
+        "try again shortly"
+    )
     return MessageError(code=SERVICE_AWAY, detail=detail, status=503)
 
 
@@ -27,7 +30,11 @@ def broken_off(error: UpstreamError, *, dispatched: bool) -> MessageError:
     if dispatched:
         detail = "the connection to the model broke while it answered; what it wrote is kept"
         return MessageError(code=MODEL_DISCONNECTED, detail=detail, status=502)
-    return MessageError(code="inference_unavailable", detail="the inference-service does not answer; try again shortly", status=503)
+    return MessageError(
+        code="inference_unavailable",
+        detail="the inference-service does not answer; try again shortly",
+        status=503,
+    )
 
 
 def access_lost(reason: EndReason) -> MessageError:
@@ -37,4 +44,6 @@ def access_lost(reason: EndReason) -> MessageError:
 
 def internal_error() -> MessageError:
     """What nobody foresaw; the log says more."""
-    return MessageError(code="internal_error", detail="something went wrong on our side; try again", status=500)
+    return MessageError(
+        code="internal_error", detail="something went wrong on our side; try again", status=500
+    )

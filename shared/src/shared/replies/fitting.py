@@ -54,15 +54,21 @@ class Budget:
         """What the model does not see; None when it sees all."""
         if messages <= 0 and not passages:
             return None
-        return LeftOutEventData(messages=max(0, messages), passages=passages, window_tokens=self.window_tokens)
+        return LeftOutEventData(
+            messages=max(0, messages), passages=passages, window_tokens=self.window_tokens
+        )
 
 
 def _content_bytes(line: Line) -> int:
     return line.size_bytes
 
 
-def fit(lines: Sequence[Line], *, bytes_max: int, size_of: Callable[[Line], int] = _content_bytes) -> list[Line]:
-    """The newest of `lines` (oldest first) within the budget; the newest goes whatever its size, and a user's line comes first."""
+def fit(
+    lines: Sequence[Line], *, bytes_max: int, size_of: Callable[[Line], int] = _content_bytes
+) -> list[Line]:
+    """The newest of `lines` (oldest first) within the budget; the newest goes whatever its size, and a user's
+    line comes first.
+    """
     kept: list[Line] = []
     left = bytes_max
     for line in reversed(lines):
@@ -76,7 +82,9 @@ def fit(lines: Sequence[Line], *, bytes_max: int, size_of: Callable[[Line], int]
 
 
 def joined(said: Iterable[Said]) -> list[Line]:
-    """Lines for a prompt: empty messages left out, neighbours of one role joined, because templates insist on turns."""
+    """Lines for a prompt: empty messages left out, neighbours of one role joined, because templates insist on
+    turns.
+    """
     lines: list[Line] = []
     for message in said:
         if not message.content.strip():

@@ -1,4 +1,6 @@
-"""Work that can be ended from outside, at its next await: by a stop, a loss of access, a shutdown, another owner or its time limit."""
+"""Work that can be ended from outside, at its next await: by a stop, a loss of access, a shutdown, another
+owner or its time limit.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -7,7 +9,9 @@ from typing import Literal, TypeVar
 from shared.access import EndReason
 
 EndCause = Literal["stopped", "access_lost", "interrupted", "owner_lost", "released", "timed_out"]
-"""`interrupted`: the process ends and with it the work; `released`: it ends, and another one continues; `owner_lost`: another one does."""
+"""`interrupted`: the process ends and with it the work; `released`: it ends, and another one continues;
+`owner_lost`: another one does.
+"""
 
 T = TypeVar("T")
 
@@ -22,7 +26,8 @@ class WorkEndedError(Exception):
 
 
 class WorkScope:
-    """Work under way. The first cause stays, but any goes before a stop that still has time, and a loss of access before any stop.
+    """Work under way. The first cause stays, but any goes before a stop that still has time, and a loss of
+    access before any stop.
 
     `stop_wait_s`: so long a stopped work gets to end by itself.
     """

@@ -1,4 +1,6 @@
-"""What a reply waits for before anything was dispatched: a model that loads, a service that is away for a moment."""
+"""What a reply waits for before anything was dispatched: a model that loads, a service that is away for a
+moment.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -45,7 +47,8 @@ class ShowWaiting(Protocol):
 class Waits:
     """The waits of one reply. Each is shown once, and ends with what the reply fails of.
 
-    A model that loads is waited for as long as it needs; a service that is away, for seconds from its first refusal on.
+    A model that loads is waited for as long as it needs; a service that is away, for seconds from its first
+    refusal on.
     """
 
     def __init__(self, limits: WaitLimits, show: ShowWaiting) -> None:
@@ -58,7 +61,9 @@ class Waits:
     async def model(self, wait: ModelNotReadyError) -> None:
         """Pause until the model may be asked again. Raises: CompletionRefusedError when it took too long."""
         if wait.reason == failures.SERVICE_AWAY:
-            await self.service_away(CompletionRefusedError(failures.service_away()), retry_after_s=wait.retry_after_s)
+            await self.service_away(
+                CompletionRefusedError(failures.service_away()), retry_after_s=wait.retry_after_s
+            )
             return
         self._away_since_s = None
         waited_s = monotonic_s() - self._began_s
@@ -78,7 +83,9 @@ class Waits:
         await asyncio.sleep(min(max(retry_after_s, _RETRY_LEAST_S), _AGAIN_S, left_s))
 
     async def through(self, ask: Callable[[], Awaitable[T]]) -> T:
-        """What `ask` gives, asked again while the database or a service it needs is away. Raises: what it raised last."""
+        """What `ask` gives, asked again while the database or a service it needs is away. Raises: what it
+        raised last.
+        """
         while True:
             try:
                 answer = await ask()

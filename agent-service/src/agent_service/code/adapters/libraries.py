@@ -1,4 +1,6 @@
-"""The libraries that code finds loaded. Imported inside functions: only the zygote pays for them, and only when it will run code."""
+"""The libraries that code finds loaded. Imported inside functions: only the zygote pays for them, and only
+when it will run code.
+"""
 
 import importlib
 import io
@@ -13,9 +15,10 @@ def _names(text: str) -> list[str]:
 
 
 _STANDARD = _names("""
-array asyncio base64 bisect calendar cmath collections.abc concurrent.futures contextlib copy csv ctypes dataclasses datetime decimal
-difflib enum fractions functools glob gzip hashlib heapq html.parser inspect io itertools json locale math numbers operator pathlib pickle
-platform pprint queue random re secrets shutil socket sqlite3 statistics string struct tempfile textwrap threading timeit traceback
+array asyncio base64 bisect calendar cmath collections.abc concurrent.futures contextlib copy csv ctypes
+dataclasses datetime decimal difflib enum fractions functools glob gzip hashlib heapq html.parser inspect io
+itertools json locale math numbers operator pathlib pickle platform pprint queue random re secrets shutil
+socket sqlite3 statistics string struct tempfile textwrap threading timeit traceback
 types typing unicodedata urllib.parse uuid warnings weakref xml.etree.ElementTree zipfile zoneinfo
 """)
 

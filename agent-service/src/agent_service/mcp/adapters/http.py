@@ -1,4 +1,6 @@
-"""MCP over HTTP: every connection goes to an address that was checked, no redirect is followed, every answer has a limit."""
+"""MCP over HTTP: every connection goes to an address that was checked, no redirect is followed, every answer
+has a limit.
+"""
 
 import asyncio
 import socket
@@ -24,7 +26,9 @@ class Refused(httpx2.TransportError):
 class _Bounded(httpx2.AsyncByteStream):
     """The body of an answer, up to `bytes_max`."""
 
-    def __init__(self, inner: httpx2.AsyncByteStream, bytes_max: int, *, refuse: Callable[[str], Refused]) -> None:
+    def __init__(
+        self, inner: httpx2.AsyncByteStream, bytes_max: int, *, refuse: Callable[[str], Refused]
+    ) -> None:
         self._inner = inner
         self._bytes_max = bytes_max
         self._refuse = refuse
@@ -42,15 +46,20 @@ class _Bounded(httpx2.AsyncByteStream):
 
 
 class GuardedTransport(httpx2.AsyncBaseTransport):
-    """Resolves the host itself, checks every address it has, and connects to one of those: nothing can be swapped in between.
+    """Resolves the host itself, checks every address it has, and connects to one of those: nothing can be
+    swapped in between.
 
-    `failed_status` is the last answer with an error status, `refused` the text of the last Refused: the SDK tells those who wait
-    only that the connection is gone.
+    `failed_status` is the last answer with an error status, `refused` the text of the last Refused: the SDK
+    tells those who wait only that the connection is gone.
     """
 
     def __init__(self, target: StreamableHttp, *, answer_bytes_max: int) -> None:
-        limits = httpx2.Limits(max_connections=_CONNECTIONS_MAX, max_keepalive_connections=_CONNECTIONS_MAX, keepalive_expiry=30)
-        self._inner = httpx2.AsyncHTTPTransport(verify=ssl.create_default_context(), trust_env=False, limits=limits)
+        limits = httpx2.Limits(
+            max_connections=_CONNECTIONS_MAX, max_keepalive_connections=_CONNECTIONS_MAX, keepalive_expiry=30
+        )
+        self._inner = httpx2.AsyncHTTPTransport(
+            verify=ssl.create_default_context(), trust_env=False, limits=limits
+        )
         self._private_allowed = target.private_allowed
         self._answer_bytes_max = answer_bytes_max
         self.failed_status: int | None = None
@@ -64,11 +73,14 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         """Raises: Refused, and the errors of the transport."""
         if request.method == "GET":
             if _LAST_EVENT_ID not in request.headers:
-                # The stream of unasked messages: nothing in it is used, and a server could have it reopened without end.
+                # The stream of unasked messages: nothing in it is used, and a server could have it reopened
+                # without end.
                 return httpx2.Response(405, request=request)
             await asyncio.sleep(_RESUME_PAUSE_S)
         host = request.url.host
-        address = await self._resolve(host, request.url.port or (443 if request.url.scheme == "https" else 80))
+        address = await self._resolve(
+            host, request.url.port or (443 if request.url.scheme == "https" else 80)
+        )
         response = await self._inner.handle_async_request(
             httpx2.Request(
                 request.method,
@@ -96,7 +108,10 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
     async def _checked(self, response: httpx2.Response) -> httpx2.Response:
         problem = None
         if 300 <= response.status_code < 400:
-            problem = f"it answers with a redirect ({response.status_code}), which is not followed; configure the final URL"
+            problem = (
+                f"it answers with a redirect ({response.status_code}), which is not followed; configure "
+                "the final URL"
+            )
         elif response.headers.get("content-encoding", "identity").lower() != "identity":
             problem = "its answer is compressed although that was not asked for"
         if problem:
@@ -114,8 +129,12 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         await self._inner.aclose()
 
 
-def client(transport: GuardedTransport, target: StreamableHttp, *, connect_timeout_s: float, read_timeout_s: float) -> httpx2.AsyncClient:
-    """The client the SDK talks through. It is the SDK's HTTP library, not that of shared.http, and exists per server."""
+def client(
+    transport: GuardedTransport, target: StreamableHttp, *, connect_timeout_s: float, read_timeout_s: float
+) -> httpx2.AsyncClient:
+    """The client the SDK talks through. It is the SDK's HTTP library, not that of shared.http, and exists per
+    server.
+    """
     return httpx2.AsyncClient(
         transport=transport,
         headers={"accept-encoding": "identity", "user-agent": "atrium-agent-service", **target.headers},

@@ -21,14 +21,24 @@ _FILE_NAME_CHARS_MAX = 100
 
 
 def to_result(tool_name: str, answer: types.CallToolResult, limits: Limits) -> ToolResult:
-    """Text blocks joined, images and other bytes as files, structured content as JSON where there is no text."""
+    """Text blocks joined, images and other bytes as files, structured content as JSON where there
+    is no text.
+    """
     gathered = _Gathered(tool_name, limits)
     for block in answer.content[:_BLOCKS_MAX]:
         gathered.add(block)
-    if answer.structured_content is not None and not any(isinstance(block, types.TextContent) for block in answer.content):
+    if answer.structured_content is not None and not any(
+        isinstance(block, types.TextContent) for block in answer.content
+    ):
         gathered.texts.append(json.dumps(answer.structured_content, ensure_ascii=False))
-    text = "\n".join(gathered.texts) or ("The tool failed without saying why." if answer.is_error else "The tool answered nothing.")
-    return ToolResult(shorten(_NOT_IN_TEXT.sub("", text), limits.result_chars_max), failed=answer.is_error, files=tuple(gathered.files))
+    text = "\n".join(gathered.texts) or (
+        "The tool failed without saying why." if answer.is_error else "The tool answered nothing."
+    )
+    return ToolResult(
+        shorten(_NOT_IN_TEXT.sub("", text), limits.result_chars_max),
+        failed=answer.is_error,
+        files=tuple(gathered.files),
+    )
 
 
 class _Gathered:
@@ -56,7 +66,11 @@ class _Gathered:
                 self.texts.append("[content of a kind that is not supported was left out]")
 
     def _add_bytes(self, encoded: str, content_type: str, uri: str) -> None:
-        content_type = content_type.lower() if _CONTENT_TYPE.fullmatch(content_type.lower()) else "application/octet-stream"
+        content_type = (
+            content_type.lower()
+            if _CONTENT_TYPE.fullmatch(content_type.lower())
+            else "application/octet-stream"
+        )
         if len(self.files) >= self._limits.files_max:
             self.texts.append("[a further file was left out]")
             return
@@ -75,7 +89,9 @@ class _Gathered:
     def _file_name(self, uri: str, content_type: str) -> str:
         """The last part of its URI, else the tool's name and a number; unlike those before it."""
         extension = mimetypes.guess_extension(content_type) or ".bin"
-        name = _NOT_IN_FILE_NAMES.sub("_", unquote(_path(uri).rpartition("/")[2]))[-_FILE_NAME_CHARS_MAX:].strip(" .")
+        name = _NOT_IN_FILE_NAMES.sub("_", unquote(_path(uri).rpartition("/")[2]))[
+            -_FILE_NAME_CHARS_MAX:
+        ].strip(" .")
         fallback = f"{self._tool_name}-{len(self.files) + 1}{extension}"
         return fallback if not name or _taken(name, self.files) else name
 

@@ -15,14 +15,25 @@ from pydantic import ValidationError
 from agent_service.mcp.adapters import http
 from agent_service.mcp.adapters.results import shorten, to_result
 from agent_service.mcp.adapters.stdio import Program
-from agent_service.mcp.port import ConnectionLost, Limits, RemoteTool, Server, ServerError, Session, Stdio, StreamableHttp
+from agent_service.mcp.port import (
+    ConnectionLost,
+    Limits,
+    RemoteTool,
+    Server,
+    ServerError,
+    Session,
+    Stdio,
+    StreamableHttp,
+)
 from agent_service.tools.port import ToolResult
 
 _PAGES_MAX = 20
 _SERVER_WORDS_CHARS_MAX = 500
 _CLIENT = types.Implementation(name="atrium", version="1")
 _SESSION_GONE = "Session terminated"
-_SAID_BY_THE_SDK = frozenset({types.CONNECTION_CLOSED, types.PARSE_ERROR, types.INVALID_REQUEST, types.REQUEST_TIMEOUT})
+_SAID_BY_THE_SDK = frozenset(
+    {types.CONNECTION_CLOSED, types.PARSE_ERROR, types.INVALID_REQUEST, types.REQUEST_TIMEOUT}
+)
 
 # Their lines quote what servers send, which may be anybody's data; what matters is in the errors below.
 for _name in ("mcp", "httpx2", "httpcore2"):
@@ -32,11 +43,16 @@ for _name in ("mcp", "httpx2", "httpcore2"):
 @asynccontextmanager
 async def open_session(server: Server, limits: Limits) -> AsyncGenerator[Session]:
     """A session with `server`, shaken hands. Raises: ServerError, also when it breaks down later."""
-    route = _Program(server.name, server.target, limits) if isinstance(server.target, Stdio) else _Address(server, server.target, limits)
+    route = (
+        _Program(server.name, server.target, limits)
+        if isinstance(server.target, Stdio)
+        else _Address(server, server.target, limits)
+    )
     try:
         async with route.client() as transport, Client(transport, client_info=_CLIENT, cache=None) as client:
             yield _SdkSession(client.session, route, limits)
-    except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001 - an edge: whatever breaks in there ends as one sentence
+    # An edge: whatever breaks in there ends as one sentence.
+    except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001
         if isinstance(error, BaseExceptionGroup) and error.subgroup(asyncio.CancelledError) is not None:
             raise asyncio.CancelledError from None
         raise ServerError(route.explain(error)) from None
@@ -105,7 +121,9 @@ class _Address(_Route):
                     read_timeout_s=self._server.call_timeout_s,
                 )
             )
-            yield streamable_http_client(self._target.url, http_client=client, max_sse_event_size=self._limits.answer_bytes_max)
+            yield streamable_http_client(
+                self._target.url, http_client=client, max_sse_event_size=self._limits.answer_bytes_max
+            )
 
     def explain(self, error: BaseException) -> str:
         if self._guarded and self._guarded.refused:
@@ -113,8 +131,14 @@ class _Address(_Route):
         status = self._guarded.failed_status if self._guarded else None
         text = super().explain(error)
         if status is not None and text in {_REFUSED, "the connection broke down"}:
-            return f"it answered with HTTP status {status}; {_ABOUT_STATUS.get(status, 'see the log of that server')}"
-        if any(isinstance(leaf, http.NETWORK_ERRORS) and not isinstance(leaf, http.Refused) for leaf in _leaves(error)):
+            return (
+                f"it answered with HTTP status {status}; "
+                f"{_ABOUT_STATUS.get(status, 'see the log of that server')}"
+            )
+        if any(
+            isinstance(leaf, http.NETWORK_ERRORS) and not isinstance(leaf, http.Refused)
+            for leaf in _leaves(error)
+        ):
             return "it cannot be reached, or broke off the exchange"
         return text
 
@@ -180,9 +204,12 @@ class _SdkSession:
 
     async def call(self, name: str, arguments: Mapping[str, Any]) -> ToolResult:
         """Raises: ConnectionLost, ServerError."""
-        request = types.CallToolRequest(params=types.CallToolRequestParams(name=name, arguments=dict(arguments)))
+        request = types.CallToolRequest(
+            params=types.CallToolRequestParams(name=name, arguments=dict(arguments))
+        )
         try:
-            # Not call_tool(): it checks the answer with the server's own output schema, whose patterns may run for ever.
+            # Not call_tool(): it checks the answer with the server's own output schema, whose patterns may
+            # run for ever.
             answer = await self._session.send_request(request, types.CallToolResult)
         except MCPError as error:
             return self._answered_with(error)
@@ -191,12 +218,16 @@ class _SdkSession:
         return to_result(name, answer, self._limits)
 
     def _answered_with(self, error: MCPError) -> ToolResult:
-        """The server's own refusal is a result for the model; what the SDK says about the connection is not."""
+        """The server's own refusal is a result for the model; what the SDK says about the
+        connection is not.
+        """
         if error.code == types.INVALID_REQUEST and error.message == _SESSION_GONE:
             raise ConnectionLost("it has forgotten the session", sent=False)
         if error.code == types.CONNECTION_CLOSED:
             raise ConnectionLost(self._route.explain(error), sent=True)
-        if error.code in _SAID_BY_THE_SDK or (error.code == types.INTERNAL_ERROR and error.message == "Server returned an error response"):
+        if error.code in _SAID_BY_THE_SDK or (
+            error.code == types.INTERNAL_ERROR and error.message == "Server returned an error response"
+        ):
             raise ServerError(self._route.explain(error))
         return ToolResult(f"The tool refused: {shorten(error.message, _SERVER_WORDS_CHARS_MAX)}", failed=True)
 

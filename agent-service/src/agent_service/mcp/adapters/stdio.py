@@ -1,7 +1,8 @@
 """MCP over the standard input and output of a program of the operator.
 
-The SDK's own transport hands on the service's environment, reads lines of any length and writes the program's errors to ours;
-here the environment is exactly the configured one, a line has a limit, and what the program complains about is logged in bounds.
+The SDK's own transport hands on the service's environment, reads lines of any length and writes the program's
+errors to ours; here the environment is exactly the configured one, a line has a limit, and what the program
+complains about is logged in bounds.
 """
 
 import asyncio
@@ -38,7 +39,9 @@ _Incoming = SessionMessage | Exception
 
 
 class Program:
-    """One run of the program. `gone` is set when it ends or breaks the protocol; `why` then says what happened."""
+    """One run of the program. `gone` is set when it ends or breaks the protocol; `why` then says what
+    happened.
+    """
 
     def __init__(self, target: Stdio, *, name: str, line_bytes_max: int) -> None:
         self.gone = asyncio.Event()
@@ -85,7 +88,15 @@ class Program:
             _close_pipes(process)
 
     async def _start(self) -> asyncio.subprocess.Process:
-        command = [sys.executable, "-I", "-S", str(_LAUNCHER), str(os.getpid()), self._target.command, *self._target.args]
+        command = [
+            sys.executable,
+            "-I",
+            "-S",
+            str(_LAUNCHER),
+            str(os.getpid()),
+            self._target.command,
+            *self._target.args,
+        ]
         try:
             return await asyncio.create_subprocess_exec(
                 *command,
@@ -100,7 +111,9 @@ class Program:
         except OSError as error:
             raise ServerError(f"the program cannot be started: {error.strerror}") from None
 
-    async def _read(self, process: asyncio.subprocess.Process, to_session: MemoryObjectSendStream[_Incoming]) -> None:
+    async def _read(
+        self, process: asyncio.subprocess.Process, to_session: MemoryObjectSendStream[_Incoming]
+    ) -> None:
         assert process.stdout is not None  # noqa: S101 - started with a pipe
         async with to_session:
             while True:
@@ -123,12 +136,16 @@ class Program:
                     return
             self.gone.set()
 
-    async def _write(self, process: asyncio.subprocess.Process, from_session: MemoryObjectReceiveStream[SessionMessage]) -> None:
+    async def _write(
+        self, process: asyncio.subprocess.Process, from_session: MemoryObjectReceiveStream[SessionMessage]
+    ) -> None:
         assert process.stdin is not None  # noqa: S101 - started with a pipe
         with contextlib.suppress(OSError):
             async with from_session:
                 async for item in from_session:
-                    process.stdin.write(item.message.model_dump_json(by_alias=True, exclude_unset=True).encode() + b"\n")
+                    process.stdin.write(
+                        item.message.model_dump_json(by_alias=True, exclude_unset=True).encode() + b"\n"
+                    )
                     await process.stdin.drain()
 
     async def _listen_to_errors(self, process: asyncio.subprocess.Process) -> None:
@@ -176,10 +193,14 @@ async def _ended(process: asyncio.subprocess.Process) -> bool:
 
 
 def _close_pipes(process: asyncio.subprocess.Process) -> None:
-    """Our ends of its pipes, which would stay open as long as a grandchild holds the others. Nothing public closes them."""
+    """Our ends of its pipes, which would stay open as long as a grandchild holds the others. Nothing public
+    closes them.
+    """
     transport = getattr(process, "_transport", None)
     if isinstance(transport, asyncio.BaseTransport):
-        with contextlib.suppress(PermissionError):  # it kills the process again, which may have become another user's
+        with contextlib.suppress(
+            PermissionError
+        ):  # it kills the process again, which may have become another user's
             transport.close()
 
 

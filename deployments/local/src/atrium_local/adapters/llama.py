@@ -44,7 +44,8 @@ def start_server(options: ServerOptions) -> object:
     parameters.timeout_read = _TIMEOUT_S
     parameters.timeout_write = _TIMEOUT_S
     parameters.endpoint_metrics = True
-    # Nothing of one person's prompt is kept where another's request could find it or see how much of it was there.
+    # Nothing of one person's prompt is kept where another's request could find it or see how much of it was
+    # there.
     parameters.cache_prompt = False
     parameters.cache_ram_mib = 0
     parameters.cache_idle_slots = False

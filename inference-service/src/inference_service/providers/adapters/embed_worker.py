@@ -45,7 +45,11 @@ class EmbedWorkerProvider:
         return None
 
     async def list_models(self) -> list[UpstreamModel]:
-        return [UpstreamModel(id=self._model, kind="embedding", name=self._model, context_length=_TOKENS_MAX, builtin=True)]
+        return [
+            UpstreamModel(
+                id=self._model, kind="embedding", name=self._model, context_length=_TOKENS_MAX, builtin=True
+            )
+        ]
 
     def open_chat(self, call: ChatCall) -> AbstractAsyncContextManager[ProviderResponse]:
         raise ProviderFailed(f"{self._model} is an embedding model; it cannot chat")
@@ -55,7 +59,10 @@ class EmbedWorkerProvider:
         size_bytes = reply.dimensions * _FLOAT_BYTES
         encode = _ENCODERS[request.encoding]
         vectors = (reply.vectors[at : at + size_bytes] for at in range(0, len(reply.vectors), size_bytes))
-        data: list[Json] = [{"object": "embedding", "index": index, "embedding": encode(vector)} for index, vector in enumerate(vectors)]
+        data: list[Json] = [
+            {"object": "embedding", "index": index, "embedding": encode(vector)}
+            for index, vector in enumerate(vectors)
+        ]
         return EmbeddingAnswer(data=data, usage=Usage(input_tokens=sum(reply.tokens)))
 
     async def count_input_tokens(self, call: ChatCall) -> int | None:
@@ -70,4 +77,7 @@ def _as_base64(vector: bytes) -> str:
     return base64.b64encode(vector).decode("ascii")
 
 
-_ENCODERS: Mapping[Literal["float", "base64"], Callable[[bytes], list[float] | str]] = {"float": _as_floats, "base64": _as_base64}
+_ENCODERS: Mapping[Literal["float", "base64"], Callable[[bytes], list[float] | str]] = {
+    "float": _as_floats,
+    "base64": _as_base64,
+}

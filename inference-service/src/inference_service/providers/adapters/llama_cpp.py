@@ -39,7 +39,8 @@ class LlamaCppProvider(OpenAICompatibleProvider):
         known = self._status.read()
         if known is not None and known.status != "ready":
             return [self._model(None)]
-        # n_ctx of the slots is what one conversation gets; /v1/models tells only what the weights were trained on.
+        # n_ctx of the slots is what one conversation gets; /v1/models tells only what the weights were
+        # trained on.
         answer = await self.transport.get_json(self.remote, b"/props")
         settings = answer.get("default_generation_settings")
         context = positive(cast("Json", settings).get("n_ctx")) if isinstance(settings, dict) else None
@@ -54,8 +55,8 @@ class LlamaCppProvider(OpenAICompatibleProvider):
         try:
             response = await opened.__aenter__()
         except (ProviderUnavailable, AnswerBroken) as error:
-            # It died (perhaps with the request in its hands, of which nobody sends a bill) or is starting: the supervisor brings it
-            # back, so the client is told to wait and not to give up.
+            # It died (perhaps with the request in its hands, of which nobody sends a bill) or is starting:
+            # the supervisor brings it back, so the client is told to wait and not to give up.
             text = "the built-in model is starting again; it answers in a few seconds"
             raise ModelLoading(text, retry_after_s=_RETRY_AFTER_S, extra={"progress": None}) from error
         try:
@@ -65,7 +66,8 @@ class LlamaCppProvider(OpenAICompatibleProvider):
             await opened.__aexit__(None, None, None)
 
     def chat_body(self, call: ChatCall) -> Json:
-        """With tools and no temperature of the client's: the likeliest words. Drawn at random, a small model misses the form of a call,
+        """With tools and no temperature of the client's: the likeliest words. Drawn at random, a small model
+        misses the form of a call,
         and with a penalty on repeated words it misses names that it has to repeat.
 
         Words that the tokenizer would take for the marks between messages are broken up, wherever they stand.
@@ -94,7 +96,9 @@ class LlamaCppProvider(OpenAICompatibleProvider):
         try:
             async with asyncio.timeout(_COUNT_TIMEOUT_S):
                 prompt = await self.transport.post_json(self.remote, b"/apply-template", orjson.dumps(wanted))
-                text = orjson.dumps({"content": prompt.get("prompt", ""), "add_special": True, "parse_special": True})
+                text = orjson.dumps(
+                    {"content": prompt.get("prompt", ""), "add_special": True, "parse_special": True}
+                )
                 tokens = (await self.transport.post_json(self.remote, b"/tokenize", text)).get("tokens")
         except (AppError, UpstreamError, TimeoutError):
             return None
@@ -102,7 +106,8 @@ class LlamaCppProvider(OpenAICompatibleProvider):
 
     def _model(self, context_length: int | None) -> UpstreamModel:
         return UpstreamModel(
-            id=self._status.model, name=self._status.model, context_length=context_length, capabilities=("tools", "json_schema"),
+            id=self._status.model, name=self._status.model, context_length=context_length,
+            capabilities=("tools", "json_schema"),
             builtin=True, starter=True,
         )  # fmt: skip
 

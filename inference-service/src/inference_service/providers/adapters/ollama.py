@@ -1,4 +1,6 @@
-"""Ollama servers: described through the official client, asked to chat in their own format, to embed through their /v1."""
+"""Ollama servers: described through the official client, asked to chat in their own format, to embed through
+their /v1.
+"""
 
 import asyncio
 import re
@@ -31,11 +33,15 @@ class OllamaOptions:
 
 
 class OllamaProvider(OpenAICompatibleProvider):
-    """`remote` is the server's /v1; `root` the server itself. Its /v1 cannot be told a window and cuts silently at its own."""
+    """`remote` is the server's /v1; `root` the server itself. Its /v1 cannot be told a window and cuts
+    silently at its own.
+    """
 
     kind = "ollama"
 
-    def __init__(self, provider_id: str, remote: Remote, transport: Transport, *, root: Remote, options: OllamaOptions) -> None:
+    def __init__(
+        self, provider_id: str, remote: Remote, transport: Transport, *, root: Remote, options: OllamaOptions
+    ) -> None:
         super().__init__(provider_id, remote, transport)
         self._root = root
         self._host = options.host
@@ -56,7 +62,9 @@ class OllamaProvider(OpenAICompatibleProvider):
             listed = (await client.list()).models[:_MODELS_MAX]
             gate = asyncio.Semaphore(_SHOW_PARALLEL_MAX)
             named = [(entry.model, entry.digest or "") for entry in listed if entry.model]
-            found = await asyncio.gather(*(self._describe(client, name, digest, gate) for name, digest in named))
+            found = await asyncio.gather(
+                *(self._describe(client, name, digest, gate) for name, digest in named)
+            )
         except (ConnectionError, httpx.TransportError) as error:
             note = f"Ollama does not answer at {self._host}; start it or correct OLLAMA_BASE_URLS"
             raise told(ProviderUnavailable(f"provider {self.id} cannot be reached"), note) from error
@@ -66,7 +74,9 @@ class OllamaProvider(OpenAICompatibleProvider):
         self._described = {(model.id, digest): model for model, digest in found}
         return [model for model, _ in found]
 
-    async def _describe(self, client: Any, name: str, digest: str, gate: asyncio.Semaphore) -> tuple[UpstreamModel, str]:
+    async def _describe(
+        self, client: Any, name: str, digest: str, gate: asyncio.Semaphore
+    ) -> tuple[UpstreamModel, str]:
         """What `show` says of a model; asked again only when its digest changes."""
         known = self._described.get((name, digest))
         if known is not None:
@@ -75,14 +85,23 @@ class OllamaProvider(OpenAICompatibleProvider):
             shown = await client.show(name)
         info = cast("Mapping[str, Any]", shown.modelinfo or {})
         capabilities = tuple(str(entry) for entry in cast("list[object]", shown.capabilities or []))
-        trained = next((length for key, value in info.items() if key.endswith(".context_length") and (length := positive(value))), None)
+        trained = next(
+            (
+                length
+                for key, value in info.items()
+                if key.endswith(".context_length") and (length := positive(value))
+            ),
+            None,
+        )
         kind = _kind(name, capabilities)
         context = trained if kind == "embedding" else self._window(trained, shown.parameters)
         model = UpstreamModel(id=name, kind=kind, context_length=context, capabilities=capabilities)
         return model, digest
 
     def _window(self, trained: int | None, parameters: str | None) -> int:
-        """What is asked for as num_ctx: the Modelfile's, else the setting, within what the weights were trained for."""
+        """What is asked for as num_ctx: the Modelfile's, else the setting, within what the weights were
+        trained for.
+        """
         named = _NUM_CTX.search(parameters or "")
         wanted = int(named.group(1)) if named else self._context_tokens
         return min(wanted, trained or wanted)
@@ -92,9 +111,13 @@ class OllamaProvider(OpenAICompatibleProvider):
 
     @asynccontextmanager
     async def _translated(self, call: ChatCall) -> AsyncGenerator[ProviderResponse]:
-        call = replace(call, body=within(call.body, output_tokens=call.output_tokens_max, choices=call.choices))
+        call = replace(
+            call, body=within(call.body, output_tokens=call.output_tokens_max, choices=call.choices)
+        )
         body = orjson.dumps(chat_request(call, context_tokens=call.context_tokens or self._context_tokens))
-        async with self.transport.open(self._root, b"/api/chat", body, stream=call.stream, traceparent=call.traceparent) as response:
+        async with self.transport.open(
+            self._root, b"/api/chat", body, stream=call.stream, traceparent=call.traceparent
+        ) as response:
             yield Translated(response, call)
 
 

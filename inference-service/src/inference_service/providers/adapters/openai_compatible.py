@@ -46,12 +46,21 @@ class OpenAICompatibleProvider:
     kind = "openai"
     chat_target = b"/chat/completions"
 
-    def __init__(self, provider_id: str, remote: Remote, transport: Transport, *, person_members: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        provider_id: str,
+        remote: Remote,
+        transport: Transport,
+        *,
+        person_members: frozenset[str] = frozenset(),
+    ) -> None:
         self.id = provider_id
         self.remote = remote
         self.transport = transport
         self._failure: CallFailure | None = None
-        self._person_members = person_members - _REFUSED_MEMBERS.get(remote.origin.partition("://")[2], frozenset())
+        self._person_members = person_members - _REFUSED_MEMBERS.get(
+            remote.origin.partition("://")[2], frozenset()
+        )
 
     @property
     def address(self) -> str:
@@ -67,8 +76,14 @@ class OpenAICompatibleProvider:
         answer = await self.transport.get_json(self.remote, b"/models")
         entries = answer.get("data")
         if not isinstance(entries, list):
-            raise ProviderFailed(f"provider {self.id} answered /models without a list; its address must end before /models")
-        named = [cast("Json", entry) for entry in cast("list[object]", entries)[:_MODELS_MAX] if isinstance(entry, dict)]
+            raise ProviderFailed(
+                f"provider {self.id} answered /models without a list; its address must end before /models"
+            )
+        named = [
+            cast("Json", entry)
+            for entry in cast("list[object]", entries)[:_MODELS_MAX]
+            if isinstance(entry, dict)
+        ]
         return [_model(entry) for entry in named if isinstance(entry.get("id"), str) and entry["id"]]
 
     def open_chat(self, call: ChatCall) -> AbstractAsyncContextManager[ProviderResponse]:
@@ -76,10 +91,14 @@ class OpenAICompatibleProvider:
 
     def send_chat(self, call: ChatCall) -> AbstractAsyncContextManager[ProviderResponse]:
         body = orjson.dumps(self.chat_body(call))
-        return self.transport.open(self.remote, self.chat_target, body, stream=call.stream, traceparent=call.traceparent)
+        return self.transport.open(
+            self.remote, self.chat_target, body, stream=call.stream, traceparent=call.traceparent
+        )
 
     @asynccontextmanager
-    async def _noted(self, opened: AbstractAsyncContextManager[ProviderResponse]) -> AsyncGenerator[ProviderResponse]:
+    async def _noted(
+        self, opened: AbstractAsyncContextManager[ProviderResponse]
+    ) -> AsyncGenerator[ProviderResponse]:
         """The exchange, with what is learnt of whether the provider can be reached."""
         try:
             response = await opened.__aenter__()
@@ -93,20 +112,26 @@ class OpenAICompatibleProvider:
             await opened.__aexit__(None, None, None)
 
     def chat_body(self, call: ChatCall) -> Json:
-        """What the provider is sent, with its own model name, a bound on the answer, who asks, and usage asked for."""
+        """What the provider is sent, with its own model name, a bound on the answer, who asks, and usage
+        asked for.
+        """
         body = {name: value for name, value in call.body.items() if name not in _LIMIT_NAMES}
         body = within(body, output_tokens=call.output_tokens_max, choices=call.choices)
         body["model"] = call.model
         body[self.limit_name(call.body)] = call.output_tokens_max
         if call.person:
-            known_as = dict.fromkeys(PERSON_MEMBERS, call.person) | {"prompt_cache_key": cache_key(call.person, call.cache_key)}
+            known_as = dict.fromkeys(PERSON_MEMBERS, call.person) | {
+                "prompt_cache_key": cache_key(call.person, call.cache_key)
+            }
             body.update({name: known_as[name] for name in self._person_members})
         if call.stream:
             body["stream_options"] = {**cast("Json", body.get("stream_options") or {}), "include_usage": True}
         return body
 
     def limit_name(self, asked: Mapping[str, Any]) -> str:
-        """The client's own word for the bound: old servers know only max_tokens, OpenAI's reasoning models only the other."""
+        """The client's own word for the bound: old servers know only max_tokens, OpenAI's reasoning models
+        only the other.
+        """
         if asked.get("max_tokens") is not None:
             return "max_tokens"
         if asked.get("max_completion_tokens") is not None or self.remote.origin == "https://api.openai.com":
@@ -117,12 +142,17 @@ class OpenAICompatibleProvider:
         body: Json = {"model": request.model, "input": request.texts, "encoding_format": request.encoding}
         if request.dimensions is not None:
             body["dimensions"] = request.dimensions
-        answer = await self.transport.post_json(self.remote, b"/embeddings", orjson.dumps(body), traceparent=request.traceparent)
+        answer = await self.transport.post_json(
+            self.remote, b"/embeddings", orjson.dumps(body), traceparent=request.traceparent
+        )
         data = answer.get("data")
         if not isinstance(data, list) or len(cast("list[object]", data)) != len(request.texts):
             raise AnswerBroken(f"provider {self.id} did not answer one vector per text")
         report = answer.get("usage")
-        return EmbeddingAnswer(data=cast("list[Json]", data), usage=from_openai(cast("Json", report)) if isinstance(report, dict) else None)
+        return EmbeddingAnswer(
+            data=cast("list[Json]", data),
+            usage=from_openai(cast("Json", report)) if isinstance(report, dict) else None,
+        )
 
     async def count_input_tokens(self, call: ChatCall) -> int | None:
         return None
@@ -143,6 +173,7 @@ def _model(entry: Json) -> UpstreamModel:
     created = positive(entry.get("created"))
     name = entry.get("name")
     return UpstreamModel(
-        id=entry["id"], kind=kind_of(entry["id"]), name=name if isinstance(name, str) else None, context_length=context,
+        id=entry["id"], kind=kind_of(entry["id"]), name=name if isinstance(name, str) else None,
+        context_length=context,
         output_tokens_max=output, created=created if created and created < _CREATED_MAX else None,
     )  # fmt: skip

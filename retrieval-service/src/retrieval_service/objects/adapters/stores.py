@@ -28,7 +28,9 @@ _READ_BYTES = 256 * 1024
 _LIST_ROWS = 500
 _STALLED_AFTER_S = 120  # a part has to be written in it too: two at once over a line of 0.7 Mbit/s
 _STAGED_NAME = re.compile(r".+#\d+")
-_STATUS = re.compile(r"^.*?status code: (\d{3})")  # what follows is the answer's body, in which some servers repeat the signature
+_STATUS = re.compile(
+    r"^.*?status code: (\d{3})"
+)  # what follows is the answer's body, in which some servers repeat the signature
 _CODE = re.compile(r"<Code>(\w{1,64})</Code>")
 _QUERY = re.compile(r"\?\S+")
 _REASON_CHARS_MAX = 300
@@ -39,11 +41,15 @@ log = logging.getLogger(__name__)
 
 
 def _down() -> Unavailable:
-    return Unavailable("the object store does not answer; see its log and OBJECT_STORE_URL", code="object_store_down")
+    return Unavailable(
+        "the object store does not answer; see its log and OBJECT_STORE_URL", code="object_store_down"
+    )
 
 
 def _failed(error: Exception) -> AppError:
-    """What the caller hears. The operator reads the reason in the log, without anything that was signed or sent."""
+    """What the caller hears. The operator reads the reason in the log, without anything that was signed or
+    sent.
+    """
     text = str(error)
     line = text.partition("\n")[0]
     answer, code = _STATUS.search(line), _CODE.search(text)
@@ -52,9 +58,14 @@ def _failed(error: Exception) -> AppError:
     if _FULL.search(text) or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
         return StorageFull()
     if code and code[1] == "NoSuchBucket":
-        return Unavailable("the bucket that OBJECT_STORE_URL names is not there; create it", code="object_store_down")
+        return Unavailable(
+            "the bucket that OBJECT_STORE_URL names is not there; create it", code="object_store_down"
+        )
     if answer and answer[1] in {"401", "403"}:
-        detail = "the object store refuses this service; check its keys and what they may do in the bucket of OBJECT_STORE_URL"
+        detail = (
+            "the object store refuses this service; check its keys and what they may do in the bucket of "
+            "OBJECT_STORE_URL"
+        )
         return Unavailable(detail, code="object_store_down")
     return _down()
 
@@ -111,7 +122,9 @@ class ObstoreObjects:
     async def open(self, key: str, *, start: int = 0, end: int | None = None) -> AsyncGenerator[bytes]:
         with _translated():
             if end is None:
-                found = await obstore.get_async(self._store, key, options={"range": {"offset": start}} if start else None)
+                found = await obstore.get_async(
+                    self._store, key, options={"range": {"offset": start}} if start else None
+                )
             else:
                 found = await obstore.get_async(self._store, key, options={"range": (start, end)})
 
@@ -154,7 +167,9 @@ async def _continued(head: bytes, rest: AsyncIterator[bytes]) -> AsyncGenerator[
 
 
 class _Source:
-    """Counts the bytes on their way into the store, and remembers what their reader raised: the store wraps some errors."""
+    """Counts the bytes on their way into the store, and remembers what their reader raised: the store wraps
+    some errors.
+    """
 
     def __init__(self, chunks: AsyncIterable[bytes]) -> None:
         self._chunks = chunks
@@ -221,18 +236,23 @@ def s3_objects(
 ) -> ObstoreObjects:
     """A bucket. What is None comes from the AWS_* variables and the machine's role, as in every AWS client.
 
-    `stalled_after_s`: how long the server may be silent, and the writing of one part may take. A transfer as a whole has no limit: a
-    download takes as long as its reader.
+    `stalled_after_s`: how long the server may be silent, and the writing of one part may take. A transfer as
+    a whole has no limit: a download takes as long as its reader.
     """
     options = {
         "region": region,
         "endpoint": endpoint,
         "access_key_id": access_key_id,
         "secret_access_key": secret_access_key,
-        "disable_bulk_delete": "true",  # one key at a time is deleted here, and not every server knows the bulk call
+        # One key at a time is deleted here, and not every server knows the bulk call.
+        "disable_bulk_delete": "true",
     }
     config = {name: value for name, value in options.items() if value is not None}
-    client: ClientConfig = {"connect_timeout": "5s", "read_timeout": timedelta(seconds=stalled_after_s), "timeout": "1d"}
+    client: ClientConfig = {
+        "connect_timeout": "5s",
+        "read_timeout": timedelta(seconds=stalled_after_s),
+        "timeout": "1d",
+    }
     if endpoint is not None and endpoint.startswith("http://"):
         client["allow_http"] = True
     return ObstoreObjects(

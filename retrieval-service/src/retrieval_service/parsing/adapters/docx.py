@@ -1,4 +1,6 @@
-"""DOCX: the package is opened by hand, so that no part is unpacked that is not read and none beyond its bound."""
+"""DOCX: the package is opened by hand, so that no part is unpacked that is not read and none beyond its
+bound.
+"""
 
 import re
 import zipfile
@@ -43,8 +45,17 @@ def read(source: DocumentSource) -> Iterator[Block]:
                         yield from _Paragraphs(levels).blocks(_Bounded(stream, budget))
             yield from _margins(package, sorted(filter(_MARGINS.fullmatch, names)), budget)
     except RuntimeError:  # zipfile's word for an entry with a password
-        raise DocumentRefused("encrypted", "this DOCX asks for a password; save a copy without one and upload that") from None
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError, OSError, _etree.XMLSyntaxError) as error:
+        raise DocumentRefused(
+            "encrypted", "this DOCX asks for a password; save a copy without one and upload that"
+        ) from None
+    except (
+        zipfile.BadZipFile,
+        zipfile.LargeZipFile,
+        NotImplementedError,
+        EOFError,
+        OSError,
+        _etree.XMLSyntaxError,
+    ) as error:
         if getattr(error, "code", None) == _etree.ErrorTypes.ERR_NO_MEMORY:
             raise MemoryError from None
         raise broken("DOCX") from None
@@ -55,14 +66,19 @@ def _margins(package: zipfile.ZipFile, parts: list[str], budget: "_Budget") -> I
     seen: set[str] = set()
     for part in parts:
         with package.open(part) as stream:
-            text = "\n".join(block.text for block in _Paragraphs({}).blocks(_Bounded(stream, budget)) if block.text)
+            text = "\n".join(
+                block.text for block in _Paragraphs({}).blocks(_Bounded(stream, budget)) if block.text
+            )
         if text not in seen and any(character.isalpha() for character in text):
             seen.add(text)
             yield Block(text)
 
 
 def _bomb() -> DocumentRefused:
-    return DocumentRefused("packed_too_tightly", "this DOCX unpacks to far more than a document needs; save it again in its own program")
+    return DocumentRefused(
+        "packed_too_tightly",
+        "this DOCX unpacks to far more than a document needs; save it again in its own program",
+    )
 
 
 def _check(package: zipfile.ZipFile, bytes_max: int) -> None:
@@ -70,7 +86,10 @@ def _check(package: zipfile.ZipFile, bytes_max: int) -> None:
     entries = package.infolist()
     if len(entries) > _ENTRIES_MAX or sum(entry.file_size for entry in entries) > bytes_max:
         raise _bomb()
-    if any(entry.file_size > _RATIO_FROM_BYTES and entry.file_size > _RATIO_MAX * entry.compress_size for entry in entries):
+    if any(
+        entry.file_size > _RATIO_FROM_BYTES and entry.file_size > _RATIO_MAX * entry.compress_size
+        for entry in entries
+    ):
         raise _bomb()
 
 
@@ -100,16 +119,27 @@ class _Bounded:
 
 
 def _events(stream: _Bounded, names: frozenset[str]) -> Iterator[tuple[str, str, Any]]:
-    """(event, local name, element) of Word's own elements. Raises: DocumentRefused when the XML declares a document type."""
+    """(event, local name, element) of Word's own elements. Raises: DocumentRefused when the XML declares a
+    document type.
+    """
     parser = _etree.iterparse(
-        stream, events=("start", "end"), resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True
+        stream,
+        events=("start", "end"),
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+        remove_comments=True,
     )
     first = True
     for event, element in parser:
         if first:
             first = False
             if element.getroottree().docinfo.internalDTD is not None:
-                raise DocumentRefused("unsafe_xml", "the XML in this DOCX declares entities, which no word processor does; save it again")
+                raise DocumentRefused(
+                    "unsafe_xml",
+                    "the XML in this DOCX declares entities, which no word processor does; save it again",
+                )
         tag = element.tag
         if tag == _MC_FALLBACK:
             yield event, "Fallback", element
@@ -124,12 +154,16 @@ def _attribute(element: Any, name: str) -> str | None:
 
 
 def _heading_levels(package: zipfile.ZipFile, budget: _Budget) -> dict[str, int]:
-    """Style ids of headings with their level: by name, by outline level, or as the style they are based on."""
+    """Style ids of headings with their level: by name, by outline level, or as the style they are
+    based on.
+    """
     levels: dict[str, int] = {}
     parents: dict[str, str] = {}
     style: str | None = None
     with package.open(_STYLES) as stream:
-        for event, name, element in _events(_Bounded(stream, budget), frozenset({"style", "name", "basedOn", "outlineLvl"})):
+        for event, name, element in _events(
+            _Bounded(stream, budget), frozenset({"style", "name", "basedOn", "outlineLvl"})
+        ):
             value = _attribute(element, "val")
             if name == "style":
                 style = _attribute(element, "styleId") if event == "start" else None

@@ -14,14 +14,60 @@ from retrieval_service.parsing.reading import DocumentSource
 _etree, _html = cast("Any", lxml.etree), cast("Any", lxml.html)
 
 _HIDDEN = frozenset(
-    {"script", "style", "noscript", "template", "head", "svg", "math", "iframe", "object", "embed", "canvas", "select", "datalist", "audio"}
+    {
+        "script",
+        "style",
+        "noscript",
+        "template",
+        "head",
+        "svg",
+        "math",
+        "iframe",
+        "object",
+        "embed",
+        "canvas",
+        "select",
+        "datalist",
+        "audio",
+    }
     | {"video", "map", "noframes", "title"}
 )
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 # Elements that end the block before them and begin one of their own.
 _BLOCKS = frozenset(
-    {"address", "article", "aside", "blockquote", "body", "center", "dd", "details", "dialog", "div", "dl", "dt", "fieldset", "figcaption"}
-    | {"figure", "footer", "form", "header", "hr", "html", "legend", "main", "nav", "p", "pre", "section", "summary", "table", "caption"}
+    {
+        "address",
+        "article",
+        "aside",
+        "blockquote",
+        "body",
+        "center",
+        "dd",
+        "details",
+        "dialog",
+        "div",
+        "dl",
+        "dt",
+        "fieldset",
+        "figcaption",
+    }
+    | {
+        "figure",
+        "footer",
+        "form",
+        "header",
+        "hr",
+        "html",
+        "legend",
+        "main",
+        "nav",
+        "p",
+        "pre",
+        "section",
+        "summary",
+        "table",
+        "caption",
+    }
     | {"thead", "tbody", "tfoot", "ul", "ol", *_HEADINGS}
 )
 _LINES = frozenset({"li", "tr", "br"})
@@ -33,7 +79,9 @@ def read(source: DocumentSource) -> Iterator[Block]:
     text = decode(raw, declared=declared_encoding(raw))
     if not text.strip():
         return
-    parser = _html.HTMLParser(encoding="utf-8", no_network=True, remove_comments=True, remove_pis=True, huge_tree=False)
+    parser = _html.HTMLParser(
+        encoding="utf-8", no_network=True, remove_comments=True, remove_pis=True, huge_tree=False
+    )
     root = _parse(text.encode("utf-8", errors="replace"), parser)
     yield from _Walk().blocks(root)
 
@@ -44,10 +92,16 @@ def _parse(raw: bytes, parser: Any) -> Any:
     except (_etree.ParserError, _etree.XMLSyntaxError) as error:
         if getattr(error, "code", None) == _etree.ErrorTypes.ERR_NO_MEMORY:
             raise MemoryError from None
-        raise DocumentRefused("broken", "this HTML holds nothing that could be read; save the page again and upload that copy") from None
-    # The parser drops what is nested deeper than it goes, without failing; half a page must not pass for the whole.
+        raise DocumentRefused(
+            "broken", "this HTML holds nothing that could be read; save the page again and upload that copy"
+        ) from None
+    # The parser drops what is nested deeper than it goes, without failing; half a page must not pass for the
+    # whole.
     if any("depth" in entry.message.lower() for entry in parser.error_log):
-        raise DocumentRefused("too_deep", "the elements of this HTML are nested too deeply; save the page as plain text and upload that")
+        raise DocumentRefused(
+            "too_deep",
+            "the elements of this HTML are nested too deeply; save the page as plain text and upload that",
+        )
     return root
 
 
@@ -103,7 +157,11 @@ class _Walk:
         self._parts.append(text)
 
     def _flush(self) -> Iterator[Block]:
-        text = clean("\n".join(line if self._preformatted else _squeeze(line) for line in "".join(self._parts).split("\n")))
+        text = clean(
+            "\n".join(
+                line if self._preformatted else _squeeze(line) for line in "".join(self._parts).split("\n")
+            )
+        )
         self._parts.clear()
         if text:
             yield Block(text, headings=self._headings.path)

@@ -30,7 +30,9 @@ def read(source: DocumentSource) -> Iterator[Block]:
     pages = len(document)
     if pages > source.limits.pages_max:
         raise DocumentRefused(
-            "too_many_pages", f"this PDF has {pages:,} pages, {source.limits.pages_max:,} at most can be read; split it into several files"
+            "too_many_pages",
+            f"this PDF has {pages:,} pages, {source.limits.pages_max:,} at most can be read; split it into "
+            "several files",
         )
     headings = _headings_by_page(document)
     found, path = False, ()
@@ -42,15 +44,20 @@ def read(source: DocumentSource) -> Iterator[Block]:
         yield Block(text, page=number + 1, headings=path)
         source.report(number + 1, pages)
     if not found:
-        raise DocumentRefused("no_text", "no page of this PDF holds text: it is a scan; run text recognition over it first")
+        raise DocumentRefused(
+            "no_text", "no page of this PDF holds text: it is a scan; run text recognition over it first"
+        )
 
 
 def _open(source: DocumentSource) -> Any:
-    # Opened by its plain path: the library's own way in would resolve that, and the file has no name to resolve to.
+    # Opened by its plain path: the library's own way in would resolve that, and the file has no name to
+    # resolve to.
     handle = _raw.FPDF_LoadDocument(str(source.path).encode(), None)
     if not handle:
         if _raw.FPDF_GetLastError() in (_raw.FPDF_ERR_PASSWORD, _raw.FPDF_ERR_SECURITY):
-            raise DocumentRefused("encrypted", "this PDF asks for a password; save a copy without one and upload that")
+            raise DocumentRefused(
+                "encrypted", "this PDF asks for a password; save a copy without one and upload that"
+            )
         raise broken("PDF")
     document = _pdfium.PdfDocument(handle)
     if len(document) == 0:
@@ -122,7 +129,9 @@ def _field(forms: Any, annotation: Any) -> str | None:
     if _raw.FPDFAnnot_GetSubtype(annotation) != _raw.FPDF_ANNOT_WIDGET:
         return None
     ticks = (_raw.FPDF_FORMFIELD_CHECKBOX, _raw.FPDF_FORMFIELD_RADIOBUTTON)
-    if _raw.FPDFAnnot_GetFormFieldType(forms, annotation) in ticks and not _raw.FPDFAnnot_IsChecked(forms, annotation):
+    if _raw.FPDFAnnot_GetFormFieldType(forms, annotation) in ticks and not _raw.FPDFAnnot_IsChecked(
+        forms, annotation
+    ):
         return None
     value = _string(_raw.FPDFAnnot_GetFormFieldValue, forms, annotation)
     if value in _UNSET:
@@ -137,7 +146,10 @@ def _string(get: Any, forms: Any, annotation: Any) -> str:
     if size_bytes <= 2:
         return ""
     buffer = ctypes.create_string_buffer(size_bytes)
-    if get(forms, annotation, _ctypes.cast(buffer, _ctypes.POINTER(_raw.FPDF_WCHAR)), size_bytes) > size_bytes:
+    if (
+        get(forms, annotation, _ctypes.cast(buffer, _ctypes.POINTER(_raw.FPDF_WCHAR)), size_bytes)
+        > size_bytes
+    ):
         return ""  # it was longer than a field may be, and nothing was written
     return buffer.raw.decode("utf-16-le", errors="replace").rstrip("\0").strip()
 

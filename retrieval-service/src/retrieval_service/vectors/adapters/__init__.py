@@ -1,1 +1,3 @@
-"""The vector stores themselves; each imports its library when it is opened, so that nobody pays for the others."""
+"""The vector stores themselves; each imports its library when it is opened, so that nobody pays for the
+others.
+"""

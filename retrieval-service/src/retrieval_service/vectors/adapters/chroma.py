@@ -1,7 +1,8 @@
 """Vectors in Chroma, embedded or on a server: one of its collections for each of ours.
 
-Chroma has no BM25. Each passage is stored with its words and their weights as its document, `" 123:1.52 77:0.61 "`, so that Chroma's
-own full-text filter finds the passages that hold a word, inside the scope; what they score is added up here.
+Chroma has no BM25. Each passage is stored with its words and their weights as its document, `" 123:1.52
+77:0.61 "`, so that Chroma's own full-text filter finds the passages that hold a word, inside the scope; what
+they score is added up here.
 """
 
 import math
@@ -32,7 +33,9 @@ _Where = dict[str, Any]
 class ChromaStore:
     """One thread makes all calls: Chroma's client blocks."""
 
-    def __init__(self, connect: Callable[[], ClientAPI], *, folder: Path | None, lock_wait_s: float = WAIT_S) -> None:
+    def __init__(
+        self, connect: Callable[[], ClientAPI], *, folder: Path | None, lock_wait_s: float = WAIT_S
+    ) -> None:
         """`folder` is that of an embedded store, None for a server."""
         self._owner = None if folder is None else FolderOwner(folder, wait_s=lock_wait_s)
         self._thread = StoreThread("vectors")
@@ -93,12 +96,17 @@ class _Database:
         self._opened().heartbeat()
 
     def upsert(self, collection: str, points: Sequence[Point]) -> None:
-        rows = self._opened().get_or_create_collection(collection, embedding_function=None, configuration=cast("Any", _INDEX))
+        rows = self._opened().get_or_create_collection(
+            collection, embedding_function=None, configuration=cast("Any", _INDEX)
+        )
         rows.upsert(
             ids=[str(point.id) for point in points],
             embeddings=[point.vector for point in points],
             documents=[_written(point.text) for point in points],
-            metadatas=[{"organisation_id": str(point.organisation_id), "file_id": str(point.file_id)} for point in points],
+            metadatas=[
+                {"organisation_id": str(point.organisation_id), "file_id": str(point.file_id)}
+                for point in points
+            ],
         )
 
     def delete_files(self, collection: str, file_ids: Sequence[UUID]) -> None:
@@ -113,9 +121,14 @@ class _Database:
             return []
         answer = rows.query(query_embeddings=[vector], n_results=limit, where=where, include=["distances"])
         distances = answer["distances"] or [[]]
-        return [Scored(UUID(id_), 1.0 - distance) for id_, distance in zip(answer["ids"][0], distances[0], strict=True)]
+        return [
+            Scored(UUID(id_), 1.0 - distance)
+            for id_, distance in zip(answer["ids"][0], distances[0], strict=True)
+        ]
 
-    def holding(self, scope: Scope, selection: Selection, words: Sequence[int]) -> tuple[int, list[tuple[UUID, dict[int, float]]]]:
+    def holding(
+        self, scope: Scope, selection: Selection, words: Sequence[int]
+    ) -> tuple[int, list[tuple[UUID, dict[int, float]]]]:
         """How many passages the selection has, and those with any of the words, each with its weights."""
         rows = self._collection(selection.collection)
         where = _where(scope, selection)
@@ -124,8 +137,13 @@ class _Database:
         count = len(rows.get(where=where, include=[])["ids"])
         tests: list[_Where] = [{"$contains": f" {word}:"} for word in words]
         text = tests[0] if len(tests) == 1 else {"$or": tests}
-        answer = rows.get(where=where, where_document=cast("Any", text), include=["documents"], limit=_CANDIDATES_MAX)
-        return count, [(UUID(id_), _read(text)) for id_, text in zip(answer["ids"], answer["documents"] or [], strict=True)]
+        answer = rows.get(
+            where=where, where_document=cast("Any", text), include=["documents"], limit=_CANDIDATES_MAX
+        )
+        return count, [
+            (UUID(id_), _read(text))
+            for id_, text in zip(answer["ids"], answer["documents"] or [], strict=True)
+        ]
 
     def list_files(self) -> dict[tuple[str, UUID], int]:
         found = Counter[tuple[str, UUID]]()
@@ -163,7 +181,8 @@ def _where(scope: Scope, selection: Selection) -> _Where | None:
 
 def _written(text: str) -> str:
     terms = document_terms(text)
-    return f" {' '.join(f'{index}:{weight:.6g}' for index, weight in zip(terms.indices, terms.weights, strict=True))} "
+    weights = zip(terms.indices, terms.weights, strict=True)
+    return f" {' '.join(f'{index}:{weight:.6g}' for index, weight in weights)} "
 
 
 def _read(document: str) -> dict[int, float]:
@@ -175,7 +194,9 @@ def _scores(words: Sequence[int], held: Sequence[tuple[UUID, dict[int, float]]],
     """BM25 with the rarity of words in the scope, by the formula of Lucene and Qdrant."""
     having = Counter(word for _, weights in held for word in words if word in weights)
     rarity = {word: math.log((total - having[word] + 0.5) / (having[word] + 0.5) + 1) for word in words}
-    return [Scored(id_, sum(rarity[word] * weights.get(word, 0.0) for word in words)) for id_, weights in held]
+    return [
+        Scored(id_, sum(rarity[word] * weights.get(word, 0.0) for word in words)) for id_, weights in held
+    ]
 
 
 def _best(found: Sequence[Scored], limit: int) -> list[Scored]:

@@ -26,7 +26,9 @@ def qdrant_server(url: str, api_key: SecretStr | None) -> VectorStore:
     from retrieval_service.vectors.adapters.qdrant import QdrantStore
 
     key = api_key.get_secret_value() if api_key else None
-    return QdrantStore(lambda: AsyncQdrantClient(url=url, api_key=key, timeout=_SERVER_TIMEOUT_S, check_compatibility=False))
+    return QdrantStore(
+        lambda: AsyncQdrantClient(url=url, api_key=key, timeout=_SERVER_TIMEOUT_S, check_compatibility=False)
+    )
 
 
 def chroma(folder: Path, url: str | None, *, lock_wait_s: float = WAIT_S) -> VectorStore:
@@ -35,7 +37,8 @@ def chroma(folder: Path, url: str | None, *, lock_wait_s: float = WAIT_S) -> Vec
         from retrieval_service.vectors.adapters.chroma import ChromaStore
     except ImportError:
         raise SettingsError(
-            "VECTOR_DB=chroma needs its library: `make run` installs it, and so do `uv sync --extra chroma` and `pip install chromadb`"
+            "VECTOR_DB=chroma needs its library: `make run` installs it, and so do `uv sync --extra chroma` "
+            "and `pip install chromadb`"
         ) from None
     import chromadb
     from chromadb.config import Settings
@@ -43,15 +46,23 @@ def chroma(folder: Path, url: str | None, *, lock_wait_s: float = WAIT_S) -> Vec
     settings = Settings(anonymized_telemetry=False)
     if url is None:
         own = folder / "chroma"
-        return ChromaStore(lambda: chromadb.PersistentClient(str(own), settings=settings), folder=own, lock_wait_s=lock_wait_s)
+        return ChromaStore(
+            lambda: chromadb.PersistentClient(str(own), settings=settings),
+            folder=own,
+            lock_wait_s=lock_wait_s,
+        )
     parts = urlsplit(url)
     tls = parts.scheme == "https"
     port = parts.port or (443 if tls else 8000)
-    return ChromaStore(lambda: chromadb.HttpClient(parts.hostname or "", port, ssl=tls, settings=settings), folder=None)
+    return ChromaStore(
+        lambda: chromadb.HttpClient(parts.hostname or "", port, ssl=tls, settings=settings), folder=None
+    )
 
 
 def plugged_in(name: str) -> VectorStore | None:
-    """A store of another package, which gives it a name in the entry-point group `atrium.vector_stores`: a class without arguments."""
+    """A store of another package, which gives it a name in the entry-point group `atrium.vector_stores`: a
+    class without arguments.
+    """
     from importlib.metadata import entry_points
 
     found = next(iter(entry_points(group="atrium.vector_stores", name=name)), None)

@@ -1,4 +1,6 @@
-"""Vectors in a folder that this process owns, by qdrant-edge. Why and how far: docs/decisions/0011-vector-stores.md."""
+"""Vectors in a folder that this process owns, by qdrant-edge. Why and how far:
+docs/decisions/0011-vector-stores.md.
+"""
 
 import shutil
 from collections.abc import Iterable, Sequence
@@ -27,19 +29,31 @@ from qdrant_edge import (
 )
 from qdrant_edge import Point as EdgePoint
 
-from retrieval_service.vectors.adapters.places import BM25, COLLECTION, DENSE, FILE, PART, WHOLE, payload, wanted
+from retrieval_service.vectors.adapters.places import (
+    BM25,
+    COLLECTION,
+    DENSE,
+    FILE,
+    PART,
+    WHOLE,
+    payload,
+    wanted,
+)
 from retrieval_service.vectors.adapters.sparse import document_terms, query_terms
 from retrieval_service.vectors.owner import WAIT_S, FolderOwner
 from retrieval_service.vectors.port import DIMENSIONS, Point, Scope, Scored, Vector
 from retrieval_service.vectors.thread import StoreThread
 
-# The library keeps the interpreter lock during a call, so the event loop waits as well: 64 points are about 10 ms.
+# The library keeps the interpreter lock during a call, so the event loop waits as well: 64 points are about
+# 10 ms.
 _UPSERT_POINTS = 64
 _FACETS_MAX = 1_000_000
 
 
 class EdgeStore:
-    """One shard for everything, used by one thread. It is never optimised while it serves: exact search needs no index."""
+    """One shard for everything, used by one thread. It is never optimised while it serves: exact search needs
+    no index.
+    """
 
     def __init__(self, folder: Path, *, lock_wait_s: float = WAIT_S) -> None:
         self._owner = FolderOwner(folder, wait_s=lock_wait_s)
@@ -48,7 +62,8 @@ class EdgeStore:
 
     async def open(self) -> None:
         """Raises: VectorStoreTakenError; VectorStoreUnavailable when what is on disk cannot be read."""
-        # First the lock: a second process that merely opens a shard leaves it unreadable, although it is refused.
+        # First the lock: a second process that merely opens a shard leaves it unreadable, although it is
+        # refused.
         await self._owner.acquire()
         await self._thread.run(self._shard.open)
 
@@ -115,14 +130,18 @@ class _Shard:
         if self._shard is None or within is None:
             return []
         nearest = Query.Nearest(vector.tolist(), using=DENSE)
-        return _found(self._shard, QueryRequest(limit=limit, query=nearest, filter=within, params=SearchParams(exact=True)))
+        return _found(
+            self._shard,
+            QueryRequest(limit=limit, query=nearest, filter=within, params=SearchParams(exact=True)),
+        )
 
     def search_bm25(self, scope: Scope, query: str, limit: int) -> list[Scored]:
         within, terms = _filter(scope), query_terms(query)
         if self._shard is None or within is None or not terms.indices:
             return []
         sparse = Query.Nearest(SparseVector(terms.indices, terms.weights), using=BM25)
-        # How rare a word is counts within the scope: what others have written must not show in anyone's ranking.
+        # How rare a word is counts within the scope: what others have written must not show in anyone's
+        # ranking.
         params = SearchParams(idf=IdfParams(corpus=within))
         return _found(self._shard, QueryRequest(limit=limit, query=sparse, filter=within, params=params))
 
@@ -132,7 +151,9 @@ class _Shard:
         found: dict[tuple[str, UUID], int] = {}
         for collection in self._shard.facet(FacetRequest(COLLECTION, limit=_FACETS_MAX, exact=True)).hits:
             within = Filter(must=[_any(COLLECTION, [str(collection.value)])])
-            for file in self._shard.facet(FacetRequest(FILE, limit=_FACETS_MAX, exact=True, filter=within)).hits:
+            for file in self._shard.facet(
+                FacetRequest(FILE, limit=_FACETS_MAX, exact=True, filter=within)
+            ).hits:
                 found[str(collection.value), UUID(str(file.value))] = file.count
         return found
 
@@ -161,7 +182,11 @@ def _created(path: Path) -> EdgeShard:
 
 def _edge_point(point: Point) -> EdgePoint:
     terms = document_terms(point.text)
-    return EdgePoint(point.id, {DENSE: point.vector.tolist(), BM25: SparseVector(terms.indices, terms.weights)}, payload(point))
+    return EdgePoint(
+        point.id,
+        {DENSE: point.vector.tolist(), BM25: SparseVector(terms.indices, terms.weights)},
+        payload(point),
+    )
 
 
 def _filter(scope: Scope) -> Filter | None:

@@ -1,7 +1,7 @@
 """What a point carries besides its vectors in the Qdrant family, and how a scope becomes one condition.
 
-Each condition costs about as much as the search itself (20,000 points: 7 ms with one, 24 ms with two), so organisation, collection and
-file are joined into one value, and a scope is a list of such values.
+Each condition costs about as much as the search itself (20,000 points: 7 ms with one, 24 ms with two), so
+organisation, collection and file are joined into one value, and a scope is a list of such values.
 """
 
 import hashlib
@@ -29,8 +29,14 @@ class Wanted:
 def wanted(scope: Scope) -> Wanted:
     """Everything of some collections, certain files of others."""
     return Wanted(
-        whole=[_joined(scope.organisation_id, one.collection) for one in scope.selections if one.file_ids is None],
-        part=[_joined(scope.organisation_id, one.collection, file_id) for one in scope.selections for file_id in one.file_ids or ()],
+        whole=[
+            _joined(scope.organisation_id, one.collection) for one in scope.selections if one.file_ids is None
+        ],
+        part=[
+            _joined(scope.organisation_id, one.collection, file_id)
+            for one in scope.selections
+            for file_id in one.file_ids or ()
+        ],
     )
 
 

@@ -9,7 +9,16 @@ from uuid import UUID
 from qdrant_client import AsyncQdrantClient, models
 from qdrant_client.http.exceptions import ApiException, UnexpectedResponse
 
-from retrieval_service.vectors.adapters.places import BM25, COLLECTION, DENSE, FILE, PART, WHOLE, payload, wanted
+from retrieval_service.vectors.adapters.places import (
+    BM25,
+    COLLECTION,
+    DENSE,
+    FILE,
+    PART,
+    WHOLE,
+    payload,
+    wanted,
+)
 from retrieval_service.vectors.adapters.sparse import document_terms, query_terms
 from retrieval_service.vectors.errors import VectorStoreUnavailable
 from retrieval_service.vectors.port import DIMENSIONS, Point, Scope, Scored, Vector
@@ -41,7 +50,9 @@ class QdrantStore:
         self._making = asyncio.Lock()
 
     async def open(self) -> None:
-        """A server that is away now is asked again at first use. Raises: VectorStoreTakenError in local mode."""
+        """A server that is away now is asked again at first use. Raises: VectorStoreTakenError in
+        local mode.
+        """
         try:
             await self._opened()
         except VectorStoreUnavailable:
@@ -61,7 +72,9 @@ class QdrantStore:
         client = await self._opened()
         for at in range(0, len(points), _UPSERT_POINTS):
             async with _translated():
-                await client.upsert(NAME, [_point(point) for point in points[at : at + _UPSERT_POINTS]], wait=True)
+                await client.upsert(
+                    NAME, [_point(point) for point in points[at : at + _UPSERT_POINTS]], wait=True
+                )
 
     async def delete_files(self, collection: str, file_ids: Sequence[UUID]) -> None:
         if not file_ids:
@@ -100,12 +113,23 @@ class QdrantStore:
             return (await client.facet(NAME, key, facet_filter=within, limit=_FACETS_MAX, exact=True)).hits
 
     async def _found(
-        self, query: list[float] | models.SparseVector, using: str, within: models.Filter, limit: int, params: models.SearchParams
+        self,
+        query: list[float] | models.SparseVector,
+        using: str,
+        within: models.Filter,
+        limit: int,
+        params: models.SearchParams,
     ) -> list[Scored]:
         client = await self._opened()
         async with _translated():
             answer = await client.query_points(
-                NAME, query, using=using, query_filter=within, limit=limit, search_params=params, with_payload=False
+                NAME,
+                query,
+                using=using,
+                query_filter=within,
+                limit=limit,
+                search_params=params,
+                with_payload=False,
             )
         return [Scored(UUID(str(row.id)), row.score) for row in answer.points]
 
@@ -150,13 +174,17 @@ async def _ensure_collection(client: AsyncQdrantClient) -> None:
 def _point(point: Point) -> models.PointStruct:
     terms = document_terms(point.text)
     sparse = models.SparseVector(indices=terms.indices, values=terms.weights)
-    return models.PointStruct(id=str(point.id), vector={DENSE: point.vector.tolist(), BM25: sparse}, payload=dict(payload(point)))
+    return models.PointStruct(
+        id=str(point.id), vector={DENSE: point.vector.tolist(), BM25: sparse}, payload=dict(payload(point))
+    )
 
 
 def _filter(scope: Scope) -> models.Filter | None:
     """None when the scope is empty."""
     values = wanted(scope)
-    conditions: list[models.Condition] = [_any(key, of_key) for key, of_key in ((WHOLE, values.whole), (PART, values.part)) if of_key]
+    conditions: list[models.Condition] = [
+        _any(key, of_key) for key, of_key in ((WHOLE, values.whole), (PART, values.part)) if of_key
+    ]
     return models.Filter(should=conditions) if conditions else None
 
 

@@ -15,7 +15,9 @@ class Terms:
     weights: list[float]
 
 
-_ENCODER = Bm25(Bm25Config(k=lexicon.SATURATION, b=lexicon.LENGTH_SHARE, avg_len=lexicon.LENGTH_WORDS, ascii_folding=True))
+_ENCODER = Bm25(
+    Bm25Config(k=lexicon.SATURATION, b=lexicon.LENGTH_SHARE, avg_len=lexicon.LENGTH_WORDS, ascii_folding=True)
+)
 
 
 def document_terms(text: str) -> Terms:
