@@ -225,7 +225,7 @@ async def test_a_stop_before_the_answer_begins_costs_what_billing_says(
 
     others.plans += [never_begins]
     async with person.stream("a0000000-0000-4000-8000-00000000a001") as (run_id, _):
-        await asyncio.wait_for(asked.wait(), 10)
+        await asyncio.wait_for(asked.wait(), 20)
         await person.http.post(f"/api/v1/agents/runs/{run_id}/cancel")
     run = await person.until_status(run_id, "stopped")
     assert (run["usage"]["cost_nano"], len(others.charges)) == (30, 1)

@@ -45,7 +45,7 @@ async def test_many_readers_of_another_process_run_cost_one_look(
         await person.until_status(run_id, "complete")
         await streams.look()
         monkeypatch.setattr(event_repository, "read", _never)
-        seen = await asyncio.wait_for(asyncio.gather(*readers), 10)
+        seen = await asyncio.wait_for(asyncio.gather(*readers), 20)
     monkeypatch.undo()
     whole = b"".join([frame async for frame in streams.follow(UUID(run_id), 0)])
     assert set(seen) == {whole}
@@ -82,7 +82,7 @@ async def test_an_id_beyond_a_running_run_does_not_keep_its_readers_waiting(
         ahead = asyncio.ensure_future(person.events(run_id, 500))
         await asyncio.sleep(0.2)
         more.set()
-        seen = await asyncio.wait_for(ahead, 5)
+        seen = await asyncio.wait_for(ahead, 20)
     assert [event.event for event in seen] == ["usage", "done"]
 
 
@@ -107,7 +107,7 @@ async def test_a_slow_reader_of_an_own_run_is_told_its_end_at_once(
             return UUID(run_id) not in live.runs
 
         await play.until(left)
-        rest = await asyncio.wait_for(_rest(reader), 5)
+        rest = await asyncio.wait_for(_rest(reader), 20)
     assert b"event: delta" in begun
     assert b"event: done" in rest
 

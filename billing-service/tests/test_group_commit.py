@@ -64,7 +64,7 @@ def ask(recorder):
 
 
 async def reach(recorder: Recorder, batches: int) -> None:
-    async with recorder.arrived, asyncio.timeout(10):
+    async with recorder.arrived, asyncio.timeout(20):
         await recorder.arrived.wait_for(lambda: len(recorder.batches) >= batches)
 
 

@@ -35,7 +35,7 @@ async def _announce(admin: Any, topic: str, **payload: Any) -> float:
 async def _heard(*services: Any) -> None:
     """Until every process listens."""
     for service in services:
-        await asyncio.wait_for(service.app.state.access.listening.wait(), 10)
+        await asyncio.wait_for(service.app.state.access.listening.wait(), 20)
 
 
 async def test_a_suspended_persons_replies_end_in_every_process(

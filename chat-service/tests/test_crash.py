@@ -79,7 +79,7 @@ async def test_a_process_that_dies_before_the_answer_begins_leaves_its_cost_to_o
     chat = await writer.new_chat()
     async with writer.events("POST", f"/api/v1/chats/{chat}/messages", json={"content": "hi"}) as events:
         reply = (await anext(events)).data["reply_id"]
-        await asyncio.wait_for(asked.wait(), 10)
+        await asyncio.wait_for(asked.wait(), 20)
         dying.signal(signal.SIGKILL)
     (dispatch,) = suite.asked_ids
     suite.recorded[dispatch] = {
@@ -140,7 +140,7 @@ async def test_a_process_that_stalled_past_its_lease_writes_nothing_more(
         reply = seen[0].data["reply_id"]
         stored = await reader.until_ended(chat, reply)
         stalling.signal(signal.SIGCONT)
-        await asyncio.wait_for(reading, 15)
+        await asyncio.wait_for(reading, 20)
     assert stored["status"] == "interrupted"
     assert await reader.message(chat, reply) == stored
     assert seen[-1].data["status"] == "interrupted"

@@ -21,7 +21,7 @@ async def test_a_reason_that_no_text_can_hold_ends_the_reply_all_the_same(
     user: Any, suite: Any, play: Any, word: str
 ) -> None:
     suite.default = play.says("so far", reason=word)
-    events = await asyncio.wait_for(user.say(await user.new_chat()), 10)
+    events = await asyncio.wait_for(user.say(await user.new_chat()), 20)
     message = await _reply(user, events)
     assert (message["status"], message["content"]) == ("complete", "so far")
     assert message["finish_reason"] == {"half \ud800": "half \ufffd", "nul\x00": "nul"}[word]

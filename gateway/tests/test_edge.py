@@ -169,7 +169,7 @@ async def test_the_metrics_port_passes_from_one_process_to_its_successor(start_g
             await stack.enter_async_context(
                 start_gateway(metrics_port=port)
             )  # starts although the port is taken
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             while not await answers(http, f"http://127.0.0.1:{port}/metrics"):  # noqa: ASYNC110 - the port is the operating system's
                 await asyncio.sleep(0.05)
 

@@ -113,7 +113,7 @@ async def test_another_gateway_process_hears_a_revocation(start_gateway: StartGa
     async with start_gateway() as first, start_gateway(first.database) as second:
         person = await first.sign_up("ada")
         made = (await person.post("/api/v1/auth/api-keys", {"name": "robot"})).json()
-        await asyncio.wait_for(second.state.listener.listening.wait(), 5)
+        await asyncio.wait_for(second.state.listener.listening.wait(), 20)
 
         async def status_at_second(credential: str) -> int:
             async with second.client() as http:
@@ -136,7 +136,7 @@ async def test_another_gateway_process_hears_a_revocation(start_gateway: StartGa
 
 async def test_after_a_gap_in_listening_nothing_is_remembered(gateway: Gateway, admin: Person) -> None:
     memory, listener = gateway.state.authenticator.memory, gateway.state.listener
-    await asyncio.wait_for(listener.listening.wait(), 5)
+    await asyncio.wait_for(listener.listening.wait(), 20)
     assert (await admin.get("/api/v1/auth/me")).status_code == 200
     assert len(memory) == 1
     epoch = memory.epoch

@@ -99,7 +99,7 @@ async def test_what_has_not_been_answered_is_refused(streaming: Gateway) -> None
     waiting = asyncio.ensure_future(member.get("/api/v1/chats?late"))
     await asyncio.sleep(0.2)
     await suspend(admin, member.user)
-    answer = await asyncio.wait_for(waiting, 2)
+    answer = await asyncio.wait_for(waiting, 20)
     assert (answer.status_code, answer.json()["code"]) == (403, "account_suspended")
 
 
@@ -127,15 +127,17 @@ async def test_other_services_hear_of_it_within_a_second_and_again(
     gateway: Gateway, admin: Person, member: Person
 ) -> None:
     async with heard(gateway) as found:
+        begun = time.monotonic()
         await suspend(admin, member.user)
-        first = await asyncio.wait_for(found.get(), 1)
+        first = await asyncio.wait_for(found.get(), 20)
+        assert is_within(time.monotonic() - begun, 1)
         assert first["topic"] == "account.suspended"
         payload = first["payload"]
         assert payload["user_id"] == member.user["id"]
         assert (payload["organisation_id"], payload["role"]) == (member.user["organisation_id"], "user")
         assert payload["at"]
         assert await gateway.state.announcements.repeat() == 1
-        assert (await asyncio.wait_for(found.get(), 1))["id"] == first["id"]
+        assert (await asyncio.wait_for(found.get(), 20))["id"] == first["id"]
         await admin.patch(f"/api/v1/admin/users/{member.user['id']}", {"status": "active"})
         assert await gateway.state.announcements.repeat() == 0
 
@@ -151,14 +153,14 @@ async def test_a_changed_role_and_a_revoked_key_are_heard_too(
 
     subscriber = access_subscriber(gateway.database.app_url, service="chat", end_work=end_work)
     subscriber.start()
-    await asyncio.wait_for(subscriber.listening.wait(), 5)
+    await asyncio.wait_for(subscriber.listening.wait(), 20)
     await admin.patch(f"/api/v1/admin/users/{member.user['id']}", {"role": "pending"})
-    changed = await asyncio.wait_for(ends.get(), 1)
+    changed = await asyncio.wait_for(ends.get(), 20)
     assert (changed.user_id, str(changed.role)) == (UUID(member.user["id"]), "pending")
     await admin.patch(f"/api/v1/admin/users/{member.user['id']}", {"role": "user"})
-    await asyncio.wait_for(ends.get(), 1)
+    await asyncio.wait_for(ends.get(), 20)
     await member.delete(f"/api/v1/auth/api-keys/{made['id']}")
-    assert (await asyncio.wait_for(ends.get(), 1)).key_id == UUID(made["id"])
+    assert (await asyncio.wait_for(ends.get(), 20)).key_id == UUID(made["id"])
     assert await gateway.state.announcements.repeat() == 2
     await subscriber.close()
 
@@ -181,13 +183,13 @@ async def test_a_deleted_account_is_announced_for_as_long_as_its_event_is_kept(
 ) -> None:
     async with heard(gateway) as found:
         assert (await admin.delete(f"/api/v1/admin/users/{member.user['id']}")).status_code == 204
-        first = await asyncio.wait_for(found.get(), 1)
+        first = await asyncio.wait_for(found.get(), 20)
         assert (first["topic"], first["payload"]["user_id"]) == ("account.deleted", member.user["id"])
         await gateway.fetch(
             "UPDATE outbox SET id = uuidv7(interval '-6 days'), created_at = now() - interval '6 days'"
         )
         assert await gateway.state.announcements.repeat() == 1
-        assert (await asyncio.wait_for(found.get(), 1))["payload"] == first["payload"]
+        assert (await asyncio.wait_for(found.get(), 20))["payload"] == first["payload"]
 
 
 async def test_a_deleted_persons_stream_ends_at_once_and_says_why(streaming: Gateway) -> None:

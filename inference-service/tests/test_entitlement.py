@@ -78,7 +78,7 @@ async def test_who_loses_access_has_streams_ended_and_settled(
 
     reading = [asyncio.ensure_future(read(each)) for each in (person, other)]
     await eventually(lambda: provider.running == 2)
-    await asyncio.wait_for(running.app.state.access.listening.wait(), 10)
+    await asyncio.wait_for(running.app.state.access.listening.wait(), 20)
     pool = running.app.state.settlements._pool
     for topic, payload in (
         ("account.suspended", {"user_id": str(person.user_id)}),
@@ -86,7 +86,7 @@ async def test_who_loses_access_has_streams_ended_and_settled(
     ):
         message = json.dumps({"id": str(uuid7()), "topic": topic, "payload": payload})
         await pool.execute("SELECT pg_notify('atrium_access', $1)", message)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         suspended, revoked = await asyncio.gather(*reading)
     assert "account_suspended" in suspended
     assert "key_revoked" in revoked

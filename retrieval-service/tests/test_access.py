@@ -33,7 +33,7 @@ async def world(
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def service(world: World) -> AsyncGenerator[Service]:
     async with world.service(ingestion_concurrency=1) as running:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             await running.state.access.listening.wait()
         yield running
 

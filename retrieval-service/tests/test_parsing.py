@@ -411,7 +411,7 @@ async def test_the_process_ends_with_the_service(embedding_model_folder: Path, t
         await asyncio.sleep(0.5)
         assert process.returncode is None
         process.stdin.close()
-        assert await asyncio.wait_for(process.wait(), 10) == 1
+        assert await asyncio.wait_for(process.wait(), 20) == 1
 
 
 def _job(folder: Path, fd: int) -> ParseJob:

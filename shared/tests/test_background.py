@@ -93,7 +93,7 @@ async def test_a_job_that_meets_an_outage_says_so_once_and_goes_on(caplog: pytes
     job = Periodic("ticks", 0, work)
     with caplog.at_level(logging.WARNING):
         job.start()
-        await asyncio.wait_for(enough.wait(), 10)
+        await asyncio.wait_for(enough.wait(), 20)
         await job.close()
     assert [record.getMessage() for record in caplog.records] == [
         "periodic job ticks cannot reach what it needs; it tries again"
@@ -113,7 +113,7 @@ async def test_a_job_that_fails_for_another_reason_is_logged_each_time(
 
     job = Periodic("ticks", 0, work)
     job.start()
-    await asyncio.wait_for(failed.wait(), 10)
+    await asyncio.wait_for(failed.wait(), 20)
     await job.close()
     assert len(logged(caplog)) >= 2
 

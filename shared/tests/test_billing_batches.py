@@ -69,7 +69,7 @@ class Billing:
         return self.refusals.get(dispatch_id, (200, {"of": dispatch_id}))
 
     async def called(self, count: int) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             async with self.arrived:
                 await self.arrived.wait_for(lambda: len(self.calls) >= count)
 

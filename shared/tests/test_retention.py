@@ -106,7 +106,7 @@ async def test_while_one_process_purges_another_does_not_wait_for_it(
         await session.execute(
             text("SELECT pg_advisory_xact_lock(hashtext('purge:' || current_schema() || ':' || 'thing'))")
         )
-        assert await asyncio.wait_for(retention(things(databases[1])).run(), 5) == {}
+        assert await asyncio.wait_for(retention(things(databases[1])).run(), 20) == {}
     assert await retention(things(databases[1])).run() == {"thing": OLD}
 
 
@@ -123,7 +123,7 @@ async def test_a_process_that_dies_in_a_batch_has_deleted_nothing_of_it(
     blocked = (
         "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     )
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         while True:
             if pids := await left(url, blocked):
                 break

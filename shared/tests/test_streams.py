@@ -88,7 +88,7 @@ async def test_a_reader_that_takes_nothing_is_cut_off_and_counted_no_more(reads:
     ):
         if reads:
             assert len(await answer.aread()) == frames_max * 10_008
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             await closed.wait()
         if not reads:
             with pytest.raises(httpx.RemoteProtocolError):

@@ -121,7 +121,7 @@ async def test_a_first_use_by_many_is_one_look_and_nobody_gets_less(tokens: Serv
     inference.going_on.clear()
     async with asking(inference, tokens) as asked:
         calls = asyncio.gather(*(asked.prompt_tokens(make_principal(), "small") for _ in range(20)))
-        await asyncio.wait_for(inference.reached.wait(), 5)
+        await asyncio.wait_for(inference.reached.wait(), 20)
         inference.going_on.set()
         assert await calls == [1536] * 20
     assert len(inference.asked) == 1

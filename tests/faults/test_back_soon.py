@@ -1,6 +1,6 @@
 """How long each service is away when it is killed, frozen or restarted, seen by people at port 8000."""
 
-import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,15 +14,13 @@ import httpx
 import pytest
 from suite.people import Person
 from suite.stack import Stack
-from suite.waiting import until
+from suite.waiting import is_within, until
 
 pytestmark = [pytest.mark.faults, pytest.mark.e2e, pytest.mark.timeout(240)]
 
-KILLED_AWAY_MAX_S = 3.5
+KILLED_AWAY_MAX_S = 4.0
 FROZEN_AWAY_MAX_S = 15.0
-RESTARTED_AWAY_MAX_S = 0.5
-ANSWER_MAX_S = 10.0
-SLACK_S = 0.5  # of the one who asks, who is a process on a busy machine too
+ANSWER_MAX_S = 10.5
 
 # A route of each service that needs its database.
 ROUTES = {
@@ -92,12 +90,11 @@ def healthy(stack: Stack) -> Iterator[None]:
 
 @pytest.mark.parametrize("name", ROUTES)
 def test_a_killed_service_answers_again_within_seconds(stack: Stack, person: Person, name: str) -> None:
-    busy = busyness()
     with asking(person, ROUTES[name]) as seen:
         pid = stack.kill(name)
         stack.wait_back(name, pid)
-    assert seen.away_s < KILLED_AWAY_MAX_S * busy + SLACK_S, seen
-    assert seen.waited_s < ANSWER_MAX_S + SLACK_S, seen
+    assert is_within(seen.away_s, KILLED_AWAY_MAX_S), seen
+    assert is_within(seen.waited_s, ANSWER_MAX_S), seen
 
 
 @pytest.mark.parametrize("name", ["chat-service", "gateway"])
@@ -105,30 +102,22 @@ def test_a_frozen_service_is_replaced_and_nobody_waits_long(stack: Stack, person
     with asking(person, ROUTES[name]) as seen:
         pid = stack.kill(name, signal.SIGSTOP)
         began = time.monotonic()
-        stack.wait_ready(name, not_pid=pid, timeout_s=FROZEN_AWAY_MAX_S)
-        assert time.monotonic() - began < FROZEN_AWAY_MAX_S
+        stack.wait_back(name, pid)
+        assert is_within(time.monotonic() - began, FROZEN_AWAY_MAX_S)
     if name != "gateway":  # nobody else can answer in its place
-        assert seen.waited_s < ANSWER_MAX_S + SLACK_S, seen
+        assert is_within(seen.waited_s, ANSWER_MAX_S), seen
 
 
 @pytest.mark.parametrize("name", ROUTES)
 def test_a_restarted_service_is_not_missed(stack: Stack, person: Person, name: str) -> None:
-    busy = busyness()
+    """Nobody waits for the new process to start: the old one answers until it is ready."""
     with asking(person, ROUTES[name]) as seen:
         command = [sys.executable, "-m", "atrium_local", "restart", name]
         done = subprocess.run(
             command, env=stack.environment, capture_output=True, text=True, timeout=120, check=False
         )
         assert (done.returncode, done.stderr) == (0, ""), done.stdout
-        assert f"{name} is a new process" in done.stdout
-    assert seen.away_s < RESTARTED_AWAY_MAX_S * busy + SLACK_S, (seen, busy)
-
-
-def busyness() -> float:
-    """How many times longer than its own work something takes here and now: the figures are for a machine
-    that does nothing else.
-    """
-    began = time.monotonic()
-    pid = os.posix_spawn(sys.executable, [sys.executable, "-c", "import chat_service.main"], os.environ)
-    _, _, used = os.wait4(pid, 0)
-    return max(1.0, (time.monotonic() - began) / (used.ru_utime + used.ru_stime))
+        replaced = re.search(rf"{name} is a new process after ([0-9.]+) s", done.stdout)
+        assert replaced, done.stdout
+    assert not seen.failures
+    assert seen.away_s < float(replaced[1]) / 2, (seen, done.stdout)

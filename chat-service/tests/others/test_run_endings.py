@@ -181,7 +181,7 @@ async def test_a_suspended_persons_run_is_cancelled_and_its_reply_ends(
     start: Any, others: Any, script: Any, play: Any, admin: Any
 ) -> None:
     service = await start(agent_stop_wait_s=60)
-    await asyncio.wait_for(service.app.state.access.listening.wait(), 10)
+    await asyncio.wait_for(service.app.state.access.listening.wait(), 20)
     user = service.user()
     others.script = script.answers("so far", until=asyncio.Event())
     chat = await user.new_chat(agent_id=others.add_agent(user))
@@ -196,7 +196,7 @@ async def test_a_suspended_persons_run_is_cancelled_and_its_reply_ends(
         await admin.execute(
             "SELECT pg_notify($1, $2)", ACCESS_CHANNEL, orjson.dumps(event, default=str).decode()
         )
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(20):
             message = await user.until_ended(chat, reply)
     # Whichever is first: this service ends its reply, or the run it cancelled ends.
     assert (message["status"], message["content"], message["finish_reason"]) == (

@@ -174,7 +174,7 @@ async def raw(port: int, data: bytes, *, answers: int = 1, quiet_s: float = 0) -
     writer.write(data)
     received = b""
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             while _whole_answers(received) < answers and (piece := await reader.read(65536)):
                 received += piece
         with suppress(TimeoutError):

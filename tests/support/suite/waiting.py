@@ -1,6 +1,4 @@
-"""Waiting for something that happens in another process, with a deadline, and figures that hold on a busy
-machine too.
-"""
+"""Waiting for what happens in another process, with a deadline; figures that hold on a busy machine too."""
 
 import os
 import sys
@@ -12,31 +10,36 @@ T = TypeVar("T")
 
 
 def until(probe: Callable[[], T], *, within_s: float, what: str, every_s: float = 0.05) -> T:
-    """The first truthy result of `probe`. Raises: AssertionError naming `what` and the last result."""
-    deadline = time.monotonic() + within_s
+    """The first truthy result of `probe`; a slow machine has as many times `within_s` as it is slower.
+
+    Raises: AssertionError naming `what` and the last result.
+    """
+    began, patience_s, slow = time.monotonic(), within_s, False
     while True:
         result = probe()
         if result:
             return result
-        if time.monotonic() > deadline:
-            raise AssertionError(f"{what}: not within {within_s} s; last seen {result!r}")
+        if time.monotonic() > began + patience_s:
+            if slow:
+                raise AssertionError(f"{what}: not within {patience_s:.0f} s; last seen {result!r}")
+            patience_s, slow = within_s * slowness(), True
         time.sleep(every_s)
 
 
+QUIET_S = 0.16
+"""How long the work below takes on the machine that the figures are from, when it does nothing else."""
+
+
 def slowness() -> float:
-    """How many times longer than its own work something takes here and now; 1 on a machine that does nothing
-    else.
-    """
+    """How many times longer something takes here and now than on that machine; at least 1."""
     began = time.monotonic()
     pid = os.posix_spawn(sys.executable, [sys.executable, "-c", "sum(range(5_000_000))"], os.environ)
     _, _, used = os.wait4(pid, 0)
-    now = (time.monotonic() - began) / (used.ru_utime + used.ru_stime)
-    of_the_last_minute = os.getloadavg()[0] / (os.cpu_count() or 1)
-    return max(1.0, now, of_the_last_minute)
+    took_s, own_s = time.monotonic() - began, used.ru_utime + used.ru_stime
+    load = os.getloadavg()[0] / (os.cpu_count() or 1)  # of the last minute
+    return max(1.0, took_s / QUIET_S, own_s / QUIET_S * load)
 
 
 def is_within(took_s: float, quiet_s: float) -> bool:
-    """Whether it took at most `quiet_s`, the figure of a quiet machine, times what this machine needs more
-    than that one.
-    """
+    """Whether it took at most `quiet_s`, the figure of a quiet machine, times how much slower it is here."""
     return took_s <= quiet_s or took_s <= quiet_s * slowness()

@@ -7,7 +7,8 @@ from shared.auth.guards import require
 from shared.auth.permissions import Permission
 from shared.auth.principal import Principal
 
-from gateway_service.limits.credentials import CredentialLimits, Tries, client_address
+from gateway_service.limits.credentials import CredentialLimits, client_address
+from gateway_service.limits.tries import Tries
 from gateway_service.people.account import Account
 from gateway_service.people.schemas import User
 from gateway_service.sessions.cookies import known_device, set_device_cookie, set_refresh_cookie
