@@ -1,11 +1,19 @@
 """POST /internal/v1/reservations/batch: entries share the call and its transaction, and nothing else."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from shared.contracts.billing import BATCH_ENTRIES_MAX, BatchAnswers, Release, Reservation, Settlement
+from shared.contracts.billing import (
+    BATCH_ENTRIES_MAX,
+    UNDECIDED,
+    BatchAnswers,
+    Release,
+    Reservation,
+    Settlement,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -200,3 +208,46 @@ async def test_each_entry_has_its_own_access_line(billing, tenant, capfd):
     lines = [line for line in capfd.readouterr().err.splitlines() if "request-number-" in line]
     assert ['"status":200' in lines[0], '"status":404' in lines[1]] == [True, True]
     assert "/internal/v1/reservations/{request_id}/settle" in lines[1]
+
+
+async def test_an_organisation_whose_wallet_is_locked_keeps_nobody_else_waiting(
+    billing, tenant, new_tenant, broken_invariants
+):
+    stuck = new_tenant()
+    assert (await send(billing, reserve(stuck)))[0][0] == 200
+    late, before, after = reserve(stuck), reserve(tenant), reserve(tenant)
+    async with billing.pool.acquire() as connection, connection.transaction():
+        await connection.execute(
+            "SELECT FROM account a JOIN book k ON k.wallet_id = a.id WHERE k.organisation_id = $1"
+            " FOR UPDATE OF a",
+            stuck.organisation_id,
+        )
+        answers = await send(billing, before, late, reserve(stuck), after)
+        assert [status for status, _ in answers] == [200, 503, 503, 200]
+        assert answers[1][1]["code"] == UNDECIDED
+        alone = asyncio.ensure_future(billing.reserve(stuck, request_id=id_of(late)))
+        await asyncio.sleep(0.1)
+        assert not alone.done()
+    assert (await alone).status_code == 200
+    assert (await send(billing, settle(id_of(late))))[0][0] == 200
+    assert await broken_invariants(billing.pool) == {}
+
+
+async def test_each_entry_counts_as_a_request_of_its_own_route(billing, tenant):
+    def count(status: str) -> float:
+        labels = {"method": "POST", "route": "/internal/v1/reservations", "status": status}
+        return billing.app.state.metrics.registry.get_sample_value("atrium_http_requests_total", labels) or 0
+
+    granted, refused = count("200"), count("402")
+    await send(billing, reserve(tenant), reserve(tenant, model="nobody-knows"), reserve(tenant))
+    assert (count("200") - granted, count("402") - refused) == (2, 1)
+
+
+async def test_an_entry_that_cannot_be_read_is_refused_as_by_its_own_route(billing, tenant):
+    torn = {**reserve(tenant, output_tokens_max=-1), "request_id": "request-number-three"}
+    status, answer = (await send(billing, torn))[0]
+    assert (status, answer["instance"]) == (422, "/internal/v1/reservations")
+    assert (answer["errors"][0]["field"], answer["request_id"]) == (
+        "output_tokens_max",
+        "request-number-three",
+    )

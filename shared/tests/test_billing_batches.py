@@ -15,7 +15,7 @@ from servers import read_body, serve
 from shared.auth.tokens import ServiceTokens
 from shared.clients import billing as billing_module
 from shared.clients.billing import BillingClient, BillingRefused, BillingUnavailable
-from shared.contracts.billing import BATCH_ENTRIES_MAX
+from shared.contracts.billing import BATCH_ENTRIES_MAX, UNDECIDED
 from shared.errors import NotFound, PaymentRequired
 from shared.http import Timeouts, UpstreamDisconnected, UpstreamPool
 from shared.logs import request_id_var
@@ -268,3 +268,17 @@ async def test_each_entry_carries_the_request_that_it_is_made_for(
     (_, body), *none = service.calls
     assert [entry["request_id"] for entry in body["entries"]] == ["request-one", "request-two"]
     assert not none
+
+
+async def test_what_is_not_decided_with_the_others_is_asked_for_alone(
+    client: BillingClient, service: Billing
+) -> None:
+    service.open.set()
+    late, quick = uuid4(), uuid4()
+    service.refusals[str(late)] = (503, {"code": UNDECIDED, "detail": "not yet"})
+    tasks = [start(client, late), start(client, quick)]
+    assert (await tasks[1])["of"] == str(quick)
+    with pytest.raises(BillingUnavailable):  # that is what it is told alone too
+        await tasks[0]
+    assert service.sizes == [2]
+    assert [body.get("request_id") for path, body in service.calls if path != BATCH] == [str(late)]

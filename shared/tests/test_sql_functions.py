@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from shared.sql_functions import SqlFunctionError, apply_functions, function_files
+from shared.db import Database, SchemaMismatchError, check_schema
+from shared.sql_functions import SqlFunctionError, apply_functions, function_files, function_names
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -115,3 +116,28 @@ def test_files_of_every_feature_are_found(tmp_path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("")
     assert [path.stem for path in function_files(tmp_path)] == ["one", "two"]
+
+
+async def test_a_service_does_not_start_where_a_function_of_its_code_is_missing(schema: Schema) -> None:
+    schema.write("double", DOUBLE)
+    await schema.apply()
+    async with schema.engine.begin() as connection:
+        await connection.execute(text("CREATE TABLE alembic_version (version_num text)"))
+        await connection.execute(text("INSERT INTO alembic_version VALUES ('3')"))
+        await connection.execute(text("CREATE TABLE schema_info (min_code int)"))
+        await connection.execute(text("INSERT INTO schema_info VALUES (1)"))
+    database = Database(schema.engine.url.render_as_string(hide_password=False), schema="public")
+    try:
+        await check_schema(database, service="some-service", code_version=3, functions=["double"])
+        with pytest.raises(SchemaMismatchError, match="lacks the function settle_many_2; run the migrations"):
+            await check_schema(
+                database, service="some-service", code_version=3, functions=["double", "settle_many_2"]
+            )
+    finally:
+        await database.dispose()
+
+
+@pytest.mark.parametrize(("package", "known"), [("billing_service", "settle_many"), ("chat_service", None)])
+def test_the_functions_of_an_installed_package_are_known(package: str, known: str | None) -> None:
+    names = function_names(package)
+    assert known in names if known else not names

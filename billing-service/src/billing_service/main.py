@@ -12,6 +12,7 @@ from shared.db import Database, check_schema, create_raw_pool
 from shared.http.client import make_client
 from shared.operations import check_database
 from shared.settings import load_settings_or_exit
+from shared.sql_functions import function_names
 
 from billing_service.audit.endpoints import router as audit_router
 from billing_service.budgets.endpoints import router as budgets_router
@@ -84,7 +85,12 @@ def create_app(settings: BillingSettings | None = None) -> ServiceApp:
     async def lifespan(api: FastAPI) -> AsyncGenerator[None]:
         url = settings.database_url.get_secret_value()
         database = Database(url, schema=SCHEMA, pool_max=_ORM_POOL_MAX)
-        await check_schema(database, service=settings.service, code_version=SCHEMA_VERSION)
+        await check_schema(
+            database,
+            service=settings.service,
+            code_version=SCHEMA_VERSION,
+            functions=function_names("billing_service"),
+        )
         # size_min=0: asyncpg logs a traceback a second for each missing connection while the server is away.
         pool = await create_raw_pool(url, schema=SCHEMA, size_min=0, size_max=settings.database_pool_max)
         repository = EntitlementRepository(pool)

@@ -18,6 +18,7 @@ from shared.http import UpstreamPool, make_client
 from shared.listener import Listener
 from shared.operations import VERSION, check_database
 from shared.settings import load_settings_or_exit
+from shared.sql_functions import function_names
 
 from gateway_service.admin import endpoints as admin_endpoints
 from gateway_service.admin.service import Admin
@@ -188,7 +189,12 @@ def _lifespan(parts: Parts) -> Lifespan:
 
     @asynccontextmanager
     async def lifespan(api: FastAPI) -> AsyncGenerator[None]:
-        await check_schema(database, service=settings.service, code_version=SCHEMA_VERSION)
+        await check_schema(
+            database,
+            service=settings.service,
+            code_version=SCHEMA_VERSION,
+            functions=function_names("gateway_service"),
+        )
         raise_limit()
         authenticator: StoredAuthenticator = api.state.authenticator
         # After a gap all is forgotten: what was said meanwhile is lost.

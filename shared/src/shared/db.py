@@ -2,7 +2,7 @@
 fit.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -133,8 +133,16 @@ async def create_raw_pool(
     )
 
 
-async def check_schema(database: Database, *, service: str, code_version: int) -> None:
-    """The schema may be ahead of the code, within its `min_code`, and never behind.
+_MISSING_SQL = text(
+    "SELECT name FROM unnest(CAST(:names AS text[])) AS name WHERE NOT EXISTS"
+    " (SELECT FROM pg_proc p WHERE p.proname = name AND p.pronamespace = current_schema()::regnamespace)"
+)
+
+
+async def check_schema(
+    database: Database, *, service: str, code_version: int, functions: Sequence[str] = ()
+) -> None:
+    """The schema may be ahead of the code, within its `min_code`, and never behind; it has all `functions`.
 
     Raises:
         SchemaMismatchError: behind, too far ahead, or not migrated at all.
@@ -146,6 +154,7 @@ async def check_schema(database: Database, *, service: str, code_version: int) -
                 (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar_one()
             )
             min_code = int((await connection.execute(text("SELECT min_code FROM schema_info"))).scalar_one())
+            missing = list((await connection.execute(_MISSING_SQL, {"names": list(functions)})).scalars())
     except (OSError, TimeoutError) as error:
         raise Unavailable(
             "the database does not answer; start it with `make deps` or set DATABASE_URL"
@@ -155,8 +164,8 @@ async def check_schema(database: Database, *, service: str, code_version: int) -
             f"{service}: schema {database.schema} cannot be read; migrate it first (`make deps`) and check "
             "DATABASE_URL"
         ) from error
+    how = "run the migrations (`make stop`, then `make run`)"
     if version < code_version:
-        how = "run the migrations (`make stop`, then `make run`)"
         raise SchemaMismatchError(
             f"{service}: schema {database.schema} is at {version}, the code needs {code_version}; {how}"
         )
@@ -164,4 +173,8 @@ async def check_schema(database: Database, *, service: str, code_version: int) -
         raise SchemaMismatchError(
             f"{service}: schema {database.schema} needs code of at least {min_code}, this is "
             f"{code_version}; upgrade the service"
+        )
+    if missing:
+        raise SchemaMismatchError(
+            f"{service}: schema {database.schema} lacks the function {missing[0]}; {how}"
         )

@@ -8,6 +8,7 @@ function (docs/decisions/0050).
 
 import hashlib
 from collections.abc import Sequence
+from importlib.resources import files
 from operator import methodcaller
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,12 @@ def function_files(service_root: Path) -> list[Path]:
     return sorted(service_root.glob("src/*/*/functions/*.sql"))
 
 
-def apply_functions(connection: Connection, files: Sequence[Path]) -> list[str]:
+def function_names(package: str) -> list[str]:
+    """The functions that the code of the installed `package` calls."""
+    return [path.stem for path in sorted(Path(str(files(package))).glob("*/functions/*.sql"))]
+
+
+def apply_functions(connection: Connection, paths: Sequence[Path]) -> list[str]:
     """Create or replace the functions whose text changed, in the caller's transaction and its current schema;
     their names.
 
@@ -42,8 +48,8 @@ def apply_functions(connection: Connection, files: Sequence[Path]) -> list[str]:
     Raises:
         SqlFunctionError: a file is wrong, or asks for another signature than the function of this name has.
     """
-    before = _functions(connection, files)
-    changed = [path for path in files if list(before.get(path.stem, {}).values()) != [_mark(path)]]
+    before = _functions(connection, paths)
+    changed = [path for path in paths if list(before.get(path.stem, {}).values()) != [_mark(path)]]
     run_script(connection, "SET LOCAL check_function_bodies = off")  # they call each other, in any order
     for path in changed:
         _run(connection, path, path.read_text(encoding="utf-8"))
@@ -81,9 +87,9 @@ def _mark(path: Path) -> str:
     return f"made from {path.name}, sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}"
 
 
-def _functions(connection: Connection, files: Sequence[Path]) -> dict[str, dict[str, str | None]]:
+def _functions(connection: Connection, paths: Sequence[Path]) -> dict[str, dict[str, str | None]]:
     """The comment of each function of these files that exists, by name and signature."""
     found: dict[str, dict[str, str | None]] = {}
-    for row in connection.execute(_FUNCTIONS_SQL, {"names": [path.stem for path in files]}):
+    for row in connection.execute(_FUNCTIONS_SQL, {"names": [path.stem for path in paths]}):
         found.setdefault(row.proname, {})[row.signature] = row.comment
     return found

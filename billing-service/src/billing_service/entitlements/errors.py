@@ -1,6 +1,7 @@
 """The refusals of the money path: each says which limit, what is left, when it resets and what to do."""
 
-from shared.errors import Conflict, Forbidden, NotFound, PaymentRequired, TooManyRequests
+from shared.contracts.billing import UNDECIDED
+from shared.errors import Conflict, Forbidden, NotFound, PaymentRequired, TooManyRequests, Unavailable
 
 
 class InsufficientCredits(PaymentRequired):
@@ -29,3 +30,12 @@ class HoldEnded(Conflict):
 
 class HoldUnknown(NotFound):
     code, title = "hold_unknown", "There is no such hold"
+
+
+class Undecided(Unavailable):
+    """An entry of a batch that took too long for its neighbours; it may be decided all the same."""
+
+    code, title = UNDECIDED, "Not decided yet"
+
+    def __init__(self) -> None:
+        super().__init__("this call is not decided yet; repeat it alone")

@@ -16,7 +16,7 @@ from shared.clients.calls import REFUSALS, ServiceCalls, read_refusal
 from shared.clients.context import context_headers
 from shared.clients.gathering import Gathering
 from shared.clock import monotonic_s
-from shared.contracts.billing import BATCH_BYTES_MAX, BATCH_ENTRIES_MAX
+from shared.contracts.billing import BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, UNDECIDED
 from shared.errors import AppError, Unavailable, UpstreamFailed
 from shared.http import Timeouts, UpstreamPool
 
@@ -143,16 +143,25 @@ class BillingClient:
         payload = b'{"entries":[%s]}' % b",".join([entry.payload for entry in entries])
         status, answer = await self._exchange("POST", _BATCH, payload, entries[0].headers, BATCH_BYTES_MAX)
         if status == 200:
+            late: list[_Entry] = []
             for entry, own in zip(entries, answer["answers"], strict=True):
-                entry.finish(own["status"], own["body"])
+                if own["status"] == 503 and own["body"].get("code") == UNDECIDED:
+                    late.append(entry)
+                else:
+                    entry.finish(own["status"], own["body"])
+            if late:
+                await self._send_each_alone(late)
         elif 400 <= status < 500:
             # It says nothing of the entries: each is asked for alone.
             if status in {404, 405}:
                 self._alone_until_s = monotonic_s() + _ALONE_S
-            await asyncio.gather(*(self._send_alone(entry) for entry in entries))
+            await self._send_each_alone(entries)
         else:
             for entry in entries:
                 entry.finish(status, answer)
+
+    async def _send_each_alone(self, entries: "list[_Entry]") -> None:
+        await asyncio.gather(*(self._send_alone(entry) for entry in entries if not entry.done))
 
     async def _send_alone(self, entry: "_Entry") -> None:
         try:

@@ -30,7 +30,7 @@ class Gathering(Generic[E]):
     """`send` answers each entry of a batch and never raises.
 
     A lone call leaves at once. While one is on its way others gather until it returns, until they are
-    `entries_max` or `bytes_max`, or for 20 ms: one that hangs holds nobody back.
+    `entries_max` or `bytes_max`, or for 20 ms: a batch that hangs holds no later one back.
     """
 
     def __init__(

@@ -14,6 +14,8 @@ TOKENS_MAX = 100_000_000
 HOLDS_PER_CHECKPOINT_MAX = 1000
 BATCH_ENTRIES_MAX = 64
 BATCH_BYTES_MAX = 1024 * 1024
+UNDECIDED = "undecided"
+"""The code of an entry of a batch that takes too long for its neighbours: it is to be repeated alone."""
 DISPATCH_HEADER = b"x-atrium-dispatch-id"
 """Under which id billing knows a dispatch: in every answer of inference, and in calls of chat and agents,
 which choose their own.
