@@ -14,6 +14,7 @@ from gateways.running import KEYS, Gateway, Person, StartGateway
 from identities import make_principal
 from servers import serve
 from shared.auth.permissions import Role
+from shared.auth.principal import UsageMode
 from shared.auth.tokens import TokenVerifier, UserTokens
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -63,6 +64,25 @@ async def test_a_service_sees_a_hop_token_instead_of_the_callers_credential(
     assert str(token_principal.user_id) == person.user["id"]
     assert str(key_principal.key_id) == made["id"]
     assert key_principal.models == ("small",)
+
+
+async def test_every_token_carries_the_usage_mode_of_the_organisation(
+    start_gateway: StartGateway, echo_url: str
+) -> None:
+    async with start_gateway(chat_service_url=echo_url) as gateway:
+        await gateway.fetch("UPDATE organisation SET usage_mode = 'local'")
+        person = await gateway.sign_up("ada")
+        key = (await person.post("/api/v1/auth/api-keys", {"name": "robot"})).json()["key"]
+        async with gateway.client(headers={"x-api-key": key}) as http:
+            swapped = (await http.post("/api/v1/auth/token")).json()["access_token"]
+        refreshed = (await person.http.post("/api/v1/auth/refresh")).json()["access_token"]
+        hops = [
+            (await chats(gateway, credential)).json()["authorization"]
+            for credential in (person.token, key, swapped)
+        ]
+    verifier = TokenVerifier(jwks=KEYS.jwks, audience="chat-service")
+    tokens = [person.token, refreshed, swapped, *(hop.removeprefix("Bearer ") for hop in hops)]
+    assert {verifier.verify(token).usage_mode for token in tokens} == {UsageMode.LOCAL}
 
 
 async def test_a_hop_token_from_outside_is_refused(start_gateway: StartGateway, echo_url: str) -> None:

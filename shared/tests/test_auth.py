@@ -7,7 +7,7 @@ import pytest
 from identities import KeyRing, make_principal
 from shared.arrows import ARROWS, callers_of
 from shared.auth.permissions import ROLE_PERMISSIONS, Permission, Role
-from shared.auth.principal import Principal
+from shared.auth.principal import Principal, UsageMode
 from shared.auth.tokens import USER_KEY_ID, TokenVerifier, UserTokens
 from shared.errors import Forbidden, Unauthenticated
 
@@ -19,8 +19,23 @@ def verifier(audience: str = "billing-service", secret: str | None = None) -> To
 
 
 def test_a_user_token_gives_back_its_principal() -> None:
-    principal = make_principal(Role.FINANCE, models=("a", "b"), rpm=5)
+    principal = make_principal(Role.FINANCE, models=("a", "b"), rpm=5, usage_mode=UsageMode.LOCAL)
     assert verifier().verify(KEYS.user_token(principal)) == principal
+
+
+def test_a_token_of_a_gateway_before_usage_modes_is_read() -> None:
+    principal = make_principal()
+    claims = {name: value for name, value in principal.to_claims().items() if name != "usage_mode"}
+    assert Principal.from_claims(claims) == principal
+    assert principal.usage_mode is UsageMode.HYBRID
+
+
+def test_a_service_hands_the_usage_mode_of_the_person_on() -> None:
+    principal = make_principal(usage_mode=UsageMode.LOCAL)
+    header = KEYS.service_headers("chat-service", target="inference-service", principal=principal)[
+        "authorization"
+    ]
+    assert verifier("inference-service").verify(header.removeprefix("Bearer ")).usage_mode is UsageMode.LOCAL
 
 
 def test_scopes_only_ever_narrow_the_role() -> None:

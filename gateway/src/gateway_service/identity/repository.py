@@ -6,18 +6,20 @@ from typing import Any
 from uuid import UUID
 
 from shared.auth.permissions import Permission, Role
+from shared.auth.principal import UsageMode
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gateway_service.people.account import Account, AccountStatus
 
-_PERSON_SQL = """u.id AS user_id, u.organisation_id, u.email, u.name, u.role, u.status,
+_PERSON_SQL = """u.id AS user_id, u.organisation_id, u.email, u.name, u.role, u.status, o.usage_mode,
     ARRAY(SELECT m.team_id FROM membership m WHERE m.user_id = u.id ORDER BY m.team_id) AS team_ids"""
 _KEY_SQL = """SELECT k.id AS key_id, k.team_id, k.scopes, k.models, k.rpm, k.expires_at,
-k.previous_expires_at, k.key_sha256, {person}
-    FROM api_key k JOIN user_account u ON u.id = k.user_id
+    k.previous_expires_at, k.key_sha256, {person}
+    FROM api_key k JOIN user_account u ON u.id = k.user_id JOIN organisation o ON o.id = u.organisation_id
     WHERE k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > :now) AND {found}"""
 _SESSION_OF_PERSON_SQL = """SELECT {person} FROM session s JOIN user_account u ON u.id = s.user_id
+    JOIN organisation o ON o.id = u.organisation_id
     WHERE s.id = :session_id AND s.user_id = :user_id AND s.revoked_at IS NULL AND s.expires_at > :now"""
 _DIGEST_FITS = "(k.key_sha256 = :digest OR (k.previous_sha256 = :digest AND k.previous_expires_at > :now))"
 
@@ -97,4 +99,5 @@ def _account(row: Row[Any]) -> Account:
         role=Role(row.role),
         status=AccountStatus(row.status),
         team_ids=tuple(row.team_ids),
+        usage_mode=UsageMode(row.usage_mode),
     )

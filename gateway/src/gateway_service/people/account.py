@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from shared.auth.permissions import Role
-from shared.auth.principal import DEFAULT_TEAM_ID, Principal
+from shared.auth.principal import DEFAULT_TEAM_ID, Principal, UsageMode
 from shared.errors import Forbidden
 
 
@@ -19,7 +19,9 @@ class AccountStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """A person as stored now; `team_ids` sorted, never empty for people made here."""
+    """A person as stored now; `team_ids` sorted, never empty for people made here; `usage_mode` of their
+    organisation.
+    """
 
     id: UUID
     organisation_id: UUID
@@ -28,6 +30,7 @@ class Account:
     role: Role
     status: AccountStatus
     team_ids: tuple[UUID, ...]
+    usage_mode: UsageMode
 
     @property
     def home_team_id(self) -> UUID:
@@ -53,6 +56,7 @@ class Account:
             "team": str(self.home_team_id),
             "teams": [str(team_id) for team_id in self.team_ids],
             "role": self.role.value,
+            "usage_mode": self.usage_mode.value,
         }
         return Principal.from_claims(
             {**claims, **{name: value for name, value in narrowing.items() if value is not None}}

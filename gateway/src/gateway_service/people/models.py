@@ -3,8 +3,8 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import DateTime, ForeignKey, Text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import DateTime, ForeignKey, Text, select
+from sqlalchemy.orm import Mapped, column_property, mapped_column
 
 from gateway_service.people.database import Base
 
@@ -34,7 +34,7 @@ class Team(Base):
 
 
 class UserAccount(Base):
-    """A person. `email` is stored in lower case and unique."""
+    """A person. `email` is stored in lower case and unique; `usage_mode` is read from the organisation."""
 
     __tablename__ = "user_account"
 
@@ -47,6 +47,12 @@ class UserAccount(Base):
     last_signin_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    usage_mode: Mapped[str] = column_property(
+        select(Organisation.usage_mode)
+        .where(Organisation.id == organisation_id)
+        .correlate_except(Organisation)
+        .scalar_subquery()
+    )
 
 
 class Membership(Base):

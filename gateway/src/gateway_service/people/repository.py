@@ -4,6 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from shared.auth.permissions import Role
+from shared.auth.principal import UsageMode
 from sqlalchemy import Row, delete, func, select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -147,4 +148,5 @@ def account_from(user: UserAccount, team_ids: tuple[UUID, ...]) -> Account:
         role=Role(user.role),
         status=AccountStatus(user.status),
         team_ids=team_ids,
+        usage_mode=UsageMode(user.usage_mode),
     )

@@ -1,11 +1,11 @@
 """Wire models of people, organisations and teams."""
 
 from datetime import datetime
-from typing import Literal
 from uuid import UUID
 
 from pydantic import BaseModel
 from shared.auth.permissions import Role
+from shared.auth.principal import UsageMode
 
 from gateway_service.people.account import Account, AccountStatus
 
@@ -46,7 +46,7 @@ class OrganisationInfo(BaseModel):
 
     id: UUID
     name: str
-    usage_mode: Literal["local", "external", "hybrid"]
+    usage_mode: UsageMode
     created_at: datetime
 
 

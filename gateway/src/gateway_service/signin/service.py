@@ -134,14 +134,16 @@ class Accounts:
         return hmac.compare_digest(expected.get_secret_value().encode(), given.get_secret_value().encode())
 
     async def _add(self, db: AsyncSession, form: SignUp, *, role: Role, password_hash: str) -> Account:
+        organisation = await directory.organisation(db, DEFAULT_ORGANISATION_ID)
         account = Account(
             id=uuid7(),
-            organisation_id=DEFAULT_ORGANISATION_ID,
+            organisation_id=organisation.id,
             email=form.email,
             name=form.name.strip(),
             role=role,
             status=AccountStatus.ACTIVE,
             team_ids=(DEFAULT_TEAM_ID,),
+            usage_mode=organisation.usage_mode,
         )
         now = utc_now()
         await people.add(db, account, now=now)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -13,10 +14,18 @@ DEFAULT_TEAM_ID = UUID("a0000000-0000-4000-8000-000000000001")
 _NO_PERMISSION: frozenset[Permission] = frozenset()
 
 
+class UsageMode(StrEnum):
+    """Which models an organisation may reach: the installation's, those of providers elsewhere, or both."""
+
+    LOCAL = "local"
+    EXTERNAL = "external"
+    HYBRID = "hybrid"
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
     """Who a request acts for. `models` empty means all models; `service` names the calling service of a
-    service token.
+    service token; `team_id` is the team that is charged.
     """
 
     user_id: UUID | None
@@ -32,6 +41,7 @@ class Principal:
     service: str | None = None
     via_gateway: bool = False
     scopes: tuple[str, ...] | None = None
+    usage_mode: UsageMode = UsageMode.HYBRID
 
     def allows(self, permission: Permission) -> bool:
         return permission in self.permissions
@@ -59,6 +69,7 @@ class Principal:
             "team": str(self.team_id),
             "teams": [str(team) for team in self.team_ids],
             "role": self.role.value,
+            "usage_mode": self.usage_mode.value,
         }
         optional = {
             "key": str(self.key_id) if self.key_id else None,
@@ -73,7 +84,10 @@ class Principal:
 
     @classmethod
     def from_claims(cls, claims: Mapping[str, Any]) -> "Principal":
-        """Raises: KeyError, ValueError on claims this suite never signs."""
+        """Raises: KeyError, ValueError on claims this suite never signs.
+
+        Claims of before `usage_mode` lack it: every organisation was hybrid then.
+        """
         role = Role(claims["role"])
         permissions = ROLE_PERMISSIONS[role]
         scopes = claims.get("scopes")
@@ -93,6 +107,7 @@ class Principal:
             rpm=claims.get("rpm"),
             via_gateway=bool(claims.get("gw")),
             scopes=None if scopes is None else tuple(scopes),
+            usage_mode=UsageMode(claims.get("usage_mode", UsageMode.HYBRID)),
         )
 
 

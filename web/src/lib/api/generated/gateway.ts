@@ -676,11 +676,7 @@ export interface components {
             id: string;
             /** Name */
             name: string;
-            /**
-             * Usage Mode
-             * @enum {string}
-             */
-            usage_mode: "local" | "external" | "hybrid";
+            usage_mode: components["schemas"]["UsageMode"];
         };
         /** Page[AuditInfo] */
         Page_AuditInfo_: {
@@ -948,6 +944,12 @@ export interface components {
              */
             organisation_id: string;
         };
+        /**
+         * UsageMode
+         * @description Which models an organisation may reach: those of the installation, those of providers elsewhere, or both.
+         * @enum {string}
+         */
+        UsageMode: "local" | "external" | "hybrid";
         /**
          * User
          * @description A person as they see themselves.
