@@ -11,10 +11,11 @@ from shared.access import access_subscriber
 from shared.app.asgi import ServiceApp
 from shared.app.service import Lifespan, create_service_app
 from shared.auth.guards import current_principal
-from shared.auth.tokens import UserTokens
+from shared.auth.tokens import ServiceTokens, UserTokens
 from shared.background import Periodic
+from shared.clients.calls import ServiceCalls
 from shared.db import Database, check_schema
-from shared.http import UpstreamPool, make_client
+from shared.http import Timeouts, UpstreamPool
 from shared.listener import Listener
 from shared.operations import VERSION, check_database
 from shared.settings import load_settings_or_exit
@@ -50,7 +51,7 @@ from gateway_service.signin.passwords import Passwords
 from gateway_service.signin.service import Accounts
 from gateway_service.status import endpoints as status_endpoints
 from gateway_service.status.metrics_port import MetricsPort
-from gateway_service.status.service import Installation
+from gateway_service.status.service import InstalledServices
 from gateway_service.web import endpoints as web_endpoints
 
 # Routes that need no credential; the walk test holds every other one to a permission.
@@ -71,6 +72,8 @@ PUBLIC_PATHS = frozenset(
 )
 
 _METRICS_PORT_AGAIN_S = 0.5
+_CALL_MAX_S = 2.0
+_ANSWER_BYTES_MAX = 4 * 1024 * 1024
 
 
 def service_urls(settings: GatewaySettings) -> dict[str, str]:
@@ -81,6 +84,21 @@ def service_urls(settings: GatewaySettings) -> dict[str, str]:
         "retrieval-service": settings.retrieval_service_url.rstrip("/"),
         "chat-service": settings.chat_service_url.rstrip("/"),
         "billing-service": settings.billing_service_url.rstrip("/"),
+    }
+
+
+def service_calls(
+    settings: GatewaySettings, tokens: ServiceTokens, pool: UpstreamPool
+) -> dict[str, ServiceCalls]:
+    """The gateway's own calls, by service. `pool` is not the proxy's, which streams can fill."""
+    timeouts = Timeouts(
+        connect_s=_CALL_MAX_S, first_byte_s=_CALL_MAX_S, idle_s=_CALL_MAX_S, write_s=_CALL_MAX_S
+    )
+    return {
+        name: ServiceCalls(
+            pool, tokens, service=name, base_url=url, timeouts=timeouts, answer_bytes_max=_ANSWER_BYTES_MAX
+        )
+        for name, url in service_urls(settings).items()
     }
 
 
@@ -210,14 +228,11 @@ def _lifespan(parts: Parts) -> Lifespan:
             Periodic("lost access", AGAIN_S, announcements.repeat),
             api.state.retention.job(),
         )
-        client = make_client()
+        pool = UpstreamPool()
+        calls = service_calls(settings, api.state.service_tokens, pool)
         api.state.listener = listener
-        api.state.installation = Installation(
-            client=client,
-            services=service_urls(settings),
-            database=database,
-            own_document=api.openapi,
-            version=VERSION,
+        api.state.installed_services = InstalledServices(
+            services=calls, database=database, own_document=api.openapi, version=VERSION
         )
         metrics_port = MetricsPort(settings.metrics_port, host=settings.host, metrics=api.state.metrics)
         await metrics_port.open()
@@ -236,7 +251,7 @@ def _lifespan(parts: Parts) -> Lifespan:
             await listener.close()
             for job in jobs:
                 await job.close()
-            await client.aclose()
+            await pool.aclose()
             await parts.pool.aclose()
             parts.passwords.close()
             await database.dispose()

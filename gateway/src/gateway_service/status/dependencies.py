@@ -4,12 +4,12 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
-from gateway_service.status.service import Installation
+from gateway_service.status.service import InstalledServices
 
 
 # async: FastAPI sends plain functions to a thread, which costs more than what these do.
-async def _installation(request: Request) -> Installation:
-    return cast("Installation", request.app.state.installation)
+async def _installed_services(request: Request) -> InstalledServices:
+    return cast("InstalledServices", request.app.state.installed_services)
 
 
-InstallationDep = Annotated[Installation, Depends(_installation)]
+InstalledServicesDep = Annotated[InstalledServices, Depends(_installed_services)]

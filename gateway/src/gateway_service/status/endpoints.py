@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 from fastapi.responses import HTMLResponse
 from shared.reference_page import CSP, render
 
-from gateway_service.status.dependencies import InstallationDep
+from gateway_service.status.dependencies import InstalledServicesDep
 from gateway_service.status.schemas import Alive, InstallationStatus
 
 
@@ -15,21 +15,21 @@ def build_router() -> APIRouter:
     router = APIRouter(tags=["status"])
 
     @router.get("/api/v1/status", summary="How the installation is")
-    async def status(installation: InstallationDep, response: Response) -> InstallationStatus:
+    async def status(services: InstalledServicesDep, response: Response) -> InstallationStatus:
         response.headers["Cache-Control"] = "no-store"
-        return await installation.status()
+        return await services.status()
 
     @router.get("/health", summary="The gateway answers; for clients that look here")
     async def health() -> Alive:
         return Alive()
 
     @router.get("/api/v1/openapi.json", summary="All services in one OpenAPI document")
-    async def document(installation: InstallationDep) -> dict[str, Any]:
-        return await installation.document()
+    async def document(services: InstalledServicesDep) -> dict[str, Any]:
+        return await services.document()
 
     @router.get("/docs", include_in_schema=False, summary="API reference")
-    async def docs(installation: InstallationDep) -> HTMLResponse:
-        page = render(await installation.document(), title="Atrium API", document_url="/api/v1/openapi.json")
+    async def docs(services: InstalledServicesDep) -> HTMLResponse:
+        page = render(await services.document(), title="Atrium API", document_url="/api/v1/openapi.json")
         return HTMLResponse(page, headers={"Content-Security-Policy": CSP})
 
     return router

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, cast
 
-import httpx
+from shared.clients.calls import ServiceCalls, parsed
 from shared.clock import monotonic_s
 from shared.db import Database
 from shared.errors import Unavailable
@@ -16,22 +16,19 @@ from gateway_service.status.schemas import InstallationStatus, ServiceStatus
 _STATUS_REMEMBERED_S = 2.0
 _DOCUMENT_REMEMBERED_S = 30.0
 _ANSWER_MAX_S = 2.0
-_DOCUMENT_BYTES_MAX = 4 * 1024 * 1024
 
 
-class Installation:
-    """The services behind the gateway, by name and address."""
+class InstalledServices:
+    """The services behind the gateway, by name, with the way to call each."""
 
     def __init__(
         self,
         *,
-        client: httpx.AsyncClient,
-        services: Mapping[str, str],
+        services: Mapping[str, ServiceCalls],
         database: Database,
         own_document: Callable[[], dict[str, Any]],
         version: str,
     ) -> None:
-        self._client = client
         self._services = dict(services)
         self._database = database
         self._own_document = own_document
@@ -51,7 +48,7 @@ class Installation:
 
     async def _ask_all(self) -> InstallationStatus:
         gateway, *others = await asyncio.gather(
-            self._ask_database(), *(self._ask(url) for url in self._services.values())
+            self._ask_database(), *(self._ask(calls) for calls in self._services.values())
         )
         services = {"gateway": gateway, **dict(zip(self._services, others, strict=True))}
         return InstallationStatus(status=_overall(gateway, others), version=self._version, services=services)
@@ -64,28 +61,27 @@ class Installation:
             return ServiceStatus(status="down", latency_ms=None)
         return ServiceStatus(status="ok", latency_ms=_ms_since(started_s))
 
-    async def _ask(self, url: str) -> ServiceStatus:
+    async def _ask(self, calls: ServiceCalls) -> ServiceStatus:
         started_s = monotonic_s()
         try:
-            answer = await self._client.get(f"{url}/readyz", timeout=_ANSWER_MAX_S)
-        except httpx.HTTPError:
+            async with asyncio.timeout(_ANSWER_MAX_S):
+                status, _ = await calls.exchange("GET", b"/readyz", None)
+        except (Unavailable, TimeoutError):
             return ServiceStatus(status="down", latency_ms=None)
-        return ServiceStatus(
-            status="ok" if answer.status_code == 200 else "down", latency_ms=_ms_since(started_s)
-        )
+        return ServiceStatus(status="ok" if status == 200 else "down", latency_ms=_ms_since(started_s))
 
     async def _collect_documents(self) -> dict[str, Any]:
-        found = await asyncio.gather(*(self._document_of(url) for url in self._services.values()))
+        found = await asyncio.gather(*(self._document_of(calls) for calls in self._services.values()))
         return merge(self._own_document(), dict(zip(self._services, found, strict=True)))
 
-    async def _document_of(self, url: str) -> dict[str, Any] | None:
+    async def _document_of(self, calls: ServiceCalls) -> dict[str, Any] | None:
         try:
-            answer = await self._client.get(f"{url}/openapi.json", timeout=_ANSWER_MAX_S)
-            if answer.status_code != 200 or len(answer.content) > _DOCUMENT_BYTES_MAX:
-                return None
-            return cast("dict[str, Any]", answer.json())
-        except (httpx.HTTPError, ValueError):
+            async with asyncio.timeout(_ANSWER_MAX_S):
+                status, raw = await calls.exchange("GET", b"/openapi.json", None)
+        except (Unavailable, TimeoutError):
             return None
+        document = parsed(raw) if status == 200 else None
+        return cast("dict[str, Any]", document) if isinstance(document, dict) else None
 
 
 def _overall(gateway: ServiceStatus, others: list[ServiceStatus]) -> Literal["ok", "degraded", "down"]:
