@@ -1,6 +1,7 @@
 """What people and administrators see of wallets, ledger and audit trail, and what is refused to whom."""
 
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -106,6 +107,41 @@ async def test_changes_leave_an_audit_trail(billing, tenant):
     assert newest["before"]["limit_nano"] == 1_000_000_000
     assert newest["after"]["limit_nano"] == 2_500_000_000
     assert UUID(newest["actor_id"]) == tenant.user_id
+
+
+async def test_the_gateway_reads_the_changes_of_all_organisations_the_oldest_first(
+    billing, tenant, new_tenant
+):
+    other = new_tenant()
+    await billing.put_budget(tenant, "1.00")
+    await billing.put_budget(other, "2.00")
+    await billing.put_budget(tenant, "3.00")
+    headers = billing.keys.service_headers("gateway", target="billing-service")
+    read, after = list[dict[str, Any]](), None
+    while True:
+        params = {"limit": 2, **({"after": after} if after else {})}
+        page = (await billing.http.get("/internal/v1/audit", params=params, headers=headers)).json()
+        read += page["data"]
+        after = page["last_id"]
+        if not page["has_more"]:
+            break
+    mine = [
+        entry
+        for entry in read
+        if entry["organisation_id"] in {str(tenant.organisation_id), str(other.organisation_id)}
+    ]
+    assert [entry["after"]["limit_nano"] for entry in mine] == [1_000_000_000, 2_000_000_000, 3_000_000_000]
+    assert [entry["before"] is None for entry in mine] == [True, True, False]
+    assert {(entry["action"], entry["actor_id"]) for entry in mine} == {
+        ("budget.set", str(tenant.user_id)),
+        ("budget.set", str(other.user_id)),
+    }
+    assert [entry["id"] for entry in read] == sorted({entry["id"] for entry in read})
+
+
+async def test_nobody_but_the_gateway_reads_the_changes_of_all_organisations(billing, tenant):
+    for headers in (billing.inference(), billing.person(tenant, Role.ADMIN)):
+        assert (await billing.http.get("/internal/v1/audit", headers=headers)).status_code == 403
 
 
 SOME_ID = "01a200af-0000-7000-8000-000000000001"  # fixed: the names of tests are the same in every worker

@@ -14,6 +14,7 @@ from shared.operations import check_database
 from shared.settings import load_settings_or_exit
 from shared.sql_functions import function_names
 
+from billing_service.audit.endpoints import internal_router as internal_audit_router
 from billing_service.audit.endpoints import router as audit_router
 from billing_service.budgets.endpoints import router as budgets_router
 from billing_service.entitlements.endpoints import router as entitlements_router
@@ -44,6 +45,7 @@ _ROUTERS = (
     tracking_router,
     ledger_router,
     audit_router,
+    internal_audit_router,
 )
 _ORM_POOL_MAX = 3
 

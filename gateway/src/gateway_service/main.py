@@ -5,6 +5,7 @@ claims.
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from fastapi import APIRouter, FastAPI
 from shared.access import access_subscriber
@@ -25,6 +26,7 @@ from gateway_service.admin import endpoints as admin_endpoints
 from gateway_service.admin.service import Admin
 from gateway_service.apikeys import endpoints as apikeys_endpoints
 from gateway_service.apikeys.service import ApiKeys
+from gateway_service.audit.collecting import LOOK_S, AuditCollector
 from gateway_service.connections.descriptors import raise_limit
 from gateway_service.connections.limits import LOOPBACK, ConnectionLimits
 from gateway_service.identity.announcements import AGAIN_S, Announcements
@@ -71,6 +73,8 @@ PUBLIC_PATHS = frozenset(
     }
 )
 
+RECORDERS = ("billing-service",)
+"""Services that keep a record of administrative acts."""
 _METRICS_PORT_AGAIN_S = 0.5
 _CALL_MAX_S = 2.0
 _ANSWER_BYTES_MAX = 4 * 1024 * 1024
@@ -222,14 +226,18 @@ def _lifespan(parts: Parts) -> Lifespan:
         )
         announcements: Announcements = api.state.announcements
         losses = access_subscriber(url, service=settings.service, end_work=api.state.endings.of_access)
+        pool = UpstreamPool()
+        calls = service_calls(settings, api.state.service_tokens, pool)
+        api.state.audit_collector = collector = AuditCollector(
+            database, {name: calls[name] for name in RECORDERS}, keep=timedelta(days=settings.audit_keep_days)
+        )
         jobs = (
             Periodic("probes", 0, api.state.breakers.probe),
             Periodic("outbox", 0, announcements.relay),
             Periodic("lost access", AGAIN_S, announcements.repeat),
+            Periodic("acts of services", LOOK_S, collector.run),
             api.state.retention.job(),
         )
-        pool = UpstreamPool()
-        calls = service_calls(settings, api.state.service_tokens, pool)
         api.state.listener = listener
         api.state.installed_services = InstalledServices(
             services=calls, database=database, own_document=api.openapi, version=VERSION

@@ -11,7 +11,7 @@ from shared.settings import ServiceSettings, find_clone_root
 
 from gateway_service.connections.limits import IP_LITERALS, Network
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 5
 """The migration this code needs at least."""
 
 SemicolonList = Annotated[tuple[str, ...], NoDecode]

@@ -4,7 +4,9 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+from shared.contracts.audit import AuditRecorded
 from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing_service.audit.models import AuditAction
@@ -20,6 +22,12 @@ _LIST = text(
     " WHERE organisation_id = :organisation_id AND (CAST(:after_id AS uuid) IS NULL OR id < :after_id) "
     "ORDER BY id DESC LIMIT :n"
 )
+
+_RECORDED = text(
+    "SELECT id, organisation_id, actor_id, action, object_id AS subject, before, after, at FROM audit"
+    " WHERE organisation_id IS NOT NULL AND (CAST(:after_id AS uuid) IS NULL OR id > :after_id)"
+    " ORDER BY id LIMIT :n"
+).columns(before=JSONB, after=JSONB)
 
 
 def _json(value: dict[str, Any] | None) -> str | None:
@@ -57,3 +65,9 @@ async def newest(
         _LIST, {"organisation_id": organisation_id, "after_id": after_id, "n": rows_max}
     )
     return [AuditEntry.model_validate(row, from_attributes=True) for row in rows]
+
+
+async def oldest(session: AsyncSession, *, after_id: UUID | None, rows_max: int) -> list[AuditRecorded]:
+    """Of all organisations, oldest first, newer than `after_id`."""
+    rows = await session.execute(_RECORDED, {"after_id": after_id, "n": rows_max})
+    return [AuditRecorded.model_validate(row, from_attributes=True) for row in rows]

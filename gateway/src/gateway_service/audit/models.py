@@ -12,11 +12,12 @@ from gateway_service.people.database import Base
 
 
 class AuditEntry(Base):
-    """Who did what to whom. `actor_id` null: the operator at the command line."""
+    """Who did what to whom, as `service` recorded it. `actor_id` null: the operator at the command line."""
 
     __tablename__ = "audit_log"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
+    service: Mapped[str] = mapped_column(Text, server_default="gateway")
     organisation_id: Mapped[UUID]
     actor_id: Mapped[UUID | None]
     actor_key_id: Mapped[UUID | None]

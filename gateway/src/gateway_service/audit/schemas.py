@@ -11,10 +11,13 @@ class AuditInfo(BaseModel):
     """One administrative act."""
 
     id: UUID
+    service: str = Field(description="which service recorded it")
     actor_id: UUID | None = Field(description="absent: the operator at the command line")
     actor_key_id: UUID | None
     action: str
     target_type: str
-    target_id: UUID
+    target_id: UUID = Field(
+        description="name-based (version 5) for what has no UUID, such as a model; `detail.subject` names it"
+    )
     detail: dict[str, Any]
     created_at: datetime

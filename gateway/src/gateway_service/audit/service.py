@@ -30,6 +30,7 @@ async def record(db: AsyncSession, act: Act, *, organisation_id: UUID, actor: Pr
     """Adds the act to the caller's transaction. `actor` None: the operator at the command line."""
     entry = AuditEntry(
         id=uuid7(),
+        service="gateway",
         organisation_id=organisation_id,
         actor_id=None if actor is None else actor.user_id,
         actor_key_id=None if actor is None else actor.key_id,

@@ -30,7 +30,8 @@ export interface paths {
         put?: never;
         /**
          * Run Python in the sandbox
-         * @description No network, no files but those sent along; numpy, pandas and matplotlib are there. A client that leaves ends its run.
+         * @description No network, no files but those sent along; numpy, pandas and matplotlib are there. A client that leaves
+         *     ends its run.
          */
         post: operations["execute_api_v1_agents_code_execute_post"];
         delete?: never;
@@ -561,7 +562,8 @@ export interface components {
         };
         /**
          * CodeResult
-         * @description What a run of code gave. `result` is the repr of a last bare expression; `files` are those it wrote, plots among them.
+         * @description What a run of code gave. `result` is the repr of a last bare expression; `files` are those it wrote,
+         *     plots among them.
          */
         CodeResult: {
             /** Duration Ms */
@@ -655,7 +657,8 @@ export interface components {
         };
         /**
          * ErrorEventData
-         * @description A problem after the stream began; further members are those of the problem (limit, resets_at, action ...).
+         * @description A problem after the stream began; further members are those of the problem (limit, resets_at, action
+         *     ...).
          */
         ErrorEventData: {
             /** Code */
@@ -687,7 +690,8 @@ export interface components {
         };
         /**
          * InternalRunCreate
-         * @description Body of POST /internal/v1/runs: chat begins a run under the id of the reply it writes. Safe to repeat.
+         * @description Body of POST /internal/v1/runs: chat begins a run under the id of the reply it writes. Safe
+         *     to repeat.
          */
         InternalRunCreate: {
             /**
@@ -715,7 +719,8 @@ export interface components {
         };
         /**
          * LeftOutEvent
-         * @description What the model does not see of the conversation; comes before the text, and only when something was left out.
+         * @description What the model does not see of the conversation; comes before the text, and only when something was
+         *     left out.
          */
         LeftOutEvent: {
             data: components["schemas"]["LeftOutEventData"];
@@ -1282,7 +1287,8 @@ export interface components {
         };
         /**
          * StepEventData
-         * @description A step begins. `attempt` above 1: the step was cut and runs again, so the text of its earlier attempt is void.
+         * @description A step begins. `attempt` above 1: the step was cut and runs again, so the text of its earlier attempt
+         *     is void.
          */
         StepEventData: {
             /**
@@ -1451,7 +1457,8 @@ export interface components {
         };
         /**
          * WaitingEventData
-         * @description The reply cannot be written yet; the turn continues by itself. `service_away`: a service restarts, nothing was dispatched yet.
+         * @description The reply cannot be written yet; the turn continues by itself. `service_away`: a service restarts,
+         *     nothing was dispatched yet.
          *     `agents_busy`: as many agents are at work as may be.
          */
         WaitingEventData: {

@@ -264,6 +264,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/internal/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Changes in all organisations, the oldest first */
+        get: operations["list_recorded_internal_v1_audit_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/internal/v1/reservations": {
         parameters: {
             query?: never;
@@ -416,6 +433,44 @@ export interface components {
             id: string;
             /** Object Id */
             object_id: string;
+        };
+        /**
+         * AuditRecorded
+         * @description The event `audit.recorded`: who changed what, from what to what. The same id is the same act.
+         *
+         *     `subject` is what was changed, as its service names it: an id, or the name of a model. No `actor_id`: no
+         *     person did it.
+         */
+        AuditRecorded: {
+            /** Action */
+            action: string;
+            /** Actor Id */
+            actor_id?: string | null;
+            /** After */
+            after?: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Before */
+            before?: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Organisation Id
+             * Format: uuid
+             */
+            organisation_id: string;
+            /** Subject */
+            subject: string;
         };
         /**
          * Batch
@@ -623,7 +678,8 @@ export interface components {
         };
         /**
          * LedgerEntry
-         * @description One transfer: `amount_nano` left the debit account and reached the credit account. Entries never change.
+         * @description One transfer: `amount_nano` left the debit account and reached the credit account. Entries never
+         *     change.
          */
         LedgerEntry: {
             amount: components["schemas"]["Money"];
@@ -741,6 +797,24 @@ export interface components {
         Page_AuditEntry_: {
             /** Data */
             data: components["schemas"]["AuditEntry"][];
+            /**
+             * Has More
+             * @default false
+             */
+            has_more: boolean;
+            /** Last Id */
+            last_id?: string | null;
+            /**
+             * Object
+             * @default list
+             * @constant
+             */
+            object: "list";
+        };
+        /** Page[AuditRecorded] */
+        Page_AuditRecorded_: {
+            /** Data */
+            data: components["schemas"]["AuditRecorded"][];
             /**
              * Has More
              * @default false
@@ -901,7 +975,8 @@ export interface components {
         };
         /**
          * PriceChange
-         * @description A new price of a model, each bucket in USD (`input`) or in nano-USD (`input_nano_per_mtok`) per million tokens.
+         * @description A new price of a model, each bucket in USD (`input`) or in nano-USD (`input_nano_per_mtok`) per million
+         *     tokens.
          *
          *     Buckets left out follow input (cache, audio in) or output (reasoning, audio out).
          */
@@ -983,7 +1058,8 @@ export interface components {
         };
         /**
          * RealTimeUsage
-         * @description What an organisation used today and this month (UTC), charged here or seen elsewhere; a dispatch counts once.
+         * @description What an organisation used today and this month (UTC), charged here or seen elsewhere; a dispatch counts
+         *     once.
          */
         RealTimeUsage: {
             /**
@@ -1292,7 +1368,8 @@ export interface components {
         };
         /**
          * SyncStatus
-         * @description The synchronisation with OpenRouter. `waiting`: the provider asked for a pause, or an error is tried again at next_run_at.
+         * @description The synchronisation with OpenRouter. `waiting`: the provider asked for a pause, or an error is tried
+         *     again at next_run_at.
          */
         SyncStatus: {
             /**
@@ -1396,7 +1473,8 @@ export interface components {
         };
         /**
          * UsageEvent
-         * @description One dispatch to a provider. `customer_id` is the organisation, `tokens_*` are the sums of the exclusive buckets.
+         * @description One dispatch to a provider. `customer_id` is the organisation, `tokens_*` are the sums of the exclusive
+         *     buckets.
          */
         UsageEvent: {
             /** Audio In Tokens */
@@ -2124,6 +2202,40 @@ export interface operations {
                     "application/json": {
                         [key: string]: string;
                     };
+                };
+            };
+        };
+    };
+    list_recorded_internal_v1_audit_get: {
+        parameters: {
+            query?: {
+                /** @description rows at most */
+                limit?: number;
+                /** @description id of the last row already seen */
+                after?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_AuditRecorded_"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };

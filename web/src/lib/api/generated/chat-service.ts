@@ -392,7 +392,8 @@ export interface components {
         };
         /**
          * ErrorEventData
-         * @description A problem after the stream began; further members are those of the problem (limit, resets_at, action ...).
+         * @description A problem after the stream began; further members are those of the problem (limit, resets_at, action
+         *     ...).
          */
         ErrorEventData: {
             /** Code */
@@ -461,7 +462,8 @@ export interface components {
         };
         /**
          * Message
-         * @description One message. While `status` is `streaming`, `content` is what was there before the running turn; its stream has the rest.
+         * @description One message. While `status` is `streaming`, `content` is what was there before the running turn; its
+         *     stream has the rest.
          */
         Message: {
             /**
@@ -537,7 +539,8 @@ export interface components {
         };
         /**
          * MessageCreate
-         * @description Body of POST /api/v1/chats/{id}/messages. To edit a message, post with the parent_id of the edited one.
+         * @description Body of POST /api/v1/chats/{id}/messages. To edit a message, post with the parent_id of the
+         *     edited one.
          */
         MessageCreate: {
             /**
@@ -708,7 +711,8 @@ export interface components {
         };
         /**
          * ResetEventData
-         * @description The text so far: it replaces all the reader has of the reply. Steps, citations, reasoning and what was left out follow as events.
+         * @description The text so far: it replaces all the reader has of the reply. Steps, citations, reasoning and what was
+         *     left out follow as events.
          */
         ResetEventData: {
             /** Text */
@@ -752,7 +756,8 @@ export interface components {
         };
         /**
          * StepEventData
-         * @description A step begins. `attempt` above 1: the step was cut and runs again, so the text of its earlier attempt is void.
+         * @description A step begins. `attempt` above 1: the step was cut and runs again, so the text of its earlier attempt
+         *     is void.
          */
         StepEventData: {
             /**
@@ -879,7 +884,8 @@ export interface components {
         };
         /**
          * WaitingEventData
-         * @description The reply cannot be written yet; the turn continues by itself. `service_away`: a service restarts, nothing was dispatched yet.
+         * @description The reply cannot be written yet; the turn continues by itself. `service_away`: a service restarts,
+         *     nothing was dispatched yet.
          *     `agents_busy`: as many agents are at work as may be.
          */
         WaitingEventData: {

@@ -478,8 +478,14 @@ export interface components {
              */
             id: string;
             /**
+             * Service
+             * @description which service recorded it
+             */
+            service: string;
+            /**
              * Target Id
              * Format: uuid
+             * @description name-based (version 5) for what has no UUID, such as a model; `detail.subject` names it
              */
             target_id: string;
             /** Target Type */
@@ -946,7 +952,7 @@ export interface components {
         };
         /**
          * UsageMode
-         * @description Which models an organisation may reach: those of the installation, those of providers elsewhere, or both.
+         * @description Which models an organisation may reach: the installation's, those of providers elsewhere, or both.
          * @enum {string}
          */
         UsageMode: "local" | "external" | "hybrid";

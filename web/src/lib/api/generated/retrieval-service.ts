@@ -596,7 +596,8 @@ export interface components {
         };
         /**
          * Finding
-         * @description One kind of disagreement. What is not healed yet is younger than the grace time, or cannot be healed.
+         * @description One kind of disagreement. What is not healed yet is younger than the grace time, or cannot be
+         *     healed.
          */
         Finding: {
             /**
@@ -894,7 +895,8 @@ export interface components {
         };
         /**
          * SearchTrace
-         * @description How the answer came about; durations in milliseconds by phase. `mode` is the one used; `notes` say why it is another.
+         * @description How the answer came about; durations in milliseconds by phase. `mode` is the one used; `notes` say why
+         *     it is another.
          */
         SearchTrace: {
             /** Candidates */
@@ -940,7 +942,8 @@ export interface components {
         };
         /**
          * UploadView
-         * @description An upload. `offset` is where the next chunk begins; `document` is there when all has arrived, `error` when it was refused.
+         * @description An upload. `offset` is where the next chunk begins; `document` is there when all has arrived, `error`
+         *     when it was refused.
          */
         UploadView: {
             /** Chunk Bytes Max */
