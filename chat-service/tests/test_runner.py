@@ -1,6 +1,8 @@
 """ReplyEnding a running turn from outside."""
 
 import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
 from typing import Any
 from uuid import UUID
 
@@ -115,3 +117,36 @@ async def test_the_end_of_a_reply_waits_for_a_database_that_is_away_and_not_for_
         monkeypatch.setattr(closing, "store", fails_at_first)
         events = await user.say(await user.new_chat())
         assert (events[-1].data["status"], calls) == (status, tries)
+
+
+class _AnswersLost:
+    """A database whose transactions are committed, but nobody hears of it; `lost` is set from the first
+    one on.
+    """
+
+    def __init__(self, database: Any) -> None:
+        self._database = database
+        self.lost = asyncio.Event()
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[Any]:
+        async with self._database.transaction() as session:
+            yield session
+        self.lost.set()
+        raise ConnectionError
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_reply_is_complete_though_nobody_heard_that_its_journal_was_committed(
+    start: Any, suite: Any, play: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = await start()
+    user, journal = service.user(), service.app.state.runner._journal
+    database = _AnswersLost(journal._database)
+    monkeypatch.setattr(journal, "_database", database)
+    suite.default = play.says("so", " far", until=database.lost)
+    chat = await user.new_chat()
+    events = await user.say(chat)
+    message = await user.message(chat, events[0].data["reply_id"])
+    assert (message["status"], message["content"], message["finish_reason"]) == ("complete", "so far", "stop")
+    assert message["usage"]["cost_nano"] == 1200

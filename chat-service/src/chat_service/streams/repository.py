@@ -34,10 +34,12 @@ WITH owned AS (
 SELECT id, pg_notify('{JOURNAL_CHANNEL}', CAST(id AS text)) FROM owned
 """)  # noqa: S608 - the parts are constants
 
+# A row may be there already: of a flush that was committed without this process hearing of it.
 _ADD = text(f"""
 WITH written AS (
     INSERT INTO journal (turn_id, first_id, last_id, kind, payload)
     SELECT c.turn_id, c.first_id, c.last_id, c.kind, c.payload FROM {_ROWS}
+    ON CONFLICT DO NOTHING
 )
 SELECT pg_notify('{JOURNAL_CHANNEL}', :turn_id)
 """)  # noqa: S608 - the parts are constants
