@@ -150,3 +150,30 @@ async def test_a_reply_is_complete_though_nobody_heard_that_its_journal_was_comm
     message = await user.message(chat, events[0].data["reply_id"])
     assert (message["status"], message["content"], message["finish_reason"]) == ("complete", "so far", "stop")
     assert message["usage"]["cost_nano"] == 1200
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_heartbeat_that_waits_for_a_release_does_not_renew_the_lease_given_up(
+    start: Any, suite: Any, play: Any, admin: Any
+) -> None:
+    service = await start(turn_lease_s=600)
+    user, runner = service.user(), service.app.state.runner
+    gate = asyncio.Event()
+    suite.default = play.says("so far", until=gate)
+    chat = await user.new_chat()
+    async with user.events("POST", f"/api/v1/chats/{chat}/messages", json={"content": "hi"}) as events:
+        await play.take(events, 2)
+        (turn_id,) = runner.turn_ids
+        async with runner._database.transaction() as session:
+            await repository.release(session, turn_id=turn_id, owner=runner.owner)
+            beat = asyncio.ensure_future(runner.heartbeat())
+            waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE $1"
+
+            async def waits() -> bool:
+                return await admin.fetchval(waiting, "UPDATE%turn SET lease_until%") > 0
+
+            await play.until(waits)
+        await beat
+        given_up = "SELECT lease_until <= now() FROM chat.turn WHERE id = $1"
+        assert await admin.fetchval(given_up, turn_id)
+        gate.set()

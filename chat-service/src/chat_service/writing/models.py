@@ -14,7 +14,7 @@ TurnKind = Literal["plain", "agent"]
 
 class TurnRow(Base):
     """One run of the model for one reply. Running: `owner` holds it until `lease_until`, by the database's
-    clock.
+    clock; a released turn has none (empty).
 
     `guarded`: the owner also holds an advisory lock while it lives (streams.signals). `end_reason`: why it
     must end beside a stop.

@@ -102,9 +102,11 @@ async def note_dispatches(session: AsyncSession, noted: Mapping[UUID, str]) -> N
 
 
 async def release(session: AsyncSession, *, turn_id: UUID, owner: str) -> None:
-    """Let another process take the turn over at once."""
+    """Let another process take the turn over at once. It is nobody's until then, so that a heartbeat that
+    waits for the row does not renew the lease.
+    """
     mine = (TurnRow.id == turn_id, TurnRow.owner == owner, TurnRow.status == "running")
-    await session.execute(update(TurnRow).where(*mine).values(lease_until=func.now()))
+    await session.execute(update(TurnRow).where(*mine).values(owner="", lease_until=func.now()))
 
 
 async def end(
