@@ -78,6 +78,45 @@ async def test_what_chat_left_out_is_stored_while_the_run_goes_on(
     }
 
 
+async def test_readers_in_another_process_see_in_all_what_was_left_out_though_they_came_before_it_was_known(
+    start: Any, service: Any, suite: Any, others: Any, play: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noting, ending = asyncio.Event(), asyncio.Event()
+
+    async def work(run: Any) -> None:
+        run.emit("left_out", messages=2, passages=1, window_tokens=2000)
+        await ending.wait()
+        run.finish()
+
+    suite.contexts = {"small": 2048}
+    owner = await start()
+    writer = owner.user()
+    reader = service.user(writer.principal)
+    chat = await writer.new_chat(model="small", agent_id=others.add_agent(writer))
+    said = "word " * 300
+    for _ in range(3):
+        await writer.say(chat, said)
+    others.script = work
+    histories = owner.app.state.runner._writers.relay._histories
+    note = histories.note_left_out
+
+    async def note_late(*arguments: Any) -> None:
+        await noting.wait()
+        await note(*arguments)
+
+    monkeypatch.setattr(histories, "note_left_out", note_late)
+    url = f"/api/v1/chats/{chat}/messages"
+    async with writer.events("POST", url, json={"content": said}) as events:
+        reply = (await play.take(events, 1))[0].data["reply_id"]
+        async with reader.events("GET", f"{url}/{reply}/stream") as watching:
+            await play.take(watching, 1)
+            noting.set()
+            written, mirrored = await anext(events), await anext(watching)
+            ending.set()
+    assert (written.event, written.data["messages"] > 2) == ("left_out", True)
+    assert (mirrored.id, mirrored.event, mirrored.data) == (written.id, written.event, written.data)
+
+
 async def test_a_deleted_chat_takes_its_runs_along(user: Any, others: Any, script: Any, play: Any) -> None:
     chat = await user.new_chat(agent_id=others.add_agent(user))
     replies = [(await user.say(chat))[0].data["reply_id"] for _ in range(2)]

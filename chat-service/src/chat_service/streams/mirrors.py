@@ -141,21 +141,31 @@ class RunMirrors:
             reading.cancel()
             mirror.live.close()
 
+    async def _running(self, message_id: UUID) -> RunningReply | None:
+        async with self._database.transaction() as session:
+            return await repository.running_reply(session, message_id=message_id)
+
     async def _still_runs(self, mirror: _Mirror) -> bool:
         try:
-            async with self._database.transaction() as session:
-                return await repository.running_reply(session, message_id=mirror.live.message_id) is not None
+            return await self._running(mirror.live.message_id) is not None
         except Exception as error:
             if not is_outage(error):
                 raise
             return True  # not known: the run is read on
 
+    async def _learn_left_out(self, mirror: _Mirror, reader: RunReader) -> bool:
+        """Tell the reader what chat did not send to the run, which is stored before the run begins; False:
+        the turn has ended, and its row says what was left out in all.
+        """
+        look = partial(self._running, mirror.live.message_id)
+        run = await read_through_outage(look, wait_max_s=_AWAY_MAX_S)
+        if run is not None and run.left_out is not None:
+            reader.left_out = LeftOutEventData.model_validate(run.left_out)
+        return run is not None
+
     async def _read(self, mirror: _Mirror) -> None:
         """Take the run's events until its last one."""
-        left_out = (
-            None if mirror.run.left_out is None else LeftOutEventData.model_validate(mirror.run.left_out)
-        )
-        reader = RunReader(mirror.live, left_out=left_out)
+        reader = RunReader(mirror.live)
         principal = Principal.from_claims(mirror.run.principal)
         while True:
             try:
@@ -163,6 +173,8 @@ class RunMirrors:
                     self._agents.events(principal, mirror.live.message_id, after=reader.after)
                 ) as events:
                     async for event in events:
+                        if event.event == "left_out" and not await self._learn_left_out(mirror, reader):
+                            return
                         if reader.take(event) is not None:
                             return
             except (UpstreamError, AppError) as error:
