@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from shared.db import Database, SchemaMismatchError, check_schema
-from shared.sql_functions import SqlFunctionError, apply_functions, function_files, function_names
+from shared.db import Database, SchemaMismatchError, check_schema, function_names
+from shared.sql_functions import SqlFunctionError, apply_functions, function_files
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 

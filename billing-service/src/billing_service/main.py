@@ -8,11 +8,10 @@ from fastapi import FastAPI
 from shared.app.asgi import ServiceApp
 from shared.app.service import create_service_app
 from shared.background import Periodic
-from shared.db import Database, check_schema, create_raw_pool
+from shared.db import Database, check_schema, create_raw_pool, function_names
 from shared.http.client import make_client
 from shared.operations import check_database
 from shared.settings import load_settings_or_exit
-from shared.sql_functions import function_names
 
 from billing_service.audit.endpoints import internal_router as internal_audit_router
 from billing_service.audit.endpoints import router as audit_router

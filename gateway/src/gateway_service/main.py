@@ -15,12 +15,11 @@ from shared.auth.guards import current_principal
 from shared.auth.tokens import ServiceTokens, UserTokens
 from shared.background import Periodic
 from shared.clients.calls import ServiceCalls
-from shared.db import Database, check_schema
+from shared.db import Database, check_schema, function_names
 from shared.http import Timeouts, UpstreamPool
 from shared.listener import Listener
 from shared.operations import VERSION, check_database
 from shared.settings import load_settings_or_exit
-from shared.sql_functions import function_names
 
 from gateway_service.admin import endpoints as admin_endpoints
 from gateway_service.admin.service import Admin

@@ -4,6 +4,8 @@ fit.
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -131,6 +133,11 @@ async def create_raw_pool(
         reset=_keep_session,
         **options,
     )
+
+
+def function_names(package: str) -> list[str]:
+    """The SQL functions that the code of the installed `package` calls (`shared.sql_functions`)."""
+    return [path.stem for path in sorted(Path(str(files(package))).glob("*/functions/*.sql"))]
 
 
 _MISSING_SQL = text(

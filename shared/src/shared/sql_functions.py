@@ -8,7 +8,6 @@ function (docs/decisions/0050).
 
 import hashlib
 from collections.abc import Sequence
-from importlib.resources import files
 from operator import methodcaller
 from pathlib import Path
 from typing import Any
@@ -32,11 +31,6 @@ class SqlFunctionError(CommandError):
 def function_files(service_root: Path) -> list[Path]:
     """The files of a service's functions, in the order of their paths."""
     return sorted(service_root.glob("src/*/*/functions/*.sql"))
-
-
-def function_names(package: str) -> list[str]:
-    """The functions that the code of the installed `package` calls."""
-    return [path.stem for path in sorted(Path(str(files(package))).glob("*/functions/*.sql"))]
 
 
 def apply_functions(connection: Connection, paths: Sequence[Path]) -> list[str]:
