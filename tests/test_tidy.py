@@ -30,10 +30,7 @@ LONGER_FILES = {
     "chat-service/tests/others/test_agents.py",
     "chat-service/tests/others/test_documents.py",
     "chat-service/tests/test_turns.py",
-    "deployments/local/src/atrium_local/supervised.py",
     "deployments/local/tests/test_replacing.py",
-    "gateway/src/gateway_service/proxy/app.py",
-    "inference-service/src/inference_service/providers/errors.py",
     "inference-service/tests/test_completions.py",
     "inference-service/tests/test_unknown_parameters.py",
     "retrieval-service/src/retrieval_service/files/repository.py",
@@ -44,7 +41,6 @@ LONGER_FILES = {
     "retrieval-service/tests/test_search.py",
     "retrieval-service/tests/test_vector_stores.py",
     "shared/src/shared/durable.py",
-    "shared/src/shared/http/pool.py",
     "shared/tests/test_deltas.py",
     "shared/tests/test_durable_upgrades.py",
 }

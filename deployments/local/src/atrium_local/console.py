@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from atrium_local.supervised import Supervised  # which speaks through this module
 
 _MODEL_POLL_S = 0.5
+_LOG_TAIL_BYTES = 4096
+_STARTUP_FAILED = "Application startup failed"  # uvicorn's word under the line that says why
 
 
 def say(text: str = "") -> None:
@@ -32,6 +34,18 @@ def _go_silent() -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
         os.close(nowhere)
+
+
+def log_end(path: Path) -> str:
+    """The last line of a log that says something; empty when there is none."""
+    try:
+        with path.open("rb") as log:
+            log.seek(max(0, path.stat().st_size - _LOG_TAIL_BYTES))
+            tail = log.read().decode(errors="replace")
+    except OSError:
+        return ""
+    lines = [line.strip() for line in tail.splitlines() if line.strip() and _STARTUP_FAILED not in line]
+    return next((line for line in reversed(lines) if "FATAL" in line), lines[-1] if lines else "")
 
 
 def said(line: str) -> tuple[str, bool]:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any, Literal
 
-from atrium_local.console import said, say
+from atrium_local.console import log_end, said, say
 from atrium_local.errors import LocalError
 from atrium_local.files import is_disk_full
 from atrium_local.life import Life, Spec
@@ -19,7 +19,6 @@ __all__ = ["Spec", "State", "Supervised"]
 State = Literal["waiting", "starting", "ready", "restarting", "failed", "stopping", "stopped", "done"]
 
 _POLL_S = 0.05
-_STARTUP_FAILED = "Application startup failed"  # uvicorn's word under the line that says why
 _RELEASE_POLL_S = 0.01
 _PAUSES_S = (0.0, 0.2, 0.5, 1.0, 2.0, 4.0, 5.0)  # by failures in a row; the last for all that follow
 _HEALTHY_S = 5.0  # who was ready for so long is started again at once
@@ -27,11 +26,9 @@ _HEALTH_INTERVAL_S = 2.0
 _MISSES_MAX = 3
 _OVERSLEPT_S = 1.0  # an answer that is missed while we ourselves stood still is not held against anybody
 _START_GRACE_S = 60.0
-_QUEUE_S = (
-    6.0  # how long those who connect wait for the next life before they are told that the service is away
-)
+# How long those who connect wait for the next life before they are told that the service is away.
+_QUEUE_S = 6.0
 _REPLACE_TIMEOUT_S = 60.0
-_LOG_TAIL_BYTES = 4096
 
 
 class Supervised:
@@ -154,22 +151,12 @@ class Supervised:
 
     def last_log_line(self) -> str:
         """The end of its log, for a message."""
-        return said(self._log_end())[0] or "no log"
+        return said(log_end(self.spec.log_path))[0] or "no log"
 
     def last_complaint(self) -> str:
         """The end of its log when that may say why it ended; nothing when it is everyday news."""
-        text, everyday = said(self._log_end())
+        text, everyday = said(log_end(self.spec.log_path))
         return "" if everyday else text
-
-    def _log_end(self) -> str:
-        try:
-            with self.spec.log_path.open("rb") as log:
-                log.seek(max(0, self.spec.log_path.stat().st_size - _LOG_TAIL_BYTES))
-                tail = log.read().decode(errors="replace")
-        except OSError:
-            return ""
-        lines = [line.strip() for line in tail.splitlines() if line.strip() and _STARTUP_FAILED not in line]
-        return next((line for line in reversed(lines) if "FATAL" in line), lines[-1] if lines else "")
 
     # One life after the other
 

@@ -7,15 +7,12 @@ import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 from shared.adapters.uvicorn_http import install
-from shared.app.asgi import sane_request_id
 from shared.background import TaskTracker
 from shared.corking import Cork
 from shared.errors import AppError, Forbidden, TooManyRequests, Unauthenticated, Unavailable, render_for_path
 from shared.http import (
-    RawHeaders,
     Timeouts,
     UpstreamBusy,
     UpstreamConnectError,
@@ -26,7 +23,6 @@ from shared.http import (
 )
 from shared.logs import request_id_var
 from shared.outages import database_down
-from shared.telemetry import RequestTrace
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway_service.adapters.uvicorn_http import GuardedProtocol
@@ -34,14 +30,13 @@ from gateway_service.connections.guard import ConnectionGuard
 from gateway_service.identity.ports import Authenticator, Identity
 from gateway_service.limits.ports import Decision, Limiter
 from gateway_service.proxy.breaker import Breakers, CircuitBreaker
+from gateway_service.proxy.call import Call
 from gateway_service.proxy.client import believe_proxies, check_host
 from gateway_service.proxy.compression import compressing
 from gateway_service.proxy.config import ProxyConfig
-from gateway_service.proxy.edge import EdgeHeaders
+from gateway_service.proxy.edge import Edge, NotImplementedHere
 from gateway_service.proxy.forward import (
-    ClientConnection,
     ClientGone,
-    ClientWatch,
     ProxyAnswer,
     RequestBody,
     as_app_error,
@@ -60,40 +55,6 @@ _FORGIVEN = frozenset({402, 429})
 _EVENTS = b"text/event-stream"
 _CLIENT_CLOSED = 499
 _NOTICEABLE_S = 0.1
-
-
-class NotImplementedHere(AppError):
-    """The upgrade to another protocol that nothing behind the gateway speaks."""
-
-    status, code, title = 501, "not_implemented", "Not implemented"
-
-
-class _Call:
-    """One request on its way through the proxy."""
-
-    __slots__ = (
-        "answer", "connection", "cut_by", "headers", "identity", "raw_path", "receive", "request_id", "route",
-        "scope", "started_s", "task",
-        "trace", "watch",
-    )  # fmt: skip
-
-    def __init__(
-        self, scope: Scope, receive: Receive, route: Route, headers: RequestHeaders, trace: RequestTrace
-    ) -> None:
-        self.scope = scope
-        self.receive = receive
-        self.route = route
-        self.headers = headers
-        self.trace = trace
-        self.request_id = sane_request_id(headers.request_id)
-        self.raw_path: bytes = scope["raw_path"]
-        self.started_s = time.perf_counter()
-        self.identity: Identity | None = None
-        self.task: asyncio.Task[Any] = scope.get("atrium.task") or _this_task()
-        self.cut_by: AppError | None = None
-        self.connection: ClientConnection = scope["atrium.connection"]
-        self.watch = ClientWatch(self.connection, self.task)
-        self.answer: ProxyAnswer
 
 
 class ProxyApp:
@@ -123,10 +84,10 @@ class ProxyApp:
             instruments.telemetry,
             instruments.access_log,
         )
-        self._calls: set[_Call] = set()
+        self._calls: set[Call] = set()
         self._tasks = TaskTracker()
         self._config = config or ProxyConfig()
-        self._edge = EdgeHeaders(self._config)
+        self._edge = Edge(self._config)
         self.guard = ConnectionGuard(self._config.connections, lambda: pool.connections)
         self.cork = Cork()
         install()
@@ -150,7 +111,7 @@ class ProxyApp:
         if scope["type"] == "http":
             await self._http(scope, receive, send)
         elif scope["type"] == "websocket":
-            await self._refuse_websocket(scope, receive, send)
+            await self._edge.refuse_websocket(scope, receive, send)
         else:
             install()  # uvicorn's command loads h11 after the application
             await self._fallback(scope, receive, send)
@@ -172,10 +133,10 @@ class ProxyApp:
             check_host(headers.host, self._config.hosts)
             if self._config.trusted_proxies:
                 believe_proxies(scope, headers, self._config.trusted_proxies)
-            if scope["method"] == "OPTIONS" and await self._preflight(scope, headers, send):
+            if scope["method"] == "OPTIONS" and await self._edge.preflight(scope, headers, send):
                 return
         except AppError as error:
-            await self._refuse(error, scope, send)
+            await self._edge.refuse(error, scope, send)
             return
         route = self.route_of(raw_path)
         if route is None:
@@ -187,7 +148,7 @@ class ProxyApp:
             )
             return
         trace = self._telemetry.start(scope["method"], headers.traceparent)
-        call = _Call(scope, receive, route, headers, trace)
+        call = Call(scope, receive, route, headers, trace)
         request_id_var.set(call.request_id)
         extra = self._edge.for_answer(headers.origin)
         extra.append((b"x-request-id", call.request_id.encode("ascii")))
@@ -199,7 +160,7 @@ class ProxyApp:
             self._calls.discard(call)
             self._finish(call, self._labels[route.prefix])
 
-    def _finish(self, call: _Call, label: str) -> None:
+    def _finish(self, call: Call, label: str) -> None:
         status, duration_s = call.answer.status or _CLIENT_CLOSED, time.perf_counter() - call.started_s
         method: str = call.scope["method"]
         self._metrics.observe_request(method, label, status, duration_s)
@@ -239,9 +200,9 @@ class ProxyApp:
             error = Unavailable(
                 "this takes too long just now; try again in a moment", code="too_slow", retry_after_s=2
             )
-            await self._refuse(error, scope, send)
+            await self._edge.refuse(error, scope, send)
 
-    async def _serve(self, call: _Call) -> None:
+    async def _serve(self, call: Call) -> None:
         """Answers the call whatever happens; only a cancellation from outside passes through."""
         try:
             await self._forward(call)
@@ -273,7 +234,7 @@ class ProxyApp:
         else:
             await call.answer.complete(*render_for_path(shown, path=path, request_id=call.request_id))
 
-    async def _forward(self, call: _Call) -> None:
+    async def _forward(self, call: Call) -> None:
         scope, headers, route = call.scope, call.headers, call.route
         if headers.upgrade:
             raise NotImplementedHere(
@@ -309,15 +270,17 @@ class ProxyApp:
 
     async def _exchange(
         self,
-        call: _Call,
+        call: Call,
         identity: Identity,
         breaker: CircuitBreaker,
         body: bytes | AsyncIterator[bytes] | None,
     ) -> None:
         route, query = call.route, call.scope["query_string"]
         target = call.raw_path + b"?" + query if query else call.raw_path
-        outgoing = self._outgoing_headers(
-            call, identity, streamed=body is not None and not isinstance(body, bytes)
+        outgoing = call.outgoing_headers(
+            identity,
+            https=self._config.https,
+            streamed=body is not None and not isinstance(body, bytes),
         )
         timeouts = self._timeouts_of(call)
         exchange = self._pool.request(
@@ -341,7 +304,7 @@ class ProxyApp:
         finally:
             exchange.close()
 
-    def _timeouts_of(self, call: _Call) -> Timeouts:
+    def _timeouts_of(self, call: Call) -> Timeouts:
         """The patience of the route, less what finding out who calls has used of it."""
         first_byte_s = call.route.first_byte_s(
             call.scope["method"], call.raw_path, wants_events=_EVENTS in call.headers.accept
@@ -381,65 +344,6 @@ class ProxyApp:
             if not decision.allowed:
                 raise _too_many(decision, "too many failed credentials came from your address") from None
             raise
-
-    def _outgoing_headers(self, call: _Call, identity: Identity, *, streamed: bool) -> RawHeaders:
-        scope, headers = call.scope, call.headers
-        outgoing = headers.forwarded
-        client = scope.get("client")
-        outgoing += (
-            (b"authorization", identity.hop_authorization),
-            (b"x-request-id", call.request_id.encode("ascii")),
-            (b"traceparent", call.trace.traceparent),
-            (b"x-forwarded-for", client[0].encode("ascii", "replace") if client else b"unknown"),
-            (b"x-forwarded-proto", b"https" if self._config.https else scope["scheme"].encode("ascii")),
-            (b"x-forwarded-host", headers.host),
-        )
-        if streamed and headers.content_length is not None:
-            outgoing.append((b"content-length", headers.content_length))
-        return outgoing
-
-    # --- answers of the edge itself
-
-    async def _preflight(self, scope: Scope, headers: RequestHeaders, send: Send) -> bool:
-        """Answers a CORS preflight; False when the OPTIONS request is none."""
-        if headers.origin is None or headers.preflight_method is None:
-            return False
-        if not self._edge.allows(headers.origin):
-            raise Forbidden(
-                "this origin may not call the API; an operator can add it to CORS_ALLOW_ORIGINS",
-                code="origin_not_allowed",
-            )
-        await send(
-            {
-                "type": "http.response.start",
-                "status": 204,
-                "headers": self._edge.for_preflight(headers.origin),
-            }
-        )
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
-        return True
-
-    async def _refuse(self, error: AppError, scope: Scope, send: Send) -> None:
-        answer = ProxyAnswer(scope, send, self._edge.for_answer(None))
-        await answer.complete(*render_for_path(error, path=scope["path"], request_id=sane_request_id(None)))
-
-    async def _refuse_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await receive()  # the server offers the connection first
-        error = NotImplementedHere(
-            "nothing behind this address speaks WebSocket; live events come as server-sent events"
-        )
-        if "websocket.http.response" not in scope.get("extensions", {}):
-            await send({"type": "websocket.close", "code": 1008, "reason": error.detail})
-            return
-        status, headers, body = render_for_path(error, path=scope["path"], request_id=sane_request_id(None))
-        await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
-        await send({"type": "websocket.http.response.body", "body": body})
-
-
-def _this_task() -> asyncio.Task[Any]:
-    task = asyncio.current_task()
-    assert task is not None  # noqa: S101 - the server runs each request in one
-    return task
 
 
 async def _run(work: Awaitable[None]) -> None:

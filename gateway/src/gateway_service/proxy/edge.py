@@ -1,9 +1,13 @@
-"""CORS and security headers of every answer that leaves port 8000, proxied or not."""
+"""CORS and security headers of every answer that leaves port 8000, and what the edge answers itself."""
 
+from shared.app.asgi import sane_request_id
+from shared.errors import AppError, Forbidden, render_for_path
 from shared.http import RawHeaders
-from starlette.types import Message, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from gateway_service.proxy.config import ProxyConfig
+from gateway_service.proxy.forward import ProxyAnswer
+from gateway_service.proxy.headers import RequestHeaders
 
 _ALLOWED_METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE"
 _ALLOWED_HEADERS = (
@@ -15,8 +19,14 @@ _EXPOSED_HEADERS = (
 )
 
 
-class EdgeHeaders:
-    """Works out the fields once, so that a request only joins lists."""
+class NotImplementedHere(AppError):
+    """The upgrade to another protocol that nothing behind the gateway speaks."""
+
+    status, code, title = 501, "not_implemented", "Not implemented"
+
+
+class Edge:
+    """Works out the fields once, so that a request only joins lists; answers what no service is asked for."""
 
     def __init__(self, config: ProxyConfig) -> None:
         self._origins = frozenset(origin.encode("ascii") for origin in config.cors_origins)
@@ -73,3 +83,40 @@ class EdgeHeaders:
             await send(message)
 
         return send_with_headers
+
+    async def preflight(self, scope: Scope, headers: RequestHeaders, send: Send) -> bool:
+        """Answers a CORS preflight; False when the OPTIONS request is none."""
+        if headers.origin is None or headers.preflight_method is None:
+            return False
+        if not self.allows(headers.origin):
+            raise Forbidden(
+                "this origin may not call the API; an operator can add it to CORS_ALLOW_ORIGINS",
+                code="origin_not_allowed",
+            )
+        await send(
+            {
+                "type": "http.response.start",
+                "status": 204,
+                "headers": self.for_preflight(headers.origin),
+            }
+        )
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        return True
+
+    async def refuse(self, error: AppError, scope: Scope, send: Send) -> None:
+        """Answer with the error, in the dialect of the path."""
+        answer = ProxyAnswer(scope, send, self.for_answer(None))
+        await answer.complete(*render_for_path(error, path=scope["path"], request_id=sane_request_id(None)))
+
+    async def refuse_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Turn a WebSocket away with a reason."""
+        await receive()  # the server offers the connection first
+        error = NotImplementedHere(
+            "nothing behind this address speaks WebSocket; live events come as server-sent events"
+        )
+        if "websocket.http.response" not in scope.get("extensions", {}):
+            await send({"type": "websocket.close", "code": 1008, "reason": error.detail})
+            return
+        status, headers, body = render_for_path(error, path=scope["path"], request_id=sane_request_id(None))
+        await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
+        await send({"type": "websocket.http.response.body", "body": body})

@@ -23,15 +23,8 @@ from inference_service.completions.stream import EventRelay
 from inference_service.completions.whole import looks_like_json, read_whole
 from inference_service.metering.meter import Bound, Charge, Dispatch, Meter
 from inference_service.metering.usage import Outcome, Source, provider_figures
-from inference_service.providers.errors import (
-    MAY_BE_BILLED,
-    AnswerBroken,
-    AnswerTimedOut,
-    Origin,
-    error_in_answer,
-    error_of_transport,
-    told,
-)
+from inference_service.providers.errors import MAY_BE_BILLED, AnswerBroken, AnswerTimedOut, Origin
+from inference_service.providers.failures import error_in_answer, error_of_transport, told
 from inference_service.providers.protocol import ChatCall, ProviderResponse
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,8 @@ from shared.deltas import error_of
 from shared.surrogates import mended_json, parse_json
 
 from inference_service.metering.estimate import Count
-from inference_service.providers.errors import AnswerBroken, Origin, error_in_answer
+from inference_service.providers.errors import AnswerBroken, Origin
+from inference_service.providers.failures import error_in_answer
 
 Json = dict[str, Any]
 

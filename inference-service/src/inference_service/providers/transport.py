@@ -20,11 +20,8 @@ from shared.http import (
 from shared.surrogates import parse_json
 
 from inference_service.providers.answers import inflated, is_inflatable, redirect_target, retry_after_s
-from inference_service.providers.errors import (
-    Answer,
-    AnswerBroken,
-    AnswerTimedOut,
-    Origin,
+from inference_service.providers.errors import Answer, AnswerBroken, AnswerTimedOut, Origin
+from inference_service.providers.failures import (
     code_of,
     error_of_status,
     error_of_transport,

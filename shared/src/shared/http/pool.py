@@ -5,13 +5,11 @@ import contextlib
 import ssl
 import time
 from collections import deque
-from collections.abc import AsyncIterator
 from types import TracebackType
 
 from shared.corking import Cork
 from shared.http.connection import Connection
 from shared.http.errors import (
-    InvalidRequest,
     UpstreamBusy,
     UpstreamConnectError,
     UpstreamDisconnected,
@@ -21,11 +19,9 @@ from shared.http.headers import RawHeaders, request_head
 from shared.http.limits import PoolLimits, Timeouts
 from shared.http.origin import Origin, parse_origin
 from shared.http.response import UpstreamResponse
-
-Body = bytes | AsyncIterator[bytes] | None
+from shared.http.sending import Body, send_request, sent_at_once
 
 _TICK_S = 0.1
-_SMALL_BODY = 64 * 1024
 _IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE"})
 _DEFAULT_TIMEOUTS = Timeouts()
 
@@ -345,8 +341,11 @@ class Exchange:
                 self._origin, self._timeouts.connect_s
             )
             try:
-                if not self._sent_at_once(connection, head):
-                    await self._send(connection, head, body_size)
+                if not sent_at_once(connection, head, body, method=self._method):
+                    write_s = self._timeouts.write_s
+                    await send_request(
+                        connection, head, body, method=self._method, body_size=body_size, write_s=write_s
+                    )
                 await connection.wait_head(patience_s)
             except BaseException as error:
                 self._pool.release(slot, connection)
@@ -375,54 +374,3 @@ class Exchange:
         self._connection = None
         response.detach()
         self._pool.release(slot, connection)
-
-    def _sent_at_once(self, connection: Connection, head: bytes) -> bool:
-        """Whether the whole request went into the socket without waiting; else nothing did."""
-        body = self._body
-        if body is not None and (not isinstance(body, bytes) or len(body) > _SMALL_BODY):
-            return False
-        connection.begin(head_only=self._method == b"HEAD")
-        if not connection.send_now(head + body if body else head):
-            return False
-        connection.request_sent = True
-        return True
-
-    async def _send(self, connection: Connection, head: bytes, body_size: int | None) -> None:
-        connection.begin(head_only=self._method == b"HEAD")
-        body, write_s = self._body, self._timeouts.write_s
-        if body is None:
-            await connection.send(head, write_s)
-        elif isinstance(body, bytes):
-            if len(body) <= _SMALL_BODY:
-                await connection.send(head + body, write_s)
-            else:
-                await connection.send(head, write_s)
-                await connection.send(body, write_s)
-        elif not await _send_stream(connection, head, body, body_size=body_size, write_s=write_s):
-            return
-        connection.request_sent = True
-
-
-async def _send_stream(
-    connection: Connection, head: bytes, body: AsyncIterator[bytes], *, body_size: int | None, write_s: float
-) -> bool:
-    """True when the whole body went out; False when the upstream answered before it had read it all."""
-    await connection.send(head, write_s)
-    left = body_size
-    async for piece in body:
-        if connection.head_complete:
-            return False
-        if not piece:
-            continue
-        if left is not None:
-            left -= len(piece)
-            if left < 0:
-                raise InvalidRequest("the streamed body is longer than its content-length")
-            await connection.send(piece, write_s)
-        else:
-            await connection.send(b"%x\r\n%b\r\n" % (len(piece), piece), write_s)
-    if left:
-        raise InvalidRequest("the streamed body is shorter than its content-length")
-    if left is None and not connection.head_complete:
-        await connection.send(b"0\r\n\r\n", write_s)
-    return not connection.head_complete

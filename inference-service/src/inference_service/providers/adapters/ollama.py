@@ -13,7 +13,8 @@ import orjson
 
 from inference_service.members import within
 from inference_service.providers.adapters.openai_compatible import OpenAICompatibleProvider, kind_of, positive
-from inference_service.providers.errors import ProviderFailed, ProviderUnavailable, told
+from inference_service.providers.errors import ProviderFailed, ProviderUnavailable
+from inference_service.providers.failures import told
 from inference_service.providers.ollama_wire import Translated, chat_request
 from inference_service.providers.protocol import ChatCall, Kind, ProviderResponse, UpstreamModel
 from inference_service.providers.transport import Remote, Transport
