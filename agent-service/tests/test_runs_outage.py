@@ -9,6 +9,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import runs_service
+from agent_runs import Service
 from agent_service.main import create_app
 from agent_service.settings import AgentSettings
 from identities import KeyRing
@@ -79,9 +81,7 @@ async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> Non
 
 
 @contextlib.asynccontextmanager
-async def behind_a_door(
-    fields: dict[str, Any], keys: KeyRing, log: Path, conftest: Any
-) -> AsyncGenerator[tuple[Any, Door]]:
+async def behind_a_door(fields: dict[str, Any], keys: KeyRing, log: Path) -> AsyncGenerator[tuple[Any, Door]]:
     url = urlsplit(fields["database_url"])
     door = Door(url.hostname or "", url.port or 0)
     await door.open()
@@ -89,10 +89,10 @@ async def behind_a_door(
     await asyncio.to_thread(log.write_text, "")
     app = create_app(
         AgentSettings(**{**fields, "database_url": through}),
-        toolbox=conftest.runs_service.ScriptedToolbox(log),
+        toolbox=runs_service.ScriptedToolbox(log),
     )
     async with serve(app) as base_url:
-        service = conftest.Service(base_url, app, keys, log)
+        service = Service(base_url, app, keys, log)
         try:
             yield service, door
         finally:
@@ -102,10 +102,10 @@ async def behind_a_door(
 
 
 async def test_runs_wait_for_a_database_that_is_away_and_go_on(
-    runs_fields: dict[str, Any], keys: KeyRing, others: Any, play: Any, tmp_path: Path, services_module: Any
+    runs_fields: dict[str, Any], keys: KeyRing, others: Any, play: Any, tmp_path: Path
 ) -> None:
     """Whatever a run is at when it happens: it writes, a tool works, or it is between two steps."""
-    async with behind_a_door(runs_fields, keys, tmp_path / "log", services_module) as (service, door):
+    async with behind_a_door(runs_fields, keys, tmp_path / "log") as (service, door):
         people = [service.person() for _ in range(6)]
         agents = [await each.new_agent("slow") for each in people]
         tool = play.calls(("slow", {"seconds": 0.5}), text="Wait.")

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import runs_service
+from agent_runs import Service
 from agent_service.main import create_app
 from agent_service.settings import AgentSettings
 from servers import serve
@@ -14,14 +16,14 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def test_a_run_that_is_begun_before_the_former_process_has_let_go_begins_after_that(
-    runs_fields: dict[str, Any], keys: Any, others: Any, play: Any, services_module: Any, tmp_path: Path
+    runs_fields: dict[str, Any], keys: Any, others: Any, play: Any, tmp_path: Path
 ) -> None:
-    toolbox = services_module.runs_service.ScriptedToolbox(tmp_path / "log")
+    toolbox = runs_service.ScriptedToolbox(tmp_path / "log")
     former, successor = (create_app(AgentSettings(**runs_fields), toolbox=toolbox) for _ in range(2))
     successor.state.succession.follow()
     async with serve(former) as former_url, serve(successor) as url:
-        old = services_module.Service(former_url, former, keys, tmp_path / "log").person()
-        new = services_module.Service(url, successor, keys, tmp_path / "log").person(old.principal)
+        old = Service(former_url, former, keys, tmp_path / "log").person()
+        new = Service(url, successor, keys, tmp_path / "log").person(old.principal)
         _, events = await old.run()
         assert play.text_of(events) == "Hello there!"
         assert (await new.http.get("/api/v1/agents")).status_code == 200
