@@ -60,7 +60,7 @@ def test_one_person_never_has_every_place() -> None:
     for number in range(2):
         file = waiting(ANN)
         assert next_file([file], [], places=places, active={}, served=lambda _: 0) == (file, False), number
-        places.take(file, express=False, now_s=0)
+        places.take(file, express=False)
     mine, others = waiting(ANN), waiting(BEN)
     assert next_file([mine], [], places=places, active={ANN: 2}, served=lambda _: 0) is None
     assert next_file([mine, others], [], places=places, active={ANN: 2}, served=lambda _: 0) == (
@@ -70,28 +70,26 @@ def test_one_person_never_has_every_place() -> None:
 
 
 def test_a_small_file_has_a_place_of_its_own_if_its_owner_has_nothing_under_way() -> None:
-    places = Places(1)
-    places.take(waiting(ANN), express=False, now_s=0)
+    places, large = Places(1), waiting(ANN)
+    places.take(large, express=False)
     mine, others, late = waiting(ANN), waiting(BEN), waiting(CLEO)
     assert next_file([mine], [mine], places=places, active={ANN: 1}, served=lambda _: 0) is None
     assert next_file([mine, others], [mine, others], places=places, active={ANN: 1}, served=lambda _: 0) == (
         others,
         True,
     )
-    places.take(others, express=True, now_s=0)
+    places.take(others, express=True)
     assert next_file([late], [late], places=places, active={ANN: 1, BEN: 1}, served=lambda _: 0) is None
-    places.leave(others.file_id)
+    places.leave_all_but({large.file_id})
     assert next_file([late], [late], places=places, active={ANN: 1}, served=lambda _: 0) == (late, True)
 
 
-def test_a_place_whose_workflow_runs_elsewhere_becomes_free() -> None:
+def test_a_file_has_its_place_until_it_does_not_run_here_any_more() -> None:
     places, file = Places(1), waiting(ANN)
-    places.take(file, express=False, now_s=10)
-    places.leave_all_but(frozenset(), taken_before_s=9)
+    places.take(file, express=False)
+    places.leave_all_but({file.file_id})
     assert not places.free()
-    places.leave_all_but(frozenset({file.file_id}), taken_before_s=11)
-    assert not places.free()
-    places.leave_all_but(frozenset(), taken_before_s=11)
+    places.leave_all_but(set())
     assert places.free()
 
 
@@ -175,7 +173,7 @@ async def test_several_processes_begin_every_file_once(worlds: Callable[[], Worl
         def end(file_id: UUID) -> None:
             running.discard(file_id)
             if enqueuer is not None:
-                enqueuer.ended(file_id)
+                enqueuer.look_soon()
 
         async def begin(file_id: UUID, _attempt: int) -> None:
             begun.append(file_id)
@@ -219,11 +217,24 @@ async def test_the_place_of_a_file_that_ended_before_its_begin_was_told_is_free(
 
     async def begin(file_id: UUID, _attempt: int) -> None:
         begun.append(file_id)
-        enqueuer.ended(file_id)
+        enqueuer.look_soon()
 
     async with enqueuer_of(world, begin, set()) as enqueuer:
         await enqueuer.begin_waiting()
     assert len(begun) == 3
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_file_runs_from_its_begin_on_however_late_its_workflow_starts(
+    worlds: Callable[[], World], eventually: Callable[..., Any]
+) -> None:
+    async with worlds().service() as service:
+        ingestion, file_id = service.state.ingestion, uuid7()
+        await ingestion.begin(file_id, 1)
+        assert ingestion.running() == {file_id}
+        await eventually(lambda: not ingestion.running())
+        await ingestion.begin(file_id, 1)
+        assert not ingestion.running()
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -232,7 +232,7 @@ def _wire_files(
         concurrency=settings.ingestion_concurrency,
         interval_s=settings.file_jobs_interval_s,
     )
-    ingestion.when_ended = enqueuer.ended
+    ingestion.when_ended = enqueuer.look_soon
     state.receiver = FileReceiver(database, objects, quota, enqueuer)
     assembler = Assembler(database, objects, quota, enqueuer)
     limits = UploadLimits(

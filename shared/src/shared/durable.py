@@ -23,6 +23,7 @@ import orjson
 import sqlalchemy as sa
 from dbos import DBOS, DBOSConfig, SetWorkflowID
 from dbos._context import current_owner_xid
+from dbos._core import WorkflowHandleAsyncTask
 from dbos._dbos import _get_dbos_instance  # pyright: ignore[reportPrivateUsage] - as in `_take_over`
 from dbos._error import DBOSWorkflowConflictIDError
 from dbos._schemas.system_database import SystemSchema
@@ -195,7 +196,7 @@ class DurableEngine:
         self._missing_since_s: dict[_Holder, float] = {}
         self._registered: dict[str, Workflow] = {}
         self._launched = False
-        self._asked_before: list[Callable[[], Awaitable[None]]] = []
+        self._asked_before: list[Callable[[], Awaitable[object]]] = []
 
     def register(self, kind: str, workflow: Workflow) -> None:
         """Name a workflow, before `launch`: unfinished ones go on as soon as the engine runs."""
@@ -237,27 +238,34 @@ class DurableEngine:
             if _workflows.get(kind) is workflow:  # the next engine of this process may have named its own
                 del _workflows[kind]
 
-    async def start(self, kind: str, argument: Any, *, workflow_id: str, queue: str | None = None) -> None:
+    async def start(
+        self, kind: str, argument: Any, *, workflow_id: str, queue: str | None = None
+    ) -> asyncio.Future[Any] | None:
         """Begin a workflow, at once or by its queue. An id that was started before is not started again.
 
         Before `launch` it is remembered, in this process alone; after `close` nothing comes of it, and the
         next process looks after it.
+
+        Returns: what is done when the workflow has ended in this process; None if it did not begin here now.
         """
 
-        async def begin() -> None:
+        async def begin() -> asyncio.Future[Any] | None:
             with SetWorkflowID(workflow_id):
                 if queue is None:
-                    await DBOS.start_workflow_async(_run, kind, argument)
+                    handle = await DBOS.start_workflow_async(_run, kind, argument)
                 else:
-                    await DBOS.enqueue_workflow_async(queue, _run, kind, argument)
+                    handle = await DBOS.enqueue_workflow_async(queue, _run, kind, argument)
+            if not isinstance(handle, WorkflowHandleAsyncTask):
+                return None
+            return cast("WorkflowHandleAsyncTask[None]", handle).task
 
-        await self._when_launched(begin)
+        return await self._when_launched(begin)
 
-    async def _when_launched(self, work: Callable[[], Awaitable[None]]) -> None:
+    async def _when_launched(self, work: Callable[[], Awaitable[T]]) -> T | None:
         if self._launched:
-            await work()
-        else:
-            self._asked_before.append(work)
+            return await work()
+        self._asked_before.append(work)
+        return None
 
     async def take_over(self) -> list[str]:
         """Start again, under this version, what processes of other versions left unfinished and are no longer

@@ -10,7 +10,6 @@ import logging
 from collections.abc import Awaitable, Callable
 from uuid import UUID
 
-from shared.clock import monotonic_s
 from shared.db import Database
 from shared.fair_queue import RoundRobin
 from shared.wakeups import set_within
@@ -21,9 +20,9 @@ from retrieval_service.files.turns import SMALL_BYTES, Places, WaitingFile, next
 Begin = Callable[[UUID, int], Awaitable[None]]
 """Starts the workflow of (file, attempt); doing it twice starts one."""
 Running = Callable[[], frozenset[UUID]]
-"""The files whose workflows run in this process."""
-
-_STARTED_WITHIN_S = 5.0
+"""The files this process has begun, or continues, and that have not ended: one is among them as soon as its
+`Begin` returns, if its workflow runs here.
+"""
 
 log = logging.getLogger(__name__)
 
@@ -44,12 +43,7 @@ class Enqueuer:
         self._changed = asyncio.Event()
 
     def look_soon(self) -> None:
-        """A file may wait; call it after the commit."""
-        self._changed.set()
-
-    def ended(self, file_id: UUID) -> None:
-        """Its place is free."""
-        self._places.leave(file_id)
+        """A file may wait (call it after the commit), or one has ended."""
         self._changed.set()
 
     async def run(self) -> None:
@@ -66,7 +60,7 @@ class Enqueuer:
     async def _begin_next(self) -> bool:
         """Whether there may be more to begin."""
         running = self._running()
-        self._places.leave_all_but(running, taken_before_s=monotonic_s() - _STARTED_WITHIN_S)
+        self._places.leave_all_but(running)
         if len(running) > self._concurrency:
             # What went on after a crash is in every place; behind it nothing begun would get anywhere.
             return False
@@ -106,11 +100,6 @@ class Enqueuer:
             # as soon as they answer.
             if not await repository.lock_waiting(session, file_id=file.file_id, attempt=file.attempt):
                 return
-            # Taken first: a workflow may have ended, and left its place, before its begin has been told.
-            self._places.take(file, express=express, now_s=monotonic_s())
-            try:
-                await self._begin(file.file_id, file.attempt)
-            except BaseException:
-                self._places.leave(file.file_id)
-                raise
+            await self._begin(file.file_id, file.attempt)
+            self._places.take(file, express=express)
             await repository.note_enqueued(session, file_id=file.file_id, attempt=file.attempt)

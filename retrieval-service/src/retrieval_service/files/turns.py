@@ -5,7 +5,7 @@ several, and one more place for a small file of somebody who has none under way:
 of another, is nothing it has to wait for.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -26,7 +26,6 @@ class WaitingFile:
 class _Held:
     user_id: UUID
     express: bool
-    since_s: float
 
 
 class Places:
@@ -37,20 +36,12 @@ class Places:
         self._of_one_max = max(1, concurrency - 1)
         self._held: dict[UUID, _Held] = {}
 
-    def take(self, file: WaitingFile, *, express: bool, now_s: float) -> None:
-        self._held[file.file_id] = _Held(file.user_id, express, now_s)
+    def take(self, file: WaitingFile, *, express: bool) -> None:
+        self._held[file.file_id] = _Held(file.user_id, express)
 
-    def leave(self, file_id: UUID) -> None:
-        self._held.pop(file_id, None)
-
-    def leave_all_but(self, running: frozenset[UUID], *, taken_before_s: float) -> None:
-        """Of what was taken before: another process may have been quicker to begin it."""
-        gone = [
-            file_id
-            for file_id, held in self._held.items()
-            if file_id not in running and held.since_s < taken_before_s
-        ]
-        for file_id in gone:
+    def leave_all_but(self, running: Set[UUID]) -> None:
+        """A file has its place for as long as it runs here, and no longer."""
+        for file_id in self._held.keys() - running:
             del self._held[file_id]
 
     def free(self) -> bool:

@@ -64,9 +64,9 @@ class Ingestion:
         # One more than there are places of any kind: the place for small files. It bounds what continues
         # after a crash as well.
         self._slots = asyncio.Semaphore(concurrency + 1)
-        self._running: dict[asyncio.Task[Any], UUID] = {}
+        self._running: dict[asyncio.Future[Any], UUID] = {}
         self._closing = False
-        self.when_ended: Callable[[UUID], None] = _nothing
+        self.when_ended: Callable[[], None] = _nothing
 
     def register(self) -> None:
         self._engine.register(KIND, self._run)
@@ -75,10 +75,12 @@ class Ingestion:
     async def begin(self, file_id: UUID, attempt: int) -> None:
         """Start the workflow of this attempt; doing it twice starts one."""
         argument = {"file_id": str(file_id), "attempt": attempt}
-        await self._engine.start(KIND, argument, workflow_id=workflow_id(file_id, attempt))
+        running = await self._engine.start(KIND, argument, workflow_id=workflow_id(file_id, attempt))
+        if running is not None:
+            self._note_running(running, file_id)
 
     def running(self) -> frozenset[UUID]:
-        """The files that this process is at."""
+        """The files that this process has begun, or continues, and that have not ended."""
         return frozenset(self._running.values())
 
     async def close(self) -> None:
@@ -102,13 +104,18 @@ class Ingestion:
         file_id = UUID(argument["file_id"])
         task = asyncio.current_task()
         if task is not None:
-            self._running[task] = file_id
-            task.add_done_callback(self._ended)
+            # What continues after a crash was begun by nobody here.
+            self._note_running(task, file_id)
         async with self._slots:
             await self._work(file_id, int(argument["attempt"]))
 
-    def _ended(self, task: asyncio.Task[Any]) -> None:
-        self.when_ended(self._running.pop(task))
+    def _note_running(self, running: asyncio.Future[Any], file_id: UUID) -> None:
+        self._running[running] = file_id
+        running.add_done_callback(self._ended)
+
+    def _ended(self, running: asyncio.Future[Any]) -> None:
+        del self._running[running]
+        self.when_ended()
 
     async def _work(self, file_id: UUID, attempt: int) -> None:
         try:
@@ -247,7 +254,7 @@ class Ingestion:
             await chunks.remove(session, file_id)
 
 
-def _nothing(_file_id: UUID) -> None:
+def _nothing() -> None:
     """Until somebody wants to know."""
 
 
