@@ -144,18 +144,18 @@ async def test_a_small_file_is_ready_at_once_while_others_flood_the_service(
                 await person.until(name, "ready", within_s=60)
 
 
-async def insert_waiting(world: World, count: int) -> None:
-    principal = make_principal()
-    for _ in range(count):
-        file_id = uuid7()
+async def insert_waiting(world: World, count: int, *, size_bytes: int = 1_000_000) -> list[UUID]:
+    principal, files = make_principal(), [uuid7() for _ in range(count)]
+    for file_id in files:
         await world.sql(
             "INSERT INTO file (id, organisation_id, team_id, user_id, principal, filename, content_type,"
             " size_bytes, sha256, s3_key, collection, stage, created_at, updated_at)"
-            " VALUES ($1, $2, $3, $4, $5, 'a.txt', 'text/plain', 1000000, '', $6, 'u', 'queued', now(),"
+            " VALUES ($1, $2, $3, $4, $5, 'a.txt', 'text/plain', $7, '', $6, 'u', 'queued', now(),"
             " now())",
             *(file_id, principal.organisation_id, principal.team_id, principal.user_id),
-            *(json.dumps(principal.to_claims()), f"files/{file_id}"),
+            *(json.dumps(principal.to_claims()), f"files/{file_id}", size_bytes),
         )
+    return files
 
 
 @pytest.mark.asyncio(loop_scope="module")
@@ -199,10 +199,12 @@ async def test_several_processes_begin_every_file_once(worlds: Callable[[], Worl
 
 
 @asynccontextmanager
-async def enqueuer_of(world: World, begin: Begin, running: set[UUID]) -> AsyncIterator[Enqueuer]:
+async def enqueuer_of(
+    world: World, begin: Begin, running: set[UUID], *, concurrency: int = 1
+) -> AsyncIterator[Enqueuer]:
     database = Database(world.database.app_url, schema="retrieval", pool_max=4)
     try:
-        yield Enqueuer(database, begin, lambda: frozenset(running), concurrency=1, interval_s=3600)
+        yield Enqueuer(database, begin, lambda: frozenset(running), concurrency=concurrency, interval_s=3600)
     finally:
         await database.dispose()
 
@@ -254,21 +256,48 @@ async def test_a_begin_that_fails_leaves_its_place(worlds: Callable[[], World]) 
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_nothing_is_begun_behind_what_went_on_after_a_crash(worlds: Callable[[], World]) -> None:
-    """It would count as under way, could not go on, and be taken for lost in half an hour."""
+async def test_what_continues_after_a_crash_has_places_and_what_is_begun_has_the_rest(
+    worlds: Callable[[], World],
+) -> None:
+    """Begun behind it, a file would count as under way, not go on, and be taken for lost in half an hour."""
     world = worlds()
-    await insert_waiting(world, 1)
-    begun, recovered = list[UUID](), {uuid7(), uuid7()}
+    large = await insert_waiting(world, 1)
+    begun, running = list[UUID](), {uuid7(), uuid7()}
 
     async def begin(file_id: UUID, _attempt: int) -> None:
         begun.append(file_id)
+        running.add(file_id)
 
-    async with enqueuer_of(world, begin, recovered) as enqueuer:
+    async with enqueuer_of(world, begin, running) as enqueuer:
+        small = await insert_waiting(world, 1, size_bytes=1000)
         await enqueuer.begin_waiting()
         assert begun == []
-        recovered.pop()
+        running.pop()
         await enqueuer.begin_waiting()
-        assert len(begun) == 1
+        assert begun == small
+        running.clear()
+        await enqueuer.begin_waiting()
+        assert begun == small + large
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_what_continues_after_a_crash_counts_for_its_owner(worlds: Callable[[], World]) -> None:
+    world = worlds()
+    first, *_ = await insert_waiting(world, 3)
+    await world.sql("UPDATE file SET stage = 'parsing', enqueued_attempt = 1 WHERE id = $1", first)
+    others = await insert_waiting(world, 1)
+    begun, running = list[UUID](), {first}
+
+    async def begin(file_id: UUID, _attempt: int) -> None:
+        begun.append(file_id)
+        running.add(file_id)
+
+    async with enqueuer_of(world, begin, running, concurrency=2) as enqueuer:
+        await enqueuer.begin_waiting()
+        assert begun == others
+        running.remove(others[0])
+        await enqueuer.begin_waiting()
+        assert begun == others  # the place that is left is not for whoever has one
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -37,7 +37,6 @@ class Enqueuer:
         self._begin = begin
         self._running = running
         self._interval_s = interval_s
-        self._concurrency = concurrency
         self._places = Places(concurrency)
         self._served = RoundRobin[UUID]()
         self._changed = asyncio.Event()
@@ -59,11 +58,7 @@ class Enqueuer:
 
     async def _begin_next(self) -> bool:
         """Whether there may be more to begin."""
-        running = self._running()
-        self._places.leave_all_but(running)
-        if len(running) > self._concurrency:
-            # What went on after a crash is in every place; behind it nothing begun would get anywhere.
-            return False
+        await self._follow(self._running())
         chosen = await self._choose() if self._places.free() or self._places.express_free() else None
         if chosen is None:
             return False
@@ -79,6 +74,15 @@ class Enqueuer:
             )
             return False
         return True
+
+    async def _follow(self, running: frozenset[UUID]) -> None:
+        """What runs here has a place, nothing else has."""
+        self._places.leave_all_but(running)
+        if continued := self._places.without_place(running):
+            async with self._database.transaction() as session:
+                owners = await repository.owners(session, file_ids=continued)
+            for file_id in continued:
+                self._places.adopt(file_id, owners.get(file_id))
 
     async def _choose(self) -> tuple[WaitingFile, bool] | None:
         async with self._database.transaction() as session:

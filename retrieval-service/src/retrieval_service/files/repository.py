@@ -1,6 +1,6 @@
 """All SQL about files."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -323,6 +323,12 @@ async def waiting(session: AsyncSession, *, bytes_max: int | None = None) -> lis
         select(found.c.id, found.c.attempt, found.c.user_id).order_by(found.c.id).limit(_PERSONS_MAX)
     )
     return [WaitingFile(row[0], row[1], row[2]) for row in rows]
+
+
+async def owners(session: AsyncSession, *, file_ids: Collection[UUID]) -> dict[UUID, UUID]:
+    """Whose these files are, deleted ones too."""
+    rows = await session.execute(select(FileRow.id, FileRow.user_id).where(FileRow.id.in_(file_ids)))
+    return {row[0]: row[1] for row in rows}
 
 
 async def lock_waiting(session: AsyncSession, *, file_id: UUID, attempt: int) -> bool:

@@ -24,12 +24,14 @@ class WaitingFile:
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    user_id: UUID
+    user_id: UUID | None
     express: bool
 
 
 class Places:
-    """What this process has under way."""
+    """What this process has under way: one more than `concurrency` at most, but for what continues after a
+    crash.
+    """
 
     def __init__(self, concurrency: int) -> None:
         self._concurrency = concurrency
@@ -44,8 +46,17 @@ class Places:
         for file_id in self._held.keys() - running:
             del self._held[file_id]
 
+    def without_place(self, running: Set[UUID]) -> Set[UUID]:
+        """Of what runs here: it continues after a crash."""
+        return running - self._held.keys()
+
+    def adopt(self, file_id: UUID, user_id: UUID | None) -> None:
+        """A place for what runs without one, whoever owns it; there may be more of it than places."""
+        self._held[file_id] = _Held(user_id, express=False)
+
     def free(self) -> bool:
-        return sum(not held.express for held in self._held.values()) < self._concurrency
+        taken = sum(not held.express for held in self._held.values())
+        return not self._full() and taken < self._concurrency
 
     def free_for(self, user_id: UUID) -> bool:
         return (
@@ -54,7 +65,11 @@ class Places:
         )
 
     def express_free(self) -> bool:
-        return not any(held.express for held in self._held.values())
+        return not self._full() and not any(held.express for held in self._held.values())
+
+    def _full(self) -> bool:
+        """Behind what continues after a crash nothing begun would get anywhere."""
+        return len(self._held) > self._concurrency
 
 
 def next_file(
