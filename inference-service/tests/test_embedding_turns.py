@@ -1,6 +1,7 @@
 """One person's texts do not keep another's question waiting at the built-in model."""
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,11 @@ from typing import Any
 import pytest
 from identities import make_principal
 from inference_service.embed_worker.client import EmbedWorker, turns_of
+from inference_service.embeddings.request import parse_embeddings
 
 BUILTIN = "all-minilm-l6-v2"
 LONG = "a sentence about nothing in particular, told at some length, " * 20
+LONG_TOKENS = 242
 
 
 @pytest.fixture
@@ -86,6 +89,33 @@ async def test_the_few_texts_of_one_do_not_wait_for_the_many_of_another(
         )
         assert answer.status_code == 200
         assert not any(task.done() for task in flood)
+
+
+async def test_the_model_stops_for_a_client_that_has_left_and_what_it_computed_is_charged(
+    ready: Any, billing: Any, monkeypatch: pytest.MonkeyPatch, eventually: Any
+) -> None:
+    """Asked again, the texts would else compete with themselves, and each copy be charged."""
+    turns = Turns(ready.app.state.embed_worker, monkeypatch)
+    texts = [LONG] * 40
+    await eventually(lambda: not billing.open_holds)
+    settled = len(billing.settled)
+    asking = asyncio.create_task(ready.client.post("/v1/embeddings", json={"model": BUILTIN, "input": texts}))
+    await eventually(lambda: turns.begun > 1)
+    asking.cancel()
+    await eventually(lambda: len(billing.settled) == settled + 1)
+    assert turns.begun < len(turns_of(texts))
+    *_, charged = billing.settled.values()
+    assert charged["outcome"] == "stopped"
+    assert charged["usage"]["input_tokens"] == turns.begun * 2 * LONG_TOKENS
+
+
+async def test_who_has_left_before_the_first_turn_pays_nothing(ready: Any, billing: Any) -> None:
+    embeddings, principal = ready.app.state.embeddings, make_principal()
+    request = parse_embeddings(json.dumps({"model": BUILTIN, "input": "nobody waits"}).encode(), inputs_max=1)
+    deployment = await embeddings.prepare(request, principal)
+    options = {"traceparent": None, "priority": "background", "left": lambda: True}
+    assert await embeddings.embed(request, deployment, principal, **options) is None
+    assert list(billing.released.values()) == ["the client left"]
 
 
 async def test_only_the_retrieval_service_says_what_is_urgent(

@@ -160,6 +160,7 @@ def _wire_ingestion(
         database,
         inference,
         model=settings.embedding_model,
+        answer_max_s=settings.embedding_timeout_s,
         wait_max_s=settings.embedding_wait_max_s,
         cache_rows_max=settings.embedding_cache_rows_max,
         cache_days=settings.embedding_cache_days,

@@ -65,7 +65,9 @@ class RetrievalSettings(ServiceSettings):
         default=None, description="folder with the tokenizer.json that passages are measured with"
     )
     embedding_timeout_s: float = Field(
-        default=150, gt=0, description="seconds one batch of passages may take to be embedded"
+        default=150,
+        gt=0,
+        description="seconds one batch of passages may take to be embedded; then it is asked for in halves",
     )
     embedding_wait_max_s: float = Field(
         default=3600,

@@ -1,6 +1,7 @@
 """Entitles, computes and settles embeddings."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from shared.fair_queue import Priority
 
 from inference_service.catalogue.service import Catalogue, Deployment
 from inference_service.embeddings.request import EmbeddingsRequest
+from inference_service.embeddings.turns import Turns
 from inference_service.json_fields import refusal
 from inference_service.metering.meter import Bound, Charge, Dispatch, Meter
 from inference_service.metering.usage import Outcome, Source, Usage
@@ -50,8 +52,13 @@ class Embeddings:
         *,
         traceparent: bytes | None,
         priority: Priority,
-    ) -> Embedded:
-        """Run in a tracked task: cancelled or not, the hold ends settled or released. Raises: AppError."""
+        left: Callable[[], bool],
+    ) -> Embedded | None:
+        """Run in a tracked task: cancelled or not, the hold ends settled or released.
+
+        `left`: whether the client has gone. The built-in model then stops at its next turn, what it has
+        computed is charged, and None is returned. Raises: AppError.
+        """
         input_max = _input_bound(request, deployment)
         bound = Bound(
             deployment.id,
@@ -72,8 +79,9 @@ class Embeddings:
             owner=principal.user_id,
             priority=priority,
         )
+        turns = Turns(deployment.provider, wanted) if deployment.model.builtin else None
         try:
-            answer = await deployment.provider.embed(wanted)
+            answer = await (turns.run(left) if turns else deployment.provider.embed(wanted))
         except MAY_BE_BILLED:
             await self._settle(dispatch, _estimate(input_max), Source.PARTIAL, Outcome.FAILED)
             raise
@@ -85,14 +93,24 @@ class Embeddings:
             await self.meter.release(dispatch, AppError.code)
             raise
         except asyncio.CancelledError:
-            await self._settle(dispatch, _estimate(input_max), Source.PARTIAL, Outcome.STOPPED)
+            await self._stop(dispatch, turns.used if turns else _estimate(input_max), Source.PARTIAL)
             raise
+        if answer is None:
+            await self._stop(dispatch, turns.used if turns else Usage(), Source.PROVIDER)
+            return None
         source = Source.PARTIAL if answer.usage is None else Source.PROVIDER
         usage = answer.usage or _estimate(input_max)
         charge = await self._settle(dispatch, usage, source, Outcome.COMPLETE)
         figures = {"prompt_tokens": usage.prompt_tokens, "total_tokens": usage.prompt_tokens}
         body = {"object": "list", "data": answer.data, "model": deployment.id, "usage": figures}
         return Embedded(body, str(dispatch.id), charge)
+
+    async def _stop(self, dispatch: Dispatch, used: Usage, source: Source) -> None:
+        """Nobody waits for the rest."""
+        if used.input_tokens:
+            await self._settle(dispatch, used, source, Outcome.STOPPED)
+        else:
+            await self.meter.release(dispatch, "the client left")
 
     async def _settle(self, dispatch: Dispatch, usage: Usage, source: Source, outcome: Outcome) -> Charge:
         return await self.meter.settle(dispatch, usage, source=source, outcome=outcome)

@@ -12,6 +12,7 @@ from shared.clients.inference import InferenceClient
 from shared.clock import monotonic_s, utc_now
 from shared.db import Database
 from shared.errors import AppError, NotFound, PaymentRequired, TooManyRequests, Unavailable
+from shared.http import UpstreamTimeout
 
 from retrieval_service.ingestion import repository
 from retrieval_service.ingestion.errors import IngestionFailed
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 
 _PAUSE_S = 0.5
 _PAUSE_MAX_S = 30
+_TEXTS_MAX = 1024
 # A model nobody serves yet: the inference-service looks for models when it starts.
 _UNKNOWN_MODEL_WAIT_S = 120
 _USE_NOTED_AFTER = timedelta(days=1)
@@ -28,7 +30,11 @@ _PURGED_AT_ONCE = 5_000
 
 
 class Embedder:
-    """One per process."""
+    """One per process.
+
+    A request that is not answered within `answer_max_s` is lost, with what was computed for it. From then on
+    requests hold half as many texts; they grow again once an answer takes less than a quarter of that time.
+    """
 
     def __init__(
         self,
@@ -36,6 +42,7 @@ class Embedder:
         client: InferenceClient,
         *,
         model: str,
+        answer_max_s: float,
         wait_max_s: float,
         cache_rows_max: int,
         cache_days: int,
@@ -43,6 +50,8 @@ class Embedder:
         self._database = database
         self._client = client
         self._model = model
+        self._answer_max_s = answer_max_s
+        self._texts_max = _TEXTS_MAX
         self._wait_max_s = wait_max_s
         self._cache_rows_max = cache_rows_max
         self._cache_days = cache_days
@@ -52,11 +61,13 @@ class Embedder:
         hashes = [self._hash(text) for text in texts]
         known = await self._cached(hashes)
         missing = {key: text for key, text in zip(hashes, texts, strict=True) if key not in known}
-        if missing:
-            rows = await self._ask(principal, list(missing.values()))
-            fresh = {key: _unit(row) for key, row in zip(missing, rows, strict=True)}
+        keys = list(missing)
+        while keys:
+            rows = await self._ask(principal, [missing[key] for key in keys])
+            fresh = {key: _unit(row) for key, row in zip(keys, rows, strict=False)}
             await self._keep(fresh)
             known |= fresh
+            keys = keys[len(rows) :]
         return [known[key] for key in hashes]
 
     async def purge_cache(self) -> None:
@@ -94,22 +105,28 @@ class Embedder:
             await repository.keep(session, model=self._model, vectors=raw, now=utc_now())
 
     async def _ask(self, principal: Principal, texts: list[str]) -> list[list[float]]:
+        """Of the first of `texts`, as many as are answered in time."""
         started_s, pause_s = monotonic_s(), _PAUSE_S
         while True:
+            asked, asked_at_s = texts[: self._texts_max], monotonic_s()
             try:
-                rows = await self._client.embed(principal, self._model, texts)
+                rows = await self._client.embed(principal, self._model, asked)
             except AppError as error:
+                if _timed_out(error):
+                    self._texts_max = max(1, len(asked) // 2)
                 patience_s = min(_patience_s(error), self._wait_max_s)
                 if monotonic_s() - started_s + pause_s > patience_s:
                     raise self._failure(error) from error
                 log.info("waiting for the embedding model", extra={"code": error.code, "pause_s": pause_s})
             else:
-                if len(rows) != len(texts) or any(len(row) != DIMENSIONS for row in rows):
+                if len(rows) != len(asked) or any(len(row) != DIMENSIONS for row in rows):
                     raise IngestionFailed(
                         "embedding_invalid",
                         f"the model {self._model} does not give {DIMENSIONS} numbers a text; ask your "
                         "operator to change it",
                     )
+                if monotonic_s() - asked_at_s < self._answer_max_s / 4:
+                    self._texts_max = max(self._texts_max, 2 * len(asked))
                 return rows
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, _PAUSE_MAX_S)
@@ -132,6 +149,12 @@ class Embedder:
                 return IngestionFailed(
                     "embedding_refused", f"the embedding model refused this file: {error.detail}"
                 )
+
+
+def _timed_out(error: AppError) -> bool:
+    """Whether the model was at it when the time was over."""
+    cause = error.__cause__
+    return isinstance(cause, UpstreamTimeout) and cause.sent
 
 
 def _patience_s(error: AppError) -> float:
