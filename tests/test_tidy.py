@@ -43,15 +43,13 @@ SHARED_CLASS_NAMES = {
         "AuditEntry Budget Chunk EventRow FileRow Figures Finding Progress Report Tool UsageEvent UsageReport"
     ),
     "an error of the API, whose code is the same wherever it is raised": (
-        "CursorInvalid Draining FileNotFound ModelNotAllowed NotOffered ProcessBusy TooManyStreams"
+        "Draining FileNotFound ModelNotAllowed NotOffered ProcessBusy TooManyStreams"
     ),
     "the same event, of a run and of a chat": (
         "CitationEvent DeltaEvent DoneEvent ErrorEvent LeftOutEvent ReasoningEvent StepEvent ToolEvent "
         "WaitingEvent"
     ),
-    "the same part of a turn and of a run": (
-        "AccessEnds CostCheck Costs Event History KeyedWrite Known Sources"
-    ),
+    "the same part of a turn and of a run": ("AccessEnds CostCheck Costs Event History Known Sources"),
     "one wraps or plays the other": "Base Completions Connection Zygote",
     "the same part of two services": "Admission Sweeper",
     "to be named after its subject": (

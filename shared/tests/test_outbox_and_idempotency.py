@@ -6,11 +6,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 from shared.clock import utc_now
 from shared.db import Database
 from shared.errors import Invalid
-from shared.idempotency import IDEMPOTENCY_SQL, Operation, begin, finish
-from shared.ids import uuid7_floor
+from shared.idempotency import IDEMPOTENCY_SQL, KeyedWrite, Operation, begin, finish
+from shared.ids import uuid7, uuid7_floor
 from shared.metrics import Metrics
 from shared.outbox import OUTBOX_SQL, OutboxEvent, Publish, Relay, append
 from shared.retention import Retention, purge_outbox
@@ -118,6 +119,38 @@ async def test_another_body_under_the_same_key_is_refused(database: Database) ->
     with pytest.raises(Invalid):
         async with database.transaction() as session:
             await begin(session, OPERATION, body=b"two")
+
+
+class Body(BaseModel):
+    content: str
+    parent_id: int | None = None
+
+
+def keyed(body: Body, key: str | None = "k") -> KeyedWrite | None:
+    return KeyedWrite.of(key, body, principal=uuid7(), route="/r")
+
+
+async def test_a_keyed_write_finds_what_it_remembered(database: Database) -> None:
+    write = keyed(Body(content="one"))
+    assert write is not None
+    async with database.transaction() as session:
+        assert await write.first(session) is None
+        await write.remember(session, {"run_id": "x"})
+    async with database.transaction() as session:
+        assert await write.first(session) == {"run_id": "x"}
+
+
+async def test_what_was_sent_is_what_a_keyed_write_compares(database: Database) -> None:
+    write, other = keyed(Body(content="one")), keyed(Body(content="one", parent_id=None))
+    assert keyed(Body(content="one"), key=None) is None
+    assert write is not None
+    assert other is not None
+    async with database.transaction() as session:
+        await write.first(session)
+        await write.remember(session, {"run_id": "x"})
+    with pytest.raises(Invalid):
+        async with database.transaction() as session:
+            await KeyedWrite(write.operation, other.body).first(session)
 
 
 async def test_concurrent_repetitions_do_the_work_once(database: Database) -> None:

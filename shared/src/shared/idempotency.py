@@ -2,9 +2,10 @@
 
 import hashlib
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
+import orjson
 from fastapi import Header, Response
 from pydantic import BaseModel
 from sqlalchemy import text
@@ -154,3 +155,28 @@ class Once:
         if self._operation is not None:
             await finish(self._session, self._operation, status=status, body=body)
         return Response(body, status_code=status, media_type="application/json")
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedWrite:
+    """A repeatable write whose answer comes later, such as a stream: what is remembered says where it is."""
+
+    operation: Operation
+    body: bytes
+
+    @classmethod
+    def of(cls, key: str | None, body: BaseModel, *, principal: UUID, route: str) -> "KeyedWrite | None":
+        """None without a key. What was sent decides: an absent member and a null one are two bodies."""
+        if key is None:
+            return None
+        content = body.model_dump_json(exclude_unset=True).encode()
+        return cls(Operation(str(principal), "POST", route, key), content)
+
+    async def first(self, session: AsyncSession) -> dict[str, Any] | None:
+        """What was remembered when this was done before. Raises: Invalid (the key had another body)."""
+        stored = await begin(session, self.operation, body=self.body)
+        return None if stored is None else orjson.loads(stored.body)
+
+    async def remember(self, session: AsyncSession, found_by: dict[str, Any]) -> None:
+        """Store it with the rows that were written."""
+        await finish(session, self.operation, status=200, body=orjson.dumps(found_by))

@@ -9,13 +9,12 @@ from shared.auth.permissions import Permission
 from shared.auth.principal import Principal
 from shared.contracts.agents import Agent, AgentFields
 from shared.dependencies import SessionDep
-from shared.idempotency import IdempotencyKey, Operation
+from shared.idempotency import IdempotencyKey, Once
 from shared.pagination import After, Limit, Page
 
 from agent_service.agents import service
 from agent_service.agents.dependencies import FieldChecksDep, SettingsDep
 from agent_service.agents.schemas import AgentPatch
-from shared import idempotency
 
 Reader = Annotated[Principal, Depends(require(Permission.AGENTS_READ))]
 Writer = Annotated[Principal, Depends(require(Permission.AGENTS_WRITE))]
@@ -33,16 +32,12 @@ async def create_agent(
     key: IdempotencyKey = None,
 ) -> Response:
     await checks.check(principal, body, names=set(AgentFields.model_fields))
-    operation = Operation(str(principal.actor_id), "POST", router.prefix, key) if key else None
-    if operation and (
-        first := await idempotency.begin(session, operation, body=body.model_dump_json().encode())
-    ):
-        return Response(first.body, status_code=first.status, media_type="application/json")
-    agent = await service.create(session, principal, body, count_max=settings.agents_per_user_max)
-    answer = agent.model_dump_json().encode()
-    if operation:
-        await idempotency.finish(session, operation, status=201, body=answer)
-    return Response(answer, status_code=201, media_type="application/json")
+    once = Once(session, key, principal=principal.actor_id, route=router.prefix, body=body)
+    if first := await once.first():
+        return first
+    return await once.answer(
+        await service.create(session, principal, body, count_max=settings.agents_per_user_max)
+    )
 
 
 @router.get("", summary="Agents you can use: the built-in one, then the newest first")

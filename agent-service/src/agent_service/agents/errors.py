@@ -32,15 +32,6 @@ class TooManyAgents(Conflict):
         super().__init__(f"you have {count_max} agents already; delete one first", extra={"limit": count_max})
 
 
-class CursorInvalid(Invalid):
-    """`after` is no id of a row."""
-
-    code = "cursor_invalid"
-
-    def __init__(self) -> None:
-        super().__init__("`after` must be the last_id of the page before")
-
-
 class ToolUnknown(Invalid):
     """A tool that does not exist was chosen."""
 

@@ -9,7 +9,7 @@ from shared.auth.principal import Principal
 from shared.clock import utc_now
 from shared.contracts.agents import ASSISTANT_AGENT_ID, Access, Agent, AgentFields, RunLimits, ToolChoice
 from shared.ids import uuid7
-from shared.pagination import Page
+from shared.pagination import Page, cursor, page_of
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agent_service.agents import repository
@@ -17,7 +17,6 @@ from agent_service.agents.builtin import ASSISTANT
 from agent_service.agents.errors import (
     AgentNotFound,
     AgentReadOnly,
-    CursorInvalid,
     LimitTooHigh,
     ToolTwice,
     ToolUnknown,
@@ -98,16 +97,14 @@ async def list_page(
     session: AsyncSession, principal: Principal, *, after: str | None, limit: int
 ) -> Page[Agent]:
     """The built-in agent, then others by age, newest first. Raises: CursorInvalid."""
-    before = _cursor(after)
+    before = cursor(after)
     first = [ASSISTANT] if before is None else []
     if before == ASSISTANT_AGENT_ID:
         before = None
     rows = await repository.list_visible(
         session, _reader(principal), before=before, limit=limit + 1 - len(first)
     )
-    agents = [*first, *(view(row, principal) for row in rows)]
-    shown = agents[:limit]
-    return Page[Agent](data=shown, has_more=len(agents) > limit, last_id=str(shown[-1].id) if shown else None)
+    return page_of([*first, *(view(row, principal) for row in rows)], limit=limit)
 
 
 async def _own_row(session: AsyncSession, principal: Principal, agent_id: UUID) -> AgentRow:
@@ -123,13 +120,6 @@ async def _own_row(session: AsyncSession, principal: Principal, agent_id: UUID) 
 
 def _reader(principal: Principal) -> Reader:
     return Reader(user_id=principal.actor_id, organisation_id=principal.organisation_id)
-
-
-def _cursor(after: str | None) -> UUID | None:
-    try:
-        return None if after is None else UUID(after)
-    except ValueError:
-        raise CursorInvalid from None
 
 
 def _columns(body: AgentFields | AgentPatch, names: Any) -> dict[str, Any]:

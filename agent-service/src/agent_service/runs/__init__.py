@@ -1,3 +1,1 @@
-"""Runs: the loop of model steps and tool calls as a durable workflow, its events, and whoever follows, stops
-or approves.
-"""
+"""Runs, as their person sees them: begun, read, followed, stopped, approved, deleted."""

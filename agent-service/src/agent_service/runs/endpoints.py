@@ -11,7 +11,7 @@ from shared.auth.guards import current_principal, require, require_service
 from shared.auth.permissions import Permission
 from shared.auth.principal import Principal
 from shared.contracts.agents import ApprovalDecision, InternalRunCreate, Run, RunCreate, RunEvent, RunStep
-from shared.idempotency import IdempotencyKey, Operation
+from shared.idempotency import IdempotencyKey, KeyedWrite
 from shared.pagination import After, Limit, Page
 from shared.streams import DocumentedEvents, EventStream, SeenEventId
 
@@ -19,7 +19,7 @@ from agent_service.events.follow import RunStreams
 from agent_service.runs.dependencies import RunsDep, SettingsDep, StreamsDep
 from agent_service.runs.disposition import file_headers
 from agent_service.runs.errors import Draining
-from agent_service.runs.service import KeyedWrite, RunService
+from agent_service.runs.service import RunService
 from agent_service.settings import AgentSettings
 
 Reader = Annotated[Principal, Depends(require(Permission.AGENTS_READ))]
@@ -124,10 +124,7 @@ async def start_run(
     runs: RunsDep,
     key: IdempotencyKey = None,
 ) -> Any:
-    write = None
-    if key is not None:
-        content = body.model_dump_json(exclude_unset=True).encode()
-        write = KeyedWrite(Operation(str(principal.actor_id), "POST", request.url.path, key), content)
+    write = KeyedWrite.of(key, body, principal=principal.actor_id, route=request.url.path)
     return await answers.of_new_run(
         principal, partial(runs.start, principal, agent_id, body, write=write), response
     )

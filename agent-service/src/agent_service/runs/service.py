@@ -1,11 +1,9 @@
 """Rules of runs: beginning, reading, stopping, approving; and the one place that decides whose a run is."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-import orjson
 from shared.access import AccessEnd, EndReason
 from shared.auth.permissions import Permission
 from shared.auth.principal import Principal
@@ -22,14 +20,13 @@ from shared.contracts.agents import (
 )
 from shared.db import Database
 from shared.durable import DurableEngine
-from shared.idempotency import Operation
+from shared.idempotency import KeyedWrite
 from shared.ids import uuid7
-from shared.pagination import Page
+from shared.pagination import Page, cursor, page_of
 from shared.wakeups import set_within
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agent_service.agents import service as agents
-from agent_service.agents.errors import CursorInvalid
 from agent_service.agents.sources import AgentSources
 from agent_service.events.live import LiveRuns
 from agent_service.loop.prompt import SEARCH_TOOL
@@ -51,17 +48,8 @@ from agent_service.runs.errors import (
 )
 from agent_service.runs.views import run_view, step_view
 from agent_service.settings import AgentSettings
-from shared import idempotency
 
 _STOP_GRACE_S = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class KeyedWrite:
-    """A request that may come again: its operation and its body as JSON."""
-
-    operation: Operation
-    body: bytes
 
 
 async def own_run(session: AsyncSession, principal: Principal, run_id: UUID, *, lock: bool = False) -> RunRow:
@@ -103,15 +91,11 @@ class RunService:
         model = body.model or agent.model or self._settings.default_model
         values = _row_values(principal, agent, spec, run_id=uuid7(), model=model, of_chat=False)
         async with self._database.transaction() as session:
-            if (
-                write is not None
-                and (first := await idempotency.begin(session, write.operation, body=write.body)) is not None
-            ):
-                return UUID(orjson.loads(first.body)["run_id"])
+            if write is not None and (first := await write.first(session)) is not None:
+                return UUID(first["run_id"])
             await self._add(session, principal, values)
             if write is not None:
-                remembered = orjson.dumps({"run_id": str(values["id"])})
-                await idempotency.finish(session, write.operation, status=200, body=remembered)
+                await write.remember(session, {"run_id": str(values["id"])})
         await self._engine.start(KIND, str(values["id"]), workflow_id=workflow_id(values["id"]))
         return values["id"]
 
@@ -212,16 +196,15 @@ class RunService:
         """The caller's runs, newest first, without their steps. Raises: CursorInvalid, RunNotFound."""
         async with self._database.transaction() as session:
             before = None
-            if after is not None:
-                last = await own_run(session, principal, _cursor(after))
+            if (last_id := cursor(after)) is not None:
+                last = await own_run(session, principal, last_id)
                 before = (last.created_at, last.id)
             user_id = principal.actor_id
             rows = await repository.list_own(
                 session, user_id=user_id, agent_id=agent_id, before=before, limit=limit + 1
             )
-            shown = rows[:limit]
-            views = await _views(session, shown)
-        return Page[Run](data=views, has_more=len(rows) > limit, last_id=str(shown[-1].id) if shown else None)
+            views = await _views(session, rows[:limit])
+        return page_of(views, limit=limit, found=len(rows))
 
     async def cancel(self, principal: Principal, run_id: UUID) -> Run:
         """Stop the run, wherever it is carried out; what it wrote is kept. Cancelling an ended run changes
@@ -353,13 +336,6 @@ def _messages(body: RunCreate) -> list[InputMessage]:
     if messages[-1].role != "user" or not messages[-1].content.strip():
         raise InputInvalid
     return messages
-
-
-def _cursor(after: str) -> UUID:
-    try:
-        return UUID(after)
-    except ValueError:
-        raise CursorInvalid from None
 
 
 def _row_values(

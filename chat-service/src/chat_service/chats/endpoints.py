@@ -8,7 +8,7 @@ from shared.auth.permissions import Permission
 from shared.auth.principal import Principal
 from shared.contracts.chat import Chat, ChatCreate, ChatPatch
 from shared.dependencies import SessionDep
-from shared.idempotency import IdempotencyKey, Operation
+from shared.idempotency import IdempotencyKey, Once
 from shared.pagination import After, Limit, Page
 
 from chat_service.chats import service
@@ -16,7 +16,6 @@ from chat_service.chats.addresses import ChatId
 from chat_service.chats.dependencies import ReferencesDep
 from chat_service.chats.errors import NoSuchChange
 from chat_service.messages import service as messages
-from shared import idempotency
 
 Reader = Annotated[Principal, Depends(require(Permission.CHATS_READ))]
 Writer = Annotated[Principal, Depends(require(Permission.CHATS_WRITE))]
@@ -34,15 +33,10 @@ async def create_chat(
 ) -> Response:
     # Before the session's first statement: no connection is held while other services are asked.
     await references.check_chat(principal, knowledge_base_ids=body.knowledge_base_ids, agent_id=body.agent_id)
-    operation = Operation(str(principal.actor_id), "POST", router.prefix, key) if key else None
-    if operation and (
-        first := await idempotency.begin(session, operation, body=body.model_dump_json().encode())
-    ):
-        return Response(first.body, status_code=first.status, media_type="application/json")
-    answer = service.view(await service.create(session, principal, body)).model_dump_json().encode()
-    if operation:
-        await idempotency.finish(session, operation, status=201, body=answer)
-    return Response(answer, status_code=201, media_type="application/json")
+    once = Once(session, key, principal=principal.actor_id, route=router.prefix, body=body)
+    if first := await once.first():
+        return first
+    return await once.answer(service.view(await service.create(session, principal, body)))
 
 
 @router.get("", summary="Your chats, latest activity first")

@@ -1,17 +1,17 @@
 """HTTP of turns and their streams."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel
 from shared.auth.guards import require
 from shared.auth.permissions import Permission
 from shared.auth.principal import Principal
 from shared.contracts.chat import ChatEvent, Message, MessageCreate, ReplyOptions
-from shared.idempotency import IdempotencyKey, Operation
+from shared.idempotency import IdempotencyKey, KeyedWrite
 from shared.streams import DocumentedEvents, EventStream, SeenEventId
 
 from chat_service.chats.addresses import ChatId
@@ -20,7 +20,7 @@ from chat_service.streams.cursor import Reply
 from chat_service.streams.service import ReplyStreams
 from chat_service.turns.dependencies import SettingsDep, StreamsDep, TurnsDep
 from chat_service.turns.errors import Draining
-from chat_service.turns.service import KeyedWrite, Started, TurnService
+from chat_service.turns.service import Started, TurnService
 
 Reader = Annotated[Principal, Depends(require(Permission.CHATS_READ))]
 Writer = Annotated[Principal, Depends(require(Permission.CHATS_WRITE))]
@@ -90,12 +90,24 @@ async def _answers(
 Answers = Annotated[_TurnAnswers, Depends(_answers)]
 
 
-def _keyed(request: Request, principal: Principal, key: str | None, body: BaseModel) -> KeyedWrite | None:
-    if key is None:
-        return None
-    # What was sent decides, so an absent parent_id and a null one are two bodies.
-    content = body.model_dump_json(exclude_unset=True).encode()
-    return KeyedWrite(Operation(str(principal.actor_id), request.method, request.url.path, key), content)
+@dataclass(frozen=True, slots=True)
+class _FurtherReply:
+    """What the routes are asked that write on below a message. `options` may be left out."""
+
+    principal: Principal
+    options: ReplyOptions
+    write: KeyedWrite | None
+
+
+async def _further_reply(
+    request: Request, principal: Asker, body: ReplyOptions | None = None, key: IdempotencyKey = None
+) -> _FurtherReply:
+    options = body or ReplyOptions()
+    write = KeyedWrite.of(key, options, principal=principal.actor_id, route=request.url.path)
+    return _FurtherReply(principal, options, write)
+
+
+FurtherReply = Annotated[_FurtherReply, Depends(_further_reply)]
 
 
 @router.post("", summary="Send a message and get its reply", response_model=Message, responses=_EVENTS)
@@ -108,9 +120,8 @@ async def post_message(
     turns: TurnsDep,
     key: IdempotencyKey = None,
 ) -> Any:
-    return await answers.of_turn(
-        principal, partial(turns.post, principal, chat_id, body, write=_keyed(request, principal, key, body))
-    )
+    write = KeyedWrite.of(key, body, principal=principal.actor_id, route=request.url.path)
+    return await answers.of_turn(principal, partial(turns.post, principal, chat_id, body, write=write))
 
 
 @router.post(
@@ -120,20 +131,10 @@ async def post_message(
     responses=_EVENTS,
 )
 async def regenerate(
-    chat_id: ChatId,
-    message_id: UUID,
-    request: Request,
-    principal: Asker,
-    answers: Answers,
-    turns: TurnsDep,
-    body: ReplyOptions | None = None,
-    key: IdempotencyKey = None,
+    chat_id: ChatId, message_id: UUID, asked: FurtherReply, answers: Answers, turns: TurnsDep
 ) -> Any:
-    options = body or ReplyOptions()
-    write = _keyed(request, principal, key, options)
-    return await answers.of_turn(
-        principal, partial(turns.regenerate, principal, chat_id, message_id, options, write=write)
-    )
+    start = partial(turns.regenerate, asked.principal, chat_id, message_id, asked.options, write=asked.write)
+    return await answers.of_turn(asked.principal, start)
 
 
 @router.post(
@@ -144,20 +145,12 @@ async def regenerate(
     operation_id=_CONTINUE_ID,
 )
 async def continue_reply(
-    chat_id: ChatId,
-    message_id: UUID,
-    request: Request,
-    principal: Asker,
-    answers: Answers,
-    turns: TurnsDep,
-    body: ReplyOptions | None = None,
-    key: IdempotencyKey = None,
+    chat_id: ChatId, message_id: UUID, asked: FurtherReply, answers: Answers, turns: TurnsDep
 ) -> Any:
-    options = body or ReplyOptions()
-    write = _keyed(request, principal, key, options)
-    return await answers.of_turn(
-        principal, partial(turns.continue_reply, principal, chat_id, message_id, options, write=write)
+    start = partial(
+        turns.continue_reply, asked.principal, chat_id, message_id, asked.options, write=asked.write
     )
+    return await answers.of_turn(asked.principal, start)
 
 
 @deletion_router.delete("/{chat_id}", status_code=204, summary="Delete a chat with its messages")

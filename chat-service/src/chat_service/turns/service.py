@@ -6,13 +6,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-import orjson
 from shared.auth.principal import Principal
 from shared.clients.windows import ModelWindows
 from shared.clock import monotonic_s, utc_now
 from shared.contracts.chat import Message, MessageCreate, ReplyOptions
 from shared.db import Database
-from shared.idempotency import Operation
+from shared.idempotency import KeyedWrite
 from shared.wakeups import set_within
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -34,7 +33,6 @@ from chat_service.turns.references import AuthorisedReferences, ReferencesMissin
 from chat_service.writing.histories import Histories
 from chat_service.writing.runner import TurnRunner
 from chat_service.writing.specs import Read, TurnSpec
-from shared import idempotency
 
 _STOP_GRACE_S = 2.0
 _TRIES_MAX = 5
@@ -46,14 +44,6 @@ class Started:
 
     reply: Reply
     after: int
-
-
-@dataclass(frozen=True, slots=True)
-class KeyedWrite:
-    """A request that may come again: its operation and its body as JSON."""
-
-    operation: Operation
-    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,19 +213,15 @@ class TurnService:
         """
         async with self._database.transaction() as session:
             chat = await chats.own_chat(session, principal, chat_id, lock=True)
-            if (
-                write is not None
-                and (first := await idempotency.begin(session, write.operation, body=write.body)) is not None
-            ):
-                return None, None, _started_before(chat_id, first.body)
+            if write is not None and (first := await write.first(session)) is not None:
+                return None, None, Started(Reply(chat_id, UUID(first["message_id"])), int(first["after"]))
             await self._check_room(session, principal)
             spec = await plan.write(session, chat, authorised)
             await repository.add(session, self._turn_values(spec), lease_s=self._settings.turn_lease_s)
             history = await self._histories.read_with(session, spec)
             started = Started(Reply(chat_id, spec.message_id), spec.first_event_id - 1)
             if write is not None:
-                remembered = orjson.dumps({"message_id": str(spec.message_id), "after": started.after})
-                await idempotency.finish(session, write.operation, status=200, body=remembered)
+                await write.remember(session, {"message_id": str(spec.message_id), "after": started.after})
         return spec, history, started
 
     async def _check_room(self, session: AsyncSession, principal: Principal) -> None:
@@ -275,8 +261,3 @@ def _run_values(spec: TurnSpec) -> dict[str, Any]:
         "principal": spec.principal.to_claims(),
         "request": spec.request(),
     }
-
-
-def _started_before(chat_id: UUID, answer: bytes) -> Started:
-    remembered = orjson.loads(answer)
-    return Started(Reply(chat_id, UUID(remembered["message_id"])), int(remembered["after"]))

@@ -6,7 +6,7 @@ from uuid import UUID
 from shared.auth.permissions import Role
 from shared.clock import utc_now
 from shared.errors import Conflict, NotFound, Unauthenticated
-from shared.pagination import Page
+from shared.pagination import Page, page_of
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gateway_service.people import repository
@@ -40,7 +40,7 @@ async def page_of_users(
     shown = users[:limit]
     teams = await repository.teams_of_users(db, [user.id for user in shown])
     data = [_detail(user, teams[user.id]) for user in shown]
-    return Page(data=data, has_more=len(users) > limit, last_id=str(shown[-1].id) if shown else None)
+    return page_of(data, limit=limit, found=len(users))
 
 
 async def change_user(
@@ -106,9 +106,9 @@ async def page_of_teams(
     rows = await repository.page_of_teams(db, organisation_id, after=after, limit=limit + 1)
     data = [
         TeamInfo(id=team.id, organisation_id=team.organisation_id, name=team.name, members=members)
-        for team, members in rows[:limit]
+        for team, members in rows
     ]
-    return Page(data=data, has_more=len(rows) > limit, last_id=str(data[-1].id) if data else None)
+    return page_of(data, limit=limit)
 
 
 def _is_admin(account: Account) -> bool:

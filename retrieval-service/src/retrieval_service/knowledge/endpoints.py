@@ -9,12 +9,11 @@ from shared.auth.permissions import Permission
 from shared.auth.principal import Principal
 from shared.contracts.retrieval import KnowledgeBase
 from shared.dependencies import SessionDep
-from shared.idempotency import IdempotencyKey, Operation
+from shared.idempotency import IdempotencyKey, Once
 from shared.pagination import After, Limit, Page
 
 from retrieval_service.knowledge import service
 from retrieval_service.knowledge.schemas import KnowledgeBaseCreate, KnowledgeBasePatch
-from shared import idempotency
 
 Reader = Annotated[Principal, Depends(require(Permission.FILES_READ))]
 Writer = Annotated[Principal, Depends(require(Permission.FILES_WRITE))]
@@ -26,18 +25,13 @@ router = APIRouter(prefix="/api/v1/retrieval/knowledge-bases", tags=["knowledge 
 async def create_knowledge_base(
     body: KnowledgeBaseCreate, session: SessionDep, principal: Writer, key: IdempotencyKey = None
 ) -> Response:
-    operation = Operation(str(principal.actor_id), "POST", router.prefix, key) if key else None
-    if operation and (
-        first := await idempotency.begin(session, operation, body=body.model_dump_json().encode())
-    ):
-        return Response(first.body, status_code=first.status, media_type="application/json")
+    once = Once(session, key, principal=principal.actor_id, route=router.prefix, body=body)
+    if first := await once.first():
+        return first
     made = await service.create(
         session, principal, name=body.name, description=body.description, access=body.access
     )
-    answer = made.model_dump_json().encode()
-    if operation:
-        await idempotency.finish(session, operation, status=201, body=answer)
-    return Response(answer, status_code=201, media_type="application/json")
+    return await once.answer(made)
 
 
 @router.get("", summary="Knowledge bases you may read, newest first")
