@@ -1,81 +1,22 @@
-"""Running code end to end: what people get back, what is refused, and what agents get from the tool."""
+"""Code over HTTP: its output, its files, its limits, and who may run it."""
 
 import asyncio
-import base64
 import os
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import httpx
 import pytest
-import pytest_asyncio
 from agent_service.code.service import CodeRunner
-from agent_service.code.tool import TEXT_CHARS_MAX, PythonTool, plain_name
-from agent_service.main import create_app
-from agent_service.settings import AgentSettings
-from agent_service.tools.port import ToolContext, ToolResult
+from code_runs import PATH, contents, encoded, post, run, soon
 from code_sandbox import NO_LANDLOCK
-from identities import KeyRing, make_principal
-from servers import serve
+from identities import make_principal
 from shared.app.asgi import ServiceApp
-from shared.auth.permissions import Permission, Role
-from shared.auth.principal import Principal
-from shared.contracts.retrieval import DocumentMetadata
-from shared.errors import NotFound
-from shared.ids import uuid7
+from shared.auth.permissions import Role
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.skipif(bool(NO_LANDLOCK), reason=NO_LANDLOCK or "Landlock is there"),
 ]
-
-KEYS = KeyRing()
-PATH = "/api/v1/agents/code/execute"
-
-
-@pytest.fixture(scope="module")
-def app(service_database: Callable[[str], Any], pytestconfig: pytest.Config) -> ServiceApp:
-    assert pytestconfig.cache is not None
-    home = pytestconfig.cache.mkdir("code-sandbox-home")  # kept: building the list of fonts takes seconds
-    fields = KEYS.settings_fields("agent-service", database_url=service_database("agent-service").app_url)
-    return create_app(AgentSettings(**fields, atrium_home=home, code_queue_max=3, code_queue_per_user_max=2))
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def client(app: ServiceApp) -> AsyncIterator[httpx.AsyncClient]:
-    async with serve(app) as base_url, httpx.AsyncClient(base_url=base_url, timeout=60) as http:
-        yield http
-
-
-async def post(
-    client: httpx.AsyncClient, body: dict[str, Any], principal: Principal | None = None
-) -> httpx.Response:
-    return await client.post(PATH, headers=KEYS.user_headers(principal or make_principal()), json=body)
-
-
-async def run(client: httpx.AsyncClient, code: str, **fields: Any) -> dict[str, Any]:
-    answer = await post(client, {"code": code, **fields})
-    assert answer.status_code == 200, answer.text
-    return answer.json()
-
-
-async def soon(condition: Callable[[], bool]) -> bool:
-    """Whether it comes true within ten seconds."""
-    for _ in range(500):
-        if condition():
-            return True
-        await asyncio.sleep(0.02)
-    return False
-
-
-def encoded(content: bytes) -> str:
-    return base64.b64encode(content).decode()
-
-
-def contents(result: dict[str, Any]) -> dict[str, bytes]:
-    return {file["name"]: base64.b64decode(file["content_base64"]) for file in result["files"]}
 
 
 async def test_output_and_the_last_value_come_back(client: httpx.AsyncClient) -> None:
@@ -349,95 +290,3 @@ async def test_a_killed_zygote_costs_its_runs_and_the_next_one_works(
     assert result["status"] == "killed"
     assert "try again" in result["stderr"]
     assert (await run(client, "3"))["result"] == "3"
-
-
-class FakeRetrieval:
-    """The two calls the tool makes."""
-
-    def __init__(self, files: dict[UUID, tuple[str, bytes]]) -> None:
-        self.files = files
-
-    async def document(self, _principal: Principal, file_id: UUID) -> DocumentMetadata:
-        if file_id not in self.files:
-            raise NotFound("there is no such file")
-        name, content = self.files[file_id]
-        return DocumentMetadata.model_construct(document_id=file_id, filename=name, size_bytes=len(content))
-
-    async def content(self, _principal: Principal, file_id: UUID) -> bytes:
-        return self.files[file_id][1]
-
-
-async def call_tool(
-    app: ServiceApp,
-    code: str,
-    files: dict[UUID, tuple[str, bytes]] | None = None,
-    *,
-    principal: Principal | None = None,
-) -> ToolResult:
-    files = files or {}
-    tool = PythonTool(app.state.code, FakeRetrieval(files), timeout_s=10)  # pyright: ignore[reportArgumentType]
-    context = ToolContext(principal=principal or make_principal(), run_id=uuid7(), file_ids=tuple(files))
-    return await tool.call(context, {"code": code})
-
-
-async def test_the_tool_reads_the_run_s_files_and_gives_back_plots(
-    client: httpx.AsyncClient, app: ServiceApp
-) -> None:
-    files = {
-        uuid7(): ("data.csv", b"x\n1\n2\n"),
-        uuid7(): ("data.csv", b"x\n5\n"),
-        uuid7(): ("huge.bin", bytes(11_000_000)),
-    }
-    code = (
-        "import os, matplotlib.pyplot as plt\nplt.plot([1])\nprint(sorted(os.listdir()))\nopen('data "
-        "(2).csv').read()"
-    )
-    result = await call_tool(app, code, files)
-    assert not result.failed, result.text
-    assert "'data (2).csv', 'data.csv']" in result.text
-    assert "Result: 'x\\n5\\n'" in result.text
-    assert "huge.bin is too large" in result.text
-    assert [(file.name, file.content_type) for file in result.files] == [("plot-1.png", "image/png")]
-    assert result.files[0].content.startswith(b"\x89PNG")
-
-
-async def test_the_tool_s_text_is_bounded_and_keeps_the_error(
-    client: httpx.AsyncClient, app: ServiceApp
-) -> None:
-    result = await call_tool(app, "for n in range(100_000): print(n)\n1 / 0")
-    assert result.failed
-    assert len(result.text) <= TEXT_CHARS_MAX
-    assert "ZeroDivisionError" in result.text
-    assert "99999" in result.text
-
-
-async def test_the_tool_tells_refusals_as_failed_results(client: httpx.AsyncClient, app: ServiceApp) -> None:
-    nobody = make_principal(permissions=frozenset({Permission.AGENTS_RUN}))
-    assert "code:execute" in (await call_tool(app, "1", principal=nobody)).text
-    tool = PythonTool(app.state.code, FakeRetrieval({}), timeout_s=10)  # pyright: ignore[reportArgumentType]
-    result = await tool.call(
-        ToolContext(principal=make_principal(), run_id=uuid7(), file_ids=(uuid7(),)), {"code": "1"}
-    )
-    assert (result.failed, "no such file" in result.text) == (True, True)
-
-
-@pytest.mark.parametrize(
-    ("filename", "taken", "name"),
-    [
-        ("a.csv", set[str](), "a.csv"),
-        ("a.csv", {"a.csv", "a (2).csv"}, "a (3).csv"),
-        ("../etc/passwd", set[str](), "_etc_passwd"),
-        (".env", set[str](), "env"),
-        ("...", set[str](), "file"),
-        ("no ending", {"no ending"}, "no ending (2)"),
-    ],
-)
-async def test_names_of_documents_become_names_in_one_folder(
-    filename: str, taken: set[str], name: str
-) -> None:
-    assert plain_name(filename, taken=taken) == name
-
-
-async def test_a_long_name_is_cut_to_what_a_folder_holds(tmp_path: Path) -> None:
-    for filename in ("€" * 250 + ".csv", "x" * 250, "a." + "é" * 300):
-        (tmp_path / plain_name(filename, taken={filename})).touch()
