@@ -20,9 +20,12 @@ export function shownHtml(text: string): string {
 
 const formula = (source: unknown) => `<code class="math">${escapeHtml(String(source).trim())}</code>`;
 
-/** `$` is also money: a formula begins right after it, ends right before it, and no digit follows. */
+/**
+ * `$` is also money, and begins a variable of the shell: a formula begins right after it, ends right before
+ * it, and no word or brace follows. `\[` is also an escape, as before the text of a link that shall be none.
+ */
 const FORMULA =
-	/^(?:\\\(([\s\S]+?)\\\)|\\\[([\s\S]+?)\\\]|\$\$([\s\S]+?)\$\$|\$(?![\s$])((?:\\.|[^\\$\n])*[^\s\\$])\$(?!\d))/;
+	/^(?:\\\(([\s\S]+?)\\\)|\\\[([\s\S]+?)\\\](?!\()|\$\$([\s\S]+?)\$\$|\$(?![\s$])((?:\\.|[^\\$\n])*[^\s\\$])\$(?![\p{L}\p{N}_{]))/u;
 const FORMULA_LINES = /^ {0,3}(?:\\\[([\s\S]+?)\\\]|\$\$([\s\S]+?)\$\$)[ \t]*(?:\n+|$)/;
 
 const inlineFormula: TokenizerAndRendererExtension = {
@@ -49,13 +52,19 @@ const formulaLines: TokenizerAndRendererExtension = {
 	renderer: ({ source }) => `<p class="math-lines">${formula(source)}</p>\n`
 };
 
+/** `~` is also "about", and a home folder: a subscript has something that it belongs to. */
+const SUBSCRIBED = /[\p{L})\]][*_]*$/u;
+const SUBSCRIPT = /^~([^~\s]{0,19}[^~\s\p{Pd}])~(?!~)/u;
+
 const subscript: TokenizerAndRendererExtension = {
 	name: 'subscript',
 	level: 'inline',
 	start: (source) => source.match(/~[^~\s]/)?.index,
-	tokenizer(source) {
-		const [raw, text] = /^~([^~\s]{1,20})~(?!~)/.exec(source) ?? [];
-		return raw ? { type: 'subscript', raw, text } : undefined;
+	tokenizer(source, tokens) {
+		const [raw, text] = SUBSCRIPT.exec(source) ?? [];
+		return raw && SUBSCRIBED.test(tokens.at(-1)?.raw ?? '')
+			? { type: 'subscript', raw, text }
+			: undefined;
 	},
 	renderer: ({ text }) => `<sub>${escapeHtml(String(text))}</sub>`
 };

@@ -89,8 +89,22 @@ describe('what replies write beyond GFM', () => {
 		expect(drawMarkdown(source, new Set())).toContain(`<code class="math">${formula}`)
 	);
 
-	it.each(['It costs $5 or $10.', 'from $5/$10 up'])('takes %s for money', (source) =>
-		expect(drawMarkdown(source, new Set())).not.toContain('math')
+	it.each([
+		'It costs $5 or $10.',
+		'from $5/$10 up',
+		'Set PATH=$HOME/bin:$PATH and go',
+		'Use $HOME/$USER here',
+		'in ${HOME}/lib:${LIB}, too',
+		'Größe $A/$Ärmel',
+		'\\[no link\\](https://example.org)'
+	])('takes %s for no formula', (source) => expect(drawMarkdown(source, new Set())).not.toContain('math'));
+
+	it.each(['takes ~5-~10 ms', 'x ~a~ y', '~/a:~/b', 'a~5-~10 ms'])('takes %s for no subscript', (source) =>
+		expect(drawMarkdown(source, new Set())).not.toContain('<sub>')
+	);
+
+	it.each(['Ca(OH)~2~', '*x*~1~', 'log~10~5'])('takes %s for a subscript', (source) =>
+		expect(drawMarkdown(source, new Set())).toContain('<sub>')
 	);
 
 	it('folds details with Markdown inside, and keeps other tags as text', () => {
