@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { titleFrom } from './drafts';
-import { headOf, ownBlocks } from './own-text';
+import { goesOn, headOf, ownBlocks } from './own-text';
 
 const shown = (message: string) =>
 	ownBlocks(message).flatMap((one) =>
@@ -33,6 +33,25 @@ describe('what one wrote', () => {
 		expect(headOf('line\n'.repeat(15))).toBeNull();
 		expect(headOf('line\n'.repeat(40))?.split('\n')).toHaveLength(14);
 		expect(headOf('x'.repeat(5_000))).toHaveLength(1_200);
+	});
+
+	it('may hold any number of blocks', () => {
+		expect(ownBlocks('```\na\n```\n'.repeat(20_000))).toHaveLength(20_000);
+	});
+
+	it.each([
+		[
+			'at the end of a block',
+			['a', '```', ...Array<string>(11).fill('x'), '```'],
+			['text:a', 'block:x', 'text:…']
+		],
+		['in a block', ['```', ...Array<string>(13).fill('x')], ['block:x…']],
+		['at the begin of one', [...Array<string>(13).fill('a'), '```py'], ['text:a', 'block:…']],
+		['in its words', Array<string>(14).fill('a'), ['text:a…']]
+	])('says that it goes on, cut %s', (_, lines, expected) => {
+		const message = [...lines, ...Array<string>(20).fill('y')].join('\n');
+		const short = (text: string) => text.replace(/(.)(\n\1)+/g, '$1');
+		expect(shown(goesOn(headOf(message) ?? '')).map(short)).toEqual(expected);
 	});
 });
 

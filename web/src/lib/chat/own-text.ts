@@ -14,15 +14,15 @@ const INLINE = /(`+)(?!`)([^\n]*?[^\n`])\1(?!`)/;
 
 /** Cuts a message into words and blocks of code. */
 export function ownBlocks(message: string): OwnBlock[] {
-	const fence = FENCE.exec(message);
-	if (!fence) return words(message);
-	const [whole, , info = '', text = ''] = fence;
-	const language = /^\s*([\w+#.-]*)/.exec(info)?.[1]?.toLowerCase() ?? '';
-	return [
-		...words(message.slice(0, fence.index)),
-		{ block: { language, text } },
-		...ownBlocks(message.slice(fence.index + whole.length))
-	];
+	const blocks: OwnBlock[] = [];
+	let rest = message;
+	for (let fence = FENCE.exec(rest); fence; fence = FENCE.exec(rest)) {
+		const [whole, , info = '', text = ''] = fence;
+		const language = /^\s*([\w+#.-]*)/.exec(info)?.[1]?.toLowerCase() ?? '';
+		blocks.push(...words(rest.slice(0, fence.index)), { block: { language, text } });
+		rest = rest.slice(fence.index + whole.length);
+	}
+	return [...blocks, ...words(rest)];
 }
 
 function words(message: string): OwnBlock[] {
@@ -48,4 +48,12 @@ export function headOf(message: string): string | null {
 	if (lines.length <= LINES_MAX * SLACK && message.length <= CHARS_MAX * SLACK) return null;
 	const head = lines.slice(0, LINES_MAX).join('\n');
 	return head.length <= CHARS_MAX ? head : head.slice(0, CHARS_MAX);
+}
+
+const FENCE_LINE = /(?:^|\n)(?:`{3,}|~{3,})[^\n`]*$/;
+
+/** The beginning of a message with the mark that more follows; a fence keeps its line to itself. */
+export function goesOn(head: string): string {
+	const text = head.trimEnd();
+	return FENCE_LINE.test(text) ? `${text}\n…` : `${text}…`;
 }
