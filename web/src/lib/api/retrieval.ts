@@ -43,6 +43,9 @@ const FILES = `${RETRIEVAL}/files`;
 /** The own files, newest first; or those of a knowledge base. */
 export const listFiles = (after: string | null, knowledgeBaseId: string | null = null, limit = 50) =>
 	call<Page<Document>>('GET', FILES, { query: { limit, after, knowledge_base_id: knowledgeBaseId } });
+/** The own files that can be looked things up in, newest first. */
+export const listReadyFiles = (after: string | null) =>
+	call<Page<Document>>('GET', FILES, { query: { limit: 100, after, stage: 'ready' } });
 export const getFile = (id: string, signal?: AbortSignal) =>
 	call<Document>('GET', `${FILES}/${id}`, { signal });
 export const deleteFile = (id: string) => call<void>('DELETE', `${FILES}/${id}`);

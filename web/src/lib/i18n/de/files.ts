@@ -7,6 +7,8 @@ export const files: Record<keyof typeof english, string> = {
 	'files.addToAKnowledge': 'Zu einer Wissenssammlung hinzufügen',
 	'files.added': 'Hinzugefügt',
 	'files.allMyFiles': 'Alle meine Dateien',
+	'files.allWereSearched':
+		'Durchsucht: die Namen aller Ihrer Dateien, die gelesen werden konnten ({count}).',
 	'files.allYourFilesAre':
 		'Alle Ihre Dateien, die gelesen werden konnten, sind schon darin. Laden Sie eine weitere hoch.',
 	'files.askInANew': 'In einem neuen Chat fragen',
@@ -31,6 +33,7 @@ export const files: Record<keyof typeof english, string> = {
 	'files.filesOfMaxFiles': '{files} von {max} Dateien',
 	'files.filesToUpload': 'Hochzuladende Dateien',
 	'files.findAFile': 'Datei suchen',
+	'files.firstOfFound': 'Gezeigt werden die ersten {shown} von {count}. Geben Sie mehr vom Namen ein.',
 	'files.fused': 'Zusammengeführt',
 	'files.handbook': 'Handbuch',
 	'files.howItCameAbout': 'Wie das Ergebnis entstand',
@@ -42,6 +45,7 @@ export const files: Record<keyof typeof english, string> = {
 	'files.knowledgeBases': 'Wissenssammlungen',
 	'files.loadingFiles': 'Dateien werden geladen',
 	'files.lookingItUp': 'Wird nachgesehen…',
+	'files.lookingThrough': 'Die Namen Ihrer Dateien werden durchsucht: bisher {count} …',
 	'files.meaning': 'Bedeutung',
 	'files.msMs': '{ms} ms',
 	'files.nameDidNotOpen': '„{name}“ konnte nicht geöffnet werden. {message}',
@@ -52,6 +56,9 @@ export const files: Record<keyof typeof english, string> = {
 	'files.nameWasNotSaved': '„{name}“ wurde nicht gespeichert. {message}',
 	'files.nameWasNotTaken': '„{name}“ wurde nicht herausgenommen.',
 	'files.nameWasNotTried': '„{name}“ wurde nicht noch einmal versucht.',
+	'files.newestAreShown':
+		'Gezeigt werden die neuesten {count}. Die Suche geht durch die Namen aller Dateien.',
+	'files.newestWereSearched': 'Durchsucht: die Namen Ihrer neuesten {count} Dateien.',
 	'files.noFileIsCalled': 'Keine Datei heißt „{query}“.',
 	'files.noFilesInIt': 'Noch keine Dateien darin',
 	'files.noFilesYet': 'Noch keine Dateien',
