@@ -84,6 +84,21 @@ class Attachments {
 		return files;
 	}
 
+	/** They go on beside another message. @returns how many found no room there, and end */
+	moveTo(other: Attachments): number {
+		const known = new Set(other.all.map(({ fileId }) => fileId));
+		const moving = this.all.filter(({ fileId }) => fileId === null || !known.has(fileId));
+		const taken = moving.slice(0, other.#room);
+		for (const transfer of taken) transfer.tell(() => other.#keep());
+		other.all = [...other.all, ...taken];
+		other.#keep();
+		this.all = this.all.filter((transfer) => !taken.includes(transfer));
+		this.leave();
+		this.all = [];
+		this.#keep();
+		return moving.length - taken.length;
+	}
+
 	leave(): void {
 		for (const transfer of this.all) transfer.leave();
 	}

@@ -13,6 +13,14 @@ export function writeDraft(chatId: string, text: string): void {
 	personal().write(PREFIX + chatId, text.trim() === '' ? null : text);
 }
 
+/** Texts one below the other: each is kept, and none is there twice. */
+export function joined(...texts: string[]): string {
+	const kept: string[] = [];
+	for (const text of texts.map((one) => one.trim()))
+		if (text !== '' && !kept.some((one) => one.includes(text))) kept.push(text);
+	return kept.join('\n\n');
+}
+
 /** What leaves the composer. */
 export interface Written {
 	content: string;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { titleFrom } from './drafts';
+import { joined, titleFrom } from './drafts';
 import { goesOn, headOf, ownBlocks } from './own-text';
 
 const shown = (message: string) =>
@@ -52,6 +52,15 @@ describe('what one wrote', () => {
 		const message = [...lines, ...Array<string>(20).fill('y')].join('\n');
 		const short = (text: string) => text.replace(/(.)(\n\1)+/g, '$1');
 		expect(shown(goesOn(headOf(message) ?? '')).map(short)).toEqual(expected);
+	});
+});
+
+describe('texts that meet in one composer', () => {
+	it('are all kept, one below the other, and none is there twice', () => {
+		expect(joined('typed', '', 'refused')).toBe('typed\n\nrefused');
+		expect(joined('', 'refused', ' refused ')).toBe('refused');
+		expect(joined('typed\n\nrefused', 'refused')).toBe('typed\n\nrefused');
+		expect(joined('', ' ')).toBe('');
 	});
 });
 

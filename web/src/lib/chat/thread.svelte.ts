@@ -85,9 +85,10 @@ export class Thread {
 		}
 	}
 
-	/** It was made just now, and the server refused all that was sent to it. */
+	/** It was made just now, and the server refused all that was sent to it, not for a fault of its own. */
 	get refusedAtOnce(): boolean {
-		const refused = (this.unsent?.error.status ?? 0) >= 400;
+		const status = this.unsent?.error.status ?? 0;
+		const refused = status >= 400 && status < 500;
 		return this.#begun && refused && this.messages.length === 0 && !this.running;
 	}
 

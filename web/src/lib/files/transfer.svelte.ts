@@ -75,6 +75,11 @@ export class Transfer {
 		return transfer;
 	}
 
+	/** From now on it tells somebody else of its changes. */
+	tell(changed: (transfer: Transfer) => void): void {
+		this.#changed = changed;
+	}
+
 	get fileId(): string | null {
 		return this.document?.document_id ?? null;
 	}
