@@ -47,6 +47,22 @@ async def test_the_rules_hold_for_sign_up_and_change(gateway: Gateway, member: P
     assert (await member.post("/api/v1/auth/password", change)).status_code == 422
 
 
+async def test_each_rule_is_told_by_a_code_and_in_words_of_its_own(gateway: Gateway) -> None:
+    form = {"name": "Linus", "email": "linus@example.com", "password": "four words that differ"}
+    async with gateway.client() as http:
+        for field, value, code in (
+            ("email", "linus", "email_not_valid"),
+            ("password", "abababab", "password_repeats"),
+            ("password", "12345678", "password_common"),
+            ("password", "linus@example.com", "password_is_own_name"),
+            ("password", "e\u0301" * 5, "password_too_short"),
+        ):
+            refused = await http.post(SIGN_UP, json={**form, field: value})
+            (problem,) = refused.json()["errors"]
+            assert (problem["field"], problem["code"]) == (f"body.{field}", code)
+            assert "error" not in problem["detail"]
+
+
 async def test_a_password_is_the_same_however_its_letters_are_composed(
     gateway: Gateway, admin: Person
 ) -> None:

@@ -4,6 +4,8 @@ SP 800-63B 5.1.1.2).
 
 import unicodedata
 
+from pydantic_core import PydanticCustomError
+
 PASSWORD_CHARS_MIN = 8
 PASSWORD_CHARS_MAX = 256
 _DISTINCT_MIN = 3
@@ -42,23 +44,32 @@ def normalised(password: str) -> str:
 def accepted(password: str, *, own_words: tuple[str, ...] = ()) -> str:
     """The password as it is stored. `own_words`: the person's name and address, which anybody knows.
 
-    Raises: ValueError, with what to do about it.
+    Raises: PydanticCustomError, a ValueError with a code of its own, which says what to do about it.
     """
     password = normalised(password)
     if len(password) < PASSWORD_CHARS_MIN:
-        raise ValueError(f"choose a password of at least {PASSWORD_CHARS_MIN} characters")
+        raise PydanticCustomError(
+            "password_too_short",
+            "choose a password of at least {chars_min} characters",
+            {"chars_min": PASSWORD_CHARS_MIN},
+        )
     if len(set(password.replace(" ", ""))) < _DISTINCT_MIN:
-        raise ValueError("this password consists of hardly anything; choose another")
+        raise PydanticCustomError(
+            "password_repeats", "this password consists of hardly anything; choose another"
+        )
     folded = password.casefold()
     if (
         folded in _COMMON
         or folded.strip(_AFFIXES) in _COMMON
         or any(folded in sequence for sequence in _SEQUENCES)
     ):
-        raise ValueError(
+        raise PydanticCustomError(
+            "password_common",
             "this password is among the first that are tried; choose another, such as four words that do "
-            "not belong together"
+            "not belong together",
         )
     if any(folded == word.casefold() for word in own_words if word):
-        raise ValueError("your name or address is no password; choose another")
+        raise PydanticCustomError(
+            "password_is_own_name", "your name or address is no password; choose another"
+        )
     return password

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from gateway_service.people.schemas import User
 from gateway_service.signin.password_rules import PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, accepted
@@ -18,7 +19,7 @@ def _normalised(address: str) -> str:
     try:
         parsed = validate_email(address, check_deliverability=False, globally_deliverable=False)
     except EmailNotValidError as error:
-        raise ValueError(str(error)) from None
+        raise PydanticCustomError("email_not_valid", "{problem}", {"problem": str(error)}) from None
     return parsed.normalized.lower()
 
 

@@ -53,6 +53,24 @@ describe('what is wrong with a field', () => {
 			'value is not a valid email address: An email address must have an @-sign.',
 			'This is not an e-mail address.',
 			'Das ist keine E-Mail-Adresse.'
+		],
+		[
+			'email_not_valid',
+			'An email address must have an @-sign.',
+			'An email address must have an @-sign.',
+			'Das ist keine E-Mail-Adresse.'
+		],
+		[
+			'password_too_short',
+			'choose a password of at least 8 characters',
+			'At least 8 characters.',
+			'Mindestens 8 Zeichen.'
+		],
+		[
+			'password_is_own_name',
+			'your name or address is no password; choose another',
+			'Your name or address is no password. Choose another.',
+			'Ihr Name oder Ihre Adresse ist kein Passwort. Wählen Sie ein anderes.'
 		]
 	])('is said in the language by its kind: %s', (code, detail, english, german) => {
 		expect(of(code, detail)).toBe(english);
@@ -66,5 +84,11 @@ describe('what is wrong with a field', () => {
 		);
 		useLanguage(GERMAN);
 		expect(of('brand_new', 'only with a beard')).toBe('Only with a beard.');
+		expect(of('value_error', 'Value error, only with a beard')).toBe('Only with a beard.');
+	});
+
+	it('never begins as the checker of the server does', () => {
+		const detail = 'body.password: Value error, only with a beard';
+		expect(errorFromBody(422, { code: 'odd', detail }).message).toBe('Only with a beard.');
 	});
 });

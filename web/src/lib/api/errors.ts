@@ -60,9 +60,11 @@ function text(value: unknown): string | undefined {
 	return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
-/** A pattern is the program's own language. */
-function withoutPattern(message: string): string {
-	return message.replace(/(?:[\w.]+: )?String should match pattern '.*'/s, t('errors.whatIsWrittenHere'));
+/** Without the program's own language: a pattern, and how a checker begins. */
+function inPlainWords(message: string): string {
+	return message
+		.replace(/(?:[\w.]+: )?String should match pattern '.*'/s, t('errors.whatIsWrittenHere'))
+		.replace(/^(?:[\w.]+: )?(?:Value|Assertion) error, /, '');
 }
 
 function fieldProblems(value: unknown): FieldProblem[] {
@@ -72,7 +74,7 @@ function fieldProblems(value: unknown): FieldProblem[] {
 		const field = Array.isArray(place) ? String(place.at(-1) ?? '') : text(place)?.split(/[./]/).at(-1);
 		const said = text(item.message) ?? text(item.msg) ?? text(item.detail);
 		if (!field || !said) return [];
-		const message = fieldText(text(item.code) ?? text(item.type) ?? '', said) ?? withoutPattern(said);
+		const message = fieldText(text(item.code) ?? text(item.type) ?? '', said) ?? inPlainWords(said);
 		return [{ field, message: asSentence(message) }];
 	});
 }
@@ -101,8 +103,7 @@ export function errorFromBody(status: number, body: unknown, requestId: string |
 				? (text(source.title) ?? t('errors.requestFailed'))
 				: t('errors.requestFailed'),
 		detail:
-			translated ??
-			withoutPattern(text(source.detail) ?? text(source.message) ?? fallbackDetail(status)),
+			translated ?? inPlainWords(text(source.detail) ?? text(source.message) ?? fallbackDetail(status)),
 		requestId: text(source.request_id) ?? requestId,
 		fields,
 		extra: extra as ProblemExtras

@@ -2,7 +2,7 @@
  * What servers say of single fields, in the words of the page: by the kind of the problem, with the figure
  * they name.
  */
-import { languageTag, t, type MessageKey } from '$lib/i18n';
+import { languageTag, t, type MessageKey, type PlainKey } from '$lib/i18n';
 
 export interface FieldProblem {
 	field: string;
@@ -29,14 +29,12 @@ const LIMITED: Record<string, Limited> = {
 	less_than: 'errors.lessThan'
 };
 
-const plain = (
-	key: 'errors.isMissing' | 'errors.noNumber' | 'errors.noWholeNumber' | 'errors.noChoice'
-): Said => {
+const plain = (key: Extract<PlainKey, `errors.${string}`>): Said => {
 	return () => t(key);
 };
 const PLAIN: Record<string, Said> = {
 	missing: plain('errors.isMissing'),
-	string_pattern_mismatch: () => t('errors.whatIsWrittenHere'),
+	string_pattern_mismatch: plain('errors.whatIsWrittenHere'),
 	enum: plain('errors.noChoice'),
 	literal_error: plain('errors.noChoice'),
 	int_from_float: plain('errors.noWholeNumber'),
@@ -44,7 +42,13 @@ const PLAIN: Record<string, Said> = {
 	int_type: plain('errors.noWholeNumber'),
 	float_parsing: plain('errors.noNumber'),
 	decimal_parsing: plain('errors.noNumber'),
-	// An own check: its text is the service's; only the commonest is known here.
+	// In English the service says which part of it is wrong.
+	email_not_valid: () => (languageTag().startsWith('en') ? null : t('errors.noEmail')),
+	password_common: plain('errors.passwordCommon'),
+	password_is_own_name: plain('errors.passwordIsOwnName'),
+	password_repeats: plain('errors.passwordRepeats'),
+	password_too_short: (detail) => t('errors.atLeastCharacters', { limit: figure(detail) ?? 8 }),
+	// A check without a kind of its own: its text is the service's.
 	value_error: (detail) => (/valid email/i.test(detail) ? t('errors.noEmail') : null)
 };
 
@@ -53,7 +57,5 @@ export function fieldText(code: string, detail: string): string | null {
 	const key = LIMITED[code];
 	const limit = figure(detail);
 	if (key && limit !== null) return t(key, { limit });
-	const said = PLAIN[code]?.(detail) ?? null;
-	// Pydantic's own beginning says nothing to people.
-	return said ?? (languageTag().startsWith('en') ? detail.replace(/^Value error, /, '') : null);
+	return PLAIN[code]?.(detail) ?? null;
 }

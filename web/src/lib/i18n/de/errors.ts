@@ -14,6 +14,10 @@ export const errors: Record<keyof typeof english, string> = {
 	'errors.noEmail': 'Das ist keine E-Mail-Adresse.',
 	'errors.noNumber': 'Hier gehört eine Zahl hin.',
 	'errors.noWholeNumber': 'Hier gehört eine ganze Zahl hin.',
+	'errors.passwordCommon':
+		'Dieses Passwort gehört zu denen, die zuerst probiert werden. Wählen Sie ein anderes, etwa vier Wörter, die nicht zusammengehören.',
+	'errors.passwordIsOwnName': 'Ihr Name oder Ihre Adresse ist kein Passwort. Wählen Sie ein anderes.',
+	'errors.passwordRepeats': 'Dieses Passwort besteht aus fast nichts. Wählen Sie ein anderes.',
 	'errors.requestFailed': 'Die Anfrage ist fehlgeschlagen',
 	'errors.somethingWentWrong': 'Etwas ist schiefgegangen',
 	'errors.somethingWentWrongIn': 'Auf dieser Seite ist etwas schiefgegangen. Laden Sie sie neu.',

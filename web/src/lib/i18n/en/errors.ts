@@ -12,6 +12,10 @@ export const errors = {
 	'errors.noEmail': 'This is not an e-mail address.',
 	'errors.noNumber': 'A number is needed here.',
 	'errors.noWholeNumber': 'A whole number is needed here.',
+	'errors.passwordCommon':
+		'This password is among the first that are tried. Choose another, such as four words that do not belong together.',
+	'errors.passwordIsOwnName': 'Your name or address is no password. Choose another.',
+	'errors.passwordRepeats': 'This password consists of hardly anything. Choose another.',
 	'errors.requestFailed': 'Request failed',
 	'errors.somethingWentWrong': 'Something went wrong',
 	'errors.somethingWentWrongIn': 'Something went wrong in this page. Reload it.',
