@@ -107,7 +107,7 @@ export const admin: Record<keyof typeof english, string> = {
 	'admin.whatAMillionTokens':
 		'Was eine Million Tokens je Modell kostet. Eine Änderung gilt ab sofort; was schon berechnet wurde, bleibt.',
 	'admin.whatRunsEnds':
-		'Was für diese Person läuft, endet sofort. Der Rest wird in Sekunden gelöscht; ein Teil von Atrium, der gerade nicht läuft, holt es nach, innerhalb von 7 Tagen. Das lässt sich nicht rückgängig machen.',
+		'Was für diese Person läuft, endet sofort. Der Rest wird in Sekunden gelöscht; ein Teil von Atrium, der gerade nicht läuft, holt es nach, innerhalb so vieler Tage, wie OUTBOX_KEEP_DAYS sagt. Das lässt sich nicht rückgängig machen.',
 	'admin.whatRunsForThis':
 		'Was für diese Person läuft, endet sofort, auf jedem Gerät. Chats und Dateien bleiben erhalten.',
 	'admin.whatWasSpent': 'Was ausgegeben wurde, im Hauptbuch und im Verbrauch, ohne Namen',

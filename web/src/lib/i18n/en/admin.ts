@@ -100,7 +100,7 @@ export const admin = {
 	'admin.whatAMillionTokens':
 		'What a million tokens of each model cost. A change holds from now on; past charges stay as they were.',
 	'admin.whatRunsEnds':
-		'What runs for this person ends at once. The rest goes within seconds; a part of Atrium that is away follows when it is back, within 7 days. This cannot be undone.',
+		'What runs for this person ends at once. The rest goes within seconds; a part of Atrium that is away follows when it is back, within as many days as OUTBOX_KEEP_DAYS says. This cannot be undone.',
 	'admin.whatRunsForThis':
 		'What runs for this person ends at once, on every device. Chats and files are kept.',
 	'admin.whatWasSpent': 'What was spent, in the ledger and in usage, without a name',
