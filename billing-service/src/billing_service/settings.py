@@ -8,7 +8,7 @@ from shared.money import decimal_str_to_nano
 from shared.settings import ServiceSettings
 
 SCHEMA = "billing"
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 NO_BUDGET = "off"
 _CHECKPOINTS_MISSED_MIN = 3  # fewer are lost by a slow second, under a stream that lives
 

@@ -27,7 +27,7 @@ class ReservePolicy:
 
 @dataclass(frozen=True, slots=True)
 class ReserveCall:
-    """What reserve_many() takes for one dispatch."""
+    """What settle_and_reserve() takes for a reserve."""
 
     request: ReserveRequest
     policy: ReservePolicy
@@ -35,8 +35,9 @@ class ReserveCall:
 
 @dataclass(frozen=True, slots=True)
 class ReserveResult:
-    """Columns of reserve(). Refused: `scope` and the rest name the tightest limit and `amount_nano` is the
-    least that was needed.
+    """What settle_and_reserve() answers for a reserve.
+
+    Refused: `scope` and the rest name the tightest limit and `amount_nano` is the least that was needed.
     """
 
     outcome: ReserveOutcome
@@ -56,7 +57,7 @@ class ReserveResult:
 
 @dataclass(frozen=True, slots=True)
 class SettleCall:
-    """What settle_many() takes for one dispatch; `buckets` as bucket_list() orders them."""
+    """What settle_and_reserve() takes for a settlement; `buckets` as bucket_list() orders them."""
 
     dispatch_id: UUID
     buckets: list[int]

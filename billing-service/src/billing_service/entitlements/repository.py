@@ -5,7 +5,6 @@ without ORM.
 import asyncio
 from collections.abc import Coroutine, Sequence
 from datetime import datetime
-from operator import itemgetter
 from typing import Any, TypeAlias, cast
 from uuid import UUID
 
@@ -26,15 +25,14 @@ from billing_service.entitlements.sql_arguments import reserve_arguments, settle
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
-_RESERVE = "SELECT * FROM reserve_many($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
-_SETTLE = "SELECT * FROM settle_many($1, $2, $3, $4, $5, $6)"
-# One transaction and one flush for both. The settlements come first: what they give back may admit a reserve.
+# One transaction and one flush for all of a group.
 _SETTLE_AND_RESERVE = """
-    SELECT call, result, cost_nano, NULL::uuid, house_loss_nano, NULL::boolean, NULL::timestamptz,
-    remaining_nano, NULL::text, NULL::uuid, NULL::bigint, NULL::bigint, NULL::bigint, NULL::timestamptz
-    FROM settle_many($17, $18, $19, $20, $21, $22)
-    UNION ALL
-    SELECT * FROM reserve_many($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+    SELECT * FROM settle_and_reserve($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
+        $17, $18, $19, $20, $21, $22)
+"""
+_SETTLE_ENDED = """
+    SELECT result, cost_nano, house_loss_nano, remaining_nano
+    FROM settle_many(ARRAY[$1::uuid], $2, ARRAY[$3], ARRAY[$4], ARRAY[$5::timestamptz], ARRAY[$6::integer])
 """
 _RELEASE = "SELECT release($1)"
 _CHECKPOINT = "SELECT checkpoint($1, $2, $3)"
@@ -193,22 +191,19 @@ class EntitlementRepository:
     async def _decide(self, calls: "list[_Call]") -> "list[_Result]":
         settles = [call for call in calls if isinstance(call, SettleCall)]
         reserves = [call for call in calls if isinstance(call, ReserveCall)]
-        if not settles:
-            rows = await self._rows(_RESERVE, reserve_arguments(reserves))
-        elif not reserves:
-            rows = await self._rows(_SETTLE, settle_arguments(settles))
-        else:
-            rows = await self._rows(
-                _SETTLE_AND_RESERVE, (*reserve_arguments(reserves), *settle_arguments(settles))
-            )
-        # settle_many() answers those that it charges first, whatever their place.
-        charged = sorted(rows[: len(settles)], key=itemgetter("call"))
-        settled = (
-            SettleResult(row["result"], row["cost_nano"], row["house_loss_nano"], row["remaining_nano"])
-            for row in charged
+        rows = await self._rows(
+            _SETTLE_AND_RESERVE, (*settle_arguments(settles), *reserve_arguments(reserves))
         )
-        held = (ReserveResult(*row[1:]) for row in rows[len(settles) :])
+        settled = iter([await self._settlement(*pair) for pair in zip(settles, rows, strict=False)])
+        held = (ReserveResult(*row[1:14]) for row in rows[len(settles) :])
         return [next(settled) if isinstance(call, SettleCall) else next(held) for call in calls]
+
+    async def _settlement(self, call: SettleCall, row: asyncpg.Record) -> SettleResult:
+        if row["outcome"] == "settled":
+            return SettleResult("settled", row["amount_nano"], row["house_loss_nano"], row["remaining_nano"])
+        # It was settled or released before, it has expired, or it was never held.
+        call_columns = (call.dispatch_id, call.buckets, call.source, call.outcome, call.occurred_at)
+        return SettleResult(*(await self._rows(_SETTLE_ENDED, (*call_columns, call.latency_ms)))[0])
 
     async def checkpoint(self, holds: list[HoldProgress], *, ttl_s: float) -> set[UUID]:
         """The ids that are still held, now renewed."""

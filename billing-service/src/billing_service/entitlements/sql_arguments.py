@@ -6,6 +6,8 @@ from shared.contracts.billing import ReserveRequest
 
 from billing_service.entitlements.models import ReserveCall, SettleCall
 
+_NO_RESERVES: tuple[Any, ...] = (None, *([()] * 11), 0, 0, 0, None)
+
 
 def input_floor(request: ReserveRequest) -> int:
     """Input charged if nobody ever settles."""
@@ -16,7 +18,9 @@ def input_floor(request: ReserveRequest) -> int:
 
 
 def reserve_arguments(calls: list[ReserveCall]) -> tuple[Any, ...]:
-    """The arguments of reserve_many(); all calls are of one organisation and under one policy."""
+    """What settle_and_reserve() takes for reserves; all are of one organisation and under one policy."""
+    if not calls:
+        return _NO_RESERVES
     requests = [call.request for call in calls]
     chains = [request.principal for request in requests]
     policy = calls[0].policy
@@ -41,7 +45,7 @@ def reserve_arguments(calls: list[ReserveCall]) -> tuple[Any, ...]:
 
 
 def settle_arguments(calls: list[SettleCall]) -> tuple[Any, ...]:
-    """The arguments of settle_many()."""
+    """What settle_and_reserve() takes for settlements."""
     return (
         [call.dispatch_id for call in calls],
         [count for call in calls for count in call.buckets],

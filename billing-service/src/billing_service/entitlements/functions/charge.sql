@@ -1,3 +1,4 @@
+-- Nothing calls it any more: settle_and_reserve() moves this money. It stays for calls that were under way at an update.
 -- Move the money of ended holds: what they cost to the revenue, the rest back. The wallet comes first: its row is the gate.
 -- A provider's bill beyond the hold is the operator's loss, never the customer's; revenue is booked gross.
 CREATE OR REPLACE FUNCTION charge(p_organisation_id uuid, p_ended ended_hold[]) RETURNS void
