@@ -13,9 +13,9 @@ from billing_service.jobs.invariants import check_invariants
 from billing_service.jobs.metrics import JobMetrics
 from billing_service.jobs.repository import JobRepository
 from billing_service.jobs.sweeper import Sweeper
-from shared.db import Database
+from shared.ids import uuid7
 from shared.metrics import Metrics
-from shared.outbox import CHANNEL, Relay
+from shared.outbox import CHANNEL
 
 TTL_S = 0.5
 
@@ -280,9 +280,8 @@ async def test_usage_leaves_by_the_outbox_exactly_when_it_is_charged(
     heard = []
     listener = await asyncpg.connect(database.app_url)
     await listener.add_listener(CHANNEL, lambda *message: heard.append(json.loads(message[3])))
-    orm = Database(database.app_url, schema="billing")
-    await Relay(orm).drain()
-    await Relay(orm).drain()
+    for _ in range(2):
+        await JobRepository(pool).publish_outbox()
     await listener.execute("SELECT 1")
     mine = [event for event in heard if event["payload"]["request_id"] == str(request.request_id)]
     assert len(mine) == 1
@@ -290,4 +289,24 @@ async def test_usage_leaves_by_the_outbox_exactly_when_it_is_charged(
     assert mine[0]["payload"]["cost_nano"] == 250
     assert mine[0]["payload"]["cost_usd"] == 0.00000025
     await listener.close()
-    await orm.dispose()
+
+
+async def test_events_leave_in_their_order_and_a_large_one_by_its_id(database, pool):
+    ids = [uuid7() for _ in range(4)]
+    sizes = dict(zip(reversed(ids), (10, 9_000, 10, 10), strict=True))
+    for event_id, size in sizes.items():
+        await pool.execute(
+            "INSERT INTO outbox (id, topic, key, payload)"
+            " VALUES ($1, 'test.made', 'k', jsonb_build_object('text', $2::text))",
+            event_id,
+            "ä" * (size // 2),
+        )
+    heard = []
+    listener = await asyncpg.connect(database.app_url)
+    await listener.add_listener(CHANNEL, lambda *message: heard.append(json.loads(message[3])))
+    await JobRepository(pool).publish_outbox()
+    await listener.execute("SELECT 1")
+    mine = [event for event in heard if event["topic"] == "test.made"]
+    assert [event["id"] for event in mine] == [str(event_id) for event_id in ids]
+    assert ["payload" in event for event in mine] == [sizes[event_id] < 7_500 for event_id in ids]
+    await listener.close()

@@ -108,9 +108,7 @@ def create_app(settings: BillingSettings | None = None) -> ServiceApp:
         api.state.retention = retention(database, settings, api.state.metrics)
         jobs = list[Periodic]()
         if settings.jobs_enabled:
-            jobs = build_jobs(
-                JobRepository(pool), database, settings=settings, metrics=JobMetrics(api.state.metrics)
-            )
+            jobs = build_jobs(JobRepository(pool), settings=settings, metrics=JobMetrics(api.state.metrics))
             jobs.append(api.state.retention.job())
         client = make_client(settings.openrouter_base_url)
         if settings.jobs_enabled and settings.syncs_openrouter:

@@ -4,6 +4,7 @@ from typing import TypeAlias
 from uuid import UUID
 
 import asyncpg
+from shared.outbox import CHANNEL
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
@@ -77,6 +78,7 @@ INVARIANTS: dict[str, str] = {
                           AND c.connamespace = current_schema()::regnamespace)""",
 }
 _VIOLATIONS_SHOWN_MAX = 20
+_EVENTS_MAX = 500
 
 
 class JobRepository:
@@ -91,6 +93,11 @@ class JobRepository:
     async def expire_hold(self, dispatch_id: UUID) -> bool:
         """False: renewed, ended or being settled meanwhile."""
         return await self._pool.fetchval("SELECT expire_hold($1)", dispatch_id)
+
+    async def publish_outbox(self) -> None:
+        """Publish what is in the outbox, until nothing is left."""
+        while await self._pool.fetchval("SELECT publish_outbox($1, $2)", CHANNEL, _EVENTS_MAX) == _EVENTS_MAX:
+            pass
 
     async def ensure_partitions(self, months: int) -> int:
         return await self._pool.fetchval("SELECT ensure_partitions($1)", months)

@@ -1,8 +1,6 @@
 """Which job runs how often."""
 
 from shared.background import Periodic
-from shared.db import Database
-from shared.outbox import Relay
 
 from billing_service.jobs.invariants import check_in_turn
 from billing_service.jobs.metrics import JobMetrics
@@ -17,7 +15,7 @@ _CHECK_LOOKS = 10
 
 
 def build_jobs(
-    repository: JobRepository, database: Database, *, settings: BillingSettings, metrics: JobMetrics
+    repository: JobRepository, *, settings: BillingSettings, metrics: JobMetrics
 ) -> list[Periodic]:
     """The jobs of one process, not started. Several processes may run them: each piece of work locks its own
     rows.
@@ -25,7 +23,6 @@ def build_jobs(
     sweeper = Sweeper(
         repository, ttl_s=settings.hold_ttl_s, renewed_ttl_s=settings.renewed_ttl_s, metrics=metrics
     )
-    relay = Relay(database)
 
     async def check() -> None:
         await check_in_turn(repository, metrics, interval_s=settings.invariants_interval_s)
@@ -35,7 +32,7 @@ def build_jobs(
 
     return [
         Periodic("sweeper", sweeper.interval_s, sweeper.run),
-        Periodic("outbox relay", _RELAY_INTERVAL_S, relay.drain),
+        Periodic("outbox relay", _RELAY_INTERVAL_S, repository.publish_outbox),
         Periodic("invariants", settings.invariants_interval_s / _CHECK_LOOKS, check),
         Periodic("partitions", _PARTITIONS_INTERVAL_S, ensure_partitions),
     ]
