@@ -10,16 +10,16 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import UUID, uuid5
 
-import numpy as np
 import pytest
 import pytest_asyncio
+from points import ORGANISATION, OTHERS, SPACE, direction, ids, named, point, scope, unit
 from qdrant_client import AsyncQdrantClient
 from retrieval_service.vectors.adapters import connect
 from retrieval_service.vectors.adapters.edge import EdgeStore
 from retrieval_service.vectors.adapters.qdrant import QdrantStore
 from retrieval_service.vectors.choice import open_vector_store
 from retrieval_service.vectors.errors import VectorStoreTakenError, VectorStoreUnavailable
-from retrieval_service.vectors.port import DIMENSIONS, Point, Scope, Scored, Selection, Vector, VectorStore
+from retrieval_service.vectors.port import Point, Scope, Selection, VectorStore
 from shared.settings import SettingsError
 
 pytestmark = [
@@ -28,9 +28,6 @@ pytestmark = [
 ]
 
 KINDS = ("edge", "qdrant", "chroma")
-SPACE = UUID("00000000-0000-7000-8000-000000000000")
-ORGANISATION = uuid5(SPACE, "organisation")
-OTHERS = uuid5(SPACE, "another organisation")
 
 
 def make_store(kind: str, folder: Path) -> VectorStore:
@@ -41,51 +38,6 @@ def make_store(kind: str, folder: Path) -> VectorStore:
             return QdrantStore(lambda: AsyncQdrantClient(path=str(folder)))
         case _:
             return connect.chroma(folder, None, lock_wait_s=0.2)
-
-
-def unit(vector: Vector) -> Vector:
-    return (vector / np.linalg.norm(vector)).astype(np.float32)
-
-
-def direction(name: str) -> Vector:
-    """A unit vector that depends on the name alone."""
-    vector = (
-        np.random.default_rng(uuid5(SPACE, name).int % 2**32).standard_normal(DIMENSIONS).astype(np.float32)
-    )
-    return unit(vector)
-
-
-def point(
-    name: str,
-    text: str = "",
-    *,
-    collection: str = "u-me",
-    file: str = "file",
-    organisation: UUID = ORGANISATION,
-) -> Point:
-    return Point(
-        uuid5(SPACE, name),
-        collection,
-        organisation,
-        uuid5(SPACE, file),
-        text or f"words of {name}",
-        direction(name),
-    )
-
-
-def scope(
-    *collections: str, organisation: UUID = ORGANISATION, files: tuple[str, ...] | None = None
-) -> Scope:
-    file_ids = None if files is None else frozenset(uuid5(SPACE, file) for file in files)
-    return Scope(organisation, tuple(Selection(name, file_ids) for name in collections))
-
-
-def ids(found: list[Scored]) -> list[UUID]:
-    return [scored.id for scored in found]
-
-
-def named(*names: str) -> list[UUID]:
-    return [uuid5(SPACE, name) for name in names]
 
 
 @pytest_asyncio.fixture(params=KINDS, scope="module", loop_scope="module")

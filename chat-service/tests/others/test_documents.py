@@ -5,20 +5,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from chat_documents import cited, kinds, reply_id
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-def kinds(events: list[Any]) -> list[str]:
-    return [event.event for event in events]
-
-
-def reply_id(events: list[Any]) -> str:
-    return events[0].data["reply_id"]
-
-
-def cited(events: list[Any]) -> list[str]:
-    return [event.data["text"] for event in events if event.event == "citation"]
 
 
 @pytest.fixture
