@@ -10,6 +10,7 @@ import httpx
 import pytest
 from fake_provider import FakeProvider
 from identities import make_principal
+from inference_service.metering.meter import Bound
 from shared.access import AccessEnd, EndReason
 from shared.ids import uuid7
 
@@ -128,3 +129,31 @@ async def test_a_billing_of_the_version_before_batches_is_asked_one_by_one(
     answers = await asyncio.gather(*(post(running, ask()) for _ in range(3)))
     assert {answer.status_code for answer in answers} == {200}
     assert (len(billing.holds), len(billing.settled), billing.open_holds) == (3, 3, set())
+
+
+async def test_a_reserve_that_was_overtaken_by_its_release_is_released_all_the_same(
+    running: Any, billing: Any, eventually: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The batch of the reserve still waits for its connection when whoever asked leaves."""
+    meter = running.app.state.completions.meter
+    pool, gate = meter._billing._calls._pool, asyncio.Event()
+    acquire, asked = pool.acquire, asyncio.Event()
+
+    async def late(*args: Any, **options: Any) -> Any:
+        if not asked.is_set():
+            asked.set()
+            await gate.wait()
+        return await acquire(*args, **options)
+
+    monkeypatch.setattr(pool, "kept", lambda _origin: None)
+    monkeypatch.setattr(pool, "acquire", late)
+    bound = Bound("fake-echo", "fake", "chat", 10, 10, 1)
+    reserving = asyncio.ensure_future(meter.reserve(make_principal(), bound))
+    await asked.wait()
+    reserving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reserving
+    assert not billing.holds
+    gate.set()
+    await eventually(lambda: len(billing.holds) == 1)
+    await eventually(lambda: not billing.open_holds)

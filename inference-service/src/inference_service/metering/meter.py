@@ -33,6 +33,7 @@ _UNWRITTEN_MAX = 10_000
 # Long enough that a short answer is settled first and needs no call of its own.
 _BEGIN_BATCH_S = 0.015
 _REASON_CHARS_MAX = 200
+_OVERTAKEN_S = 1.0
 _QUEUE_ERRORS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
@@ -237,24 +238,31 @@ class Meter:
                 _reservation(request_id, principal, bound), traceparent=traceparent
             )
         except asyncio.CancelledError:
-            await self._release(request_id, "cancelled while reserving")
+            await self._release(request_id, "cancelled while reserving", may_come_yet=True)
             raise
         except BillingUnavailable:
             # The hold may exist although its answer was lost; unused, it must not be charged when it expires.
             self._tasks.spawn(
-                self._release(request_id, "reservation not answered"), "release of an unanswered reservation"
+                self._release(request_id, "reservation not answered", may_come_yet=True),
+                "release of an unanswered reservation",
             )
             raise
 
-    async def _release(self, request_id: UUID, reason: str) -> None:
+    async def _release(self, request_id: UUID, reason: str, *, may_come_yet: bool = False) -> None:
+        """`may_come_yet`: the reserve may still be on its way, on another connection than the release."""
         try:
             await self._billing.release(request_id, reason=reason[:_REASON_CHARS_MAX])
         except NotFound:
-            return
+            if may_come_yet:
+                self._tasks.spawn(self._release_later(request_id, reason), "release once more")
         except AppError:
             await self._enqueue(
                 Pending(request_id, "release", orjson.dumps({"reason": reason[:_REASON_CHARS_MAX]}).decode())
             )
+
+    async def _release_later(self, request_id: UUID, reason: str) -> None:
+        await asyncio.sleep(_OVERTAKEN_S)
+        await self._release(request_id, reason)
 
     async def _enqueue(self, entry: Pending) -> None:
         try:
