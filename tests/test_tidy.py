@@ -42,10 +42,7 @@ SHARED_CLASS_NAMES = {
     "the same part of a turn and of a run": ("AccessEnds CostCheck Costs Event History Known Sources"),
     "one wraps or plays the other": "Base Completions Connection Zygote",
     "the same part of two services": "Admission Sweeper",
-    "to be named after its subject": (
-        "Answer ClientGone Ending Entry Exchange Installation Line Listener Origin Outcome Refused Taken "
-        "Window"
-    ),
+    "to be named after its subject": "Answer Origin",
 }
 
 # Names that have one home; the patterns are where they may stand.

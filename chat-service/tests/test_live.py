@@ -9,7 +9,7 @@ from chat_service.streams.live import LiveReply, coalesced
 from chat_service.writing.continuations import to_prompt, with_end_of_reply
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shared.replies.fitting import Line, fit
+from shared.replies.fitting import PromptLine, fit
 from shared.sse import SseParser
 
 TEXTS = st.text(
@@ -85,7 +85,7 @@ def test_rows_of_a_failed_write_come_again_unchanged() -> None:
 def test_history_is_the_newest_that_fits_and_starts_with_a_person(
     lines: list[tuple[str, str]], bytes_max: int
 ) -> None:
-    branch = [Line(role, content) for role, content in lines]  # type: ignore[arg-type]
+    branch = [PromptLine(role, content) for role, content in lines]  # type: ignore[arg-type]
     kept = fit(branch, bytes_max=bytes_max)
     assert kept == branch[len(branch) - len(kept) :]
     assert not kept or kept[0].role == "user"
@@ -93,7 +93,12 @@ def test_history_is_the_newest_that_fits_and_starts_with_a_person(
 
 
 def test_neighbours_of_one_role_are_joined_and_empty_replies_left_out() -> None:
-    lines = [Line("user", "a"), Line("assistant", ""), Line("user", "b"), Line("assistant", "c")]
+    lines = [
+        PromptLine("user", "a"),
+        PromptLine("assistant", ""),
+        PromptLine("user", "b"),
+        PromptLine("assistant", "c"),
+    ]
     assert to_prompt(lines, continues=False) == [
         {"role": "user", "content": "a\n\nb"},
         {"role": "assistant", "content": "c"},
@@ -114,10 +119,10 @@ def test_a_reply_to_continue_is_always_sent_with_its_question(
     bytes_max: int, asked: str, said: str, times: int
 ) -> None:
     lines = [
-        Line("user", "before"),
-        Line("assistant", "then"),
-        Line("user", asked * times),
-        Line("assistant", said * times),
+        PromptLine("user", "before"),
+        PromptLine("assistant", "then"),
+        PromptLine("user", asked * times),
+        PromptLine("assistant", said * times),
     ]
     sent = fit(with_end_of_reply(lines, bytes_max=bytes_max), bytes_max=bytes_max)
     assert len(sent) >= 2

@@ -7,13 +7,15 @@ from uuid import UUID
 import pytest
 from chat_service.writing.queries import FOLLOW_UP_CHARS_MAX, fused, queries_of
 from shared.contracts.retrieval import QUERY_CHARS_MAX, Passage, SearchRequest
-from shared.replies.fitting import Line
+from shared.replies.fitting import PromptLine
 
 
 def asked(*questions: str) -> list[str]:
     """The queries of the last of these questions, each but the last of which was answered."""
     lines = [
-        line for question in questions for line in (Line("user", question), Line("assistant", "An answer."))
+        line
+        for question in questions
+        for line in (PromptLine("user", question), PromptLine("assistant", "An answer."))
     ]
     return queries_of(lines[:-1], questions[-1])
 

@@ -17,7 +17,7 @@ from shared.background import Periodic
 from shared.clients.calls import ServiceCalls
 from shared.db import Database, check_schema, function_names
 from shared.http import Timeouts, UpstreamPool
-from shared.listener import Listener
+from shared.listener import ChannelListener
 from shared.operations import VERSION, check_database
 from shared.settings import load_settings_or_exit
 
@@ -220,7 +220,7 @@ def _lifespan(parts: Parts) -> Lifespan:
         authenticator: StoredAuthenticator = api.state.authenticator
         # After a gap all is forgotten: what was said meanwhile is lost.
         memory, url = authenticator.memory, settings.database_url.get_secret_value()
-        listener = Listener(
+        listener = ChannelListener(
             url, name=settings.service, heard={CHANNEL: memory.drop}, on_connected=memory.drop_all
         )
         announcements: Announcements = api.state.announcements

@@ -17,7 +17,7 @@ from shared.telemetry import RequestTrace
 
 
 class ClientGone(Exception):
-    """The client closed the connection before its request was read."""
+    """The client closed its connection; nobody reads an answer."""
 
 
 @dataclass(slots=True)

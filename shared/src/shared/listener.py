@@ -20,7 +20,7 @@ _ANSWER_MAX_S = 5.0
 Heard = Callable[[str], None]
 
 
-class Listener:
+class ChannelListener:
     """Calls `heard[channel]` with each payload, on the event loop.
 
     A notification that was sent while the connection was down is lost: `on_connected` runs after each

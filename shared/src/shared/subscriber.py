@@ -12,7 +12,7 @@ import orjson
 
 from shared.background import Periodic
 from shared.clock import monotonic_s
-from shared.listener import Listener
+from shared.listener import ChannelListener
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,9 @@ class Subscriber:
         self._repeat_for_s = repeat_for_s
         self._seen: OrderedDict[UUID, _Seen] = OrderedDict()
         self._waiting: asyncio.Queue[tuple[UUID, str, Mapping[str, Any]]] = asyncio.Queue()
-        self._listener = Listener(url, name=name, heard={channel: self._heard}, on_connected=self._seen.clear)
+        self._listener = ChannelListener(
+            url, name=name, heard={channel: self._heard}, on_connected=self._seen.clear
+        )
         self._job = Periodic(f"subscriber {name}", 0, self._handle_next)
 
     @property

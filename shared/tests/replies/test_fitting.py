@@ -1,16 +1,21 @@
 """What of a conversation goes to a model."""
 
-from shared.clients.windows import Window
-from shared.replies.fitting import Budget, Line, fit, joined, json_bytes
+from shared.clients.windows import ContextWindow
+from shared.replies.fitting import Budget, PromptLine, fit, joined, json_bytes
 
 
 def test_neighbours_of_one_role_are_joined_and_empty_messages_left_out() -> None:
-    said = [Line("user", "a"), Line("assistant", " "), Line("user", "b"), Line("assistant", "c")]
-    assert joined(said) == [Line("user", "a\n\nb", 2), Line("assistant", "c")]
+    said = [
+        PromptLine("user", "a"),
+        PromptLine("assistant", " "),
+        PromptLine("user", "b"),
+        PromptLine("assistant", "c"),
+    ]
+    assert joined(said) == [PromptLine("user", "a\n\nb", 2), PromptLine("assistant", "c")]
 
 
 def test_the_newest_goes_whatever_its_size_and_a_user_comes_first() -> None:
-    lines = [Line("user", "old"), Line("assistant", "reply"), Line("user", "x" * 100)]
+    lines = [PromptLine("user", "old"), PromptLine("assistant", "reply"), PromptLine("user", "x" * 100)]
     assert fit(lines, bytes_max=10) == lines[2:]
     assert fit(lines, bytes_max=105) == lines[2:]
     assert fit(lines, bytes_max=108) == lines
@@ -18,7 +23,7 @@ def test_the_newest_goes_whatever_its_size_and_a_user_comes_first() -> None:
 
 
 def test_nothing_left_out_is_nothing_to_tell() -> None:
-    budget = Budget.of(Window(context_tokens=4000, prompt_tokens=3000, known=True), tokens_max=2000)
+    budget = Budget.of(ContextWindow(context_tokens=4000, prompt_tokens=3000, known=True), tokens_max=2000)
     assert (budget.bytes_max, budget.window_tokens) == (9000, 2000)
     assert budget.left_out(messages=-1) is None
     left_out = budget.left_out(messages=-1, passages=2)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from shared.replies.fitting import Line, fit, joined, json_bytes
+from shared.replies.fitting import PromptLine, fit, joined, json_bytes
 
 from agent_service.loop.history import calls_of
 from agent_service.records.models import StepRow
@@ -72,7 +72,7 @@ def _system(spec: RunSpec, tools: Sequence[Tool]) -> list[dict[str, Any]]:
     return [{"role": "system", "content": text}] if text else []
 
 
-def _json_bytes(line: Line) -> int:
+def _json_bytes(line: PromptLine) -> int:
     return json_bytes([line.message()])
 
 

@@ -23,7 +23,7 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CatalogueEntry:
     """One tool. `refused` says why it cannot be offered; its parameters are empty then.
 
     `needs_approval`: the person of a run must agree to each call.
@@ -39,9 +39,9 @@ class Entry:
     refused: str | None = None
 
 
-def build(server: Server, listed: Sequence[RemoteTool]) -> tuple[Entry, ...]:
+def build(server: Server, listed: Sequence[RemoteTool]) -> tuple[CatalogueEntry, ...]:
     """The tools of `server` within its allow-list; of two with one name the first."""
-    entries: dict[str, Entry] = {}
+    entries: dict[str, CatalogueEntry] = {}
     for tool in listed:
         if server.tools is None or tool.name in server.tools:
             entry = _entry(server, tool)
@@ -67,7 +67,7 @@ def server_of(name: str) -> str:
     return server if separator else ""
 
 
-def _entry(server: Server, tool: RemoteTool) -> Entry:
+def _entry(server: Server, tool: RemoteTool) -> CatalogueEntry:
     parameters: dict[str, Any] = {}
     refused = None
     try:
@@ -75,7 +75,7 @@ def _entry(server: Server, tool: RemoteTool) -> Entry:
     except SchemaRefused as error:
         refused = str(error)
     title = _clean(tool.title or tool.name, _TITLE_CHARS_MAX)
-    return Entry(
+    return CatalogueEntry(
         name=tool_name(server.name, tool.name),
         remote_name=tool.name,
         title=title,

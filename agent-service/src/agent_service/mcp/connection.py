@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from shared.background import TaskTracker
 from shared.clock import monotonic_s, utc_now
 
-from agent_service.mcp.catalogue import Entry, build
+from agent_service.mcp.catalogue import CatalogueEntry, build
 from agent_service.mcp.port import ConnectionLost, Limits, Opener, Server, ServerError, Session
 from agent_service.mcp.repository import Check
 from agent_service.tools.port import ToolResult
@@ -69,7 +69,7 @@ class Connection:
     def __init__(self, server: Server, open_session: Opener, limits: Limits, tasks: TaskTracker) -> None:
         self.server = server
         self.health = Health()
-        self.entries: tuple[Entry, ...] | None = None
+        self.entries: tuple[CatalogueEntry, ...] | None = None
         self._open_session = open_session
         self._limits = limits
         self._tasks = tasks
@@ -83,11 +83,11 @@ class Connection:
     def is_open(self) -> bool:
         return self._link is not None and self._link.usable and self._link.opened.done()
 
-    async def catalogue(self) -> tuple[Entry, ...]:
+    async def catalogue(self) -> tuple[CatalogueEntry, ...]:
         """The server's tools, listed once; a check lists them afresh. Raises: ServerError."""
         return self.entries if self.entries is not None else await self._list(force=False)
 
-    async def check(self) -> tuple[Entry, ...]:
+    async def check(self) -> tuple[CatalogueEntry, ...]:
         """Connect now, whatever pause there is, and list the tools afresh. Raises: ServerError."""
         return await self._list(force=True)
 
@@ -109,7 +109,7 @@ class Connection:
         if self.entries is not None and check.digest is not None and check.digest != _digest(self.entries):
             self.entries = None
 
-    async def call(self, entry: Entry, arguments: Mapping[str, Any]) -> ToolResult:
+    async def call(self, entry: CatalogueEntry, arguments: Mapping[str, Any]) -> ToolResult:
         """What the tool answered; whatever goes wrong is a failed result."""
         self.health.calls += 1
         await self._open_session.prepare()
@@ -129,7 +129,7 @@ class Connection:
         self.health.failures += result.failed
         return result
 
-    async def _call(self, entry: Entry, arguments: Mapping[str, Any]) -> ToolResult:
+    async def _call(self, entry: CatalogueEntry, arguments: Mapping[str, Any]) -> ToolResult:
         try:
             return await self._once(entry, arguments)
         except ConnectionLost as lost:
@@ -138,7 +138,7 @@ class Connection:
                 raise
             return await self._once(entry, arguments)
 
-    async def _once(self, entry: Entry, arguments: Mapping[str, Any]) -> ToolResult:
+    async def _once(self, entry: CatalogueEntry, arguments: Mapping[str, Any]) -> ToolResult:
         link, session = await self._acquire(force=False)
         try:
             return await self._using(link, session.call(entry.remote_name, arguments))
@@ -146,7 +146,7 @@ class Connection:
             await self._drop(link)
             raise
 
-    async def _list(self, *, force: bool) -> tuple[Entry, ...]:
+    async def _list(self, *, force: bool) -> tuple[CatalogueEntry, ...]:
         await self._open_session.prepare()
         began = monotonic_s()
         try:
@@ -278,5 +278,5 @@ class Connection:
             await self._drop(self._link)
 
 
-def _digest(entries: tuple[Entry, ...]) -> str:
+def _digest(entries: tuple[CatalogueEntry, ...]) -> str:
     return sha256(repr(entries).encode("utf-8", "replace")).hexdigest()

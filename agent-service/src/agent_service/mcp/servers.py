@@ -11,7 +11,7 @@ from shared.background import TaskTracker
 from shared.db import Database
 
 from agent_service.mcp import repository
-from agent_service.mcp.catalogue import Entry, server_of
+from agent_service.mcp.catalogue import CatalogueEntry, server_of
 from agent_service.mcp.connection import Connection
 from agent_service.mcp.metrics import McpMetrics
 from agent_service.mcp.models import McpServerRow
@@ -107,7 +107,7 @@ class McpServers:
         listed = await asyncio.gather(*(self._catalogue(self.connection(server)) for server in servers))
         return [self.offer(connection, entry) for connection, entries in listed for entry in entries]
 
-    def offer(self, connection: Connection, entry: Entry) -> Offer:
+    def offer(self, connection: Connection, entry: CatalogueEntry) -> Offer:
         """One entry as an offer, with what keeps it from being called."""
         reason = (
             f"its server offers it in a way that cannot be used: {entry.refused}" if entry.refused else None
@@ -143,7 +143,7 @@ class McpServers:
         ]
         return [server for server in servers if server.access.allows(principal)]
 
-    async def _catalogue(self, connection: Connection) -> tuple[Connection, tuple[Entry, ...]]:
+    async def _catalogue(self, connection: Connection) -> tuple[Connection, tuple[CatalogueEntry, ...]]:
         try:
             return connection, await connection.catalogue()
         except ServerError:

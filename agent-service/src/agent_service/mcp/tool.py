@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from agent_service.mcp.catalogue import Entry
+from agent_service.mcp.catalogue import CatalogueEntry
 from agent_service.mcp.connection import Connection
 from agent_service.mcp.metrics import McpMetrics
 from agent_service.tools.port import ToolContext, ToolResult
@@ -16,7 +16,7 @@ _WAIT_BEYOND_S = 5.0
 class McpTool:
     """`entry` of the server behind `connection`."""
 
-    entry: Entry
+    entry: CatalogueEntry
     connection: Connection
     metrics: McpMetrics
 

@@ -20,7 +20,7 @@ from shared.contracts.chat import (
 from shared.contracts.runs import Citation, StepEventData, ToolEventData
 from shared.ids import uuid7
 from shared.pagination import Page
-from shared.replies.fitting import Line
+from shared.replies.fitting import PromptLine
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chat_service.messages import repository
@@ -53,7 +53,7 @@ class Above:
 class BranchHistory:
     """The newest lines of a branch, root first; `count` is how many messages the whole branch has."""
 
-    lines: list[Line]
+    lines: list[PromptLine]
     count: int
 
 
@@ -356,7 +356,7 @@ async def history(
     count = rows[0][2] if rows else 0
     if count is None:
         count = await repository.count_depth(session, chat_id=chat_id, message_id=leaf_id)
-    return BranchHistory([Line(role, content) for role, content, _ in rows], count)
+    return BranchHistory([PromptLine(role, content) for role, content, _ in rows], count)
 
 
 async def note_left_out(

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from shared.clients.windows import ANSWER_SHARE, Window
+from shared.clients.windows import ANSWER_SHARE, ContextWindow
 from shared.contracts.agents import Agent
 from shared.contracts.chat import Attachment
 
@@ -45,7 +45,7 @@ class AuthorisedReferences:
 
     agent: Agent | None = None
     attachments: Sequence[Attachment] = ()
-    windows: Mapping[str, Window] = field(default_factory=dict[str, Window])
+    windows: Mapping[str, ContextWindow] = field(default_factory=dict[str, ContextWindow])
 
     def check(self, chat: ChatRow, file_ids: Sequence[UUID] = ()) -> None:
         """Raises: ReferencesMissing unless these are the chat's agent and the files `file_ids`."""

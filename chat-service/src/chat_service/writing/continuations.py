@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-from shared.replies.fitting import Line, joined
+from shared.replies.fitting import PromptLine, joined
 
 CONTINUE_INSTRUCTION = (
     "Your last answer was cut off. Go on exactly where it ends, without repeating or commenting on anything."
 )
 
 
-def with_end_of_reply(lines: Sequence[Line], *, bytes_max: int) -> list[Line]:
+def with_end_of_reply(lines: Sequence[PromptLine], *, bytes_max: int) -> list[PromptLine]:
     """`lines` of a reply that is continued (the last one): when it does not fit with its question, its end,
     behind the question's begin.
     """
@@ -24,13 +24,13 @@ def with_end_of_reply(lines: Sequence[Line], *, bytes_max: int) -> list[Line]:
     said = said[-max(bytes_max - len(asked), 1) :]
     return [
         *lines[:at],
-        Line("user", asked.decode(errors="ignore")),
+        PromptLine("user", asked.decode(errors="ignore")),
         *lines[at + 1 : -1],
-        Line(lines[-1].role, said.decode(errors="ignore")),
+        PromptLine(lines[-1].role, said.decode(errors="ignore")),
     ]
 
 
-def to_prompt(lines: Sequence[Line], *, continues: bool) -> list[dict[str, Any]]:
+def to_prompt(lines: Sequence[PromptLine], *, continues: bool) -> list[dict[str, Any]]:
     """The `messages` of a completion request; `continues`: the last line is a reply to be written on."""
-    asked = [Line("user", CONTINUE_INSTRUCTION)] if continues else []
+    asked = [PromptLine("user", CONTINUE_INSTRUCTION)] if continues else []
     return [line.message() for line in joined([*lines, *asked])]

@@ -14,7 +14,7 @@ from shared.http import UpstreamError
 from shared.ids import uuid7
 from shared.replies.conversation import AnswerPart, AnswerTooLongError, converse
 from shared.replies.failures import MODEL_DISCONNECTED, broken_off
-from shared.replies.fitting import Budget, Line, fit
+from shared.replies.fitting import Budget, PromptLine, fit
 from shared.replies.waiting import Waits
 
 from chat_service.messages.service import ReplyEnding
@@ -94,8 +94,8 @@ class PlainWriter:
         return {"model": spec.model, "messages": to_prompt(sent, continues=spec.continues), **spec.options}
 
     async def _looked_up(
-        self, running: Running, lines: list[Line], *, budget: Budget, waits: Waits
-    ) -> tuple[list[Line], int]:
+        self, running: Running, lines: list[PromptLine], *, budget: Budget, waits: Waits
+    ) -> tuple[list[PromptLine], int]:
         """`lines` with passages before the question, each shown as a citation; and how many did not fit.
         Raises: TurnFailedError.
         """

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from shared.citations import citation_of
 from shared.contracts.retrieval import Passage
 from shared.contracts.runs import Citation
-from shared.replies.fitting import Line
+from shared.replies.fitting import PromptLine
 
 OVERHEAD_BYTES = 300
 """Room for what stands around the passages of a question."""
@@ -65,14 +65,14 @@ def _block(citation: Citation) -> str:
     return f"[{citation.n}] {place}\n{citation.text.strip()}"
 
 
-def replace_question(lines: Sequence[Line], content: str) -> list[Line]:
+def replace_question(lines: Sequence[PromptLine], content: str) -> list[PromptLine]:
     """`lines` with the newest message of a person saying `content`."""
     at = max((index for index, line in enumerate(lines) if line.role == "user"), default=None)
     if at is None:
-        return [Line("user", content), *lines]
-    return [*lines[:at], Line("user", content), *lines[at + 1 :]]
+        return [PromptLine("user", content), *lines]
+    return [*lines[:at], PromptLine("user", content), *lines[at + 1 :]]
 
 
-def question_of(lines: Sequence[Line]) -> str:
+def question_of(lines: Sequence[PromptLine]) -> str:
     """The newest message of a person."""
     return next((line.content for line in reversed(lines) if line.role == "user"), "")

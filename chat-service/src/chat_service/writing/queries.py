@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from shared.contracts.retrieval import QUERY_CHARS_MAX, Passage
-from shared.replies.fitting import Line
+from shared.replies.fitting import PromptLine
 
 FOLLOW_UP_CHARS_MAX = 600
 """Embedding models read the beginning of a text; the message stands last and must be within it. A longer one
@@ -19,7 +19,7 @@ _EARLIER_MAX = 2
 _RANK_CONSTANT = 1
 
 
-def queries_of(lines: Sequence[Line], asked: str) -> list[str]:
+def queries_of(lines: Sequence[PromptLine], asked: str) -> list[str]:
     """What was asked alone, and behind the questions before it (`lines`, root first) where there are any:
     "and why?" names nothing.
     """

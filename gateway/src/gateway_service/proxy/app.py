@@ -12,6 +12,7 @@ from shared.adapters.uvicorn_http import install
 from shared.background import TaskTracker
 from shared.corking import Cork
 from shared.errors import AppError, Forbidden, TooManyRequests, Unauthenticated, Unavailable, render_for_path
+from shared.hotroutes import ClientGone
 from shared.http import (
     Timeouts,
     UpstreamBusy,
@@ -36,7 +37,6 @@ from gateway_service.proxy.compression import compressing
 from gateway_service.proxy.config import ProxyConfig
 from gateway_service.proxy.edge import Edge, NotImplementedHere
 from gateway_service.proxy.forward import (
-    ClientGone,
     ProxyAnswer,
     RequestBody,
     as_app_error,

@@ -15,6 +15,7 @@ from shared.errors import (
     openai_error,
     problem_body,
 )
+from shared.hotroutes import ClientGone
 from shared.http import (
     InvalidRequest,
     RawHeaders,
@@ -30,10 +31,6 @@ from starlette.types import Message, Receive, Scope, Send
 from gateway_service.proxy.headers import response_headers
 
 log = logging.getLogger(__name__)
-
-
-class ClientGone(Exception):
-    """The client closed its connection; nobody reads an answer."""
 
 
 class UploadStalled(AppError):

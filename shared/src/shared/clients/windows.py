@@ -25,7 +25,7 @@ ANSWER_SHARE = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class ContextWindow:
     """What a model reads and writes in all, and the part of it for the prompt. `known`: somebody said so;
     else it is a guess.
     """
@@ -82,13 +82,13 @@ class ModelWindows:
 
     async def window(
         self, principal: Principal, model: str, *, answer_tokens_max: int | None = None
-    ) -> Window:
+    ) -> ContextWindow:
         """As `prompt_tokens`, with the whole window beside it."""
         await self._refresh(principal, model)
         length = self._lengths.get(model, _UNKNOWN)
         context = length.tokens
         answer = min(answer_tokens_max or context // ANSWER_SHARE, context // 2)
-        return Window(context, min(self._tokens_max, context - answer), length.known)
+        return ContextWindow(context, min(self._tokens_max, context - answer), length.known)
 
     async def _refresh(self, principal: Principal, model: str) -> None:
         """One look at a time: who knows the model uses that, the others wait for it."""

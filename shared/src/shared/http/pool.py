@@ -62,7 +62,7 @@ class UpstreamPool:
         *,
         body: Body = None,
         timeouts: Timeouts = _DEFAULT_TIMEOUTS,
-    ) -> "Exchange":
+    ) -> "UpstreamExchange":
         """`async with pool.request(...) as response`. Header names are lower-case; host and framing are the
         pool's.
 
@@ -74,7 +74,7 @@ class UpstreamPool:
             UpstreamError: and its subclasses, on entering and while reading.
             InvalidRequest: on entering, before anything is sent.
         """
-        return Exchange(self, method.encode("latin-1"), origin, target, headers, body, timeouts)
+        return UpstreamExchange(self, method.encode("latin-1"), origin, target, headers, body, timeouts)
 
     @property
     def connections(self) -> int:
@@ -102,7 +102,7 @@ class UpstreamPool:
             self._ticker.cancel()
             self._ticker = None
 
-    # --- used by Exchange
+    # --- used by UpstreamExchange
 
     def slot(self, origin: str) -> _Slot:
         """The entry of an origin, made when there is none. Good until the next await: the last connection
@@ -274,7 +274,7 @@ class UpstreamPool:
         self._ticker = asyncio.get_running_loop().call_later(_TICK_S, self._tick) if busy else None
 
 
-class Exchange:
+class UpstreamExchange:
     """One request and its answer; see UpstreamPool.request()."""
 
     __slots__ = (

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from shared.clients.windows import Window
+from shared.clients.windows import ContextWindow
 from shared.contracts.chat import LeftOutEventData, Role
 
 BYTES_PER_TOKEN = 3
@@ -22,7 +22,7 @@ class Said(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class PromptLine:
     """A line of a prompt, made of `count` messages."""
 
     role: Role
@@ -46,7 +46,7 @@ class Budget:
     window_tokens: int
 
     @classmethod
-    def of(cls, window: Window, *, tokens_max: int) -> "Budget":
+    def of(cls, window: ContextWindow, *, tokens_max: int) -> "Budget":
         """`tokens_max`: the installation's cap on what is sent to any model."""
         return cls(BYTES_PER_TOKEN * window.prompt_tokens, min(window.context_tokens, tokens_max))
 
@@ -59,17 +59,17 @@ class Budget:
         )
 
 
-def _content_bytes(line: Line) -> int:
+def _content_bytes(line: PromptLine) -> int:
     return line.size_bytes
 
 
 def fit(
-    lines: Sequence[Line], *, bytes_max: int, size_of: Callable[[Line], int] = _content_bytes
-) -> list[Line]:
+    lines: Sequence[PromptLine], *, bytes_max: int, size_of: Callable[[PromptLine], int] = _content_bytes
+) -> list[PromptLine]:
     """The newest of `lines` (oldest first) within the budget; the newest goes whatever its size, and a user's
     line comes first.
     """
-    kept: list[Line] = []
+    kept: list[PromptLine] = []
     left = bytes_max
     for line in reversed(lines):
         left -= size_of(line)
@@ -81,18 +81,20 @@ def fit(
     return kept[first:]
 
 
-def joined(said: Iterable[Said]) -> list[Line]:
+def joined(said: Iterable[Said]) -> list[PromptLine]:
     """Lines for a prompt: empty messages left out, neighbours of one role joined, because templates insist on
     turns.
     """
-    lines: list[Line] = []
+    lines: list[PromptLine] = []
     for message in said:
         if not message.content.strip():
             continue
         if lines and lines[-1].role == message.role:
-            lines[-1] = Line(message.role, f"{lines[-1].content}\n\n{message.content}", lines[-1].count + 1)
+            lines[-1] = PromptLine(
+                message.role, f"{lines[-1].content}\n\n{message.content}", lines[-1].count + 1
+            )
         else:
-            lines.append(Line(message.role, message.content))
+            lines.append(PromptLine(message.role, message.content))
     return lines
 
 

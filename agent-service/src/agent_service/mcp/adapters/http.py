@@ -19,7 +19,7 @@ _CONNECTIONS_MAX = 20
 _LAST_EVENT_ID = "last-event-id"
 
 
-class Refused(httpx2.TransportError):
+class ExchangeRefused(httpx2.TransportError):
     """We do not go on with this exchange; the text says why, for people."""
 
 
@@ -27,7 +27,7 @@ class _Bounded(httpx2.AsyncByteStream):
     """The body of an answer, up to `bytes_max`."""
 
     def __init__(
-        self, inner: httpx2.AsyncByteStream, bytes_max: int, *, refuse: Callable[[str], Refused]
+        self, inner: httpx2.AsyncByteStream, bytes_max: int, *, refuse: Callable[[str], ExchangeRefused]
     ) -> None:
         self._inner = inner
         self._bytes_max = bytes_max
@@ -49,8 +49,8 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
     """Resolves the host itself, checks every address it has, and connects to one of those: nothing can be
     swapped in between.
 
-    `failed_status` is the last answer with an error status, `refused` the text of the last Refused: the SDK
-    tells those who wait only that the connection is gone.
+    `failed_status` is the last answer with an error status, `refused` the text of the last ExchangeRefused:
+    the SDK tells those who wait only that the connection is gone.
     """
 
     def __init__(self, target: StreamableHttp, *, answer_bytes_max: int) -> None:
@@ -65,12 +65,12 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         self.failed_status: int | None = None
         self.refused: str | None = None
 
-    def _refuse(self, text: str) -> Refused:
+    def _refuse(self, text: str) -> ExchangeRefused:
         self.refused = text
-        return Refused(text)
+        return ExchangeRefused(text)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Raises: Refused, and the errors of the transport."""
+        """Raises: ExchangeRefused, and the errors of the transport."""
         if request.method == "GET":
             if _LAST_EVENT_ID not in request.headers:
                 # The stream of unasked messages: nothing in it is used, and a server could have it reopened

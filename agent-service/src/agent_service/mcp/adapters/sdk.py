@@ -71,7 +71,7 @@ class _Route:
         """One sentence about `error` that quotes no library."""
         leaves = list(_leaves(error))
         for leaf in leaves:
-            if isinstance(leaf, ServerError | http.Refused):
+            if isinstance(leaf, ServerError | http.ExchangeRefused):
                 return str(leaf)
         for leaf in leaves:
             if isinstance(leaf, MCPError):
@@ -136,7 +136,7 @@ class _Address(_Route):
                 f"{_ABOUT_STATUS.get(status, 'see the log of that server')}"
             )
         if any(
-            isinstance(leaf, http.NETWORK_ERRORS) and not isinstance(leaf, http.Refused)
+            isinstance(leaf, http.NETWORK_ERRORS) and not isinstance(leaf, http.ExchangeRefused)
             for leaf in _leaves(error)
         ):
             return "it cannot be reached, or broke off the exchange"
