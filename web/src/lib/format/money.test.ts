@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { formatNano, formatNanoExact, nanoToDecimal, parseAmount, shareUsed } from './money';
+import { GERMAN } from '$lib/i18n/de';
+import { ENGLISH, useLanguage } from '$lib/i18n';
+import { formatNano, formatNanoExact, nanoToDecimal, nanoToTyped, parseAmount, shareUsed } from './money';
 
 describe('formatNano', () => {
 	it.each([
@@ -57,5 +59,15 @@ describe('shareUsed', () => {
 		expect(shareUsed(5, 10)).toBe(0.5);
 		expect(shareUsed(20, 10)).toBe(1);
 		expect(shareUsed(1, 0)).toBe(1);
+	});
+});
+
+describe('an amount in a field', () => {
+	it('stands there as the person would type it', () => {
+		expect([5_000_000_000n, 125_000_000n].map(nanoToTyped)).toEqual(['5.00', '0.125']);
+		useLanguage(GERMAN);
+		expect([5_000_000_000n, 125_000_000n].map(nanoToTyped)).toEqual(['5,00', '0,125']);
+		expect(parseAmount(nanoToTyped(125_000_000n))).toBe(125_000_000n);
+		useLanguage(ENGLISH);
 	});
 });

@@ -103,6 +103,12 @@ export function nanoToDecimal(value: Nano): string {
 	return `${sign}${whole}${kept ? `.${kept}` : ''}`;
 }
 
+/** nano -> "0.15" or "0,15": as the person would type it into a field; whole amounts with their cents. */
+export function nanoToTyped(value: Nano): string {
+	const [whole = '', fraction = ''] = nanoToDecimal(value).split('.');
+	return `${whole}${style().decimal}${fraction.padEnd(2, '0')}`;
+}
+
 /** Share of a limit that is used, 0..1; a zero limit counts as used up. */
 export function shareUsed(spent: Nano, limit: Nano): number {
 	const total = toNano(limit);

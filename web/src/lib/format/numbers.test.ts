@@ -1,5 +1,9 @@
-import { expect, it } from 'vitest';
-import { formatBytes } from './numbers';
+import { afterEach, expect, it } from 'vitest';
+import { GERMAN } from '$lib/i18n/de';
+import { ENGLISH, useLanguage } from '$lib/i18n';
+import { formatBytes, formatDecimal } from './numbers';
+
+afterEach(() => useLanguage(ENGLISH));
 
 it.each([
 	[0, '0 B'],
@@ -12,3 +16,9 @@ it.each([
 	[250_000_000, '250 MB'],
 	[1_500_000_000, '1.5 GB']
 ])('%d bytes are %s', (bytes, text) => expect(formatBytes(bytes)).toBe(text));
+
+it('places after the point are written as the language does', () => {
+	expect(formatDecimal(0.77, 3)).toBe('0.770');
+	useLanguage(GERMAN);
+	expect(formatDecimal(0.77, 3)).toBe('0,770');
+});

@@ -5,6 +5,12 @@ export function formatCount(value: number): string {
 	return value.toLocaleString(languageTag());
 }
 
+/** So many places, as the language writes them: a score, a duration. */
+export function formatDecimal(value: number, places: number): string {
+	const digits = { minimumFractionDigits: places, maximumFractionDigits: places };
+	return new Intl.NumberFormat(languageTag(), digits).format(value);
+}
+
 function decimal(value: number, minimumFractionDigits: number): string {
 	const digits = { minimumFractionDigits, maximumFractionDigits: 1 };
 	return new Intl.NumberFormat(languageTag(), digits).format(value);
