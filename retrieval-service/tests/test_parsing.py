@@ -391,6 +391,30 @@ async def test_closing_the_answers_ends_the_process(
     assert not children()
 
 
+async def test_closing_the_answers_ends_a_process_that_waits_for_its_reader(
+    embedding_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, eventually: Any
+) -> None:
+    """Its pipe is full, and nobody reads on."""
+    started: list[Any] = []
+    create = asyncio.create_subprocess_exec
+
+    async def noted(*arguments: Any, **options: Any) -> Any:
+        started.append(await create(*arguments, **options))
+        return started[0]
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", noted)
+    document = tmp_path / "long.txt"
+    document.write_text("Words of a long text. " * 200_000)
+    with document.open("rb") as file:
+        job = _job(embedding_model_folder, file.fileno())
+        async with aclosing(parse(job, fd=file.fileno(), wall_s_max=60)) as answers:
+            await anext(answers)
+            await eventually(lambda: started[0].stdout._paused)
+            closing = asyncio.ensure_future(answers.aclose())
+            assert (await asyncio.wait({closing}, timeout=30))[0]
+    assert started[0].returncode == -signal.SIGKILL
+
+
 async def test_the_process_ends_with_the_service(embedding_model_folder: Path, tmp_path: Path) -> None:
     """A service that is killed closes the pipe; the process must not read on for nobody."""
     document = tmp_path / "long.txt"

@@ -82,8 +82,8 @@ async def _running(job: ParseJob, fd: int) -> AsyncGenerator[asyncio.subprocess.
     finally:
         with suppress(ProcessLookupError):
             process.kill()
-        # Its pipes may still be full; nobody reads them, and the transport goes with the process.
-        await asyncio.shield(process.wait())
+        # Reading what is left: a process whose pipe is full has not ended for asyncio until somebody does.
+        await asyncio.shield(process.communicate())
 
 
 def command(module: str) -> list[str]:
