@@ -56,3 +56,15 @@ async def test_a_reading_goes_on_while_its_attempt_has_not_ended(url: str, stage
     assert await connection.fetchval("SELECT stage FROM file WHERE id = $1", file_id) == stage
     await connection.close()
     await database.dispose()
+
+
+async def test_work_that_is_cancelled_is_not_taken_for_unwanted(url: str) -> None:
+    """It continues at the next start; unwanted, it would be removed."""
+    database = Database(url, schema="retrieval", pool_max=2)
+
+    async def work() -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await Watch(database, uuid4(), 1, stage="embedding").during(work)
+    await database.dispose()

@@ -56,12 +56,13 @@ class Watch:
         async with asyncio.TaskGroup() as group:
             working = group.create_task(run())
             looking = group.create_task(self._look_until_unwanted())
-            await asyncio.wait({working, looking}, return_when=asyncio.FIRST_COMPLETED)
+            ended, _ = await asyncio.wait({working, looking}, return_when=asyncio.FIRST_COMPLETED)
             working.cancel()
             looking.cancel()
         if result:
             return result[0]
-        raise failure or Unwanted
+        # Work that was cancelled by anybody else has not ended: it continues at the next start.
+        raise failure or (Unwanted if looking in ended else asyncio.CancelledError)
 
     async def _look_until_unwanted(self) -> None:
         while True:
