@@ -59,7 +59,7 @@ async def test_a_reading_goes_on_while_its_attempt_has_not_ended(url: str, stage
 
 
 async def test_work_that_is_cancelled_is_not_taken_for_unwanted(url: str) -> None:
-    """It continues at the next start; unwanted, it would be removed."""
+    """Its workflow continues later; unwanted, what it wrote would be removed."""
     database = Database(url, schema="retrieval", pool_max=2)
 
     async def work() -> None:

@@ -10,8 +10,10 @@ from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 import pytest_asyncio
+from shared.db import postgres_url
 from shared.durable import DurableEngine, Queue, StepFailedError
 
 from shared import durable
@@ -25,6 +27,7 @@ class Trace:
     def __init__(self) -> None:
         self.done: list[str] = []
         self.gate = asyncio.Event()
+        self.task: Any = None
 
     async def note(self, word: str) -> str:
         self.done.append(word)
@@ -42,7 +45,7 @@ def engine_of(url: str, version: str = "1") -> DurableEngine:
     )
 
 
-async def until(check: Callable[[], Any], timeout_s: float = 20) -> None:
+async def until(check: Callable[[], Any], timeout_s: float = 60) -> None:
     async with asyncio.timeout(timeout_s):
         while not await check():  # noqa: ASYNC110 - nothing to wait on: the state is in the database
             await asyncio.sleep(0.05)
@@ -64,6 +67,7 @@ async def running(url: str) -> AsyncGenerator[tuple[DurableEngine, Trace]]:
         await durable.step("fail", fail, attempts=2, pause_s=0.01)
 
     async def waiting(argument: Any) -> None:
+        trace.task = asyncio.current_task()
         await durable.step("wait", trace.gate.wait)
         await durable.step("after", lambda: trace.note("after"))
 
@@ -154,6 +158,73 @@ async def test_a_queue_runs_one_at_a_time_and_a_waiting_workflow_can_be_cancelle
     await until(first_done)
     assert await engine.state("queued-2") == "cancelled"
     assert trace.done == ["after"]
+
+
+async def test_what_was_claimed_from_a_queue_and_not_started_is_started(
+    running: tuple[DurableEngine, Trace], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, trace = running
+    monkeypatch.setattr(durable, "_GONE_AFTER_S", 0.2)
+
+    claimed, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def lost(*_: Any) -> None:
+        loop.call_soon_threadsafe(claimed.set)
+        raise OSError("the database went away")
+
+    with monkeypatch.context() as away:
+        away.setattr("dbos._queue.execute_dequeued_workflow", lost)
+        await engine.start("three", "c", workflow_id="claimed", queue="one at a time")
+        await claimed.wait()
+    assert await engine.state("claimed") == "running"
+    await _looked_after(engine, "claimed")
+    assert trace.done == ["c-0", "c-1", "c-2"]
+
+
+async def test_a_workflow_that_somebody_cancelled_from_without_continues(
+    running: tuple[DurableEngine, Trace], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, trace = running
+    monkeypatch.setattr(durable, "_GONE_AFTER_S", 0.2)
+    task = await engine.start("waiting", None, workflow_id="cut")
+    assert task is not None
+    await until(lambda: _is(engine, "cut", "running"))
+    trace.task.cancel()
+    trace.gate.set()
+    await _looked_after(engine, "cut")
+    assert trace.done == ["after"]
+
+
+async def test_what_runs_here_or_may_run_in_a_process_of_the_same_name_is_left_alone(
+    running: tuple[DurableEngine, Trace], url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, trace = running
+    monkeypatch.setattr(durable, "_GONE_AFTER_S", 0)
+    await engine.start("waiting", None, workflow_id="runs")
+    await until(lambda: _is(engine, "runs", "running"))
+    assert "runs" not in await engine.take_over()
+    trace.task.cancel()
+    name = durable._session_name("agent-service", "1", "test")
+    other = await asyncpg.connect(postgres_url(url), server_settings={"application_name": name})
+    for _ in range(3):
+        assert "runs" not in await engine.take_over()
+    await other.close()
+    trace.gate.set()
+    await _looked_after(engine, "runs")
+
+
+async def _is(engine: DurableEngine, workflow_id: str, state: str) -> bool:
+    return await engine.state(workflow_id) == state
+
+
+async def _looked_after(engine: DurableEngine, workflow_id: str) -> None:
+    """Until it is done, by looking as the sweepers do."""
+
+    async def done() -> bool:
+        await engine.take_over()
+        return await engine.state(workflow_id) == "done"
+
+    await until(done)
 
 
 async def test_a_message_is_received_once(running: tuple[DurableEngine, Trace]) -> None:

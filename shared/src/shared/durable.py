@@ -13,11 +13,11 @@ without harm, and arguments stay readable to later versions.
 import asyncio
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Generic, Literal, TypeVar, cast
 
 import orjson
 import sqlalchemy as sa
@@ -32,8 +32,10 @@ from dbos._utils import INTERNAL_QUEUE_NAME
 
 from shared.clock import monotonic_s, utc_now
 from shared.db import postgres_url
+from shared.ids import uuid7
 
 T = TypeVar("T")
+K = TypeVar("K")
 Workflow = Callable[[Any], Awaitable[None]]
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
 
@@ -135,6 +137,19 @@ def _session_name(service: str, version: str, executor_id: str) -> str:
     return f"{service[:30]}:{_digest(version)}:{replica}"
 
 
+class _Missing(Generic[K]):
+    """What each look of `_GONE_AFTER_S` missed."""
+
+    def __init__(self) -> None:
+        self._since_s: dict[K, float] = {}
+
+    def still(self, missing: Iterable[K]) -> list[K]:
+        """Those of `missing` that have been for long enough; one that is back is forgotten."""
+        now_s = monotonic_s()
+        self._since_s = {one: self._since_s.get(one, now_s) for one in missing}
+        return [one for one, since_s in self._since_s.items() if now_s - since_s >= _GONE_AFTER_S]
+
+
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -173,6 +188,9 @@ class DurableEngine:
     def __init__(
         self, *, service: str, database_url: str, schema: str, version: str, executor_id: str
     ) -> None:
+        self._executor_id = executor_id
+        # Its last part tells a process from another of the same name.
+        self._session = f"{_session_name(service, version, executor_id)}:{uuid7().hex[-6:]}"
         config: DBOSConfig = {
             "name": service,
             "system_database_url": postgres_url(database_url),
@@ -181,9 +199,7 @@ class DurableEngine:
             "executor_id": executor_id,
             "serializer": _Json(),
             "sys_db_pool_size": _POOL_MAX,
-            "db_engine_kwargs": {
-                "connect_args": {"application_name": _session_name(service, version, executor_id)}
-            },
+            "db_engine_kwargs": {"connect_args": {"application_name": self._session}},
             "run_migrations": False,
             "max_executor_threads": 16,
             "log_level": "WARNING",
@@ -193,7 +209,8 @@ class DurableEngine:
         self._service = service
         self._version = version
         self._queues: list[Queue] = []
-        self._missing_since_s: dict[_Holder, float] = {}
+        self._missing_holders = _Missing[_Holder]()
+        self._idle = _Missing[str]()
         self._registered: dict[str, Workflow] = {}
         self._launched = False
         self._asked_before: list[Callable[[], Awaitable[object]]] = []
@@ -269,12 +286,12 @@ class DurableEngine:
 
     async def take_over(self) -> list[str]:
         """Start again, under this version, what processes of other versions left unfinished and are no longer
-        there to finish; its ids.
+        there to finish, and continue what this process has claimed and does not run; the ids of both.
 
-        Such a workflow keeps its id, argument and queue; its recorded steps are forgotten, and it hears all
-        its messages again. What a living process can go on with is left alone. A process is gone when each
-        look of `_GONE_AFTER_S` missed it, so call this periodically, from as many processes as there are; 100
-        workflows a call and version at most.
+        A workflow of another version keeps its id, argument and queue; its recorded steps are forgotten, and
+        it hears all its messages again. What a living process can go on with is left alone. A process is
+        gone, and a workflow does not run, when each look of `_GONE_AFTER_S` missed it, so call this
+        periodically, from as many processes as there are; 100 workflows a call and version at most.
         """
         return await asyncio.to_thread(self._take_over)
 
@@ -282,7 +299,7 @@ class DurableEngine:
         taken: list[str] = []
         engine = self._dbos._sys_db.engine  # pyright: ignore[reportPrivateUsage] - the engine offers this in no other way
         with engine.connect() as connection:
-            gone = self._gone(connection)
+            gone, idle = self._gone(connection), self._claimed_idle(connection)
         for holder in gone:
             # One transaction: a process that dies in it has changed nothing, and afterwards there is nothing
             # left to do.
@@ -293,7 +310,33 @@ class DurableEngine:
                 "unfinished workflows of another version start again",
                 extra={"version": self._version, "workflows": len(taken)},
             )
-        return taken
+        return taken + self._continue(idle)
+
+    def _claimed_idle(self, connection: sa.Connection) -> list[str]:
+        """What is under way in this process's name and has not run in it for long enough: the database went
+        away between claim and start, or its task was cancelled.
+        """
+        mine = _Holder(self._version, self._executor_id)
+        claimed = sa.select(_status.c.workflow_uuid).where(
+            mine.holds(), _status.c.application_name == self._service
+        )
+        ids = set(connection.execute(claimed).scalars())
+        ids -= set(self._dbos._active_workflows_set.activeList())  # pyright: ignore[reportPrivateUsage] - as in `_take_over`
+        others = _sessions(connection) - {self._session} if ids else set[str]()
+        # A process of the same name lives: what seems idle here may run there.
+        return self._idle.still(() if mine.lives(others, service=self._service) else ids)
+
+    def _continue(self, idle: Sequence[str]) -> list[str]:
+        """The engine's own recovery, which it does by itself only as it starts."""
+        database = self._dbos._sys_db  # pyright: ignore[reportPrivateUsage] - as in `_take_over`
+        again = [
+            workflow_id
+            for workflow_id in idle
+            if database.reenqueue_for_recovery(workflow_id, [self._executor_id], INTERNAL_QUEUE_NAME)
+        ]
+        if again:
+            log.warning("claimed workflows did not run and continue now", extra={"workflows": len(again)})
+        return again
 
     def _gone(self, connection: sa.Connection) -> list[_Holder]:
         """Holders of unfinished workflows of other versions that have been missing for long enough."""
@@ -305,12 +348,9 @@ class DurableEngine:
         )
         holders = [_Holder(row[0], row[1]) for row in connection.execute(query.distinct())]
         sessions = _sessions(connection) if holders else ()
-        now_s = monotonic_s()
-        missing = [holder for holder in holders if not holder.lives(sessions, service=self._service)]
-        self._missing_since_s = {holder: self._missing_since_s.get(holder, now_s) for holder in missing}
-        return [
-            holder for holder, since_s in self._missing_since_s.items() if now_s - since_s >= _GONE_AFTER_S
-        ]
+        return self._missing_holders.still(
+            holder for holder in holders if not holder.lives(sessions, service=self._service)
+        )
 
     def _begin_anew(self, connection: sa.Connection, holder: _Holder) -> Sequence[str]:
         held = sa.select(_status.c.workflow_uuid).where(

@@ -1,5 +1,5 @@
-"""What a process that is gone left undone: runs without workflow or of another version, decisions nobody
-heard of, stops of others.
+"""What a process that is gone left undone: runs without workflow or of another version, or that were claimed
+and never started; decisions nobody heard of, stops of others.
 """
 
 import logging

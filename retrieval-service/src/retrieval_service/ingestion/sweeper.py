@@ -1,5 +1,5 @@
-"""Takes over ingestions of another version, and ends those that nobody works on any more, so that no file
-waits for ever.
+"""Takes over ingestions of another version, starts those that were claimed and never started, and ends those
+that nobody works on any more, so that no file waits for ever.
 """
 
 import logging

@@ -61,7 +61,7 @@ class Watch:
             looking.cancel()
         if result:
             return result[0]
-        # Work that was cancelled by anybody else has not ended: it continues at the next start.
+        # Work that was cancelled by anybody else has not ended: its workflow continues later.
         raise failure or (Unwanted if looking in ended else asyncio.CancelledError)
 
     async def _look_until_unwanted(self) -> None:
