@@ -96,7 +96,10 @@ async def test_a_process_that_lost_a_run_writes_nothing_more(
     async with person.stream(str(ASSISTANT_AGENT_ID)) as (run_id, events):
         async for event in events:
             if event.event == "delta":
-                await sql.execute("UPDATE run SET owner = 'another process' WHERE id = $1", UUID(run_id))
+                # Locked as a process that takes a run over locks it: what was being written is written then.
+                async with sql.transaction():
+                    await sql.execute("SELECT id FROM run WHERE id = $1 FOR UPDATE", UUID(run_id))
+                    await sql.execute("UPDATE run SET owner = 'another process' WHERE id = $1", UUID(run_id))
                 break
     before = await sql.fetchval("SELECT max(id) FROM run_event WHERE run_id = $1", UUID(run_id))
 
