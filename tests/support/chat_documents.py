@@ -7,9 +7,5 @@ def kinds(events: list[Any]) -> list[str]:
     return [event.event for event in events]
 
 
-def reply_id(events: list[Any]) -> str:
-    return events[0].data["reply_id"]
-
-
 def cited(events: list[Any]) -> list[str]:
     return [event.data["text"] for event in events if event.event == "citation"]

@@ -5,7 +5,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from chat_documents import cited, kinds, reply_id
+from chat_documents import cited, kinds
+from chat_world import reply_id
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
