@@ -47,6 +47,26 @@ export const FILE_PAGES = {
 			await change('**/retrieval/knowledge-bases*', manyBases)(page);
 		}
 	],
+	'files-choose': [
+		'/',
+		async (page) => {
+			await page.getByTestId('attach').click();
+			await page.getByTestId('attach-existing').click();
+			await page.getByTestId('add-option').first().getByRole('checkbox').check();
+			await page.getByTestId('attach-dialog').getByRole('searchbox').fill('donau');
+			await page.waitForTimeout(300);
+		},
+		change('**/retrieval/files?*', (files) => ({ ...manyFiles(files), has_more: false }))
+	],
+	'files-choose-none': [
+		'/',
+		async (page) => {
+			await page.getByTestId('attach').click();
+			await page.getByTestId('attach-existing').click();
+			await page.getByTestId('attach-dialog').locator('fieldset p').waitFor();
+		},
+		change('**/retrieval/files?*', (files) => ({ ...files, data: [], has_more: false }))
+	],
 	'files-failed': ['/files', (page) => page.getByTestId('error-state').waitFor(), away('**/retrieval/**')],
 	'files-loading': ['/files', undefined, hang('**/retrieval/**')],
 	'files-delete': [
