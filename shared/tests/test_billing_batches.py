@@ -14,6 +14,7 @@ from identities import KeyRing
 from servers import read_body, serve
 from shared.auth.tokens import ServiceTokens
 from shared.clients import billing as billing_module
+from shared.clients import gathering as gathering_module
 from shared.clients.billing import BillingClient, BillingRefused, BillingUnavailable
 from shared.contracts.billing import BATCH_ENTRIES_MAX, UNDECIDED
 from shared.errors import NotFound, PaymentRequired
@@ -130,6 +131,46 @@ async def test_calls_of_one_turn_leave_together(client: BillingClient, service: 
     service.open.set()
     await asyncio.gather(*(start(client) for _ in range(7)))
     assert service.sizes == [7]
+
+
+async def test_after_a_batch_of_several_the_next_waits_for_those_who_were_answered(
+    client: BillingClient, service: Billing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for pause in ("_PAUSE_S", "_WAIT_S_MAX"):
+        monkeypatch.setattr(gathering_module, pause, 3600.0)  # only what else ends the wait can end it
+    service.open.set()
+    await asyncio.gather(*(start(client) for _ in range(3)))
+    early = start(client)
+    await asyncio.sleep(0.05)
+    assert service.sizes == [3]
+    await asyncio.gather(early, *(start(client) for _ in range(BATCH_ENTRIES_MAX - 1)))
+    assert service.sizes == [3, BATCH_ENTRIES_MAX]
+
+
+async def test_what_gathered_behind_a_batch_of_several_waits_for_those_who_were_answered(
+    client: BillingClient, service: Billing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gathering_module, "_WAIT_S_MAX", 3600.0)
+    monkeypatch.setattr(gathering_module, "_PAUSE_S", 3600.0)
+    first = [start(client) for _ in range(3)]
+    await service.called(1)
+    behind = start(client)
+    await asyncio.sleep(0)
+    service.open.set()
+    await asyncio.gather(*first)
+    again = [start(client) for _ in range(BATCH_ENTRIES_MAX - 1)]
+    await asyncio.gather(behind, *again)
+    assert service.sizes == [3, BATCH_ENTRIES_MAX]
+
+
+async def test_after_a_lone_call_the_next_leaves_at_once(
+    client: BillingClient, service: Billing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gathering_module, "_PAUSE_S", 3600.0)
+    service.open.set()
+    for _ in range(3):
+        await start(client)
+    assert service.sizes == [1, 1, 1]
 
 
 async def test_a_batch_is_bounded_in_number_and_size(client: BillingClient, service: Billing) -> None:

@@ -137,7 +137,8 @@ class BillingClient:
         finally:
             # Whatever went wrong, each hears what it would have heard alone: billing may have decided or not.
             for entry in entries:
-                entry.fail(_unavailable(cause))
+                if not entry.done:
+                    entry.fail(_unavailable(cause))
 
     async def _carry(self, entries: "list[_Entry]") -> None:
         payload = b'{"entries":[%s]}' % b",".join([entry.payload for entry in entries])
