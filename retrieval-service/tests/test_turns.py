@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 from identities import make_principal
 from ingestion_world import Person, World, unique, worlds_over
-from retrieval_service.files import progress
+from retrieval_service.files import progress, repository
 from retrieval_service.files.enqueue import Begin, Enqueuer
 from retrieval_service.files.turns import Places, WaitingFile, next_file
 from shared.clock import utc_now
@@ -298,6 +298,34 @@ async def test_what_continues_after_a_crash_counts_for_its_owner(worlds: Callabl
         running.remove(others[0])
         await enqueuer.begin_waiting()
         assert begun == others  # the place that is left is not for whoever has one
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_file_that_comes_amid_a_look_leaves_the_place_of_small_files_free(
+    worlds: Callable[[], World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = worlds()
+    first, *_ = await insert_waiting(world, 2)
+    await world.sql("UPDATE file SET stage = 'parsing', enqueued_attempt = 1 WHERE id = $1", first)
+    begun, running, late, look = list[UUID](), {first}, list[UUID](), repository.waiting
+
+    async def begin(file_id: UUID, _attempt: int) -> None:
+        begun.append(file_id)
+        running.add(file_id)
+
+    async def look_and_upload(*arguments: Any, **options: Any) -> Any:
+        found = await look(*arguments, **options)
+        if not late:
+            late.extend(await insert_waiting(world, 2, size_bytes=1000))
+        return found
+
+    monkeypatch.setattr(repository, "waiting", look_and_upload)
+    async with enqueuer_of(world, begin, running, concurrency=2) as enqueuer:
+        await enqueuer.begin_waiting()
+        assert begun == late[:1]
+        others = await insert_waiting(world, 1, size_bytes=1000)
+        await enqueuer.begin_waiting()
+        assert begun == late[:1] + others
 
 
 @pytest.mark.asyncio(loop_scope="module")

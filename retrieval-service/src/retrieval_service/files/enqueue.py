@@ -92,6 +92,8 @@ class Enqueuer:
             chosen = next_file(first, small, places=self._places, active=active, served=self._served.last)
             if chosen is None and self._places.express_free():
                 small = await repository.waiting(session, bytes_max=SMALL_BYTES)
+                # What has come meanwhile is for any place: it must not take that of the small ones first.
+                first = await repository.waiting(session)
                 chosen = next_file(first, small, places=self._places, active=active, served=self._served.last)
         return chosen
 
