@@ -14,6 +14,7 @@ from shared.contracts.billing import (
     Reservation,
     Settlement,
 )
+from shared.errors import Unavailable
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -251,3 +252,42 @@ async def test_an_entry_that_cannot_be_read_is_refused_as_by_its_own_route(billi
         "output_tokens_max",
         "request-number-three",
     )
+
+
+@pytest.mark.parametrize("action", [{}, {"action": "bogus"}, {"action": 7}, {"action": "reserve", "body": 7}])
+async def test_an_entry_of_no_known_kind_leaves_its_neighbours_alone(billing, tenant, action):
+    odd = {"request_id": "request-number-four", **action}
+    answers = await send(billing, reserve(tenant), odd, reserve(tenant))
+    assert [status for status, _ in answers] == [200, 422, 200]
+
+
+async def test_a_settlement_that_needs_another_look_leaves_its_neighbours_alone(billing, tenant, monkeypatch):
+    """What was decided with it is committed and says so, also when the second look fails."""
+    ended, held = reserve(tenant), reserve(tenant)
+    await send(billing, ended, held)
+    await send(billing, settle(id_of(ended)))
+    repository = billing.app.state.entitlements._repository
+    rows = repository._rows
+
+    async def busy(query: str, arguments: Any) -> Any:
+        if "settle_many" in query:
+            raise Unavailable("billing is too busy to decide; nothing was charged, try again")
+        return await rows(query, arguments)
+
+    monkeypatch.setattr(repository, "_rows", busy)
+    repository._queues[UUID(id_of(ended))] = repository._queues[UUID(id_of(held))]
+    answers = await send(billing, settle(id_of(held)), settle(id_of(ended)), reserve(tenant))
+    assert [status for status, _ in answers] == [200, 503, 200]
+
+
+async def test_what_is_left_is_told_where_there_are_budgets_and_no_wallet_yet(billing, tenant):
+    free = {"model": "all-minilm-l6-v2", "kind": "embedding", "output_tokens_max": 0}
+    await billing.pool.execute(
+        'INSERT INTO budget (organisation_id, scope, scope_id, "window", limit_nano, is_default)'
+        " VALUES ($1, 'user', $2, 'day', 7000, false)",
+        tenant.organisation_id,
+        tenant.user_id,
+    )
+    entry = reserve(tenant, **free)
+    (_, held), (_, settled) = [*await send(billing, entry), *await send(billing, settle(id_of(entry)))]
+    assert held["remaining_nano"] == settled["remaining_nano"] == 7000

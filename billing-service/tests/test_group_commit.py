@@ -240,3 +240,15 @@ async def test_a_release_waits_for_the_reserve_it_undoes(pool, repository, polic
     assert await repository.release(requests[4].request_id) == "released"
     await asyncio.gather(*reserving)
     assert await broken_invariants(pool) == {}
+
+
+async def test_a_repeat_of_a_reserve_is_waited_for_by_its_release(repository, policy, tenant):
+    """The first answer does not hide that the second is still to be decided."""
+    request = tenant.request()
+    first, again = (repository.begin_reserve(request, policy) for _ in range(2))
+    repeat = repository._deciding[request.request_id]
+    await first
+    assert repeat.done() or repository._deciding[request.request_id] is repeat
+    await again
+    assert request.request_id not in repository._deciding
+    assert await repository.release(request.request_id) == "released"

@@ -105,7 +105,7 @@ def _unread(request: HotRequest, raw: object, error: ValidationError) -> _Call:
     members = cast("dict[str, object]", raw) if isinstance(raw, dict) else {}
     action, request_id = members.get("action"), members.get("request_id")
     below = (action, "body") if isinstance(action, str) else ()
-    known = isinstance(request_id, str) and "request_id" not in {item["loc"][-1] for item in error.errors()}
+    known = isinstance(request_id, str) and not any("request_id" in item["loc"] for item in error.errors())
     return _Call(
         _ROUTES.get(str(action), _UNREAD),
         cast("str", request_id) if known else request.request_id,

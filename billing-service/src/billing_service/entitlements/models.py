@@ -69,9 +69,9 @@ class SettleCall:
 
 @dataclass(frozen=True, slots=True)
 class SettleResult:
-    """Columns of settle()."""
+    """Columns of settle(); `not_held` never leaves the repository."""
 
-    result: Literal["settled", "released", "unknown"]
+    result: Literal["settled", "released", "unknown", "not_held"]
     cost_nano: int | None
     house_loss_nano: int | None
     remaining_nano: int | None

@@ -80,6 +80,9 @@ _BUSY = (
 )
 
 
+_SETTLED = ("outcome", "amount_nano", "house_loss_nano", "remaining_nano")
+
+
 class EntitlementRepository:
     """Each call is one transaction, shared with calls of its organisation that came at the same time.
 
@@ -127,8 +130,14 @@ class EntitlementRepository:
         key: Key = (request.principal.organisation_id, policy)
         waiting = self._calls.submit(key, ReserveCall(request, policy))
         self._deciding[request.request_id] = waiting.answer
-        waiting.answer.add_done_callback(lambda _: self._deciding.pop(request.request_id, None))
+        waiting.answer.add_done_callback(lambda answer: self._decided(request.request_id, answer))
         return self._reserved(key, request.request_id, waiting)
+
+    def _decided(self, dispatch_id: UUID, answer: "asyncio.Future[_Result]") -> None:
+        if (
+            self._deciding.get(dispatch_id) is answer
+        ):  # else a repeat of the same reserve is still to be decided
+            del self._deciding[dispatch_id]
 
     async def _reserved(
         self, key: Key, dispatch_id: UUID, waiting: "Waiting[_Call, _Result]"
@@ -159,10 +168,23 @@ class EntitlementRepository:
         """As settle(): queued when this returns, done when it is awaited."""
         # Held by another process: it goes alone, because a transaction touches one organisation only.
         key = self._queues.pop(call.dispatch_id, (call.dispatch_id, None))
-        return self._settled(self._calls.submit(key, call))
+        return self._settled(call, self._calls.submit(key, call))
 
-    async def _settled(self, waiting: "Waiting[_Call, _Result]") -> SettleResult:
-        return cast("SettleResult", await self._calls.result(waiting))
+    async def _settled(self, call: SettleCall, waiting: "Waiting[_Call, _Result]") -> SettleResult:
+        settled = cast("SettleResult", await self._calls.result(waiting))
+        if settled.result != "not_held":
+            return settled
+        # It was settled or released before, it has expired, or it was never held: an affair of its own, which
+        # must not touch those that were decided with it.
+        columns = (
+            call.dispatch_id,
+            call.buckets,
+            call.source,
+            call.outcome,
+            call.occurred_at,
+            call.latency_ms,
+        )
+        return SettleResult(*(await self._rows(_SETTLE_ENDED, columns))[0])
 
     async def note_provider(
         self, dispatch_id: UUID, provider_request_id: str, *, cost_nano: int | None
@@ -194,16 +216,9 @@ class EntitlementRepository:
         rows = await self._rows(
             _SETTLE_AND_RESERVE, (*settle_arguments(settles), *reserve_arguments(reserves))
         )
-        settled = iter([await self._settlement(*pair) for pair in zip(settles, rows, strict=False)])
+        settled = (SettleResult(*(row[name] for name in _SETTLED)) for row in rows[: len(settles)])
         held = (ReserveResult(*row[1:14]) for row in rows[len(settles) :])
         return [next(settled) if isinstance(call, SettleCall) else next(held) for call in calls]
-
-    async def _settlement(self, call: SettleCall, row: asyncpg.Record) -> SettleResult:
-        if row["outcome"] == "settled":
-            return SettleResult("settled", row["amount_nano"], row["house_loss_nano"], row["remaining_nano"])
-        # It was settled or released before, it has expired, or it was never held.
-        call_columns = (call.dispatch_id, call.buckets, call.source, call.outcome, call.occurred_at)
-        return SettleResult(*(await self._rows(_SETTLE_ENDED, (*call_columns, call.latency_ms)))[0])
 
     async def checkpoint(self, holds: list[HoldProgress], *, ttl_s: float) -> set[UUID]:
         """The ids that are still held, now renewed."""

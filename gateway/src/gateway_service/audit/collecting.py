@@ -35,6 +35,7 @@ class AuditCollector:
         self._services = dict(services)
         self._keep = keep
         self._away = set[str]()
+        self._read: dict[str, UUID] = {}
 
     async def run(self) -> None:
         """Add what is new. A service that does not answer, or is too old for the question, is asked again."""
@@ -57,6 +58,7 @@ class AuditCollector:
             page = await calls.call_for(Page[AuditRecorded], "GET", target, None)
             if not page.data:
                 return
+            self._read[service] = page.data[-1].id
             async with self._database.transaction() as db:
                 await repository.add_recorded(db, service, [_columns(service, act) for act in page.data])
             if not page.has_more:
@@ -66,8 +68,10 @@ class AuditCollector:
     async def _start(self, service: str) -> UUID:
         async with self._database.transaction() as db:
             newest = await repository.newest_of(db, service)
+        # What was read last may be newer than what is known: acts of strangers are passed over.
+        known = [each for each in (newest, self._read.get(service)) if each is not None]
         oldest_kept = uuid7_floor(utc_now() - self._keep)
-        return oldest_kept if newest is None else max(oldest_kept, uuid7_floor(made_at(newest) - _OVERLAP))
+        return max([oldest_kept, *(uuid7_floor(made_at(each) - _OVERLAP) for each in known)])
 
 
 def _columns(service: str, act: AuditRecorded) -> dict[str, Any]:

@@ -17,7 +17,7 @@ export function writeDraft(chatId: string, text: string): void {
 export function joined(...texts: string[]): string {
 	const kept: string[] = [];
 	for (const text of texts.map((one) => one.trim()))
-		if (text !== '' && !kept.some((one) => one.includes(text))) kept.push(text);
+		if (text !== '' && !`\n\n${kept.join('\n\n')}\n\n`.includes(`\n\n${text}\n\n`)) kept.push(text);
 	return kept.join('\n\n');
 }
 

@@ -60,6 +60,7 @@ describe('texts that meet in one composer', () => {
 		expect(joined('typed', '', 'refused')).toBe('typed\n\nrefused');
 		expect(joined('', 'refused', ' refused ')).toBe('refused');
 		expect(joined('typed\n\nrefused', 'refused')).toBe('typed\n\nrefused');
+		expect(joined('Explain yes/no', 'no')).toBe('Explain yes/no\n\nno');
 		expect(joined('', ' ')).toBe('');
 	});
 });

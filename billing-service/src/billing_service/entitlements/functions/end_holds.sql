@@ -8,14 +8,16 @@ RETURNS ended_group LANGUAGE plpgsql AS $$
 DECLARE
     v_group ended_group;
 BEGIN
-    -- The holds in the order of their ids. An event lies between the admission and now, whatever the caller's clock
+    -- An event lies between the admission and now, whatever the caller's clock
     -- says: it can neither predate its hold nor reach ahead.
     WITH asked AS (
         SELECT u.call::integer, u.request_id, u.source, u.outcome, u.occurred_at, u.latency_ms,
             p_buckets[u.call * 7 - 6 : u.call * 7] AS n
         FROM unnest(p_request_ids, p_sources, p_outcomes, p_occurred_at, p_latency_ms) WITH ORDINALITY
             AS u (request_id, source, outcome, occurred_at, latency_ms, call)
-        ORDER BY u.request_id
+    ), locked AS MATERIALIZED (  -- in one order, whatever plan the update has
+        SELECT h.request_id FROM hold h WHERE h.request_id = ANY (p_request_ids) AND h.state = 'held'
+        ORDER BY h.request_id FOR NO KEY UPDATE
     ), ended AS (
         UPDATE hold h SET state = 'settled', ended_at = p_clock,
             event_at = greatest(h.created_at, least(s.occurred_at, p_clock)),
@@ -24,8 +26,8 @@ BEGIN
             house_loss_nano = CASE WHEN h.free THEN 0 ELSE greatest(0,
                 token_cost_nano(p, s.n[1], s.n[2], s.n[3], s.n[4], s.n[5], s.n[6], s.n[7]) - h.amount_nano) END,
             input_tokens = s.n[1] + s.n[2] + s.n[3] + s.n[4], output_tokens = s.n[5] + s.n[6] + s.n[7]
-        FROM asked s, price p
-        WHERE h.request_id = s.request_id AND h.state = 'held' AND p.id = h.price_id
+        FROM locked l, asked s, price p
+        WHERE h.request_id = l.request_id AND s.request_id = l.request_id AND h.state = 'held' AND p.id = h.price_id
         RETURNING s.call, s.n, s.source, s.outcome, s.latency_ms, h.request_id, h.organisation_id, h.team_id, h.user_id,
             h.key_id, h.model, h.provider, h.price_id, h.window_ids, h.amount_nano, h.event_at, h.cost_nano,
             h.house_loss_nano, h.input_tokens, h.output_tokens

@@ -6,7 +6,6 @@
 -- A reserve holds the most its dispatch can cost, on the wallet and on every budget that applies, or says which limit
 -- refuses. outcome: held | price_unknown | insufficient_credits | budget_exceeded | request_id_reused. A repeat of the
 -- same reservation while it is held returns it. Amounts move only when outcome is held.
---
 -- A row that calls of a group share is written once: to begin a statement costs more than what it does for one call.
 -- Planned once per session: planning each group again took as long as running it, and a plan made while a table was small
 -- must not scan it when it is large.
@@ -85,7 +84,8 @@ BEGIN
         v_asking := ARRAY[v_organisation_id, v_ended.team_ids[v_at], v_ended.user_ids[v_at], v_ended.key_ids[v_at]];
         IF v_payers IS DISTINCT FROM v_asking THEN
             v_payers := v_asking;
-            SELECT greatest(0, least(v_wallet_nano, min(l.nano))) INTO v_headroom
+            SELECT CASE WHEN v_wallet_nano IS NOT NULL THEN greatest(0, least(v_wallet_nano, min(l.nano)))
+                ELSE remaining_nano(v_organisation_id, v_payers[2], v_payers[3], v_payers[4], p_now) END INTO v_headroom
             FROM unnest(v_scope_ids, v_left) AS l (scope_id, nano) WHERE l.scope_id = ANY (v_payers);
         END IF;
         remaining_nano := CASE WHEN v_at IS NOT NULL THEN v_headroom END;
