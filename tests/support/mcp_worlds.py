@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from agent_service.mcp.catalogue import Entry
+from agent_service.mcp.catalogue import CatalogueEntry
 from agent_service.mcp.connection import Connection
 from agent_service.mcp.port import Limits, Stdio, StreamableHttp
 from servers import read_body
@@ -33,7 +33,7 @@ def program(mode: str = "plain", *arguments: object, **env: str) -> Stdio:
     return Stdio(sys.executable, ("-I", "-S", str(SCRIPT), mode, *map(str, arguments)), env)
 
 
-async def tool(connection: Connection, name: str) -> Entry:
+async def tool(connection: Connection, name: str) -> CatalogueEntry:
     return next(entry for entry in await connection.catalogue() if entry.remote_name == name)
 
 
