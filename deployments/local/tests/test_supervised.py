@@ -339,3 +339,23 @@ def test_why_a_service_did_not_start_is_the_last_line_of_what_went_wrong(tmp_pat
     )
     process.spec.log_path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     assert process.last_log_line() == "SchemaMismatchError: the code needs 3; run the migrations"
+
+
+async def test_a_process_that_was_given_up_is_not_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it is not gone yet, the next one on the same address would answer in its name."""
+    answers: list[Answer] = ["silent", "silent", "silent"]
+
+    async def health(_life: Life) -> Answer:
+        return answers.pop(0) if answers else "good"
+
+    kill, loop = Life.kill, asyncio.get_running_loop()
+    monkeypatch.setattr(supervised, "_HEALTH_INTERVAL_S", 0.01)
+    monkeypatch.setattr(Life, "kill", lambda life: loop.call_later(0.5, kill, life))
+    process = Supervised(spec(tmp_path, SLEEPER, health=health), lambda _: None)
+    running = asyncio.ensure_future(process.run())
+    await until(lambda: process.restarts == 1)
+    assert process.reason == "did not answer 3 health checks"
+    await process.stop()
+    await asyncio.wait_for(running, PATIENCE_S)

@@ -181,7 +181,10 @@ class Supervised:
         if life is not self._leaving and life.wants_to_leave():
             self._leaving = life
             self._spawn_task(self._replace_leaving())
-        if self.spec.health is not None and not life.adopted and time.monotonic() >= self._next_check:
+        given_up = self._misses >= _MISSES_MAX  # killed, and not gone yet: the spare would answer in its name
+        if self.spec.health is None or life.adopted or given_up:
+            return
+        if time.monotonic() >= self._next_check:
             await self._check(life)
 
     def _adopt_life(self, life: Life) -> None:
