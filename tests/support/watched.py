@@ -95,7 +95,7 @@ class Watched:
 
 
 @asynccontextmanager
-async def running(tmp_path: Path, *, exclusive: bool = False) -> AsyncIterator[Watched]:
+async def running(tmp_path: Path, *, exclusive: bool = False, drain_s: int = 10) -> AsyncIterator[Watched]:
     (tmp_path / "app").mkdir()
     (tmp_path / "app" / "main.py").write_text(f"EXCLUSIVE = {exclusive}\n{textwrap.dedent(APP)}")
     port = _free_ports(["app"])["app"]
@@ -109,7 +109,7 @@ async def running(tmp_path: Path, *, exclusive: bool = False) -> AsyncIterator[W
 
     spec = Spec(
         name="cats-service",
-        command=[sys.executable, "-m", "atrium_local.serve", "--drain", "10"],
+        command=[sys.executable, "-m", "atrium_local.serve", "--drain", str(drain_s)],
         environment=lambda: dict(os.environ),
         cwd=tmp_path,
         log_path=tmp_path / "cats.log",
@@ -119,6 +119,7 @@ async def running(tmp_path: Path, *, exclusive: bool = False) -> AsyncIterator[W
         listener=listener,
         exclusive=exclusive,
         wrong_settings_status=2,
+        stop_patience_s=drain_s + 5,
     )
     process = Supervised(spec, lambda _: None)
     task = asyncio.create_task(process.run())

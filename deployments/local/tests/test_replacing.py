@@ -83,7 +83,7 @@ async def test_a_successor_answers_before_the_former_process_has_let_go(tmp_path
 async def test_a_stream_that_lasts_keeps_nothing_from_the_successor(tmp_path: Path) -> None:
     (tmp_path / "streams").touch()
     async with (
-        running(tmp_path, exclusive=True) as watched,
+        running(tmp_path, exclusive=True, drain_s=60) as watched,
         httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http,
     ):
         assert await watched.process.wait_ready(PATIENCE_S)
