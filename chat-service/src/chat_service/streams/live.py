@@ -33,9 +33,7 @@ _REPLAY_CHARS_MAX = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event. `text` is set for delta and reasoning, `data` (JSON) for the others; `frame` is what goes on
-    the wire.
-    """
+    """One event. Deltas and reasoning have `text`, the others `data` (JSON). Readers are sent `frame`."""
 
     id: int
     kind: Kind

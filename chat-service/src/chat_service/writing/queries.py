@@ -39,8 +39,9 @@ def _query(text: str) -> str:
 
 
 def fused(rankings: Sequence[Sequence[Passage]], *, k: int) -> list[Passage]:
-    """The best `k` by the sum of their reciprocal ranks; of equals that of the first ranking, which fills at
-    least half.
+    """The best `k` passages by the sum of their reciprocal ranks.
+
+    Of two with the same sum, the one of the first ranking wins. At least half come from the first ranking.
     """
     passages: dict[UUID, Passage] = {}
     merits: defaultdict[UUID, float] = defaultdict(float)

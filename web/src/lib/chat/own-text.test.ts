@@ -48,7 +48,7 @@ describe('what one wrote', () => {
 		['in a block', ['```', ...Array<string>(13).fill('x')], ['block:x…']],
 		['at the begin of one', [...Array<string>(13).fill('a'), '```py'], ['text:a', 'block:…']],
 		['in its words', Array<string>(14).fill('a'), ['text:a…']]
-	])('says that it goes on, cut %s', (_, lines, expected) => {
+	])('ends with dots where it is cut %s', (_, lines, expected) => {
 		const message = [...lines, ...Array<string>(20).fill('y')].join('\n');
 		const short = (text: string) => text.replace(/(.)(\n\1)+/g, '$1');
 		expect(shown(goesOn(headOf(message) ?? '')).map(short)).toEqual(expected);
