@@ -241,6 +241,7 @@ class AgentSettings(ServiceSettings):
         ge=1_000,
         le=2_000_000_000,
         description=(
-            "first of CODE_CONCURRENCY unused user ids that code runs under when the service runs as root"
+            "first of 184 unused user ids; when the service runs as root, code runs under CODE_CONCURRENCY of"
+            " them that no other service took"
         ),
     )

@@ -39,7 +39,7 @@ class CodeLimits:
     # True: the warm process is there soon after the start and stays; idle_s then counts for nothing.
     keep_warm: bool = False
     warm_after_s: float = 20
-    uid_first: int | None = 61_000  # None: code runs under the service's own user even when that is root
+    uid_first: int | None = 61_000  # see users.py; None: code runs under the service's own user, be it root
     own_tree: bool = (
         True  # False: as where the system lets a plain user make no file tree; only with uid_first None
     )

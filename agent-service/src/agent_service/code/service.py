@@ -32,6 +32,7 @@ from agent_service.code.host import SandboxUnavailable, Zygote
 from agent_service.code.limits import DESCRIPTORS_MAX, FILE_BYTES_MAX, THREADS_MAX, CodeLimits
 from agent_service.code.protocol import Job
 from agent_service.code.results import as_result, decode_files
+from agent_service.code.users import SandboxUsers
 from agent_service.code.workfolder import WorkFolder, remove_tree
 
 log = logging.getLogger(__name__)
@@ -69,7 +70,10 @@ class CodeRunner:
             waiting_per_user_max=limits.waiting_per_user_max,
             wait_max_s=limits.wait_max_s,
         )
-        self._uid_first = limits.uid_first if sys.platform == "linux" and os.geteuid() == 0 else None
+        self._users: SandboxUsers | None = None
+        if sys.platform == "linux" and os.geteuid() == 0 and limits.uid_first is not None:
+            self._users = SandboxUsers(limits.uid_first, limits.concurrency)
+        self._uid_first = None if self._users is None else self._users.uids[0]
         # Whether we may look at what a run holds open; as root without this capability its files are small
         # instead.
         self._watched = self._uid_first is None or privileges.has_capability(privileges.CAP_SYS_PTRACE)
@@ -102,6 +106,8 @@ class CodeRunner:
                 await asyncio.wait({task})
         await self._stop_zygote()
         await self._remove_base()
+        if self._users is not None:
+            self._users.close()
 
     async def unavailable_reason(self) -> str | None:
         """Why no code can run here, None when it can. Waits for the self-test."""
@@ -176,7 +182,7 @@ class CodeRunner:
         self, run: "_Run", request: CodeRequest, files: list[tuple[str, bytes]], slot: int
     ) -> CodeResult:
         zygote = await self._warm_zygote()
-        uid = None if self._uid_first is None else self._uid_first + slot
+        uid = None if self._users is None else self._users.uids[slot]
         folder = run.folder = WorkFolder(self._open_base(), secrets.token_hex(8), uid=uid)
         await asyncio.to_thread(folder.place, files)
         timeout_s = request.timeout_s or self._limits.timeout_s
