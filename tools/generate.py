@@ -16,11 +16,11 @@ from typing import Any
 from atrium_local.model_server import ModelServerSettings
 from atrium_local.passing import SUPERVISOR
 from atrium_local.services import SERVICES, Service
+from atrium_manifests.settings_classes import settings_class
 from identities import KeyRing
 from pydantic_settings import BaseSettings
 from settings_page import render_example, render_page, variable_names
 from shared.app.asgi import ServiceApp
-from shared.settings import ServiceSettings
 
 ROOT = Path(__file__).parent.parent
 _NO_DATABASE = "postgresql://nobody@127.0.0.1:9/none"
@@ -52,17 +52,6 @@ def settings_classes() -> list[tuple[str, type[BaseSettings]]]:
     return [(service.name, settings_class(service)) for service in SERVICES] + [
         ("The supervisor (make run)", ModelServerSettings)
     ]
-
-
-def settings_class(service: Service) -> type[ServiceSettings]:
-    """The one settings class of a service."""
-    module = importlib.import_module(f"{service.package}.settings")
-    (found,) = (
-        item
-        for item in vars(module).values()
-        if isinstance(item, type) and issubclass(item, ServiceSettings) and item.__module__ == module.__name__
-    )
-    return found
 
 
 def openapi_text(service: Service) -> str:

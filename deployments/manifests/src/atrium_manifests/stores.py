@@ -1,0 +1,75 @@
+"""The stores of the table, for those who have none of their own; their images are not ours.
+
+The versions are those of the programs and clients that the tests run with.
+"""
+
+from atrium_manifests.shapes import Container, Folder, Port, ProcessCheck, Resources
+
+POSTGRES_IMAGE = "docker.io/pgvector/pgvector:0.8.1-pg18"  # PostgreSQL 18 with the extension `vector`
+QDRANT_IMAGE = "docker.io/qdrant/qdrant:v1.20.0-unprivileged"
+OBJECTS_IMAGE = "docker.io/chrislusf/seaweedfs:4.48"
+
+POSTGRES = Container(
+    name="postgres",
+    image=POSTGRES_IMAGE,
+    purpose="rows of every service, each in a schema of its own, and their queues and locks",
+    arguments=("postgres", "-c", "max_connections=300"),
+    user=999,
+    ports=(Port("postgres", 5432),),
+    config={"POSTGRES_DB": "atrium"},
+    secrets=("POSTGRES_PASSWORD",),
+    alive=ProcessCheck(command=("pg_isready", "-U", "postgres")),
+    ready=ProcessCheck(command=("pg_isready", "-U", "postgres", "-d", "atrium")),
+    resources=Resources("500m", "512Mi", "2Gi"),
+    folders=(
+        Folder("/var/lib/postgresql", "20Gi", lasting=True),
+        Folder("/var/run/postgresql", "16Mi"),
+        Folder("/tmp", "256Mi"),
+    ),
+    owns=True,
+    drain_s=30,
+)
+
+QDRANT = Container(
+    name="qdrant",
+    image=QDRANT_IMAGE,
+    purpose="vectors of passages",
+    user=1000,
+    ports=(Port("http", 6333),),
+    config={
+        "QDRANT__STORAGE__STORAGE_PATH": "/qdrant/storage/data",
+        "QDRANT__STORAGE__SNAPSHOTS_PATH": "/qdrant/storage/snapshots",
+        "QDRANT__TELEMETRY_DISABLED": "true",
+    },
+    secrets=("QDRANT__SERVICE__API_KEY",),
+    alive=ProcessCheck(6333, "/livez"),
+    ready=ProcessCheck(6333, "/readyz"),
+    resources=Resources("250m", "512Mi", "2Gi"),
+    folders=(Folder("/qdrant/storage", "20Gi", lasting=True), Folder("/tmp", "64Mi")),
+    owns=True,
+    drain_s=10,
+)
+
+OBJECTS = Container(
+    name="objects",
+    image=OBJECTS_IMAGE,
+    purpose="the bytes of files, over S3 (SeaweedFS)",
+    command=(
+        *("weed", "mini", "-dir=/data", "-ip=127.0.0.1", "-ip.bind=0.0.0.0", "-bucket=atrium"),
+        *("-s3.port=8333", "-s3.autoCreateBucket=false", "-s3.port.iceberg=0", "-s3.port.lance=0"),
+        *("-admin.ui=false", "-webdav=false", "-master.telemetry=false"),
+    ),
+    folder="/data",
+    user=1000,
+    ports=(Port("s3", 8333),),
+    config={"GOMEMLIMIT": "400MiB"},
+    secrets=("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
+    alive=ProcessCheck(8333, "/healthz"),
+    ready=ProcessCheck(8333, "/healthz"),
+    resources=Resources("100m", "256Mi", "1Gi"),
+    folders=(Folder("/data", "50Gi", lasting=True), Folder("/tmp", "64Mi")),
+    owns=True,
+    drain_s=10,
+)
+
+STORES = (POSTGRES, QDRANT, OBJECTS)
