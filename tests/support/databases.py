@@ -43,9 +43,9 @@ class PostgresForTests:
 
     def __init__(self, server: PostgresServer) -> None:
         self.server = server
-        self._passwords = {service: RolePasswords.fresh() for service in SERVICES}
+        self.passwords = {service: RolePasswords.fresh() for service in SERVICES}
         self._templates: dict[str, str] = {}
-        _outside_loop(provision_roles(server.admin_url, self._passwords))
+        _outside_loop(provision_roles(server.admin_url, self.passwords))
 
     @property
     def admin_url(self) -> str:
@@ -81,7 +81,7 @@ class PostgresForTests:
         return name
 
     def _describe(self, service: Service, name: str) -> ServiceDatabase:
-        passwords = self._passwords[service]
+        passwords = self.passwords[service]
         return ServiceDatabase(
             service=service.name,
             name=name,

@@ -4,11 +4,13 @@ never at import.
 
 import asyncio
 import sys
+import time
 from pathlib import Path
 from typing import cast
 
 from alembic import command, context, op
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -21,6 +23,7 @@ VERSION_TABLE = "alembic_version"
 _URL_ATTRIBUTE = "atrium_url"
 _FUNCTIONS_ATTRIBUTE = "atrium_functions"
 _LOCK_TIMEOUT = "5s"  # a migration that waits for a lock queues every query behind it
+_TURN_PAUSE_S = 0.25
 
 
 _PARTITIONS_SQL = text(
@@ -49,6 +52,12 @@ def upgrade(service_root: Path, url: str, revision: str = "head") -> None:
     config.attributes[_URL_ATTRIBUTE] = url
     config.attributes[_FUNCTIONS_ATTRIBUTE] = function_files(service_root) if revision == "head" else ()
     command.upgrade(config, revision)
+
+
+def newest_revision(service_root: Path) -> int:
+    """The number of the last migration of the service in `service_root`."""
+    head = ScriptDirectory(str(service_root / "migrations")).get_current_head()
+    return int(head or 0)
 
 
 def owner_url() -> str:
@@ -107,10 +116,7 @@ async def _run_online(schema: str, url: str) -> None:
 def _apply(connection: Connection, schema: str) -> None:
     connection.execute(text(f"SET lock_timeout = '{_LOCK_TIMEOUT}'"))
     connection.execute(text(f"SET search_path = {schema}, public"))
-    connection.execute(
-        text("SELECT pg_advisory_lock(hashtext(:name))"), {"name": f"atrium-migrations-{schema}"}
-    )
-    connection.commit()
+    _take_turn(connection, schema)
     context.configure(
         connection=connection,
         version_table=VERSION_TABLE,
@@ -122,6 +128,19 @@ def _apply(connection: Connection, schema: str) -> None:
     connection.commit()
     with connection.begin():
         apply_functions(connection, context.config.attributes[_FUNCTIONS_ATTRIBUTE])
+
+
+def _take_turn(connection: Connection, schema: str) -> None:
+    """Hold this schema's migrations for as long as the connection lives, after whoever holds them now.
+
+    Asked for again and again: a statement that waits keeps a snapshot, which an index that the other one
+    builds concurrently would wait for in turn; and `lock_timeout` would end the wait.
+    """
+    name = {"name": f"atrium-migrations-{schema}"}
+    while not connection.execute(text("SELECT pg_try_advisory_lock(hashtext(:name))"), name).scalar():
+        connection.commit()
+        time.sleep(_TURN_PAUSE_S)
+    connection.commit()
 
 
 def main() -> None:

@@ -1,29 +1,24 @@
 """`python -m atrium_local COMMAND`: what the Makefile calls."""
 
 import argparse
+import os
 import sys
+from pathlib import Path
 
-from pydantic import ValidationError
-from shared.settings import explain
-
-from atrium_local import accounts, commands, doctor
-from atrium_local.errors import LocalError
+from atrium_local import accounts, commands, container_secrets, doctor
+from atrium_local.errors import exit_status
 from atrium_local.settings import LocalSettings
 
 
 def main() -> int:
-    """Run one command; a problem the reader can act on is one line."""
-    arguments = _parser().parse_args()
-    try:
-        return _dispatch(arguments, LocalSettings())
-    except ValidationError as error:
-        print(f"Atrium cannot start: {explain(error)}", file=sys.stderr)
-        return 2
-    except LocalError as error:
-        print(error, file=sys.stderr)
-        return error.status
-    except KeyboardInterrupt:
-        return 130
+    """Run one command."""
+    parser = _parser()
+    arguments, rest = parser.parse_known_args()
+    if arguments.command == "migrate":  # loads libraries that the supervisor does without
+        os.execv(sys.executable, [sys.executable, "-m", "atrium_local.migrating", *rest])  # noqa: S606 - becomes it
+    if rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    return exit_status(lambda: _dispatch(arguments, LocalSettings()))
 
 
 def _dispatch(arguments: argparse.Namespace, settings: LocalSettings) -> int:
@@ -46,6 +41,10 @@ def _dispatch(arguments: argparse.Namespace, settings: LocalSettings) -> int:
             return accounts.token(settings, email=arguments.email)
         case "admin-password":
             return accounts.admin_password(settings, email=arguments.email)
+        case "secrets":
+            if arguments.file is None:
+                return container_secrets.print_secrets()
+            return container_secrets.complete_file(arguments.file)
         case _:
             return doctor.run(settings)
 
@@ -69,6 +68,11 @@ def _parser() -> argparse.ArgumentParser:
         "--email", default=None
     )
     commands_of.add_parser("doctor", help="check what a run needs")
+    commands_of.add_parser(
+        "migrate", add_help=False, help="prepare the database of an installation in containers"
+    )
+    secrets = commands_of.add_parser("secrets", help="print every secret of an installation in containers")
+    secrets.add_argument("--file", type=Path, help="add to this file what it lacks instead")
     return parser
 
 

@@ -25,15 +25,21 @@ USER_KEY_ID = "user-1"  # shared.auth.tokens has the same; importing it would lo
 
 
 class Credentials:
-    """Secrets by name; what is missing is made and saved, what is there never changes."""
+    """Secrets by name; what is missing is made, what is there never changes."""
 
-    def __init__(self, path: Path, values: dict[str, str]) -> None:
-        self._path = path
+    def __init__(self, values: dict[str, str]) -> None:
         self._values = values
+        for name in ("postgres_password", "local_model_api_key", "setup_token"):
+            self._ensure(name, random_secret)
+        self._ensure(f"signing_key.{USER_KEY_ID}", _new_signing_key)
+        for service in SERVICES:
+            self._ensure(f"signing_key.{service.name}", _new_signing_key)
+            self._ensure(f"role.{service.owner_role}", random_secret)
+            self._ensure(f"role.{service.app_role}", random_secret)
 
     @classmethod
     def load(cls, path: Path) -> "Credentials":
-        """From `path`, with everything this version needs.
+        """From `path`, with everything this version needs; what was missing is saved there.
 
         Raises: LocalError when the file is damaged or the disk is full.
         """
@@ -43,31 +49,27 @@ class Credentials:
             raise LocalError(
                 f"{path} is damaged ({error}): restore it from a backup; without it the data cannot be read."
             ) from error
-        credentials = cls(path, values)
-        credentials._complete()
+        before = len(values)
+        credentials = cls(values)
+        if len(values) > before:
+            credentials._save(path)
         return credentials
 
-    def _complete(self) -> None:
-        before = len(self._values)
-        for name in ("postgres_password", "local_model_api_key", "setup_token"):
-            self._ensure(name, random_secret)
-        self._ensure(f"signing_key.{USER_KEY_ID}", _new_signing_key)
-        for service in SERVICES:
-            self._ensure(f"signing_key.{service.name}", _new_signing_key)
-            self._ensure(f"role.{service.owner_role}", random_secret)
-            self._ensure(f"role.{service.app_role}", random_secret)
-        if len(self._values) == before:
-            return
+    def _save(self, path: Path) -> None:
         try:
             write_private(
-                self._path, json.dumps(self._values, indent=1), lasting=True
+                path, json.dumps(self._values, indent=1), lasting=True
             )  # the data cannot be read without them
         except OSError as error:
-            raise explain_os_error(error, self._path) from error
+            raise explain_os_error(error, path) from error
 
     def _ensure(self, name: str, make: Callable[[], str]) -> None:
         if name not in self._values:
             self._values[name] = make()
+
+    def value(self, name: str) -> str:
+        """The secret called `name`."""
+        return self._values[name]
 
     @property
     def postgres_password(self) -> str:

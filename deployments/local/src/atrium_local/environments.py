@@ -2,15 +2,12 @@
 children.
 """
 
-import re
-from collections.abc import Mapping
-from pathlib import Path
-
 from shared.settings import environment
 
 from atrium_local.addresses import database_of, role_url
 from atrium_local.catalogue import EMBEDDING_MODEL
 from atrium_local.credentials import Credentials
+from atrium_local.dotenv import read_dotenv, render_dotenv
 from atrium_local.files import write_private
 from atrium_local.home import Home
 from atrium_local.passing import MODEL, passed
@@ -20,7 +17,6 @@ from atrium_local.settings import LocalSettings
 _PER_PROCESS = ("HOST", "PORT", "GATEWAY_PORT", "EXCEPT")
 _PROVIDER_KEYS = ("OPENAI_API_KEYS", "OPENAI_API_KEY")
 _HEADER = "# Written at each start; put settings of your own into {own}, which wins over this file.\n"
-_DOTENV_LINE = re.compile(r"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*$")
 
 
 class Environments:
@@ -38,13 +34,13 @@ class Environments:
         """The env files of all services, readable by this user only."""
         for service in SERVICES:
             own = self._home.env / f"{service.name}.local.env"
-            text = _HEADER.format(own=own.name) + _dotenv(
+            text = _HEADER.format(own=own.name) + render_dotenv(
                 {**self.service_values(service), **read_dotenv(own)}
             )
             write_private(self._home.env / f"{service.name}.env", text)
             write_private(
                 self._home.env / f"{service.name}.migrate.env",
-                _dotenv({"DATABASE_URL": self.owner_url(service)}),
+                render_dotenv({"DATABASE_URL": self.owner_url(service)}),
             )
 
     def service_values(self, service: Service) -> dict[str, str]:
@@ -147,34 +143,6 @@ class Environments:
             "LOCAL_MODEL_STATUS_PATH": str(self._home.model_status),
             "PYTHONUNBUFFERED": "1",
         }
-
-
-def read_dotenv(path: Path) -> dict[str, str]:
-    """NAME=value lines of a file of the operator's own; quotes around a value are dropped. Empty without the
-    file.
-    """
-    try:
-        lines = path.read_text().splitlines()
-    except OSError:
-        return {}
-    found = (_DOTENV_LINE.match(line) for line in lines if not line.lstrip().startswith("#"))
-    return {match[1]: _unquoted(match[2]) for match in found if match}
-
-
-def _unquoted(value: str) -> str:
-    return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"" else value
-
-
-def _dotenv(values: Mapping[str, str]) -> str:
-    return "".join(f"{name}={_quoted(value)}\n" for name, value in values.items())
-
-
-def _quoted(value: str) -> str:
-    """Single quotes where the value allows it; else double ones, in which a line break is \\n."""
-    if "'" not in value and "\n" not in value and "\\" not in value:
-        return f"'{value}'"
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'
 
 
 def _reachable(host: str) -> str:

@@ -1,7 +1,12 @@
 """What the supervisor cannot do, said in one line that tells the reader what to do."""
 
 import errno
+import sys
+from collections.abc import Callable
 from pathlib import Path
+
+from pydantic import ValidationError
+from shared.settings import explain
 
 
 class LocalError(Exception):
@@ -26,3 +31,17 @@ def explain_os_error(error: OSError, path: Path) -> LocalError:
             "elsewhere."
         )
     return LocalError(f"Cannot write {path}: {error.strerror or error}.")
+
+
+def exit_status(command: Callable[[], int]) -> int:
+    """Run a command; a problem the reader can act on is one line on standard error."""
+    try:
+        return command()
+    except ValidationError as error:
+        print(f"Atrium cannot start: {explain(error)}", file=sys.stderr)
+        return 2
+    except LocalError as error:
+        print(error, file=sys.stderr)
+        return error.status
+    except KeyboardInterrupt:
+        return 130

@@ -7,11 +7,14 @@ ATRIUM_HOME.
 
 import asyncio
 import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from alembic.util import CommandError
 from shared.migrations import upgrade
 from sqlalchemy.exc import SQLAlchemyError
 
+from atrium_local.addresses import RolePasswords, role_url
 from atrium_local.credentials import Credentials
 from atrium_local.environments import Environments
 from atrium_local.errors import LocalError
@@ -32,25 +35,38 @@ def prepare(settings: LocalSettings) -> None:
     credentials = Credentials.load(home.secrets)
     admin_url = admin_url_of(settings, credentials)
     environments = Environments(settings, home, credentials, admin_url)
-    if admin_url is not None:
-        asyncio.run(
-            provision(admin_url, {service: credentials.role_passwords(service) for service in SERVICES})
-        )
+    if admin_url is None:
+        migrate_services(settings.clone_root, environments.owner_url)
+    else:
+        passwords = {service: credentials.role_passwords(service) for service in SERVICES}
+        prepare_database(settings.clone_root, admin_url, passwords)
+
+
+def prepare_database(root: Path, admin_url: str, passwords: Mapping[Service, RolePasswords]) -> None:
+    """Provision, then migrate each service as its schema's owner; `root` holds the services' folders.
+
+    Raises: LocalError.
+    """
+    database = asyncio.run(provision(admin_url, passwords))
+    migrate_services(
+        root,
+        lambda service: role_url(
+            admin_url, database, role=service.owner_role, password=passwords[service].owner
+        ),
+    )
+
+
+def migrate_services(root: Path, owner_url: Callable[[Service], str]) -> None:
+    """The migrations of every service. Raises: LocalError."""
     for service in SERVICES:
-        _migrate(settings, service, environments.owner_url(service))
-
-
-def _migrate(settings: LocalSettings, service: Service, url: str) -> None:
-    root = settings.clone_root / service.name
-    if not (root / "migrations").is_dir():
-        return
-    try:
-        upgrade(root, url)
-    except (CommandError, SQLAlchemyError) as error:
-        reason = str(error).splitlines()[0]
-        raise LocalError(
-            f"The migrations of {service.name} failed: {reason}. The data is as it was before this revision."
-        ) from error
+        try:
+            upgrade(root / service.name, owner_url(service))
+        except (CommandError, SQLAlchemyError) as error:
+            reason = str(error).splitlines()[0]
+            raise LocalError(
+                f"The migrations of {service.name} failed: {reason}. The data is as it was before this "
+                "revision."
+            ) from error
 
 
 def main() -> int:

@@ -32,6 +32,23 @@ class Service:
         """The role the service runs as: reads and writes rows, changes no table."""
         return f"{self.schema}_app"
 
+    @property
+    def owner_password_variable(self) -> str:
+        """The variable that carries the owner role's password to containers."""
+        return f"{self.schema.upper()}_OWNER_PASSWORD"
+
+    @property
+    def app_password_variable(self) -> str:
+        """The variable that carries the app role's password to containers."""
+        return f"{self.schema.upper()}_APP_PASSWORD"
+
+    @property
+    def signing_key_variable(self) -> str:
+        """The variable that carries the key of the service's own calls to containers, where one file holds
+        the keys of all; the service itself reads SERVICE_SIGNING_KEY.
+        """
+        return f"{self.schema.upper()}_SIGNING_KEY"
+
 
 def _service(stem: str, port: int, *, durable: bool = False) -> Service:
     name = f"{stem}-service"
