@@ -1,7 +1,7 @@
 # Everything is run through uv in one environment; `make` alone lists what there is.
 .DEFAULT_GOAL := help
 .PHONY: help install-uv sync-run run deps status restart stop logs reset token admin-password doctor web sync test test-gateway test-chat \
-	test-inference test-agent test-retrieval test-billing test-shared test-local test-web test-platform test-slow check format generate bench
+	test-inference test-agent test-retrieval test-billing test-shared test-local test-manifests test-web test-platform test-slow check format generate k8s k8s-secrets bench
 
 export PATH := $(CURDIR)/.uv/bin:$(PATH)
 # Where the shell forbids bytecode beside the sources, it is kept in the cache: without any, each of the many processes that a
@@ -16,7 +16,7 @@ PYTEST := $(UV) run --no-sync pytest --numprocesses 3 --dist loadscope --no-load
 EMAIL_OPTION := $(if $(EMAIL),--email $(EMAIL))
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2}'
 
 install-uv:
 	@command -v $(UV) >/dev/null || sh tools/install-uv.sh
@@ -90,6 +90,9 @@ test-shared: sync ## the tests of the shared library alone
 test-local: sync ## the tests of the supervisor alone
 	@$(PYTEST) $(or $(TESTS),deployments/local/tests)
 
+test-manifests: sync ## the tests of the table of containers and the Kubernetes files alone
+	@$(PYTEST) $(or $(TESTS),deployments/manifests/tests)
+
 test-web: sync ## the client's own tests, without a browser
 	@$(UV) run --no-sync python -m atrium_local.webclient test
 
@@ -112,7 +115,13 @@ format: sync ## format and fix what can be fixed by itself
 	@$(UV) run --no-sync ruff check --fix .
 	@$(UV) run --no-sync ruff format .
 
-generate: sync ## write every derived file: OpenAPI, settings page, requirements, web types
+k8s-secrets: sync ## write kubernetes/05-secrets.yaml with new secrets, or add what it lacks; git ignores it
+	@$(UV) run --no-sync python -m atrium_manifests secrets kubernetes
+
+k8s: sync ## write the Kubernetes files for images of a registry (REGISTRY=registry.example.com/atrium TO=folder)
+	@$(UV) run --no-sync python -m atrium_manifests kubernetes $(if $(REGISTRY),--registry $(REGISTRY)) $(or $(TO),.atrium/kubernetes)
+
+generate: sync ## write every derived file: OpenAPI, settings page, requirements, web types, Kubernetes
 	@$(UV) run --no-sync python tools/generate.py
 
 bench: sync ## measure the gateway hop, the chain, chat turns and the ledger

@@ -16,11 +16,14 @@ from typing import Any
 from atrium_local.model_server import ModelServerSettings
 from atrium_local.passing import SUPERVISOR
 from atrium_local.services import SERVICES, Service
+from atrium_manifests.kubernetes import kubernetes_files
+from atrium_manifests.objects import Images
 from atrium_manifests.settings_classes import settings_class
 from identities import KeyRing
 from pydantic_settings import BaseSettings
 from settings_page import render_example, render_page, variable_names
 from shared.app.asgi import ServiceApp
+from shared.operations import VERSION
 
 ROOT = Path(__file__).parent.parent
 _NO_DATABASE = "postgresql://nobody@127.0.0.1:9/none"
@@ -39,6 +42,8 @@ def derived_files() -> Iterator[tuple[Path, Callable[[], str]]]:
     yield ROOT / "docs" / "settings.md", lambda: render_page(settings_classes())
     yield ROOT / "deployments" / "local" / "src" / "atrium_local" / "variables.json", variables_text
     yield ROOT / ".env.example", lambda: render_example(settings_classes())
+    for name, text in kubernetes_files(Images(VERSION)).items():
+        yield ROOT / "kubernetes" / name, lambda text=text: text
 
 
 def variables_text() -> str:

@@ -7,7 +7,7 @@ import pytest
 from atrium_local import services
 from atrium_local.passing import SUPERVISOR
 from atrium_local.services import SERVICES, Service
-from atrium_manifests.containers import CONTAINERS, MIGRATE, MODEL_SERVER, container_named, role_variables
+from atrium_manifests.containers import CONTAINERS, MIGRATE, MODEL_SERVER, container_named
 from atrium_manifests.settings_classes import settings_class
 from atrium_manifests.shapes import Container
 from identities import KeyRing
@@ -80,7 +80,9 @@ def test_what_a_container_reaches_is_in_the_table_and_listens() -> None:
 
 
 def test_the_migration_gets_the_passwords_of_every_role() -> None:
-    assert {name for service in SERVICES for name in role_variables(service)} < set(MIGRATE.secrets)
+    variables = {service.owner_password_variable for service in SERVICES}
+    variables |= {service.app_password_variable for service in SERVICES}
+    assert variables < set(MIGRATE.secrets)
 
 
 def test_what_outlives_a_process_has_an_owner() -> None:

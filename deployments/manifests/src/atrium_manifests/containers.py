@@ -28,7 +28,9 @@ OPERATIONS_IMAGE = "atrium-operations"
 MODEL_SERVER_NAME = "model-server"
 MODEL_SERVER_PORT = 8011
 PUBLIC_URL = "https://atrium.example.com"
-METRICS_PORT = 9000
+COMMON = {"ENV": "prod", "HOST": "0.0.0.0", "PUBLIC_URL": PUBLIC_URL, "ATRIUM_HOME": HOME}  # of every service
+METRICS_PORT_NAME, METRICS_PORT = "metrics", 9000
+GATEWAY_NAME = GATEWAY.name
 BUCKET = "atrium"
 _GRACE_S = 5  # after its drain a service tells its readers how their answers ended
 
@@ -39,11 +41,6 @@ def schema_wait(service: str) -> tuple[str, ...]:
     It reads DATABASE_URL, as the service does.
     """
     return ("python", "-m", "atrium_local", "migrate", "--wait", service)
-
-
-def role_variables(service: Service) -> tuple[str, str]:
-    """The variables of the migration that hold the passwords of the service's owner and of its own role."""
-    return f"{service.owner_role.upper()}_PASSWORD", f"{service.app_role.upper()}_PASSWORD"
 
 
 def _service(service: Service, purpose: str, resources: Resources, *, drain_s: int, **more: Any) -> Container:
@@ -59,11 +56,8 @@ def _service(service: Service, purpose: str, resources: Resources, *, drain_s: i
         folder=f"{CODE}/{service.name}",
         settings=settings_class(service),
         config={
-            "ENV": "prod",
-            "HOST": "0.0.0.0",
+            **COMMON,
             "PORT": str(service.port),
-            "PUBLIC_URL": PUBLIC_URL,
-            "ATRIUM_HOME": HOME,
             "DRAIN_TIMEOUT_S": str(drain_s),
             **{service_named(name).url_variable: _url(service_named(name)) for name in calls},
         },
@@ -108,7 +102,7 @@ _SERVICES = (
         "the only door: sign-in, limits, the web client, and every call to a service",
         Resources("500m", "256Mi", "1Gi"),
         drain_s=120,
-        ports=(Port("metrics", METRICS_PORT),),
+        ports=(Port(METRICS_PORT_NAME, METRICS_PORT),),
         config={"METRICS_PORT": str(METRICS_PORT), "WEB_BUILD_DIR": WEB},
         secrets=("USER_SIGNING_KEY", "SETUP_TOKEN"),
         replicas=1,  # limits are counted in one process
@@ -196,7 +190,8 @@ MIGRATE = Container(
     config={"ATRIUM_HOME": HOME},
     secrets=(
         "DATABASE_ADMIN_URL",
-        *(variable for service in SERVICES for variable in role_variables(service)),
+        *(service.owner_password_variable for service in SERVICES),
+        *(service.app_password_variable for service in SERVICES),
     ),
     stores=(POSTGRES.name,),
     resources=Resources("100m", "256Mi", "512Mi"),

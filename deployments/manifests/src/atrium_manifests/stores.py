@@ -9,6 +9,8 @@ POSTGRES_IMAGE = "docker.io/pgvector/pgvector:0.8.1-pg18"  # PostgreSQL 18 with 
 QDRANT_IMAGE = "docker.io/qdrant/qdrant:v1.20.0-unprivileged"
 OBJECTS_IMAGE = "docker.io/chrislusf/seaweedfs:4.48"
 
+DATABASE = "atrium"
+
 POSTGRES = Container(
     name="postgres",
     image=POSTGRES_IMAGE,
@@ -16,10 +18,10 @@ POSTGRES = Container(
     arguments=("postgres", "-c", "max_connections=300"),
     user=999,
     ports=(Port("postgres", 5432),),
-    config={"POSTGRES_DB": "atrium"},
+    config={"POSTGRES_DB": DATABASE},
     secrets=("POSTGRES_PASSWORD",),
     alive=ProcessCheck(command=("pg_isready", "-U", "postgres")),
-    ready=ProcessCheck(command=("pg_isready", "-U", "postgres", "-d", "atrium")),
+    ready=ProcessCheck(command=("pg_isready", "-U", "postgres", "-d", DATABASE)),
     resources=Resources("500m", "512Mi", "2Gi"),
     folders=(
         Folder("/var/lib/postgresql", "20Gi", lasting=True),
@@ -40,6 +42,7 @@ QDRANT = Container(
         "QDRANT__STORAGE__STORAGE_PATH": "/qdrant/storage/data",
         "QDRANT__STORAGE__SNAPSHOTS_PATH": "/qdrant/storage/snapshots",
         "QDRANT__TELEMETRY_DISABLED": "true",
+        "QDRANT_INIT_FILE_PATH": "/qdrant/storage/.qdrant-initialized",
     },
     secrets=("QDRANT__SERVICE__API_KEY",),
     alive=ProcessCheck(6333, "/livez"),
@@ -55,7 +58,8 @@ OBJECTS = Container(
     image=OBJECTS_IMAGE,
     purpose="the bytes of files, over S3 (SeaweedFS)",
     command=(
-        *("weed", "mini", "-dir=/data", "-ip=127.0.0.1", "-ip.bind=0.0.0.0", "-bucket=atrium"),
+        *("weed", "-logtostderr=true", "mini", "-dir=/data", "-bucket=atrium"),
+        *("-ip=127.0.0.1", "-ip.bind=0.0.0.0"),
         *("-s3.port=8333", "-s3.autoCreateBucket=false", "-s3.port.iceberg=0", "-s3.port.lance=0"),
         *("-admin.ui=false", "-webdav=false", "-master.telemetry=false"),
     ),

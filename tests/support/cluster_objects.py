@@ -1,0 +1,80 @@
+"""What the tests look for in objects of Kubernetes."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+KUBERNETES = ROOT / "kubernetes"
+WORKLOADS = ("Deployment", "StatefulSet", "Job")
+Object = Mapping[str, Any]
+
+
+@cache
+def committed_objects() -> list[Object]:
+    """Every object of kubernetes/, in the order in which `kubectl` sends them, without secrets."""
+    paths = [path for path in sorted(KUBERNETES.glob("*.yaml")) if "secrets" not in path.name]
+    return [each for path in paths for each in yaml.safe_load_all(path.read_text())]
+
+
+def of_kind(objects: Iterable[Object], *kinds: str) -> list[Object]:
+    """Those of some kinds."""
+    return [each for each in objects if each["kind"] in kinds]
+
+
+def name_of(each: Object) -> str:
+    """Its name."""
+    return each["metadata"]["name"]
+
+
+def pod_of(workload: Object) -> Object:
+    """The spec of its pods."""
+    return workload["spec"]["template"]["spec"]
+
+
+def containers_of(workload: Object) -> Iterator[Object]:
+    """Of its pods, those that run first included."""
+    yield from pod_of(workload).get("initContainers", [])
+    yield from pod_of(workload)["containers"]
+
+
+def restricted_faults(workload: Object) -> list[str]:
+    """What the `restricted` profile of Pod Security (v1.34) refuses, and two rules of our own: a root file
+    system that is read-only, and a numeric user.
+    """
+    pod, faults = pod_of(workload), []
+    security = pod.get("securityContext", {})
+    if any(pod.get(name) for name in ("hostNetwork", "hostPID", "hostIPC")):
+        faults.append("shares a namespace of the node")
+    if security.get("runAsNonRoot") is not True or not security.get("runAsUser", 1):
+        faults.append("may run as root")
+    if security.get("seccompProfile", {}).get("type") != "RuntimeDefault":
+        faults.append("has no seccomp profile")
+    if security.get("sysctls"):
+        faults.append("changes sysctls")
+    allowed = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim"}
+    allowed |= {"projected", "secret"}
+    others = [each["name"] for each in pod.get("volumes", []) if not set(each) - {"name"} <= allowed]
+    faults += [f"volume {name} is of another type" for name in others]
+    for container in containers_of(workload):
+        faults += [f"{container['name']}: {fault}" for fault in _faults_of(container)]
+    return faults
+
+
+def _faults_of(container: Object) -> Iterator[str]:
+    own = container.get("securityContext", {})
+    if own.get("allowPrivilegeEscalation") is not False:
+        yield "may gain privileges"
+    if own.get("privileged"):
+        yield "is privileged"
+    if own.get("capabilities") != {"drop": ["ALL"]}:
+        yield "keeps capabilities"
+    if own.get("readOnlyRootFilesystem") is not True:
+        yield "can write to its own image"
+    if own.get("runAsNonRoot") is False or own.get("runAsUser") == 0:
+        yield "may run as root"
+    if any("hostPort" in port for port in container.get("ports", [])):
+        yield "takes a port of the node"
