@@ -16,7 +16,8 @@ from typing import Any
 from atrium_local.model_server import ModelServerSettings
 from atrium_local.passing import SUPERVISOR
 from atrium_local.services import SERVICES, Service
-from atrium_manifests.kubernetes import kubernetes_files
+from atrium_manifests.external_secrets import external_secrets
+from atrium_manifests.kubernetes import HEADING, kubernetes_files
 from atrium_manifests.objects import Images
 from atrium_manifests.settings_classes import settings_class
 from identities import KeyRing
@@ -28,6 +29,9 @@ from shared.operations import VERSION
 ROOT = Path(__file__).parent.parent
 _NO_DATABASE = "postgresql://nobody@127.0.0.1:9/none"
 _WEB_TYPES = ROOT / "web" / "src" / "lib" / "api" / "generated"
+_EXTERNAL_SECRETS = (
+    ROOT / "deployments" / "kustomize" / "components" / "external-secrets" / "external-secrets.yaml"
+)
 _DIFF_LINES_MAX = 40
 
 
@@ -44,6 +48,7 @@ def derived_files() -> Iterator[tuple[Path, Callable[[], str]]]:
     yield ROOT / ".env.example", lambda: render_example(settings_classes())
     for name, text in kubernetes_files(Images(VERSION)).items():
         yield ROOT / "kubernetes" / name, lambda text=text: text
+    yield _EXTERNAL_SECRETS, lambda: external_secrets(HEADING)
 
 
 def variables_text() -> str:

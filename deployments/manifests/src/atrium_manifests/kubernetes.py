@@ -21,7 +21,7 @@ from atrium_manifests.workloads import (
 # Not `kustomization.yaml`: `kubectl apply -f kubernetes/` would take that for an object of the cluster.
 KUSTOMIZATION = "Kustomization"
 SECRETS_FILE = "05-secrets.yaml"
-_HEADING = "Written by `make generate` from deployments/manifests; changes belong there."
+HEADING = "Written by `make generate` from deployments/manifests; changes belong there."
 _PROFILE = "restricted"
 _INGRESS_TIMEOUT_S = "3600"  # the longest answer of a model
 _INGRESS_BODY = "33m"  # the gateway takes 32 MiB, and refuses in its own words what is larger
@@ -45,7 +45,7 @@ def kubernetes_files(images: Images) -> dict[str, str]:
     for number, container in enumerate(_lasting_ones(), start=50):
         objects[f"{number}-{container.name}.yaml"] = list(_running(container, images))
     objects["70-ingress.yaml"] = [_ingress(container_named(GATEWAY_NAME))]
-    files = {name: dump(found, [_HEADING]) for name, found in objects.items()}
+    files = {name: dump(found, [HEADING]) for name, found in objects.items()}
     return files | {KUSTOMIZATION: _kustomization(sorted(files))}
 
 
@@ -97,4 +97,4 @@ def _ingress(gateway: Container) -> Object:
 def _kustomization(names: list[str]) -> str:
     objects = [{"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "resources": names}]
     why = "The name has no ending, so that `kubectl apply -f kubernetes/` passes over it."
-    return dump(objects, [_HEADING, why])
+    return dump(objects, [HEADING, why])

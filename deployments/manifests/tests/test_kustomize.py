@@ -1,0 +1,154 @@
+"""The overlays of deployments/kustomize: built by kubectl where there is one, else read as they are."""
+
+import re
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+from atrium_manifests.containers import CONTAINERS, METRICS_PORT_NAME
+from atrium_manifests.objects import NAME_LABEL, SERVICE_TIER, TIER_LABEL
+from cluster_objects import (
+    ROOT,
+    WORKLOADS,
+    Object,
+    committed_objects,
+    name_of,
+    of_kind,
+    pod_of,
+    restricted_faults,
+)
+
+KUSTOMIZE = ROOT / "deployments" / "kustomize"
+OVERLAYS = ("dev", "staging", "production", "customer")
+# Kinds of other projects, whose schemas are not at hand.
+FOREIGN = {"Route", "HTTPRoute", "ServiceMonitor", "ScaledObject", "ExternalSecret"}
+KUBECTL = shutil.which("kubectl")
+needs_kubectl = pytest.mark.skipif(KUBECTL is None, reason="kubectl is not here, which builds the overlays")
+OURS = {container.image for container in CONTAINERS if container.ours}
+
+
+@cache
+def built(overlay: str) -> list[Object]:
+    done = subprocess.run(
+        [str(KUBECTL), "kustomize", str(KUSTOMIZE / "overlays" / overlay)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return list(yaml.safe_load_all(done.stdout))
+
+
+def kustomizations() -> list[Path]:
+    return sorted(KUSTOMIZE.glob("*/**/kustomization.yaml"))
+
+
+@needs_kubectl
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_a_strict_server_takes_what_an_overlay_makes(overlay: str) -> None:
+    for each in built(overlay):
+        if each["kind"] not in FOREIGN and each not in committed_objects():  # those are tested elsewhere
+            kubernetes_validate.validate(each, "1.34", strict=True)
+    assert [fault for each in of_kind(built(overlay), *WORKLOADS) for fault in restricted_faults(each)] == []
+
+
+@needs_kubectl
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_nothing_is_scaled_by_two(overlay: str) -> None:
+    scalers = of_kind(built(overlay), "HorizontalPodAutoscaler", "ScaledObject")
+    scaled = [each["spec"]["scaleTargetRef"]["name"] for each in scalers]
+    assert len(scaled) == len(set(scaled))
+    unscaled = {name_of(each) for each in of_kind(built(overlay), "Deployment", "StatefulSet")} - set(scaled)
+    for each in of_kind(built(overlay), "Deployment", "StatefulSet"):
+        assert ("replicas" in each["spec"]) == (name_of(each) in unscaled), name_of(each)
+
+
+@needs_kubectl
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_every_secret_and_configuration_a_pod_asks_for_has_its_source(overlay: str) -> None:
+    maps = {name_of(each) for each in of_kind(built(overlay), "ConfigMap")}
+    secrets = {name_of(each) for each in of_kind(built(overlay), "ExternalSecret")}
+    for workload in of_kind(built(overlay), *WORKLOADS):
+        for main in pod_of(workload)["containers"]:
+            assert {source["configMapRef"]["name"] for source in main.get("envFrom", [])} <= maps
+            if secrets:
+                refs = [each["valueFrom"].get("secretKeyRef") for each in main["env"]]
+                assert {ref["name"] for ref in refs if ref} <= secrets
+
+
+@needs_kubectl
+def test_the_dev_overlay_runs_one_of_each_and_opens_no_address() -> None:
+    workloads = of_kind(built("dev"), "Deployment", "StatefulSet")
+    assert {each["spec"]["replicas"] for each in workloads} == {1}
+    assert of_kind(built("dev"), "Ingress", "HTTPRoute", "Route") == []
+
+
+@needs_kubectl
+def test_in_production_no_store_runs_and_none_is_reached_here() -> None:
+    names = {name_of(each) for each in built("production")}
+    assert not [name for name in names if re.search(r"\b(postgres|qdrant|objects)\b", name)]
+    assert "stores-elsewhere" in names
+    retrieval = next(
+        each for each in of_kind(built("production"), "ConfigMap") if name_of(each) == "retrieval-service"
+    )
+    assert not any("//qdrant:" in value or "//objects:" in value for value in retrieval["data"].values())
+
+
+@needs_kubectl
+def test_openshift_chooses_the_users_and_nothing_calls_outside() -> None:
+    for each in of_kind(built("customer"), *WORKLOADS):
+        assert set(pod_of(each)["securityContext"]) == {"runAsNonRoot", "seccompProfile"}
+    assert not [each for each in of_kind(built("customer"), "NetworkPolicy") if name_of(each) == "providers"]
+    assert len(of_kind(built("customer"), "Route")) == 1
+
+
+@needs_kubectl
+@pytest.mark.parametrize("overlay", ["staging", "production", "customer"])
+def test_every_image_of_ours_comes_from_the_registry(overlay: str) -> None:
+    named = [
+        main["image"]
+        for workload in of_kind(built(overlay), *WORKLOADS)
+        for kind in ("initContainers", "containers")
+        for main in pod_of(workload).get(kind, [])
+    ]
+    assert {name.partition(":")[0].rpartition("/")[2] for name in named} >= OURS
+    assert [name for name in named if name.startswith("atrium-")] == []
+
+
+def test_every_part_is_listed_and_used() -> None:
+    parts: dict[Path, Any] = {path: yaml.safe_load(path.read_text()) for path in kustomizations()}
+    assert {path.parent.name for path in parts} >= {*OVERLAYS, "base"}
+    for path, part in parts.items():
+        files = {each.name for each in path.parent.glob("*.yaml")} - {path.name}
+        assert files <= set(part["resources"]), path
+        for other in part.get("components", []):
+            assert (path.parent / other / "kustomization.yaml").is_file()
+
+
+def test_what_keda_counts_is_a_metric_of_the_service() -> None:
+    path = KUSTOMIZE / "components" / "keda" / "scaledobjects.yaml"
+    for each in yaml.safe_load_all(path.read_text()):
+        (trigger,) = each["spec"]["triggers"]
+        (metric,) = re.findall(r"atrium_(\w+)", trigger["metadata"]["query"])
+        folder = ROOT / name_of(each) / "src"
+        named = f'gauge("{metric}"'
+        assert any(named in source.read_text() for source in folder.rglob("*.py")), metric
+        kinds = {name_of(found): found["kind"] for found in of_kind(committed_objects(), *WORKLOADS)}
+        assert each["spec"]["scaleTargetRef"]["kind"] == kinds[name_of(each)]
+
+
+def test_prometheus_asks_each_service_once_at_a_port_that_answers() -> None:
+    path = KUSTOMIZE / "components" / "servicemonitors" / "servicemonitors.yaml"
+    services, gateway = yaml.safe_load_all(path.read_text())
+    (outside, left_out) = services["spec"]["selector"]["matchExpressions"]
+    assert outside == {"key": TIER_LABEL, "operator": "In", "values": [SERVICE_TIER]}
+    assert left_out["values"] == [gateway["spec"]["selector"]["matchLabels"][NAME_LABEL]]
+    (endpoint,) = gateway["spec"]["endpoints"]
+    assert endpoint["port"] == METRICS_PORT_NAME
+    (endpoint,) = services["spec"]["endpoints"]
+    assert endpoint["port"] == "http"
