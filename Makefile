@@ -115,8 +115,8 @@ format: sync ## format and fix what can be fixed by itself
 	@$(UV) run --no-sync ruff check --fix .
 	@$(UV) run --no-sync ruff format .
 
-k8s-secrets: sync ## write kubernetes/05-secrets.yaml with new secrets, or add what it lacks; git ignores it
-	@$(UV) run --no-sync python -m atrium_manifests secrets kubernetes
+k8s-secrets: sync ## write 05-secrets.yaml with new secrets into kubernetes/, where git ignores it, or add what it lacks (TO=folder)
+	@$(UV) run --no-sync python -m atrium_manifests secrets $(or $(TO),kubernetes)
 
 k8s: sync ## write the Kubernetes files for images of a registry (REGISTRY=registry.example.com/atrium TO=folder)
 	@$(UV) run --no-sync python -m atrium_manifests kubernetes $(if $(REGISTRY),--registry $(REGISTRY)) $(or $(TO),.atrium/kubernetes)

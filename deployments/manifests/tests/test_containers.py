@@ -10,6 +10,8 @@ from atrium_local.services import SERVICES, Service
 from atrium_manifests.containers import CONTAINERS, MIGRATE, MODEL_SERVER, container_named
 from atrium_manifests.settings_classes import settings_class
 from atrium_manifests.shapes import Container
+from atrium_manifests.stores import POSTGRES
+from cluster_objects import ROOT
 from identities import KeyRing
 from shared.arrows import ARROWS
 from shared.settings import load_settings
@@ -89,3 +91,24 @@ def test_what_outlives_a_process_has_an_owner() -> None:
     lasting = {container.name for container in CONTAINERS if any(it.lasting for it in container.folders)}
     assert lasting <= {container.name for container in CONTAINERS if container.owns}
     assert all(container.owns for container in CONTAINERS if container.replica_variable)
+
+
+def test_every_variable_is_one_that_the_example_lists() -> None:
+    example = (ROOT / ".env.example").read_text()
+    listed = {line.removeprefix("# ").partition("=")[0] for line in example.splitlines()}
+    for service in SERVICES:
+        assert given(container_named(service.name)) <= listed
+
+
+def test_postgresql_takes_the_connections_of_all_replicas_during_an_update() -> None:
+    def connections(service: Service) -> int:
+        raw = 10 if service.name in {"chat-service", "billing-service"} else 0
+        return (
+            settings_class(service).model_fields["database_pool_max"].default + raw + 5 * service.durable + 2
+        )
+
+    most = sum(
+        connections(service) * (container_named(service.name).replicas_max + 1) for service in SERVICES
+    )
+    (limit,) = [each for each in POSTGRES.arguments if each.startswith("max_connections=")]
+    assert most < int(limit.partition("=")[2]) - 10

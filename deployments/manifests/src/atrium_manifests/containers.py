@@ -69,7 +69,7 @@ def _service(service: Service, purpose: str, resources: Resources, *, drain_s: i
         stores=(POSTGRES.name,),
         folders=(Folder(HOME, "1Gi"), Folder("/tmp", "1Gi")),
         replicas=2,
-        replicas_max=6,
+        replicas_max=4,
         schema=service.name,
         drain_s=drain_s,
     )

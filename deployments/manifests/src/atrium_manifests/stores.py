@@ -15,7 +15,7 @@ POSTGRES = Container(
     name="postgres",
     image=POSTGRES_IMAGE,
     purpose="rows of every service, each in a schema of its own, and their queues and locks",
-    arguments=("postgres", "-c", "max_connections=300"),
+    arguments=("postgres", "-c", "max_connections=400"),
     user=999,
     ports=(Port("postgres", 5432),),
     config={"POSTGRES_DB": DATABASE},
