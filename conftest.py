@@ -16,6 +16,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 if TYPE_CHECKING:
     from databases import PostgresForTests, ServiceDatabase
+    from redis_world import RedisServer
 
 
 # The long ones, as what comes last should be short; the others follow by the number of their tests, which
@@ -133,3 +134,18 @@ def service_database(postgres: PostgresForTests) -> Iterator[Callable[[str], Ser
     """
     with importlib.import_module("databases").fresh_databases(postgres) as make:
         yield make
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """A real Valkey; one for the whole test session."""
+    with importlib.import_module("redis_world").running_redis(tmp_path_factory.mktemp("redis")) as running:
+        yield running
+
+
+@pytest.fixture
+def redis_url(redis_server: RedisServer) -> str:
+    """The address of a Redis with nothing in it."""
+    with redis_server.client() as client:
+        client.flushall()
+    return redis_server.url

@@ -2,13 +2,15 @@
 claims.
 """
 
-from collections.abc import AsyncGenerator, Sequence
+import sys
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
 from fastapi import APIRouter, FastAPI
 from shared.access import access_subscriber
+from shared.adapters.redis import redis_refusal
 from shared.app.asgi import ServiceApp
 from shared.app.service import Lifespan, create_service_app
 from shared.auth.guards import current_principal
@@ -37,6 +39,9 @@ from gateway_service.identity.memory import IdentityMemory
 from gateway_service.limits.bucket import BucketLimiter
 from gateway_service.limits.credentials import CredentialLimits
 from gateway_service.limits.dependencies import gateway_principal
+from gateway_service.limits.ports import Limiter
+from gateway_service.limits.replicas import Replicas
+from gateway_service.limits.shared_bucket import SharedBucketLimiter
 from gateway_service.people.database import open_database
 from gateway_service.proxy.app import ProxyApp
 from gateway_service.proxy.config import ProxyConfig
@@ -76,6 +81,7 @@ RECORDERS = ("billing-service",)
 """Services that keep a record of administrative acts."""
 _METRICS_PORT_AGAIN_S = 0.5
 _CALL_MAX_S = 2.0
+_REDIS_START_S = 5.0
 _ANSWER_BYTES_MAX = 4 * 1024 * 1024
 
 
@@ -105,6 +111,19 @@ def service_calls(
     }
 
 
+def settings_or_exit() -> GatewaySettings:
+    """From the environment. What cannot work, an unreachable Redis too, ends the process with one line and
+    status 2.
+    """
+    settings = load_settings_or_exit(GatewaySettings)
+    if settings.redis_url is not None:
+        refusal = redis_refusal(settings.redis_url.get_secret_value(), within_s=_REDIS_START_S)
+        if refusal is not None:
+            sys.stderr.write(f"{settings.service} cannot start: REDIS_URL: {refusal}\n")
+            raise SystemExit(2)
+    return settings
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What one gateway process owns beside its FastAPI application."""
@@ -113,20 +132,33 @@ class Parts:
     database: Database
     passwords: Passwords
     pool: UpstreamPool
+    replicas: Replicas | None
     limits: CredentialLimits
-    limiter: BucketLimiter
+    limiter: Limiter
     tokens: UserTokens
 
     @classmethod
     def of(cls, settings: GatewaySettings) -> "Parts":
+        replicas, local = Replicas.of(settings), BucketLimiter()
         return cls(
             settings=settings,
             database=open_database(settings),
             passwords=Passwords.of(settings),
             pool=UpstreamPool(),
-            limits=CredentialLimits(),
-            limiter=BucketLimiter(),
+            replicas=replicas,
+            limits=CredentialLimits(replicas),
+            limiter=local if replicas is None else SharedBucketLimiter(replicas, local),
             tokens=user_tokens(settings),
+        )
+
+    def installed_services(self, calls: Mapping[str, ServiceCalls], api: FastAPI) -> InstalledServices:
+        """What the state of the installation is read from."""
+        return InstalledServices(
+            services=calls,
+            database=self.database,
+            redis=None if self.replicas is None else self.replicas.redis,
+            own_document=api.openapi,
+            version=VERSION,
         )
 
     def routers(self) -> Sequence[APIRouter]:
@@ -145,7 +177,7 @@ class Parts:
 
 def create_app(settings: GatewaySettings | None = None) -> ProxyApp:
     """The gateway as an ASGI callable."""
-    settings = settings or load_settings_or_exit(GatewaySettings)
+    settings = settings or settings_or_exit()
     parts = Parts.of(settings)
     service = _own_app(parts)
     app = ProxyApp(
@@ -168,7 +200,7 @@ def _own_app(parts: Parts) -> ServiceApp:
     service = create_service_app(
         settings,
         title="Atrium gateway",
-        lifespan=_lifespan(parts),
+        lifespan=_among_replicas(parts.replicas, _lifespan(parts)),
         routers=parts.routers(),
         readiness={"database": check_database},
         body_bytes_max=settings.own_body_max_bytes,
@@ -205,6 +237,18 @@ def _own_app(parts: Parts) -> ServiceApp:
     return service
 
 
+def _among_replicas(replicas: Replicas | None, inner: Lifespan) -> Lifespan:
+    if replicas is None:
+        return inner
+
+    @asynccontextmanager
+    async def lifespan(api: FastAPI) -> AsyncGenerator[None]:
+        async with replicas.present(), inner(api):
+            yield
+
+    return lifespan
+
+
 def _lifespan(parts: Parts) -> Lifespan:
     settings, database = parts.settings, parts.database
 
@@ -238,9 +282,7 @@ def _lifespan(parts: Parts) -> Lifespan:
             api.state.retention.job(),
         )
         api.state.listener = listener
-        api.state.installed_services = InstalledServices(
-            services=calls, database=database, own_document=api.openapi, version=VERSION
-        )
+        api.state.installed_services = parts.installed_services(calls, api)
         metrics_port = MetricsPort(settings.metrics_port, host=settings.host, metrics=api.state.metrics)
         await metrics_port.open()
         opening = Periodic("metrics port", _METRICS_PORT_AGAIN_S, metrics_port.open)

@@ -2,11 +2,12 @@
 
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
+from shared.adapters.redis import redis_only
 from shared.settings import ServiceSettings, find_clone_root
 
 from gateway_service.connections.limits import IP_LITERALS, Network
@@ -160,9 +161,18 @@ class GatewaySettings(ServiceSettings):
         ge=1,
         le=64,
         validation_alias=AliasChoices("GATEWAY_PROCESSES", "WEB_CONCURRENCY", "gateway_processes"),
-        description=(
-            "1: request limits are counted in the one process of the gateway; another number is refused"
-        ),
+        description="gateway processes that count limits together; more than one needs REDIS_URL",
+    )
+    redis_url: SecretStr | None = Field(
+        default=None,
+        description="Redis or Valkey, in which several gateway processes count limits together: "
+        "`redis://user:password@host:6379/0`, by TLS `rediss://`. One number, one installation",
+    )
+    redis_timeout_s: float = Field(
+        default=0.05,
+        gt=0,
+        le=5,
+        description="seconds a request waits for Redis; then this process counts by itself",
     )
 
     @field_validator("cors_allow_origins", "trusted_hosts", "trusted_proxies", mode="before")
@@ -187,15 +197,19 @@ class GatewaySettings(ServiceSettings):
                 raise ValueError(f"{origin!r} is not an origin; write scheme://host[:port] without a path")
         return origins
 
-    @field_validator("gateway_processes")
+    @field_validator("redis_url")
     @classmethod
-    def _one_process(cls, value: int) -> int:
-        if value > 1:
+    def _is_redis(cls, value: SecretStr | None) -> SecretStr | None:
+        return None if value is None else SecretStr(redis_only(value.get_secret_value()))
+
+    @model_validator(mode="after")
+    def _several_processes_count_together(self) -> Self:
+        if self.gateway_processes > 1 and self.redis_url is None:
             raise ValueError(
-                "several gateway processes would each count requests for themselves, and limits would not "
-                "hold; set it to 1"
+                "GATEWAY_PROCESSES: several gateway processes would each count requests for themselves, and "
+                "limits would not hold; set it to 1, or set REDIS_URL to a Redis in which they count together"
             )
-        return value
+        return self
 
     @property
     def bound_to_loopback(self) -> bool:

@@ -17,7 +17,7 @@ _NO_HEADERS: tuple[tuple[bytes, bytes], ...] = ()
 
 
 class BucketLimiter:
-    """The Limiter of a gateway that runs as one process."""
+    """The Limiter of a gateway that runs as one process, and of each of several while Redis is away."""
 
     def __init__(
         self,
@@ -27,7 +27,7 @@ class BucketLimiter:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._clock = clock
-        self._failures = Quota(key="", per_minute=failures_per_minute)
+        self.failures = Quota(key="", per_minute=failures_per_minute)
         self._by_class = {each: TokenBuckets(entries_max=entries_max, clock=clock) for each in RouteClass}
         self._forgiven = TokenBuckets(entries_max=entries_max, clock=clock)
         self._addresses = TokenBuckets(entries_max=entries_max, clock=clock)
@@ -47,10 +47,10 @@ class BucketLimiter:
         if tightest is None:
             return Decision(True, _NO_HEADERS, 0)
         if least < 1.0:
-            return _decision(tightest, least, allowed=False)
+            return decision_of(tightest, least, allowed=False)
         for bucket in taken:
             bucket.tokens -= 1.0
-        return _decision(tightest, least - 1.0, allowed=True)
+        return decision_of(tightest, least - 1.0, allowed=True)
 
     def refund(self, identity: Identity, route_class: RouteClass) -> None:
         """Gives back what check() took."""
@@ -68,15 +68,18 @@ class BucketLimiter:
             bucket.tokens -= 1.0
             self.refund(identity, route_class)
 
-    def count_failure(self, address: str) -> Decision:
-        """Records a credential that was refused, and whether its address may be told so once more."""
-        bucket = self._addresses.level(site_of(address), self._failures.per_minute)
+    def count_failure(self, address: str, *, processes: int = 1) -> Decision:
+        """Records a credential that was refused, and whether its address may be told so once more.
+        `processes` that each count for themselves divide the quota.
+        """
+        quota = self.failures.share(processes)
+        bucket = self._addresses.level(site_of(address), quota.per_minute)
         allowed = bucket.tokens >= 1.0
         bucket.tokens = max(0.0, bucket.tokens - 1.0)
-        return _decision(self._failures, bucket.tokens, allowed=allowed)
+        return decision_of(quota, bucket.tokens, allowed=allowed)
 
 
-def _decision(quota: Quota, tokens: float, *, allowed: bool) -> Decision:
+def decision_of(quota: Quota, tokens: float, *, allowed: bool) -> Decision:
     """X-RateLimit-Reset is the number of seconds until the whole quota is there again."""
     per_second = quota.per_minute / MINUTE_S
     headers = (

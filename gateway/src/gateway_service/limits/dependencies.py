@@ -9,7 +9,7 @@ from shared.errors import Forbidden, TooManyRequests, Unauthenticated
 
 from gateway_service.identity.ports import Authenticator
 from gateway_service.limits.credentials import client_address
-from gateway_service.limits.ports import Limiter, RouteClass
+from gateway_service.limits.ports import Limiter, RouteClass, decided
 
 
 def presented_credential(request: Request) -> bytes:
@@ -30,13 +30,13 @@ async def gateway_principal(request: Request) -> Principal:
         try:
             identity = await authenticator.authenticate(credential)
         except (Unauthenticated, Forbidden):
-            decision = limiter.count_failure(client_address(request))
+            decision = await decided(limiter.count_failure(client_address(request)))
             if not decision.allowed:
                 raise TooManyRequests(
                     "too many refused credentials from this address", retry_after_s=decision.retry_after_s
                 ) from None
             raise
-    decision = limiter.check(identity, RouteClass.REST)
+    decision = await decided(limiter.check(identity, RouteClass.REST))
     if not decision.allowed:
         raise TooManyRequests(
             "you sent more requests than your limit allows", retry_after_s=decision.retry_after_s

@@ -1,5 +1,6 @@
 """What the proxy asks of request quotas."""
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -25,10 +26,18 @@ class Decision:
     retry_after_s: int
 
 
+Asked = Decision | Awaitable[Decision]
+"""At once from the memory of this process, or after a question to Redis."""
+
+
+async def decided(asked: Asked) -> Decision:
+    return asked if isinstance(asked, Decision) else await asked
+
+
 class Limiter(Protocol):
     """Request quotas. A refused request costs nothing."""
 
-    def check(self, identity: Identity, route_class: RouteClass) -> Decision:
+    def check(self, identity: Identity, route_class: RouteClass) -> Asked:
         """Takes one request from each quota of the identity, or from none of them."""
         ...
 
@@ -42,7 +51,7 @@ class Limiter(Protocol):
         """
         ...
 
-    def count_failure(self, address: str) -> Decision:
+    def count_failure(self, address: str) -> Asked:
         """Records a credential that was refused, and whether its address may be told so once more. Good ones
         are never asked.
         """

@@ -18,7 +18,7 @@ from gateway_service.connections.limits import site_of
 
 FREE_TRIES = 5
 WAIT_MAX_S = 300.0
-_FORGOTTEN_AFTER_S = 900.0
+FORGOTTEN_AFTER_S = 900.0
 _ENTRIES_MAX = 50_000
 _OURS = 500
 
@@ -29,6 +29,37 @@ class TryWindow:
 
     amount: int
     seconds: float
+
+
+def shares(windows: Sequence[TryWindow], processes: int) -> Sequence[TryWindow]:
+    """What each of so many processes may admit when they cannot count together; one try at least."""
+    if processes == 1:
+        return windows
+    return [TryWindow(max(1, window.amount // processes), window.seconds) for window in windows]
+
+
+def site_name(address: str) -> str:
+    """Who tries from a browser that nobody knows."""
+    return f"site:{site_of(address)}"
+
+
+def device_name(device: str) -> str:
+    """Who tries from a browser on which the person has signed in before."""
+    return f"device:{device}"
+
+
+def is_our_failure(error: Exception) -> bool:
+    """Whether it says nothing about the password."""
+    return not isinstance(error, AppError) or error.status >= _OURS
+
+
+def refuse_for(wait_s: float) -> None:
+    """Raises: TooManyRequests when there is anything to wait for."""
+    if wait_s > 0:
+        seconds = math.ceil(wait_s)
+        raise TooManyRequests(
+            f"too many attempts; try again in {seconds} s", retry_after_s=seconds, code="too_many_attempts"
+        )
 
 
 @dataclass(slots=True)
@@ -59,28 +90,23 @@ class Tries:
         self._failures: OrderedDict[tuple[str, str], _Failures] = OrderedDict()
 
     @contextmanager
-    def one(self, address: str, account: str, *, device: str | None = None) -> Generator[None]:
+    def one(
+        self, address: str, account: str, *, device: str | None = None, processes: int = 1
+    ) -> Generator[None]:
         """One try at `account`; leaving the block without an error is the right password, with a failure of
-        ours it is no try.
+        ours it is no try. `processes` that each count for themselves divide the windows.
 
         Raises: TooManyRequests.
         """
         now = self._clock()
-        site = f"site:{site_of(address)}"
-        who = site if device is None else f"device:{device}"
-        own = self._entry(who, account)
-        wait_s = max(_until_free(own, self._per_account, now), _growing_wait(own, now))
+        site = site_name(address)
+        own = self._entry(site if device is None else device_name(device), account)
+        wait_s = max(_until_free(own, shares(self._per_account, processes), now), _growing_wait(own, now))
         client = None
         if device is None:
             client = self._entry(site, "")
-            wait_s = max(wait_s, _until_free(client, self._per_client, now))
-        if wait_s > 0:
-            seconds = math.ceil(wait_s)
-            raise TooManyRequests(
-                f"too many attempts; try again in {seconds} s",
-                retry_after_s=seconds,
-                code="too_many_attempts",
-            )
+            wait_s = max(wait_s, _until_free(client, shares(self._per_client, processes), now))
+        refuse_for(wait_s)
         counted = [entry for entry in (own, client) if entry is not None]
         for entry in counted:
             entry.times.append(now)
@@ -88,7 +114,7 @@ class Tries:
         try:
             yield
         except Exception as error:
-            if not isinstance(error, AppError) or error.status >= _OURS:
+            if is_our_failure(error):
                 _take_back(counted, now)
                 own.in_a_row = max(0, own.in_a_row - 1)
             raise
@@ -113,7 +139,7 @@ def _take_back(counted: Sequence[_Failures], moment: float) -> None:
 def _until_free(entry: _Failures, windows: Sequence[TryWindow], now: float) -> float:
     """Seconds until another try fits all windows; forgets what lies before the longest."""
     longest = max(window.seconds for window in windows)
-    while entry.times and entry.times[0] <= now - max(longest, _FORGOTTEN_AFTER_S):
+    while entry.times and entry.times[0] <= now - max(longest, FORGOTTEN_AFTER_S):
         entry.times.popleft()
     waits = [0.0]
     for window in windows:

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from shared.adapters.uvicorn_http import install
 from shared.background import TaskTracker
+from shared.breaker import CircuitBreaker
 from shared.corking import Cork
 from shared.errors import AppError, Forbidden, TooManyRequests, Unauthenticated, Unavailable, render_for_path
 from shared.hotroutes import ClientGone
@@ -29,8 +30,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gateway_service.adapters.uvicorn_http import GuardedProtocol
 from gateway_service.connections.guard import ConnectionGuard
 from gateway_service.identity.ports import Authenticator, Identity
-from gateway_service.limits.ports import Decision, Limiter
-from gateway_service.proxy.breaker import Breakers, CircuitBreaker
+from gateway_service.limits.ports import Decision, Limiter, decided
+from gateway_service.proxy.breaker import Breakers
 from gateway_service.proxy.call import Call
 from gateway_service.proxy.client import believe_proxies, check_host
 from gateway_service.proxy.compression import compressing
@@ -245,6 +246,8 @@ class ProxyApp:
             raise too_large(size_max)
         identity = call.identity = self._remembered(headers) or await self._authenticate(scope, headers)
         decision = self._limiter.check(identity, route.route_class)
+        if not isinstance(decision, Decision):
+            decision = await decision
         if not decision.allowed:
             raise _too_many(decision, "you sent more requests than your limit allows")
         call.connection.take_body_slowly()
@@ -340,7 +343,7 @@ class ProxyApp:
             raise database_down() from None
         except (Unauthenticated, Forbidden):
             client = scope.get("client")
-            decision = self._limiter.count_failure(client[0] if client else "")
+            decision = await decided(self._limiter.count_failure(client[0] if client else ""))
             if not decision.allowed:
                 raise _too_many(decision, "too many failed credentials came from your address") from None
             raise

@@ -7,8 +7,7 @@ from shared.auth.guards import require
 from shared.auth.permissions import Permission
 from shared.auth.principal import Principal
 
-from gateway_service.limits.credentials import CredentialLimits, client_address
-from gateway_service.limits.tries import Tries
+from gateway_service.limits.credentials import CredentialLimits, CredentialTries, client_address
 from gateway_service.people.account import Account
 from gateway_service.people.schemas import User
 from gateway_service.sessions.cookies import known_device, set_device_cookie, set_refresh_cookie
@@ -75,7 +74,7 @@ def build_router(limits: CredentialLimits, settings: GatewaySettings) -> APIRout
         sessions: SessionsDep,
         device: DeviceDep,
     ) -> SignedIn:
-        with tries.one(
+        async with tries.one(
             client_address(request), form.email, device=known_device(request, form.email, settings)
         ):
             account = await accounts.sign_in(form)
@@ -85,7 +84,7 @@ def build_router(limits: CredentialLimits, settings: GatewaySettings) -> APIRout
     return router
 
 
-def _add_own_account(router: APIRouter, tries: Tries) -> None:
+def _add_own_account(router: APIRouter, tries: CredentialTries) -> None:
     @router.get("/me", summary="The caller and what they may do")
     async def me(principal: MeReader, accounts: AccountsDep) -> Me:
         user = User.of(await accounts.account(principal.actor_id))
@@ -109,6 +108,6 @@ def _add_own_account(router: APIRouter, tries: Tries) -> None:
         accounts: AccountsDep,
         sessions: SessionsDep,
     ) -> None:
-        with tries.one(client_address(request), str(principal.actor_id)):
+        async with tries.one(client_address(request), str(principal.actor_id)):
             await accounts.change_password(principal, form)
         await sessions.revoke_all(principal.actor_id, keep=principal.session_id, reason="password_changed")

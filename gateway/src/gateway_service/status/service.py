@@ -1,9 +1,10 @@
 """Asks every service how it is, and what it offers."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, cast
 
+from shared.adapters.redis import RedisClient
 from shared.clients.calls import ServiceCalls, parsed
 from shared.clock import monotonic_s
 from shared.db import Database
@@ -11,7 +12,7 @@ from shared.errors import Unavailable
 
 from gateway_service.status.document import merge
 from gateway_service.status.remembered import Remembered
-from gateway_service.status.schemas import InstallationStatus, ServiceStatus
+from gateway_service.status.schemas import DependencyStatus, InstallationStatus, ServiceStatus
 
 _STATUS_REMEMBERED_S = 2.0
 _DOCUMENT_REMEMBERED_S = 30.0
@@ -26,11 +27,13 @@ class InstalledServices:
         *,
         services: Mapping[str, ServiceCalls],
         database: Database,
+        redis: RedisClient | None = None,
         own_document: Callable[[], dict[str, Any]],
         version: str,
     ) -> None:
         self._services = dict(services)
         self._database = database
+        self._redis = redis
         self._own_document = own_document
         self._version = version
         self._status = Remembered(self._ask_all, for_s=_STATUS_REMEMBERED_S)
@@ -51,7 +54,13 @@ class InstalledServices:
             self._ask_database(), *(self._ask(calls) for calls in self._services.values())
         )
         services = {"gateway": gateway, **dict(zip(self._services, others, strict=True))}
-        return InstallationStatus(status=_overall(gateway, others), version=self._version, services=services)
+        dependencies = {} if self._redis is None else {"redis": _status_of(self._redis)}
+        return InstallationStatus(
+            status=_overall(gateway, [*others, *dependencies.values()]),
+            version=self._version,
+            services=services,
+            dependencies=dependencies,
+        )
 
     async def _ask_database(self) -> ServiceStatus:
         started_s = monotonic_s()
@@ -84,10 +93,16 @@ class InstalledServices:
         return cast("dict[str, Any]", document) if isinstance(document, dict) else None
 
 
-def _overall(gateway: ServiceStatus, others: list[ServiceStatus]) -> Literal["ok", "degraded", "down"]:
+def _overall(
+    gateway: ServiceStatus, others: Sequence[ServiceStatus | DependencyStatus]
+) -> Literal["ok", "degraded", "down"]:
     if gateway.status == "down":
         return "down"
-    return "ok" if all(service.status == "ok" for service in others) else "degraded"
+    return "ok" if all(each.status == "ok" for each in others) else "degraded"
+
+
+def _status_of(redis: RedisClient) -> DependencyStatus:
+    return DependencyStatus(status="down" if redis.is_away else "ok", last_success_at=redis.last_success_at)
 
 
 def _ms_since(started_s: float) -> float:

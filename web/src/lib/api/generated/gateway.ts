@@ -544,6 +544,22 @@ export interface components {
              */
             team_id: string;
         };
+        /**
+         * DependencyStatus
+         * @description Something the gateway can work without for a while.
+         */
+        DependencyStatus: {
+            /**
+             * Last Success At
+             * @description when it last answered; absent before that
+             */
+            last_success_at: string | null;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "ok" | "down";
+        };
         /** HTTPValidationError */
         HTTPValidationError: {
             /** Detail */
@@ -551,9 +567,16 @@ export interface components {
         };
         /**
          * InstallationStatus
-         * @description `degraded`: some service is down. `down`: the gateway itself cannot work.
+         * @description `degraded`: some service or dependency is down. `down`: the gateway itself cannot work.
          */
         InstallationStatus: {
+            /**
+             * Dependencies
+             * @description `redis`, where REDIS_URL is set
+             */
+            dependencies?: {
+                [key: string]: components["schemas"]["DependencyStatus"];
+            };
             /** Services */
             services: {
                 [key: string]: components["schemas"]["ServiceStatus"];

@@ -1,0 +1,76 @@
+"""The gateway processes that count together in one Redis, and how many they are: while it is away each admits
+its share.
+"""
+
+import hashlib
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+
+from shared.adapters.redis import RedisAway, RedisClient
+from shared.background import Periodic, TaskTracker
+from shared.ids import uuid7
+
+from gateway_service.limits.scripts import HEARTBEAT, LEAVE
+from gateway_service.settings import GatewaySettings
+
+_BEAT_S = 1.0
+_GONE_AFTER_S = 10
+_DRAIN_S = 2.0
+_KEY = "atrium:gateways"
+
+
+def shared_key(kind: str, *parts: str) -> str:
+    """The name of a count in Redis. Addresses and accounts are hashed: who lists keys reads no names."""
+    digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    return f"atrium:{kind}:{digest[:32]}"
+
+
+class Replicas:
+    """This process among them. `count` is the last that was known, this one included. `tasks` are what is
+    written to Redis after the answer.
+    """
+
+    def __init__(self, redis: RedisClient, *, expected: int = 1) -> None:
+        self.redis = redis
+        self.count = expected
+        self.tasks = TaskTracker()
+        self._id = str(uuid7())
+        self._heartbeat = redis.script(HEARTBEAT)
+        self._leave = redis.script(LEAVE)
+
+    @classmethod
+    def of(cls, settings: GatewaySettings) -> "Replicas | None":
+        """None without REDIS_URL: this process counts for itself."""
+        if settings.redis_url is None:
+            return None
+        redis = RedisClient(
+            settings.redis_url.get_secret_value(),
+            timeout_s=settings.redis_timeout_s,
+            meanwhile="each gateway process counts by itself and admits its share of each limit",
+        )
+        return cls(redis, expected=settings.gateway_processes)
+
+    async def beat(self) -> None:
+        """Say that this process is there, count the others, and find out whether Redis is back."""
+        with suppress(RedisAway):
+            found = await self.redis.ask_again(self._heartbeat, [_KEY], [self._id, _GONE_AFTER_S])
+            self.count = max(1, int(found))
+
+    async def leave(self) -> None:
+        """This process counts no more; what it uses is closed."""
+        await self.tasks.drain(_DRAIN_S)
+        with suppress(RedisAway):
+            await self.redis.run(self._leave, [_KEY], [self._id])
+        await self.redis.aclose()
+
+    @asynccontextmanager
+    async def present(self) -> AsyncGenerator[None]:
+        """This process is one of them while the block runs."""
+        await self.beat()
+        beats = Periodic("gateway processes", _BEAT_S, self.beat, first_after_s=_BEAT_S)
+        beats.start()
+        try:
+            yield
+        finally:
+            await beats.close()
+            await self.leave()

@@ -1,0 +1,187 @@
+"""Redis as a dependency: asked within a time, given up after failures, asked again, and never named with its
+password.
+"""
+
+import asyncio
+import logging
+import socket
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from redis_world import PASSWORD, RedisServer, running_redis
+from shared.adapters.redis import RedisAway, RedisClient, redis_only, redis_refusal
+
+ADD = "return redis.call('INCR', KEYS[1])"
+PATIENT_S = 10.0
+GOOD = (
+    "redis://localhost",
+    "redis://127.0.0.1:6379/0",
+    "redis://:p%40ss@redis:6379",
+    "rediss://user:secret@[::1]:6380/3?ssl_ca_certs=/etc/ca.pem",
+)
+BAD = (
+    "",
+    "localhost:6379",
+    "http://localhost:6379",
+    "redis://",
+    "redis://:secret-word@/0",
+    "redis://user:secret-word@host:port/0",
+    "redis://user:secret/word@host/0",
+    "redis://host/zero",
+    "redis://host:6379/0?socket_timeout=9",
+    "rediss://host/0?password=secret-word",
+    "unix:///run/redis.sock",
+)
+
+
+@asynccontextmanager
+async def client_of(url: str, *, timeout_s: float = PATIENT_S) -> AsyncIterator[RedisClient]:
+    client = RedisClient(url, timeout_s=timeout_s, meanwhile="nothing is counted")
+    try:
+        yield client
+    finally:
+        await client.aclose()
+
+
+@pytest.mark.parametrize("url", GOOD)
+def test_an_address_of_redis_is_taken_as_it_is(url: str) -> None:
+    assert redis_only(url) == url
+
+
+@pytest.mark.parametrize("url", BAD)
+def test_another_address_is_refused_without_being_shown(url: str) -> None:
+    with pytest.raises(ValueError, match="redis") as refused:
+        redis_only(url)
+    assert "secret" not in str(refused.value)
+
+
+async def test_a_script_runs_and_success_is_noted(redis_url: str) -> None:
+    async with client_of(redis_url) as client:
+        assert client.last_success_at is None
+        script = client.script(ADD)
+        assert [await client.run(script, ["n"], []) for _ in range(3)] == [1, 2, 3]
+        assert client.last_success_at is not None
+        assert not client.is_away
+
+
+async def test_more_calls_than_connections_wait_for_one(redis_server: RedisServer, redis_url: str) -> None:
+    async with client_of(redis_url) as client:
+        script = client.script(ADD)
+        found = await asyncio.gather(*(client.run(script, ["n"], []) for _ in range(500)))
+        with redis_server.client() as plain:
+            connected = len(plain.client_list())
+    assert sorted(found) == list(range(1, 501))
+    assert connected <= 33
+
+
+async def test_a_redis_that_died_is_away_until_an_answer_ends_that(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with running_redis(tmp_path) as server:
+        async with client_of(server.url) as client:
+            script = client.script(ADD)
+            await client.run(script, ["n"], [])
+            server.kill()
+            for _ in range(3):
+                with pytest.raises(RedisAway):
+                    await client.run(script, ["n"], [])
+            assert client.is_away
+            server.start()
+            with pytest.raises(RedisAway):
+                await client.run(script, ["n"], [])  # nothing is asked
+            assert await client.ask_again(script, ["n"], []) == 1
+            assert await client.run(script, ["n"], []) == 2
+    said = [record.getMessage() for record in caplog.records if record.name == "shared.adapters.redis"]
+    assert said == ["Redis is away: nothing is counted", "Redis answers again"]
+
+
+async def test_one_failure_is_no_outage(redis_server: RedisServer, redis_url: str) -> None:
+    async with client_of(redis_url) as client:
+        wrong, script = client.script("return redis.call('NOSUCH')"), client.script(ADD)
+        for _ in range(5):
+            with pytest.raises(RedisAway):
+                await client.run(wrong, ["n"], [])
+            await client.run(script, ["n"], [])
+        assert not client.is_away
+
+
+async def test_a_silent_redis_is_waited_for_no_longer_than_the_time_out(tmp_path: Path) -> None:
+    with running_redis(tmp_path) as server:
+        async with client_of(server.url, timeout_s=0.05) as client:
+            script = client.script(ADD)
+            with server.silent():
+                started_s = time.monotonic()
+                for _ in range(100):
+                    with pytest.raises(RedisAway):
+                        await client.run(script, ["n"], [])
+                waited_s = time.monotonic() - started_s
+                with pytest.raises(RedisAway):
+                    await client.ask_again(script, ["n"], [])
+    assert waited_s < 100 * 0.05  # each would have waited, had the first three not ended the asking
+
+
+async def test_what_was_cut_off_is_no_answer_to_the_next_question(tmp_path: Path) -> None:
+    with running_redis(tmp_path) as server:
+        async with client_of(server.url, timeout_s=0.2) as client:
+            script = client.script("return ARGV[1]")
+            await client.ask_again(script, [], ["warm"])
+            with server.silent(), pytest.raises(RedisAway):
+                await client.run(script, [], ["late"])
+            for number in range(20):
+                try:
+                    assert await client.run(script, [], [number]) == b"%d" % number
+                except RedisAway:
+                    await client.ask_again(script, [], [number])
+
+
+def test_a_good_redis_can_be_used(redis_url: str) -> None:
+    assert redis_refusal(redis_url, within_s=0) is None
+
+
+def test_the_reason_why_a_redis_cannot_be_used_names_it_without_its_password(redis_url: str) -> None:
+    with socket.socket() as unheard:
+        unheard.bind(("127.0.0.1", 0))
+        nobody = f"redis://:{PASSWORD}@127.0.0.1:{unheard.getsockname()[1]}/0"
+        refusals = {
+            "no Redis answers at 127.0.0.1": nobody,
+            "refuses the user or password": redis_url.replace(PASSWORD, "wrong-secret"),
+            "DB index is out of range": f"{redis_url}99",
+        }
+        for reason, url in refusals.items():
+            refusal = redis_refusal(url, within_s=0)
+            assert refusal is not None
+            assert reason in refusal
+            assert "secret" not in refusal
+            assert "\n" not in refusal
+
+
+def test_a_redis_that_is_just_starting_is_waited_for(tmp_path: Path) -> None:
+    with running_redis(tmp_path) as server:
+        server.kill()
+        assert redis_refusal(server.url, within_s=0) is not None
+        server.start_soon()
+        assert redis_refusal(server.url, within_s=60) is None
+
+
+async def test_nothing_that_is_logged_holds_the_password(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with running_redis(tmp_path) as server:
+        for url in (server.url, server.url.replace(PASSWORD, "wrong-secret-of-the-tests")):
+            async with client_of(url) as client:
+                script = client.script(ADD)
+                if url == server.url:
+                    await client.run(script, ["n"], [])
+                    server.kill()
+                for _ in range(4):
+                    with pytest.raises(RedisAway) as away:
+                        await client.run(script, ["n"], [])
+                    assert "secret" not in str(away.value)
+            server.kill()
+            server.start()
+    assert caplog.records
+    assert not [record for record in caplog.records if "secret" in str(vars(record))]

