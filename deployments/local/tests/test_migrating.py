@@ -1,9 +1,11 @@
 """`migrate`: what a container runs once, twice, by two at once, and what waits for it."""
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import asyncpg
@@ -14,6 +16,7 @@ from databases import PostgresForTests
 from shared.ids import uuid7
 from shared.migrations import newest_revision
 from shared.settings import environment
+from suite.ports import free_port
 
 ROOT = Path(__file__).parents[3]
 CHAT = service_named("chat-service")
@@ -76,6 +79,30 @@ async def test_two_at_once_make_a_server_ready_and_a_third_changes_nothing(varia
         version = await version_of(variables["DATABASE_ADMIN_URL"], service.schema)
         assert version == newest_revision(ROOT / service.name)
     assert run(variables, "--wait").returncode == 0
+
+
+async def test_a_server_that_is_not_up_yet_is_waited_for(
+    variables: dict[str, str], postgres: PostgresForTests
+) -> None:
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while data := await reader.read(65536):
+                writer.write(data)
+        writer.close()
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        up_reader, up_writer = await asyncio.open_connection("127.0.0.1", postgres.server.port)
+        await asyncio.gather(pump(reader, up_writer), pump(up_reader, writer))
+
+    port = free_port()
+    url = variables["DATABASE_ADMIN_URL"].replace(f":{postgres.server.port}/", f":{port}/")
+    process = await asyncio.create_subprocess_exec(
+        *MIGRATE, env={**variables, "DATABASE_ADMIN_URL": url}, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert (await process.stdout.readline()).startswith(b"waiting: the server of DATABASE_ADMIN_URL")
+    async with await asyncio.start_server(forward, "127.0.0.1", port):
+        assert await process.wait() == 0
 
 
 def test_a_missing_password_is_named(variables: dict[str, str]) -> None:

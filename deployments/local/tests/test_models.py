@@ -4,10 +4,13 @@ import struct
 from pathlib import Path
 
 import pytest
+from atrium_local.adapters.llama import ServerOptions
 from atrium_local.catalogue import MODELS, model_named
 from atrium_local.chat_template import adapt
 from atrium_local.errors import LocalError
 from atrium_local.gguf import read_metadata
+from atrium_local.model_server import ModelServerSettings, options_for
+from atrium_local.settings import DEFAULT_MODEL
 
 ROOT = Path(__file__).parent.parent
 
@@ -58,6 +61,17 @@ def test_tool_calls_are_asked_for_as_fenced_json() -> None:
 def test_a_template_without_tools_is_left_alone() -> None:
     template = "{{ messages }}"
     assert adapt(template) == template
+
+
+def test_a_file_named_as_a_model_of_the_catalogue_is_sampled_as_that_model(tmp_path: Path) -> None:
+    def options(name: str) -> ServerOptions:
+        path = tmp_path / f"{name}.gguf"
+        path.write_bytes(gguf({"general.architecture": "tiny"}))
+        return options_for(ModelServerSettings(model_path=path, model_host="0.0.0.0"), path)
+
+    assert options(DEFAULT_MODEL).sampling == model_named(DEFAULT_MODEL).sampling
+    assert options(DEFAULT_MODEL).host == "0.0.0.0"
+    assert options("mine").sampling is None
 
 
 def test_an_unknown_model_names_those_there_are() -> None:

@@ -17,13 +17,14 @@ from shared.migrations import newest_revision
 from shared.settings import environment
 from shared.sql_functions import function_files
 
-from atrium_local.adapters.sql import SqlError
-from atrium_local.addresses import RolePasswords, database_of, role_url
+from atrium_local.adapters.sql import ServerStarting, SqlError, admin_connection
+from atrium_local.addresses import RolePasswords, database_of, role_url, with_database
 from atrium_local.errors import LocalError, WrongSettingsError, exit_status
 from atrium_local.prepare import prepare_database
 from atrium_local.services import SERVICES, Service, service_named
 from atrium_local.settings import LocalSettings
 
+_SERVER_WAIT_MAX_S = 60  # containers start together
 _LOOK_S = 1.0
 _SAY_S = 5.0
 _NOT_YET = (SchemaMismatchError, Unavailable, SqlError, OSError)
@@ -48,6 +49,7 @@ def migrate(settings: LocalSettings) -> int:
         )
         for service in SERVICES
     }
+    asyncio.run(_server_answers(admin_url, time.monotonic() + _SERVER_WAIT_MAX_S))
     prepare_database(settings.clone_root, admin_url, passwords)
     print(f"The database {database_of(admin_url)} is ready: {len(SERVICES)} schemas.", flush=True)
     return 0
@@ -62,6 +64,17 @@ def wait(settings: LocalSettings, services: Collection[Service], *, wait_max_s: 
     urls = {service: _app_url(settings, service, alone=len(services) == 1) for service in services}
     asyncio.run(_wait(settings.clone_root, urls, time.monotonic() + wait_max_s))
     return 0
+
+
+async def _server_answers(admin_url: str, deadline: float) -> None:
+    """Return when the server takes connections, or too late; what is wrong then is said by who needs it."""
+    while time.monotonic() < deadline:
+        try:
+            async with admin_connection(with_database(admin_url, "postgres")):
+                return
+        except (OSError, ServerStarting) as error:
+            print(f"waiting: the server of DATABASE_ADMIN_URL does not answer yet ({error})", flush=True)
+            await asyncio.sleep(_SAY_S)
 
 
 async def _wait(root: Path, urls: Mapping[Service, str], deadline: float) -> None:

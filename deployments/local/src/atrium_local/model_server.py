@@ -10,11 +10,11 @@ import threading
 from functools import partial
 from pathlib import Path
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 from shared.ids import random_secret
 
 from atrium_local.adapters.llama import ServerOptions, start_server
-from atrium_local.catalogue import model_named
+from atrium_local.catalogue import MODELS, model_named
 from atrium_local.chat_template import adapt
 from atrium_local.errors import LocalError
 from atrium_local.gguf import control_tokens, read_metadata
@@ -30,6 +30,7 @@ class ModelServerSettings(LocalSettings):
 
     local_model_api_key: SecretStr | None = None
     local_model_status_path: Path | None = None
+    model_host: str = Field(default="127.0.0.1", description="address the built-in model server binds")
 
     @property
     def status_path(self) -> Path:
@@ -68,19 +69,15 @@ def options_for(settings: ModelServerSettings, model_path: Path) -> ServerOption
     return ServerOptions(
         model_path=model_path,
         model_id=settings.model_id,
+        host=settings.model_host,
         port=settings.model_port,
         api_key=key.get_secret_value() if key else random_secret(),
         context_tokens=min(settings.model_context_tokens, per_answer * settings.model_parallel),
         parallel=settings.model_parallel,
         threads=settings.model_threads,
         chat_template=adapt(template) if isinstance(template, str) else None,
-        sampling=None if _is_own(settings) else model_named(settings.atrium_model).sampling,
+        sampling=next((model.sampling for model in MODELS if model.id == settings.model_id), None),
     )
-
-
-def _is_own(settings: LocalSettings) -> bool:
-    """Whether the weights are the operator's and not of the catalogue."""
-    return settings.model_path is not None or settings.model_url is not None
 
 
 def serve(settings: ModelServerSettings) -> None:
@@ -102,7 +99,7 @@ def serve(settings: ModelServerSettings) -> None:
     server = start_server(options_for(settings, model_path))
     status.state = "ready"
     status.write(settings.status_path)
-    print(f"{model_id} answers on 127.0.0.1:{settings.model_port}", flush=True)
+    print(f"{model_id} answers on {settings.model_host}:{settings.model_port}", flush=True)
     stop.wait()
     del server
 

@@ -18,6 +18,7 @@ class ServerOptions:
 
     model_path: Path
     model_id: str
+    host: str
     port: int
     api_key: str
     context_tokens: int  # shared by the parallel answers
@@ -33,7 +34,7 @@ def start_server(options: ServerOptions) -> object:
     parameters = module.CommonParams()
     parameters.model.path = str(options.model_path)
     parameters.model_alias = {options.model_id}
-    parameters.hostnames = ["127.0.0.1"]
+    parameters.hostnames = [options.host]
     parameters.port = options.port
     parameters.n_parallel = options.parallel
     parameters.n_ctx = options.context_tokens

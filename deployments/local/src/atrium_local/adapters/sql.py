@@ -11,6 +11,7 @@ _CONNECT_TIMEOUT_S = 10
 _connect = cast("Any", asyncpg.connect)  # pyright: ignore[reportUnknownMemberType] - asyncpg ships no types
 SqlError = asyncpg.PostgresError
 DuplicateDatabase = asyncpg.DuplicateDatabaseError
+ServerStarting = asyncpg.CannotConnectNowError
 
 
 class AdminConnection:
