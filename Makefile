@@ -1,7 +1,8 @@
 # Everything is run through uv in one environment; `make` alone lists what there is.
 .DEFAULT_GOAL := help
 .PHONY: help install-uv sync-run run deps status restart stop logs reset token admin-password doctor web sync test test-gateway test-chat \
-	test-inference test-agent test-retrieval test-billing test-shared test-local test-manifests test-web test-platform test-slow check format generate k8s k8s-secrets bench
+	test-inference test-agent test-retrieval test-billing test-shared test-local test-manifests test-web test-platform test-slow test-compose check format generate k8s k8s-secrets \
+	images compose-env bench
 
 export PATH := $(CURDIR)/.uv/bin:$(PATH)
 # Where the shell forbids bytecode beside the sources, it is kept in the cache: without any, each of the many processes that a
@@ -120,6 +121,16 @@ k8s-secrets: sync ## write 05-secrets.yaml with new secrets into kubernetes/, wh
 
 k8s: sync ## write the Kubernetes files for images of a registry (REGISTRY=registry.example.com/atrium TO=folder)
 	@$(UV) run --no-sync python -m atrium_manifests kubernetes $(if $(REGISTRY),--registry $(REGISTRY)) $(or $(TO),.atrium/kubernetes)
+
+images: sync ## build the container images and write what each is made of (REGISTRY= TAG= NAMES="gateway chat-service" DOCKER=podman)
+	@$(UV) run --no-sync python tools/images.py $(if $(REGISTRY),--registry $(REGISTRY)) $(if $(TAG),--tag $(TAG)) $(if $(DOCKER),--docker $(DOCKER)) $(NAMES)
+
+compose-env: sync-run ## write the secrets of Docker Compose into deployments/.env; what is there stays
+	@$(LOCAL) secrets --file deployments/.env
+	@echo "next: cd deployments && docker compose up -d"
+
+test-compose: sync ## bring deployments/docker-compose.yml up in a project of its own and use it (needs Docker and the images)
+	@$(UV) run --no-sync python tools/try_compose.py
 
 generate: sync ## write every derived file: OpenAPI, settings page, requirements, web types, Kubernetes
 	@$(UV) run --no-sync python tools/generate.py

@@ -16,6 +16,7 @@ from typing import Any
 from atrium_local.model_server import ModelServerSettings
 from atrium_local.passing import SUPERVISOR
 from atrium_local.services import SERVICES, Service
+from atrium_manifests.compose import compose_text, prometheus_text
 from atrium_manifests.external_secrets import external_secrets
 from atrium_manifests.kubernetes import HEADING, kubernetes_files
 from atrium_manifests.objects import Images
@@ -45,6 +46,8 @@ def derived_files() -> Iterator[tuple[Path, Callable[[], str]]]:
         yield ROOT / service.name / "requirements.txt", lambda service=service: requirements_text(service)
     yield ROOT / "docs" / "settings.md", lambda: render_page(settings_classes())
     yield ROOT / "deployments" / "local" / "src" / "atrium_local" / "variables.json", variables_text
+    yield ROOT / "deployments" / "docker-compose.yml", compose_text
+    yield ROOT / "deployments" / "observability" / "prometheus.yml", prometheus_text
     yield ROOT / ".env.example", lambda: render_example(settings_classes())
     for name, text in kubernetes_files(Images(VERSION)).items():
         yield ROOT / "kubernetes" / name, lambda text=text: text

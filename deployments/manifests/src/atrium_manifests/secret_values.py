@@ -47,10 +47,11 @@ def _value(container: str, variable: str, named: Mapping[str, str]) -> str:
         service = service_named(container)
         password = named[service.app_password_variable]
         return role_url(_admin_url(named), DATABASE, role=service.app_role, password=password)
-    return named[_secret_name(container, variable)]
+    return named[secret_name(container, variable)]
 
 
-def _secret_name(container: str, variable: str) -> str:
+def secret_name(container: str, variable: str) -> str:
+    """The name by which `container_secrets` knows the value of a container's variable."""
     if variable == "SERVICE_SIGNING_KEY":
         return service_named(container).signing_key_variable
     return _OF_ONE_VALUE.get((container, variable), variable)
@@ -64,7 +65,7 @@ def _admin_url(named: Mapping[str, str]) -> str:
 def _known(present: Values) -> dict[str, str]:
     """The secrets by their own names, as far as `present` holds them."""
     return {
-        _secret_name(container, variable): value
+        secret_name(container, variable): value
         for container, values in present.items()
         for variable, value in values.items()
         if not variable.startswith("DATABASE_")
