@@ -8,16 +8,21 @@ from atrium_local import services
 from atrium_local.passing import SUPERVISOR
 from atrium_local.services import SERVICES, Service
 from atrium_manifests.containers import CONTAINERS, MIGRATE, MODEL_SERVER, container_named
+from atrium_manifests.secret_values import secret_values
 from atrium_manifests.settings_classes import settings_class
 from atrium_manifests.shapes import Container
 from atrium_manifests.stores import POSTGRES
 from cluster_objects import ROOT
-from identities import KeyRing
 from shared.arrows import ARROWS
 from shared.settings import load_settings
 
 READ_BY = json.loads(Path(services.__file__).with_name("variables.json").read_text())
 OURS = [container for container in CONTAINERS if container.settings is not None]
+
+
+@pytest.fixture(scope="module")
+def secrets() -> dict[str, dict[str, str]]:
+    return secret_values({})
 
 
 def given(container: Container) -> set[str]:
@@ -47,15 +52,16 @@ def test_each_setting_that_must_be_given_is_given(service: Service) -> None:
 
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
 def test_the_settings_load_and_are_taken(
-    service: Service, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    service: Service,
+    secrets: dict[str, dict[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     container = container_named(service.name)
-    secrets = dict.fromkeys((*container.secrets, *container.optional_secrets), "s" * 40)
-    keys = KeyRing().environment(service.name, database_url="postgresql://nobody@127.0.0.1:9/none")
-    environment = secrets | keys | dict(container.config) | {"ATRIUM_HOME": str(tmp_path)}
-    for name, value in environment.items():
+    optional = dict.fromkeys(container.optional_secrets, "s" * 40)
+    told = {**container.config, **secrets[service.name], **optional, "ATRIUM_HOME": str(tmp_path)}
+    for name, value in told.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setenv("OPENAI_API_KEYS", "one")
     settings = load_settings(settings_class(service))
     assert settings.env == "prod"
     assert settings.port == service.port == container.port()

@@ -91,7 +91,7 @@ def test_the_dev_overlay_runs_one_of_each_and_opens_no_address() -> None:
 @needs_kubectl
 def test_in_production_no_store_runs_and_none_is_reached_here() -> None:
     names = {name_of(each) for each in built("production")}
-    assert not [name for name in names if re.search(r"\b(postgres|qdrant|objects)\b", name)]
+    assert not [name for name in names if re.search(r"\b(postgres|redis|qdrant|objects)\b", name)]
     assert "stores-elsewhere" in names
     retrieval = next(
         each for each in of_kind(built("production"), "ConfigMap") if name_of(each) == "retrieval-service"

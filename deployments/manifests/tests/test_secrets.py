@@ -9,12 +9,10 @@ import yaml
 from atrium_local.addresses import role_url
 from atrium_local.services import SERVICES
 from atrium_manifests.__main__ import read_secrets, write_secrets
-from atrium_manifests.containers import CONTAINERS, MIGRATE, container_named
+from atrium_manifests.containers import CONTAINERS, MIGRATE
 from atrium_manifests.kubernetes import SECRETS_FILE
-from atrium_manifests.settings_classes import settings_class
 from shared.arrows import ARROWS
 from shared.auth.tokens import ServiceTokens, TokenVerifier
-from shared.settings import load_settings
 
 Values = dict[str, dict[str, str]]
 
@@ -53,15 +51,6 @@ def test_two_installations_share_no_secret(tmp_path: Path, written: Values) -> N
     assert not flat(written) & flat(other)
 
 
-def test_the_services_take_them(written: Values, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for service in SERVICES:
-        with monkeypatch.context() as patch:
-            config = {**container_named(service.name).config, "ATRIUM_HOME": str(tmp_path)}
-            for name, value in {**config, **written[service.name]}.items():
-                patch.setenv(name, value)
-            load_settings(settings_class(service))
-
-
 def test_the_migration_makes_the_roles_that_the_services_sign_in_as(written: Values) -> None:
     admin = written[MIGRATE.name]["DATABASE_ADMIN_URL"]
     assert written["postgres"]["POSTGRES_PASSWORD"] in admin
@@ -86,6 +75,7 @@ def test_what_two_containers_share_is_the_same(written: Values) -> None:
     assert retrieval["QDRANT_API_KEY"] == written["qdrant"]["QDRANT__SERVICE__API_KEY"]
     assert retrieval["S3_ACCESS_KEY_ID"] == written["objects"]["AWS_ACCESS_KEY_ID"]
     assert retrieval["S3_SECRET_ACCESS_KEY"] == written["objects"]["AWS_SECRET_ACCESS_KEY"]
+    assert written["redis"]["REDIS_PASSWORD"] in written["gateway"]["REDIS_URL"]
     key = written["inference-service"]["LOCAL_MODEL_API_KEY"]
     assert key == written["model-server"]["LOCAL_MODEL_API_KEY"]
 

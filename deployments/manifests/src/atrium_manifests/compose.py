@@ -11,7 +11,7 @@ from shared.operations import VERSION
 
 from atrium_manifests.containers import CONTAINERS, container_named
 from atrium_manifests.objects import dump
-from atrium_manifests.secret_values import secret_name
+from atrium_manifests.secret_values import redis_url, secret_name
 from atrium_manifests.shapes import Container, Folder, ProcessCheck
 from atrium_manifests.stores import DATABASE, POSTGRES, QDRANT
 
@@ -110,12 +110,17 @@ def _image(container: Container) -> dict[str, Any]:
 def _command(container: Container) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     if container.command:
-        fields["command" if container.ours else "entrypoint"] = list(container.command)
+        fields["command" if container.ours else "entrypoint"] = _literal(container.command)
     if container.arguments:
-        fields["command"] = list(container.arguments)
+        fields["command"] = _literal(container.arguments)
     if container.folder:
         fields["working_dir"] = container.folder
     return fields
+
+
+def _literal(words: tuple[str, ...]) -> list[str]:
+    """As they are: Compose takes `$` for a variable of its own."""
+    return [word.replace("$", "$$") for word in words]
 
 
 def _environment(container: Container) -> dict[str, str]:
@@ -136,6 +141,8 @@ def _secret(container: Container, name: str) -> str:
     if name == "DATABASE_URL":
         service = next(service for service in SERVICES if service.name == container.name)
         return _database_url(service.app_role, service.app_password_variable)
+    if name == "REDIS_URL":
+        return redis_url(_required("REDIS_PASSWORD"))
     return _required(secret_name(container.name, name))
 
 
@@ -162,7 +169,7 @@ def _condition(store: Container) -> str:
 
 def _health(container: Container, check: ProcessCheck) -> dict[str, Any]:
     return {
-        "test": ["CMD", *(check.command or _http_probe(container, check))],
+        "test": ["CMD", *_literal(check.command or _http_probe(container, check))],
         "interval": "10s",
         "timeout": "5s",
         "retries": 3,

@@ -16,7 +16,7 @@ from shared.arrows import ARROWS
 
 from atrium_manifests.settings_classes import settings_class
 from atrium_manifests.shapes import Container, Folder, Port, ProcessCheck, Resources
-from atrium_manifests.stores import OBJECTS, POSTGRES, QDRANT, STORES
+from atrium_manifests.stores import OBJECTS, POSTGRES, QDRANT, REDIS, STORES
 
 # Where an image has what is not Python; the images are built by the same names.
 CODE = "/app"  # the clone: a service runs in its folder there
@@ -104,9 +104,8 @@ _SERVICES = (
         drain_s=120,
         ports=(Port(METRICS_PORT_NAME, METRICS_PORT),),
         config={"METRICS_PORT": str(METRICS_PORT), "WEB_BUILD_DIR": WEB},
-        secrets=("USER_SIGNING_KEY", "SETUP_TOKEN"),
-        replicas=1,  # limits are counted in one process
-        replicas_max=1,
+        secrets=("USER_SIGNING_KEY", "SETUP_TOKEN", "REDIS_URL"),
+        stores=(REDIS.name,),
     ),
     _service(
         service_named("inference-service"),
@@ -173,7 +172,12 @@ MODEL_SERVER = Container(
     alive=ProcessCheck(MODEL_SERVER_PORT, "/health"),
     ready=ProcessCheck(MODEL_SERVER_PORT, "/health"),
     start_max_s=3600,
-    config={"ATRIUM_HOME": HOME, "XDG_CACHE_HOME": f"{HOME}/cache", "MODEL_PORT": str(MODEL_SERVER_PORT)},
+    config={
+        "ATRIUM_HOME": HOME,
+        "XDG_CACHE_HOME": f"{HOME}/cache",
+        "MODEL_HOST": "0.0.0.0",
+        "MODEL_PORT": str(MODEL_SERVER_PORT),
+    },
     secrets=("LOCAL_MODEL_API_KEY",),
     resources=Resources("1", "1Gi", "2Gi"),
     folders=(Folder(HOME, "3Gi", lasting=True), Folder("/tmp", "256Mi")),

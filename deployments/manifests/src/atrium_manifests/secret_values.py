@@ -7,7 +7,7 @@ from atrium_local.container_secrets import container_secrets
 from atrium_local.services import service_named
 
 from atrium_manifests.containers import CONTAINERS
-from atrium_manifests.stores import DATABASE, POSTGRES
+from atrium_manifests.stores import DATABASE, POSTGRES, REDIS
 
 Values = Mapping[str, Mapping[str, str]]
 """By container, then by variable."""
@@ -47,6 +47,8 @@ def _value(container: str, variable: str, named: Mapping[str, str]) -> str:
         service = service_named(container)
         password = named[service.app_password_variable]
         return role_url(_admin_url(named), DATABASE, role=service.app_role, password=password)
+    if variable == "REDIS_URL":
+        return redis_url(named["REDIS_PASSWORD"])
     return named[secret_name(container, variable)]
 
 
@@ -55,6 +57,11 @@ def secret_name(container: str, variable: str) -> str:
     if variable == "SERVICE_SIGNING_KEY":
         return service_named(container).signing_key_variable
     return _OF_ONE_VALUE.get((container, variable), variable)
+
+
+def redis_url(password: str) -> str:
+    """The address of the Redis of the table."""
+    return f"redis://:{password}@{REDIS.name}:{REDIS.port('redis')}/0"
 
 
 def _admin_url(named: Mapping[str, str]) -> str:
@@ -68,5 +75,5 @@ def _known(present: Values) -> dict[str, str]:
         secret_name(container, variable): value
         for container, values in present.items()
         for variable, value in values.items()
-        if not variable.startswith("DATABASE_")
+        if not variable.endswith("_URL")  # made of the others
     }

@@ -6,10 +6,14 @@ The versions are those of the programs and clients that the tests run with.
 from atrium_manifests.shapes import Container, Folder, Port, ProcessCheck, Resources
 
 POSTGRES_IMAGE = "docker.io/pgvector/pgvector:0.8.1-pg18"  # PostgreSQL 18 with the extension `vector`
+REDIS_IMAGE = "docker.io/valkey/valkey:9.1-alpine"
 QDRANT_IMAGE = "docker.io/qdrant/qdrant:v1.20.0-unprivileged"
 OBJECTS_IMAGE = "docker.io/chrislusf/seaweedfs:4.48"
 
 DATABASE = "atrium"
+# Full, it refuses what is new, and a gateway counts by itself: a count that is thrown away would admit more.
+_REDIS_OPTIONS = "--save '' --appendonly no --maxmemory 192mb --maxmemory-policy noeviction"
+_REDIS_CHECK = ("sh", "-c", 'REDISCLI_AUTH="$REDIS_PASSWORD" valkey-cli ping | grep -q PONG')
 
 POSTGRES = Container(
     name="postgres",
@@ -30,6 +34,22 @@ POSTGRES = Container(
     ),
     owns=True,
     drain_s=30,
+)
+
+REDIS = Container(
+    name="redis",
+    image=REDIS_IMAGE,
+    purpose="limits that several gateways count together; nothing in it is kept",
+    command=("sh", "-c", f'exec valkey-server --requirepass "$REDIS_PASSWORD" {_REDIS_OPTIONS}'),
+    folder="/data",
+    user=999,
+    ports=(Port("redis", 6379),),
+    secrets=("REDIS_PASSWORD",),
+    alive=ProcessCheck(command=_REDIS_CHECK),
+    ready=ProcessCheck(command=_REDIS_CHECK),
+    resources=Resources("100m", "64Mi", "256Mi"),
+    folders=(Folder("/data", "64Mi"),),
+    drain_s=5,
 )
 
 QDRANT = Container(
@@ -76,4 +96,4 @@ OBJECTS = Container(
     drain_s=10,
 )
 
-STORES = (POSTGRES, QDRANT, OBJECTS)
+STORES = (POSTGRES, REDIS, QDRANT, OBJECTS)
