@@ -161,7 +161,7 @@ class GatewaySettings(ServiceSettings):
         ge=1,
         le=64,
         validation_alias=AliasChoices("GATEWAY_PROCESSES", "WEB_CONCURRENCY", "gateway_processes"),
-        description="gateway processes that count limits together; more than one needs REDIS_URL",
+        description="gateway processes that `make run` starts; more than one needs REDIS_URL",
     )
     redis_url: SecretStr | None = Field(
         default=None,

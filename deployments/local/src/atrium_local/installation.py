@@ -172,8 +172,15 @@ class Installation:
         variable = "PORT" if service is GATEWAY else service.port_variable
         return Listener.open(service.name, host, self.settings.port_of(service), variable=variable)
 
-    def service_spec(self, service: Service, listener: Listener) -> Spec:
-        """How a service is run: uvicorn, as a developer runs it, on sockets that outlive its process."""
+    def service_specs(self, service: Service, listener: Listener) -> list[Spec]:
+        """How each process of a service is run; all share its sockets."""
+        count = self.settings.gateway_processes if service is GATEWAY else 1
+        first = self._service_spec(service, service.name, listener)
+        numbered = (f"{service.name}-{number}" for number in range(2, count + 1))
+        return [first, *(self._service_spec(service, name, listener.sibling()) for name in numbered)]
+
+    def _service_spec(self, service: Service, name: str, listener: Listener) -> Spec:
+        """uvicorn, as a developer runs it, on sockets that outlive its process."""
         called = self.called if service is GATEWAY else None
 
         async def ready(life: Life) -> bool:
@@ -189,11 +196,11 @@ class Installation:
             )
 
         return Spec(
-            name=service.name,
+            name=name,
             command=[sys.executable, "-m", "atrium_local.serve", "--drain", str(_DRAIN_S)],
             environment=partial(self.environments.for_service, service),
             cwd=self.settings.clone_root / service.name,
-            log_path=self.home.logs / f"{service.name}.log",
+            log_path=self.home.logs / f"{name}.log",
             port=self.settings.port_of(service),
             ready=ready,
             health=health,

@@ -21,13 +21,18 @@ _LEAVE_MAX_S = 2.0
 _MISSING_FAMILY = {errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL}
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Listener:
     """The open sockets of one service; `open` one before its first process starts."""
 
     name: str
     sockets: Sequence[socket.socket]
     _standing_in: list[asyncio.Server] = field(default_factory=list["asyncio.Server"])
+    _all: list["Listener"] = field(default_factory=list["Listener"])
+    _is_served: bool = False
+
+    def __post_init__(self) -> None:
+        self._all.append(self)
 
     @classmethod
     def open(cls, name: str, host: str, port: int, *, variable: str) -> "Listener":
@@ -58,18 +63,32 @@ class Listener:
         """What a process inherits."""
         return [listening.fileno() for listening in self.sockets]
 
+    def sibling(self) -> "Listener":
+        """The same sockets, for another process of the service that serves beside the first. None stands in
+        while one of them serves.
+        """
+        return Listener(self.name, self.sockets, _all=self._all)
+
     async def stand_in(self) -> None:
         """Answer 503 to everybody until `hand_back`."""
-        if self._standing_in:
+        self._is_served = False
+        if self._standing_in or any(each._is_served for each in self._all):
             return
         loop = asyncio.get_running_loop()
         for listening in self.sockets:
             self._standing_in.append(
                 await loop.create_server(lambda: _StandIn(self.name), sock=listening.dup(), backlog=_BACKLOG)
             )
+        if any(each._is_served for each in self._all):
+            self._stand_aside()
 
     def hand_back(self) -> None:
         """Leave those who connect to the process, or to the queue until there is one."""
+        self._is_served = True
+        for each in self._all:
+            each._stand_aside()
+
+    def _stand_aside(self) -> None:
         for server in self._standing_in:
             server.close()
         self._standing_in.clear()

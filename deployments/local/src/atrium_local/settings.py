@@ -50,6 +50,13 @@ class LocalSettings(BaseSettings):
         le=65535,
         description="port the gateway binds",
     )
+    gateway_processes: int = Field(
+        default=1,
+        validation_alias=AliasChoices("GATEWAY_PROCESSES", "WEB_CONCURRENCY", "gateway_processes"),
+        ge=1,
+        le=64,
+        description="processes of the gateway; more than one needs REDIS_URL",
+    )
     public_url: str | None = Field(
         default=None,
         validation_alias=AliasChoices("PUBLIC_URL", "WEBUI_URL", "public_url"),

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import signal
 import sys
 import time
@@ -95,8 +96,8 @@ class Supervisor:
 
     async def _restart(self, request: requests.Request) -> None:
         """Put a new process in place of a running one, and tell whoever asked how that went."""
-        process, began = self._processes.get(request.restart), time.monotonic()
-        if process is None:
+        processes, began = self._processes_of(request.restart), time.monotonic()
+        if not processes:
             known = (
                 f"there are {', '.join(self._processes)}"
                 if self._phase == "up"
@@ -105,14 +106,20 @@ class Supervisor:
             answer = requests.Answer(ok=False, text=f"There is no process {request.restart}: {known}.")
         else:
             try:
-                await process.replace("was restarted on request")
+                for process in processes:
+                    await process.replace("was restarted on request")
+                now = "is a new process" if len(processes) == 1 else f"is {len(processes)} new processes"
                 answer = requests.Answer(
-                    ok=True,
-                    text=f"{request.restart} is a new process after {time.monotonic() - began:.1f} s.",
+                    ok=True, text=f"{request.restart} {now} after {time.monotonic() - began:.1f} s."
                 )
             except LocalError as error:
                 answer = requests.Answer(ok=False, text=str(error))
         request.answer(answer)
+
+    def _processes_of(self, name: str) -> list[Supervised]:
+        """The one of this name, then those that serve beside it: `gateway`, `gateway-2`..."""
+        named = re.compile(rf"{re.escape(name)}(-\d+)?")
+        return [process for each, process in self._processes.items() if named.fullmatch(each)]
 
     # Starting
 
@@ -186,10 +193,15 @@ class Supervisor:
 
     async def _start_services(self, build: asyncio.Task[None]) -> None:
         services = self._installation.started_services()
-        started = [self._supervise(self._spec_of(service)) for service in services if service is not GATEWAY]
+        started = [
+            self._supervise(spec)
+            for service in services
+            if service is not GATEWAY
+            for spec in self._specs_of(service)
+        ]
         await build  # the gateway reads the page when it starts
         if GATEWAY in services:
-            started.append(self._supervise(self._spec_of(GATEWAY)))
+            started += [self._supervise(spec) for spec in self._specs_of(GATEWAY)]
         waiting = {asyncio.create_task(process.wait_ready(_SERVICE_START_S)) for process in started}
         try:
             while waiting:
@@ -207,8 +219,8 @@ class Supervisor:
                     f"{process.spec.log_path})"
                 )
 
-    def _spec_of(self, service: Service) -> Spec:
-        return self._installation.service_spec(service, self._listeners[service])
+    def _specs_of(self, service: Service) -> list[Spec]:
+        return self._installation.service_specs(service, self._listeners[service])
 
     async def _build_web(self) -> None:
         web = WebClient(
@@ -330,12 +342,10 @@ class Supervisor:
         self._phase = "stopping"
         self._write_state()
         await asyncio.gather(*(process.kill_if_frozen() for process in self._processes.values()))
+        rest = [process for name, process in self._processes.items() if name != POSTGRES]
         for name in _PROCESS_ORDER:
-            if name in self._processes:
-                await self._processes[name].stop()
-        rest = [
-            process for name, process in self._processes.items() if name not in (*_PROCESS_ORDER, POSTGRES)
-        ]
+            await asyncio.gather(*(process.stop() for process in self._processes_of(name)))
+            rest = [process for process in rest if process not in self._processes_of(name)]
         await asyncio.gather(*(process.stop() for process in rest))
         if POSTGRES in self._processes:
             await self._processes[POSTGRES].stop()
