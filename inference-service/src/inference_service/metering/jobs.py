@@ -43,8 +43,8 @@ class Checkpointer:
         for start in range(0, len(ids), HOLDS_PER_CHECKPOINT_MAX):
             await self._renew(
                 {
-                    request_id: holds[request_id]
-                    for request_id in ids[start : start + HOLDS_PER_CHECKPOINT_MAX]
+                    dispatch_id: holds[dispatch_id]
+                    for dispatch_id in ids[start : start + HOLDS_PER_CHECKPOINT_MAX]
                 }
             )
 
@@ -55,14 +55,16 @@ class Checkpointer:
             log.warning("checkpoint failed", extra={"holds": len(holds), "detail": error.detail})
             return
         lost = [
-            request_id for request_id in map(UUID, answer.get("lost", ())) if request_id in self._meter.live
+            dispatch_id
+            for dispatch_id in map(UUID, answer.get("lost", ()))
+            if dispatch_id in self._meter.live
         ]
         if lost:
             # Their streams go on: the late settlement is capped at what was held, the rest is the house's
             # loss.
             log.warning(
                 "holds expired under live dispatches",
-                extra={"dispatch_ids": [str(request_id) for request_id in lost]},
+                extra={"dispatch_ids": [str(dispatch_id) for dispatch_id in lost]},
             )
 
 
@@ -77,7 +79,7 @@ class Delivery:
         self._refusals = refusals
         self._send: Mapping[Action, Callable[[UUID, dict[str, Any]], Awaitable[object]]] = {
             "settle": billing.settle,
-            "release": lambda request_id, body: billing.release(request_id, reason=body["reason"]),
+            "release": lambda dispatch_id, body: billing.release(dispatch_id, reason=body["reason"]),
         }
 
     async def run(self) -> None:
@@ -95,23 +97,23 @@ class Delivery:
 
     async def _deliver(self, entry: Pending) -> None:
         try:
-            await self._send[entry.action](entry.request_id, orjson.loads(entry.body))
+            await self._send[entry.action](entry.dispatch_id, orjson.loads(entry.body))
         except BillingUnavailable:
             pause_s = min(_PAUSE_FIRST_S * 2 ** min(entry.attempts - 1, 16), _PAUSE_MAX_S)
-            await self._queue.later(entry.request_id, timedelta(seconds=pause_s))
+            await self._queue.later(entry.dispatch_id, timedelta(seconds=pause_s))
         except NotFound as error:
             await self._unknown(entry, error)
         except AppError as error:
             await self._refused(entry, error)
         else:
-            await self._queue.done(entry.request_id)
+            await self._queue.done(entry.dispatch_id)
 
     async def _unknown(self, entry: Pending, error: NotFound) -> None:
         """Nothing to release is as good as released; a settlement without a hold is an operator's
         business.
         """
         if entry.action == "release":
-            await self._queue.done(entry.request_id)
+            await self._queue.done(entry.dispatch_id)
         else:
             await self._refused(entry, error)
 
@@ -121,6 +123,6 @@ class Delivery:
         reason = error.operator_detail or error.detail
         log.error(
             "billing refuses a queued settlement",
-            extra={"dispatch_id": str(entry.request_id), "detail": reason, "code": error.code},
+            extra={"dispatch_id": str(entry.dispatch_id), "detail": reason, "code": error.code},
         )
-        await self._queue.refuse(entry.request_id, reason)
+        await self._queue.refuse(entry.dispatch_id, reason)

@@ -231,38 +231,38 @@ class Meter:
         await self._release(dispatch.id, reason)
 
     async def _reserve_once(
-        self, principal: Principal, bound: Bound, traceparent: bytes | None, request_id: UUID
+        self, principal: Principal, bound: Bound, traceparent: bytes | None, dispatch_id: UUID
     ) -> dict[str, Any]:
         try:
             return await self._billing.reserve(
-                _reservation(request_id, principal, bound), traceparent=traceparent
+                _reservation(dispatch_id, principal, bound), traceparent=traceparent
             )
         except asyncio.CancelledError:
-            await self._release(request_id, "cancelled while reserving", may_come_yet=True)
+            await self._release(dispatch_id, "cancelled while reserving", may_come_yet=True)
             raise
         except BillingUnavailable:
             # The hold may exist although its answer was lost; unused, it must not be charged when it expires.
             self._tasks.spawn(
-                self._release(request_id, "reservation not answered", may_come_yet=True),
+                self._release(dispatch_id, "reservation not answered", may_come_yet=True),
                 "release of an unanswered reservation",
             )
             raise
 
-    async def _release(self, request_id: UUID, reason: str, *, may_come_yet: bool = False) -> None:
+    async def _release(self, dispatch_id: UUID, reason: str, *, may_come_yet: bool = False) -> None:
         """`may_come_yet`: the reserve may still be on its way, on another connection than the release."""
         try:
-            await self._billing.release(request_id, reason=reason[:_REASON_CHARS_MAX])
+            await self._billing.release(dispatch_id, reason=reason[:_REASON_CHARS_MAX])
         except NotFound:
             if may_come_yet:
-                self._tasks.spawn(self._release_later(request_id, reason), "release once more")
+                self._tasks.spawn(self._release_later(dispatch_id, reason), "release once more")
         except AppError:
             await self._enqueue(
-                Pending(request_id, "release", orjson.dumps({"reason": reason[:_REASON_CHARS_MAX]}).decode())
+                Pending(dispatch_id, "release", orjson.dumps({"reason": reason[:_REASON_CHARS_MAX]}).decode())
             )
 
-    async def _release_later(self, request_id: UUID, reason: str) -> None:
+    async def _release_later(self, dispatch_id: UUID, reason: str) -> None:
         await asyncio.sleep(_OVERTAKEN_S)
-        await self._release(request_id, reason)
+        await self._release(dispatch_id, reason)
 
     async def _enqueue(self, entry: Pending) -> None:
         try:
@@ -271,14 +271,16 @@ class Meter:
             # Both stores are away. Kept in memory and written as soon as one is back; the hold's checkpoint
             # covers a crash.
             log.exception(
-                "settlement kept in memory only", exc_info=error, extra={"dispatch_id": str(entry.request_id)}
+                "settlement kept in memory only",
+                exc_info=error,
+                extra={"dispatch_id": str(entry.dispatch_id)},
             )
             self.unwritten.append(entry)
 
 
-def _reservation(request_id: UUID, principal: Principal, bound: Bound) -> Mapping[str, Any]:
+def _reservation(dispatch_id: UUID, principal: Principal, bound: Bound) -> Mapping[str, Any]:
     return {
-        "request_id": request_id,
+        "request_id": dispatch_id,
         "principal": {
             "user_id": principal.user_id,
             "organisation_id": principal.organisation_id,

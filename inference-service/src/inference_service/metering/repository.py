@@ -1,5 +1,5 @@
 """The queue of settlements in Postgres: claimed with a lease, so that several processes never deliver one row
-at once.
+at once. Its column `request_id` holds the dispatch.
 """
 
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ _COUNT = "SELECT count(*) FROM pending_settlement WHERE refused IS NULL"
 class Pending:
     """One call that billing still has to take; `body` is its JSON."""
 
-    request_id: UUID
+    dispatch_id: UUID
     action: Action
     body: str
     attempts: int = 0
@@ -49,22 +49,22 @@ class SettlementQueue:
         self._pool = pool
 
     async def enqueue(self, entry: Pending) -> None:
-        await self._pool.execute(_ENQUEUE, entry.request_id, entry.action, entry.body)
+        await self._pool.execute(_ENQUEUE, entry.dispatch_id, entry.action, entry.body)
 
     async def claim(self, *, rows_max: int, lease: timedelta) -> list[Pending]:
         """Rows that are due, nobody else's for `lease`."""
         rows = await self._pool.fetch(_CLAIM, rows_max, lease)
         return [Pending(row["request_id"], row["action"], row["body"], row["attempts"]) for row in rows]
 
-    async def done(self, request_id: UUID) -> None:
-        await self._pool.execute(_DONE, request_id)
+    async def done(self, dispatch_id: UUID) -> None:
+        await self._pool.execute(_DONE, dispatch_id)
 
-    async def later(self, request_id: UUID, pause: timedelta) -> None:
-        await self._pool.execute(_LATER, request_id, pause)
+    async def later(self, dispatch_id: UUID, pause: timedelta) -> None:
+        await self._pool.execute(_LATER, dispatch_id, pause)
 
-    async def refuse(self, request_id: UUID, reason: str) -> None:
+    async def refuse(self, dispatch_id: UUID, reason: str) -> None:
         """Keep the row for an operator and stop trying."""
-        await self._pool.execute(_REFUSE, request_id, reason)
+        await self._pool.execute(_REFUSE, dispatch_id, reason)
 
     async def waiting(self) -> int:
         return int(await self._pool.fetchval(_COUNT))
