@@ -8,22 +8,12 @@ from typing import Any
 import pytest
 import pytest_asyncio
 import runs_service
-from agent_runs import (
-    Others,
-    Person,
-    Processes,
-    Service,
-    breaks_after,
-    calls,
-    refuses,
-    says,
-    text_of,
-    until,
-)
+from agent_runs import Others, Person, Processes, Service, breaks_after, calls, refuses, says, text_of
 from agent_service.main import create_app
 from agent_service.settings import AgentSettings
 from identities import KeyRing
 from servers import serve
+from suite.waiting import eventually
 
 
 @pytest.fixture(scope="session")
@@ -114,6 +104,7 @@ def play() -> Any:
     class Plans:
         pass
 
-    for item in (says, calls, refuses, breaks_after, text_of, until):
+    for item in (says, calls, refuses, breaks_after, text_of):
         setattr(Plans, item.__name__, staticmethod(item))
+    Plans.until = staticmethod(eventually)
     return Plans

@@ -24,10 +24,10 @@ from chat_world import (
     take,
     text_of,
     token,
-    until,
 )
 from identities import KeyRing
 from servers import serve
+from suite.waiting import eventually
 
 
 @pytest.fixture(scope="session")
@@ -112,7 +112,7 @@ def play() -> Any:
         refuses = staticmethod(refuses)
         breaks_after = staticmethod(breaks_after)
         text_of = staticmethod(text_of)
-        until = staticmethod(until)
+        until = staticmethod(eventually)
         take = staticmethod(take)
         begin = staticmethod(begin)
         token = staticmethod(token)

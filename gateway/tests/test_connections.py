@@ -16,7 +16,7 @@ from gateway_service.connections.guard import ConnectionGuard
 from gateway_service.connections.limits import ConnectionLimits, is_within, site_of
 from gateway_service.proxy.config import ProxyConfig
 from gateways.proxy_stage import TOKEN, answer, raw, read_body, stage
-from raw_server import until
+from suite.waiting import eventually
 
 AUTH = {"authorization": f"Bearer {TOKEN}"}
 AUTH_LINE = f"Authorization: Bearer {TOKEN}\r\n".encode()
@@ -126,12 +126,12 @@ async def test_one_address_has_its_share_of_connections() -> None:
     config = ProxyConfig(connections=ConnectionLimits(per_address_max=3, unbounded=()))
     async with stage(config=config) as setting:
         held = [await asyncio.open_connection("127.0.0.1", setting.port) for _ in range(3)]
-        await until(lambda: setting.connections == 3)
+        await eventually(lambda: setting.connections == 3)
         refused = await ended(setting.port, b"", within_s=20)
         assert refused.startswith(b"HTTP/1.1 503")
         assert b"retry-after: 5" in refused
         held.pop()[1].close()
-        await until(lambda: setting.connections == 2)
+        await eventually(lambda: setting.connections == 2)
         assert (await raw(setting.port, b"GET /own HTTP/1.1\r\nHost: x\r\n\r\n")).startswith(b"HTTP/1.1 200")
         for _, writer in held:
             writer.close()

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from gateways.proxy_stage import TOKEN, answer, raw, read_body, stage
-from raw_server import until
 from shared.adapters.uvicorn_http import HEAD_BYTES_MAX
+from suite.waiting import eventually
 
 AUTH_LINE = f"Authorization: Bearer {TOKEN}\r\n".encode()
 GOOD = b"GET /api/v1/chats HTTP/1.1\r\nHost: x\r\n" + AUTH_LINE + b"\r\n"
@@ -33,7 +33,7 @@ async def test_what_never_becomes_a_request_ends_the_connection(where: str) -> N
         reader, writer = await asyncio.open_connection("127.0.0.1", setting.port)
         writer.write(start)
         sent = 0
-        await until(lambda: setting.connections == 1)
+        await eventually(lambda: setting.connections == 1)
         async with asyncio.timeout(20):
             while setting.connections and sent < 10 * HEAD_BYTES_MAX:
                 writer.write(piece)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -20,15 +20,9 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
+from suite.waiting import eventually
 
 IDENTITY = Identity(make_principal(), b"Bearer x", ())
-
-
-async def until(condition: Callable[[], Awaitable[bool]], within_s: float = 5) -> None:
-    deadline = time.monotonic() + within_s
-    while not await condition():
-        assert time.monotonic() < deadline, "did not happen in time"
-        await asyncio.sleep(0.02)
 
 
 @pytest.fixture
@@ -149,9 +143,9 @@ async def test_another_gateway_process_hears_a_revocation(start_gateway: StartGa
 
         assert await status_at_second(person.token) == await status_at_second(made["key"]) == 200
         await person.delete(f"/api/v1/auth/api-keys/{made['id']}")
-        await until(key_stopped)
+        await eventually(key_stopped)
         await person.http.post("/api/v1/auth/signout")
-        await until(token_stopped)
+        await eventually(token_stopped)
 
 
 async def test_after_a_gap_in_listening_nothing_is_remembered(gateway: Gateway, admin: Person) -> None:
@@ -166,7 +160,7 @@ async def test_after_a_gap_in_listening_nothing_is_remembered(gateway: Gateway, 
     async def dropped() -> bool:
         return memory.epoch > epoch and listener.listening.is_set()
 
-    await until(dropped, within_s=15)
+    await eventually(dropped, within_s=15)
     assert len(memory) == 0
     assert (await admin.get("/api/v1/auth/me")).status_code == 200
 

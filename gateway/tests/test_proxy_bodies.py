@@ -12,8 +12,8 @@ from gateway_service.connections.limits import ConnectionLimits
 from gateway_service.proxy.config import ProxyConfig
 from gateways.proxy_stage import TOKEN, Stage, answer, raw, read_body, stage
 from raw_server import serve as raw_server
-from raw_server import until
 from shared.http import Timeouts
+from suite.waiting import eventually
 
 AUTH = {"authorization": f"Bearer {TOKEN}"}
 AUTH_LINE = f"Authorization: Bearer {TOKEN}\r\n".encode()
@@ -117,14 +117,14 @@ async def test_a_client_that_leaves_cancels_the_service(events_before: int) -> N
         writer.write(
             b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\n" + AUTH_LINE + b"Content-Length: 2\r\n\r\n{}"
         )
-        await until(lambda: len(setting.seen) == 1)
+        await eventually(lambda: len(setting.seen) == 1)
         if events_before:
             await reader.read(10)
             await asyncio.sleep(0.05)
         writer.transport.abort()
-        await until(lambda: setting.left == 1, seconds=1.0)
+        await eventually(lambda: setting.left == 1, 1.0)
         assert setting.pool is not None
-        await until(lambda: setting.pool is not None and setting.pool.connections == 0)
+        await eventually(lambda: setting.pool is not None and setting.pool.connections == 0)
 
 
 async def test_a_client_that_leaves_during_its_upload_cancels_the_service() -> None:
@@ -136,9 +136,9 @@ async def test_a_client_that_leaves_during_its_upload_cancels_the_service() -> N
         writer.write(
             b"POST /api/v1/chats HTTP/1.1\r\nHost: x\r\n" + AUTH_LINE + b"Content-Length: 100\r\n\r\npart"
         )
-        await until(lambda: len(setting.seen) == 1)
+        await eventually(lambda: len(setting.seen) == 1)
         writer.transport.abort()
-        await until(lambda: setting.left == 1, seconds=1.0)
+        await eventually(lambda: setting.left == 1, 1.0)
 
 
 async def test_a_service_that_is_down_is_503_and_the_breaker_opens() -> None:
@@ -287,7 +287,7 @@ async def test_an_upload_that_stalls_is_given_up() -> None:
     async with stage(upstream, config=ProxyConfig(body_idle_s=0.2)) as setting:
         head = b"POST /api/v1/chats HTTP/1.1\r\nHost: x\r\n" + AUTH_LINE + b"Content-Length: 100\r\n\r\npart"
         assert (await raw(setting.port, head)).startswith(b"HTTP/1.1 408")
-        await until(lambda: setting.left == 1)
+        await eventually(lambda: setting.left == 1)
 
 
 async def test_a_client_that_does_not_read_is_cut_off() -> None:
@@ -305,8 +305,8 @@ async def test_a_client_that_does_not_read_is_cut_off() -> None:
     async with stage(upstream, config=ProxyConfig(connections=ConnectionLimits(write_s=0.3))) as setting:
         _, writer = await asyncio.open_connection("127.0.0.1", setting.port, limit=1024)
         writer.write(b"GET /api/v1/chats HTTP/1.1\r\nHost: x\r\n" + AUTH_LINE + b"\r\n")
-        await until(lambda: len(setting.seen) == 1)
-        await until(lambda: setting.pool is not None and setting.pool.connections == 1)
-        await until(lambda: setting.pool is not None and setting.pool.connections == 0, seconds=6)
+        await eventually(lambda: len(setting.seen) == 1)
+        await eventually(lambda: setting.pool is not None and setting.pool.connections == 1)
+        await eventually(lambda: setting.pool is not None and setting.pool.connections == 0, 6)
         setting_done.append(1)
         writer.close()

@@ -1,6 +1,5 @@
 """The service as a real server, a scripted billing over real HTTP, and the scripted provider."""
 
-import asyncio
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -21,6 +20,7 @@ from inference_service.main import create_app
 from inference_service.settings import InferenceSettings
 from servers import read_body, serve
 from shared.app.asgi import ServiceApp
+from suite.waiting import eventually
 
 INPUT_NANO = 10
 OUTPUT_NANO = 20
@@ -153,22 +153,6 @@ class Running:
             return any(model["id"] == name for model in models)
 
         await eventually(listed)
-
-
-async def eventually(
-    check: Callable[[], Awaitable[Any]] | Callable[[], Any], *, timeout_s: float = 10
-) -> None:
-    """Poll `check` until it is true, ever more gently: what is waited for may need the processor."""
-    pause_s = 0.01
-    async with asyncio.timeout(timeout_s):
-        while True:
-            result = check()
-            if asyncio.iscoroutine(result):
-                result = await result
-            if result:
-                return
-            await asyncio.sleep(pause_s)
-            pause_s = min(pause_s * 1.5, 0.2)
 
 
 @pytest.fixture

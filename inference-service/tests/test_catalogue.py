@@ -12,6 +12,7 @@ from fake_provider import FakeProvider, running_provider
 from identities import make_principal
 from servers import serve
 from shared.auth.permissions import Role
+from suite.waiting import eventually
 
 
 def administrator(running: Any) -> dict[str, str]:
@@ -68,7 +69,7 @@ async def test_only_administrators_see_where_providers_are(start: Any, provider:
         assert [(view["address"], view["status"]) for view in views] == [(None, "down"), (None, "ready")]
 
 
-async def test_a_call_that_cannot_reach_its_provider_marks_it_at_once(start: Any, eventually: Any) -> None:
+async def test_a_call_that_cannot_reach_its_provider_marks_it_at_once(start: Any) -> None:
     async with AsyncExitStack() as alive:
         provider = await alive.enter_async_context(running_provider())
         port = int(provider.url.rsplit(":", 1)[1].removesuffix("/v1"))
@@ -216,7 +217,7 @@ async def test_an_operator_can_keep_people_unnamed(start: Any, provider: FakePro
     assert not {"user", "prompt_cache_key"} & provider.requests[-1]["body"].keys()
 
 
-async def test_a_wrong_key_shows_at_the_provider(start: Any, eventually: Any) -> None:
+async def test_a_wrong_key_shows_at_the_provider(start: Any) -> None:
     async with (
         running_provider(api_key="right") as provider,
         start(openai_api_base_urls=provider.url, openai_api_keys="wrong") as running,

@@ -12,6 +12,7 @@ from fake_provider import FakeProvider
 from identities import make_principal
 from shared.auth.permissions import Role
 from shared.ids import uuid7
+from suite.waiting import eventually
 
 
 async def test_an_answer_is_charged_before_it_is_given(running: Any, billing: Any) -> None:
@@ -199,7 +200,7 @@ async def test_over_reported_usage_is_handed_to_billing_as_it_is(running: Any, b
 
 
 async def test_a_client_that_leaves_stops_the_provider_and_is_charged_once_for_what_came(
-    running: Any, billing: Any, provider: FakeProvider, eventually: Any
+    running: Any, billing: Any, provider: FakeProvider
 ) -> None:
     body = ask("fake-slow", "!tokens=500 !delay_ms=10", stream=True)
     seen = 0
@@ -217,7 +218,7 @@ async def test_a_client_that_leaves_stops_the_provider_and_is_charged_once_for_w
 
 
 async def test_a_client_that_leaves_before_the_first_token_pays_for_the_input_only(
-    running: Any, billing: Any, provider: FakeProvider, eventually: Any
+    running: Any, billing: Any, provider: FakeProvider
 ) -> None:
     with pytest.raises(httpx.ReadTimeout):
         await post(running, ask("fake-hang", stream=True), timeout=0.3)
@@ -227,7 +228,7 @@ async def test_a_client_that_leaves_before_the_first_token_pays_for_the_input_on
     assert provider.dispatches == 1
 
 
-async def test_live_holds_are_renewed_with_what_has_come(running: Any, billing: Any, eventually: Any) -> None:
+async def test_live_holds_are_renewed_with_what_has_come(running: Any, billing: Any) -> None:
     body = ask("fake-slow", "!tokens=300 !delay_ms=10", stream=True)
     async with running.client.stream("POST", "/v1/chat/completions", json=body) as response:
         lines = response.aiter_lines()

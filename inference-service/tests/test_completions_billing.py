@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from completion_calls import ask, events_of, post
 from fake_provider import FakeProvider
+from suite.waiting import eventually
 
 
 @pytest.mark.parametrize(
@@ -48,7 +49,7 @@ async def test_billing_away_refuses_and_never_dispatches(
 
 @pytest.mark.parametrize("stream", [False, True])
 async def test_a_settlement_billing_cannot_take_is_durable_before_the_reply_ends_and_delivered_later(
-    running: Any, billing: Any, eventually: Any, stream: bool
+    running: Any, billing: Any, stream: bool
 ) -> None:
     billing.failing |= {"settle"}
     options = {"stream": True, "stream_options": {"include_usage": True}} if stream else {}
@@ -71,9 +72,7 @@ async def test_a_settlement_billing_cannot_take_is_durable_before_the_reply_ends
     assert billing.only_settlement()["usage"]["output_tokens"] == 3
 
 
-async def test_a_release_billing_cannot_take_is_delivered_later(
-    running: Any, billing: Any, eventually: Any
-) -> None:
+async def test_a_release_billing_cannot_take_is_delivered_later(running: Any, billing: Any) -> None:
     billing.failing |= {"release"}
     await post(running, ask("fake-500"))
     assert len(billing.open_holds) == 1
@@ -83,7 +82,7 @@ async def test_a_release_billing_cannot_take_is_delivered_later(
 
 
 async def test_a_settlement_billing_will_never_take_is_kept_and_not_repeated(
-    running: Any, billing: Any, eventually: Any
+    running: Any, billing: Any
 ) -> None:
     billing.failing |= {"settle"}
     await post(running, ask())

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from fake_provider import FakeProvider
 from identities import KeyRing, make_principal
+from suite.waiting import eventually
 
 SERVICE = Path(__file__).parent.parent
 
@@ -56,7 +57,7 @@ async def serves(client: httpx.AsyncClient) -> bool:
 @pytest.mark.faults
 @pytest.mark.timeout(240)
 async def test_what_was_queued_before_a_kill_is_delivered_after_the_restart(
-    spawn: Callable[[], Any], billing: Any, keys: KeyRing, eventually: Any, free_port: int
+    spawn: Callable[[], Any], billing: Any, keys: KeyRing, free_port: int
 ) -> None:
     headers = keys.user_headers(make_principal())
     process = spawn()
@@ -64,7 +65,7 @@ async def test_what_was_queued_before_a_kill_is_delivered_after_the_restart(
         async with httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{free_port}", headers=headers, timeout=30
         ) as client:
-            await eventually(lambda: serves(client), timeout_s=90)
+            await eventually(lambda: serves(client), 90)
             billing.failing.add("settle")
             body = {"model": "fake-echo", "messages": [{"role": "user", "content": "one two"}]}
             assert (await client.post("/v1/chat/completions", json=body)).status_code == 200
@@ -73,7 +74,7 @@ async def test_what_was_queued_before_a_kill_is_delivered_after_the_restart(
             assert not billing.settled
             billing.failing.clear()
             process = spawn()
-            await eventually(lambda: billing.settled, timeout_s=90)
+            await eventually(lambda: billing.settled, 90)
     finally:
         process.kill()
         process.wait()
@@ -88,7 +89,6 @@ async def test_a_kill_in_the_middle_of_a_stream_cancels_the_provider_and_leaves_
     billing: Any,
     keys: KeyRing,
     provider: FakeProvider,
-    eventually: Any,
     free_port: int,
 ) -> None:
     headers = keys.user_headers(make_principal())
@@ -97,7 +97,7 @@ async def test_a_kill_in_the_middle_of_a_stream_cancels_the_provider_and_leaves_
         async with httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{free_port}", headers=headers, timeout=30
         ) as client:
-            await eventually(lambda: serves(client), timeout_s=90)
+            await eventually(lambda: serves(client), 90)
             body = {
                 "model": "fake-slow",
                 "messages": [{"role": "user", "content": "!tokens=3000 !delay_ms=5"}],

@@ -10,6 +10,7 @@ import pytest
 from identities import make_principal
 from inference_service.embed_worker.client import EmbedWorker, turns_of
 from inference_service.embeddings.request import parse_embeddings
+from suite.waiting import eventually
 
 BUILTIN = "all-minilm-l6-v2"
 LONG = "a sentence about nothing in particular, told at some length, " * 20
@@ -45,7 +46,7 @@ def searching(running: Any, person: Any) -> dict[str, str]:
 
 @pytest.mark.parametrize("path", ["/v1/embeddings", "/v1/rerank"])
 async def test_a_question_waits_for_no_more_than_the_turn_under_way(
-    ready: Any, monkeypatch: pytest.MonkeyPatch, eventually: Any, path: str
+    ready: Any, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     turns = Turns(ready.app.state.embed_worker, monkeypatch)
     bodies = {
@@ -72,7 +73,7 @@ async def test_a_question_waits_for_no_more_than_the_turn_under_way(
 
 
 async def test_the_few_texts_of_one_do_not_wait_for_the_many_of_another(
-    ready: Any, monkeypatch: pytest.MonkeyPatch, eventually: Any
+    ready: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     turns = Turns(ready.app.state.embed_worker, monkeypatch)
     other = ready.keys.user_headers(make_principal())
@@ -92,7 +93,7 @@ async def test_the_few_texts_of_one_do_not_wait_for_the_many_of_another(
 
 
 async def test_the_model_stops_for_a_client_that_has_left_and_what_it_computed_is_charged(
-    ready: Any, billing: Any, monkeypatch: pytest.MonkeyPatch, eventually: Any
+    ready: Any, billing: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Asked again, the texts would else compete with themselves, and each copy be charged."""
     turns = Turns(ready.app.state.embed_worker, monkeypatch)
@@ -142,9 +143,7 @@ async def test_only_the_retrieval_service_says_what_is_urgent(
     assert seen == ["background", "background", "interactive", "background"]
 
 
-async def test_one_person_cannot_fill_the_queue(
-    ready: Any, monkeypatch: pytest.MonkeyPatch, eventually: Any
-) -> None:
+async def test_one_person_cannot_fill_the_queue(ready: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     worker = ready.app.state.embed_worker
     monkeypatch.setattr(worker._queue, "_places_per_owner_max", 1)
     async with asyncio.TaskGroup() as group:

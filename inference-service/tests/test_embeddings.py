@@ -15,6 +15,7 @@ from typing import Any
 import fake_replies
 import pytest
 from fake_provider import FakeProvider
+from suite.waiting import eventually
 
 BUILTIN = "all-minilm-l6-v2"
 
@@ -165,9 +166,7 @@ async def test_a_killed_worker_comes_back_and_nothing_is_charged_twice(
         assert not billing.open_holds
 
 
-async def test_an_idle_worker_is_stopped_and_starts_again(
-    start: Any, embedding_model: Path, eventually: Any
-) -> None:
+async def test_an_idle_worker_is_stopped_and_starts_again(start: Any, embedding_model: Path) -> None:
     async with start(embedding_model_path=embedding_model, embedding_idle_s=0.3) as running:
         await running.models_found(BUILTIN)
         await embed(running, "one")

@@ -13,6 +13,7 @@ from identities import make_principal
 from inference_service.metering.meter import Bound
 from shared.access import AccessEnd, EndReason
 from shared.ids import uuid7
+from suite.waiting import eventually
 
 
 def ask(model: str = "fake-echo", text: str = "one two three", **members: Any) -> dict[str, Any]:
@@ -25,7 +26,7 @@ async def post(running: Any, body: Any, **options: Any) -> httpx.Response:
 
 @pytest.mark.parametrize("status", [400, 401, 409, 413, 422])
 async def test_a_settlement_that_billing_refuses_ends_and_raises_an_alarm(
-    running: Any, billing: Any, eventually: Any, status: int
+    running: Any, billing: Any, status: int
 ) -> None:
     billing.refusing["settle"] = status
     await post(running, ask())
@@ -49,9 +50,7 @@ async def test_a_reservation_that_billing_cannot_read_is_no_outage(
     assert provider.dispatches == 0
 
 
-async def test_a_hold_says_that_it_has_begun_before_the_answer_does(
-    running: Any, billing: Any, eventually: Any
-) -> None:
+async def test_a_hold_says_that_it_has_begun_before_the_answer_does(running: Any, billing: Any) -> None:
     with pytest.raises(httpx.ReadTimeout):
         await post(running, ask("fake-hang", stream=True), timeout=0.5)
     (hold,) = billing.holds
@@ -66,7 +65,7 @@ async def test_a_reservation_tells_the_role(running: Any, billing: Any) -> None:
 
 
 async def test_who_loses_access_has_streams_ended_and_settled(
-    running: Any, billing: Any, provider: FakeProvider, eventually: Any
+    running: Any, billing: Any, provider: FakeProvider
 ) -> None:
     person, other = make_principal(), make_principal(key_id=uuid7())
     body = ask("fake-slow", "!tokens=2000 !delay_ms=10", stream=True)
@@ -132,7 +131,7 @@ async def test_a_billing_of_the_version_before_batches_is_asked_one_by_one(
 
 
 async def test_a_reserve_that_was_overtaken_by_its_release_is_released_all_the_same(
-    running: Any, billing: Any, eventually: Any, monkeypatch: pytest.MonkeyPatch
+    running: Any, billing: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The batch of the reserve still waits for its connection when whoever asked leaves."""
     meter = running.app.state.completions.meter

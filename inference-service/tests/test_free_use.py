@@ -12,6 +12,7 @@ from inference_service.metering import free_use
 from inference_service.metering.free_use import FreeUse
 from shared.errors import TooManyRequests
 from shared.ids import uuid7
+from suite.waiting import eventually
 
 ADA, BOB = uuid7(), uuid7()
 
@@ -84,9 +85,7 @@ def lasting() -> dict[str, Any]:
     return {**body, "messages": [{"role": "user", "content": "!tokens=500 !delay_ms=10"}]}
 
 
-async def test_so_many_run_at_once_until_one_ends(
-    start: Any, provider: FakeProvider, billing: Any, eventually: Any
-) -> None:
+async def test_so_many_run_at_once_until_one_ends(start: Any, provider: FakeProvider, billing: Any) -> None:
     billing.free = {"fake-slow"}
     async with start(openai_api_base_urls=provider.url, free_model_parallel_max=2) as running:
         await running.models_found("fake-slow")

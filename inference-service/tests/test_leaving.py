@@ -11,6 +11,7 @@ import pytest
 from fake_provider import FakeProvider
 from fake_replies import Plan, events_of, whole
 from inference_service.metering.estimate import text_tokens
+from suite.waiting import eventually
 
 DONE = b"data: [DONE]\n\n"
 REPORT = {
@@ -54,7 +55,7 @@ async def leave_after(running: Any, body: dict[str, Any], seen: Callable[[str], 
 
 
 async def test_from_the_finish_reason_on_the_providers_own_figures_are_charged(
-    running: Any, billing: Any, provider: FakeProvider, eventually: Any
+    running: Any, billing: Any, provider: FakeProvider
 ) -> None:
     provider.scripted = events_of(chunk(content="hi"), chunk("stop"), usage(REPORT), DONE, delay_s=0.3)
     await leave_after(running, ask(), lambda line: '"finish_reason":"stop"' in line)
@@ -89,7 +90,7 @@ async def test_from_the_finish_reason_on_the_providers_own_figures_are_charged(
     ids=["packed words", "reasoning", "unknown member", "parts", "arguments as an object", "Ethiopic"],
 )
 async def test_an_answer_left_in_the_middle_pays_for_all_text_in_it(
-    running: Any, billing: Any, provider: FakeProvider, eventually: Any, delta: dict[str, Any], least: int
+    running: Any, billing: Any, provider: FakeProvider, delta: dict[str, Any], least: int
 ) -> None:
     provider.scripted = events_of(
         chunk(**delta), chunk(content="x"), chunk(content="y"), end="stall", delay_s=0.05
@@ -103,7 +104,7 @@ async def test_an_answer_left_in_the_middle_pays_for_all_text_in_it(
 
 
 async def test_who_leaves_never_pays_for_more_than_was_asked_for(
-    running: Any, billing: Any, provider: FakeProvider, eventually: Any
+    running: Any, billing: Any, provider: FakeProvider
 ) -> None:
     provider.scripted = events_of(chunk(content="incomprehensibilities"), chunk(content="x"), end="stall")
     await leave_after(running, ask(max_tokens=3), lambda line: '"content":"x"' in line)
@@ -112,7 +113,7 @@ async def test_who_leaves_never_pays_for_more_than_was_asked_for(
 
 
 async def test_running_totals_are_raised_to_what_was_seen(
-    running: Any, billing: Any, provider: FakeProvider, eventually: Any
+    running: Any, billing: Any, provider: FakeProvider
 ) -> None:
     first = {**chunk(content=""), "usage": {"prompt_tokens": 77, "completion_tokens": 1, "total_tokens": 78}}
     provider.scripted = events_of(first, chunk(content="a b c d e f"), chunk(content="x"), end="stall")
@@ -124,7 +125,7 @@ async def test_running_totals_are_raised_to_what_was_seen(
 
 
 async def test_an_unstreamed_answer_that_is_left_costs_by_the_time_it_took(
-    running: Any, billing: Any, provider: FakeProvider, eventually: Any
+    running: Any, billing: Any, provider: FakeProvider
 ) -> None:
     provider.scripted = Plan([], end="stall", counts=True)
     with pytest.raises(httpx.ReadTimeout):
@@ -136,7 +137,7 @@ async def test_an_unstreamed_answer_that_is_left_costs_by_the_time_it_took(
 
 
 async def test_an_image_costs_its_listed_size_when_nobody_reports(
-    running: Any, billing: Any, provider: FakeProvider, eventually: Any
+    running: Any, billing: Any, provider: FakeProvider
 ) -> None:
     image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
     body = ask(messages=[{"role": "user", "content": [{"type": "text", "text": "what is it?"}, image]}])
@@ -148,7 +149,7 @@ async def test_an_image_costs_its_listed_size_when_nobody_reports(
 
 @pytest.mark.parametrize("stream", [True, False])
 async def test_a_provider_kind_set_to_drain_is_heard_to_the_end(
-    start: Any, billing: Any, provider: FakeProvider, eventually: Any, stream: bool
+    start: Any, billing: Any, provider: FakeProvider, stream: bool
 ) -> None:
     if stream:
         provider.scripted = events_of(
@@ -203,7 +204,6 @@ async def test_a_stream_is_cut_once_it_passes_its_hold(
     running: Any,
     billing: Any,
     provider: FakeProvider,
-    eventually: Any,
     deltas: list[str],
     granted: int,
     kept: int,
@@ -299,7 +299,7 @@ def test_input_is_counted_by_its_script(text: str, least: int, most: int) -> Non
 
 
 async def test_an_input_in_another_script_is_charged_for_what_it_is(
-    running: Any, billing: Any, provider: FakeProvider, eventually: Any
+    running: Any, billing: Any, provider: FakeProvider
 ) -> None:
     provider.scripted = events_of(chunk(content="x"), chunk(content="y"), end="stall")
     await leave_after(running, ask("ሀ" * 2000), lambda line: '"content":"x"' in line)

@@ -18,6 +18,7 @@ from inference_service.providers.protocol import ChatCall
 from inference_service.providers.transport import Remote, Transport
 from raw_server import serve
 from shared.http import Timeouts, UpstreamPool
+from suite.waiting import eventually
 
 MODEL = "smollm2-135m-instruct"
 KEY = "key-of-the-model-server"
@@ -64,14 +65,14 @@ def ask(text: str, **members: Any) -> dict[str, Any]:
     return {"model": MODEL, "messages": [{"role": "user", "content": text}], "max_tokens": 24, **members}
 
 
-async def ready(running: Any, eventually: Any) -> None:
+async def ready(running: Any) -> None:
     async def is_ready() -> bool:
         views = (await running.client.get("/api/v1/inference/models")).json()["data"]
         return any(
             view["id"] == MODEL and view["status"] == "ready" and view["context_length"] for view in views
         )
 
-    await eventually(is_ready, timeout_s=90)
+    await eventually(is_ready, 90)
 
 
 async def post(running: Any, body: dict[str, Any]) -> Any:
@@ -79,7 +80,7 @@ async def post(running: Any, body: dict[str, Any]) -> Any:
 
 
 async def test_it_loads_answers_streams_is_counted_and_comes_back(
-    served: Any, billing: Any, eventually: Any, tmp_path: Path, free_port: int
+    served: Any, billing: Any, tmp_path: Path, free_port: int
 ) -> None:
     running, process = served
     loading = await post(running, ask("hi"))
@@ -126,7 +127,7 @@ async def test_it_loads_answers_streams_is_counted_and_comes_back(
         async def answers() -> bool:
             return (await post(running, ask("hi", max_tokens=1))).status_code == 200
 
-        await eventually(answers, timeout_s=90)
+        await eventually(answers, 90)
     finally:
         again.kill()
         again.wait()
@@ -192,7 +193,7 @@ BOTH = [*TOOLS, {"type": "function", "function": {"name": "weather", "parameters
 NAMED = {"type": "function", "function": {"name": "weather"}}
 
 
-async def test_a_call_that_is_demanded_is_the_whole_answer(served: tuple[Any, Any], eventually: Any) -> None:
+async def test_a_call_that_is_demanded_is_the_whole_answer(served: tuple[Any, Any]) -> None:
     """A model as small as this one would rather say something, and has no room for a call then."""
     running, _ = served
     await ready(running, eventually)

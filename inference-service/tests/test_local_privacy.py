@@ -15,6 +15,7 @@ import httpx
 import pytest
 from identities import make_principal
 from inference_service.providers.protocol import ChatCall
+from suite.waiting import eventually
 
 MODEL = "smollm2-135m-instruct"
 KEY = "key-of-the-model-server"
@@ -50,9 +51,7 @@ def model_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str
 
 
 @pytest.fixture
-async def served(
-    start: Any, eventually: Any, model_server: tuple[str, Path]
-) -> AsyncIterator[tuple[Any, httpx.AsyncClient]]:
+async def served(start: Any, model_server: tuple[str, Path]) -> AsyncIterator[tuple[Any, httpx.AsyncClient]]:
     url, status_path = model_server
     settings = {"local_model_url": url, "local_model_api_key": KEY, "local_model_status_path": status_path}
     async with (
@@ -64,7 +63,7 @@ async def served(
             views = (await running.client.get("/api/v1/inference/models")).json()["data"]
             return any(view["status"] == "ready" and view["context_source"] == "provider" for view in views)
 
-        await eventually(is_ready, timeout_s=90)
+        await eventually(is_ready, 90)
         yield running, server
 
 

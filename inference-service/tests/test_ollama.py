@@ -8,6 +8,7 @@ import pytest
 from identities import make_principal
 from servers import read_body, serve
 from shared.auth.permissions import Role
+from suite.waiting import eventually
 
 TAGS = {
     "models": [
@@ -280,7 +281,7 @@ async def test_a_model_is_described_once_until_it_changes(start: Any, ollama: An
     assert len(shows) == 2
 
 
-async def test_an_ollama_that_is_down_says_what_to_do(start: Any, eventually: Any) -> None:
+async def test_an_ollama_that_is_down_says_what_to_do(start: Any) -> None:
     async with start(ollama_base_urls="http://127.0.0.1:9") as running:
 
         async def down() -> bool:

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from fake_provider import FakeProvider
 from fake_replies import Plan
+from suite.waiting import eventually
 
 # Half a minute of drops, a hundred times shorter apart than the time that is allowed in all.
 DROPS, APART_S, ALLOWED_S = 1500, 0.02, 2
@@ -52,7 +53,7 @@ async def impatient(start: Any, provider: FakeProvider) -> Any:
     "drop", [COMMENT, event({"content": ""}), b":"], ids=["comments", "empty events", "bytes"]
 )
 async def test_a_stream_that_never_ends_is_ended_and_costs_what_came(
-    impatient: Any, billing: Any, provider: FakeProvider, eventually: Any, drop: bytes
+    impatient: Any, billing: Any, provider: FakeProvider, drop: bytes
 ) -> None:
     provider.scripted = dripping(SSE_HEAD, event({"content": "one two three"}), drop=drop)
     response = await ask(impatient, stream=True)
@@ -70,7 +71,7 @@ async def test_a_stream_that_never_ends_is_ended_and_costs_what_came(
 
 
 async def test_a_stream_of_which_nothing_can_be_shown_is_refused(
-    impatient: Any, billing: Any, provider: FakeProvider, eventually: Any
+    impatient: Any, billing: Any, provider: FakeProvider
 ) -> None:
     provider.scripted = dripping(SSE_HEAD, drop=b"d")
     response = await ask(impatient, stream=True)
@@ -91,7 +92,7 @@ async def test_an_answer_that_is_complete_but_for_its_end_is_complete(
 
 
 async def test_an_answer_that_is_not_streamed_and_never_ends_is_refused(
-    impatient: Any, billing: Any, provider: FakeProvider, eventually: Any
+    impatient: Any, billing: Any, provider: FakeProvider
 ) -> None:
     provider.scripted = dripping(JSON_HEAD, drop=b" ")
     response = await ask(impatient, stream=False)
@@ -101,7 +102,7 @@ async def test_an_answer_that_is_not_streamed_and_never_ends_is_refused(
 
 
 async def test_vectors_that_never_come_whole_are_refused(
-    impatient: Any, billing: Any, provider: FakeProvider, eventually: Any, monkeypatch: pytest.MonkeyPatch
+    impatient: Any, billing: Any, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fake_replies, "embeddings", lambda _: dripping(JSON_HEAD, drop=b" "))
     response = await impatient.client.post("/v1/embeddings", json={"model": "fake-embed", "input": "one two"})

@@ -158,7 +158,7 @@ async def provider() -> AsyncIterator[tuple[Obedient, str]]:
 
 
 @pytest.fixture
-async def served(start: Any, provider: Any, eventually: Any) -> AsyncIterator[tuple[Any, Obedient]]:
+async def served(start: Any, provider: Any) -> AsyncIterator[tuple[Any, Obedient]]:
     fake, url = provider
     async with start(openai_api_base_urls=f"{url}/v1", ollama_base_urls=url, local_model_url=url) as running:
         for model in MODELS.values():

@@ -1,6 +1,5 @@
 """What tests of documents need: the tokenizer of the embedding model, and documents made on the spot."""
 
-import asyncio
 import io
 import os
 import tempfile
@@ -202,18 +201,3 @@ def children() -> Callable[[], set[int]]:
         return found
 
     return running
-
-
-@pytest.fixture
-def eventually() -> Callable[..., Awaitable[None]]:
-    """`await eventually(check)`: polls until `check()` is true."""
-
-    async def wait(check: Callable[[], Any], within_s: float = 20) -> None:
-        async with asyncio.timeout(within_s):
-            while True:
-                found = check()
-                if await found if isinstance(found, Awaitable) else found:
-                    return
-                await asyncio.sleep(0.05)
-
-    return wait

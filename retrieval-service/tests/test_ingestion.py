@@ -19,6 +19,7 @@ from fake_embeddings import FakeInference
 from identities import make_principal
 from ingestion_world import FILES, PASSAGES, TEXT, Person, Service, World, refusal, unique, worlds_over
 from retrieval_service.vectors.adapters.edge import EdgeStore
+from suite.waiting import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -170,7 +171,7 @@ async def test_a_cancelled_ingestion_stops_and_leaves_nothing(
 
 
 async def test_a_deleted_file_never_comes_back(
-    service: Service, world: World, person: Person, inference: FakeInference, eventually: Any
+    service: Service, world: World, person: Person, inference: FakeInference
 ) -> None:
     inference.gate.clear()
     file_id = await person.upload(unique())
@@ -186,7 +187,7 @@ async def test_a_deleted_file_never_comes_back(
 
 
 async def test_deleting_a_ready_file_removes_passages_and_vectors(
-    service: Service, world: World, person: Person, eventually: Any
+    service: Service, world: World, person: Person
 ) -> None:
     file_id = await person.upload()
     await person.until(file_id, "ready")

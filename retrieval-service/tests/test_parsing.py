@@ -21,6 +21,7 @@ from retrieval_service.parsing.errors import DocumentRefused
 from retrieval_service.parsing.job import ParseJob, ParseLimits
 from retrieval_service.parsing.process import parse
 from retrieval_service.settings import RetrievalSettings
+from suite.waiting import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -361,7 +362,7 @@ async def test_a_small_file_gets_little_time_and_the_largest_what_the_setting_sa
 
 
 async def test_the_process_is_given_nothing_of_the_services_environment(
-    monkeypatch: pytest.MonkeyPatch, children: Callable[[], set[int]], eventually: Any, read: Any
+    monkeypatch: pytest.MonkeyPatch, children: Callable[[], set[int]], read: Any
 ) -> None:
     monkeypatch.setenv("SERVICE_SIGNING_KEY", "top-secret")
     reading = asyncio.ensure_future(read(("word " * 2_000_000).encode(), "text/plain"))
@@ -392,7 +393,7 @@ async def test_closing_the_answers_ends_the_process(
 
 
 async def test_closing_the_answers_ends_a_process_that_waits_for_its_reader(
-    embedding_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, eventually: Any
+    embedding_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its pipe is full, and nobody reads on."""
     started: list[Any] = []

@@ -14,6 +14,7 @@ import pytest
 import pytest_asyncio
 from ingestion_world import PASSAGES, Person, Service, unique, worlds_over
 from shared.access import ACCESS_CHANNEL
+from suite.waiting import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -89,7 +90,7 @@ async def age_workflows(admin: asyncpg.Connection, file_id: str) -> None:
 
 
 async def test_two_years_later_every_table_that_ends_is_bounded_and_files_are_there(
-    service: Service, admin: asyncpg.Connection, eventually: Any
+    service: Service, admin: asyncpg.Connection
 ) -> None:
     person = service.person()
     old, fresh = await ready_file(person), await ready_file(person)
@@ -146,7 +147,7 @@ async def _gone(admin: asyncpg.Connection, table: str, row_id: str) -> bool:
 
 
 async def test_a_deleted_file_leaves_only_what_the_page_of_retention_lists(
-    service: Service, admin: asyncpg.Connection, eventually: Any
+    service: Service, admin: asyncpg.Connection
 ) -> None:
     person = service.person()
     file_id = await ready_file(person)
@@ -166,7 +167,7 @@ async def test_a_deleted_file_leaves_only_what_the_page_of_retention_lists(
 
 
 async def test_a_deleted_account_takes_its_files_uploads_and_knowledge_along(
-    service: Service, admin: asyncpg.Connection, eventually: Any
+    service: Service, admin: asyncpg.Connection
 ) -> None:
     gone, other = service.person(), service.person()
     files = {person: await ready_file(person) for person in (gone, other)}

@@ -20,6 +20,7 @@ from shared.clock import utc_now
 from shared.db import Database
 from shared.fair_queue import RoundRobin
 from shared.ids import uuid7
+from suite.waiting import eventually
 
 ANN, BEN, CLEO = (uuid7() for _ in range(3))
 
@@ -228,7 +229,7 @@ async def test_the_place_of_a_file_that_ended_before_its_begin_was_told_is_free(
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_a_file_runs_from_its_begin_on_however_late_its_workflow_starts(
-    worlds: Callable[[], World], eventually: Callable[..., Any]
+    worlds: Callable[[], World],
 ) -> None:
     async with worlds().service() as service:
         ingestion, file_id = service.state.ingestion, uuid7()

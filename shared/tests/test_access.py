@@ -1,8 +1,7 @@
 """Work ends for those who lost access, however the news travels."""
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -17,6 +16,7 @@ from shared.db import Database
 from shared.outbox import OutboxEvent, publish_on
 from shared.subscriber import Subscriber
 from sqlalchemy import text
+from suite.waiting import eventually
 
 WAIT_MAX_S = 10.0
 
@@ -39,13 +39,6 @@ async def announce(database: Database, *events: OutboxEvent) -> None:
 
 def event(topic: str, **payload: Any) -> OutboxEvent:
     return OutboxEvent(uuid4(), topic, "k", payload, datetime.now(UTC))
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WAIT_MAX_S
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come"
-        await asyncio.sleep(0.02)
 
 
 def principal(user_id: UUID, key_id: UUID | None = None) -> Principal:
@@ -75,7 +68,7 @@ async def test_every_kind_of_lost_access_is_heard(database: Database) -> None:
             event(AccessTopic.DELETED, user_id=user),
             event("usage.recorded", user_id=user),
         )
-        await until(lambda: len(ended) == 4)
+        await eventually(lambda: len(ended) == 4)
     finally:
         await subscriber.close()
     assert ended == [
@@ -99,7 +92,7 @@ async def test_a_repeated_announcement_is_handled_once_and_again_after_a_gap(dat
         first, last = event("t", n=1), event("t", n=2)
         await announce(database, first, first)
         await announce(database, first, last)
-        await until(lambda: 2 in heard)
+        await eventually(lambda: 2 in heard)
         assert heard == [1, 2]
         async with database.transaction() as session:
             await session.execute(
@@ -108,10 +101,10 @@ async def test_a_repeated_announcement_is_handled_once_and_again_after_a_gap(dat
                     "'atrium-gap-listen'"
                 )
             )
-        await until(lambda: not subscriber.listening.is_set())
+        await eventually(lambda: not subscriber.listening.is_set())
         await asyncio.wait_for(subscriber.listening.wait(), WAIT_MAX_S)
         await announce(database, first)
-        await until(lambda: heard == [1, 2, 1])
+        await eventually(lambda: heard == [1, 2, 1])
     finally:
         await subscriber.close()
 
@@ -136,10 +129,10 @@ async def test_what_is_begun_with_a_token_of_before_is_ended_too(
             event(AccessTopic.SUSPENDED, user_id=uuid4()),
         )
         await announce(database, lost, lost)
-        await until(lambda: len(ended) == 1)
+        await eventually(lambda: len(ended) == 1)
         await asyncio.sleep(0.15)
         await announce(database, lost, lost, other)
-        await until(lambda: len(ended) >= 2 and ended[-1].user_id == other.payload["user_id"])
+        await eventually(lambda: len(ended) >= 2 and ended[-1].user_id == other.payload["user_id"])
     finally:
         await subscriber.close()
     assert [end.user_id for end in ended].count(lost.payload["user_id"]) == (2 if repeats else 1)
@@ -162,7 +155,7 @@ async def test_a_failed_handler_is_called_again_and_nonsense_does_not_stop_the_n
         async with database.transaction() as session:
             await session.execute(text(f"NOTIFY {ACCESS_CHANNEL}, 'no json'"))
         await announce(database, event("t", wrong=1), event("t", n=7))
-        await until(lambda: calls == [7, 7])
+        await eventually(lambda: calls == [7, 7])
     finally:
         await subscriber.close()
 

@@ -15,6 +15,7 @@ import pytest
 import pytest_asyncio
 from shared.db import postgres_url
 from shared.durable import DurableEngine, Queue, StepFailedError
+from suite.waiting import eventually
 
 from shared import durable
 
@@ -43,12 +44,6 @@ def engine_of(url: str, version: str = "1") -> DurableEngine:
     return DurableEngine(
         service="agent-service", database_url=url, schema="agent_dbos", version=version, executor_id="test"
     )
-
-
-async def until(check: Callable[[], Any], timeout_s: float = 60) -> None:
-    async with asyncio.timeout(timeout_s):
-        while not await check():  # noqa: ASYNC110 - nothing to wait on: the state is in the database
-            await asyncio.sleep(0.05)
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -98,7 +93,7 @@ async def test_what_is_asked_before_the_engine_runs_is_done_when_it_does(url: st
     assert trace.done == []
     await engine.launch()
     try:
-        await until(lambda: _done(engine, "early-1"))
+        await eventually(lambda: _done(engine, "early-1"))
         assert trace.done == ["asked answered"]
     finally:
         await engine.close()
@@ -119,7 +114,7 @@ async def test_a_workflow_runs_its_steps_once(running: tuple[DurableEngine, Trac
     async def done() -> bool:
         return await engine.state("three-a") == "done"
 
-    await until(done)
+    await eventually(done)
     assert trace.done == ["a-0", "a-1", "a-2"]
 
 
@@ -132,7 +127,7 @@ async def test_a_step_that_fails_is_tried_again_and_then_fails_its_workflow(
     async def failed() -> bool:
         return await engine.state("failing-x") == "failed"
 
-    await until(failed)
+    await eventually(failed)
     assert trace.done == ["x", "x"]
 
 
@@ -145,7 +140,7 @@ async def test_a_queue_runs_one_at_a_time_and_a_waiting_workflow_can_be_cancelle
     async def first_runs() -> bool:
         return await engine.state("queued-1") == "running"
 
-    await until(first_runs)
+    await eventually(first_runs)
     await engine.start("three", "b", workflow_id="queued-2", queue="one at a time")
     await asyncio.sleep(0.5)
     assert await engine.state("queued-2") == "waiting"
@@ -155,7 +150,7 @@ async def test_a_queue_runs_one_at_a_time_and_a_waiting_workflow_can_be_cancelle
     async def first_done() -> bool:
         return await engine.state("queued-1") == "done"
 
-    await until(first_done)
+    await eventually(first_done)
     assert await engine.state("queued-2") == "cancelled"
     assert trace.done == ["after"]
 
@@ -188,7 +183,7 @@ async def test_a_workflow_that_somebody_cancelled_from_without_continues(
     monkeypatch.setattr(durable, "_GONE_AFTER_S", 0.2)
     task = await engine.start("waiting", None, workflow_id="cut")
     assert task is not None
-    await until(lambda: _is(engine, "cut", "running"))
+    await eventually(lambda: _is(engine, "cut", "running"))
     trace.task.cancel()
     trace.gate.set()
     await _looked_after(engine, "cut")
@@ -201,7 +196,7 @@ async def test_what_runs_here_or_may_run_in_a_process_of_the_same_name_is_left_a
     engine, trace = running
     monkeypatch.setattr(durable, "_GONE_AFTER_S", 0)
     await engine.start("waiting", None, workflow_id="runs")
-    await until(lambda: _is(engine, "runs", "running"))
+    await eventually(lambda: _is(engine, "runs", "running"))
     assert "runs" not in await engine.take_over()
     trace.task.cancel()
     name = durable._session_name("agent-service", "1", "test")
@@ -224,7 +219,7 @@ async def _looked_after(engine: DurableEngine, workflow_id: str) -> None:
         await engine.take_over()
         return await engine.state(workflow_id) == "done"
 
-    await until(done)
+    await eventually(done)
 
 
 async def test_a_message_is_received_once(running: tuple[DurableEngine, Trace]) -> None:
@@ -236,7 +231,7 @@ async def test_a_message_is_received_once(running: tuple[DurableEngine, Trace]) 
     async def answered() -> bool:
         return bool(trace.done)
 
-    await until(answered)
+    await eventually(answered)
     assert trace.done == ["{'decision': 'approve'}"]
 
 
@@ -302,9 +297,10 @@ async def test_a_process_that_ends_in_a_step_leaves_the_rest_to_the_next(
     async def at_four() -> bool:
         return "4" in log.read_text()
 
-    await until(at_four)
-    first.send_signal(ending)
-    await first.wait()
+    await eventually(at_four)
+    while first.returncode is None:  # asyncio may lose a Ctrl-C that comes as something else ends
+        first.send_signal(ending)
+        await asyncio.wait({asyncio.ensure_future(first.wait())}, timeout=5)
     second = await child(-1)
     assert await second.wait() == 0
     assert log.read_text().split() == ["0", "1", "2", "3", "4", "4", "5", "6", "7", "8", "9", "end"]

@@ -12,7 +12,8 @@ import pytest
 import pytest_asyncio
 from shared.db import postgres_url
 from shared.durable import DurableEngine
-from upgrades import OTHERS, QUEUE, Order, World, until
+from suite.waiting import eventually
+from upgrades import OTHERS, QUEUE, Order, World
 
 from shared import durable
 
@@ -29,7 +30,7 @@ async def taken_over(engine: DurableEngine, *ids: str) -> None:
         seen.extend(await engine.take_over())
         return len(seen) >= len(ids)
 
-    await until(all_taken)
+    await eventually(all_taken)
     assert sorted(seen) == sorted(ids)
 
 
@@ -37,7 +38,7 @@ async def all_done(engine: DurableEngine, *ids: str) -> None:
     async def done() -> bool:
         return [await engine.state(workflow_id) for workflow_id in ids] == ["done"] * len(ids)
 
-    await until(done)
+    await eventually(done)
 
 
 def begin(kind: str, *ids: str, queue: str | None = None) -> list[Order]:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from raw_server import FAST, OK, Handler, answering, fetch, pool_of, serve, until
+from raw_server import FAST, OK, Handler, answering, fetch, pool_of, serve
 from shared.http import (
     PoolLimits,
     ResponseTooLarge,
@@ -16,6 +16,7 @@ from shared.http import (
     UpstreamProtocolError,
     UpstreamTimeout,
 )
+from suite.waiting import eventually
 
 
 async def test_a_kept_connection_serves_the_next_request() -> None:
@@ -124,7 +125,7 @@ async def test_time_out_before_the_head() -> None:
         with pytest.raises(UpstreamTimeout) as caught:
             await fetch(pool, server.origin)
         assert caught.value.phase == "first_byte"
-        await until(lambda: server.open == 0)
+        await eventually(lambda: server.open == 0)
 
 
 async def test_time_out_while_sending_to_a_server_that_does_not_read() -> None:
@@ -154,7 +155,7 @@ async def test_leaving_early_closes_the_connection() -> None:
     async with serve(handler) as server, pool_of() as pool:
         async with pool.request("GET", server.origin, b"/", []) as response:
             assert await response.next_chunk() == b"a"
-        await until(lambda: server.open == 0 and pool.connections == 0)
+        await eventually(lambda: server.open == 0 and pool.connections == 0)
         with pytest.raises(RuntimeError):
             await response.next_chunk()
 
@@ -165,11 +166,11 @@ async def test_cancelling_while_waiting_closes_the_connection() -> None:
 
     async with serve(handler) as server, pool_of() as pool:
         task = asyncio.create_task(fetch(pool, server.origin, timeouts=Timeouts()))
-        await until(lambda: server.open == 1)
+        await eventually(lambda: server.open == 1)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        await until(lambda: server.open == 0 and pool.connections == 0)
+        await eventually(lambda: server.open == 0 and pool.connections == 0)
 
 
 async def test_cancel_from_another_task_wakes_the_reader() -> None:
@@ -287,7 +288,7 @@ async def test_a_full_queue_refuses_and_a_long_wait_times_out() -> None:
     patient = Timeouts(connect_s=0.2)
     async with serve(handler) as server, pool_of(PoolLimits(connections_max=1, queue_max=1)) as pool:
         holder = asyncio.create_task(fetch(pool, server.origin, timeouts=Timeouts()))
-        await until(lambda: server.open == 1)
+        await eventually(lambda: server.open == 1)
         queued = asyncio.create_task(fetch(pool, server.origin, timeouts=patient))
         await asyncio.sleep(0)
         with pytest.raises(UpstreamBusy):
@@ -363,18 +364,18 @@ async def test_closing_lets_running_requests_finish_and_refuses_new_ones() -> No
     async with serve(handler) as server:
         pool = UpstreamPool()
         running = asyncio.create_task(fetch(pool, server.origin, timeouts=Timeouts()))
-        await until(lambda: server.open == 1)
+        await eventually(lambda: server.open == 1)
         closing = asyncio.create_task(pool.aclose(drain_s=2.0))
         await asyncio.sleep(0.01)
         with pytest.raises(UpstreamBusy):
             await fetch(pool, server.origin)
         assert await running == (200, b"ok")
         await closing
-        await until(lambda: pool.connections == 0)
+        await eventually(lambda: pool.connections == 0)
 
 
 async def test_idle_connections_are_closed_after_a_while() -> None:
     async with serve(answering(OK, OK)) as server, pool_of(PoolLimits(keepalive_s=0.2)) as pool:
         await fetch(pool, server.origin)
         assert pool.connections == 1
-        await until(lambda: pool.connections == 0 and server.open == 0)
+        await eventually(lambda: pool.connections == 0 and server.open == 0)

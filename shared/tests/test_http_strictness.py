@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from raw_server import OK, answering, fetch, pool_of, serve, until
+from raw_server import OK, answering, fetch, pool_of, serve
 from shared.http import InvalidRequest, UpstreamError, UpstreamProtocolError
+from suite.waiting import eventually
 
 
 @pytest.mark.parametrize(
@@ -57,7 +58,7 @@ async def test_an_answer_that_breaks_the_protocol_is_an_error(answer: bytes) -> 
     async with serve(answering(answer)) as server, pool_of() as pool:
         with pytest.raises(UpstreamProtocolError):
             await fetch(pool, server.origin)
-        await until(lambda: pool.connections == 0)
+        await eventually(lambda: pool.connections == 0)
 
 
 def pieces(*parts: bytes) -> AsyncIterator[bytes]:
@@ -105,7 +106,7 @@ async def test_a_stream_that_differs_from_its_length_closes_the_connection(parts
                 "POST", server.origin, b"/", [(b"content-length", b"11")], body=pieces(*parts)
             ):
                 pass
-        await until(lambda: pool.connections == 0)
+        await eventually(lambda: pool.connections == 0)
 
 
 async def test_an_early_refusal_ends_the_upload() -> None:
@@ -128,7 +129,7 @@ async def test_an_early_refusal_ends_the_upload() -> None:
         async with pool.request("POST", server.origin, b"/", [], body=endless()) as response:
             assert (response.status, await response.read(10)) == (413, b"no")
         assert taken < 1000
-        await until(lambda: pool.connections == 0)
+        await eventually(lambda: pool.connections == 0)
 
 
 @pytest.mark.parametrize(
@@ -191,7 +192,7 @@ def test_arbitrary_bytes_end_in_an_answer_or_an_upstream_error(data: bytes) -> N
                 assert 200 <= status <= 599
             except UpstreamError:
                 pass
-            await until(lambda: pool.connections == 0)
+            await eventually(lambda: pool.connections == 0)
 
     asyncio.run(run())
 

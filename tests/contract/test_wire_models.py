@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from shared.contracts.chat import Chat, Message
 from suite.people import Person
 from suite.stack import Stack
+from suite.waiting import until
 
 pytestmark = pytest.mark.e2e
 
@@ -62,8 +63,11 @@ def test_times_are_utc_and_money_is_exact_text(person: Person) -> None:
 
 
 def test_status_names_every_service(person: Person) -> None:
-    status = person.get("/api/v1/status")
-    assert status["status"] == "ok"
+    def all_well() -> dict[str, Any]:
+        status: dict[str, Any] = person.get("/api/v1/status")
+        return status if status["status"] == "ok" else {}
+
+    status = until(all_well, within_s=30, what="an answer of all services in time")
     names = {
         "gateway",
         "inference-service",
@@ -77,11 +81,17 @@ def test_status_names_every_service(person: Person) -> None:
 
 
 def test_the_gateway_describes_the_public_routes_of_all_services(person: Person) -> None:
-    paths = person.get("/api/v1/openapi.json")["paths"]
-    assert {
+    expected = {
         "/api/v1/chats",
         "/v1/chat/completions",
         "/api/v1/billing/entitlements",
         "/api/v1/auth/signin",
-    } <= paths.keys()
+    }
+
+    def described() -> dict[str, Any]:
+        """The paths, once no service was too busy to tell its own."""
+        paths: dict[str, Any] = person.get("/api/v1/openapi.json")["paths"]
+        return paths if expected <= paths.keys() else {}
+
+    paths = until(described, within_s=30, what="routes of all services")
     assert not [path for path in paths if path.startswith("/internal")]

@@ -19,6 +19,7 @@ from servers import read_body
 from shared.auth.principal import Principal
 from shared.contracts.agents import ASSISTANT_AGENT_ID
 from shared.sse import SseParser
+from suite.waiting import eventually
 
 SERVICE_SCRIPT = Path(__file__).with_name("runs_service.py")
 
@@ -241,12 +242,6 @@ def text_of(events: list[Seen]) -> str:
     return "".join(text for _, text in texts)
 
 
-async def until(check: Callable[[], Awaitable[bool]], within_s: float = 15) -> None:
-    async with asyncio.timeout(within_s):
-        while not await check():  # noqa: ASYNC110 - what is checked lives in another process
-            await asyncio.sleep(0.03)
-
-
 async def read_events(response: httpx.Response) -> AsyncIterator[Seen]:
     parser = SseParser()
     async for chunk in response.aiter_raw():
@@ -301,7 +296,7 @@ class Person:
         async def reached() -> bool:
             return (await self.get(run_id))["status"] in statuses
 
-        await until(reached)
+        await eventually(reached)
         return await self.get(run_id)
 
     async def until_cost(self, run_id: str, cost_nano: int) -> None:
@@ -309,7 +304,7 @@ class Person:
             usage = (await self.get(run_id))["usage"]
             return usage is not None and usage["cost_nano"] == cost_nano
 
-        await until(known)
+        await eventually(known)
 
 
 @dataclass
@@ -380,7 +375,7 @@ class Processes:
         async def gone() -> bool:
             return not is_alive(self._pid)
 
-        await until(gone)
+        await eventually(gone)
         self._pid = self._former.pop() if self._former else 0
 
     def person(self) -> Person:

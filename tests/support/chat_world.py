@@ -20,6 +20,7 @@ from identities import KeyRing, make_principal
 from servers import read_body, serve
 from shared.auth.principal import Principal
 from shared.sse import SseParser
+from suite.waiting import eventually
 
 USAGE = {"prompt_tokens": 7, "completion_tokens": 5, "cost_nano": 1200, "remaining_nano": 998_800}
 
@@ -194,13 +195,6 @@ def text_of(events: list[Seen], start: str = "") -> str:
     return text
 
 
-async def until(check: Callable[[], Awaitable[bool]], within_s: float = 10) -> None:
-    """Return when `check` holds; fail when it does not in time."""
-    async with asyncio.timeout(within_s):
-        while not await check():  # noqa: ASYNC110 - what is checked lives in another process
-            await asyncio.sleep(0.03)
-
-
 async def take(events: AsyncIterator[Seen], count: int) -> list[Seen]:
     """The next `count` events."""
     return [await anext(events) for _ in range(count)]
@@ -267,7 +261,7 @@ class User:
         async def ended() -> bool:
             return (await self.message(chat_id, message_id))["status"] != "streaming"
 
-        await until(ended, within_s)
+        await eventually(ended, within_s)
         return await self.message(chat_id, message_id)
 
     async def until_known_cost(self, chat_id: str, message_id: str) -> dict[str, Any]:
@@ -276,7 +270,7 @@ class User:
         async def known() -> bool:
             return (await self.message(chat_id, message_id))["usage"] is not None
 
-        await until(known, 10)
+        await eventually(known, 10)
         return await self.message(chat_id, message_id)
 
 
@@ -377,7 +371,7 @@ class Process:
         async def gone() -> bool:
             return self.child.poll() is not None
 
-        await until(gone, within_s)
+        await eventually(gone, within_s)
         return self.child.returncode
 
     async def end(self) -> None:

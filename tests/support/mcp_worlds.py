@@ -1,6 +1,5 @@
 """Connections to MCP servers in tests, and servers that can be told to misbehave."""
 
-import asyncio
 import json
 import sys
 from collections.abc import Awaitable, Callable, Mapping
@@ -47,12 +46,6 @@ def alive(pid: int) -> bool:
 
 def pids(notes: Path) -> list[int]:
     return [int(line.split()[1]) for line in notes.read_text().splitlines() if line.startswith("pid ")]
-
-
-async def until(check: Callable[[], bool], within_s: float = 5) -> None:
-    async with asyncio.timeout(within_s):
-        while not check():  # noqa: ASYNC110 - what is checked lives in another process
-            await asyncio.sleep(0.02)
 
 
 Reply = Callable[[dict[str, Any], Mapping[str, str], Any], Awaitable[None]]

@@ -69,9 +69,3 @@ async def fetch(
 ) -> tuple[int, bytes]:
     async with pool.request(method, origin, b"/", [], body=body, timeouts=timeouts) as response:
         return response.status, await response.read(1_000_000)
-
-
-async def until(condition: Callable[[], bool], seconds: float = 3.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - the condition lies in another process or loop turn, nothing sets an event
-            await asyncio.sleep(0.01)

@@ -5,11 +5,12 @@ import contextlib
 import json
 import os
 import signal
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
 from shared.durable import DurableEngine, Queue
+from suite.waiting import eventually
 
 from shared import durable
 
@@ -119,7 +120,7 @@ class Other:
         await self.died()
 
     async def died(self) -> None:
-        await until(lambda: not self.lives())
+        await eventually(lambda: not self.lives())
 
 
 class World:
@@ -143,7 +144,7 @@ class World:
         return self.log.read_text().splitlines()
 
     async def until(self, *lines: str) -> None:
-        await until(lambda: set(lines) <= set(self.lines))
+        await eventually(lambda: set(lines) <= set(self.lines))
 
     @contextlib.asynccontextmanager
     async def engine(self, version: str = "2") -> AsyncGenerator[DurableEngine]:
@@ -197,12 +198,3 @@ class World:
 
 
 async def nothing() -> None: ...
-
-
-async def until(check: Callable[[], Any], within_s: float = 30) -> None:
-    async with asyncio.timeout(within_s):
-        while True:
-            found = check()
-            if await found if asyncio.iscoroutine(found) else found:
-                return
-            await asyncio.sleep(0.05)

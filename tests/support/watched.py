@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 import textwrap
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
+from suite.waiting import eventually
 from shared.succession import Succession
 
 OWNED = Path("owned")
@@ -155,9 +156,3 @@ async def asked_all_the_time(url: str) -> AsyncIterator[list[httpx.Response]]:
 
 def owner(folder: Path) -> int:
     return int((folder / "owned").read_text())
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not condition():  # noqa: ASYNC110 - the condition is the operating system's
-            await asyncio.sleep(0.02)

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from agent_service.mcp.adapters import stdio
 from agent_service.mcp.port import ServerError, Stdio
-from mcp_worlds import LIMITS, SCRIPT, Connect, alive, pids, program, tool, until
+from mcp_worlds import LIMITS, SCRIPT, Connect, alive, pids, program, tool
+from suite.waiting import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -59,7 +60,7 @@ async def test_a_server_that_never_greets_is_given_up_and_killed(connect: Connec
     async with asyncio.timeout(20):
         with pytest.raises(ServerError, match="in time"):
             await connection.catalogue()
-    await until(lambda: not any(map(alive, pids(notes))))
+    await eventually(lambda: not any(map(alive, pids(notes))))
 
 
 async def test_a_slow_call_ends_at_its_time_out_and_the_next_one_works(connect: Connect) -> None:
@@ -150,7 +151,7 @@ async def test_noise_on_its_output_and_floods_of_complaints_do_no_harm(
     caplog.set_level("INFO")
     connection = connect(program("chatty"))
     assert (await connection.call(await tool(connection, "now"), {})).text == "called now"
-    await until(lambda: "further lines are left out" in caplog.text)
+    await eventually(lambda: "further lines are left out" in caplog.text)
     assert caplog.text.count("a line of complaint") == 200
 
 
@@ -161,7 +162,7 @@ async def test_a_stubborn_program_is_killed_with_what_it_started(connect: Connec
     assert len(pids(notes)) == 2
     assert all(map(alive, pids(notes)))
     await connection.close()
-    await until(lambda: not any(map(alive, pids(notes))))
+    await eventually(lambda: not any(map(alive, pids(notes))))
 
 
 async def test_a_program_dies_with_the_service_even_by_kill_9(tmp_path: Path) -> None:
@@ -177,11 +178,11 @@ async def test_a_program_dies_with_the_service_even_by_kill_9(tmp_path: Path) ->
     )
     child = await asyncio.create_subprocess_exec(*python, "-c", service)
     try:
-        await until(lambda: notes.exists() and len(pids(notes)) == 2)
+        await eventually(lambda: notes.exists() and len(pids(notes)) == 2)
         assert alive(pids(notes)[0])
         child.kill()
         await child.wait()
-        await until(lambda: not alive(pids(notes)[0]))
+        await eventually(lambda: not alive(pids(notes)[0]))
     finally:
         for pid in pids(notes):
             with contextlib.suppress(ProcessLookupError):
@@ -193,7 +194,7 @@ async def test_an_idle_connection_is_closed_and_opened_again(connect: Connect, t
     connection = connect(program("plain", notes), limits=replace(LIMITS, idle_s=0.3))
     now = await tool(connection, "now")
     assert connection.is_open
-    await until(lambda: not connection.is_open)
+    await eventually(lambda: not connection.is_open)
     assert (await connection.call(now, {})).text == "called now"
     assert len(pids(notes)) == 2
 

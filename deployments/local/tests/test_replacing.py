@@ -17,7 +17,8 @@ from atrium_local.listeners import Listener
 from atrium_local.serve import NOT_OPENED, Line
 from atrium_local.stack import _free_ports
 from atrium_local.supervised import Supervised
-from watched import PATIENCE_S, asked_all_the_time, owner, running, until
+from suite.waiting import eventually
+from watched import PATIENCE_S, asked_all_the_time, owner, running
 
 
 @pytest.mark.parametrize("exclusive", [False, True])
@@ -33,16 +34,16 @@ async def test_a_replaced_service_refuses_nobody_and_ends_its_streams_well(
             asked_all_the_time(watched.url) as answers,
         ):
             streaming = asyncio.create_task(http.get(f"{watched.url}/stream"))
-            await until(lambda: len(answers) > 3)
+            await eventually(lambda: len(answers) > 3)
             if by_signal:
                 os.kill(first, signal.SIGTERM)
-                await until(lambda: watched.process.identity is not None and watched.pid() != first)
+                await eventually(lambda: watched.process.identity is not None and watched.pid() != first)
                 assert await watched.process.wait_ready(PATIENCE_S)
             else:
                 await watched.process.replace("because")
             second = watched.pid()
             seen = len(answers)
-            await until(lambda: len(answers) > seen + 3)
+            await eventually(lambda: len(answers) > seen + 3)
             stream = await streaming
         assert second != first
         assert {answer.status_code for answer in answers} == {200}
@@ -60,7 +61,7 @@ async def test_a_successor_answers_before_the_former_process_has_let_go(tmp_path
         assert await watched.process.wait_ready(PATIENCE_S)
         first = watched.pid()
         replacing = asyncio.create_task(watched.process.replace("because"))
-        await until(lambda: watched.pid() != first)
+        await eventually(lambda: watched.pid() != first)
         second = watched.pid()
 
         async def answering() -> int:
@@ -106,7 +107,7 @@ async def test_a_successor_that_cannot_open_what_it_is_to_own_is_started_again(t
         assert await watched.process.wait_ready(PATIENCE_S)
         (tmp_path / "broken").touch()
         replacing = asyncio.create_task(watched.process.replace("because"))
-        await until(lambda: watched.process.last_exit == NOT_OPENED)
+        await eventually(lambda: watched.process.last_exit == NOT_OPENED)
         (tmp_path / "broken").unlink()
         await replacing
         assert int((await http.get(f"{watched.url}/owned")).text) == owner(tmp_path) == watched.pid()
@@ -117,7 +118,7 @@ async def test_who_connects_while_a_killed_service_comes_back_waits_and_is_serve
         assert await watched.process.wait_ready(PATIENCE_S)
         first = watched.pid()
         os.kill(first, signal.SIGKILL)
-        await until(lambda: watched.process.identity is None or watched.pid() != first)
+        await eventually(lambda: watched.process.identity is None or watched.pid() != first)
         answer = await http.get(watched.url)
         assert answer.status_code == 200
         assert int(answer.text) != first
@@ -131,7 +132,7 @@ async def test_when_it_takes_long_everybody_is_told_at_once(
     async with running(tmp_path) as watched, httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http:
         assert await watched.process.wait_ready(PATIENCE_S)
         os.kill(watched.pid(), signal.SIGKILL)
-        await until(lambda: watched.process.state == "restarting")
+        await eventually(lambda: watched.process.state == "restarting")
         answer = await http.post(watched.url, json={"model": "any"})
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
         assert answer.json()["code"] == answer.json()["error"]["code"] == "service_away"
@@ -208,7 +209,7 @@ async def test_a_frozen_service_is_replaced(tmp_path: Path) -> None:
         os.kill(first, signal.SIGSTOP)
         async with asyncio.timeout(15), httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http:
             assert int((await http.get(watched.url)).text) != first
-            await until(lambda: watched.process.reason == "did not answer 3 health checks")
+            await eventually(lambda: watched.process.reason == "did not answer 3 health checks")
 
 
 @pytest.mark.parametrize("exclusive", [False, True])
@@ -224,7 +225,7 @@ async def test_the_next_process_answers_before_a_frozen_one_is_given_up(
         os.kill(first, signal.SIGSTOP)
         answer = await http.get(watched.url)
         assert int(answer.text) != first
-        await until(lambda: watched.process.identity is not None and watched.pid() == int(answer.text))
+        await eventually(lambda: watched.process.identity is not None and watched.pid() == int(answer.text))
         assert await watched.process.wait_ready(PATIENCE_S)
         assert int((await http.get(f"{watched.url}/owned")).text) == watched.pid() == owner(tmp_path)
         assert watched.process.reason == "did not answer 3 health checks"
@@ -249,7 +250,7 @@ async def test_a_process_that_was_silent_for_a_moment_stays(
         assert await watched.process.wait_ready(PATIENCE_S)
         first = watched.pid()
         os.kill(first, signal.SIGSTOP)
-        await until(lambda: bool(prepared) and not prepared[0].alive())
+        await eventually(lambda: bool(prepared) and not prepared[0].alive())
         assert int((await http.get(f"{watched.url}/owned")).text) == watched.pid() == owner(tmp_path) == first
 
 

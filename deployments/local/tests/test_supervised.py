@@ -21,6 +21,7 @@ from atrium_local.life import Answer, Life, Spec
 from atrium_local.listeners import check_port
 from atrium_local.processes import ProcessIdentity, end
 from atrium_local.supervised import Supervised
+from suite.waiting import eventually
 
 PATIENCE_S = 20.0
 SLEEPER = "import time\nprint('up', flush=True)\ntime.sleep(600)"
@@ -40,12 +41,6 @@ def spec(tmp_path: Path, program: str, **changes: object) -> Spec:
     return Spec(**(settings | changes))
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not condition():  # noqa: ASYNC110 - the condition is the operating system's
-            await asyncio.sleep(0.02)
-
-
 def wait_until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while not condition():
@@ -60,7 +55,7 @@ async def test_a_killed_process_comes_back_and_a_stopped_one_does_not(tmp_path: 
     first = process.identity
     assert first is not None
     os.kill(first.pid, signal.SIGKILL)
-    await until(lambda: process.identity not in {None, first})
+    await eventually(lambda: process.identity not in {None, first})
     await process.stop()
     await running
     assert process.state == "stopped"
@@ -84,7 +79,7 @@ async def test_a_process_that_keeps_failing_is_started_with_growing_pauses_that_
 
     process = Supervised(spec(tmp_path, "raise SystemExit(3)"), note)
     running = asyncio.create_task(process.run())
-    await until(lambda: len(began) >= 5)
+    await eventually(lambda: len(began) >= 5)
     await process.stop()
     await running
     pauses = [later - earlier for earlier, later in itertools.pairwise(began)]
@@ -106,9 +101,9 @@ async def test_a_pause_ends_when_the_disk_has_room_again(
     states: list[str] = []
     process = Supervised(spec(tmp_path, "raise SystemExit(1)"), lambda changed: states.append(changed.state))
     running = asyncio.create_task(process.run())
-    await until(lambda: states.count("restarting") == 1)
+    await eventually(lambda: states.count("restarting") == 1)
     full[0] = False
-    await until(lambda: states.count("starting") == 2)
+    await eventually(lambda: states.count("starting") == 2)
     await process.stop()
     await running
 
@@ -117,7 +112,7 @@ async def test_what_cannot_be_started_is_tried_again(tmp_path: Path) -> None:
     folder = tmp_path / "missing"
     process = Supervised(spec(tmp_path, SLEEPER, cwd=folder), lambda _: None)
     running = asyncio.create_task(process.run())
-    await until(lambda: process.restarts >= 2)
+    await eventually(lambda: process.restarts >= 2)
     folder.mkdir()
     assert await process.wait_ready(PATIENCE_S)
     await process.stop()
@@ -137,11 +132,11 @@ async def test_a_process_that_does_not_answer_three_times_is_replaced(
 
     process = Supervised(spec(tmp_path, SLEEPER, health=health), lambda _: None)
     running = asyncio.create_task(process.run())
-    await until(lambda: len(asked) >= 2)
+    await eventually(lambda: len(asked) >= 2)
     first = process.identity
     assert first is not None
     frozen.add(first.pid)
-    await until(lambda: process.identity not in {None, first})
+    await eventually(lambda: process.identity not in {None, first})
     assert asked.count(first.pid) >= 2 + 3
     assert process.reason == "did not answer 3 health checks"
     await process.stop()
@@ -159,7 +154,7 @@ async def test_one_silence_is_forgiven(tmp_path: Path, monkeypatch: pytest.Monke
 
     process = Supervised(spec(tmp_path, SLEEPER, health=health), lambda _: None)
     running = asyncio.create_task(process.run())
-    await until(lambda: len(asked) > len(answers))
+    await eventually(lambda: len(asked) > len(answers))
     assert len(set(asked)) == 1
     assert process.restarts == 0
     await process.stop()
@@ -200,7 +195,7 @@ async def test_a_process_that_ignores_the_polite_signal_is_killed(tmp_path: Path
     )
     process = Supervised(spec(tmp_path, deaf, stop_patience_s=0.3), lambda _: None)
     running = asyncio.create_task(process.run())
-    await until(lambda: (tmp_path / "tiny.log").exists() and "up" in (tmp_path / "tiny.log").read_text())
+    await eventually(lambda: (tmp_path / "tiny.log").exists() and "up" in (tmp_path / "tiny.log").read_text())
     await process.stop()
     await running
     assert process.identity is None
@@ -218,12 +213,12 @@ async def test_the_workers_of_a_dead_process_go_with_it(tmp_path: Path) -> None:
     process = Supervised(spec(tmp_path, parent), lambda _: None)
     running = asyncio.create_task(process.run())
     log = tmp_path / "tiny.log"
-    await until(lambda: log.exists() and log.read_text().strip() != "")
+    await eventually(lambda: log.exists() and log.read_text().strip() != "")
     worker = ProcessIdentity.of(int(log.read_text().split()[0]))
     assert worker is not None
     assert process.identity is not None
     os.kill(process.identity.pid, signal.SIGKILL)
-    await until(lambda: not worker.alive())
+    await eventually(lambda: not worker.alive())
     await process.stop()
     await running
 
@@ -355,7 +350,7 @@ async def test_a_process_that_was_given_up_is_not_asked_again(
     monkeypatch.setattr(Life, "kill", lambda life: loop.call_later(0.5, kill, life))
     process = Supervised(spec(tmp_path, SLEEPER, health=health), lambda _: None)
     running = asyncio.ensure_future(process.run())
-    await until(lambda: process.restarts == 1)
+    await eventually(lambda: process.restarts == 1)
     assert process.reason == "did not answer 3 health checks"
     await process.stop()
     await asyncio.wait_for(running, PATIENCE_S)

@@ -24,6 +24,7 @@ from retrieval_service.settings import RetrievalSettings
 from s3_world import Relay, S3Server
 from servers import serve
 from shared.auth.principal import Principal
+from suite.waiting import eventually
 
 TEXT = b"The heron waits at the weir.\nIt knows the hour of the fish.\n"
 FILES = "/api/v1/retrieval/files"
@@ -99,9 +100,7 @@ class Service:
 
     async def until(self, check: Callable[[], Awaitable[bool]], within_s: float = 10) -> None:
         """Return when `check` holds; fail when it does not in time."""
-        async with asyncio.timeout(within_s):
-            while not await check():  # noqa: ASYNC110 - what is checked lives in the database and in folders
-                await asyncio.sleep(0.03)
+        await eventually(check, within_s)
 
     def stored(self) -> list[str]:
         """Keys in the object store."""

@@ -1,10 +1,12 @@
 """Waiting for what happens in another process, with a deadline; figures that hold on a busy machine too."""
 
+import asyncio
+import inspect
 import os
 import sys
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -24,6 +26,23 @@ def until(probe: Callable[[], T], *, within_s: float, what: str, every_s: float 
                 raise AssertionError(f"{what}: not within {patience_s:.0f} s; last seen {result!r}")
             patience_s, slow = within_s * slowness(), True
         time.sleep(every_s)
+
+
+async def eventually(check: Callable[[], Any], within_s: float = 30, *, every_s: float = 0.03) -> None:
+    """As `until`, in an event loop: `check` gives something truthy, or a coroutine of it.
+
+    Raises: AssertionError when it does not in time.
+    """
+    began, patience_s, slow = time.monotonic(), within_s, False
+    while True:
+        found = check()
+        if await found if inspect.isawaitable(found) else found:
+            return
+        if time.monotonic() > began + patience_s:
+            if slow:
+                raise AssertionError(f"{check.__qualname__}: not within {patience_s:.0f} s")
+            patience_s, slow = within_s * await asyncio.to_thread(slowness), True
+        await asyncio.sleep(every_s)
 
 
 QUIET_S = 0.16
