@@ -91,7 +91,7 @@ def ready(url: str) -> bool:
     deadline = time.monotonic() + DEADLINE_S
     while time.monotonic() < deadline:
         try:
-            if httpx.get(url).status_code == 200:
+            if httpx.get(url, timeout=60).status_code == 200:
                 return True
         except httpx.TransportError:
             time.sleep(0.1)

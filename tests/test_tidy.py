@@ -288,6 +288,20 @@ def test_each_ignored_check_has_its_reason() -> None:
     )
 
 
+def test_clients_of_tests_bear_a_slow_machine() -> None:
+    """httpx gives up after five seconds unless it is told otherwise."""
+    hasty = [
+        f"{name}:{node.lineno}"
+        for name, path in python_files()
+        if "tests" in path.parts
+        for node in nodes(path)
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) in {"httpx.AsyncClient", "httpx.Client"}
+        and not {"timeout", "transport", None} & {keyword.arg for keyword in node.keywords}
+    ]
+    assert not hasty, f"give them a timeout: {hasty}"
+
+
 def _is_support(path: Path) -> bool:
     return path.suffix == ".py" and path.is_relative_to(ROOT / "tests" / "support")
 

@@ -72,7 +72,7 @@ async def test_without_a_sandbox_the_answer_says_why_and_the_service_is_ready(
     limits: dict[str, Any], says: str
 ) -> None:
     headers = KEYS.user_headers(make_principal())
-    async with serve(application(**limits)) as url, httpx.AsyncClient(base_url=url) as client:
+    async with serve(application(**limits)) as url, httpx.AsyncClient(timeout=60, base_url=url) as client:
         answer = await client.post("/api/v1/agents/code/execute", headers=headers, json={"code": "1"})
         ready = await client.get("/readyz")
     assert (answer.status_code, answer.json()["code"]) == (503, "code_unavailable")

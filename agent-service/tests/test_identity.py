@@ -18,7 +18,10 @@ KEYS = KeyRing()
 async def client(service_database: Callable[[str], Any]) -> AsyncIterator[httpx.AsyncClient]:
     database = service_database("agent-service")
     settings = AgentSettings(**KEYS.settings_fields("agent-service", database_url=database.app_url))
-    async with serve(create_app(settings)) as base_url, httpx.AsyncClient(base_url=base_url) as http:
+    async with (
+        serve(create_app(settings)) as base_url,
+        httpx.AsyncClient(timeout=60, base_url=base_url) as http,
+    ):
         yield http
 
 

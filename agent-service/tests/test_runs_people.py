@@ -288,7 +288,7 @@ class Chat:
         self.service = service
 
     async def start(self, **body: Any) -> httpx.Response:
-        async with httpx.AsyncClient(base_url=self.service.base_url, trust_env=False) as http:
+        async with httpx.AsyncClient(timeout=60, base_url=self.service.base_url, trust_env=False) as http:
             whole = {"run_id": str(uuid4()), "agent_id": str(ASSISTANT_AGENT_ID), "input": "hi", **body}
             return await http.post("/internal/v1/runs", json=whole, headers=self.headers)
 

@@ -98,7 +98,7 @@ class Process:
         )
 
     async def ready(self):
-        async with httpx.AsyncClient() as http:
+        async with httpx.AsyncClient(timeout=60) as http:
             try:
                 return (await http.get(f"http://127.0.0.1:{self.port}/readyz")).status_code == 200
             except httpx.TransportError:

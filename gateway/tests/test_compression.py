@@ -52,7 +52,9 @@ async def test_what_a_service_answers_passes_untouched() -> None:
 
     async with (
         stage(upstream) as setting,
-        httpx.AsyncClient(base_url=setting.url, headers={"authorization": f"Bearer {TOKEN}"}) as http,
+        httpx.AsyncClient(
+            timeout=60, base_url=setting.url, headers={"authorization": f"Bearer {TOKEN}"}
+        ) as http,
     ):
         headers, sent = await raw_of(http, "/api/v1/chats", TAKES_GZIP)
     assert sent == body

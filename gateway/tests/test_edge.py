@@ -166,7 +166,7 @@ async def test_the_metrics_port_passes_from_one_process_to_its_successor(start_g
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
-    async with httpx.AsyncClient(trust_env=False) as http, AsyncExitStack() as stack:
+    async with httpx.AsyncClient(timeout=60, trust_env=False) as http, AsyncExitStack() as stack:
         async with start_gateway(metrics_port=port):
             await stack.enter_async_context(
                 start_gateway(metrics_port=port)

@@ -15,14 +15,14 @@ FORGED = {"x-forwarded-for": "198.51.100.9", "x-forwarded-proto": "https"}
 
 
 async def test_forwarding_headers_of_this_machine_are_not_believed() -> None:
-    async with stage() as setting, httpx.AsyncClient(base_url=setting.url, headers=AUTH) as http:
+    async with stage() as setting, httpx.AsyncClient(timeout=60, base_url=setting.url, headers=AUTH) as http:
         await http.get("/api/v1/chats", headers=FORGED)
         assert setting.headers()[b"x-forwarded-for"] == b"127.0.0.1"
         assert setting.headers()[b"x-forwarded-proto"] == b"http"
 
 
 async def test_another_forwarded_address_gives_no_new_tries() -> None:
-    async with stage() as setting, httpx.AsyncClient(base_url=setting.url) as http:
+    async with stage() as setting, httpx.AsyncClient(timeout=60, base_url=setting.url) as http:
         statuses = [
             (
                 await http.get(
@@ -47,7 +47,10 @@ async def test_another_forwarded_address_gives_no_new_tries() -> None:
 )
 async def test_a_trusted_proxy_is_believed_up_to_the_first_stranger(forwarded: str, client: bytes) -> None:
     config = ProxyConfig(trusted_proxies=(ip_network("127.0.0.1"), ip_network("192.0.2.0/24")))
-    async with stage(config=config) as setting, httpx.AsyncClient(base_url=setting.url, headers=AUTH) as http:
+    async with (
+        stage(config=config) as setting,
+        httpx.AsyncClient(timeout=60, base_url=setting.url, headers=AUTH) as http,
+    ):
         await http.get("/api/v1/chats", headers={"x-forwarded-for": forwarded, "x-forwarded-proto": "https"})
         assert setting.headers()[b"x-forwarded-for"] == client
         assert setting.headers()[b"x-forwarded-proto"] == b"https"
@@ -65,7 +68,10 @@ async def test_a_redirect_of_a_service_does_not_name_its_inner_address() -> None
         host = dict(scope["headers"])[b"host"]
         await answer(send, 307, headers=((b"location", b"http://" + host + b"/api/v1/chats?x=1"),))
 
-    async with stage(upstream) as setting, httpx.AsyncClient(base_url=setting.url, headers=AUTH) as http:
+    async with (
+        stage(upstream) as setting,
+        httpx.AsyncClient(timeout=60, base_url=setting.url, headers=AUTH) as http,
+    ):
         assert (await http.get("/api/v1/chats/")).headers["location"] == "/api/v1/chats?x=1"
 
 
@@ -78,7 +84,10 @@ async def test_no_proxy_on_the_way_may_transform_events() -> None:
         )
         await answer(send, headers=headers, body=b"data: x\n\n")
 
-    async with stage(upstream) as setting, httpx.AsyncClient(base_url=setting.url, headers=AUTH) as http:
+    async with (
+        stage(upstream) as setting,
+        httpx.AsyncClient(timeout=60, base_url=setting.url, headers=AUTH) as http,
+    ):
         answered = await http.get("/v1/models")
         assert answered.headers.get_list("cache-control") == ["no-cache, no-transform"]
         assert answered.headers.get_list("x-accel-buffering") == ["no"]
@@ -88,7 +97,7 @@ async def test_each_proxied_request_leaves_one_line(
     capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
-    async with stage() as setting, httpx.AsyncClient(base_url=setting.url, headers=AUTH) as http:
+    async with stage() as setting, httpx.AsyncClient(timeout=60, base_url=setting.url, headers=AUTH) as http:
         await http.get("/v1/models", headers={"x-request-id": "line-0001"})
         assert setting.app is not None
         setting.app._access_log.flush()

@@ -166,7 +166,7 @@ async def test_a_request_framed_in_two_ways_reaches_nobody(framing: bytes) -> No
 
 
 async def test_no_token_is_401_in_the_envelope_of_the_surface() -> None:
-    async with stage() as setting, httpx.AsyncClient(base_url=setting.url) as http:
+    async with stage() as setting, httpx.AsyncClient(timeout=60, base_url=setting.url) as http:
         problem = await http.get("/api/v1/chats")
         assert problem.status_code == 401
         assert problem.headers["content-type"] == "application/problem+json"
@@ -186,7 +186,7 @@ async def test_a_known_token_is_verified_once() -> None:
 
 
 async def test_x_api_key_works_where_a_bearer_token_does() -> None:
-    async with stage() as setting, httpx.AsyncClient(base_url=setting.url) as http:
+    async with stage() as setting, httpx.AsyncClient(timeout=60, base_url=setting.url) as http:
         assert (await http.get("/v1/models", headers={"x-api-key": TOKEN})).status_code == 200
 
 

@@ -21,7 +21,10 @@ async def client(service_database: Callable[[str], Any], tmp_path: Path) -> Asyn
     settings = RetrievalSettings(
         **KEYS.settings_fields("retrieval-service", database_url=database.app_url), atrium_home=tmp_path
     )
-    async with serve(create_app(settings)) as base_url, httpx.AsyncClient(base_url=base_url) as http:
+    async with (
+        serve(create_app(settings)) as base_url,
+        httpx.AsyncClient(timeout=60, base_url=base_url) as http,
+    ):
         yield http
 
 

@@ -251,7 +251,7 @@ async def test_a_bad_request_is_422(me: httpx.AsyncClient, body: dict[str, Any])
 async def test_without_the_permission_or_a_token_nothing_is_found(world: World) -> None:
     pending = world.client(make_principal(Role.PENDING))
     assert (await pending.post(SEARCH, json={"query": "cat"})).status_code == 403
-    async with httpx.AsyncClient(base_url=world.url, trust_env=False) as stranger:
+    async with httpx.AsyncClient(timeout=60, base_url=world.url, trust_env=False) as stranger:
         assert (await stranger.post(SEARCH, json={"query": "cat"})).status_code == 401
 
 
@@ -263,7 +263,9 @@ async def test_the_setting_decides_what_a_search_without_a_mode_does(
     app = create_app(RetrievalSettings(**fields, atrium_home=tmp_path, enable_rag_hybrid_search=False))
     async with (
         serve(app) as url,
-        httpx.AsyncClient(base_url=url, headers=KEYS.user_headers(OWNER), trust_env=False) as client,
+        httpx.AsyncClient(
+            timeout=60, base_url=url, headers=KEYS.user_headers(OWNER), trust_env=False
+        ) as client,
     ):
         assert (await find(client, "x", trace=True))["trace"]["mode"] == "dense"
         assert (await find(client, "x", trace=True, mode="hybrid"))["trace"]["mode"] == "hybrid"

@@ -93,7 +93,7 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
         body_bytes_max=2000,
         body_bytes_max_below={"/api/v1/echo/large": 5000},
     )
-    async with serve(app) as base_url, httpx.AsyncClient(base_url=base_url) as http:
+    async with serve(app) as base_url, httpx.AsyncClient(timeout=60, base_url=base_url) as http:
         yield http
 
 
@@ -221,7 +221,7 @@ async def test_direct_calls_are_limited_per_caller_and_gateway_calls_are_not() -
     direct = KEYS.user_headers(make_principal())
     limited_key = KEYS.user_headers(make_principal(rpm=1))
     hop = KEYS.user_headers(make_principal(via_gateway=True))
-    async with serve(app) as base_url, httpx.AsyncClient(base_url=base_url) as http:
+    async with serve(app) as base_url, httpx.AsyncClient(timeout=60, base_url=base_url) as http:
 
         async def statuses(headers: dict[str, str], path: str) -> list[int]:
             return [

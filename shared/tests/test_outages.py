@@ -124,7 +124,7 @@ def service_over(database: Database, fault: Fault) -> ServiceApp:
 @pytest.mark.parametrize("fault", AWAY)
 async def test_a_client_hears_503_and_when_to_come_back(database: Database, fault: Fault, path: str) -> None:
     transport = httpx.ASGITransport(app=service_over(database, fault))
-    async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+    async with httpx.AsyncClient(timeout=60, transport=transport, base_url="http://service") as client:
         answer = await client.get(path, headers=KEYS.user_headers(make_principal()))
     assert answer.status_code == 503
     assert int(answer.headers["retry-after"]) >= 1
@@ -138,7 +138,7 @@ async def test_text_that_cannot_be_stored_is_the_clients_mistake(
     database: Database, fault: Fault, path: str
 ) -> None:
     transport = httpx.ASGITransport(app=service_over(database, fault))
-    async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+    async with httpx.AsyncClient(timeout=60, transport=transport, base_url="http://service") as client:
         answer = await client.get(path, headers=KEYS.user_headers(make_principal()))
     body = answer.json()
     assert (answer.status_code, body.get("error", body)["code"]) == (

@@ -83,7 +83,7 @@ async def test_a_reader_that_takes_nothing_is_cut_off_and_counted_no_more(reads:
 
     async with (
         serve(app, lifespan="off") as base_url,
-        httpx.AsyncClient(trust_env=False) as http,
+        httpx.AsyncClient(timeout=60, trust_env=False) as http,
         http.stream("GET", base_url) as answer,
     ):
         if reads:

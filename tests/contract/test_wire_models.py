@@ -93,5 +93,5 @@ def test_the_gateway_describes_the_public_routes_of_all_services(person: Person)
         paths: dict[str, Any] = person.get("/api/v1/openapi.json")["paths"]
         return paths if expected <= paths.keys() else {}
 
-    paths = until(described, within_s=30, what="routes of all services")
+    paths = until(described, within_s=60, what="routes of all services")
     assert not [path for path in paths if path.startswith("/internal")]

@@ -22,7 +22,7 @@ def test_the_first_account_is_the_administrator_and_the_next_are_users(
 ) -> None:
     assert admin.role == "admin"
     assert person.role == "user"
-    config = httpx.get(f"{stack.gateway_url}/api/v1/auth/config", trust_env=False).json()
+    config = httpx.get(f"{stack.gateway_url}/api/v1/auth/config", trust_env=False, timeout=60).json()
     assert config["setup_required"] is False
 
 

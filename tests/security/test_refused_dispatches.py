@@ -80,7 +80,7 @@ def test_a_used_up_budget_is_429_and_the_official_client_does_not_retry(
     assert error["resets_at"]
     marker = provider.marker()
     sent: list[httpx.Request] = []
-    with httpx.Client(trust_env=False, event_hooks={"request": [sent.append]}) as transport:
+    with httpx.Client(timeout=60, trust_env=False, event_hooks={"request": [sent.append]}) as transport:
         official = person.openai().with_options(max_retries=5, http_client=transport)
         with pytest.raises(openai.RateLimitError):
             official.chat.completions.create(model=ECHO, messages=[{"role": "user", "content": marker}])

@@ -361,7 +361,7 @@ class Processes:
         self._maker.stdin.write(f"{version}\n")
         self._maker.stdin.flush()
         self._pid = int(await asyncio.to_thread(self._maker.stdout.readline))
-        async with asyncio.timeout(60), httpx.AsyncClient(trust_env=False) as http:
+        async with asyncio.timeout(60), httpx.AsyncClient(timeout=60, trust_env=False) as http:
             while True:
                 with contextlib.suppress(httpx.HTTPError):
                     if (await http.get(f"{self.base_url}/readyz", timeout=5)).status_code == 200:

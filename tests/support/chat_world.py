@@ -352,7 +352,7 @@ class Process:
         self._listener.close()
 
     async def until_ready(self) -> None:
-        async with asyncio.timeout(75), httpx.AsyncClient(trust_env=False) as http:
+        async with asyncio.timeout(75), httpx.AsyncClient(timeout=60, trust_env=False) as http:
             while True:
                 assert self.child.poll() is None, "the process ended at start"
                 with contextlib.suppress(httpx.HTTPError):

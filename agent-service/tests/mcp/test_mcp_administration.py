@@ -238,7 +238,7 @@ async def test_private_addresses_are_refused_in_production_unless_the_operator_a
     headers = KEYS.user_headers(make_principal(Role.ADMIN))
     async with (
         serve(app) as base_url,
-        httpx.AsyncClient(base_url=base_url, headers=headers, trust_env=False) as admin,
+        httpx.AsyncClient(timeout=60, base_url=base_url, headers=headers, trust_env=False) as admin,
     ):
         refused = await admin.post(SERVERS, json={"name": "a", "url": everything})
         assert "MCP_ALLOW_PRIVATE_ADDRESSES" in refused.json()["detail"]

@@ -172,7 +172,7 @@ async def test_servers_nobody_uses_are_checked_from_time_to_time(
     headers = KEYS.user_headers(make_principal(Role.ADMIN))
     async with (
         serve(app) as base_url,
-        httpx.AsyncClient(base_url=base_url, headers=headers, trust_env=False) as admin,
+        httpx.AsyncClient(timeout=60, base_url=base_url, headers=headers, trust_env=False) as admin,
     ):
         seen: set[str] = set()
         async with asyncio.timeout(15):

@@ -356,7 +356,7 @@ async def test_without_a_token_or_permission_nothing_answers(service: Any) -> No
              ("DELETE", f"{FILES}/{uuid4()}"), ("GET", "/api/v1/retrieval/quota"), ("POST", UPLOADS),
              ("PATCH", f"{UPLOADS}/{uuid4()}"),
              ("GET", BASES), ("POST", BASES)]  # fmt: skip
-    async with httpx.AsyncClient(base_url=service.base_url) as anonymous:
+    async with httpx.AsyncClient(timeout=60, base_url=service.base_url) as anonymous:
         for method, url in calls:
             assert (await anonymous.request(method, url)).status_code == 401, (method, url)
     pending = service.person(make_principal(Role.PENDING))

@@ -160,7 +160,10 @@ async def test_a_service_starts_while_the_store_is_down_and_works_once_it_is_up(
     on_s3: OnS3, relay: Any
 ) -> None:
     relay.down()
-    async with on_s3() as service, httpx.AsyncClient(base_url=service.base_url, trust_env=False) as anyone:
+    async with (
+        on_s3() as service,
+        httpx.AsyncClient(timeout=60, base_url=service.base_url, trust_env=False) as anyone,
+    ):
         ready = await anyone.get("/readyz")
         assert ready.status_code == 503
         assert "object store" in ready.json()["checks"]["objects"]

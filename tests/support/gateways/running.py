@@ -60,7 +60,7 @@ class Gateway:
         return cast("Any", self.app)._fallback.state
 
     def client(self, **options: Any) -> httpx.AsyncClient:
-        return httpx.AsyncClient(base_url=self.url, **options)
+        return httpx.AsyncClient(**{"base_url": self.url, "timeout": 60} | options)
 
     async def sign_up(self, name: str) -> Person:
         http = self.client()

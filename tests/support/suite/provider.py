@@ -48,7 +48,7 @@ class Provider:
         return f"mark-{secrets.token_hex(6)}"
 
     def _read(self, path: str) -> Any:
-        return httpx.get(f"http://127.0.0.1:{self.port}{path}", trust_env=False).json()
+        return httpx.get(f"http://127.0.0.1:{self.port}{path}", trust_env=False, timeout=60).json()
 
     def requests_with(self, marker: str) -> list[dict[str, Any]]:
         """The dispatches whose body mentions `marker`, oldest first."""
