@@ -11,6 +11,7 @@ from pathlib import Path
 
 from atrium_local.services import GATEWAY, SERVICES
 from atrium_manifests.containers import CONTAINERS
+from shared.operations import VERSION
 
 ROOT = Path(__file__).parent.parent
 DOCKERFILE = ROOT / "deployments" / "docker" / "Dockerfile"
@@ -73,7 +74,7 @@ def main() -> int:
     """Exit status of the first build that fails."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--registry", default="", help="put before each name")
-    parser.add_argument("--tag", default="0.1.0")
+    parser.add_argument("--tag", default=VERSION)
     parser.add_argument("--docker", default="docker", help="the program that builds, as docker or podman")
     parser.add_argument("--sbom-only", action="store_true", help="build nothing")
     parser.add_argument("names", nargs="*", help="targets to build, by default all")

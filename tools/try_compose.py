@@ -1,7 +1,7 @@
 """`make test-compose`: bring deployments/docker-compose.yml up in a project of its own, use it, take it down.
 
-Sign-up, an API key, the status of every service and, unless --without-model says that there is none, an
-answer of the built-in model with its cost.
+A person signs up, has a file read and searches it, and has code run; a program asks the built-in model with
+an API key and is told what it cost, unless --without-model says that there is none.
 """
 
 import argparse
@@ -54,12 +54,14 @@ class Suite:
             signed_in = _made(http.post("/api/v1/auth/signup", json={**person, "setup_token": token}))
             http.headers["authorization"] = f"Bearer {signed_in['access_token']}"
             _until(lambda: _status_is_ok(http), within_s=_READY_MAX_S, what="every service")
+            _read_and_search(http)
+            _run_code(http)
             key = _made(http.post("/api/v1/auth/api-keys", json={"name": "try"}))["key"]
             http.headers["authorization"] = f"Bearer {key}"
             for path in ("/v1/models", "/"):
                 if (answer := http.get(path)).status_code != 200:
                     raise NotWorkingError(f"GET {path}: {answer.status_code} {answer.text[:300]}")
-            print("signed up, every service answers, a key works, the web client is there")
+            print("a key works, the web client is there", flush=True)
             if with_model:
                 _until(lambda: _asked(http), within_s=_MODEL_MAX_S, what="the built-in model")
 
@@ -73,8 +75,32 @@ def _answers(http: httpx.Client, path: str) -> bool:
 
 def _status_is_ok(http: httpx.Client) -> bool:
     answer = http.get("/api/v1/status")
-    print(answer.status_code, answer.text[:600], flush=True)
-    return answer.status_code == 200 and answer.json().get("status") == "ok"
+    ok = answer.status_code == 200 and answer.json()["status"] == "ok"
+    print("every service answers" if ok else answer.text[:600], flush=True)
+    return ok
+
+
+def _read_and_search(http: httpx.Client) -> None:
+    file = {"file": ("lamp.txt", b"The lamp of Norrholm turns once every nine seconds.", "text/plain")}
+    path = f"/api/v1/retrieval/files/{_made(http.post('/api/v1/retrieval/files', files=file))['document_id']}"
+    ended = {"ready", "failed", "cancelled"}
+    _until(lambda: http.get(path).json()["stage"] in ended, within_s=_READY_MAX_S, what="the ingestion")
+    answer = http.post("/api/v1/retrieval/search", json={"query": "How often does the lamp turn?"})
+    if "nine seconds" not in answer.text:
+        raise NotWorkingError(f"a search found {answer.text[:300]}; the file: {http.get(path).text[:600]}")
+    print("a file was read and found", flush=True)
+
+
+def _run_code(http: httpx.Client) -> None:
+    """Code runs confined, or is refused with the reason."""
+    code = (
+        "import matplotlib.pyplot as plt, numpy\nplt.plot(numpy.arange(9))\nplt.savefig('a.png')\nprint(6*7)"
+    )
+    answer = http.post("/api/v1/agents/code/execute", json={"code": code}, timeout=_READY_MAX_S)
+    refused = answer.status_code == 503 and answer.json().get("code") == "code_unavailable"
+    if not refused and (answer.status_code != 200 or answer.json()["stdout"].strip() != "42"):
+        raise NotWorkingError(f"code/execute: {answer.status_code} {answer.text[:600]}")
+    print(f"code: {answer.json()['detail'] if refused else 'runs'}", flush=True)
 
 
 def _asked(http: httpx.Client) -> bool:

@@ -11,6 +11,7 @@ import yaml
 from atrium_local.container_secrets import container_secrets
 from atrium_manifests.compose import OPTIONAL, compose_text, prometheus_text
 from atrium_manifests.containers import CONTAINERS
+from shared.operations import VERSION
 from shared.settings import environment
 
 DEPLOYMENTS = Path(__file__).parents[2]
@@ -101,6 +102,10 @@ def test_the_image_of_a_container_runs_what_the_table_says(target: str) -> None:
     exposed = [int(port) for port in re.findall(r"^EXPOSE (\d+)$", stage, re.MULTILINE)]
     assert exposed == [port.number for port in container.ports if port.name == "http"]
     assert SUITE["services"][container.name]["build"]["target"] == target
+
+
+def test_the_version_of_an_image_is_that_of_the_code() -> None:
+    assert f"ARG VERSION={VERSION}\n" in DOCKERFILE
 
 
 def test_prometheus_asks_every_service() -> None:

@@ -34,12 +34,14 @@ _OF_THE_INSTALLATION = {
     "ENV": "${ATRIUM_ENV:-prod}",
     "PUBLIC_URL": "${PUBLIC_URL:-http://127.0.0.1:8000}",
 }
-_OPTIONAL_SETTINGS = (
-    "OPENAI_API_BASE_URLS",
-    "OLLAMA_BASE_URLS",
-    "ATRIUM_MODEL",
-    "OTEL_EXPORTER_OTLP_ENDPOINT",
-)
+_OPTIONAL_SETTINGS = {  # by the variable of `.env` that they are taken from
+    "OPENAI_API_BASE_URLS": "OPENAI_API_BASE_URLS",
+    "OLLAMA_BASE_URLS": "OLLAMA_BASE_URLS",
+    "ATRIUM_MODEL": "ATRIUM_MODEL",
+    "LOCAL_MODEL_ID": "ATRIUM_MODEL",
+    "DEFAULT_MODEL": "ATRIUM_MODEL",
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "OTEL_EXPORTER_OTLP_ENDPOINT",
+}
 
 
 def compose_text() -> str:
@@ -130,8 +132,9 @@ def _environment(container: Container) -> dict[str, str]:
     }
     secrets = {name: _secret(container, name) for name in container.secrets}
     known = container.settings.model_fields if container.settings is not None else {}
-    optional = [*container.optional_secrets, *(name for name in _OPTIONAL_SETTINGS if name.lower() in known)]
-    return {**config, **secrets, **{name: f"${{{name}:-}}" for name in optional}}
+    optional = {name: name for name in container.optional_secrets}
+    optional |= {name: source for name, source in _OPTIONAL_SETTINGS.items() if name.lower() in known}
+    return {**config, **secrets, **{name: f"${{{source}:-}}" for name, source in optional.items()}}
 
 
 def _secret(container: Container, name: str) -> str:
