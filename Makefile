@@ -1,7 +1,7 @@
 # Everything is run through uv in one environment; `make` alone lists what there is.
 .DEFAULT_GOAL := help
 .PHONY: help install-uv sync-run run deps status restart stop logs reset token admin-password doctor web sync test test-gateway test-chat \
-	test-inference test-agent test-retrieval test-billing test-shared test-local test-manifests test-web test-platform test-slow test-compose check format generate k8s k8s-secrets \
+	test-inference test-agent test-retrieval test-billing test-shared test-local test-manifests test-web test-platform test-slow test-compose check format generate k8s k8s-secrets chart-tools \
 	images compose-env bench
 
 export PATH := $(CURDIR)/.uv/bin:$(PATH)
@@ -132,7 +132,10 @@ compose-env: sync-run ## write the secrets of Docker Compose into deployments/.e
 test-compose: sync ## bring deployments/docker-compose.yml up in a project of its own and use it (needs Docker and the images)
 	@$(UV) run --no-sync python tools/try_compose.py
 
-generate: sync ## write every derived file: OpenAPI, settings page, requirements, web types, Kubernetes
+chart-tools: ## fetch helm and kubectl into .atrium/tools, for the tests of the chart and of kustomize
+	@sh tools/install-chart-tools.sh
+
+generate: sync ## write every derived file: OpenAPI, settings page, requirements, web types, Kubernetes, chart
 	@$(UV) run --no-sync python tools/generate.py
 
 bench: sync ## measure the gateway hop, the chain, chat turns and the ledger

@@ -18,6 +18,7 @@ from atrium_local.passing import SUPERVISOR
 from atrium_local.services import SERVICES, Service
 from atrium_manifests.compose import compose_text, prometheus_text
 from atrium_manifests.external_secrets import external_secrets
+from atrium_manifests.helm import helm_files
 from atrium_manifests.kubernetes import HEADING, kubernetes_files
 from atrium_manifests.objects import Images
 from atrium_manifests.settings_classes import settings_class
@@ -33,6 +34,7 @@ _WEB_TYPES = ROOT / "web" / "src" / "lib" / "api" / "generated"
 _EXTERNAL_SECRETS = (
     ROOT / "deployments" / "kustomize" / "components" / "external-secrets" / "external-secrets.yaml"
 )
+_CHART = ROOT / "deployments" / "helm" / "atrium"
 _DIFF_LINES_MAX = 40
 
 
@@ -51,6 +53,8 @@ def derived_files() -> Iterator[tuple[Path, Callable[[], str]]]:
     yield ROOT / ".env.example", lambda: render_example(settings_classes())
     for name, text in kubernetes_files(Images(VERSION)).items():
         yield ROOT / "kubernetes" / name, lambda text=text: text
+    for name, text in helm_files(VERSION).items():
+        yield _CHART / name, lambda text=text: text
     yield _EXTERNAL_SECRETS, lambda: external_secrets(HEADING)
 
 

@@ -1,5 +1,6 @@
 """What the tests look for in objects of Kubernetes."""
 
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -11,6 +12,11 @@ ROOT = Path(__file__).parents[2]
 KUBERNETES = ROOT / "kubernetes"
 WORKLOADS = ("Deployment", "StatefulSet", "Job")
 Object = Mapping[str, Any]
+
+
+def tool(name: str) -> str | None:
+    """Where a program is: one of the machine's, or one that `make chart-tools` fetched."""
+    return shutil.which(name) or shutil.which(name, path=str(ROOT / ".atrium" / "tools"))
 
 
 @cache

@@ -1,7 +1,6 @@
 """The overlays of deployments/kustomize: built by kubectl where there is one, else read as they are."""
 
 import re
-import shutil
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -21,14 +20,15 @@ from cluster_objects import (
     of_kind,
     pod_of,
     restricted_faults,
+    tool,
 )
 
 KUSTOMIZE = ROOT / "deployments" / "kustomize"
 OVERLAYS = ("dev", "staging", "production", "customer")
 # Kinds of other projects, whose schemas are not at hand.
 FOREIGN = {"Route", "HTTPRoute", "ServiceMonitor", "ScaledObject", "ExternalSecret"}
-KUBECTL = shutil.which("kubectl")
-needs_kubectl = pytest.mark.skipif(KUBECTL is None, reason="kubectl is not here, which builds the overlays")
+KUBECTL = tool("kubectl")
+needs_kubectl = pytest.mark.skipif(KUBECTL is None, reason="no kubectl: `make chart-tools` fetches it")
 OURS = {container.image for container in CONTAINERS if container.ours}
 
 

@@ -29,6 +29,16 @@ _INGRESS_BODY = "33m"  # the gateway takes 32 MiB, and refuses in its own words 
 
 def kubernetes_files(images: Images) -> dict[str, str]:
     """Text by file name."""
+    files = {name: dump(found, [HEADING]) for name, found in _objects_by_file(images).items()}
+    return files | {KUSTOMIZATION: _kustomization(sorted(files))}
+
+
+def cluster_objects(images: Images) -> list[Object]:
+    """All objects, in the order in which they are applied."""
+    return [each for _name, found in sorted(_objects_by_file(images).items()) for each in found]
+
+
+def _objects_by_file(images: Images) -> dict[str, list[Object]]:
     objects = {
         "00-namespace.yaml": [_namespace()],
         "10-network-policies.yaml": network_policies(),
@@ -45,8 +55,7 @@ def kubernetes_files(images: Images) -> dict[str, str]:
     for number, container in enumerate(_lasting_ones(), start=50):
         objects[f"{number}-{container.name}.yaml"] = list(_running(container, images))
     objects["70-ingress.yaml"] = [_ingress(container_named(GATEWAY_NAME))]
-    files = {name: dump(found, [HEADING]) for name, found in objects.items()}
-    return files | {KUSTOMIZATION: _kustomization(sorted(files))}
+    return objects
 
 
 def _lasting_ones() -> Iterator[Container]:

@@ -8,7 +8,7 @@ from atrium_manifests.pods import COMMON_CONFIG, SERVICE_ACCOUNT, own_config, po
 from atrium_manifests.shapes import Container, Folder
 
 _LABELS = {PART_LABEL: "atrium"}
-_CPU_PERCENT = 70
+CPU_PERCENT = 70
 _HISTORY = 3
 _JOB_TRIES = 20
 _JOB_S_MAX = 3600
@@ -79,7 +79,7 @@ def autoscaler(container: Container) -> Object:
                 "type": "Resource",
                 "resource": {
                     "name": "cpu",
-                    "target": {"type": "Utilization", "averageUtilization": _CPU_PERCENT},
+                    "target": {"type": "Utilization", "averageUtilization": CPU_PERCENT},
                 },
             }
         ],

@@ -1,0 +1,85 @@
+"""The Helm chart: its cases, and that without values it makes what kubernetes/ holds."""
+
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+from atrium_manifests.helm import default_values
+from chart_cases import ChartCase, chart_cases, problems_of, template
+from cluster_objects import ROOT, WORKLOADS, Object, committed_objects, of_kind, restricted_faults, tool
+
+CHART = ROOT / "deployments" / "helm" / "atrium"
+HELM = tool("helm")
+CASES = chart_cases(CHART)
+CASES_MIN = 25
+EXAMPLES = sorted((CHART / "examples").glob("*.yaml"))
+OF_THE_CHART = {"helm.sh/chart", "app.kubernetes.io/managed-by", "app.kubernetes.io/instance"}
+needs_helm = pytest.mark.skipif(HELM is None, reason="helm is not here; `make chart-tools` fetches it")
+
+
+def rendered(values: dict[str, Any]) -> list[Object]:
+    done = template(str(HELM), CHART, values)
+    assert done.returncode == 0, done.stderr
+    return [each for each in yaml.safe_load_all(done.stdout) if each]
+
+
+def without_marks_of_the_chart(each: dict[str, Any]) -> Object:
+    found = each["metadata"].get("labels", {})
+    labels = {name: value for name, value in found.items() if name not in OF_THE_CHART}
+    plain = {**each, "metadata": {**each["metadata"], "labels": labels}}
+    if each["kind"] in WORKLOADS:
+        plain["spec"]["template"]["metadata"]["annotations"].pop("atrium.dev/values-checksum")
+    return plain
+
+
+@needs_helm
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_a_case_of_the_chart(case: ChartCase) -> None:
+    assert problems_of(str(HELM), CHART, case) == []
+
+
+def test_there_are_enough_cases_and_each_has_a_name_of_its_own() -> None:
+    assert len({str(case) for case in CASES}) == len(CASES) >= CASES_MIN
+
+
+@needs_helm
+def test_without_values_it_makes_what_kubectl_applies() -> None:
+    made = [without_marks_of_the_chart(dict(each)) for each in rendered({})]
+    _namespace, *applied = committed_objects()
+
+    def order(each: Object) -> tuple[str, str]:
+        return each["kind"], each["metadata"]["name"]
+
+    assert sorted(made, key=order) == sorted(applied, key=order)
+
+
+@needs_helm
+def test_its_values_are_those_of_the_table() -> None:
+    assert yaml.safe_load((CHART / "values.yaml").read_text()) == default_values()
+    assert rendered(default_values()) == rendered({})
+
+
+@needs_helm
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_makes_what_a_strict_server_takes(path: Any) -> None:
+    objects = rendered(yaml.safe_load(path.read_text()))
+    for each in objects:
+        plain = each if each["kind"] in WORKLOADS else without_marks_of_the_chart(dict(each))
+        if plain not in committed_objects():  # those are tested elsewhere
+            kubernetes_validate.validate(each, "1.34", strict=True)
+    assert [fault for each in of_kind(objects, *WORKLOADS) for fault in restricted_faults(each)] == []
+
+
+@needs_helm
+def test_pods_are_replaced_when_what_they_are_told_changes() -> None:
+    def checksums(values: dict[str, Any]) -> dict[str, str]:
+        return {
+            each["metadata"]["name"]: each["spec"]["template"]["metadata"]["annotations"][
+                "atrium.dev/values-checksum"
+            ]
+            for each in of_kind(rendered(values), "Deployment")
+        }
+
+    before, after = checksums({}), checksums({"gateway": {"config": {"USER_RPM": 9}}})
+    assert {name for name in before if before[name] != after[name]} == {"gateway"}
