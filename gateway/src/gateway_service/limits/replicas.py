@@ -35,8 +35,6 @@ class Replicas:
         self.count = expected
         self.tasks = TaskTracker()
         self._id = str(uuid7())
-        self._heartbeat = redis.script(HEARTBEAT)
-        self._leave = redis.script(LEAVE)
 
     @classmethod
     def of(cls, settings: GatewaySettings) -> "Replicas | None":
@@ -53,14 +51,14 @@ class Replicas:
     async def beat(self) -> None:
         """Say that this process is there, count the others, and find out whether Redis is back."""
         with suppress(RedisAway):
-            found = await self.redis.ask_again(self._heartbeat, [_KEY], [self._id, _GONE_AFTER_S])
+            found = await self.redis.ask_again(HEARTBEAT, [_KEY], [self._id, _GONE_AFTER_S])
             self.count = max(1, int(found))
 
     async def leave(self) -> None:
         """This process counts no more; what it uses is closed."""
         await self.tasks.drain(_DRAIN_S)
         with suppress(RedisAway):
-            await self.redis.run(self._leave, [_KEY], [self._id])
+            await self.redis.run(LEAVE, [_KEY], [self._id])
         await self.redis.aclose()
 
     @asynccontextmanager

@@ -4,6 +4,8 @@ each in one round trip and by the clock of Redis.
 No key lives for ever: each expires when what it holds says no more than its absence.
 """
 
+from shared.adapters.redis import RedisScript
+
 _NOW = """
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
@@ -11,7 +13,7 @@ local now = time[1] + time[2] / 1000000
 
 # KEYS: buckets. ARGV: what to do, then the tokens a minute of each bucket.
 # A bucket that was not used for a minute is full, and so is one that is not there.
-BUCKETS = (
+BUCKETS = RedisScript(
     _NOW
     + """
 local doing = ARGV[1]
@@ -68,7 +70,7 @@ return {allowed, tightest, string.format('%.17g', tokens[tightest])}
 # makes the wait grow. ARGV: the id of this try; as JSON for each set how many seconds it is kept and its
 # windows, pairs of amount and seconds; how many tries are free of a growing wait, and the longest.
 # Gives the seconds to wait, '0' when the try has been counted.
-TRY = (
+TRY = RedisScript(
     _NOW
     + """
 local sets = cjson.decode(ARGV[2])
@@ -109,7 +111,8 @@ return '0'
 
 # The end of a try that was not wrong. KEYS as for TRY. ARGV: its id; 'right', or 'ours' for a failure of
 # ours.
-TRY_ENDS = """
+TRY_ENDS = RedisScript(
+    """
 local row = KEYS[#KEYS]
 for i = 1, #KEYS - 1 do
   redis.call('ZREM', KEYS[i], ARGV[1])
@@ -121,10 +124,11 @@ elseif tonumber(redis.call('GET', row) or 0) > 0 then
 end
 return 1
 """
+)
 
 # KEYS[1]: the processes and when each was last heard of. ARGV: the id of this one, the seconds after which a
 # silent one is gone. Gives how many there are.
-HEARTBEAT = (
+HEARTBEAT = RedisScript(
     _NOW
     + """
 redis.call('ZADD', KEYS[1], string.format('%.17g', now), ARGV[1])
@@ -134,4 +138,4 @@ return redis.call('ZCARD', KEYS[1])
 """
 )
 
-LEAVE = "return redis.call('ZREM', KEYS[1], ARGV[1])"
+LEAVE = RedisScript("return redis.call('ZREM', KEYS[1], ARGV[1])")

@@ -21,7 +21,6 @@ class SharedBucketLimiter:
     def __init__(self, replicas: Replicas, local: BucketLimiter) -> None:
         self._replicas = replicas
         self._local = local
-        self._script = replicas.redis.script(BUCKETS)
 
     async def check(self, identity: Identity, route_class: RouteClass) -> Decision:
         """See ports.Limiter."""
@@ -68,7 +67,7 @@ class SharedBucketLimiter:
     async def _count(self, what: str, keys: Sequence[str], quotas: Sequence[Quota]) -> Decision:
         """Raises: RedisAway."""
         arguments = [what, *(quota.per_minute for quota in quotas)]
-        answer: tuple[int, int, bytes] = await self._replicas.redis.run(self._script, keys, arguments)
+        answer: tuple[int, int, bytes] = await self._replicas.redis.run(BUCKETS, keys, arguments)
         allowed, tightest, tokens = answer
         return decision_of(quotas[tightest - 1], float(tokens), allowed=bool(allowed))
 

@@ -31,8 +31,6 @@ class SharedTries:
     ) -> None:
         self._local = Tries(per_client=per_client, per_account=per_account)
         self._replicas = replicas
-        self._try = replicas.redis.script(TRY)
-        self._ends = replicas.redis.script(TRY_ENDS)
         self._of_device = _described(per_account, kept_s=FORGOTTEN_AFTER_S)
         self._of_stranger = _described(per_account, per_client, kept_s=FORGOTTEN_AFTER_S)
 
@@ -42,9 +40,7 @@ class SharedTries:
         attempt, keys = str(uuid7()), _keys(address, account, device)
         sets = self._of_stranger if device is None else self._of_device
         try:
-            wait_s = await self._replicas.redis.run(
-                self._try, keys, [attempt, sets, FREE_TRIES, int(WAIT_MAX_S)]
-            )
+            wait_s = await self._replicas.redis.run(TRY, keys, [attempt, sets, FREE_TRIES, int(WAIT_MAX_S)])
         except RedisAway:
             with self._local.one(address, account, device=device, processes=self._replicas.count):
                 yield
@@ -60,7 +56,7 @@ class SharedTries:
 
     async def _end(self, keys: Sequence[str], attempt: str, how: str) -> None:
         with suppress(RedisAway):  # then it counts as wrong until it is forgotten
-            await self._replicas.redis.run(self._ends, keys, [attempt, how])
+            await self._replicas.redis.run(TRY_ENDS, keys, [attempt, how])
 
 
 class SharedCalls:
@@ -70,12 +66,11 @@ class SharedCalls:
         self._route = route
         self._windows = _described(windows)
         self._redis = replicas.redis
-        self._try = replicas.redis.script(TRY)
 
     async def take(self, address: str) -> float:
         """Counts one call; seconds to wait when it is one too many. Raises: RedisAway."""
         key = shared_key("calls", self._route, address)
-        return float(await self._redis.run(self._try, [key], [str(uuid7()), self._windows]))
+        return float(await self._redis.run(TRY, [key], [str(uuid7()), self._windows]))
 
 
 def _keys(address: str, account: str, device: str | None) -> list[str]:
