@@ -128,6 +128,7 @@ images: sync ## build the container images and write what each is made of (REGIS
 compose-env: sync-run ## write the secrets of Docker Compose into deployments/.env; what is there stays
 	@$(LOCAL) secrets --file deployments/.env
 	@echo "next: cd deployments && docker compose up -d"
+	@sed -n "s|^SETUP_TOKEN='\(.*\)'|then sign up as the administrator: http://127.0.0.1:8000/signup?setup=\1|p" deployments/.env
 
 test-compose: sync ## bring deployments/docker-compose.yml up in a project of its own and use it (needs Docker and the images)
 	@$(UV) run --no-sync python tools/try_compose.py

@@ -3,14 +3,17 @@
 import re
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from atrium_local.container_secrets import container_secrets
+from atrium_local.services import SERVICES, Service, service_named
 from atrium_manifests.compose import OPTIONAL, compose_text, prometheus_text
-from atrium_manifests.containers import CONTAINERS
+from atrium_manifests.containers import CONTAINERS, container_named
+from atrium_manifests.settings_classes import settings_class
 from shared.operations import VERSION
 from shared.settings import environment
 
@@ -102,6 +105,27 @@ def test_the_image_of_a_container_runs_what_the_table_says(target: str) -> None:
     exposed = [int(port) for port in re.findall(r"^EXPOSE (\d+)$", stage, re.MULTILINE)]
     assert exposed == [port.number for port in container.ports if port.name == "http"]
     assert SUITE["services"][container.name]["build"]["target"] == target
+
+
+def filled_in(text: str, values: Mapping[str, str]) -> str:
+    """As Compose replaces variables."""
+    return re.sub(r"\$\{(\w+):[?-]([^}]*)\}", lambda match: values.get(match[1]) or match[2], text)
+
+
+@pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
+def test_a_service_is_told_all_that_it_must_know(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    secrets = container_secrets({})
+    for name in environment():
+        monkeypatch.delenv(name)
+    for name, value in SUITE["services"][service.name]["environment"].items():
+        monkeypatch.setenv(name, filled_in(value, secrets))
+    settings = settings_class(service)()
+    password = secrets[service.app_password_variable]
+    address = f"postgresql://{service.app_role}:{password}@postgres:5432/atrium"
+    assert settings.database_url.get_secret_value() == address
+    assert settings.service_signing_key.get_secret_value() == secrets[service.signing_key_variable]
+    for called in map(service_named, container_named(service.name).calls):
+        assert getattr(settings, called.url_variable.lower()) == f"http://{called.name}:{called.port}"
 
 
 def test_the_version_of_an_image_is_that_of_the_code() -> None:
