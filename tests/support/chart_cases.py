@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from cluster_objects import documents
 
 _STEP = re.compile(r'\["([^"]+)"\]|\[(\d+)\]|\[\?\(@\.(\w+) == "([^"]*)"\)\]|\.?([^.\[\]]+)')
 _BY_KIND = re.compile(r'\$\[\?\(@\.kind == "(\w+)"\)\]\.(.+)')
@@ -64,8 +65,7 @@ def problems_of(helm: str, chart: Path, found: ChartCase) -> list[str]:
         ]
     if done.returncode != 0:
         return [done.stderr]
-    documents = [each for each in yaml.safe_load_all(done.stdout) if each]
-    chosen = _chosen(documents, found.case["documentSelector"])
+    chosen = _chosen(documents(done.stdout), found.case["documentSelector"])
     return [problem for each in found.case["asserts"] for problem in _failures(each, chosen)]
 
 
@@ -80,13 +80,11 @@ def _nested(dotted: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _chosen(documents: list[Any], selector: dict[str, Any]) -> list[Any]:
+def _chosen(found: list[Any], selector: dict[str, Any]) -> list[Any]:
     kind, path = None, selector["path"]
     if by_kind := _BY_KIND.fullmatch(path):
         kind, path = by_kind.groups()
-    return [
-        each for each in documents if kind in {None, each["kind"]} and _at(each, path) == selector["value"]
-    ]
+    return [each for each in found if kind in {None, each["kind"]} and _at(each, path) == selector["value"]]
 
 
 def _at(document: Any, path: str) -> Any:
@@ -102,15 +100,15 @@ def _at(document: Any, path: str) -> Any:
     return place
 
 
-def _failures(assertion: dict[str, Any], documents: list[Any]) -> Iterator[str]:
+def _failures(assertion: dict[str, Any], chosen: list[Any]) -> Iterator[str]:
     ((name, wanted),) = assertion.items()
     if name == "hasDocuments":
-        if len(documents) != wanted["count"]:
-            yield f"{len(documents)} documents, not {wanted['count']}"
+        if len(chosen) != wanted["count"]:
+            yield f"{len(chosen)} documents, not {wanted['count']}"
         return
-    if not documents:
+    if not chosen:
         yield "no document is chosen"
-    for each in documents:
+    for each in chosen:
         found = _at(each, wanted["path"])
         if not _holds(name, found, wanted):
             yield f"{name} {wanted}: found {'nothing' if found is _MISSING else found!r}"

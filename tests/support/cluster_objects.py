@@ -1,6 +1,5 @@
 """What the tests look for in objects of Kubernetes."""
 
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -14,16 +13,16 @@ WORKLOADS = ("Deployment", "StatefulSet", "Job")
 Object = Mapping[str, Any]
 
 
-def tool(name: str) -> str | None:
-    """Where a program is: one of the machine's, or one that `make chart-tools` fetched."""
-    return shutil.which(name) or shutil.which(name, path=str(ROOT / ".atrium" / "tools"))
+def documents(text: str) -> list[dict[str, Any]]:
+    """Those of a YAML text, read by the compiled parser, which takes a tenth of the time."""
+    return [each for each in yaml.load_all(text, Loader=yaml.CSafeLoader) if each]
 
 
 @cache
 def committed_objects() -> list[Object]:
     """Every object of kubernetes/, in the order in which `kubectl` sends them, without secrets."""
     paths = [path for path in sorted(KUBERNETES.glob("*.yaml")) if "secrets" not in path.name]
-    return [each for path in paths for each in yaml.safe_load_all(path.read_text())]
+    return [each for path in paths for each in documents(path.read_text())]
 
 
 def of_kind(objects: Iterable[Object], *kinds: str) -> list[Object]:

@@ -7,21 +7,19 @@ import pytest
 import yaml
 from atrium_manifests.helm import default_values
 from chart_cases import ChartCase, chart_cases, problems_of, template
-from cluster_objects import ROOT, WORKLOADS, Object, committed_objects, of_kind, restricted_faults, tool
+from cluster_objects import ROOT, WORKLOADS, Object, committed_objects, documents, of_kind, restricted_faults
 
 CHART = ROOT / "deployments" / "helm" / "atrium"
-HELM = tool("helm")
 CASES = chart_cases(CHART)
 CASES_MIN = 25
 EXAMPLES = sorted((CHART / "examples").glob("*.yaml"))
 OF_THE_CHART = {"helm.sh/chart", "app.kubernetes.io/managed-by", "app.kubernetes.io/instance"}
-needs_helm = pytest.mark.skipif(HELM is None, reason="helm is not here; `make chart-tools` fetches it")
 
 
-def rendered(values: dict[str, Any]) -> list[Object]:
-    done = template(str(HELM), CHART, values)
+def rendered(helm: str, values: dict[str, Any]) -> list[Object]:
+    done = template(helm, CHART, values)
     assert done.returncode == 0, done.stderr
-    return [each for each in yaml.safe_load_all(done.stdout) if each]
+    return documents(done.stdout)
 
 
 def without_marks_of_the_chart(each: dict[str, Any]) -> Object:
@@ -33,19 +31,17 @@ def without_marks_of_the_chart(each: dict[str, Any]) -> Object:
     return plain
 
 
-@needs_helm
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_a_case_of_the_chart(case: ChartCase) -> None:
-    assert problems_of(str(HELM), CHART, case) == []
+def test_a_case_of_the_chart(helm: str, case: ChartCase) -> None:
+    assert problems_of(helm, CHART, case) == []
 
 
 def test_there_are_enough_cases_and_each_has_a_name_of_its_own() -> None:
     assert len({str(case) for case in CASES}) == len(CASES) >= CASES_MIN
 
 
-@needs_helm
-def test_without_values_it_makes_what_kubectl_applies() -> None:
-    made = [without_marks_of_the_chart(dict(each)) for each in rendered({})]
+def test_without_values_it_makes_what_kubectl_applies(helm: str) -> None:
+    made = [without_marks_of_the_chart(dict(each)) for each in rendered(helm, {})]
     _namespace, *applied = committed_objects()
 
     def order(each: Object) -> tuple[str, str]:
@@ -54,16 +50,14 @@ def test_without_values_it_makes_what_kubectl_applies() -> None:
     assert sorted(made, key=order) == sorted(applied, key=order)
 
 
-@needs_helm
-def test_its_values_are_those_of_the_table() -> None:
+def test_its_values_are_those_of_the_table(helm: str) -> None:
     assert yaml.safe_load((CHART / "values.yaml").read_text()) == default_values()
-    assert rendered(default_values()) == rendered({})
+    assert rendered(helm, default_values()) == rendered(helm, {})
 
 
-@needs_helm
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_an_example_makes_what_a_strict_server_takes(path: Any) -> None:
-    objects = rendered(yaml.safe_load(path.read_text()))
+def test_an_example_makes_what_a_strict_server_takes(helm: str, path: Any) -> None:
+    objects = rendered(helm, yaml.safe_load(path.read_text()))
     for each in objects:
         plain = each if each["kind"] in WORKLOADS else without_marks_of_the_chart(dict(each))
         if plain not in committed_objects():  # those are tested elsewhere
@@ -71,14 +65,13 @@ def test_an_example_makes_what_a_strict_server_takes(path: Any) -> None:
     assert [fault for each in of_kind(objects, *WORKLOADS) for fault in restricted_faults(each)] == []
 
 
-@needs_helm
-def test_pods_are_replaced_when_what_they_are_told_changes() -> None:
+def test_pods_are_replaced_when_what_they_are_told_changes(helm: str) -> None:
     def checksums(values: dict[str, Any]) -> dict[str, str]:
         return {
             each["metadata"]["name"]: each["spec"]["template"]["metadata"]["annotations"][
                 "atrium.dev/values-checksum"
             ]
-            for each in of_kind(rendered(values), "Deployment")
+            for each in of_kind(rendered(helm, values), "Deployment")
         }
 
     before, after = checksums({}), checksums({"gateway": {"config": {"USER_RPM": 9}}})

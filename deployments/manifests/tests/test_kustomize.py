@@ -16,64 +16,62 @@ from cluster_objects import (
     WORKLOADS,
     Object,
     committed_objects,
+    documents,
     name_of,
     of_kind,
     pod_of,
     restricted_faults,
-    tool,
 )
 
 KUSTOMIZE = ROOT / "deployments" / "kustomize"
 OVERLAYS = ("dev", "staging", "production", "customer")
 # Kinds of other projects, whose schemas are not at hand.
 FOREIGN = {"Route", "HTTPRoute", "ServiceMonitor", "ScaledObject", "ExternalSecret"}
-KUBECTL = tool("kubectl")
-needs_kubectl = pytest.mark.skipif(KUBECTL is None, reason="no kubectl: `make chart-tools` fetches it")
 OURS = {container.image for container in CONTAINERS if container.ours}
 
 
 @cache
-def built(overlay: str) -> list[Object]:
+def built(kubectl: str, overlay: str) -> list[Object]:
     done = subprocess.run(
-        [str(KUBECTL), "kustomize", str(KUSTOMIZE / "overlays" / overlay)],
+        [kubectl, "kustomize", str(KUSTOMIZE / "overlays" / overlay)],
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return list(yaml.safe_load_all(done.stdout))
+    return documents(done.stdout)
 
 
 def kustomizations() -> list[Path]:
     return sorted(KUSTOMIZE.glob("*/**/kustomization.yaml"))
 
 
-@needs_kubectl
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_a_strict_server_takes_what_an_overlay_makes(overlay: str) -> None:
-    for each in built(overlay):
+def test_a_strict_server_takes_what_an_overlay_makes(kubectl: str, overlay: str) -> None:
+    objects = built(kubectl, overlay)
+    for each in objects:
         if each["kind"] not in FOREIGN and each not in committed_objects():  # those are tested elsewhere
             kubernetes_validate.validate(each, "1.34", strict=True)
-    assert [fault for each in of_kind(built(overlay), *WORKLOADS) for fault in restricted_faults(each)] == []
+    assert [fault for each in of_kind(objects, *WORKLOADS) for fault in restricted_faults(each)] == []
 
 
-@needs_kubectl
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_nothing_is_scaled_by_two(overlay: str) -> None:
-    scalers = of_kind(built(overlay), "HorizontalPodAutoscaler", "ScaledObject")
+def test_nothing_is_scaled_by_two(kubectl: str, overlay: str) -> None:
+    objects = built(kubectl, overlay)
+    scalers = of_kind(objects, "HorizontalPodAutoscaler", "ScaledObject")
     scaled = [each["spec"]["scaleTargetRef"]["name"] for each in scalers]
     assert len(scaled) == len(set(scaled))
-    unscaled = {name_of(each) for each in of_kind(built(overlay), "Deployment", "StatefulSet")} - set(scaled)
-    for each in of_kind(built(overlay), "Deployment", "StatefulSet"):
+    unscaled = {name_of(each) for each in of_kind(objects, "Deployment", "StatefulSet")} - set(scaled)
+    for each in of_kind(objects, "Deployment", "StatefulSet"):
         assert ("replicas" in each["spec"]) == (name_of(each) in unscaled), name_of(each)
 
 
-@needs_kubectl
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_every_secret_and_configuration_a_pod_asks_for_has_its_source(overlay: str) -> None:
-    maps = {name_of(each) for each in of_kind(built(overlay), "ConfigMap")}
-    secrets = {name_of(each) for each in of_kind(built(overlay), "ExternalSecret")}
-    for workload in of_kind(built(overlay), *WORKLOADS):
+def test_every_secret_and_configuration_a_pod_asks_for_has_its_source(kubectl: str, overlay: str) -> None:
+    objects = built(kubectl, overlay)
+    maps = {name_of(each) for each in of_kind(objects, "ConfigMap")}
+    secrets = {name_of(each) for each in of_kind(objects, "ExternalSecret")}
+    for workload in of_kind(objects, *WORKLOADS):
         for main in pod_of(workload)["containers"]:
             assert {source["configMapRef"]["name"] for source in main.get("envFrom", [])} <= maps
             if secrets:
@@ -81,38 +79,35 @@ def test_every_secret_and_configuration_a_pod_asks_for_has_its_source(overlay: s
                 assert {ref["name"] for ref in refs if ref} <= secrets
 
 
-@needs_kubectl
-def test_the_dev_overlay_runs_one_of_each_and_opens_no_address() -> None:
-    workloads = of_kind(built("dev"), "Deployment", "StatefulSet")
+def test_the_dev_overlay_runs_one_of_each_and_opens_no_address(kubectl: str) -> None:
+    objects = built(kubectl, "dev")
+    workloads = of_kind(objects, "Deployment", "StatefulSet")
     assert {each["spec"]["replicas"] for each in workloads} == {1}
-    assert of_kind(built("dev"), "Ingress", "HTTPRoute", "Route") == []
+    assert of_kind(objects, "Ingress", "HTTPRoute", "Route") == []
 
 
-@needs_kubectl
-def test_in_production_no_store_runs_and_none_is_reached_here() -> None:
-    names = {name_of(each) for each in built("production")}
+def test_in_production_no_store_runs_and_none_is_reached_here(kubectl: str) -> None:
+    objects = built(kubectl, "production")
+    names = {name_of(each) for each in objects}
     assert not [name for name in names if re.search(r"\b(postgres|redis|qdrant|objects)\b", name)]
     assert "stores-elsewhere" in names
-    retrieval = next(
-        each for each in of_kind(built("production"), "ConfigMap") if name_of(each) == "retrieval-service"
-    )
+    retrieval = next(each for each in of_kind(objects, "ConfigMap") if name_of(each) == "retrieval-service")
     assert not any("//qdrant:" in value or "//objects:" in value for value in retrieval["data"].values())
 
 
-@needs_kubectl
-def test_openshift_chooses_the_users_and_nothing_calls_outside() -> None:
-    for each in of_kind(built("customer"), *WORKLOADS):
+def test_openshift_chooses_the_users_and_nothing_calls_outside(kubectl: str) -> None:
+    objects = built(kubectl, "customer")
+    for each in of_kind(objects, *WORKLOADS):
         assert set(pod_of(each)["securityContext"]) == {"runAsNonRoot", "seccompProfile"}
-    assert not [each for each in of_kind(built("customer"), "NetworkPolicy") if name_of(each) == "providers"]
-    assert len(of_kind(built("customer"), "Route")) == 1
+    assert not [each for each in of_kind(objects, "NetworkPolicy") if name_of(each) == "providers"]
+    assert len(of_kind(objects, "Route")) == 1
 
 
-@needs_kubectl
 @pytest.mark.parametrize("overlay", ["staging", "production", "customer"])
-def test_every_image_of_ours_comes_from_the_registry(overlay: str) -> None:
+def test_every_image_of_ours_comes_from_the_registry(kubectl: str, overlay: str) -> None:
     named = [
         main["image"]
-        for workload in of_kind(built(overlay), *WORKLOADS)
+        for workload in of_kind(built(kubectl, overlay), *WORKLOADS)
         for kind in ("initContainers", "containers")
         for main in pod_of(workload).get(kind, [])
     ]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from pydantic_settings import BaseSettings
 
-_TCP_GRACE_S = 5
+_MARGIN_S = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Container:
 
         A service ends its answers first and then its background tasks, each within `drain_s`.
         """
-        return 2 * self.drain_s + 2 * _TCP_GRACE_S
+        return 2 * self.drain_s + 2 * _MARGIN_S
 
     @property
     def reaches(self) -> tuple[str, ...]:
