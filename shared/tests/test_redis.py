@@ -14,6 +14,7 @@ import pytest
 from redis_world import PASSWORD, RedisServer, running_redis
 from shared.adapters.redis import RedisAway, RedisClient, RedisScript, redis_only, redis_refusal
 from suite.waiting import is_within
+from tls_relay import tls_relay
 
 ADD = RedisScript("return redis.call('INCR', KEYS[1])")
 PATIENT_S = 10.0
@@ -230,3 +231,24 @@ async def test_nothing_that_is_logged_holds_the_password(
             server.start()
     assert caplog.records
     assert not [record for record in caplog.records if "secret" in str(vars(record))]
+
+
+async def test_by_tls_the_server_must_show_a_certificate_that_is_trusted(
+    redis_server: RedisServer, redis_url: str, tmp_path: Path
+) -> None:
+    certificate = tmp_path / "ca.pem"
+    async with tls_relay(redis_server.port, certificate) as port:
+        by_tls = f"rediss://:{PASSWORD}@127.0.0.1:{port}/0"
+        trusting = f"{by_tls}?ssl_ca_certs={certificate}"
+        assert redis_only(trusting) == trusting
+        refused = await asyncio.to_thread(redis_refusal, by_tls, within_s=0)
+        assert refused is not None
+        assert "cannot agree on TLS" in refused
+        assert "secret" not in refused
+        assert await asyncio.to_thread(redis_refusal, trusting, within_s=0) is None
+        async with client_of(by_tls) as client:
+            with pytest.raises(RedisAway):
+                await client.ask_again(ADD, ["n"], [])
+        async with client_of(trusting) as client:
+            assert await client.ask_again(ADD, ["n"], []) == 1
+            assert await client.run(ADD, ["n"], []) == 2
