@@ -7,7 +7,16 @@ import pytest
 import yaml
 from atrium_manifests.helm import default_values
 from chart_cases import ChartCase, chart_cases, problems_of, template
-from cluster_objects import ROOT, WORKLOADS, Object, committed_objects, documents, of_kind, restricted_faults
+from cluster_objects import (
+    ROOT,
+    WORKLOADS,
+    Object,
+    committed_objects,
+    documents,
+    of_kind,
+    restricted_faults,
+    semantic_faults,
+)
 
 CHART = ROOT / "deployments" / "helm" / "atrium"
 CASES = chart_cases(CHART)
@@ -63,6 +72,7 @@ def test_an_example_makes_what_a_strict_server_takes(helm: str, path: Any) -> No
         if plain not in committed_objects():  # those are tested elsewhere
             kubernetes_validate.validate(each, "1.34", strict=True)
     assert [fault for each in of_kind(objects, *WORKLOADS) for fault in restricted_faults(each)] == []
+    assert [fault for each in objects for fault in semantic_faults(each)] == []
 
 
 def test_pods_are_replaced_when_what_they_are_told_changes(helm: str) -> None:

@@ -2,6 +2,8 @@
 
 import subprocess
 from collections import Counter
+from copy import deepcopy
+from typing import Any
 
 import kubernetes_validate
 import pytest
@@ -21,6 +23,7 @@ from cluster_objects import (
     of_kind,
     pod_of,
     restricted_faults,
+    semantic_faults,
 )
 
 OLDEST, NEWEST = "1.30", "1.34"  # the stop that sleeps is taken from 1.30 on
@@ -51,6 +54,7 @@ def variables_of(container: Container) -> tuple[dict[str, str], set[str]]:
 def test_a_strict_server_takes_every_object(version: str) -> None:
     for each in committed_objects():
         kubernetes_validate.validate(each, version, strict=True)
+    assert [fault for each in committed_objects() for fault in semantic_faults(each)] == []
 
 
 def test_no_two_objects_have_one_name() -> None:
@@ -75,6 +79,30 @@ def test_the_restricted_profile_admits_every_pod(workload: Object) -> None:
     for each in containers_of(workload):
         assert each["resources"]["limits"]["memory"]
         assert set(each["resources"]["requests"]) == {"cpu", "memory"}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "fault"),
+    [
+        (("hostNetwork",), True, "shares a namespace of the node"),
+        (("securityContext", "runAsUser"), 0, "may run as root"),
+        (("securityContext", "seccompProfile"), {"type": "Unconfined"}, "has no seccomp profile"),
+        (("containers", 0, "securityContext", "readOnlyRootFilesystem"), False, "can write to its own image"),
+        (("containers", 0, "securityContext", "capabilities"), {"drop": []}, "keeps capabilities"),
+        (("initContainers", 0, "securityContext", "allowPrivilegeEscalation"), True, "may gain privileges"),
+        (("volumes", 0), {"name": "var-lib-atrium", "hostPath": {"path": "/"}}, "is of another type"),
+        (("containers", 0, "volumeMounts", 0, "name"), "gone", "mounts ['gone', 'tmp', 'var-lib-atrium'] of"),
+    ],
+)
+def test_a_pod_that_may_more_is_found(path: tuple[str | int, ...], value: Any, fault: str) -> None:
+    workload = deepcopy(dict(workload_of(container_named("chat-service"))))
+    *outer, last = path
+    place: Any = pod_of(workload)
+    for step in outer:
+        place = place[step]
+    place[last] = value
+    faults = restricted_faults(workload) + semantic_faults(workload)
+    assert [each for each in faults if fault in each]
 
 
 @pytest.mark.parametrize("container", CONTAINERS, ids=lambda container: container.name)

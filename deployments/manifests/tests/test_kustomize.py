@@ -21,6 +21,7 @@ from cluster_objects import (
     of_kind,
     pod_of,
     restricted_faults,
+    semantic_faults,
 )
 
 KUSTOMIZE = ROOT / "deployments" / "kustomize"
@@ -53,6 +54,7 @@ def test_a_strict_server_takes_what_an_overlay_makes(kubectl: str, overlay: str)
         if each["kind"] not in FOREIGN and each not in committed_objects():  # those are tested elsewhere
             kubernetes_validate.validate(each, "1.34", strict=True)
     assert [fault for each in of_kind(objects, *WORKLOADS) for fault in restricted_faults(each)] == []
+    assert [fault for each in objects for fault in semantic_faults(each)] == []
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
