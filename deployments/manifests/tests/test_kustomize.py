@@ -149,3 +149,11 @@ def test_prometheus_asks_each_service_once_at_a_port_that_answers() -> None:
     assert endpoint["port"] == METRICS_PORT_NAME
     (endpoint,) = services["spec"]["endpoints"]
     assert endpoint["port"] == "http"
+
+
+def test_what_gitops_follows_is_an_overlay() -> None:
+    folder = ROOT / "deployments" / "gitops"
+    (argocd,) = documents((folder / "argocd.yaml").read_text())
+    _repository, flux = documents((folder / "flux.yaml").read_text())
+    for path in (argocd["spec"]["source"]["path"], flux["spec"]["path"]):
+        assert (ROOT / path / "kustomization.yaml").is_file()
