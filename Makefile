@@ -130,8 +130,8 @@ compose-env: sync-run ## write the secrets of Docker Compose into deployments/.e
 	@echo "next: cd deployments && docker compose up -d"
 	@sed -n "s|^SETUP_TOKEN='\(.*\)'|then sign up as the administrator: http://127.0.0.1:8000/signup?setup=\1|p" deployments/.env
 
-test-compose: sync ## bring deployments/docker-compose.yml up in a project of its own and use it (needs Docker and the images)
-	@$(UV) run --no-sync python tools/try_compose.py
+test-compose: sync ## bring deployments/docker-compose.yml up in a project of its own and use it (STANDINS=1: without any image registry, as root)
+	@$(if $(STANDINS),deployments/docker/standins/try.sh,$(UV) run --no-sync python tools/try_compose.py)
 
 chart-tools: ## fetch helm and kubectl into .atrium/tools, for the tests of the chart and of kustomize
 	@sh tools/install-chart-tools.sh
