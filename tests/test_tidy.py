@@ -60,6 +60,9 @@ HOMES = {
     "httpx.AsyncClient()": ["shared/src/shared/http/*.py"],
 }
 NOT_OURS = ("*/tests/*", "tests/*", "conftest.py", "*/conftest.py", "benchmarks/*")
+FILE_MIB_MAX = 2
+# Files that are larger, and why.
+LARGER_FILES: dict[str, str] = {}
 # Files that may import what a library keeps to itself, and why.
 MAY_IMPORT_PRIVATE = {
     "shared/src/shared/durable.py": (
@@ -126,6 +129,20 @@ def test_files_have_one_subject() -> None:
         if (lines := path.read_text().count("\n")) > FILE_LINES_MAX and name not in LONGER_FILES
     ]
     assert not too_long, f"files of more than {FILE_LINES_MAX} lines:\n" + "\n".join(too_long)
+
+
+def test_nothing_large_or_built_is_committed() -> None:
+    names = {path.relative_to(ROOT).as_posix(): path for path in committed_files()}
+    large = [
+        f"{name} has {size / 2**20:.1f} MiB"
+        for name, path in names.items()
+        if (size := path.stat().st_size) > FILE_MIB_MAX * 2**20 and name not in LARGER_FILES
+    ]
+    assert not large, (
+        f"more than {FILE_MIB_MAX} MiB; name it in LARGER_FILES with a reason, or leave it out: {large}"
+    )
+    assert not [name for name in names if name.endswith(".whl")]
+    assert LARGER_FILES.keys() <= names.keys()
 
 
 def test_a_class_has_its_name_to_itself() -> None:
