@@ -1,4 +1,4 @@
-"""Two processes that migrate one schema at the same time."""
+"""Migrations by two processes at the same time, by older code, and over a connection whose TLS is chosen."""
 
 import asyncio
 from pathlib import Path
@@ -6,6 +6,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 from databases import PostgresForTests
+from shared.db import Database
+from shared.errors import Unavailable
 
 from shared import migrations
 
@@ -50,3 +52,42 @@ async def test_the_second_waits_for_the_first_beyond_the_time_out_of_locks_and_h
         assert await first.fetchval("SELECT to_regclass('made')") is not None
     finally:
         await first.close()
+
+
+async def test_older_code_leaves_a_newer_schema_as_it_is(
+    service_root: Path, postgres: PostgresForTests
+) -> None:
+    url = postgres.empty_database()
+    await asyncio.to_thread(migrations.upgrade, service_root, url)
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute("UPDATE alembic_version SET version_num = '0002'")
+        folder = service_root / "src" / "older" / "functions"
+        folder.mkdir(parents=True)
+        (folder / "answer.sql").write_text(
+            "-- Of the older version.\n"
+            "CREATE OR REPLACE FUNCTION answer() RETURNS integer LANGUAGE sql AS $$ SELECT 1 $$;\n"
+        )
+        await asyncio.to_thread(migrations.upgrade, service_root, url)
+        assert await connection.fetchval("SELECT version_num FROM alembic_version") == "0002"
+        assert await connection.fetchval("SELECT to_regprocedure('answer()')") is None
+    finally:
+        await connection.close()
+
+
+async def test_the_address_says_whether_tls_is_demanded(
+    service_root: Path, postgres: PostgresForTests
+) -> None:
+    url = postgres.empty_database()
+    await asyncio.to_thread(migrations.upgrade, service_root, f"{url}?sslmode=disable")
+    plain = Database(f"{url}?sslmode=disable", schema="public")
+    try:
+        await plain.ping()
+    finally:
+        await plain.dispose()
+    demanding = Database(f"{url}?sslmode=require", schema="public")  # the server has no certificate
+    try:
+        with pytest.raises(Unavailable):
+            await demanding.ping()
+    finally:
+        await demanding.dispose()

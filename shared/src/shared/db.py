@@ -2,7 +2,7 @@
 fit.
 """
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -69,13 +69,23 @@ def postgres_url(url: str) -> str:
     return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
 
 
+def engine_of(url: str, *, connect: Mapping[str, Any] | None = None, **options: Any) -> AsyncEngine:
+    """An engine that hands the whole address to asyncpg, which knows its `sslmode` and `sslrootcert`;
+    SQLAlchemy passes on none of them. `connect` are further arguments of asyncpg.connect.
+    """
+    address, arguments = postgres_url(url), dict(connect or {})
+    return create_async_engine(
+        "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(address, **arguments), **options
+    )
+
+
 class Database:
     """The engine of one process over one schema. Sessions never expire what they loaded."""
 
     def __init__(self, url: str, *, schema: str, pool_max: int = 5) -> None:
         self.schema = schema
-        self.engine: AsyncEngine = create_async_engine(
-            make_url(postgres_url(url)).set(drivername="postgresql+asyncpg"),
+        self.engine = engine_of(
+            url,
             pool_size=pool_max,
             max_overflow=0,
             pool_timeout=10,
@@ -83,7 +93,7 @@ class Database:
             pool_use_lifo=True,
             pool_recycle=1800,
             hide_parameters=True,
-            connect_args={
+            connect={
                 "server_settings": _server_settings(schema),
                 "timeout": CONNECT_TIMEOUT_S,
                 "command_timeout": COMMAND_TIMEOUT_S,

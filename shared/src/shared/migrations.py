@@ -3,6 +3,7 @@ never at import.
 """
 
 import asyncio
+import logging
 import sys
 import time
 from pathlib import Path
@@ -12,12 +13,13 @@ from alembic import command, context, op
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
-from sqlalchemy.engine import make_url
-from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from shared.db import engine_of
 from shared.settings import environment
 from shared.sql_functions import apply_functions, function_files, run_script
+
+log = logging.getLogger(__name__)
 
 VERSION_TABLE = "alembic_version"
 _URL_ATTRIBUTE = "atrium_url"
@@ -105,7 +107,7 @@ def create_index_concurrently(name: str, *, on: str, definition: str) -> None:
 
 
 async def _run_online(schema: str, url: str) -> None:
-    engine = create_async_engine(make_url(url).set(drivername="postgresql+asyncpg"), poolclass=NullPool)
+    engine = engine_of(url, poolclass=NullPool)
     try:
         async with engine.connect() as connection:
             await connection.run_sync(_apply, schema)
@@ -117,6 +119,11 @@ def _apply(connection: Connection, schema: str) -> None:
     connection.execute(text(f"SET lock_timeout = '{_LOCK_TIMEOUT}'"))
     connection.execute(text(f"SET search_path = {schema}, public"))
     _take_turn(connection, schema)
+    if _is_ahead(connection, schema):
+        log.warning(
+            "schema %s is ahead of this code; its migrations and functions are left as they are", schema
+        )
+        return
     context.configure(
         connection=connection,
         version_table=VERSION_TABLE,
@@ -128,6 +135,21 @@ def _apply(connection: Connection, schema: str) -> None:
     connection.commit()
     with connection.begin():
         apply_functions(connection, context.config.attributes[_FUNCTIONS_ATTRIBUTE])
+
+
+def _is_ahead(connection: Connection, schema: str) -> bool:
+    """Whether newer code has migrated it: after a rollback the older code works on the newer schema, and
+    must not bring its own functions back.
+    """
+    table = {"table": f"{schema}.{VERSION_TABLE}"}
+    if connection.execute(text("SELECT to_regclass(:table)"), table).scalar() is None:
+        connection.commit()
+        return False
+    found = text(f"SELECT version_num FROM {schema}.{VERSION_TABLE}")  # noqa: S608 - names of ours
+    version = connection.execute(found).scalar()
+    connection.commit()
+    known = {script.revision for script in ScriptDirectory.from_config(context.config).walk_revisions()}
+    return version is not None and version not in known and version > max(known)
 
 
 def _take_turn(connection: Connection, schema: str) -> None:
