@@ -119,8 +119,8 @@ format: sync ## format and fix what can be fixed by itself
 k8s-secrets: sync ## write 05-secrets.yaml with new secrets into kubernetes/, where git ignores it, or add what it lacks (TO=folder)
 	@$(UV) run --no-sync python -m atrium_manifests secrets $(or $(TO),kubernetes)
 
-k8s: sync ## write the Kubernetes files for images of a registry (REGISTRY=registry.example.com/atrium TO=folder)
-	@$(UV) run --no-sync python -m atrium_manifests kubernetes $(if $(REGISTRY),--registry $(REGISTRY)) $(or $(TO),.atrium/kubernetes)
+k8s: sync ## write the Kubernetes files for images of a registry (REGISTRY=registry.example.com/atrium TAG= TO=folder)
+	@$(UV) run --no-sync python -m atrium_manifests kubernetes $(if $(REGISTRY),--registry $(REGISTRY)) $(if $(TAG),--version $(TAG)) $(or $(TO),.atrium/kubernetes)
 
 images: sync ## build the container images and write what each is made of (REGISTRY= TAG= NAMES="gateway chat-service" DOCKER=podman)
 	@$(UV) run --no-sync python tools/images.py $(if $(REGISTRY),--registry $(REGISTRY)) $(if $(TAG),--tag $(TAG)) $(if $(DOCKER),--docker $(DOCKER)) $(NAMES)

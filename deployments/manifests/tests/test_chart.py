@@ -35,7 +35,7 @@ def without_marks_of_the_chart(each: dict[str, Any]) -> Object:
     found = each["metadata"].get("labels", {})
     labels = {name: value for name, value in found.items() if name not in OF_THE_CHART}
     plain = {**each, "metadata": {**each["metadata"], "labels": labels}}
-    if each["kind"] in WORKLOADS:
+    if each["kind"] in {"Deployment", "StatefulSet"}:
         plain["spec"]["template"]["metadata"]["annotations"].pop("atrium.dev/values-checksum")
     return plain
 
@@ -86,3 +86,25 @@ def test_pods_are_replaced_when_what_they_are_told_changes(helm: str) -> None:
 
     before, after = checksums({}), checksums({"gateway": {"config": {"USER_RPM": 9}}})
     assert {name for name in before if before[name] != after[name]} == {"gateway"}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"global": {"imageTag": "9.9.9"}},
+        {"global": {"imageRegistry": "registry.example.com"}},
+        {"global": {"podAnnotations": {"team": "ai"}}},
+        {"migrate": {"resources": {"limits": {"memory": "1Gi"}}}},
+    ],
+    ids=str,
+)
+def test_what_changes_the_pods_of_the_migration_makes_another_job(helm: str, values: dict[str, Any]) -> None:
+    (before,) = of_kind(rendered(helm, {}), "Job")
+    (after,) = of_kind(rendered(helm, values), "Job")
+    assert before["spec"]["template"] != after["spec"]["template"]
+    assert before["metadata"]["name"] != after["metadata"]["name"]
+
+
+def test_what_the_migration_does_not_read_leaves_its_job_alone(helm: str) -> None:
+    of_the_services = {"global": {"publicUrl": "https://ai.example.org", "config": {"LOG_LEVEL": "debug"}}}
+    assert of_kind(rendered(helm, {}), "Job") == of_kind(rendered(helm, of_the_services), "Job")

@@ -1,5 +1,6 @@
 """The objects of kubernetes/: what a strict server takes, confined, and told what the table says."""
 
+import json
 import subprocess
 from collections import Counter
 from copy import deepcopy
@@ -19,6 +20,7 @@ from cluster_objects import (
     Object,
     committed_objects,
     containers_of,
+    documents,
     name_of,
     of_kind,
     pod_of,
@@ -171,6 +173,7 @@ def test_who_is_scaled_by_load_is_not_also_given_a_number() -> None:
         assert spec["scaleTargetRef"]["kind"] == workload_of(container)["kind"]
         assert (spec["minReplicas"], spec["maxReplicas"]) == (container.replicas, container.replicas_max)
         assert [metric["resource"]["name"] for metric in spec["metrics"]] == ["cpu"]
+        assert not container.replica_variable, "what a replica that goes has begun, no other one ends"
 
 
 def test_a_replica_that_owns_something_keeps_its_name() -> None:
@@ -195,12 +198,23 @@ def test_the_ingress_neither_gathers_nor_cuts_a_stream() -> None:
 
 
 def test_the_migration_of_another_version_is_another_job() -> None:
-    def jobs(version: str) -> str:
-        return kubernetes_files(Images(version))["40-migrate.yaml"]
+    def job(images: Images) -> Object:
+        (found,) = documents(kubernetes_files(images)["40-migrate.yaml"])
+        assert semantic_faults(found) == []
+        return found
 
-    assert "name: migrate-0-2-0" in jobs("0.2.0")
-    assert "atrium-operations:0.2.0" in jobs("0.2.0")
-    assert "name: migrate-0-2-0" not in jobs("0.2.1")
+    images = [Images("0.2.0"), Images("0.2.1"), Images("0.2.0", "registry.example.com"), Images("V1_" * 20)]
+    names = [name_of(job(each)) for each in images]
+    assert len(set(names)) == len(names)
+    assert names[0].startswith("migrate-0-2-0-")
+    assert "atrium-operations:0.2.0" in json.dumps(job(images[0]))
+
+
+def test_the_logs_of_a_failed_migration_stay_and_an_old_one_goes() -> None:
+    (job,) = of_kind(committed_objects(), "Job")
+    assert pod_of(job)["restartPolicy"] == "Never"
+    assert job["spec"]["backoffLimit"] <= 5
+    assert job["spec"]["ttlSecondsAfterFinished"] > job["spec"]["activeDeadlineSeconds"]
 
 
 def test_images_of_ours_come_from_the_registry_and_carry_the_version() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import kubernetes_validate
 import pytest
 import yaml
-from atrium_manifests.containers import CONTAINERS, METRICS_PORT_NAME
+from atrium_manifests.containers import CONTAINERS, METRICS_PORT_NAME, container_named
 from atrium_manifests.objects import NAME_LABEL, SERVICE_TIER, TIER_LABEL
 from cluster_objects import (
     ROOT,
@@ -135,6 +135,7 @@ def test_what_keda_counts_is_a_metric_of_the_service() -> None:
         folder = ROOT / name_of(each) / "src"
         named = f'gauge("{metric}"'
         assert any(named in source.read_text() for source in folder.rglob("*.py")), metric
+        assert not container_named(name_of(each)).replica_variable  # its work would be left to nobody
         kinds = {name_of(found): found["kind"] for found in of_kind(committed_objects(), *WORKLOADS)}
         assert each["spec"]["scaleTargetRef"]["kind"] == kinds[name_of(each)]
 

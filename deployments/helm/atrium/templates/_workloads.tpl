@@ -40,15 +40,19 @@
 {{- $_ := set .spec.resources.requests "storage" $block.storage -}}
 {{- if $global.storageClass -}}{{- $_ := set .spec "storageClassName" $global.storageClass -}}{{- end -}}
 {{- end -}}
-{{- if and (eq .object.kind "Job") $block.hook -}}{{- $_ := include "atrium.hook" . -}}{{- end -}}
+{{- if eq .object.kind "Job" -}}
+{{- if $block.hook -}}{{- $_ := include "atrium.hook" . -}}{{- end -}}
+{{- $name := regexReplaceAll "-[0-9a-f]{8}$" .object.metadata.name "" -}}
+{{- $_ := set .object.metadata "name" (printf "%s-%s" $name (toJson $template | sha256sum | trunc 8)) -}}
+{{- end -}}
 {{- end -}}
 
-{{/* Pods are replaced when what they are told has changed. */}}
+{{/* Pods are replaced when what they are told has changed; those of a Job cannot be. */}}
 {{- define "atrium.checksum" -}}
 {{- $values := .root.Values -}}
 {{- $notes := .object.spec.template.metadata.annotations -}}
 {{- $told := dict "env" $values.global.env "url" $values.global.publicUrl "all" $values.global.config "own" .block.config -}}
-{{- $_ := set $notes "atrium.dev/values-checksum" (toJson $told | sha256sum | trunc 16) -}}
+{{- if ne .object.kind "Job" -}}{{- $_ := set $notes "atrium.dev/values-checksum" (toJson $told | sha256sum | trunc 16) -}}{{- end -}}
 {{- $_ := mergeOverwrite $notes $values.global.podAnnotations (default dict (get .block "podAnnotations")) -}}
 {{- end -}}
 

@@ -126,6 +126,7 @@ _SERVICES = (
         optional_secrets=("MCP_SECRETS_KEY",),
         replica_variable="EXECUTOR_ID",
         outside="MCP servers",
+        replicas_max=2,  # not by load: a replica that goes leaves its runs to nobody
         owns=True,
     ),
     _service(
@@ -143,6 +144,7 @@ _SERVICES = (
         secrets=("S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY", "QDRANT_API_KEY"),
         replica_variable="EXECUTOR_ID",
         stores=(OBJECTS.name, QDRANT.name),
+        replicas_max=2,  # as agent-service
         owns=True,
     ),
     _service(

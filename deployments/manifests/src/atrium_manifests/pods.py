@@ -59,7 +59,7 @@ def _pod_spec(container: Container, images: Images) -> dict[str, Any]:
         "securityContext": _pod_security(container),
     }
     if container.once:
-        spec["restartPolicy"] = "OnFailure"
+        spec["restartPolicy"] = "Never"  # a failed pod and its log stay
     if container.replicas_max > 1:
         spec["topologySpreadConstraints"] = [
             _spread(container, key) for key in ("kubernetes.io/hostname", "topology.kubernetes.io/zone")

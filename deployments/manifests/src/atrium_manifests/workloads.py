@@ -1,5 +1,8 @@
 """What runs a container and lets others find it: workload, service, configuration, scaling, disruption."""
 
+import hashlib
+import json
+import re
 from typing import Any
 
 from atrium_manifests.containers import COMMON
@@ -10,8 +13,10 @@ from atrium_manifests.shapes import Container, Folder
 _LABELS = {PART_LABEL: "atrium"}
 CPU_PERCENT = 70
 _HISTORY = 3
-_JOB_TRIES = 20
+_JOB_RETRIES = 3  # each failed try stays as a pod with its log
 _JOB_S_MAX = 3600
+_JOB_KEPT_S = 7 * 86_400
+_HASH_CHARS = 8
 _CALM_S = 300  # a replica that is started for a peak stays this long after it
 
 
@@ -97,12 +102,19 @@ def disruption_budget(container: Container) -> Object:
 
 
 def _job(container: Container, images: Images) -> Object:
-    """Its name carries the version: a new version is a new Job, and the same one is never run again."""
-    name = f"{container.name}-{images.version.replace('.', '-')}"
+    """The pods of a Job never change, so its name ends in their hash: what would change them is a new Job.
+
+    The chart makes the same hash of its own pods.
+    """
+    template = pod_template(container, images)
+    text = json.dumps(template, sort_keys=True, separators=(",", ":"))
+    version = re.sub(r"[^a-z0-9]+", "-", images.version.lower())[:32].strip("-")
+    name = f"{container.name}-{version}-{hashlib.sha256(text.encode()).hexdigest()[:_HASH_CHARS]}"
     spec = {
-        "backoffLimit": _JOB_TRIES,
+        "backoffLimit": _JOB_RETRIES,
         "activeDeadlineSeconds": _JOB_S_MAX,
-        "template": pod_template(container, images),
+        "ttlSecondsAfterFinished": _JOB_KEPT_S,
+        "template": template,
     }
     return object_of("batch/v1", "Job", name, labels=labels_of(container), spec=spec)
 
