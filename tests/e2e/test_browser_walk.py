@@ -8,7 +8,7 @@ import subprocess
 import pytest
 from suite.browser import ROOT, chromium, require_tools
 
-pytestmark = [pytest.mark.e2e, pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.e2e, pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(2700)]
 
 
 def test_every_page_has_room_for_longer_texts_and_no_barrier() -> None:
@@ -20,7 +20,7 @@ def test_every_page_has_room_for_longer_texts_and_no_barrier() -> None:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=1400,
+        timeout=2600,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]

@@ -101,6 +101,12 @@ export function seedFiles(empty) {
 			},
 			upload_timestamp: ago(9e7)
 		}),
+		documentOf({
+			filename: 'minutes-march.docx',
+			stage: 'failed',
+			error: { code: 'interrupted', detail: 'The reading was interrupted. Try again.' },
+			upload_timestamp: ago(9.5e7)
+		}),
 		ready({
 			filename: 'notes.md',
 			content_type: 'text/markdown',

@@ -14,7 +14,7 @@ const SIZES = Object.fromEntries(
 const THEMES = ['light', 'dark'].filter((theme) => [undefined, theme].includes(process.env.ONLY_THEME));
 const STEP_MS = 20_000;
 const VISIT_MS = 60_000;
-const WALK_MS = 20 * 60_000;
+const WALK_MS = 40 * 60_000;
 /** A page stands when nothing of it has changed for so long. */
 const QUIET_MS = 120;
 const SETTLE_MS = 1_500;

@@ -72,7 +72,6 @@ export const chat: Record<keyof typeof english, string> = {
 	'chat.itWasDeletedOr': 'Er wurde gelöscht, oder er gehört jemand anderem.',
 	'chat.knowledge': 'Wissen',
 	'chat.knowledgeBasesToLook': 'Wissenssammlungen zum Nachschlagen',
-	'chat.knowledgeChosen': '{count, plural, one {# Sammlung gewählt} other {# Sammlungen gewählt}}',
 	'chat.knowledgeNone': 'keines',
 	'chat.languageCode': 'Code in {language}',
 	'chat.left': 'Übrig',

@@ -68,7 +68,6 @@ export const chat = {
 	'chat.itWasDeletedOr': 'It was deleted, or it belongs to somebody else.',
 	'chat.knowledge': 'Knowledge',
 	'chat.knowledgeBasesToLook': 'Knowledge bases to look in',
-	'chat.knowledgeChosen': '{count, plural, one {# base} other {# bases}} chosen',
 	'chat.knowledgeNone': 'none',
 	'chat.languageCode': '{language} code',
 	'chat.left': 'Left',
