@@ -89,7 +89,8 @@ def _service(container: Container) -> dict[str, Any]:
     if container.settings is not None:
         fields["env_file"] = [{"path": f"{container.name}.env", "required": False}]
     if container.name == GATEWAY.name:
-        fields["ports"] = [f"${{GATEWAY_ADDRESS:-127.0.0.1}}:${{GATEWAY_PORT:-{GATEWAY.port}}}:{GATEWAY.port}"]
+        address = "${GATEWAY_ADDRESS:-127.0.0.1}"
+        fields["ports"] = [f"{address}:${{GATEWAY_PORT:-{GATEWAY.port}}}:{GATEWAY.port}"]
     if depends_on := _depends_on(container):
         fields["depends_on"] = depends_on
     if container.ready is not None:
