@@ -9,10 +9,20 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis_world import PASSWORD, RedisServer, running_redis
-from shared.adapters.redis import RedisAway, RedisClient, RedisScript, redis_only, redis_refusal
+from shared.adapters.redis import (
+    Presence,
+    RedisAway,
+    RedisClient,
+    RedisRefusal,
+    RedisScript,
+    redis_only,
+    redis_refusal,
+)
+from suite.ports import free_port
 from suite.waiting import is_within
 from tls_relay import tls_relay
 
@@ -144,6 +154,62 @@ async def test_all_that_waits_for_a_silent_redis_is_told_together(tmp_path: Path
     assert is_within(waited_s, 0.6)  # not once for each of the 16 that travel apart
 
 
+class SlowClient(RedisClient):
+    """Of a Redis that answers all that travels together after 0.24 s."""
+
+    async def _exchange(self, batch: list[Any]) -> None:
+        await asyncio.sleep(0.24)
+        for call in batch:
+            call.succeeded(b"1")
+
+
+async def test_who_waits_behind_others_for_a_slow_redis_waits_no_longer_than_they() -> None:
+    client = SlowClient("redis://127.0.0.1", timeout_s=0.3, meanwhile="-")
+    started_s = time.monotonic()
+    found = await asyncio.gather(*(client.run(ADD, ["n"], []) for _ in range(1500)), return_exceptions=True)
+    waited_s = time.monotonic() - started_s
+    await client.aclose()
+    assert is_within(waited_s, 0.6)  # all of them, one after another: 5.8 s
+    assert not client.is_away
+    assert {type(each) for each in found} == {bytes, RedisAway}
+    in_queue = [each for each in found if isinstance(each, RedisAway) and not each.may_have_run]
+    crowded_out = [each for each in in_queue if str(each) == "too many wait for it"]
+    assert len(crowded_out) == 1500 - 1024
+    assert len(in_queue) > len(crowded_out)
+
+
+def test_a_redis_that_goes_again_soon_is_asked_again_after_more_good_beats() -> None:
+    now = 5.0
+    presence = Presence(clock=lambda: now)
+
+    def beats_needed() -> int:
+        assert [presence.failed() for _ in range(4)] == [False, False, True, False]
+        beats = 1
+        while not presence.beat():
+            beats += 1
+            assert presence.is_away
+        presence.answered()
+        assert not presence.is_away
+        return beats
+
+    assert [beats_needed() for _ in range(8)] == [1, 2, 4, 8, 16, 32, 60, 60]
+    now += 60
+    assert [beats_needed() for _ in range(2)] == [1, 2]
+
+
+def test_a_failure_between_good_beats_starts_their_count_again() -> None:
+    presence = Presence(clock=lambda: 5.0)
+    for _ in range(3):
+        presence.failed()
+    assert presence.beat()
+    for _ in range(3):
+        presence.failed()
+    assert not presence.beat()
+    presence.failed()
+    assert not presence.beat()
+    assert presence.beat()
+
+
 async def test_one_failure_is_no_outage(redis_server: RedisServer, redis_url: str) -> None:
     async with client_of(redis_url) as client:
         wrong, script = RedisScript("return redis.call('NOSUCH')"), ADD
@@ -199,9 +265,27 @@ def test_the_reason_why_a_redis_cannot_be_used_names_it_without_its_password(red
         for reason, url in refusals.items():
             refusal = redis_refusal(url, within_s=0)
             assert refusal is not None
-            assert reason in refusal
-            assert "secret" not in refusal
-            assert "\n" not in refusal
+            assert reason in refusal.text
+            assert refusal.is_final is not reason.startswith("no Redis")
+            assert "secret" not in refusal.text
+            assert "\n" not in refusal.text
+
+
+def test_a_redis_that_is_full_or_only_reads_may_work_the_next_moment(tmp_path: Path) -> None:
+    with running_redis(tmp_path) as server, server.client() as plain:
+        plain.config_set("maxmemory", "1")
+        full = redis_refusal(server.url, within_s=0)
+        plain.config_set("maxmemory", "0")
+        plain.replicaof("127.0.0.1", str(free_port()))
+        failing_over = redis_refusal(server.url, within_s=0)
+        plain.config_set("replica-serve-stale-data", "no")
+        without_primary = redis_refusal(server.url, within_s=0)
+        plain.replicaof("NO", "ONE")
+        assert redis_refusal(server.url, within_s=0) is None
+    for refusal in (full, failing_over, without_primary):
+        assert isinstance(refusal, RedisRefusal)
+        assert "refuses to be used" in refusal.text
+        assert not refusal.is_final
 
 
 def test_a_redis_that_is_just_starting_is_waited_for(tmp_path: Path) -> None:
@@ -243,8 +327,9 @@ async def test_by_tls_the_server_must_show_a_certificate_that_is_trusted(
         assert redis_only(trusting) == trusting
         refused = await asyncio.to_thread(redis_refusal, by_tls, within_s=0)
         assert refused is not None
-        assert "cannot agree on TLS" in refused
-        assert "secret" not in refused
+        assert "cannot agree on TLS" in refused.text
+        assert refused.is_final
+        assert "secret" not in refused.text
         assert await asyncio.to_thread(redis_refusal, trusting, within_s=0) is None
         async with client_of(by_tls) as client:
             with pytest.raises(RedisAway):

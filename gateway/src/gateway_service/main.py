@@ -112,15 +112,19 @@ def service_calls(
 
 
 def settings_or_exit() -> GatewaySettings:
-    """From the environment. What cannot work, an unreachable Redis too, ends the process with one line and
-    status 2.
+    """From the environment. What cannot work ends the process with one line and status 2; a Redis that does
+    not answer is only warned of.
     """
     settings = load_settings_or_exit(GatewaySettings)
     if settings.redis_url is not None:
         refusal = redis_refusal(settings.redis_url.get_secret_value(), within_s=_REDIS_START_S)
-        if refusal is not None:
-            sys.stderr.write(f"{settings.service} cannot start: REDIS_URL: {refusal}\n")
+        if refusal is not None and refusal.is_final:
+            sys.stderr.write(f"{settings.service} cannot start: REDIS_URL: {refusal.text}\n")
             raise SystemExit(2)
+        if refusal is not None:
+            sys.stderr.write(
+                f"{settings.service} starts and admits its share of each limit: REDIS_URL: {refusal.text}\n"
+            )
     return settings
 
 

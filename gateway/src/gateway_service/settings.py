@@ -166,7 +166,8 @@ class GatewaySettings(ServiceSettings):
     redis_url: SecretStr | None = Field(
         default=None,
         description="Redis or Valkey, in which several gateway processes count limits together: "
-        "`redis://user:password@host:6379/0`, by TLS `rediss://`. One number, one installation",
+        "`redis://user:password@host:6379/0`, by TLS `rediss://`. One number, one installation. While it "
+        "does not answer, each admits its share",
     )
     redis_timeout_s: float = Field(
         default=0.05,

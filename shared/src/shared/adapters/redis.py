@@ -7,27 +7,32 @@ import hashlib
 import logging
 import ssl
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from shared.background import TaskTracker
-from shared.breaker import CircuitBreaker
 from shared.clock import utc_now
 
 log = logging.getLogger(__name__)
 
 _CONNECTIONS_MAX = 4
 _BATCH_MAX = 64
+_QUEUED_MAX = 1024
 _LATE_S = 0.005
 _CONNECT_S = 1.0
 _FAILURES_MAX = 3
+_SOON_S = 60.0
+_GOOD_BEATS_MAX = 60
 _TLS_OPTIONS = frozenset(
     {"ssl_ca_certs", "ssl_cert_reqs", "ssl_certfile", "ssl_check_hostname", "ssl_keyfile"}
 )
 _FORMS = "redis://[user:password@]host[:port][/number], or rediss:// for TLS"
+# Codes of a server that starts, is full, fails over or runs another's script: it passes.
+_PASSING = ("BUSY ", "LOADING ", "MASTERDOWN ", "MISCONF ", "NOREPLICAS ", "OOM ", "READONLY ")
 _AGAIN_S = 0.2
 _ATTEMPT_S = 2.0
 # Writes, by a script, as everything here does: a server that only reads shows at once, and a user who may
@@ -37,7 +42,13 @@ _PROBE_KEY = "atrium:probe"
 
 
 class RedisAway(Exception):
-    """It does not answer, not in time, or not as it should; the message says which."""
+    """It does not answer, not in time, or not as it should; the message says which. What was asked was not
+    done, unless it `may_have_run`.
+    """
+
+    def __init__(self, reason: str, *, may_have_run: bool = False) -> None:
+        super().__init__(reason)
+        self.may_have_run = may_have_run
 
 
 def redis_only(url: str) -> str:
@@ -63,30 +74,44 @@ def redis_only(url: str) -> str:
     return url
 
 
-def redis_refusal(url: str, *, within_s: float) -> str | None:
-    """Why the Redis at `url` cannot be used, on one line without the password; None when it can. Who does not
-    answer is asked again for `within_s`. Blocks.
+@dataclass(frozen=True, slots=True)
+class RedisRefusal:
+    """Why a Redis cannot be used, on one line without the password. Until somebody corrects something, when
+    it `is_final`; otherwise it may work the next moment.
+    """
+
+    text: str
+    is_final: bool
+
+
+def redis_refusal(url: str, *, within_s: float) -> RedisRefusal | None:
+    """Why the Redis at `url` cannot be used; None when it can. Where that is not final it is asked again for
+    `within_s`. Blocks.
     """
     give_up_s = time.monotonic() + within_s
     while (refusal := _refusal(url)) is not None:
         if refusal.is_final or time.monotonic() >= give_up_s:
-            return refusal.text
+            return refusal
         time.sleep(_AGAIN_S)
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class _Refusal:
-    text: str
-    is_final: bool = True
-
-
-def _refusal(url: str) -> _Refusal | None:
+def _refusal(url: str) -> RedisRefusal | None:
     import redis
     from redis.backoff import NoBackoff
-    from redis.exceptions import AuthenticationError, RedisError, ResponseError
+    from redis.exceptions import (
+        AuthenticationError,
+        BusyLoadingError,
+        ClusterDownError,
+        OutOfMemoryError,
+        ReadOnlyError,
+        RedisError,
+        ResponseError,
+    )
     from redis.retry import Retry
 
+    # MASTERDOWN is a kind of CLUSTERDOWN here.
+    passing = (BusyLoadingError, ClusterDownError, OutOfMemoryError, ReadOnlyError)
     parts = urlsplit(url)
     at = f"{parts.hostname}:{parts.port or 6379}"
     try:
@@ -96,13 +121,16 @@ def _refusal(url: str) -> _Refusal | None:
         with client:
             client.eval(_PROBE, 1, _PROBE_KEY)
     except AuthenticationError:
-        return _Refusal(f"the Redis at {at} refuses the user or password")
-    except ResponseError as error:
-        return _Refusal(f"the Redis at {at} refuses to be used: {str(error)[:160]}")
+        return RedisRefusal(f"the Redis at {at} refuses the user or password", True)
+    except (BusyLoadingError, ResponseError) as error:
+        passes = isinstance(error, passing) or any(code in str(error) for code in _PASSING)
+        return RedisRefusal(f"the Redis at {at} refuses to be used: {str(error)[:160]}", not passes)
     except (RedisError, OSError, ValueError) as error:
         if isinstance(_origin(error), ssl.SSLError):
-            return _Refusal(f"the Redis at {at} and this process cannot agree on TLS: {_reason(error)}")
-        return _Refusal(
+            return RedisRefusal(
+                f"the Redis at {at} and this process cannot agree on TLS: {_reason(error)}", True
+            )
+        return RedisRefusal(
             f"no Redis answers at {at} ({_reason(error)}); start it or correct the address", False
         )
     return None
@@ -140,15 +168,67 @@ class _Call:
     script: RedisScript
     command: tuple[str | int, ...]
     answer: asyncio.Future[Any]
+    timer: asyncio.TimerHandle
+    is_sent: bool = False
+
+    def succeeded(self, found: Any) -> None:
+        self.timer.cancel()
+        if not self.answer.done():
+            self.answer.set_result(found)
+
+    def failed(self, reason: str) -> None:
+        self.timer.cancel()
+        if not self.answer.done():
+            self.answer.set_exception(RedisAway(reason, may_have_run=self.is_sent))
+
+
+class Presence:
+    """Whether Redis is asked. It is away after three failures in a row, and back after a good heartbeat; when
+    it goes again within a minute, after twice as many in a row, up to 60.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._failures = 0
+        self._good_beats = 0
+        self._good_beats_needed = 1
+        self._back_at = -_SOON_S
+        self.is_away = False
+
+    def failed(self) -> bool:
+        """Whether it went with this failure."""
+        self._failures += 1
+        self._good_beats = 0
+        if self.is_away or self._failures < _FAILURES_MAX:
+            return False
+        self.is_away = True
+        is_soon = self._clock() - self._back_at < _SOON_S
+        self._good_beats_needed = min(_GOOD_BEATS_MAX, self._good_beats_needed * 2) if is_soon else 1
+        return True
+
+    def answered(self) -> None:
+        """It answered, to whatever it was asked."""
+        self._failures = 0
+
+    def beat(self) -> bool:
+        """A heartbeat was good; whether Redis is back with it."""
+        if not self.is_away:
+            return False
+        self._good_beats += 1
+        if self._good_beats < self._good_beats_needed:
+            return False
+        self.is_away = False
+        self._back_at = self._clock()
+        return True
 
 
 class RedisClient:
-    """A bounded pool of connections and a breaker. What is asked while an answer is awaited travels together:
-    a call costs about 70 us of CPU among many, and 300 alone.
+    """A bounded pool of connections and a bounded queue. What is asked while an answer is awaited travels
+    together: a call costs about 70 us of CPU among many, and 300 alone.
 
-    What travels together has `timeout_s` to be answered; whoever waits behind it fails with it. After three
-    failures in a row nothing is asked but by `ask_again`, which whoever owns the client calls each second or
-    so.
+    Each call has `timeout_s` from when it was asked, in the queue too; what travels together has `timeout_s`
+    to be answered, and whoever waits behind it fails with it. After three failures in a row nothing is asked
+    but by `ask_again`, which whoever owns the client calls each second or so: see Presence.
     """
 
     def __init__(self, url: str, *, timeout_s: float, meanwhile: str) -> None:
@@ -172,32 +252,37 @@ class RedisClient:
         )
         self._timeout_s = timeout_s
         self._meanwhile = meanwhile
-        self._breaker = CircuitBreaker(failures_max=_FAILURES_MAX, open_s=0)
+        self._presence = Presence()
         self._tasks = TaskTracker()
-        self._asked: list[_Call] = []
+        self._asked: deque[_Call] = deque()
         self._is_sending = False
         self.last_success_at: datetime | None = None
 
     @property
     def is_away(self) -> bool:
-        return self._breaker.is_open
+        return self._presence.is_away
 
     async def run(self, script: RedisScript, keys: Sequence[str], arguments: Sequence[str | int]) -> Any:
-        """What the script returns. Raises: RedisAway; then it may have run or not."""
-        if self._breaker.is_open:
+        """What the script returns. Raises: RedisAway."""
+        if self._presence.is_away:
             raise RedisAway("it did not answer a moment ago")
         return await self._ask(script, keys, arguments)
 
     async def ask_again(
         self, script: RedisScript, keys: Sequence[str], arguments: Sequence[str | int]
     ) -> Any:
-        """As run(), also while Redis is away: an answer ends that. A connection may take a second to make."""
+        """As run(), also while Redis is away: enough answers in a row end that. It may take a second to
+        connect.
+        """
         try:
             async with asyncio.timeout(_CONNECT_S):
                 await self._pool.release(await self._pool.get_connection())
         except self._failures as error:
-            raise self._failed(error) from None
-        return await self._ask(script, keys, arguments)
+            raise RedisAway(self._failed(error)) from None
+        found = await self._ask(script, keys, arguments)
+        if self._presence.beat():
+            log.warning("Redis answers again")
+        return found
 
     async def aclose(self) -> None:
         await self._tasks.drain(self._timeout_s + _CONNECT_S)
@@ -206,26 +291,52 @@ class RedisClient:
     def _ask(
         self, script: RedisScript, keys: Sequence[str], arguments: Sequence[str | int]
     ) -> asyncio.Future[Any]:
-        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        """Raises: RedisAway when too many wait already."""
+        if len(self._asked) >= _QUEUED_MAX:
+            raise RedisAway("too many wait for it")
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Any] = loop.create_future()
         command = ("EVALSHA", script.digest, len(keys), *keys, *arguments)
-        self._asked.append(_Call(script, command, answer))
+        timer = loop.call_later(self._timeout_s, lambda: self._overdue(call))
+        call = _Call(script, command, answer, timer)
+        self._asked.append(call)
         if not self._is_sending:
             self._is_sending = True
             self._tasks.spawn(self._send(), "redis")
         return answer
 
+    def _overdue(self, call: _Call) -> None:
+        # Did this process stand still, and not Redis, the answer is here by now and wants to be read.
+        call.timer = asyncio.get_running_loop().call_later(_LATE_S, self._give_up, call)
+
+    def _give_up(self, call: _Call) -> None:
+        call.failed("no answer in time")
+        while self._asked and self._asked[0].answer.done():
+            self._asked.popleft()
+
     async def _send(self) -> None:
         try:
-            while self._asked:
-                batch, self._asked = self._asked[:_BATCH_MAX], self._asked[_BATCH_MAX:]
+            while batch := self._next_batch():
                 await self._send_in_time(batch)
         finally:
             self._is_sending = False
 
+    def _next_batch(self) -> list[_Call]:
+        """The first that wait, without those who gave up."""
+        batch: list[_Call] = []
+        while self._asked and len(batch) < _BATCH_MAX:
+            call = self._asked.popleft()
+            if call.answer.done():
+                call.timer.cancel()
+            else:
+                call.is_sent = True
+                batch.append(call)
+        return batch
+
     async def _send_in_time(self, batch: list[_Call]) -> None:
         """Each call of the batch has its answer afterwards; those behind it too, when there was none."""
         exchange = self._tasks.spawn(self._exchange(batch), "redis batch", claimed=True)
-        # Did this process stand still, and not Redis, the answer is here by now and wants to be read.
+        # As in _overdue().
         for patience_s in (self._timeout_s, _LATE_S):
             await asyncio.wait({exchange}, timeout=patience_s)
         if not exchange.done():
@@ -234,11 +345,11 @@ class RedisClient:
         error = TimeoutError() if exchange.cancelled() else exchange.exception()
         if error is None:
             return
-        reason = str(self._failed(error))
-        unanswered, self._asked = [*batch, *self._asked], []
+        reason = self._failed(error)
+        unanswered = [*batch, *self._asked]
+        self._asked.clear()
         for call in unanswered:
-            if not call.answer.done():
-                call.answer.set_exception(RedisAway(reason))
+            call.failed(reason)
         if not isinstance(error, self._failures):
             raise error
 
@@ -271,24 +382,16 @@ class RedisClient:
             except self._unknown:
                 unknown.append(call)
             except self._refused as error:
-                away = self._failed(error)
-                if not call.answer.done():
-                    call.answer.set_exception(away)
+                call.failed(self._failed(error))
             else:
-                self._succeeded()
-                if not call.answer.done():
-                    call.answer.set_result(found)
+                self._presence.answered()
+                self.last_success_at = utc_now()
+                call.succeeded(found)
         return unknown
 
-    def _succeeded(self) -> None:
-        if self._breaker.is_open:
-            log.warning("Redis answers again")
-        self._breaker.succeeded()
-        self.last_success_at = utc_now()
-
-    def _failed(self, error: BaseException) -> RedisAway:
-        was_open, reason = self._breaker.is_open, _reason(error)
-        self._breaker.failed()
-        if self._breaker.is_open and not was_open:
+    def _failed(self, error: BaseException) -> str:
+        """The reason, for who asked and, when Redis goes with it, for the log."""
+        reason = _reason(error)
+        if self._presence.failed():
             log.warning("Redis is away: %s", self._meanwhile, extra={"reason": reason})
-        return RedisAway(reason)
+        return reason
