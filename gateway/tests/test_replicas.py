@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -293,3 +294,18 @@ async def test_a_gateway_that_starts_without_redis_admits_its_share(start_gatewa
                 for n in range(2)
             ]
     assert made == [201, 429]
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+async def test_sign_up_counts_an_ipv6_network_as_one_client(
+    start_gateway: StartGateway, redis_url: str, is_shared: bool
+) -> None:
+    shared = {"redis_url": redis_url, **PATIENT} if is_shared else {}
+    proxied = {"trusted_proxies": (ip_network("127.0.0.1"),), "signup_limit": "3/minute"}
+    async with start_gateway(**shared, **proxied) as gateway, gateway.client() as http:
+        made = list[int]()
+        for number, network in enumerate(["2001:db8:0:1"] * 4 + ["2001:db8:0:2"]):
+            form = {"name": "x", "email": f"x{number}@example.com", "password": PASSWORD}
+            headers = {"x-forwarded-for": f"{network}::{number + 1}"}
+            made.append((await http.post("/api/v1/auth/signup", json=form, headers=headers)).status_code)
+    assert made == [201] * 3 + [429, 201]

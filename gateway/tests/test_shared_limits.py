@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from gateway_service.identity.ports import Identity, Quota
@@ -12,13 +12,14 @@ from gateway_service.limits import shared_bucket, shared_tries
 from gateway_service.limits.bucket import BucketLimiter
 from gateway_service.limits.ports import Decision, RouteClass
 from gateway_service.limits.replicas import Replicas
+from gateway_service.limits.scripts import TRY_ENDS
 from gateway_service.limits.shared_bucket import SharedBucketLimiter
 from gateway_service.limits.shared_tries import SharedCalls, SharedTries
 from gateway_service.limits.tries import Tries, TryWindow
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from identities import make_principal
-from redis_world import RedisServer, by_test_clock, set_clock
+from redis_world import AwayRedis, LateRedis, RedisServer, by_test_clock, set_clock
 from shared.adapters.redis import RedisClient
 from shared.errors import TooManyRequests, Unauthenticated, Unavailable
 
@@ -168,6 +169,94 @@ async def test_the_same_tries_at_the_same_times_wait_the_same(
         for later, how, who in steps:
             moment.move(later)
             assert await outcome(shared, how, who) == await outcome(local, how, who)
+            await replicas.tasks.drain(PATIENT_S)
+
+
+@pytest.mark.parametrize("late", ["TRY", "TRY_ENDS"])
+async def test_right_passwords_that_redis_answers_too_late_cost_nothing(
+    redis_url: str, redis_server: RedisServer, clock: Any, late: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_tries, "_AGAIN_S", 0.01)
+    async with member(redis_url) as replicas:
+        replicas.redis = cast("RedisClient", LateRedis(replicas.redis, getattr(shared_tries, late), 30))
+        tries = SharedTries(**WINDOWS, replicas=replicas)
+        waits = [await outcome(tries, "right", BROWSER) for _ in range(30)]
+        await replicas.tasks.drain(PATIENT_S)
+        assert redis_server_keys(redis_server) == []
+    assert waits == [0] * 30
+
+
+async def test_the_end_of_a_try_that_comes_twice_takes_back_one(
+    redis_url: str, redis_server: RedisServer, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_tries, "_AGAIN_S", 0.01)
+    async with member(redis_url) as replicas:
+        tries = SharedTries(**WINDOWS, replicas=replicas)
+        for _ in range(4):
+            await outcome(tries, "wrong", BROWSER)
+        redis = replicas.redis
+        replicas.redis = cast("RedisClient", LateRedis(redis, TRY_ENDS, 2))
+        await outcome(tries, "ours", BROWSER)
+        await replicas.tasks.drain(PATIENT_S)
+        replicas.redis = redis
+        assert [await outcome(tries, "wrong", BROWSER) for _ in range(2)] == [0, 1]
+
+
+async def test_a_right_password_whose_request_is_given_up_is_no_wrong_one(
+    redis_url: str, redis_server: RedisServer, clock: Any
+) -> None:
+    async with member(redis_url) as replicas:
+        begun = asyncio.Event()
+
+        async def sign_in() -> None:
+            async with SharedTries(**WINDOWS, replicas=replicas).one(*STRANGER[:2]):
+                begun.set()
+
+        signing_in = asyncio.ensure_future(sign_in())
+        await begun.wait()
+        signing_in.cancel()
+        await asyncio.wait({signing_in})
+        await replicas.tasks.drain(PATIENT_S)
+        assert redis_server_keys(redis_server) == []
+
+
+async def test_a_failure_of_ours_leaves_nothing_in_redis(
+    redis_url: str, redis_server: RedisServer, clock: Any
+) -> None:
+    async with member(redis_url) as replicas:
+        await outcome(SharedTries(**WINDOWS, replicas=replicas), "ours", STRANGER)
+        await replicas.tasks.drain(PATIENT_S)
+        assert redis_server_keys(redis_server) == []
+
+
+def redis_server_keys(server: RedisServer) -> list[str]:
+    """What the gateways have left there."""
+    with server.client() as client:
+        return client.keys("atrium:*")
+
+
+async def test_tries_wait_no_longer_than_their_window_when_the_clock_of_redis_goes_back(
+    redis_url: str, clock: Any
+) -> None:
+    moment = Moment(clock)
+    windows = {"per_client": (TryWindow(3, 60.0),), "per_account": (TryWindow(3, 60.0),)}
+    async with member(redis_url) as replicas:
+        tries, calls = (
+            SharedTries(**windows, replicas=replicas),
+            SharedCalls("x", (TryWindow(2, 60.0),), replicas),
+        )
+        grown = SharedTries(**WINDOWS, replicas=replicas)
+        for _ in range(3):
+            await outcome(tries, "wrong", STRANGER)
+            await calls.take("192.0.2.1")
+        for _ in range(8):
+            await outcome(grown, "wrong", BROWSER)
+            moment.move(5_000_000)
+        moment.move(-3_600_000_000)
+        waits = [await outcome(tries, "wrong", STRANGER), await calls.take("192.0.2.1")]
+        waits += [await outcome(grown, "wrong", BROWSER) for _ in range(2)]
+        assert waits[0] == waits[1] == waits[2] == 0
+        assert 0 < waits[3] <= 60
 
 
 async def test_a_limit_of_n_admits_n_across_all(redis_url: str, clock: Any) -> None:
@@ -264,9 +353,47 @@ async def test_processes_know_of_each_other_and_forget_who_is_silent(redis_url: 
             await each.beat()
         together = one.count, other.count
         moment.move(11_000_000)
-        await one.beat()
+        for _ in range(10):
+            await one.beat()
         assert (together, one.count) == ((2, 2), 1)
         await other.beat()
     async with member(redis_url) as last:
         await last.beat()
         assert last.count == 1  # the others have said that they leave
+
+
+async def test_how_many_they_are_falls_only_when_all_had_the_time_to_say_so(
+    redis_url: str, redis_server: RedisServer
+) -> None:
+    async with member(redis_url) as one, member(redis_url) as other:
+        for each in (one, other, one):
+            await each.beat()
+        with redis_server.client() as client:
+            client.flushall()  # it comes back empty
+        one.redis, redis = cast("RedisClient", AwayRedis()), one.redis
+        await one.beat()
+        one.redis = redis
+        seen = list[int]()
+        for _ in range(12):
+            await one.beat()
+            seen.append(one.count)
+        await other.beat()
+        await one.beat()
+        assert seen == [2] * 10 + [1] * 2
+        assert one.count == 2  # it rises at once
+
+
+async def test_who_was_there_after_the_clock_of_redis_goes_back_is_gone_in_time(
+    redis_url: str, clock: Any
+) -> None:
+    moment = Moment(clock)
+    async with member(redis_url) as one, member(redis_url) as dead:
+        for each in (one, dead, one):
+            await each.beat()
+        moment.move(-3_600_000_000)
+        seen = list[int]()
+        for _ in range(15):
+            await one.beat()
+            seen.append(one.count)
+            moment.move(1_000_000)
+        assert (seen[0], seen[-1]) == (2, 1)

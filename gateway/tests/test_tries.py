@@ -25,10 +25,16 @@ def tries(clock: Clock, per_client: int = 100, per_account: int = 100) -> Tries:
     )
 
 
-def wrong(limits: Tries, address: str = "192.0.2.1", account: str = "ada", device: str | None = None) -> int:
+def wrong(
+    limits: Tries,
+    address: str = "192.0.2.1",
+    account: str = "ada",
+    device: str | None = None,
+    processes: int = 1,
+) -> int:
     """A wrong try; the seconds to wait when it was not even looked at."""
     try:
-        with limits.one(address, account, device=device):
+        with limits.one(address, account, device=device, processes=processes):
             raise Unauthenticated("the address or the password is wrong")
     except Unauthenticated:
         return 0
@@ -65,6 +71,31 @@ def test_a_try_that_was_given_up_counts() -> None:
         with pytest.raises(asyncio.CancelledError), limits.one("192.0.2.1", "ada"):
             raise asyncio.CancelledError
     assert wrong(limits) == 1
+
+
+@pytest.mark.parametrize("processes", [2, 4, 16])
+def test_processes_that_count_apart_let_in_time_no_more_guesses_through_than_one(processes: int) -> None:
+    def guesses(among: int) -> int:
+        """Of one who asks each process whenever it may, in four hours after the first four."""
+        clock = Clock()
+        each = [tries(clock, per_account=10_000, per_client=10_000) for _ in range(among)]
+        looked_at = list[float]()
+        for _ in range(8 * 360):
+            for limits in each:
+                while wrong(limits, processes=among) == 0:
+                    looked_at.append(clock.now)
+            clock.now += 10
+        return sum(moment >= 1000 + 4 * 3600 for moment in looked_at)
+
+    assert guesses(processes) <= guesses(1) + processes
+
+
+def test_the_free_tries_are_shared_and_the_waits_longer_where_processes_count_apart() -> None:
+    clock = Clock()
+    limits = tries(clock)
+    assert [wrong(limits, processes=2) for _ in range(3)] == [0, 0, 2]
+    clock.now += 2
+    assert [wrong(limits, processes=2) for _ in range(2)] == [0, 4]
 
 
 def test_guesses_from_elsewhere_do_not_count_against_the_owner() -> None:

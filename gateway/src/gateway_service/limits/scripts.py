@@ -76,29 +76,32 @@ TRY = RedisScript(
 local sets = cjson.decode(ARGV[2])
 local row = KEYS[#sets + 1]
 local wait = 0
+local last_moment = string.format('%.17g', now)  -- what is later was counted before the clock went back
 for i, set in ipairs(sets) do
   local key = KEYS[i]
   redis.call('ZREMRANGEBYSCORE', key, '-inf', string.format('%.17g', now - set.keep))
   for _, window in ipairs(set.windows) do
     local amount, seconds = window[1], window[2]
     local first = string.format('(%.17g', now - seconds)
-    if redis.call('ZCOUNT', key, first, '+inf') >= amount then
-      local found = redis.call('ZREVRANGE', key, amount - 1, amount - 1, 'WITHSCORES')
+    if redis.call('ZCOUNT', key, first, last_moment) >= amount then
+      local found = redis.call(
+        'ZREVRANGEBYSCORE', key, last_moment, first, 'WITHSCORES', 'LIMIT', amount - 1, 1)
       wait = math.max(wait, found[2] + seconds - now)
     end
   end
 end
 if row then
-  local last = redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2]
-  if not last then redis.call('DEL', row) end
+  if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('DEL', row) end
+  local last = redis.call(
+    'ZREVRANGEBYSCORE', KEYS[1], last_moment, '-inf', 'WITHSCORES', 'LIMIT', 0, 1)[2]
   local wrong = tonumber(redis.call('GET', row) or 0) - ARGV[3]
-  if wrong >= 0 then
+  if last and wrong >= 0 then
     wait = math.max(wait, last + math.min(ARGV[4], 2 ^ math.min(wrong, 20)) - now)
   end
 end
 if wait > 0 then return string.format('%.17g', wait) end
 for i, set in ipairs(sets) do
-  redis.call('ZADD', KEYS[i], string.format('%.17g', now), ARGV[1])
+  redis.call('ZADD', KEYS[i], last_moment, ARGV[1])
   redis.call('EXPIRE', KEYS[i], set.keep)
 end
 if row then
@@ -109,20 +112,22 @@ return '0'
 """
 )
 
-# The end of a try that was not wrong. KEYS as for TRY. ARGV: its id; 'right', or 'ours' for a failure of
-# ours.
+# The end of a try that was not wrong; nothing when it was not counted, or has ended. KEYS as for TRY. ARGV:
+# its id; 'right', or 'ours' for a failure of ours.
 TRY_ENDS = RedisScript(
     """
-local row = KEYS[#KEYS]
+local row, counted = KEYS[#KEYS], 0
 for i = 1, #KEYS - 1 do
-  redis.call('ZREM', KEYS[i], ARGV[1])
+  counted = counted + redis.call('ZREM', KEYS[i], ARGV[1])
 end
-if ARGV[2] == 'right' then
-  redis.call('DEL', row)
-elseif tonumber(redis.call('GET', row) or 0) > 0 then
-  redis.call('DECR', row)
+if counted > 0 then
+  if ARGV[2] == 'right' or tonumber(redis.call('GET', row) or 0) <= 1 then
+    redis.call('DEL', row)
+  else
+    redis.call('DECR', row)
+  end
 end
-return 1
+return counted
 """
 )
 
@@ -133,6 +138,10 @@ HEARTBEAT = RedisScript(
     + """
 redis.call('ZADD', KEYS[1], string.format('%.17g', now), ARGV[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.17g', now - ARGV[2]))
+-- The clock went back: who is there says so again, who is not is gone in time.
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], string.format('(%.17g', now), '+inf')) do
+  redis.call('ZADD', KEYS[1], string.format('%.17g', now), id)
+end
 redis.call('EXPIRE', KEYS[1], ARGV[2])
 return redis.call('ZCARD', KEYS[1])
 """

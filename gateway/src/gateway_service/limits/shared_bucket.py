@@ -8,7 +8,7 @@ from shared.adapters.redis import RedisAway
 from gateway_service.connections.limits import site_of
 from gateway_service.identity.ports import Identity, Quota
 from gateway_service.limits.bucket import FORGIVEN_PER_MINUTE, BucketLimiter, decision_of
-from gateway_service.limits.ports import Decision, RouteClass
+from gateway_service.limits.ports import Decision, RouteClass, share
 from gateway_service.limits.replicas import Replicas, shared_key
 from gateway_service.limits.scripts import BUCKETS
 
@@ -73,7 +73,8 @@ class SharedBucketLimiter:
 
     def _share_of(self, identity: Identity) -> Identity:
         processes = self._replicas.count
-        return replace(identity, quotas=tuple(quota.share(processes) for quota in identity.quotas))
+        quotas = (replace(quota, per_minute=share(quota.per_minute, processes)) for quota in identity.quotas)
+        return replace(identity, quotas=tuple(quotas))
 
 
 def _keyed(quotas: Sequence[Quota], route_class: RouteClass) -> list[str]:

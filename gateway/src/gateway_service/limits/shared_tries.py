@@ -1,9 +1,10 @@
 """Tries and calls of credential routes, counted in Redis when several gateway processes share it."""
 
+import asyncio
 import json
 import math
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from shared.adapters.redis import RedisAway
 from shared.ids import uuid7
@@ -21,6 +22,8 @@ from gateway_service.limits.tries import (
     refuse_for,
     site_name,
 )
+
+_AGAIN_S = 1.0
 
 
 class SharedTries:
@@ -41,35 +44,52 @@ class SharedTries:
         sets = self._of_stranger if device is None else self._of_device
         try:
             wait_s = await self._replicas.redis.run(TRY, keys, [attempt, sets, FREE_TRIES, int(WAIT_MAX_S)])
-        except RedisAway:
-            with self._local.one(address, account, device=device, processes=self._replicas.count):
-                yield
+        except RedisAway as away:
+            how = "ours"  # a wrong one is counted here
+            try:
+                with self._local.one(address, account, device=device, processes=self._replicas.count):
+                    yield
+                how = "right"
+            finally:
+                if away.may_have_run:
+                    self._end(keys, attempt, how, after_s=_AGAIN_S)
             return
         refuse_for(float(wait_s))
         try:
             yield
         except Exception as error:
             if is_our_failure(error):
-                await self._end(keys, attempt, "ours")
+                self._end(keys, attempt, "ours")
             raise
-        await self._end(keys, attempt, "right")
+        self._end(keys, attempt, "right")
 
-    async def _end(self, keys: Sequence[str], attempt: str, how: str) -> None:
-        with suppress(RedisAway):  # then it counts as wrong until it is forgotten
-            await self._replicas.redis.run(TRY_ENDS, keys, [attempt, how])
+    def _end(self, keys: Sequence[str], attempt: str, how: str, *, after_s: float = 0.0) -> None:
+        """After the answer, which does not wait for it."""
+        self._replicas.tasks.spawn(self._end_until_done(keys, attempt, how, after_s), "end of a try")
+
+    async def _end_until_done(self, keys: Sequence[str], attempt: str, how: str, after_s: float) -> None:
+        """Again while Redis is away, as long as it would remember the try."""
+        for _ in range(int(FORGOTTEN_AFTER_S / _AGAIN_S)):
+            await asyncio.sleep(after_s)
+            try:
+                await self._replicas.redis.run(TRY_ENDS, keys, [attempt, how])
+            except RedisAway:
+                after_s = _AGAIN_S
+            else:
+                return
 
 
 class SharedCalls:
-    """Calls of one route, by client address, of all processes that share a Redis."""
+    """Calls of one route, by site of the client, of all processes that share a Redis."""
 
     def __init__(self, route: str, windows: Sequence[TryWindow], replicas: Replicas) -> None:
         self._route = route
         self._windows = _described(windows)
         self._redis = replicas.redis
 
-    async def take(self, address: str) -> float:
+    async def take(self, site: str) -> float:
         """Counts one call; seconds to wait when it is one too many. Raises: RedisAway."""
-        key = shared_key("calls", self._route, address)
+        key = shared_key("calls", self._route, site)
         return float(await self._redis.run(TRY, [key], [str(uuid7()), self._windows]))
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from shared.errors import AppError, TooManyRequests
 
 from gateway_service.connections.limits import site_of
+from gateway_service.limits.ports import share
 
 FREE_TRIES = 5
 WAIT_MAX_S = 300.0
@@ -29,13 +30,6 @@ class TryWindow:
 
     amount: int
     seconds: float
-
-
-def shares(windows: Sequence[TryWindow], processes: int) -> Sequence[TryWindow]:
-    """What each of so many processes may admit when they cannot count together; one try at least."""
-    if processes == 1:
-        return windows
-    return [TryWindow(max(1, window.amount // processes), window.seconds) for window in windows]
 
 
 def site_name(address: str) -> str:
@@ -94,18 +88,19 @@ class Tries:
         self, address: str, account: str, *, device: str | None = None, processes: int = 1
     ) -> Generator[None]:
         """One try at `account`; leaving the block without an error is the right password, with a failure of
-        ours it is no try. `processes` that each count for themselves divide the windows.
+        ours it is no try. `processes` that each count for themselves divide the windows and the
+        free tries, and each waits as many times as long.
 
         Raises: TooManyRequests.
         """
         now = self._clock()
         site = site_name(address)
         own = self._entry(site if device is None else device_name(device), account)
-        wait_s = max(_until_free(own, shares(self._per_account, processes), now), _growing_wait(own, now))
+        wait_s = max(_until_free(own, self._per_account, now, processes), _growing_wait(own, now, processes))
         client = None
         if device is None:
             client = self._entry(site, "")
-            wait_s = max(wait_s, _until_free(client, shares(self._per_client, processes), now))
+            wait_s = max(wait_s, _until_free(client, self._per_client, now, processes))
         refuse_for(wait_s)
         counted = [entry for entry in (own, client) if entry is not None]
         for entry in counted:
@@ -136,23 +131,25 @@ def _take_back(counted: Sequence[_Failures], moment: float) -> None:
             entry.times.remove(moment)
 
 
-def _until_free(entry: _Failures, windows: Sequence[TryWindow], now: float) -> float:
+def _until_free(entry: _Failures, windows: Sequence[TryWindow], now: float, processes: int) -> float:
     """Seconds until another try fits all windows; forgets what lies before the longest."""
     longest = max(window.seconds for window in windows)
-    while entry.times and entry.times[0] <= now - max(longest, FORGOTTEN_AFTER_S):
+    while entry.times and entry.times[0] <= now - max(longest, FORGOTTEN_AFTER_S * processes):
         entry.times.popleft()
     waits = [0.0]
     for window in windows:
         within = [moment for moment in entry.times if moment > now - window.seconds]
-        if len(within) >= window.amount:
-            waits.append(within[-window.amount] + window.seconds - now)
+        amount = share(window.amount, processes)
+        if len(within) >= amount:
+            waits.append(within[-amount] + window.seconds - now)
     return max(waits)
 
 
-def _growing_wait(entry: _Failures, now: float) -> float:
+def _growing_wait(entry: _Failures, now: float, processes: int) -> float:
     """Doubles with each wrong try after the first few, up to five minutes."""
     if not entry.times:
         entry.in_a_row = 0
-    if entry.in_a_row < FREE_TRIES:
+    paid = entry.in_a_row - share(FREE_TRIES, processes)
+    if paid < 0:
         return 0.0
-    return entry.times[-1] + min(WAIT_MAX_S, 2.0 ** min(entry.in_a_row - FREE_TRIES, 20)) - now
+    return entry.times[-1] + processes * min(WAIT_MAX_S, 2.0 ** min(paid, 20)) - now
