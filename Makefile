@@ -133,7 +133,7 @@ compose-env: sync-run ## write the secrets of Docker Compose into deployments/.e
 test-compose: sync ## bring deployments/docker-compose.yml up in a project of its own and use it (STANDINS=1: without any image registry, as root)
 	@$(if $(STANDINS),deployments/docker/standins/try.sh,$(UV) run --no-sync python tools/try_compose.py)
 
-chart-tools: ## fetch helm and kubectl into .atrium/tools, for the tests of the chart and of kustomize
+chart-tools: sync ## fetch helm and kubectl into .atrium/tools, for the tests of the chart and of kustomize
 	@sh tools/install-chart-tools.sh
 
 generate: sync ## write every derived file: OpenAPI, settings page, requirements, web types, Kubernetes, chart

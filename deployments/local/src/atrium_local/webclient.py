@@ -142,16 +142,27 @@ async def run_script(folder: Path, script: str) -> int:
     """Run one of the scripts of package.json on this terminal; its exit status. Raises: LocalError without
     any npm.
     """
+    return await run_npm(folder, "run", "--silent", script)
+
+
+async def run_npm(folder: Path, *arguments: str) -> int:
+    """Run npm on this terminal; its exit status. Raises: LocalError without any npm."""
     process = await asyncio.create_subprocess_exec(
-        *await _npm(), "run", "--silent", script, cwd=folder, stdin=asyncio.subprocess.DEVNULL
+        *await _npm(), *arguments, cwd=folder, stdin=asyncio.subprocess.DEVNULL
     )
     return await process.wait()
 
 
 def main() -> int:
     """`python -m atrium_local.webclient [SCRIPT]`: build the client when that is needed, then run a script of
-    its package.json.
+    its package.json. `npm ARGUMENTS...` runs npm alone, in the folder one is in.
     """
+    if sys.argv[1:2] == ["npm"]:
+        try:
+            return asyncio.run(run_npm(Path.cwd(), *sys.argv[2:]))
+        except LocalError as error:
+            print(error, file=sys.stderr)
+            return 1
     settings = LocalSettings()
     home = Home(settings.atrium_home)
     web = WebClient(settings.clone_root / "web", home.logs / "web-build.log")
