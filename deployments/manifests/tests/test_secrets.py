@@ -1,5 +1,6 @@
 """`make k8s-secrets`: random, complete, and never made twice."""
 
+import base64
 import stat
 from pathlib import Path
 
@@ -117,3 +118,27 @@ def test_a_service_that_is_new_gets_a_key_that_the_others_know(path: Path, writt
         after["chat-service"]["TOKEN_JWKS"]
     }
     assert after["chat-service"]["DATABASE_URL"] == written["chat-service"]["DATABASE_URL"]
+
+
+def test_what_else_is_in_the_file_stays_and_encoded_values_are_read(path: Path, written: Values) -> None:
+    objects = list(yaml.safe_load_all(path.read_text()))
+    billing = next(each for each in objects if each["metadata"]["name"] == "billing-service")
+    secret = billing.pop("stringData")
+    billing["data"] = {name: base64.b64encode(value.encode()).decode() for name, value in secret.items()}
+    billing["metadata"]["annotations"] = {"owner": "billing"}
+    del next(each for each in objects if each["metadata"]["name"] == "qdrant")["stringData"]
+    own = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "atrium-tls"},
+        "data": {"tls.crt": "Zg=="},
+    }
+    servers = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "redis"}, "data": {"a": "b"}}
+    path.write_text(yaml.safe_dump_all([*objects, own, servers]) + "---\n")
+    write_secrets(path)
+    after = [each for each in yaml.safe_load_all(path.read_text()) if each]
+    assert own in after
+    assert servers in after
+    assert billing in after
+    assert read_secrets(path) == written  # retrieval knows the key of Qdrant still
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600

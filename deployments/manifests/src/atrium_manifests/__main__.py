@@ -1,6 +1,7 @@
 """`python -m atrium_manifests`: files for a cluster of one's own, and its secrets."""
 
 import argparse
+import base64
 import sys
 from pathlib import Path
 from typing import Any, cast
@@ -10,9 +11,9 @@ from atrium_local.errors import exit_status
 from atrium_local.files import write_private
 from shared.operations import VERSION
 
-from atrium_manifests.containers import container_named
+from atrium_manifests.containers import CONTAINERS, container_named
 from atrium_manifests.kubernetes import SECRETS_FILE, kubernetes_files
-from atrium_manifests.objects import Images, Object, dump, labels_of, object_of
+from atrium_manifests.objects import NAMESPACE, Images, Object, dump, labels_of, object_of
 from atrium_manifests.secret_values import secret_values
 
 _SECRETS_HEADING = (
@@ -38,15 +39,21 @@ def main() -> int:
 
 
 def write_secrets(path: Path) -> int:
-    """One Secret for each container that has any; those that are there keep every value."""
-    there = read_secrets(path)
+    """One Secret for each container that has any; what is in the file stays, whatever it is."""
+    objects = _objects_in(path)
+    there = {name: _values_of(secret) for name, secret in _secrets_among(objects).items()}
     values = secret_values(there)
     if values == there:
         print(f"{path} holds every secret.")
         return 0
-    write_private(
-        path, dump((_secret(name, values[name]) for name in values), _SECRETS_HEADING), lasting=True
-    )
+    secrets = _secrets_among(objects)
+    for name, wanted in values.items():
+        if name not in secrets:
+            objects.append(_secret(name, wanted))
+        elif wanted != there[name]:
+            secrets[name].pop("data", None)
+            secrets[name]["stringData"] = wanted
+    write_private(path, dump(objects, _SECRETS_HEADING), lasting=True)
     added = sum(len(values[name].keys() - there.get(name, {}).keys()) for name in values)
     print(f"{path}: {added} secrets added.")
     return 0
@@ -54,10 +61,32 @@ def write_secrets(path: Path) -> int:
 
 def read_secrets(path: Path) -> dict[str, dict[str, str]]:
     """The values of a file that `write_secrets` wrote, by container; empty without the file."""
+    return {name: _values_of(secret) for name, secret in _secrets_among(_objects_in(path)).items()}
+
+
+def _objects_in(path: Path) -> list[Object]:
     if not path.exists():
-        return {}
-    documents = cast("list[Object]", list(yaml.safe_load_all(path.read_text())))
-    return {each["metadata"]["name"]: dict(each["stringData"]) for each in documents}
+        return []
+    return [each for each in cast("list[Object]", list(yaml.safe_load_all(path.read_text()))) if each]
+
+
+def _secrets_among(objects: list[Object]) -> dict[str, Object]:
+    """The Secrets of containers of the table, by container."""
+    known = {container.name for container in CONTAINERS if container.secrets}
+    return {
+        each["metadata"]["name"]: each
+        for each in objects
+        if each["kind"] == "Secret"
+        and each["metadata"]["name"] in known
+        and each["metadata"].get("namespace", NAMESPACE) == NAMESPACE
+    }
+
+
+def _values_of(secret: Object) -> dict[str, str]:
+    """As a server takes them: what is plain goes before what is encoded."""
+    encoded = cast("dict[str, str]", secret.get("data") or {})
+    values = {name: base64.b64decode(value).decode() for name, value in encoded.items()}
+    return {**values, **(secret.get("stringData") or {})}
 
 
 def write_manifests(folder: Path, images: Images) -> int:
