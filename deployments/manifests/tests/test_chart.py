@@ -1,11 +1,15 @@
 """The Helm chart: its cases, and that without values it makes what kubernetes/ holds."""
 
+from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
 import pytest
 import yaml
+from atrium_manifests.containers import CONTAINERS
 from atrium_manifests.helm import default_values
+from atrium_manifests.objects import NAME_LABEL
+from atrium_manifests.stores import REDIS, STORES
 from chart_cases import ChartCase, chart_cases, problems_of, template
 from cluster_objects import (
     ROOT,
@@ -108,3 +112,31 @@ def test_what_changes_the_pods_of_the_migration_makes_another_job(helm: str, val
 def test_what_the_migration_does_not_read_leaves_its_job_alone(helm: str) -> None:
     of_the_services = {"global": {"publicUrl": "https://ai.example.org", "config": {"LOG_LEVEL": "debug"}}}
     assert of_kind(rendered(helm, {}), "Job") == of_kind(rendered(helm, of_the_services), "Job")
+
+
+def test_only_who_uses_a_store_reaches_it_elsewhere_and_only_when_it_is(helm: str) -> None:
+    values = yaml.safe_load((CHART / "examples" / "managed-stores.yaml").read_text())
+    values["redis"] = {"deploy": True}
+    ports = default_values()["networkPolicies"]["storesPorts"]
+    expected = {
+        (caller.name, ports[store.name])
+        for caller in CONTAINERS
+        for store in STORES
+        if store.name in caller.stores and store is not REDIS
+    }
+    blocks = [
+        (each["spec"]["podSelector"]["matchLabels"][NAME_LABEL], port["port"])
+        for each in of_kind(rendered(helm, values), "NetworkPolicy")
+        if each["metadata"]["name"].endswith("-elsewhere")
+        for rule in each["spec"]["egress"]
+        for port in rule["ports"]
+        if [peer["ipBlock"]["cidr"] for peer in rule["to"]] == ["10.20.0.0/16"]
+    ]
+    assert sorted(blocks) == sorted(expected)
+
+
+def test_the_closed_example_asks_for_the_model_that_it_serves(helm: str) -> None:
+    values = yaml.safe_load((CHART / "examples" / "closed.yaml").read_text())
+    maps = {each["metadata"]["name"]: each["data"] for each in of_kind(rendered(helm, values), "ConfigMap")}
+    name = Path(maps["model-server"]["MODEL_PATH"]).stem
+    assert maps["atrium"]["LOCAL_MODEL_ID"] == maps["atrium"]["DEFAULT_MODEL"] == name

@@ -1,9 +1,11 @@
 """The objects of kubernetes/: what a strict server takes, confined, and told what the table says."""
 
 import json
+import os
 import subprocess
 from collections import Counter
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
@@ -13,6 +15,7 @@ from atrium_manifests.kubernetes import KUSTOMIZATION, SECRETS_FILE, kubernetes_
 from atrium_manifests.objects import Images
 from atrium_manifests.pods import LEAVING_S
 from atrium_manifests.shapes import Container
+from atrium_manifests.stores import POSTGRES, REDIS
 from cluster_objects import (
     KUBERNETES,
     ROOT,
@@ -156,7 +159,11 @@ def test_a_pod_leaves_after_its_answers_and_starts_after_its_schema(container: C
 
 def test_an_update_takes_no_replica_away_before_another_is_there() -> None:
     for each in of_kind(committed_objects(), "Deployment"):
-        assert each["spec"]["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
+        strategy = each["spec"]["strategy"]
+        if container_named(name_of(each)).schema:
+            assert strategy["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
+        else:  # two of them at once would each count a part
+            assert strategy == {"type": "Recreate"}
     budgets = {name_of(each): each["spec"] for each in of_kind(committed_objects(), "PodDisruptionBudget")}
     assert set(budgets) == {container.name for container in LASTING}
     assert {budget["maxUnavailable"] for budget in budgets.values()} == {1}
@@ -174,6 +181,29 @@ def test_who_is_scaled_by_load_is_not_also_given_a_number() -> None:
         assert (spec["minReplicas"], spec["maxReplicas"]) == (container.replicas, container.replicas_max)
         assert [metric["resource"]["name"] for metric in spec["metrics"]] == ["cpu"]
         assert not container.replica_variable, "what a replica that goes has begun, no other one ends"
+
+
+def test_a_recovery_of_postgresql_is_waited_for_and_its_queries_have_shared_memory() -> None:
+    pod = pod_of(workload_of(POSTGRES))
+    (main,) = pod["containers"]
+    assert main["livenessProbe"]["tcpSocket"] == main["startupProbe"]["tcpSocket"] == {"port": 5432}
+    assert "pg_isready" in main["readinessProbe"]["exec"]["command"]
+    (name,) = [each["name"] for each in main["volumeMounts"] if each["mountPath"] == "/dev/shm"]
+    (volume,) = [each["emptyDir"] for each in pod["volumes"] if each["name"] == name]
+    assert volume == {"medium": "Memory", "sizeLimit": "256Mi"}
+
+
+def test_no_list_of_processes_shows_the_password_of_redis(tmp_path: Path) -> None:
+    server = tmp_path / "valkey-server"
+    server.write_text('#!/bin/sh\necho "$@"\ncat\n')
+    server.chmod(0o755)
+    (main,) = pod_of(workload_of(REDIS))["containers"]
+    told = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "REDIS_PASSWORD": "hidden-1"}
+    done = subprocess.run(main["command"], env=told, capture_output=True, text=True, check=True)
+    arguments, *read = done.stdout.splitlines()
+    assert "hidden-1" not in arguments
+    assert arguments.endswith(" -"), "it reads its standard input only when that comes last"
+    assert read == ["requirepass hidden-1"]
 
 
 def test_a_replica_that_owns_something_keeps_its_name() -> None:
@@ -227,8 +257,12 @@ def test_images_of_ours_come_from_the_registry_and_carry_the_version() -> None:
 
 
 def test_secrets_stay_out_of_git_and_what_kubectl_would_stumble_over_has_no_ending() -> None:
-    path = f"{KUBERNETES.name}/{SECRETS_FILE}"
-    assert subprocess.run(["git", "check-ignore", "-q", path], cwd=ROOT, check=False).returncode == 0
+    for path in (
+        f"{KUBERNETES.name}/{SECRETS_FILE}",
+        f"{KUBERNETES.name}/secrets.yaml",
+        f"mine/{SECRETS_FILE}",
+    ):
+        assert subprocess.run(["git", "check-ignore", "-q", path], cwd=ROOT, check=False).returncode == 0
     assert of_kind(committed_objects(), "Secret") == []
     assert "." not in KUSTOMIZATION
     listed = (KUBERNETES / KUSTOMIZATION).read_text()

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from atrium_manifests.containers import CONTAINERS, METRICS_PORT_NAME, container_named
 from atrium_manifests.objects import NAME_LABEL, SERVICE_TIER, TIER_LABEL
+from atrium_manifests.stores import OBJECTS, STORES
 from cluster_objects import (
     ROOT,
     WORKLOADS,
@@ -76,9 +77,8 @@ def test_every_secret_and_configuration_a_pod_asks_for_has_its_source(kubectl: s
     for workload in of_kind(objects, *WORKLOADS):
         for main in pod_of(workload)["containers"]:
             assert {source["configMapRef"]["name"] for source in main.get("envFrom", [])} <= maps
-            if secrets:
-                refs = [each["valueFrom"].get("secretKeyRef") for each in main["env"]]
-                assert {ref["name"] for ref in refs if ref} <= secrets
+            asked = {ref["name"] for each in main["env"] if (ref := each["valueFrom"].get("secretKeyRef"))}
+            assert asked <= (secrets or {container.name for container in CONTAINERS if container.secrets})
 
 
 def test_the_dev_overlay_runs_one_of_each_and_opens_no_address(kubectl: str) -> None:
@@ -91,10 +91,29 @@ def test_the_dev_overlay_runs_one_of_each_and_opens_no_address(kubectl: str) -> 
 def test_in_production_no_store_runs_and_none_is_reached_here(kubectl: str) -> None:
     objects = built(kubectl, "production")
     names = {name_of(each) for each in objects}
-    assert not [name for name in names if re.search(r"\b(postgres|redis|qdrant|objects)\b", name)]
-    assert "stores-elsewhere" in names
+    here = {name for name in names if re.search(r"\b(postgres|redis|qdrant|objects)\b", name)}
+    assert here == {f"{store.name}-elsewhere" for store in STORES}
     retrieval = next(each for each in of_kind(objects, "ConfigMap") if name_of(each) == "retrieval-service")
     assert not any("//qdrant:" in value or "//objects:" in value for value in retrieval["data"].values())
+
+
+def test_only_who_uses_a_store_reaches_it_elsewhere(kubectl: str) -> None:
+    policies = of_kind(built(kubectl, "production"), "NetworkPolicy")
+    for store in STORES:
+        (policy,) = [each for each in policies if name_of(each) == f"{store.name}-elsewhere"]
+        (chosen,) = policy["spec"]["podSelector"]["matchExpressions"]
+        users = {container.name for container in CONTAINERS if store.name in container.stores}
+        assert set(chosen["values"]) == users
+        (rule,) = policy["spec"]["egress"]
+        assert [each["port"] for each in rule["ports"]] == [
+            443 if store is OBJECTS else store.ports[0].number
+        ]
+
+
+def test_what_the_model_server_calls_its_model_is_what_it_is_asked_for(kubectl: str) -> None:
+    maps = {name_of(each): each["data"] for each in of_kind(built(kubectl, "customer"), "ConfigMap")}
+    name = Path(maps["model-server"]["MODEL_PATH"]).stem
+    assert maps["atrium"]["LOCAL_MODEL_ID"] == maps["atrium"]["DEFAULT_MODEL"] == name
 
 
 def test_openshift_chooses_the_users_and_nothing_calls_outside(kubectl: str) -> None:

@@ -7,8 +7,9 @@ writes nothing; only "atrium.object" writes. `.entry` is an entry of that file, 
 {{- $values := .root.Values -}}
 {{- $object := .entry.object -}}
 {{- $wanted := true -}}
+{{- $elsewhere := include "atrium.elsewhere" . -}}
 {{- range .entry.needs -}}
-{{- if eq (get (index $values .) "deploy" | toString) "false" -}}{{- $wanted = false -}}{{- end -}}
+{{- if and (ne . $elsewhere) (eq (get (index $values .) "deploy" | toString) "false") -}}{{- $wanted = false -}}{{- end -}}
 {{- end -}}
 {{- if and (eq $object.kind "NetworkPolicy") (not $values.networkPolicies.enabled) -}}{{- $wanted = false -}}{{- end -}}
 {{- if and (eq $object.metadata.name "providers") (not $values.networkPolicies.providers) -}}{{- $wanted = false -}}{{- end -}}
@@ -17,6 +18,15 @@ writes nothing; only "atrium.object" writes. `.entry` is an entry of that file, 
 {{- if not (index $values .entry.component).autoscaling.enabled -}}{{- $wanted = false -}}{{- end -}}
 {{- end -}}
 {{- if $wanted -}}true{{- end -}}
+{{- end -}}
+
+{{/* The store that the object is a way out to, when it runs elsewhere. */}}
+{{- define "atrium.elsewhere" -}}
+{{- $policies := .root.Values.networkPolicies -}}
+{{- if and (eq .entry.object.kind "NetworkPolicy") (hasKey .entry.object.spec "egress") (eq (len .entry.needs) 2) -}}
+{{- $store := last .entry.needs -}}
+{{- if and (hasKey $policies.storesPorts $store) (not (index .root.Values $store).deploy) -}}{{- $store -}}{{- end -}}
+{{- end -}}
 {{- end -}}
 
 {{- define "atrium.object" -}}
@@ -37,8 +47,11 @@ writes nothing; only "atrium.object" writes. `.entry` is an entry of that file, 
 {{- $_ := set (first $object.spec.metrics).resource.target "averageUtilization" $block.autoscaling.cpuPercent -}}
 {{- else if eq $object.kind "Ingress" -}}
 {{- $_ := include "atrium.ingress" $context -}}
-{{- else if and (eq $object.metadata.name "providers") $values.networkPolicies.extraEgress -}}
-{{- $_ := set $object.spec "egress" (concat $object.spec.egress $values.networkPolicies.extraEgress) -}}
+{{- else if include "atrium.elsewhere" . -}}
+{{- $port := dict "protocol" "TCP" "port" (index $values.networkPolicies.storesPorts (last .entry.needs)) -}}
+{{- $to := dict "ipBlock" (dict "cidr" $values.networkPolicies.storesNetwork) -}}
+{{- $_ := set $object.metadata "name" (printf "%s-elsewhere" $object.metadata.name) -}}
+{{- $_ := set $object.spec "egress" (list (dict "to" (list $to) "ports" (list $port))) -}}
 {{- end -}}
 {{- toYaml $object -}}
 {{- end -}}

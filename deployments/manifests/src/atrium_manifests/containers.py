@@ -62,7 +62,7 @@ def _service(service: Service, purpose: str, resources: Resources, *, drain_s: i
             **{service_named(name).url_variable: _url(service_named(name)) for name in calls},
         },
         secrets=("DATABASE_URL", "SERVICE_SIGNING_KEY", "TOKEN_JWKS"),
-        optional_secrets=("JWT_SECRET_KEY", "METRICS_TOKEN"),
+        optional_secrets=("JWT_SECRET_KEY",),
         alive=ProcessCheck(service.port, "/healthz"),
         ready=ProcessCheck(service.port, "/readyz"),
         calls=calls,

@@ -19,6 +19,7 @@ from atrium_manifests.workloads import CPU_PERCENT, is_scaled
 _TEXT: Object = {"type": "string"}
 _FREE: Object = {"type": "object"}
 _LIST: Object = {"type": "array"}
+_PORT: Object = {"type": "integer", "minimum": 1, "maximum": 65_535}
 _FLAG: Object = {"type": "boolean"}
 _CONFIG: Object = {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}}
 _PLACING: Mapping[str, Any] = {
@@ -47,6 +48,23 @@ _NAMED: Mapping[str, Object] = {
 }
 
 
+def key_of(container: Container) -> str:
+    """The name of its block of values: "chatService"."""
+    first, *rest = container.name.split("-")
+    return first + "".join(part.capitalize() for part in rest)
+
+
+_WAY_OUT: Object = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "components": {"type": "array", "items": {"enum": [key_of(each) for each in CONTAINERS]}},
+        "to": _LIST,
+        "ports": _LIST,
+    },
+}
+
+
 def helm_files(version: str) -> dict[str, str]:
     """Text by path in the chart's folder."""
     return {
@@ -55,12 +73,6 @@ def helm_files(version: str) -> dict[str, str]:
         "values.schema.json": json.dumps(_schema(), indent=1) + "\n",
         "files/objects.json": _objects(version),
     }
-
-
-def key_of(container: Container) -> str:
-    """The name of its block of values: "chatService"."""
-    first, *rest = container.name.split("-")
-    return first + "".join(part.capitalize() for part in rest)
 
 
 def default_values() -> dict[str, Any]:
@@ -90,7 +102,7 @@ def default_values() -> dict[str, Any]:
             "providers": True,
             "extraEgress": [],
             "storesNetwork": "",
-            "storesPorts": [5432, 6379, 6333, 443],
+            "storesPorts": {"postgres": 5432, "redis": 6379, "qdrant": 6333, "objects": 443},
         },
         "migrate": {"hook": False, **_block(_named("migrate"))},
         **{key_of(container): _block(container) for container in CONTAINERS if not container.once},
@@ -156,6 +168,7 @@ def _schema() -> Object:
     blocks["global"]["properties"]["env"] = {"enum": ["dev", "prod"]}
     blocks["global"]["properties"]["publicUrl"] = {"type": "string", "pattern": "^https?://[^/]+$"}
     blocks["global"]["properties"] |= _OF_PLACING
+    blocks["networkPolicies"]["properties"]["extraEgress"] = {"type": "array", "items": _WAY_OUT}
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "type": "object",
@@ -166,7 +179,7 @@ def _schema() -> Object:
 
 def _schema_of(value: Any, *, more: Mapping[str, Object] = MappingProxyType({})) -> Object:
     if not isinstance(value, dict):
-        return {bool: _FLAG, str: _TEXT, list: _LIST}[type(value)]
+        return {bool: _FLAG, str: _TEXT, list: _LIST, int: _PORT}[type(value)]
     block = cast("dict[str, Any]", value)
     properties = {name: _NAMED.get(name) or _schema_of(each) for name, each in block.items()}
     return {"type": "object", "additionalProperties": False, "properties": properties | dict(more)}

@@ -94,7 +94,8 @@ def _spread(container: Container, key: str) -> dict[str, Any]:
 
 
 def _empty(folder: Folder) -> dict[str, Any]:
-    return {"name": volume_name(folder), "emptyDir": {"sizeLimit": folder.size}}
+    medium = {"medium": "Memory"} if folder.memory else {}
+    return {"name": volume_name(folder), "emptyDir": {**medium, "sizeLimit": folder.size}}
 
 
 def _main(container: Container, images: Images) -> dict[str, Any]:
@@ -180,6 +181,8 @@ def _probe(check: ProcessCheck, *, every_s: int, failures: int) -> dict[str, Any
         {"exec": {"command": list(check.command)}}
         if check.command
         else {"httpGet": {"path": check.path, "port": check.port}}
+        if check.path
+        else {"tcpSocket": {"port": check.port}}
     )
     return {
         **how,

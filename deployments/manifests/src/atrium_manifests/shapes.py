@@ -18,7 +18,7 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class ProcessCheck:
-    """How to ask a process something: by HTTP, or by a command in its container that ends with 0."""
+    """How to ask a process something: by HTTP, by a command that ends with 0, or by a connection alone."""
 
     port: int = 0
     path: str = ""
@@ -32,6 +32,7 @@ class Folder:
     path: str
     size: str  # "1Gi", at most
     lasting: bool = False  # outlives the process, one for each replica
+    memory: bool = False  # no file at all: it counts as memory of the process
 
 
 @dataclass(frozen=True, slots=True)

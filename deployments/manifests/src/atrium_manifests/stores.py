@@ -24,13 +24,16 @@ POSTGRES = Container(
     ports=(Port("postgres", 5432),),
     config={"POSTGRES_DB": DATABASE},
     secrets=("POSTGRES_PASSWORD",),
-    alive=ProcessCheck(command=("pg_isready", "-U", "postgres")),
+    alive=ProcessCheck(
+        5432
+    ),  # it listens while it recovers, when `pg_isready` fails for as long as that takes
     ready=ProcessCheck(command=("pg_isready", "-U", "postgres", "-d", DATABASE)),
     resources=Resources("500m", "512Mi", "2Gi"),
     folders=(
         Folder("/var/lib/postgresql", "20Gi", lasting=True),
         Folder("/var/run/postgresql", "16Mi"),
         Folder("/tmp", "256Mi"),
+        Folder("/dev/shm", "256Mi", memory=True),  # parallel queries share it; 64 MiB are the default
     ),
     owns=True,
     drain_s=30,
@@ -40,7 +43,8 @@ REDIS = Container(
     name="redis",
     image=REDIS_IMAGE,
     purpose="limits that several gateways count together; nothing in it is kept",
-    command=("sh", "-c", f'exec valkey-server --requirepass "$REDIS_PASSWORD" {_REDIS_OPTIONS}'),
+    # By standard input: what stands in a command is read by everybody who may list processes.
+    command=("sh", "-c", f"exec valkey-server {_REDIS_OPTIONS} - <<END\nrequirepass $REDIS_PASSWORD\nEND\n"),
     folder="/data",
     user=999,
     ports=(Port("redis", 6379),),

@@ -54,6 +54,8 @@ def workload(container: Container, images: Images) -> Object:
         spec |= _stateful(container)
         return object_of("apps/v1", "StatefulSet", container.name, labels=labels, spec=spec)
     spec["strategy"] = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
+    if container.replicas_max == 1:  # two at once would each hold a part of what is one
+        spec["strategy"] = {"type": "Recreate"}
     return object_of("apps/v1", "Deployment", container.name, labels=labels, spec=spec)
 
 
