@@ -155,21 +155,24 @@ async def test_all_that_waits_for_a_silent_redis_is_told_together(tmp_path: Path
 
 
 class SlowClient(RedisClient):
-    """Of a Redis that answers all that travels together after 0.24 s."""
+    """Of a Redis that answers what travels together first at once, and all later ones after 0.8 s."""
+
+    answers_after_s = 0.0
 
     async def _exchange(self, batch: list[Any]) -> None:
-        await asyncio.sleep(0.24)
+        await asyncio.sleep(self.answers_after_s)
+        self.answers_after_s = 0.8
         for call in batch:
             call.succeeded(b"1")
 
 
 async def test_who_waits_behind_others_for_a_slow_redis_waits_no_longer_than_they() -> None:
-    client = SlowClient("redis://127.0.0.1", timeout_s=0.3, meanwhile="-")
+    client = SlowClient("redis://127.0.0.1", timeout_s=1.0, meanwhile="-")
     started_s = time.monotonic()
     found = await asyncio.gather(*(client.run(ADD, ["n"], []) for _ in range(1500)), return_exceptions=True)
     waited_s = time.monotonic() - started_s
     await client.aclose()
-    assert is_within(waited_s, 0.6)  # all of them, one after another: 5.8 s
+    assert is_within(waited_s, 2.0)  # all of them, one after another: 18 s
     assert not client.is_away
     assert {type(each) for each in found} == {bytes, RedisAway}
     in_queue = [each for each in found if isinstance(each, RedisAway) and not each.may_have_run]
@@ -286,6 +289,18 @@ def test_a_redis_that_is_full_or_only_reads_may_work_the_next_moment(tmp_path: P
         assert isinstance(refusal, RedisRefusal)
         assert "refuses to be used" in refusal.text
         assert not refusal.is_final
+
+
+async def test_a_proxy_that_hangs_up_before_tls_begins_may_work_the_next_moment() -> None:
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1000)
+        writer.close()
+
+    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        refusal = await asyncio.to_thread(redis_refusal, f"rediss://127.0.0.1:{port}/0", within_s=0)
+    assert refusal is not None
+    assert not refusal.is_final
 
 
 def test_a_redis_that_is_just_starting_is_waited_for(tmp_path: Path) -> None:

@@ -126,7 +126,8 @@ def _refusal(url: str) -> RedisRefusal | None:
         passes = isinstance(error, passing) or any(code in str(error) for code in _PASSING)
         return RedisRefusal(f"the Redis at {at} refuses to be used: {str(error)[:160]}", not passes)
     except (RedisError, OSError, ValueError) as error:
-        if isinstance(_origin(error), ssl.SSLError):
+        origin = _origin(error)
+        if isinstance(origin, ssl.SSLError) and not isinstance(origin, ssl.SSLEOFError):
             return RedisRefusal(
                 f"the Redis at {at} and this process cannot agree on TLS: {_reason(error)}", True
             )
