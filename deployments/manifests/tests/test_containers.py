@@ -117,4 +117,6 @@ def test_postgresql_takes_the_connections_of_all_replicas_during_an_update() -> 
         connections(service) * (container_named(service.name).replicas_max + 1) for service in SERVICES
     )
     (limit,) = [each for each in POSTGRES.arguments if each.startswith("max_connections=")]
-    assert most < int(limit.partition("=")[2]) - 10
+    limit = limit.partition("=")[2]
+    assert most < int(limit) - 10
+    assert f"{most} of the {limit} that" in (ROOT / "docs" / "deployments.md").read_text()

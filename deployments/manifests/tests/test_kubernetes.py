@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 from collections import Counter
 from copy import deepcopy
@@ -10,6 +11,7 @@ from typing import Any
 
 import kubernetes_validate
 import pytest
+import yaml
 from atrium_manifests.containers import COMMON, CONTAINERS, container_named
 from atrium_manifests.kubernetes import KUSTOMIZATION, SECRETS_FILE, kubernetes_files
 from atrium_manifests.objects import Images
@@ -60,6 +62,17 @@ def test_a_strict_server_takes_every_object(version: str) -> None:
     for each in committed_objects():
         kubernetes_validate.validate(each, version, strict=True)
     assert [fault for each in committed_objects() for fault in semantic_faults(each)] == []
+
+
+def test_a_strict_server_takes_the_objects_of_the_documentation() -> None:
+    page = (ROOT / "docs" / "deployments.md").read_text()
+    blocks = [
+        yaml.safe_load(text) for text in re.findall(r"^```yaml\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    ]
+    objects = [each for each in blocks if "kind" in each]
+    assert objects
+    for each in objects:
+        kubernetes_validate.validate(each, NEWEST, strict=True)
 
 
 def test_no_two_objects_have_one_name() -> None:
