@@ -55,24 +55,31 @@ await step('each chat is one stop of Tab, and its menu is to the right', async (
 });
 
 await step('a long list of models is walked with the keyboard', async () => {
-	await page.route('**/api/v1/inference/models*', async (route) => {
+	const models = '**/api/v1/inference/models*';
+	await page.route(models, async (route) => {
 		const response = await route.fetch();
 		const list = await response.json();
 		const model = list.data.find(({ id }) => id === 'fake-echo');
 		await route.fulfill({ response, json: { ...list, data: Array.from({ length: 60 }, (_, i) => ({ ...model, id: `model-${i}`, name: `Model ${i}` })) } });
 	});
-	await page.reload();
-	await page.getByTestId('composer').waitFor();
-	await page.getByTestId('model-picker').focus();
-	await page.keyboard.press('Enter');
-	await page.waitForFunction(() => document.activeElement?.getAttribute('role') === 'option');
-	await page.keyboard.press('End');
-	const last = page.getByTestId('model-option').last();
-	const box = await last.boundingBox();
-	check(box.y + box.height <= WIDE.height, `the last one ends at ${box.y + box.height}`);
-	await page.keyboard.press('Enter');
-	check((await page.getByTestId('model-picker').innerText()).includes('Model 59'), await page.getByTestId('model-picker').innerText());
-	await page.unroute('**/api/v1/inference/models*');
+	try {
+		const listed = page.waitForResponse(models);
+		await page.reload();
+		await listed;
+		await page.getByTestId('composer').waitFor();
+		await page.getByTestId('model-picker').filter({ hasText: /Model \d/ }).focus();
+		await page.keyboard.press('Enter');
+		await page.waitForFunction(() => document.activeElement?.getAttribute('role') === 'option');
+		await page.keyboard.press('End');
+		await page.waitForFunction(() => {
+			const last = [...document.querySelectorAll('[data-testid=model-option]')].at(-1);
+			return last === document.activeElement && last.getBoundingClientRect().bottom <= innerHeight;
+		});
+		await page.keyboard.press('Enter');
+		await page.getByTestId('model-picker').filter({ hasText: 'Model 59' }).waitFor();
+	} finally {
+		await page.unroute(models);
+	}
 });
 
 await step('a file that is there already is attached to another message, and the same one only once', async () => {
@@ -98,10 +105,13 @@ await step('a file that is there already is attached to another message, and the
 await step('a first message that is refused leaves no empty chat, and its text is there', async () => {
 	await newChatWith(page, 'fake-echo');
 	await page.route('**/chats/*/messages', (route) => route.fulfill({ status: 429, json: { code: 'too_many_running_replies', detail: 'too many of your replies are being written' } }));
-	await page.getByTestId('composer').fill('What does it cost?');
-	await page.keyboard.press('Enter');
-	await page.getByTestId('unsent').waitFor();
-	await page.unroute('**/chats/*/messages');
+	try {
+		await page.getByTestId('composer').fill('What does it cost?');
+		await page.keyboard.press('Enter');
+		await page.getByTestId('unsent').waitFor();
+	} finally {
+		await page.unroute('**/chats/*/messages');
+	}
 	await page.getByTestId('new-chat').click();
 	await page.getByTestId('suggestions').waitFor();
 	check((await page.getByTestId('composer').inputValue()) === 'What does it cost?', 'the text is gone');
