@@ -135,7 +135,8 @@ async def test_an_unfinished_run_stays_however_old(
     )
     before = await rows_of(admin, run_id)
     await service.app.state.retention.run()
-    assert await rows_of(admin, run_id) == before
+    after = await rows_of(admin, run_id)  # the run may note its wait meanwhile
+    assert all(after[table] >= count for table, count in before.items()), (before, after)
     assert (await person.http.post(f"/api/v1/agents/runs/{run_id}/cancel")).json()["status"] == "stopped"
 
 

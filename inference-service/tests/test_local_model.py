@@ -85,7 +85,7 @@ async def test_it_loads_answers_streams_is_counted_and_comes_back(
     running, process = served
     loading = await post(running, ask("hi"))
     assert (loading.status_code, loading.json()["error"]["code"]) == (503, "model_loading")
-    await ready(running, eventually)
+    await ready(running)
 
     answer = await post(running, ask("Say hello."))
     assert answer.status_code == 200, answer.text
@@ -196,7 +196,7 @@ NAMED = {"type": "function", "function": {"name": "weather"}}
 async def test_a_call_that_is_demanded_is_the_whole_answer(served: tuple[Any, Any]) -> None:
     """A model as small as this one would rather say something, and has no room for a call then."""
     running, _ = served
-    await ready(running, eventually)
+    await ready(running)
     for choice, stream in (("required", False), ("required", True), (NAMED, False), (NAMED, True)):
         body = ask(
             "Say hello. Do not call any tool.", tools=BOTH, tool_choice=choice, max_tokens=64, stream=stream

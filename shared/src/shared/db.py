@@ -75,7 +75,9 @@ def engine_of(url: str, *, connect: Mapping[str, Any] | None = None, **options: 
     """
     address, arguments = postgres_url(url), dict(connect or {})
     return create_async_engine(
-        "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(address, **arguments), **options
+        make_url(address).set(drivername="postgresql+asyncpg"),
+        async_creator=lambda: asyncpg.connect(address, **arguments),
+        **options,
     )
 
 

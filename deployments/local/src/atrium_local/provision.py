@@ -5,7 +5,7 @@ again at any time.
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
-from atrium_local.adapters.sql import AdminConnection, DuplicateDatabase, SqlError, admin_connection
+from atrium_local.adapters.sql import DUPLICATE_DATABASE, AdminConnection, SqlError, admin_connection
 from atrium_local.addresses import RolePasswords, database_of, with_database
 from atrium_local.errors import LocalError
 from atrium_local.services import Service
@@ -55,7 +55,7 @@ async def create_database(admin_url: str, database: str) -> None:
     async with admin_connection(with_database(admin_url, "postgres")) as connection:
         if await connection.value("SELECT 1 FROM pg_database WHERE datname = $1", database):
             return
-        with suppress(DuplicateDatabase):  # another provisioner was faster
+        with suppress(*DUPLICATE_DATABASE):  # another provisioner was faster
             await connection.execute(f'CREATE DATABASE "{database}"')
 
 

@@ -10,7 +10,8 @@ _CONNECT_TIMEOUT_S = 10
 
 _connect = cast("Any", asyncpg.connect)  # pyright: ignore[reportUnknownMemberType] - asyncpg ships no types
 SqlError = asyncpg.PostgresError
-DuplicateDatabase = asyncpg.DuplicateDatabaseError
+# The second when the other one commits at the same moment.
+DUPLICATE_DATABASE = (asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError)
 ServerStarting = asyncpg.CannotConnectNowError
 
 
